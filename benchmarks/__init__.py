@@ -1,0 +1,1 @@
+"""Measurements: what the engine costs and what it draws."""

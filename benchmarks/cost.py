@@ -1,0 +1,143 @@
+"""What a picture costs: UNet calls and samples per preset, and what is spent beside the UNet.
+
+    python -m sow.benchmarks.cost [--model figures|sd21-random] [--repeats 5] [--dtype float32]
+
+Calls and samples are counted at the UNet while a picture is made. Then the same run is timed
+against nothing but its UNet calls on the same shapes, in turn, and the medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from statistics import median
+from typing import Any
+
+import torch
+from PIL import Image
+
+from sow.benchmarks.checkpoints import SD21_BASE, random_pipeline
+from sow.models import load_pipeline
+from sow.pipeline import SowPipeline
+from sow.plan import Box, Plan
+from sow.settings import PRESETS, Settings
+
+
+def job(pipe: SowPipeline) -> tuple[Image.Image, Plan]:
+    """A condition of 7/16 of the canvas; what it shows does not matter for the cost."""
+    width, height = pipe.canvas
+    side = width * 7 // 16 // 8 * 8
+    box = Box(x=(width - side) // 2 // 8 * 8, y=height // 16 // 8 * 8, width=side, height=side)
+    face = Image.effect_noise((side, side), 60).convert("RGB")
+    prompt = "a person in a red coat in the forest"
+    return face, Plan(canvas=pipe.canvas, prompt=prompt, box=box)
+
+
+def run(pipe: SowPipeline, settings: Settings) -> None:
+    """One picture."""
+    face, plan = job(pipe)
+    pipe(image=face, plan=plan, settings=settings, generator=torch.Generator().manual_seed(0))
+
+
+def count(pipe: SowPipeline, settings: Settings) -> Counter[tuple[int, ...]]:
+    """How often the UNet is called with which shape."""
+    shapes: Counter[tuple[int, ...]] = Counter()
+    hook = pipe.unet.register_forward_pre_hook(
+        lambda _, args, kwargs: shapes.update([tuple(args[0].shape)]), with_kwargs=True
+    )
+    run(pipe, settings)
+    hook.remove()
+    return shapes
+
+
+@torch.no_grad()
+def bare(pipe: SowPipeline, shapes: Counter[tuple[int, ...]]) -> float:
+    """Seconds for the same UNet calls and nothing else."""
+    width = pipe.unet.config.cross_attention_dim
+    like = {"device": pipe.device, "dtype": pipe.unet.dtype}
+    total = 0.0
+    for shape, calls in shapes.items():
+        latents = torch.randn(shape, **like)
+        tokens = torch.randn(shape[0], pipe.tokenizer.model_max_length, width, **like)
+        when = torch.tensor(501, device=pipe.device)
+        _settle(pipe)
+        started = time.perf_counter()
+        for _ in range(calls):
+            pipe.unet(latents, when, encoder_hidden_states=tokens, return_dict=False)
+        _settle(pipe)
+        total += time.perf_counter() - started
+    return total
+
+
+def whole(pipe: SowPipeline, settings: Settings) -> float:
+    """Seconds for one picture, pixels in to pixels out."""
+    _settle(pipe)
+    started = time.perf_counter()
+    run(pipe, settings)
+    _settle(pipe)
+    return time.perf_counter() - started
+
+
+@torch.no_grad()
+def vae(pipe: SowPipeline) -> float:
+    """Seconds for encoding and decoding one picture."""
+    width, height = pipe.canvas
+    pixels = torch.zeros(1, 3, height, width, device=pipe.device, dtype=pipe.vae.dtype)
+    started = time.perf_counter()
+    pipe.vae.decode(pipe.vae.encode(pixels).latent_dist.mode())
+    _settle(pipe)
+    return time.perf_counter() - started
+
+
+def _settle(pipe: SowPipeline) -> None:
+    if pipe.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    """Prints the tables in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="figures")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    dtype: Any = getattr(torch, options.dtype)
+    if options.model == "sd21-random":
+        pipe = random_pipeline(SD21_BASE).to(options.device, dtype)
+        pipe.unet.to(memory_format=torch.channels_last)
+        pipe.vae.to(memory_format=torch.channels_last)
+    else:
+        pipe = load_pipeline(options.model, device=options.device, dtype=options.dtype)
+    pipe.set_progress_bar_config(disable=True)
+
+    print(f"model {options.model}, {options.dtype}, {options.device}, canvas {pipe.canvas}\n")
+    variants = dict(PRESETS)
+    variants["normal, outside=joined"] = PRESETS["normal"].changed(outside="joined")
+    variants["normal, outside=none"] = PRESETS["normal"].changed(outside="none")
+    variants["normal, inversion=alone"] = PRESETS["normal"].changed(inversion="alone")
+    if options.model != "sd21-random":  # there one picture takes minutes; counts are the same
+        print("| preset | UNet calls | UNet samples |\n|---|---|---|")
+        for name, settings in variants.items():
+            shapes = count(pipe, settings)
+            samples = sum(shape[0] * calls for shape, calls in shapes.items())
+            print(f"| {name} | {sum(shapes.values())} | {samples} |", flush=True)
+        print()
+
+    normal = PRESETS["normal"]
+    shapes = count(pipe, normal)
+    bare(pipe, shapes)
+    timed = [(whole(pipe, normal), bare(pipe, shapes), vae(pipe)) for _ in range(options.repeats)]
+    run_s, bare_s, vae_s = (median(column) for column in zip(*timed, strict=True))
+    print(f"medians of {options.repeats}, preset normal, one picture:\n")
+    print("| whole run | its bare UNet calls | ratio | VAE in and out | ratio without the VAE |")
+    print("|---|---|---|---|---|")
+    print(
+        f"| {run_s:.3f} s | {bare_s:.3f} s | {run_s / bare_s:.3f} | {vae_s:.3f} s "
+        f"| {(run_s - vae_s) / bare_s:.3f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""`sow doctor`: what is here, what is missing, what to do next."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sow.cli.common import Json, print_json
+
+KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "HF_TOKEN")
+
+
+def doctor(json: Json = False) -> None:
+    """Look at this machine: device, memory, weights, keys, versions, and what to do next."""
+    report = examine()
+    if json:
+        print_json(report)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    for name, value in report.items():
+        if name != "next":
+            shown = (
+                value if isinstance(value, str) else ", ".join(f"{k} {v}" for k, v in value.items())
+            )
+            console.print(f"{name:9} {shown}")
+    for line in report["next"]:
+        console.print(f"next      {line}")
+
+
+def examine() -> dict[str, Any]:
+    """The report as data. Keys are only said to be there or not."""
+    import platform
+
+    import torch
+
+    from sow.hub import SD21, cached_snapshot
+    from sow.models import choose_device
+    from sow.recipe import versions
+
+    device = choose_device()
+    cached = {name: cached_snapshot(name) is not None for name in SD21}
+    return {
+        "device": device if device != "cuda" else f"cuda ({torch.cuda.get_device_name()})",
+        "memory": {name: f"{size:.1f} GB" for name, size in _memory(device).items()},
+        "weights": {
+            "figures": "bundled",
+            **{name: "cached" if here else "not here" for name, here in cached.items()},
+        },
+        "keys": {name: "set" if os.environ.get(name) else "not set" for name in KEYS},
+        "versions": {"python": platform.python_version(), **versions()},
+        "next": _next(device, any(cached.values())),
+    }
+
+
+def _memory(device: str) -> dict[str, float]:
+    import torch
+
+    sizes = {}
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        sizes["machine"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        sizes |= {"gpu free": free / 1e9, "gpu": total / 1e9}
+    return sizes
+
+
+def _next(device: str, weights: bool) -> list[str]:
+    lines = []
+    if not weights:
+        lines.append("`sow download` fetches Stable Diffusion 2.1; until then `figures` runs")
+    if device == "cpu":
+        lines.append("no GPU: Stable Diffusion takes minutes a picture here, `figures` a second")
+    if not lines:
+        lines.append('all is here: sow generate --face img.png --prompt "an old person"')
+    return lines

@@ -1,0 +1,31 @@
+"""`sow download`: fetch a model into the local cache."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sow.cli.common import Json, Revision, print_json, say
+
+
+def download(
+    model: Annotated[str, typer.Argument(help="sd2.1 or a hub id.")] = "sd2.1",
+    revision: Revision = None,
+    half: Annotated[
+        bool | None,
+        typer.Option("--half/--full", help="fp16 files (2.6 GB) or fp32 (5.2 GB) for SD2.1. "
+                     "Default: fp16 where there is a GPU."),
+    ] = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Fetch a model (Stable Diffusion 2.1 by default) into the local cache (HF_HOME)."""
+    from sow.models import choose_device, find_model
+
+    if half is None:
+        half = choose_device() != "cpu"
+    found = find_model(model, revision=revision, half=half)
+    if json:
+        print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
+    else:
+        say(f"{found.name} ({found.revision}) is here: {found.source}")

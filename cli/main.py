@@ -1,0 +1,53 @@
+"""`sow`: the commands, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+import sow
+from sow.cli import doctor, download, generate, plan, settings, show
+from sow.errors import SowError
+
+app = typer.Typer(
+    name="sow",
+    help="Grow a whole picture around something that must stay recognisable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("generate")(generate.generate)
+app.command("plan")(plan.plan)
+app.command("show")(show.show)
+app.command("settings")(settings.settings)
+app.command("download")(download.download)
+app.command("doctor")(doctor.doctor)
+
+INTERRUPTED = 130
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version."),
+) -> None:
+    if version:
+        print(sow.__version__)  # noqa: T201
+        raise typer.Exit
+
+
+def run() -> None:
+    """Runs the command line and leaves with its exit code."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except SowError as error:
+        print(f"sow: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        print(f"sow: {error.format_message()}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("sow: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,69 @@
+"""`sow plan`: the plan as JSON, and drawn over the canvas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sow.cli.common import (
+    BoxText,
+    Canvas,
+    Face,
+    FaceIndex,
+    Force,
+    Mask,
+    ModelName,
+    PlanFile,
+    PlanOptions,
+    Prompt,
+    Related,
+    Revision,
+    Setting,
+    Subject,
+    print_json,
+    say,
+)
+
+
+def plan(
+    face: Face = None,
+    prompt: Prompt = None,
+    mask: Mask = None,
+    subject: Subject = None,
+    face_index: FaceIndex = None,
+    setting: Setting = None,
+    box: BoxText = None,
+    related: Related = None,
+    plan: PlanFile = None,
+    canvas: Canvas = None,
+    model: ModelName = "auto",
+    revision: Revision = None,
+    draw: Annotated[
+        Path | None, typer.Option(help="Where to draw the plan. Default: <picture>-plan.png.")
+    ] = None,
+    no_draw: Annotated[bool, typer.Option("--no-draw", help="Only print it.")] = False,
+    force: Force = False,
+) -> None:
+    """Print the plan as JSON and draw it over the canvas as a PNG."""
+    from sow.condition import Condition
+    from sow.drawing import draw_plan
+    from sow.models import find_model
+    from sow.recipe import check_free, write_png
+
+    options = PlanOptions(
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
+    )
+    image, kept = options.read()
+    target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
+    if target is not None:
+        check_free(target, force)
+    made = options.make(image, find_model(model, revision=revision, download=False)).aligned(8)
+    condition = Condition.prepare(image, made, kept)
+    for note in made.notes:
+        say(f"note: {note}")
+    if target is not None:
+        write_png(draw_plan(made, condition), target, force=force)
+        say(f"drawn: {target}")
+    print_json(made.model_dump(mode="json"))

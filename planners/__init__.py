@@ -1,0 +1,1 @@
+"""Planners: from a picture and a sentence to a `Plan`."""

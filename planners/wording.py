@@ -1,0 +1,81 @@
+"""Reading a user's sentence by rules: the words are in `prompts/offline.toml`."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from sow.plan import Setting
+from sow.prompts import load_toml
+
+Side = Literal["left", "right"]
+
+
+def words(prompt: str) -> list[str]:
+    """The words of a prompt in lower case."""
+    return re.findall(r"[\w'-]+", prompt.lower())
+
+
+def mentions(prompt: str, phrases: list[str]) -> bool:
+    """Whether one of the phrases occurs in the prompt, as whole words."""
+    text = f" {' '.join(words(prompt))} "
+    return any(f" {' '.join(words(phrase))} " in text for phrase in phrases)
+
+
+def read_setting(prompt: str) -> Setting:
+    """Style transfer, attribute editing or a normal prompt (the paper's three settings)."""
+    table = load_toml("offline")
+    if mentions(prompt, table["style"]["phrases"]):
+        return "style"
+    if mentions(prompt, table["attribute"]["phrases"]) or _describes_person(prompt):
+        return "attribute"
+    return "normal"
+
+
+def _describes_person(prompt: str) -> bool:
+    """Whether an adjective such as "old" stands before a person, at most two words away."""
+    table = load_toml("offline")
+    text = words(prompt)
+    for place, word in enumerate(text):
+        if word in table["attribute"]["adjectives"]:
+            after = text[place + 1 : place + 4]
+            reach = next(
+                (n for n, w in enumerate(after) if w in {"a", "an", "the", "in", "on", "with"}),
+                len(after),
+            )
+            if any(person in table["people"] for person in after[:reach]):
+                return True
+    return False
+
+
+def is_animal(subject: str) -> bool:
+    """Whether the subject has a body below its head, as people have."""
+    return any(word in load_toml("offline")["animals"]["names"] for word in words(subject))
+
+
+def side_of_subject(prompt: str, subject: str) -> Side | None:
+    """Where the subject should stand so that what the prompt puts beside it has room.
+
+    None is the middle.
+    """
+    table = load_toml("offline")
+    text = " ".join(words(prompt))
+    names = table["people"] if subject == "face" else words(subject)
+    for side, other in (("left", "right"), ("right", "left")):
+        split = re.search(rf"\b(?:to the )?{side} of\b", text)
+        if split:
+            subject_first = any(name in text[: split.start()].split() for name in names)
+            return side if subject_first else other  # type: ignore[return-value]
+        if f"on the {side}" in text:
+            return other  # type: ignore[return-value]
+    return "left" if mentions(prompt, table["place"]["near"]) else None
+
+
+def share_of_canvas(prompt: str) -> float:
+    """The condition's longer side over the canvas's shorter side: close, usual or wide."""
+    place = load_toml("offline")["place"]
+    if mentions(prompt, place["close"]):
+        return 256 / 512
+    if mentions(prompt, place["wide"]):
+        return 180 / 512
+    return 216 / 512

@@ -1,0 +1,100 @@
+"""Checkpoints on disk: may they be trusted, what is in them, which are they."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from sow.errors import ModelError
+
+PARTS = ("unet", "vae", "text_encoder")
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+
+
+def check_folder(folder: Path) -> None:
+    """Whether a folder is a checkpoint this engine can run.
+
+    Raises:
+        ModelError: if it is none, is one of another kind, or has its weights only as pickles.
+    """
+    problem = folder_problem(folder)
+    if problem:
+        raise problem
+
+
+def folder_problem(folder: Path) -> ModelError | None:
+    """What is wrong with a folder as a checkpoint, or None."""
+    index = read_config(folder, "model_index.json")
+    if not index:
+        return ModelError(
+            f"{folder.name!r} has no readable model_index.json",
+            "give a Stable Diffusion checkpoint in diffusers layout",
+        )
+    missing = [part for part in PARTS if not index.get(part)]
+    if missing or index.get("text_encoder_2") or index.get("text_encoder_3"):
+        return ModelError(
+            f"{folder.name!r} is a {index.get('_class_name', 'model of another kind')}",
+            "only Stable Diffusion 1.x and 2.x can be run",
+        )
+    channels = read_config(folder / "unet").get("in_channels", 4)
+    if channels != read_config(folder / "vae").get("latent_channels", 4):
+        return ModelError(
+            f"the UNet of {folder.name!r} has {channels} input channels (an inpainting model?)",
+            "give a text-to-image checkpoint",
+        )
+    for part in PARTS:
+        files = [file.name for file in (folder / part).glob("*") if file.exists()]
+        if not any(file.endswith(".safetensors") for file in files):
+            if any(file.endswith(PICKLES) for file in files):
+                return ModelError(
+                    f"{folder.name!r} has its {part} only as a pickle, which can run code",
+                    "give a checkpoint with .safetensors files",
+                )
+            return ModelError(f"{folder.name!r} has no weights for its {part}", "get it again")
+    return None
+
+
+def variant_of(folder: Path, half: bool) -> str | None:
+    """Which files to load: `fp16`, or None for the plain ones; `half` prefers fp16."""
+
+    def complete(wanted: bool) -> bool:
+        return all(
+            any(
+                bool(re.search(r"\.fp16[.-]", file.name)) == wanted
+                for file in (folder / part).glob("*.safetensors")
+            )
+            for part in PARTS
+        )
+
+    if complete(True) and (half or not complete(False)):
+        return "fp16"
+    return None
+
+
+def fingerprint(source: Path) -> str:
+    """A short hash of a checkpoint: of all small files and of the ends of the large ones."""
+    files = [source] if source.is_file() else sorted(f for f in source.rglob("*") if f.is_file())
+    digest = hashlib.sha256()
+    edge = 2**16
+    for file in files:
+        size = file.stat().st_size
+        name = file.name if file == source else file.relative_to(source).as_posix()
+        digest.update(f"{name}:{size};".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(edge))
+            if size > edge:
+                stream.seek(max(edge, size - edge))
+                digest.update(stream.read(edge))
+    return digest.hexdigest()[:16]
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """A JSON object from a checkpoint; empty if there is none."""
+    try:
+        data = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,132 @@
+"""The visual condition: the pixels that are planted, at the size of their box."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from sow.errors import PictureError, PlanError
+from sow.images import over_grey, upright_rgb
+from sow.plan import Box, Plan
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is planted: both pictures have the size of the plan's box.
+
+    Attributes:
+        picture: the condition's pixels, RGB; all of the box is pasted into the seed canvas.
+        mask: which of them are to stay recognisable, 8-bit grey, white is kept.
+    """
+
+    picture: Image.Image
+    mask: Image.Image
+
+    @classmethod
+    def prepare(cls, image: Image.Image, plan: Plan, mask: Image.Image | None = None) -> Condition:
+        """The condition out of the user's picture, as the plan says.
+
+        The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
+        plan's ellipse, else the whole box.
+
+        Raises:
+            PictureError: if the mask is empty there.
+            PlanError: if the plan's crop does not lie in the picture.
+        """
+        image = upright_rgb(image)
+        crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
+        if not crop.inside(image.size):
+            raise PlanError(
+                f"the crop {crop.model_dump()} leaves the picture of {image.width}x{image.height}",
+                "make the plan for this picture",
+            )
+        size = (plan.box.width, plan.box.height)
+        picture = _fit(over_grey(image), crop, size)
+        if mask is not None:
+            kept = _fit(mask.convert("L").resize(image.size), crop, size)
+        elif image.mode == "RGBA":
+            kept = _fit(image.getchannel("A"), crop, size)
+        elif plan.ellipse is not None:
+            kept = _ellipse(plan.ellipse, plan.box)
+        else:
+            kept = Image.new("L", size, 255)
+        if np.asarray(kept).max() < 128:
+            raise PictureError("the mask keeps nothing of the picture", "white is what is kept")
+        return cls(picture, kept)
+
+    def to_png(self) -> bytes:
+        """Both as one PNG, the mask as its alpha channel."""
+        both = self.picture.copy()
+        both.putalpha(self.mask)
+        buffer = io.BytesIO()
+        both.save(buffer, "PNG")
+        return buffer.getvalue()
+
+    @classmethod
+    def from_png(cls, data: bytes) -> Condition:
+        """The reverse of `to_png`."""
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as both:
+            if both.mode != "RGBA":
+                raise PictureError("the condition in the recipe is damaged")
+            return cls(both.convert("RGB"), both.getchannel("A"))
+
+
+def _fit(image: Image.Image, crop: Box, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, box=crop.corners)
+
+
+def _ellipse(ellipse: Box, box: Box) -> Image.Image:
+    fine = 4  # drawn at four times the size, so that its edge is smooth
+    mask = Image.new("L", (box.width * fine, box.height * fine))
+    left, top, right, bottom = ellipse.corners
+    ImageDraw.Draw(mask).ellipse(
+        [
+            (left - box.x) * fine,
+            (top - box.y) * fine,
+            (right - box.x) * fine - 1,
+            (bottom - box.y) * fine - 1,
+        ],
+        fill=255,
+    )
+    return mask.resize((box.width, box.height), Image.Resampling.BOX)
+
+
+def seed_canvas(condition: Condition, box: Box, background: Tensor) -> Tensor:
+    """The condition pasted into its box (Sec. IV-B, Seed Initialization).
+
+    Args:
+        condition: the pixels.
+        box: where, on the canvas.
+        background: `[3, H, W]` in [-1, 1].
+
+    Returns:
+        `[3, H, W]` in [-1, 1].
+    """
+    pixels = np.asarray(condition.picture, dtype=np.float32) / 127.5 - 1
+    canvas = background.clone()
+    canvas[:, box.y : box.bottom, box.x : box.right] = torch.from_numpy(pixels).permute(2, 0, 1)
+    return canvas
+
+
+def latent_mask(condition: Condition, box: Box, canvas: tuple[int, int], stride: int) -> Tensor:
+    """C, the condition's region in the latents: boolean `[1, H / stride, W / stride]`.
+
+    A latent belongs to C if at least half of its pixels do.
+
+    Raises:
+        PlanError: if that leaves nothing.
+    """
+    pixels = torch.zeros(1, 1, canvas[1], canvas[0])
+    kept = torch.from_numpy(np.asarray(condition.mask, dtype=np.float32) / 255)
+    pixels[0, 0, box.y : box.bottom, box.x : box.right] = kept
+    mask = torch.nn.functional.avg_pool2d(pixels, stride)[0] >= 0.5
+    if not mask.any():
+        raise PlanError(
+            f"the condition is smaller than the {stride} px of one latent", "make its box larger"
+        )
+    return mask

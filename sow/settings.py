@@ -1,0 +1,154 @@
+"""Every hyper-parameter of the engine, with its source, and the presets of the paper.
+
+"open" marks a choice that the paper leaves open: it is a setting until the evidence decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sow.errors import UsageError
+from sow.plan import first_problem
+
+NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
+
+Outside = Literal["pair", "joined", "none"]
+# UNet samples per denoising step and picture, for each kind of guidance outside the condition.
+BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
+
+
+class Settings(BaseModel):
+    """How the engine runs. Frozen; `Settings.preset(name)` gives the paper's four.
+
+    States are counted from 0 (clean) to `steps` (noise); see `sow.schedule`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(10, ge=2, le=1000, description="states of the trajectory, S (Sec. V: 10)")
+    t1: int = Field(5, ge=1, description="the state where a cycle ends (Sec. V: 5)")
+    t2: int = Field(7, ge=1, description="the state where a cycle starts (Sec. V: 7)")
+    cycles: int = Field(10, ge=0, le=1000, description="number of cycles, N (Sec. V: 10)")
+    noise_level: float = Field(
+        1.0, ge=0, le=10, description="scale of the disturbing noise (Sec. V: 1)"
+    )
+    guidance_scale: float = Field(
+        7.5, ge=0, le=100, description="classifier-free guidance (Sec. V: 7.5)"
+    )
+    eta: float = Field(
+        0.0, ge=0, le=1, description="stochasticity of the finish (Sec. V: 0 / 0.1 / 1)"
+    )
+    cycle_eta: float = Field(
+        0.0, ge=0, le=1, description="stochasticity inside the cycles (open; first COW: 1)"
+    )
+    preserve: tuple[int, ...] = Field(
+        (4, 3), description="states of the finish where the condition is put back (Sec. V)"
+    )
+    negative_prompt: str = Field(
+        NEGATIVE_PROMPT, max_length=2000, description="the unconditional branch (Sec. V)"
+    )
+    encourage_prompt: str = Field(
+        "a high quality and colorful image",
+        max_length=2000,
+        description="drawn in outside the condition, with outside=pair (COW)",
+    )
+    outside: Outside = Field(
+        "pair",
+        description="guidance outside the condition (open): pair = the suppressed noun against "
+        "the encouraged prompt, 4 UNet samples; joined = the noun in a second negative prompt, "
+        "3; none = the same as inside, 2",
+    )
+    inversion: Literal["canvas", "alone"] = Field(
+        "canvas", description="where the condition is inverted: in the seed canvas or alone (open)"
+    )
+    inversion_prompt: Literal["empty", "plan"] = Field(
+        "empty", description="the prompt of the inversion (open)"
+    )
+    inversion_guidance_scale: float = Field(
+        1.0, ge=1, le=100, description="guidance of the inversion (open; first COW: 7.5)"
+    )
+    seed_canvas: Literal["grey", "black", "noise", "none"] = Field(
+        "grey",
+        description="what the condition is planted on (Sec. V-B); none = a random start instead",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if not self.t1 < self.t2 <= self.steps:
+            raise ValueError(
+                f"t1 < t2 <= steps must hold, but t1={self.t1}, t2={self.t2}, steps={self.steps}"
+            )
+        outside = [state for state in self.preserve if not 1 <= state <= self.t1]
+        if outside:
+            raise ValueError(f"preserve holds states from 1 to t1={self.t1}, not {outside[0]}")
+        return self
+
+    @classmethod
+    def preset(cls, name: str) -> Settings:
+        """The settings of the paper for `normal`, `attribute` or `style`, or the first `cow`.
+
+        Raises:
+            UsageError: for any other name.
+        """
+        if name not in PRESETS:
+            raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def changed(self, **fields: Any) -> Settings:
+        """A copy with other values in some fields.
+
+        Raises:
+            UsageError: if a field is unknown or a value out of its range.
+        """
+        for name in fields:
+            if name not in Settings.model_fields:
+                near = get_close_matches(name, Settings.model_fields, 1)
+                known = f"did you mean {near[0]!r}?" if near else ", ".join(Settings.model_fields)
+                raise UsageError(f"no setting {name!r}", known)
+        try:
+            return Settings.model_validate({**self.model_dump(), **fields})
+        except ValidationError as error:
+            raise UsageError(f"bad setting: {first_problem(error)}", "see `sow settings`") from None
+
+    def with_assignments(self, assignments: Iterable[str]) -> Settings:
+        """A copy changed by texts such as `cycles=5` or `preserve=4,3`."""
+        fields: dict[str, Any] = {}
+        for text in assignments:
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise UsageError(f"{text!r} sets nothing", "write --set name=value")
+            name = name.strip()
+            fields[name] = value.strip()
+            if name == "preserve":
+                fields[name] = [v for v in value.replace(" ", "").strip("[]()").split(",") if v]
+        return self.changed(**fields)
+
+    @property
+    def branches(self) -> int:
+        """UNet samples per picture in one denoising step."""
+        return BRANCHES[self.outside]
+
+    @property
+    def shape(self) -> Mapping[str, Any]:
+        """The fields that decide which UNet calls are made: equal for all jobs of one batch."""
+        return {
+            name: getattr(self, name)
+            for name in ("steps", "t1", "t2", "cycles", "outside", "inversion", "inversion_prompt",
+                         "inversion_guidance_scale", "seed_canvas")
+        }  # fmt: skip
+
+
+_NORMAL = Settings()
+PRESETS: dict[str, Settings] = {
+    "normal": _NORMAL,
+    "attribute": _NORMAL.changed(preserve=(4,), eta=0.1),
+    "style": _NORMAL.changed(preserve=(4,), eta=1.0),
+    # As the first release of COW ran it: noise in the cycles, inversion with guidance.
+    "cow": _NORMAL.changed(
+        preserve=(4,), eta=0.1, cycle_eta=1.0, inversion_prompt="plan", inversion_guidance_scale=7.5
+    ),
+}
