@@ -3,16 +3,14 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 SOW := $(BIN)/sow
+# The folders that pyproject.toml maps into the package `sow`; mypy sees them where they land.
+MAPPED := planners prompts cli benchmarks
 
 .PHONY: demo test lint clean
 
-# Strict mode lets mypy and editors see the mapped folders; a new file is linked by installing again,
-# which a change of its folder brings about.
-SOURCES := sow planners prompts cli benchmarks
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-  --config-settings editable_mode=strict
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-$(VENV)/.installed: pyproject.toml $(SOURCES)
+$(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e .
 	touch $@
@@ -42,7 +40,9 @@ test: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	rm -rf build/typing && mkdir -p build/typing/sow
+	ln -s $(CURDIR)/sow/* $(addprefix $(CURDIR)/,$(MAPPED)) build/typing/sow/
+	cd build/typing && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
