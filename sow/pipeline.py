@@ -75,7 +75,7 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         return_cycles: bool = False,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-    ) -> SowPipelineOutput | tuple[Any, list[bool] | None]:
+    ) -> SowPipelineOutput:
         """Makes one picture per job (the paper's Algorithm 1, without attention modulation).
 
         Every argument but the last five may be a list, one entry per job; single values serve
@@ -132,7 +132,7 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             cycles = [[pictures[job] for pictures in per_cycle] for job in range(len(jobs))]
         self.maybe_free_model_hooks()
         if not return_dict:
-            return images, flagged
+            return images, flagged  # type: ignore[return-value]  # the library's own old habit
         return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles)
 
     def tokens_lost(self, prompt: str) -> int:

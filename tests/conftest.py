@@ -1,0 +1,80 @@
+"""Fixtures shared by the tests: the bundled model, random checkpoints, drawn faces, a runner."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import sow
+from sow.benchmarks.checkpoints import TINY, random_pipeline
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
+
+
+@pytest.fixture(scope="session")
+def figures():
+    """The bundled model, on the CPU in float32."""
+    pipe = sow.load_pipeline("figures", device="cpu", dtype="float32")
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Random weights in Stable Diffusion's layout; canvas stride 16."""
+    pipe = random_pipeline(TINY)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny, tmp_path_factory):
+    """The same, saved as a checkpoint."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    tiny.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def faces():
+    """Three drawn identities by name."""
+    return {name: Image.open(EXAMPLES / f"{name}.png").convert("RGB") for name in FACES}
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    """A photograph of a person."""
+    from skimage import data
+
+    return Image.fromarray(data.astronaut())
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A generator on the CPU."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+@pytest.fixture
+def run_sow(tmp_path):
+    """Runs the real command line in an empty folder."""
+
+    def run(*words: object, env: dict[str, str] | None = None, timeout: float = 120):
+        return subprocess.run(
+            [sys.executable, "-c", "from sow.cli.main import run; run()", *map(str, words)],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
