@@ -1,6 +1,6 @@
 """What a picture costs: UNet calls and samples per preset, and what is spent beside the UNet.
 
-    python -m sow.benchmarks.cost [--model figures|sd21-random] [--repeats 5] [--dtype float32]
+    python -m sow.benchmarks.cost [--model figures|sd21-random] [--repeats 5] [--bare-calls 1000]
 
 Calls and samples are counted at the UNet while a picture is made. Then the same run is timed
 against nothing but its UNet calls on the same shapes, in turn, and the medians are compared.
@@ -40,20 +40,27 @@ def run(pipe: SowPipeline, settings: Settings) -> None:
     pipe(image=face, plan=plan, settings=settings, generator=torch.Generator().manual_seed(0))
 
 
-def count(pipe: SowPipeline, settings: Settings) -> Counter[tuple[int, ...]]:
-    """How often the UNet is called with which shape."""
+def count(pipe: SowPipeline, settings: Settings) -> tuple[Counter[tuple[int, ...]], float]:
+    """How often the UNet is called with which shape, and the seconds of that run."""
     shapes: Counter[tuple[int, ...]] = Counter()
     hook = pipe.unet.register_forward_pre_hook(
         lambda _, args, kwargs: shapes.update([tuple(args[0].shape)]), with_kwargs=True
     )
+    _settle(pipe)
+    started = time.perf_counter()
     run(pipe, settings)
+    _settle(pipe)
+    seconds = time.perf_counter() - started
     hook.remove()
-    return shapes
+    return shapes, seconds
 
 
 @torch.no_grad()
-def bare(pipe: SowPipeline, shapes: Counter[tuple[int, ...]]) -> float:
-    """Seconds for the same UNet calls and nothing else."""
+def bare(pipe: SowPipeline, shapes: Counter[tuple[int, ...]], at_most: int) -> float:
+    """Seconds for the same UNet calls and nothing else.
+
+    Of each shape at most `at_most` calls are made; their mean stands for the rest.
+    """
     width = pipe.unet.config.cross_attention_dim
     like = {"device": pipe.device, "dtype": pipe.unet.dtype}
     total = 0.0
@@ -61,22 +68,14 @@ def bare(pipe: SowPipeline, shapes: Counter[tuple[int, ...]]) -> float:
         latents = torch.randn(shape, **like)
         tokens = torch.randn(shape[0], pipe.tokenizer.model_max_length, width, **like)
         when = torch.tensor(501, device=pipe.device)
+        made = min(calls, at_most)
         _settle(pipe)
         started = time.perf_counter()
-        for _ in range(calls):
+        for _ in range(made):
             pipe.unet(latents, when, encoder_hidden_states=tokens, return_dict=False)
         _settle(pipe)
-        total += time.perf_counter() - started
+        total += (time.perf_counter() - started) * calls / made
     return total
-
-
-def whole(pipe: SowPipeline, settings: Settings) -> float:
-    """Seconds for one picture, pixels in to pixels out."""
-    _settle(pipe)
-    started = time.perf_counter()
-    run(pipe, settings)
-    _settle(pipe)
-    return time.perf_counter() - started
 
 
 @torch.no_grad()
@@ -100,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="figures")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--bare-calls", type=int, default=1000)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
@@ -120,15 +120,16 @@ def main() -> None:
     if options.model != "sd21-random":  # there one picture takes minutes; counts are the same
         print("| preset | UNet calls | UNet samples |\n|---|---|---|")
         for name, settings in variants.items():
-            shapes = count(pipe, settings)
+            shapes, _ = count(pipe, settings)
             samples = sum(shape[0] * calls for shape, calls in shapes.items())
             print(f"| {name} | {sum(shapes.values())} | {samples} |", flush=True)
         print()
 
     normal = PRESETS["normal"]
-    shapes = count(pipe, normal)
-    bare(pipe, shapes)
-    timed = [(whole(pipe, normal), bare(pipe, shapes), vae(pipe)) for _ in range(options.repeats)]
+    timed = []
+    for _ in range(options.repeats):
+        shapes, seconds = count(pipe, normal)
+        timed.append((seconds, bare(pipe, shapes, options.bare_calls), vae(pipe)))
     run_s, bare_s, vae_s = (median(column) for column in zip(*timed, strict=True))
     print(f"medians of {options.repeats}, preset normal, one picture:\n")
     print("| whole run | its bare UNet calls | ratio | VAE in and out | ratio without the VAE |")

@@ -236,7 +236,7 @@ def _from_options(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plan = options.make(image, found).aligned(8)
-    settings = Settings.preset(preset or plan.setting).with_assignments(assignments)
+    settings = found.preset(preset or plan.setting).with_assignments(assignments)
     notes = [*found.notes, *plan.notes]
     if found.name == "figures":
         notes.append(FIGURES_NOTE)

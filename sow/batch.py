@@ -32,15 +32,14 @@ class Job:
 def make_jobs(
     image: Picture | Sequence[Picture],
     plan: Plan | Sequence[Plan],
-    settings: Settings | Sequence[Settings] | None,
+    settings: Settings | Sequence[Settings],
     mask: Image.Image | Sequence[Image.Image | None] | None,
     generator: torch.Generator | Sequence[torch.Generator] | None,
     stride: int,
 ) -> list[Job]:
     """One job per picture: single values serve all jobs, lists must be equally long.
 
-    `settings=None` takes the preset that each plan's setting names. `stride` is the pixels of one
-    latent.
+    `stride` is the pixels of one latent.
 
     Raises:
         UsageError: if lists differ in length, or the jobs cannot share one batch.
@@ -53,10 +52,7 @@ def make_jobs(
         )
     count = lengths.pop()
     plans = [p.aligned(stride) for p in _spread(plan, count)]
-    if settings is None:
-        each = [Settings.preset(p.setting) for p in plans]
-    else:
-        each = _spread(settings, count)
+    each = _spread(settings, count)
     _check_alike(plans, each)
     pictures: list[Picture] = _spread(image, count)
     masks: list[Image.Image | None] = _spread(mask, count)

@@ -20,6 +20,7 @@ from sow.checkpoint import (
 from sow.errors import DeviceError, ModelError
 from sow.hub import SD21, cached_snapshot, hub_problem
 from sow.quiet import quiet
+from sow.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,11 @@ class Model:
         height, width = (side, side) if isinstance(side, int) else side
         factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
         return width * factor, height * factor
+
+    def preset(self, name: str) -> Settings:
+        """As `SowPipeline.preset`, before anything is loaded."""
+        index = {} if self.kind == "file" else read_config(self.source, "model_index.json")
+        return Settings.preset(name).changed(**(index.get("sow_settings") or {}))
 
 
 def find_model(

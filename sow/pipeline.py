@@ -49,6 +49,34 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         >>> picture = pipe(image=face, plan=plan, generator=generator).images[0]
     """
 
+    def __init__(
+        self,
+        vae: Any,
+        text_encoder: Any,
+        tokenizer: Any,
+        unet: Any,
+        scheduler: Any,
+        safety_checker: Any,
+        feature_extractor: Any,
+        image_encoder: Any = None,
+        requires_safety_checker: bool = True,
+        sow_settings: dict[str, Any] | None = None,
+    ) -> None:
+        """diffusers' own parts, and `sow_settings`: what this checkpoint needs set otherwise.
+
+        It is kept in `model_index.json`. A model that was never taught the words of the paper's
+        negative prompt, for example, does better without it.
+        """
+        super().__init__(
+            vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
+            image_encoder, requires_safety_checker,
+        )  # fmt: skip
+        self.register_to_config(sow_settings=sow_settings)
+
+    def preset(self, name: str) -> Settings:
+        """The preset of this name with what this checkpoint needs set otherwise."""
+        return Settings.preset(name).changed(**(self.config.get("sow_settings") or {}))
+
     @property
     def canvas(self) -> tuple[int, int]:
         """`(width, height)` in pixels of the pictures the UNet was trained on."""
@@ -84,7 +112,7 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         Args:
             image: the user's picture, of which the plan's crop is planted, or a `Condition`.
             plan: where it goes and what is to grow around it.
-            settings: None takes the preset named by the plan's setting.
+            settings: None takes `pipe.preset(plan.setting)`.
             mask: which part of `image` is the condition, instead of what the plan says.
             generator: a list gives every job its own; a single one is drawn from in turn.
             output_type: `pil`, `np`, `pt` or `latent`.
@@ -98,6 +126,10 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         Raises:
             SowError: with one line that says what is wrong with the arguments.
         """
+        if settings is None:
+            plans = [plan] if isinstance(plan, Plan) else plan
+            settings = [self.preset(p.setting) for p in plans]
+            settings = settings[0] if isinstance(plan, Plan) else settings
         jobs = make_jobs(image, plan, settings, mask, generator, self.vae_scale_factor)
         self._check(jobs[0].plan, callback_on_step_end_tensor_inputs)
         run = Run(self, jobs, callback_on_step_end, callback_on_step_end_tensor_inputs)
