@@ -16,7 +16,7 @@ MAX_BYTES = 256 * 2**20
 MIN_SIDE = 16
 GREY = (128, 128, 128)
 # Decoders written for pictures from strangers; no PostScript, no PDF, no fonts.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 
 
 def load_image(path: str | Path) -> Image.Image:
@@ -41,7 +41,9 @@ def load_image(path: str | Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning)  # odd TIFF tags, cut EXIF
-            with Image.open(path, formats=FORMATS) as image:
+            Image.init()
+            known = [name for name in FORMATS if name in Image.OPEN]  # AVIF is not everywhere
+            with Image.open(path, formats=known) as image:
                 _check_size(image.size, name)
                 image.seek(0)
                 image.load()

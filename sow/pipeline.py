@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sow.batch import Picture, make_jobs
 from sow.engine import Callback, Run
-from sow.errors import PlanError, UsageError
+from sow.errors import ModelError, PlanError, UsageError
 from sow.plan import Plan
 from sow.quiet import quiet
 from sow.settings import Settings
@@ -72,6 +72,20 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             image_encoder, requires_safety_checker,
         )  # fmt: skip
         self.register_to_config(sow_settings=sow_settings)
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> SowPipeline:
+        """As in diffusers, but never from pickles: `use_safetensors` is True unless given."""
+        pipe: SowPipeline = super().from_pretrained(*args, **{"use_safetensors": True, **kwargs})
+        return pipe
+
+    @classmethod
+    def from_single_file(cls, path: Any, **kwargs: Any) -> SowPipeline:
+        """As in diffusers, but only from `.safetensors` files."""
+        if not str(path).endswith(".safetensors"):
+            raise ModelError(f"{str(path)!r} is a pickle", "give a .safetensors file")
+        pipe: SowPipeline = super().from_single_file(path, **kwargs)
+        return pipe
 
     def preset(self, name: str) -> Settings:
         """The preset of this name with what this checkpoint needs set otherwise."""

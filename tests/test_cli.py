@@ -1,0 +1,188 @@
+"""The command line as a user meets it: real processes, files in and out, one line per error."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+FACE = EXAMPLES / "drawn-beard.png"
+PHOTO = EXAMPLES / "astronaut.jpg"
+BASE = ("generate", "--model", "figures", "--set", "cycles=1", "--seed", "1")
+
+
+def test_help_is_quick_and_import_loads_no_torch():
+    code = "from sow.cli.main import run; run()"
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True)
+        times.append(time.monotonic() - started)
+        assert done.returncode == 0
+    assert min(times) < 0.5, times
+    heavy = "import sys, sow, sow.cli.main; print([m for m in ('torch', 'diffusers', 'numpy', " \
+            "'PIL', 'pydantic') if m in sys.modules])"  # fmt: skip
+    assert subprocess.check_output([sys.executable, "-c", heavy], text=True).strip() == "[]"
+
+
+def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(run_sow, tmp_path, astronaut):
+    """Real input end to end: the picture, its recipe, and the same bytes again."""
+    astronaut.save(tmp_path / "me.png")
+    made = run_sow("generate", "--model", "figures", "--face", "me.png", "--prompt",
+                   "an old person", "--num", "2", "--seed", "7", "--out", "a.png", "--json",
+                   env={"OPENAI_API_KEY": "sk-very-secret", "HOME": str(tmp_path)})  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    data = json.loads(made.stdout)
+    assert [entry["seed"] for entry in data] == [7, 8]
+    assert data[0]["plan"]["setting"] == "attribute"
+    assert "photograph planted in it looks odd" in made.stderr
+    assert "model: figures" in made.stderr
+    one = (tmp_path / "a-1.png").read_bytes()
+    assert one != (tmp_path / "a-2.png").read_bytes()
+    assert Image.open(tmp_path / "a-1.png").size == (128, 128)
+    (tmp_path / "me.png").unlink()  # the recipe needs no other file
+    again = run_sow("generate", "--recipe", "a-1.png", "--out", "again.png")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again.png").read_bytes() == one
+    for private in (b"sk-very-secret", str(tmp_path).encode(), b"/root", b"/home"):
+        assert private not in one
+    shown = run_sow("show", "a-1.png", "--json")
+    assert json.loads(shown.stdout)["seed"] == 7
+    assert "an old person" in run_sow("show", "a-1.png").stdout
+
+
+def test_plan_prints_json_and_draws(run_sow, tmp_path):
+    done = run_sow("plan", "--model", "figures", "--face", PHOTO, "--prompt", "a king")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["canvas"] == [128, 128]
+    drawn = Image.open(tmp_path / "astronaut-plan.png").convert("RGB")
+    x, y, _, _ = plan["box"]
+    assert drawn.getpixel((x * 4 + 1, y * 4 + 30)) == (220, 60, 40)
+    (tmp_path / "plan.json").write_text(json.dumps({**plan, "prompt": "a queen"}))
+    made = run_sow(*BASE, "--face", PHOTO, "--plan", "plan.json", "--out", "a.png", "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)[0]["plan"]["prompt"] == "a queen"
+    assert json.loads(made.stdout)[0]["plan"]["box"] == plan["box"]
+
+
+def test_a_plan_for_a_larger_model_is_scaled(run_sow, tmp_path):
+    large = run_sow("plan", "--face", PHOTO, "--prompt", "a king", "--canvas", "512", "--no-draw")
+    (tmp_path / "plan.json").write_text(large.stdout)
+    made = run_sow(*BASE, "--face", PHOTO, "--plan", "plan.json", "--out", "a.png", "--json")
+    assert made.returncode == 0, made.stderr
+    plan = json.loads(made.stdout)[0]["plan"]
+    assert plan["canvas"] == [128, 128]
+    assert abs(plan["box"][2] - json.loads(large.stdout)["box"][2] / 4) <= 8
+
+
+def test_options_reach_the_plan_and_the_engine(run_sow, tmp_path):
+    Image.new("L", (256, 256), 255).save(tmp_path / "mask.png")
+    done = run_sow(*BASE, "--face", FACE, "--prompt", "a man", "--setting", "style", "--canvas",
+                   "128x160", "--box", "40,40,56,56", "--related", "coat=10,100,100,60", "--mask",
+                   "mask.png", "--set", "preserve=3", "--set", "eta=0.5", "--out", "a.png",
+                   "--save-cycles", "cycles.png", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)[0]
+    assert made["plan"]["box"] == [40, 40, 56, 56]
+    assert made["plan"]["related"] == [{"label": "coat", "box": [10, 100, 100, 60]}]
+    assert made["plan"]["ellipse"] is None
+    assert made["plan"]["setting"] == "style"
+    settings = made["settings"]
+    assert (settings["cycles"], settings["preserve"], settings["eta"]) == (1, [3], 0.5)
+    assert Image.open(tmp_path / "a.png").size == (128, 160)
+    assert Image.open(tmp_path / "cycles.png").size == (128, 160)
+
+
+def test_default_names_and_folders(run_sow, tmp_path):
+    (tmp_path / "out").mkdir()
+    done = run_sow(*BASE, "--face", FACE, "--prompt", "a man, in ../snow!", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert [f.name for f in (tmp_path / "out").iterdir()] == ["drawn-beard-a-man-in-snow-1.png"]
+    again = run_sow(*BASE, "--face", FACE, "--prompt", "a man, in ../snow!", "--out", "out")
+    assert again.returncode == 6
+    assert "exists" in again.stderr
+
+
+OK = ("--face", FACE, "--prompt", "a man", "--out", "x.png")
+BAD = {
+    "no picture": (("--prompt", "a man"), 2, "no picture"),
+    "no prompt": (("--face", FACE), 2, "no prompt"),
+    "blank prompt": (("--face", FACE, "--prompt", "  "), 2, "no prompt"),
+    "unknown option": ((*OK, "--colour", "red"), 2, "--colour"),
+    "unknown setting": ((*OK, "--set", "cycels=3"), 2, "did you mean 'cycles'?"),
+    "bad value": ((*OK, "--set", "t1=9"), 2, "t1 < t2"),
+    "unknown preset": ((*OK, "--preset", "wild"), 2, "no preset 'wild'"),
+    "unknown kind": ((*OK, "--setting", "wild"), 2, "choose one of normal"),
+    "bad canvas": ((*OK, "--canvas", "big"), 2, "is no canvas"),
+    "not a png": ((*OK[:4], "--out", "x.jpg"), 2, "is no .png file"),
+    "recipe and more": (("--recipe", "x.png", "--prompt", "a man"), 2, "already says everything"),
+    "missing picture": (("--face", "no.png", "--prompt", "a man"), 3, "no picture at 'no.png'"),
+    "not a picture": (("--face", "text.png", "--prompt", "a man"), 3, "is not a picture"),
+    "no such face": ((*OK, "--face-index", "4"), 3, "no face number 4"),
+    "empty mask": ((*OK, "--mask", "black.png"), 3, "mask keeps nothing"),
+    "no recipe": (("--recipe", "black.png"), 3, "has no recipe"),
+    "box outside": ((*OK, "--box", "100,100,56,56"), 4, "leaves the canvas 128x128"),
+    "box of words": ((*OK, "--box", "left"), 4, "is no box"),
+    "region outside": ((*OK, "--related", "coat=0,0,500,5"), 4, "'coat'"),
+    "canvas off the grid": ((*OK, "--canvas", "136"), 4, "multiples of 32"),
+    "bad plan": (("--face", FACE, "--plan", "bad.json"), 4, "not a legal plan"),
+    "missing plan": (("--face", FACE, "--plan", "no.json"), 4, "cannot read the plan"),
+    "unknown model": ((*OK, "--model", "nonsense"), 5, "no model 'nonsense'"),
+    "missing folder": ((*OK, "--model", "./no/such"), 5, "no model './no/such'"),
+    "a pickle": ((*OK, "--model", "x.ckpt"), 5, "is a pickle"),
+    "no folder for it": ((*OK[:4], "--out", "no/x.png"), 6, "there is no folder 'no'"),
+    "exists": ((*OK[:4], "--out", "black.png"), 6, "'black.png' exists"),
+    "no such device": ((*OK, "--device", "tpu"), 7, "no device 'tpu'"),
+    "no such dtype": ((*OK, "--dtype", "int4"), 7, "no dtype 'int4'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gets_one_line_and_its_exit_code(run_sow, tmp_path, name):
+    words, code, says = BAD[name]
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "bad.json").write_text('{"canvas": [128, 128]}')
+    Image.new("L", (64, 64)).save(tmp_path / "black.png")
+    before = sorted(tmp_path.iterdir())
+    model = () if "--model" in words or "--recipe" in words else ("--model", "figures")
+    done = run_sow("generate", *words, *model, env={"HF_HUB_OFFLINE": "1"})
+    assert done.returncode == code, done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("sow: ")
+    assert says in line
+    assert "Traceback" not in done.stderr
+    assert len([text for text in done.stderr.splitlines() if text.startswith("sow: ")]) == 1
+    assert done.stdout == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_doctor_never_shows_a_key(run_sow):
+    done = run_sow("doctor", env={"OPENAI_API_KEY": "sk-very-secret"})
+    assert done.returncode == 0, done.stderr
+    assert "sk-very-secret" not in done.stdout + done.stderr
+    assert "OPENAI_API_KEY set" in done.stdout
+    assert "GEMINI_API_KEY not set" in done.stdout
+
+
+def test_the_readme_lists_every_setting_and_exit_code():
+    """Documentation that cannot drift."""
+    from sow import errors
+    from sow.settings import Settings
+
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    for name in Settings.model_fields:
+        assert f"`{name}`" in text, name
+    codes = {
+        value.exit_code
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.SowError)
+    }
+    for code in codes | {130}:
+        assert re.search(rf"^\| {code} \|", text, re.MULTILINE), code

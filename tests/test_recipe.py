@@ -1,0 +1,120 @@
+"""The recipe inside a picture: complete, repeatable, private, and not to be trusted blindly."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from sow.condition import Condition
+from sow.errors import OutputError, PictureError
+from sow.plan import Plan
+from sow.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png, write_png
+from sow.settings import Settings
+
+PLAN = Plan.parse({"canvas": [64, 64], "prompt": 'a "quoted" pérson — 人', "box": [16, 8, 32, 24]})
+RECIPE = Recipe(
+    plan=PLAN,
+    settings=Settings(cycles=3),
+    seed=5,
+    model="figures",
+    revision="0",
+    device="cpu",
+    dtype="float32",
+    picture_sha256="",
+    versions={"sow": "0"},
+)
+
+
+@pytest.fixture
+def condition():
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 4), dtype=np.uint8)
+    both = Image.fromarray(pixels)
+    return Condition(both.convert("RGB"), both.getchannel("A"))
+
+
+@pytest.fixture
+def picture():
+    return Image.effect_noise((64, 64), 60).convert("RGB")
+
+
+def test_what_goes_in_comes_out(tmp_path, picture, condition):
+    save_png(picture, tmp_path / "a.png", RECIPE, condition)
+    recipe, planted = read_recipe(tmp_path / "a.png")
+    assert recipe == RECIPE
+    assert planted.picture.tobytes() == condition.picture.tobytes()
+    assert planted.mask.tobytes() == condition.mask.tobytes()
+    assert Image.open(tmp_path / "a.png").convert("RGB").tobytes() == picture.tobytes()
+    save_png(picture, tmp_path / "b.png", RECIPE, condition)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_nothing_is_overwritten_or_left_half_written(tmp_path, picture, condition, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_text("precious")
+    with pytest.raises(OutputError, match="exists"):
+        save_png(picture, path, RECIPE, condition)
+    assert path.read_text() == "precious"
+    save_png(picture, path, RECIPE, condition, force=True)
+    before = path.read_bytes()
+
+    def full(self, file, *_, **__):
+        file.write_bytes(b"half a pic")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_png(picture, path, force=True)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path, picture, monkeypatch):
+    path = tmp_path / "a.png"
+    monkeypatch.setattr("sow.recipe.check_free", lambda *_: path.write_text("precious"))
+    with pytest.raises(OutputError, match="exists"):
+        write_png(picture, path)
+    assert path.read_text() == "precious"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def tampered(picture, condition, **changes):
+    info = PngImagePlugin.PngInfo()
+    data = {**json.loads(RECIPE.model_dump_json()), **changes.pop("recipe", {})}
+    text = changes.pop("text", json.dumps(data))
+    if text is not None:
+        info.add_text(TEXT_KEY, text)
+    chunk = changes.pop("chunk", condition.to_png())
+    if chunk is not None:
+        info.add(CONDITION_CHUNK, chunk)
+    return info
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"text": None}, "has no recipe"),
+        ({"chunk": None}, "has no recipe"),
+        ({"text": "{"}, "damaged"),
+        ({"chunk": b"nonsense"}, "damaged"),
+        ({"recipe": {"seed": -1}}, "seed"),
+        ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
+        ({"recipe": {"extra": "x"}}, "extra"),
+        ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
+    ],
+)
+def test_tampered_recipes_get_one_line(tmp_path, picture, condition, changes, says):
+    picture.save(tmp_path / "a.png", pnginfo=tampered(picture, condition, **changes))
+    with pytest.raises(PictureError) as caught:
+        read_recipe(tmp_path / "a.png")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_files_have_no_recipe(tmp_path, picture):
+    picture.save(tmp_path / "a.jpg")
+    for name in ("a.jpg", "missing.png"):
+        with pytest.raises(PictureError):
+            read_recipe(tmp_path / name)
