@@ -2,8 +2,8 @@
 
     python -m sow.benchmarks.cost [--model figures|sd21-random] [--repeats 5] [--bare-calls 1000]
 
-Calls and samples are counted at the UNet while a picture is made. Then the same run is timed
-against nothing but its UNet calls on the same shapes, in turn, and the medians are compared.
+Calls and samples are counted at the UNet while a picture is made. The run is timed against the time
+it spends in the UNet, and against nothing but the same calls on the same shapes afterwards.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -40,19 +41,50 @@ def run(pipe: SowPipeline, settings: Settings) -> None:
     pipe(image=face, plan=plan, settings=settings, generator=torch.Generator().manual_seed(0))
 
 
-def count(pipe: SowPipeline, settings: Settings) -> tuple[Counter[tuple[int, ...]], float]:
-    """How often the UNet is called with which shape, and the seconds of that run."""
-    shapes: Counter[tuple[int, ...]] = Counter()
-    hook = pipe.unet.register_forward_pre_hook(
-        lambda _, args, kwargs: shapes.update([tuple(args[0].shape)]), with_kwargs=True
-    )
-    _settle(pipe)
+@dataclass
+class Counted:
+    """One run as the UNet saw it."""
+
+    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    whole_s: float = 0.0
+    unet_s: float = 0.0
+
+    @property
+    def calls(self) -> int:
+        """UNet calls."""
+        return sum(self.shapes.values())
+
+    @property
+    def samples(self) -> int:
+        """Pictures that went through the UNet, all calls together."""
+        return sum(shape[0] * calls for shape, calls in self.shapes.items())
+
+
+def count(pipe: SowPipeline, settings: Settings) -> Counted:
+    """Makes one picture and notes every UNet call: its shape and its seconds."""
+    counted = Counted()
+    entered = [0.0]
+
+    def enter(_: Any, args: Any, kwargs: Any) -> None:
+        counted.shapes.update([tuple(args[0].shape)])
+        _settle()
+        entered[0] = time.perf_counter()
+
+    def leave(*_: Any) -> None:
+        _settle()
+        counted.unet_s += time.perf_counter() - entered[0]
+
+    hooks = [
+        pipe.unet.register_forward_pre_hook(enter, with_kwargs=True),
+        pipe.unet.register_forward_hook(leave),
+    ]
     started = time.perf_counter()
     run(pipe, settings)
-    _settle(pipe)
-    seconds = time.perf_counter() - started
-    hook.remove()
-    return shapes, seconds
+    _settle()
+    counted.whole_s = time.perf_counter() - started
+    for hook in hooks:
+        hook.remove()
+    return counted
 
 
 @torch.no_grad()
@@ -69,11 +101,11 @@ def bare(pipe: SowPipeline, shapes: Counter[tuple[int, ...]], at_most: int) -> f
         tokens = torch.randn(shape[0], pipe.tokenizer.model_max_length, width, **like)
         when = torch.tensor(501, device=pipe.device)
         made = min(calls, at_most)
-        _settle(pipe)
+        _settle()
         started = time.perf_counter()
         for _ in range(made):
             pipe.unet(latents, when, encoder_hidden_states=tokens, return_dict=False)
-        _settle(pipe)
+        _settle()
         total += (time.perf_counter() - started) * calls / made
     return total
 
@@ -85,12 +117,12 @@ def vae(pipe: SowPipeline) -> float:
     pixels = torch.zeros(1, 3, height, width, device=pipe.device, dtype=pipe.vae.dtype)
     started = time.perf_counter()
     pipe.vae.decode(pipe.vae.encode(pixels).latent_dist.mode())
-    _settle(pipe)
+    _settle()
     return time.perf_counter() - started
 
 
-def _settle(pipe: SowPipeline) -> None:
-    if pipe.device.type == "cuda":
+def _settle() -> None:
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
@@ -120,23 +152,23 @@ def main() -> None:
     if options.model != "sd21-random":  # there one picture takes minutes; counts are the same
         print("| preset | UNet calls | UNet samples |\n|---|---|---|")
         for name, settings in variants.items():
-            shapes, _ = count(pipe, settings)
-            samples = sum(shape[0] * calls for shape, calls in shapes.items())
-            print(f"| {name} | {sum(shapes.values())} | {samples} |", flush=True)
+            counted = count(pipe, settings)
+            print(f"| {name} | {counted.calls} | {counted.samples} |", flush=True)
         print()
 
     normal = PRESETS["normal"]
     timed = []
     for _ in range(options.repeats):
-        shapes, seconds = count(pipe, normal)
-        timed.append((seconds, bare(pipe, shapes, options.bare_calls), vae(pipe)))
-    run_s, bare_s, vae_s = (median(column) for column in zip(*timed, strict=True))
-    print(f"medians of {options.repeats}, preset normal, one picture:\n")
-    print("| whole run | its bare UNet calls | ratio | VAE in and out | ratio without the VAE |")
-    print("|---|---|---|---|---|")
+        counted = count(pipe, normal)
+        alone = bare(pipe, counted.shapes, options.bare_calls)
+        timed.append((counted.whole_s, counted.unet_s, alone, vae(pipe)))
+    whole_s, unet_s, alone_s, vae_s = (median(column) for column in zip(*timed, strict=True))
+    print(f"medians of {options.repeats}, preset normal, one picture, seconds:\n")
+    print("| whole run | UNet in it | the same calls alone | VAE in and out | run / UNet in it "
+          "| run / calls alone |\n|---|---|---|---|---|---|")  # fmt: skip
     print(
-        f"| {run_s:.3f} s | {bare_s:.3f} s | {run_s / bare_s:.3f} | {vae_s:.3f} s "
-        f"| {(run_s - vae_s) / bare_s:.3f} |"
+        f"| {whole_s:.3f} | {unet_s:.3f} | {alone_s:.3f} | {vae_s:.3f} "
+        f"| {whole_s / unet_s:.3f} | {whole_s / alone_s:.3f} |"
     )
 
 

@@ -109,10 +109,15 @@ class PlanOptions:
 
     def make(self, image: Image.Image, model: Model) -> Plan:
         """The plan: read from a file, or made by the offline planner."""
-        native = model.native_canvas or (512, 512)
-        return self._from_file(native) if self.plan else self._planned(image, native)
+        from sow.plan import check_canvas
 
-    def _from_file(self, native: tuple[int, int]) -> Plan:
+        native = model.native_canvas or (512, 512)
+        stride = model.canvas_stride or 64
+        plan = self._from_file(native, stride) if self.plan else self._planned(image, native)
+        check_canvas(plan.canvas, stride)
+        return plan
+
+    def _from_file(self, native: tuple[int, int], stride: int) -> Plan:
         from sow.plan import Plan
         from sow.planners.offline import parse_box
 
@@ -122,7 +127,8 @@ class PlanOptions:
         elif min(plan.canvas) != min(native):
             # A plan made for a model of another size keeps its composition.
             scale = min(native) / min(plan.canvas)
-            plan = plan.scaled((round(plan.canvas[0] * scale), round(plan.canvas[1] * scale)))
+            width, height = (max(1, round(v * scale / stride)) * stride for v in plan.canvas)
+            plan = plan.scaled((width, height))
         changes: dict[str, Any] = {}
         if self.prompt:
             changes["prompt"] = self.prompt

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 import sow
 from sow.cli import doctor, download, generate, plan, settings, show
-from sow.errors import SowError
+from sow.errors import SowError, UsageError
 
 app = typer.Typer(
     name="sow",
     help="Grow a whole picture around something that must stay recognisable.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -27,15 +25,20 @@ app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
 
 INTERRUPTED = 130
+# Typer brings its own click in some versions and uses the installed one in others: the base of
+# its errors about usage, whichever it is.
+UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 @app.callback(invoke_without_command=True)
 def _version(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version."),
 ) -> None:
     if version:
         print(sow.__version__)  # noqa: T201
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())  # noqa: T201
 
 
 def run() -> None:
@@ -45,9 +48,10 @@ def run() -> None:
     except SowError as error:
         print(f"sow: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        print(f"sow: {error.format_message()}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except UsageProblem as error:
+        line = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"sow: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201
+        sys.exit(UsageError.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         print("sow: interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(INTERRUPTED)

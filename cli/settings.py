@@ -6,7 +6,7 @@ from sow.cli.common import Json, print_json
 
 
 def settings(json: Json = False) -> None:
-    """List what --set can change, with the values of each preset."""
+    """List what --set can change, and what each preset changes."""
     from sow.settings import PRESETS, Settings
 
     if json:
@@ -15,13 +15,24 @@ def settings(json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*("setting", *PRESETS, "what it is"), box=None, pad_edge=False)
+    console = Console(highlight=False, markup=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("setting", style="bold", no_wrap=True)
+    table.add_column("normal")
+    table.add_column("what it is")
     for name, field in Settings.model_fields.items():
-        values = [_short(getattr(preset, name)) for preset in PRESETS.values()]
-        table.add_row(name, *values, field.description)
-    Console().print(table)
+        table.add_row(name, _short(getattr(PRESETS["normal"], name)), field.description)
+    console.print(table)
+    console.print()
+    for preset, values in PRESETS.items():
+        changes = [
+            f"{name}={_short(getattr(values, name))}"
+            for name in Settings.model_fields
+            if getattr(values, name) != getattr(PRESETS["normal"], name)
+        ]
+        if changes:
+            console.print(f"preset {preset}: {' '.join(changes)}")
 
 
 def _short(value: object) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return text if len(text) < 14 else text[:11] + "..."
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

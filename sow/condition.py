@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from sow.errors import PictureError, PlanError
-from sow.images import over_grey, upright_rgb
+from sow.images import GREY, over_grey, upright_rgb
 from sow.plan import Box, Plan
 
 
@@ -32,7 +32,8 @@ class Condition:
         """The condition out of the user's picture, as the plan says.
 
         The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
-        plan's ellipse, else the whole box.
+        plan's ellipse, else the whole box. What a mask or transparency leaves out becomes grey;
+        around an ellipse the picture's own surroundings are planted too, but not kept.
 
         Raises:
             PictureError: if the mask is empty there.
@@ -49,6 +50,7 @@ class Condition:
         picture = _fit(over_grey(image), crop, size)
         if mask is not None:
             kept = _fit(mask.convert("L").resize(image.size), crop, size)
+            picture = Image.composite(picture, Image.new("RGB", size, GREY), kept)
         elif image.mode == "RGBA":
             kept = _fit(image.getchannel("A"), crop, size)
         elif plan.ellipse is not None:

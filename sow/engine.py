@@ -40,6 +40,7 @@ class Run:
         self.pipe, self.jobs, self.how = pipe, jobs, jobs[0].settings
         self.callback, self.tensor_inputs = callback, tensor_inputs
         self.device = pipe._execution_device
+        self.dtype = pipe.unet.dtype  # asked once: the answer looks through all modules
         self.stride = pipe.vae_scale_factor
         self.schedule = Schedule.from_scheduler(pipe.scheduler, self.how.steps)
         self.times = torch.tensor(self.schedule.times, device=self.device)
@@ -167,7 +168,7 @@ class Run:
             return torch.zeros_like(latents).expand(len(branches), *latents.shape)
         samples = latents.repeat(len(branches), 1, 1, 1)
         answer = self.pipe.unet(
-            samples.to(self.pipe.unet.dtype),
+            samples.to(self.dtype),
             self.times[state],
             encoder_hidden_states=branches.flatten(0, 1),
             return_dict=False,

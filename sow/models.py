@@ -59,6 +59,17 @@ class Model:
         factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
         return width * factor, height * factor
 
+    @property
+    def canvas_stride(self) -> int | None:
+        """Width and height of a canvas must be multiples of this many pixels."""
+        if self.kind == "file":
+            return None
+        blocks = [
+            len(read_config(self.source / part).get("block_out_channels", [0] * 4))
+            for part in ("unet", "vae")
+        ]
+        return int(2 ** sum(blocks)) // 4
+
     def preset(self, name: str) -> Settings:
         """As `SowPipeline.preset`, before anything is loaded."""
         index = {} if self.kind == "file" else read_config(self.source, "model_index.json")

@@ -30,12 +30,15 @@ class NoiseTape:
         generators: Sequence[torch.Generator | None],
         device: torch.device,
     ) -> None:
-        slots = _slots(settings[0])
-        self._index = {slot: number for number, slot in enumerate(slots)}
-        self._used = {slot for slot in slots if any(_needs(s, slot) for s in settings)}
-        self._tape = torch.zeros(len(slots), len(settings), *shape, device=device)
+        used = [
+            slot
+            for slot in _slots(settings[0])
+            if slot[0] == "disturb" or any(_needs(s, slot) for s in settings)
+        ]
+        self._index = {slot: number for number, slot in enumerate(used)}
+        self._tape = torch.zeros(len(used), len(settings), *shape, device=device)
         for job, (options, generator) in enumerate(zip(settings, generators, strict=True)):
-            wanted = [self._index[slot] for slot in slots if _needs(options, slot)]
+            wanted = [self._index[slot] for slot in used if _needs(options, slot)]
             if wanted:
                 drawn = randn_tensor(
                     (len(wanted), *shape), generator, device=device, dtype=torch.float32
@@ -48,7 +51,7 @@ class NoiseTape:
 
     def if_used(self, *slot: str | int) -> Tensor | None:
         """The noise of a slot, or None if no job of the batch needs it."""
-        return self(*slot) if slot in self._used else None
+        return self(*slot) if slot in self._index else None
 
 
 def _slots(settings: Settings) -> list[tuple[str | int, ...]]:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from sow.batch import Picture, make_jobs
 from sow.engine import Callback, Run
-from sow.errors import ModelError, PlanError, UsageError
-from sow.plan import Plan
+from sow.errors import ModelError, UsageError
+from sow.plan import Plan, check_canvas
 from sow.quiet import quiet
 from sow.settings import Settings
 
@@ -188,12 +188,7 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         return int(max(0, count - self.tokenizer.model_max_length))
 
     def _check(self, plan: Plan, tensor_inputs: Sequence[str]) -> None:
-        stride = self.canvas_stride
-        if plan.canvas[0] % stride or plan.canvas[1] % stride:
-            raise PlanError(
-                f"a canvas of {plan.canvas[0]}x{plan.canvas[1]} does not fit this model",
-                f"width and height must be multiples of {stride}",
-            )
+        check_canvas(plan.canvas, self.canvas_stride)
         unknown = set(tensor_inputs) - {"latents", "condition_mask"}
         if unknown:
             raise UsageError(f"no tensor {sorted(unknown)[0]!r} for the callback")

@@ -244,6 +244,19 @@ class Plan(BaseModel):
         return self.changed(box=box, ellipse=ellipse)
 
 
+def check_canvas(canvas: tuple[int, int], stride: int) -> None:
+    """Whether a UNet of this total stride can make a picture of this size.
+
+    Raises:
+        PlanError: if it cannot.
+    """
+    if canvas[0] % stride or canvas[1] % stride:
+        raise PlanError(
+            f"a canvas of {canvas[0]}x{canvas[1]} does not fit this model",
+            f"width and height must be multiples of {stride}",
+        )
+
+
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic as one short phrase."""
     problem = error.errors(include_url=False, include_context=False)[0]

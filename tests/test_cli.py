@@ -73,12 +73,13 @@ def test_plan_prints_json_and_draws(run_sow, tmp_path):
 
 
 def test_a_plan_for_a_larger_model_is_scaled(run_sow, tmp_path):
-    large = run_sow("plan", "--face", PHOTO, "--prompt", "a king", "--canvas", "512", "--no-draw")
+    large = run_sow("plan", "--face", PHOTO, "--prompt", "a king", "--canvas", "640x512",
+                    "--no-draw")  # fmt: skip
     (tmp_path / "plan.json").write_text(large.stdout)
     made = run_sow(*BASE, "--face", PHOTO, "--plan", "plan.json", "--out", "a.png", "--json")
     assert made.returncode == 0, made.stderr
     plan = json.loads(made.stdout)[0]["plan"]
-    assert plan["canvas"] == [128, 128]
+    assert plan["canvas"] == [160, 128]
     assert abs(plan["box"][2] - json.loads(large.stdout)["box"][2] / 4) <= 8
 
 
