@@ -56,9 +56,14 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files."
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def printable(text: object) -> str:
+    """Without control characters: what a file says must not reach the terminal as commands."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
 def say(text: str) -> None:
     """One line for the person at the terminal; programs read standard output."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(printable(text), file=sys.stderr)  # noqa: T201
 
 
 def print_json(data: Any) -> None:
@@ -101,46 +106,61 @@ class PlanOptions:
             raise UsageError("no picture", "give --face picture.png")
         if self.plan is None and not (self.prompt or "").strip():
             raise UsageError("no prompt", 'give --prompt "an old person"')
+        if self.plan is not None and (self.subject or self.face_index is not None):
+            raise UsageError(
+                "--subject and --face-index are for making a plan", "leave them out with --plan"
+            )
         if self.setting not in (None, "normal", "attribute", "style"):
             raise UsageError(
                 f"no setting {self.setting!r}", "choose one of normal, attribute, style"
             )
         return load_image(self.face), load_mask(self.mask) if self.mask else None
 
-    def make(self, image: Image.Image, model: Model) -> Plan:
+    def make(self, image: Image.Image, mask: Image.Image | None, model: Model) -> Plan:
         """The plan: read from a file, or made by the offline planner."""
         from sow.plan import check_canvas
 
-        native = model.native_canvas or (512, 512)
         stride = model.canvas_stride or 64
-        plan = self._from_file(native, stride) if self.plan else self._planned(image, native)
+        if self.plan:
+            plan = self._from_file(model.native_canvas, stride)
+        else:
+            plan = self._planned(image, mask, model.native_canvas or (512, 512))
         check_canvas(plan.canvas, stride)
-        return plan
+        return plan.aligned(8)
 
-    def _from_file(self, native: tuple[int, int], stride: int) -> Plan:
-        from sow.plan import Plan
-        from sow.planners.offline import parse_box
+    def _from_file(self, native: tuple[int, int] | None, stride: int) -> Plan:
+        from sow.plan import Plan, check_inside
+        from sow.planners.offline import parse_box, related_regions
 
         plan = Plan.read(self.plan or "")
         if self.canvas:
             plan = plan.scaled(parse_canvas(self.canvas))
-        elif min(plan.canvas) != min(native):
+        elif native and min(plan.canvas) != min(native):
             # A plan made for a model of another size keeps its composition.
             scale = min(native) / min(plan.canvas)
             width, height = (max(1, round(v * scale / stride)) * stride for v in plan.canvas)
+            say(
+                f"note: the plan is scaled from {plan.canvas[0]}x{plan.canvas[1]} to "
+                f"{width}x{height}, the model's own size (--canvas keeps another)"
+            )
             plan = plan.scaled((width, height))
+        if self.box:
+            box = parse_box(self.box)
+            check_inside("box", box, plan.canvas)
+            related = related_regions(box, plan.canvas, plan.subject)
+            plan = plan.with_box(box).changed(related=related)
         changes: dict[str, Any] = {}
         if self.prompt:
             changes["prompt"] = self.prompt
         if self.setting:
             changes["setting"] = self.setting
-        if self.box:
-            changes["box"] = parse_box(self.box)
         if self.related:
             changes["related"] = self._regions()
         return plan.changed(**changes)
 
-    def _planned(self, image: Image.Image, native: tuple[int, int]) -> Plan:
+    def _planned(
+        self, image: Image.Image, mask: Image.Image | None, native: tuple[int, int]
+    ) -> Plan:
         from sow.planners.base import PlanRequest
         from sow.planners.offline import OfflinePlanner, parse_box
 
@@ -155,7 +175,7 @@ class PlanOptions:
                 box=parse_box(self.box) if self.box else None,
                 related=self._regions() if self.related else None,
                 face_index=self.face_index,
-                masked=self.mask is not None,
+                mask=mask,
             )
         )
 
@@ -168,6 +188,8 @@ class PlanOptions:
             label, equals, numbers = text.rpartition("=")
             if equals and not label.strip():
                 raise PlanError(f"the region {text!r} has no name", "write label=x,y,width,height")
+            if len(label) > 200:
+                raise PlanError("the name of a region is too long", "200 letters at most")
             regions.append(
                 Region(label=label.strip() or "related", box=parse_box(numbers, "related region"))
             )

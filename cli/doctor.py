@@ -35,12 +35,14 @@ def examine() -> dict[str, Any]:
 
     import torch
 
+    from sow.checkpoint import folder_problem
     from sow.hub import SD21, cached_snapshot
     from sow.models import choose_device
     from sow.recipe import versions
 
     device = choose_device()
-    cached = {name: cached_snapshot(name) is not None for name in SD21}
+    folders = {name: cached_snapshot(name) for name in SD21}
+    cached = {name: f is not None and folder_problem(f) is None for name, f in folders.items()}
     return {
         "device": device if device != "cuda" else f"cuda ({torch.cuda.get_device_name()})",
         "memory": {name: f"{size:.1f} GB" for name, size in _memory(device).items()},

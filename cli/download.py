@@ -20,11 +20,11 @@ def download(
     json: Json = False,
 ) -> None:  # fmt: skip
     """Fetch a model (Stable Diffusion 2.1 by default) into the local cache (HF_HOME)."""
-    from sow.models import choose_device, find_model
+    from sow.models import choose_device, fetch_model
 
     if half is None:
         half = choose_device() != "cpu"
-    found = find_model(model, revision=revision, half=half)
+    found = fetch_model(model, revision=revision, half=half)
     if json:
         print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
     else:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import os
 import secrets
-import time
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,20 +28,8 @@ from sow.cli.common import (
     print_json,
     say,
 )
-from sow.errors import DeviceError, ModelError, UsageError
-
-if TYPE_CHECKING:
-    from sow.condition import Condition
-    from sow.models import Model
-    from sow.pipeline import SowPipeline
-    from sow.plan import Plan
-    from sow.recipe import Recipe
-    from sow.settings import Settings
-
-FIGURES_NOTE = (
-    "`figures` is a small drawn world: a photograph planted in it looks odd; "
-    "for photographs take --model sd2.1"
-)
+from sow.cli.work import from_options, from_recipe
+from sow.errors import OutputError, UsageError
 
 
 def generate(
@@ -80,8 +65,12 @@ def generate(
         Path | None, typer.Option(help="Make a picture again that `sow generate` wrote.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="A .png file or a folder. Default: a name in this one."),
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="A .png file, or a folder (made if it ends in /). Default: a name in this folder.",
+        ),
     ] = None,
     cycles_out: Annotated[
         Path | None, typer.Option("--save-cycles", help="A PNG of the picture after each cycle.")
@@ -95,22 +84,22 @@ def generate(
     options = PlanOptions(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
     )
+    target = _early_target(out, cycles_out, force, num)
     if recipe is not None:
-        given = [name for name, value in vars(options).items() if value] + ["set"] * bool(set_)
+        given = [name for name, value in vars(options).items() if value is not None]
+        given += ["set"] * bool(set_)
         if given or preset or num > 1 or seed is not None:
             raise UsageError(
                 "--recipe already says everything", "leave out " + ", ".join(given or ["the rest"])
             )
-        work = _from_recipe(recipe, model, revision, dtype, device)
+        work = from_recipe(recipe, model, revision, dtype, device)
     else:
-        work = _from_options(options, model, revision, dtype, device, preset, set_ or [])
+        work = from_options(options, model, revision, dtype, device, preset, set_ or [])
         work.seeds = list(range(first := secrets.randbelow(2**31) if seed is None else seed,
                                 first + num))  # fmt: skip
-    targets = work.targets(out, force)
-    if cycles_out is not None:
-        from sow.recipe import check_free
-
-        check_free(cycles_out, force)
+    targets = work.targets(target, force)
+    if cycles_out is not None and work.settings.cycles == 0:
+        work.notes.append("there are no cycles to save")
     for note in work.notes:
         say(f"note: {note}")
     results = work.run(targets, config, device, force, cycles_out)
@@ -118,175 +107,27 @@ def generate(
         print_json(results)
 
 
-@dataclass
-class _Work:
-    """What is to be made, before anything heavy is loaded."""
+def _early_target(out: str | None, cycles_out: Path | None, force: bool, num: int) -> Path | None:
+    """Where the pictures go, as far as it can be said, and refused, before any work."""
+    from sow.recipe import check_free
 
-    condition: Condition
-    plan: Plan
-    settings: Settings
-    model: Model
-    seeds: list[int]
-    name: str
-    picture_sha256: str
-    dtype: str
-    notes: list[str]
-
-    def targets(self, out: Path | None, force: bool) -> list[Path]:
-        """Where each picture goes; checked before the work starts."""
-        from sow.recipe import check_free
-
-        if out is None or out.is_dir():
-            words = "-".join(re.findall(r"[a-z0-9]+", self.plan.prompt.lower()))[:48].strip("-")
-            folder = out or Path()
-            targets = [folder / f"{self.name}-{words or 'sow'}-{seed}.png" for seed in self.seeds]
-        else:
-            if out.suffix.lower() != ".png":
-                raise UsageError(f"{str(out)!r} is no .png file", "recipes are kept in PNGs")
-            targets = [out]
-            if len(self.seeds) > 1:
-                targets = [
-                    out.with_name(f"{out.stem}-{number}{out.suffix}")
-                    for number in range(1, len(self.seeds) + 1)
-                ]
-        for target in targets:
-            check_free(target, force)
-        return targets
-
-    def run(
-        self, targets: list[Path], config: str | None, device: str, force: bool,
-        cycles_out: Path | None,
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        """Loads the model, makes the pictures one by one, writes each as soon as it is there."""
-        from sow.models import load_pipeline
-
-        pipe = load_pipeline(self.model, device=device, dtype=self.dtype, config=config)
-        say(f"model: {self.model.name} ({self.model.revision}) on {pipe.device}")
-        lost = pipe.tokens_lost(self.plan.prompt)
-        if lost:
-            say(f"note: the model does not read the last {lost} tokens of the prompt: shorten it")
-        results = []
-        for seed, target in zip(self.seeds, targets, strict=True):
-            started = time.monotonic()
-            cycles = cycles_out if target is targets[0] else None
-            recipe = self._make(pipe, seed, target, force, cycles)
-            seconds = round(time.monotonic() - started, 2)
-            say(f"{target}  seed {seed}, {seconds} s")
-            results.append({"file": str(target), "seconds": seconds, "notes": self.notes,
-                            **recipe.model_dump(mode="json")})  # fmt: skip
-        return results
-
-    def _make(
-        self, pipe: SowPipeline, seed: int, target: Path, force: bool, cycles_out: Path | None
-    ) -> Recipe:
-        import torch
-
-        from sow.drawing import side_by_side
-        from sow.recipe import Recipe, save_png, versions, write_png
-
-        try:
-            made = pipe(
-                image=self.condition,
-                plan=self.plan,
-                settings=self.settings,
-                generator=torch.Generator("cpu").manual_seed(seed),
-                return_cycles=cycles_out is not None,
+    target = None if out is None else Path(out)
+    if out is not None and target is not None and target.suffix.lower() != ".png":
+        if out.endswith(("/", os.sep)):
+            try:
+                target.mkdir(exist_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"the folder {out!r} cannot be made ({error.strerror})", "choose another --out"
+                ) from None
+        if not target.is_dir():
+            raise UsageError(
+                f"{out!r} is no .png file and no folder", "recipes are kept in PNGs; end it in /"
             )
-        except torch.OutOfMemoryError:
-            raise DeviceError(
-                f"{pipe.device} has too little memory for this picture",
-                "try --dtype float16, a smaller --canvas or --device cpu",
-            ) from None
-        recipe = Recipe(
-            plan=self.plan,
-            settings=self.settings,
-            seed=seed,
-            model=self.model.name,
-            revision=self.model.revision,
-            device=pipe.device.type,
-            dtype=str(pipe.unet.dtype).removeprefix("torch."),
-            picture_sha256=self.picture_sha256,
-            versions=versions(),
-        )
-        save_png(made.images[0], target, recipe, self.condition, force=force)
-        if cycles_out is not None and made.cycles and made.cycles[0]:
-            write_png(side_by_side(made.cycles[0]), cycles_out, force=force)
-        return recipe
-
-
-def _from_options(
-    options: PlanOptions,
-    model: str,
-    revision: str | None,
-    dtype: str,
-    device: str,
-    preset: str | None,
-    assignments: list[str],
-) -> _Work:
-    from sow.condition import Condition
-    from sow.models import choose_device, choose_dtype, find_model
-    from sow.recipe import pixels_sha256
-    from sow.settings import Settings
-
-    image, mask = options.read()
-    if preset is not None or assignments:  # a bad setting should not wait for a download
-        Settings.preset(preset or "normal").with_assignments(assignments)
-    precision = choose_dtype(dtype, choose_device(device))
-    found = find_model(model, revision=revision, half=precision.itemsize == 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        plan = options.make(image, found).aligned(8)
-    settings = found.preset(preset or plan.setting).with_assignments(assignments)
-    notes = [*found.notes, *plan.notes]
-    if found.name == "figures":
-        notes.append(FIGURES_NOTE)
-    return _Work(
-        condition=Condition.prepare(image, plan, mask),
-        plan=plan,
-        settings=settings,
-        model=found,
-        seeds=[],
-        name=options.face.stem if options.face else "sow",
-        picture_sha256=pixels_sha256(image),
-        dtype=dtype,
-        notes=notes,
-    )
-
-
-def _from_recipe(path: Path, model: str, revision: str | None, dtype: str, device: str) -> _Work:
-    from sow.models import choose_device, find_model
-    from sow.recipe import read_recipe, versions
-
-    recipe, condition = read_recipe(path)
-    name = recipe.model if model == "auto" else model
-    try:
-        found = find_model(name, revision=revision or _commit(recipe.revision))
-    except ModelError as error:
-        raise ModelError(
-            f"the recipe's model {recipe.model!r} is not here ({error.what})", "give its --model"
-        ) from None
-    notes = []
-    if found.revision != recipe.revision:
-        notes.append(f"the model differs from the recipe's ({recipe.revision}): expect changes")
-    if choose_device(device).split(":")[0] != recipe.device:
-        notes.append(f"the recipe was made on {recipe.device}: expect small changes")
-    here = versions()
-    changed = [f"{k} {v}" for k, v in recipe.versions.items() if here.get(k) != v]
-    if changed:
-        notes.append(f"the recipe was made with {', '.join(changed)}: expect small changes")
-    return _Work(
-        condition=condition,
-        plan=recipe.plan,
-        settings=recipe.settings,
-        model=found,
-        seeds=[recipe.seed],
-        name=f"{path.stem}-again",
-        picture_sha256=recipe.picture_sha256,
-        dtype=recipe.dtype if dtype == "auto" else dtype,
-        notes=notes,
-    )
-
-
-def _commit(revision: str) -> str | None:
-    """The revision, if it is a commit of the hub; a local checkpoint has only a fingerprint."""
-    return revision if re.fullmatch(r"[0-9a-f]{40}", revision) else None
+    elif target is not None and num == 1:
+        check_free(target, force)
+    if cycles_out is not None:
+        if target is not None and target.absolute() == cycles_out.absolute():
+            raise UsageError("--out and --save-cycles name the same file", "choose two names")
+        check_free(cycles_out, force)
+    return target

@@ -8,6 +8,7 @@ import typer
 
 import sow
 from sow.cli import doctor, download, generate, plan, settings, show
+from sow.cli.common import say
 from sow.errors import SowError, UsageError
 
 app = typer.Typer(
@@ -46,12 +47,12 @@ def run() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except SowError as error:
-        print(f"sow: {error}", file=sys.stderr)  # noqa: T201
+        say(f"sow: {error}")
         sys.exit(error.exit_code)
     except UsageProblem as error:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
-        print(f"sow: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201
+        say(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        print("sow: interrupted", file=sys.stderr)  # noqa: T201
+        say("sow: interrupted")
         sys.exit(INTERRUPTED)

@@ -59,11 +59,12 @@ def plan(
     target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
     if target is not None:
         check_free(target, force)
-    made = options.make(image, find_model(model, revision=revision, download=False)).aligned(8)
+    found = find_model(model, revision=revision, download=False)
+    made = options.make(image, kept, found)
     condition = Condition.prepare(image, made, kept)
     for note in made.notes:
         say(f"note: {note}")
     if target is not None:
         write_png(draw_plan(made, condition), target, force=force)
-        say(f"drawn: {target}")
+        say(f"drawn: {target}, for {found.name}, {made.canvas[0]}x{made.canvas[1]}")
     print_json(made.model_dump(mode="json"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.common import Json, print_json
+from sow.cli.common import Json, print_json, printable
 
 
 def show(
@@ -52,4 +52,4 @@ def show(
 def _plain(value: object) -> str:
     from rich.markup import escape
 
-    return escape(str(value))
+    return escape(printable(value))

@@ -25,7 +25,7 @@ class PlanRequest:
         box: where the condition goes; None leaves it to the planner.
         related: the regions that belong to it; None leaves them to the planner.
         face_index: which face, the largest being 0; None takes the largest and says so.
-        masked: the user gives a mask, so no outline has to be found.
+        mask: the user's mask of the picture; it says what the condition is.
     """
 
     image: Image.Image
@@ -37,7 +37,7 @@ class PlanRequest:
     box: Box | None = None
     related: tuple[Region, ...] | None = None
     face_index: int | None = None
-    masked: bool = False
+    mask: Image.Image | None = None
 
 
 class Planner(Protocol):

@@ -14,6 +14,7 @@ from sow.plan import Box
 CERTAIN = 0.9
 # Larger pictures are shrunk before looking: faces that matter are not small.
 LONGEST = 1024
+SHORTEST = 20  # the detector cannot look at less
 
 
 @cache
@@ -28,34 +29,30 @@ def find_faces(image: Image.Image) -> list[Box]:
 
     A crop so tight that a face has no surroundings is padded and looked at again.
     """
-    image = over_grey(image)
-    faces = _detect(image)
-    if not faces:
-        margin = max(image.size) // 2
-        padded = Image.new("RGB", (image.width + 2 * margin, image.height + 2 * margin), GREY)
-        padded.paste(image, (margin, margin))
-        faces = [
-            face.model_copy(update={"x": face.x - margin, "y": face.y - margin})
-            for face in _detect(padded)
-        ]
-    return sorted(faces, key=lambda face: face.width * face.height, reverse=True)
-
-
-def _detect(image: Image.Image) -> list[Box]:
     scale = min(1.0, LONGEST / max(image.size))
-    small = image.resize((round(image.width * scale), round(image.height * scale)))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if min(size) < SHORTEST:
+        return []
+    small = over_grey(image).resize(size)
+    faces = _detect(small)
+    margin = max(size) // 2
+    if not faces:
+        padded = Image.new("RGB", (size[0] + 2 * margin, size[1] + 2 * margin), GREY)
+        padded.paste(small, (margin, margin))
+        faces = [(x - margin, y - margin, w, h) for x, y, w, h in _detect(padded)]
+    boxes = [Box.around(*(value / scale for value in face)) for face in faces]
+    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
+
+
+def _detect(image: Image.Image) -> list[tuple[float, float, float, float]]:
+    """Centre, width and height of every face that is certain enough."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        boxes, chances = _detector().detect(small)
+        boxes, chances = _detector().detect(image)
     if boxes is None:
         return []
     return [
-        Box.around(
-            (left + right) / 2 / scale,
-            (top + bottom) / 2 / scale,
-            (right - left) / scale,
-            (bottom - top) / scale,
-        )
+        ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
         for (left, top, right, bottom), chance in zip(boxes.tolist(), chances, strict=True)
         if chance is not None and chance >= CERTAIN
     ]

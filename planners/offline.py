@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sow.errors import PictureError, PlanError
-from sow.plan import LARGEST, SMALLEST, Box, Plan, Region
+from sow.plan import LARGEST, SMALLEST, Box, Plan, Region, check_inside
 from sow.planners.base import PlanRequest
 from sow.planners.faces import find_faces
 from sow.planners.wording import is_animal, read_setting, share_of_canvas, side_of_subject
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # MTCNN's box goes from the forehead to the chin and from cheek to cheek. What is planted shows
 # the hair and a rim of background; the condition is the head, an ellipse larger than the box.
@@ -37,6 +41,8 @@ class OfflinePlanner:
         """
         subject = (request.subject or "face").strip().lower()
         found = self._find(request, subject)
+        if request.box is not None:
+            check_inside("box", request.box, request.canvas)
         box = request.box or place(request, found.crop, subject)
         related = request.related
         if related is None:
@@ -51,7 +57,7 @@ class OfflinePlanner:
                 "subject": subject,
                 "suppress": "human face" if subject == "face" else subject,
                 "crop": found.crop,
-                "ellipse": found.ellipse and _onto(found.ellipse, found.crop, box),
+                "ellipse": found.ellipse and found.ellipse.carried(found.crop, box),
                 "planner": "offline",
                 "notes": found.notes,
             }
@@ -60,6 +66,8 @@ class OfflinePlanner:
 
     def _find(self, request: PlanRequest, subject: str) -> _Found:
         whole = Box(x=0, y=0, width=request.image.width, height=request.image.height)
+        if request.mask is not None or request.image.mode == "RGBA":
+            return _Found(_kept(request.image, request.mask), None, ())
         if subject != "face":
             return _Found(whole, None, ())
         faces = find_faces(request.image)
@@ -75,8 +83,17 @@ class OfflinePlanner:
             notes = (f"{len(faces)} faces were found: the largest is taken (--face-index)",)
         face = faces[request.face_index or 0]
         crop = _around_face(face, request.image.size)
-        ellipse = None if request.masked else _head(face, crop)
-        return _Found(crop, ellipse, notes)
+        return _Found(crop, _head(face, crop), notes)
+
+
+def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
+    """The smallest box around what a mask, or else the picture's transparency, keeps."""
+    kept = image.getchannel("A") if mask is None else mask.convert("L").resize(image.size)
+    corners = kept.point(lambda value: 255 * (value >= 128)).getbbox()
+    if corners is None:
+        raise PictureError("the mask keeps nothing of the picture", "white is what is kept")
+    left, top, right, bottom = corners
+    return Box(x=left, y=top, width=right - left, height=bottom - top)
 
 
 def _around_face(face: Box, picture: tuple[int, int]) -> Box:
@@ -104,17 +121,6 @@ def _head(face: Box, crop: Box) -> Box:
     )
 
 
-def _onto(part: Box, crop: Box, box: Box) -> Box:
-    """Where a part of the picture lands on the canvas when the crop is planted in the box."""
-    across, down = box.width / crop.width, box.height / crop.height
-    return Box(
-        x=box.x + round((part.x - crop.x) * across),
-        y=box.y + round((part.y - crop.y) * down),
-        width=max(1, round(part.width * across)),
-        height=max(1, round(part.height * down)),
-    )
-
-
 def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     """The box of the condition: its size by the paper's range, its place by composition.
 
@@ -130,11 +136,20 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     x = width * {"left": 0.36, "right": 0.64, None: 0.5}[side]
     y = height / 3 if _has_body(subject) else height * 0.55
     box = Box.around(x, max(y, height * 0.06 + h / 2), w, h).aligned(request.stride, request.canvas)
-    # Rounding to the grid must not leave the legal range.
-    longest = int(LARGEST * shorter // request.stride * request.stride)
-    if max(box.width, box.height) > longest >= request.stride:
-        box = Box(x=box.x, y=box.y, width=min(box.width, longest), height=min(box.height, longest))
-    return box
+    return _legal_size(box, request)
+
+
+def _legal_size(box: Box, request: PlanRequest) -> Box:
+    """Rounding to the grid must not leave the paper's range, where the grid has a size in it."""
+    shorter, stride = min(request.canvas), request.stride
+    least = -int(-SMALLEST * shorter // stride) * stride
+    most = int(LARGEST * shorter // stride) * stride
+    if most < stride:
+        return box
+    width, height = min(box.width, most), min(box.height, most)
+    if max(width, height) < least <= most:
+        width, height = (least, height) if width >= height else (width, least)
+    return Box(x=box.x, y=box.y, width=width, height=height).aligned(stride, request.canvas)
 
 
 def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:

@@ -61,13 +61,18 @@ def side_of_subject(prompt: str, subject: str) -> Side | None:
     table = load_toml("offline")
     text = " ".join(words(prompt))
     names = table["people"] if subject == "face" else words(subject)
-    for side, other in (("left", "right"), ("right", "left")):
+    sides: tuple[tuple[Side, Side], ...] = (("left", "right"), ("right", "left"))
+    for side, other in sides:
         split = re.search(rf"\b(?:to the )?{side} of\b", text)
         if split:
             subject_first = any(name in text[: split.start()].split() for name in names)
-            return side if subject_first else other  # type: ignore[return-value]
-        if f"on the {side}" in text:
-            return other  # type: ignore[return-value]
+            return side if subject_first else other
+    for side, other in sides:
+        place = text.find(f"on the {side}")
+        if place >= 0:
+            # "a king on the left" says where the king is, "with a dog on the left" where he is not.
+            clause = re.split(r"\b(?:with|and|beside|near)\b", text[:place])[-1]
+            return side if any(name in clause.split() for name in names) else other
     return "left" if mentions(prompt, table["place"]["near"]) else None
 
 

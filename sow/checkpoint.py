@@ -11,6 +11,7 @@ from typing import Any
 from sow.errors import ModelError
 
 PARTS = ("unet", "vae", "text_encoder")
+LIBRARIES = (None, "diffusers", "transformers", "stable_diffusion")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
 
@@ -33,6 +34,16 @@ def folder_problem(folder: Path) -> ModelError | None:
             f"{folder.name!r} has no readable model_index.json",
             "give a Stable Diffusion checkpoint in diffusers layout",
         )
+    strange = [
+        name
+        for name, value in index.items()
+        if isinstance(value, list) and not (len(value) == 2 and value[0] in LIBRARIES)
+    ]
+    if strange or any(folder.glob("*/*.py")):
+        return ModelError(
+            f"{folder.name!r} wants to run code of its own ({', '.join(strange) or 'a .py file'})",
+            "only plain Stable Diffusion checkpoints are loaded",
+        )
     missing = [part for part in PARTS if not index.get(part)]
     if missing or index.get("text_encoder_2") or index.get("text_encoder_3"):
         return ModelError(
@@ -54,6 +65,9 @@ def folder_problem(folder: Path) -> ModelError | None:
                     "give a checkpoint with .safetensors files",
                 )
             return ModelError(f"{folder.name!r} has no weights for its {part}", "get it again")
+    for file in ("scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json"):
+        if not (folder / file).is_file():
+            return ModelError(f"{folder.name!r} has no {file}", "get it again")
     return None
 
 

@@ -70,11 +70,15 @@ class Condition:
         return buffer.getvalue()
 
     @classmethod
-    def from_png(cls, data: bytes) -> Condition:
-        """The reverse of `to_png`."""
+    def from_png(cls, data: bytes, size: tuple[int, int]) -> Condition:
+        """The reverse of `to_png`; `size` is looked at before anything is unpacked.
+
+        Raises:
+            PictureError: if it is not a condition of this size.
+        """
         with Image.open(io.BytesIO(data), formats=("PNG",)) as both:
-            if both.mode != "RGBA":
-                raise PictureError("the condition in the recipe is damaged")
+            if both.mode != "RGBA" or both.size != size:
+                raise PictureError("the condition does not fit its box")
             return cls(both.convert("RGB"), both.getchannel("A"))
 
 

@@ -17,8 +17,8 @@ from sow.checkpoint import (
     read_config,
     variant_of,
 )
-from sow.errors import DeviceError, ModelError
-from sow.hub import SD21, cached_snapshot, hub_problem
+from sow.errors import DeviceError, ModelError, UsageError
+from sow.hub import SD21, cached_snapshot, download_snapshot, hub_problem
 from sow.quiet import quiet
 from sow.settings import Settings
 
@@ -54,7 +54,7 @@ class Model:
         if self.kind == "file":
             return None
         unet, vae = (read_config(self.source / part) for part in ("unet", "vae"))
-        side = unet.get("sample_size", 64)
+        side = unet.get("sample_size") or 64
         height, width = (side, side) if isinstance(side, int) else side
         factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
         return width * factor, height * factor
@@ -73,7 +73,12 @@ class Model:
     def preset(self, name: str) -> Settings:
         """As `SowPipeline.preset`, before anything is loaded."""
         index = {} if self.kind == "file" else read_config(self.source, "model_index.json")
-        return Settings.preset(name).changed(**(index.get("sow_settings") or {}))
+        try:
+            return Settings.preset(name).changed(**(index.get("sow_settings") or {}))
+        except (UsageError, TypeError) as error:
+            raise ModelError(
+                f"the sow_settings in {self.name}'s model_index.json are no settings: {error}"
+            ) from None
 
 
 def find_model(
@@ -99,17 +104,20 @@ def find_model(
         return Model(name, BUNDLED[name], fingerprint(BUNDLED[name]), "bundled")
     if name in ("auto", "sd2.1"):
         return _stable_diffusion(name, revision, half, download)
-    path = Path(name).expanduser()
+    path = Path(name)
+    with contextlib.suppress(RuntimeError):  # "~nobody"
+        path = path.expanduser()
     if path.suffix in PICKLES:
         raise ModelError(
             f"{path.name!r} is a pickle, which can run code when it is loaded",
             "give the .safetensors file",
         )
-    if path.is_file():
+    file, directory = _there(path)
+    if file:
         if path.suffix != ".safetensors":
             raise ModelError(f"{path.name!r} is no model", "give a folder or a .safetensors file")
         return Model(path.name, path, fingerprint(path), "file")
-    if path.is_dir():
+    if directory:
         check_folder(path)
         return Model(path.resolve().name, path, fingerprint(path), "folder")
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
@@ -118,6 +126,34 @@ def find_model(
         f"no model {name!r}",
         f"give auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
     )
+
+
+def _there(path: Path) -> tuple[bool, bool]:
+    """Whether a path is a file, and whether a folder; no for what cannot even be looked at."""
+    try:
+        return path.is_file(), path.is_dir()
+    except OSError:
+        return False, False
+
+
+def fetch_model(name: str, *, revision: str | None = None, half: bool = False) -> Model:
+    """Brings a model of the hub into the cache, or completes and renews what is there.
+
+    Raises:
+        ModelError: if it cannot be had, or `name` is not on the hub.
+    """
+    names = SD21 if name in ("auto", "sd2.1") else (name,)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", names[0]):
+        raise ModelError(f"{name!r} is not on the hub", "give sd2.1 or a hub id: owner/name")
+    problem: object = hub_problem()
+    for repository in names if problem is None else ():
+        try:
+            folder = download_snapshot(repository, revision, half)
+            check_folder(folder)
+            return Model(repository, folder, folder.name, "hub")
+        except ModelError as error:
+            problem = error.what
+    raise ModelError(f"the hub cannot give {name} ({problem})", "try again with a network")
 
 
 def _stable_diffusion(name: str, revision: str | None, half: bool, download: bool) -> Model:
@@ -152,8 +188,6 @@ def _from_hub(repository: str, revision: str | None, half: bool, download: bool)
     if folder is None or folder_problem(folder):
         if not download:
             raise ModelError(f"{repository} is not in the cache", "run `sow download`")
-        from sow.hub import download_snapshot
-
         folder = download_snapshot(repository, revision, half)
     check_folder(folder)
     return Model(repository, folder, folder.name, "hub")
@@ -253,18 +287,24 @@ def load_pipeline(
 
 @contextlib.contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    import torch
     from safetensors import SafetensorError
 
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise DeviceError(
-            f"{name} does not fit into the device's memory", "try --dtype float16"
-        ) from None
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError,
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, MemoryError,
             SafetensorError) as error:  # fmt: skip
+        if out_of_memory(error):
+            raise DeviceError(
+                f"{name} does not fit into the device's memory", "try --dtype float16"
+            ) from None
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"{name} cannot be loaded: {text[:300]}", "get the checkpoint again"
         ) from None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device's memory is full; every device says it otherwise."""
+    text = str(error).lower()
+    full = "out of memory" in text or "can't allocate" in text or "not enough memory" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and full)

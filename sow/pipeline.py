@@ -201,4 +201,8 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         flagged = None
         if self.safety_checker is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)
-        return self.image_processor.postprocess(pixels.float(), output_type=output_type), flagged
+        shown = [not flag for flag in flagged] if flagged else [True] * len(pixels)
+        images = self.image_processor.postprocess(
+            pixels.float(), output_type=output_type, do_denormalize=shown
+        )
+        return images, flagged

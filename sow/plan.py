@@ -83,6 +83,22 @@ class Box(BaseModel):
         """Whether no part of the box leaves a canvas of this `(width, height)`."""
         return self.x >= 0 and self.y >= 0 and self.right <= canvas[0] and self.bottom <= canvas[1]
 
+    def inside_of(self, other: Box, slack: int = 0) -> bool:
+        """Whether no part of the box leaves another by more than `slack` pixels."""
+        return (
+            self.x >= other.x - slack
+            and self.y >= other.y - slack
+            and self.right <= other.right + slack
+            and self.bottom <= other.bottom + slack
+        )
+
+    def carried(self, start: Box, end: Box) -> Box:
+        """Where a part of box `start` lands when that box becomes box `end`."""
+        moved = self.model_copy(update={"x": self.x - start.x, "y": self.y - start.y})
+        moved = moved.scaled(end.width / start.width, end.height / start.height)
+        inside = moved.clamped((end.width, end.height))
+        return inside.model_copy(update={"x": inside.x + end.x, "y": inside.y + end.y})
+
     def clamped(self, canvas: tuple[int, int]) -> Box:
         """The box moved, and if need be cut, so that it lies inside the canvas."""
         width, height = min(self.width, canvas[0]), min(self.height, canvas[1])
@@ -171,6 +187,10 @@ class Plan(BaseModel):
             if not box.inside(self.canvas):
                 width, height = self.canvas
                 raise ValueError(f"{name} {box.model_dump()} leaves the canvas {width}x{height}")
+        if self.ellipse is not None and not self.ellipse.inside_of(self.box, slack=1):
+            raise ValueError(
+                f"ellipse {self.ellipse.model_dump()} leaves the box {self.box.model_dump()}"
+            )
         if self.crop is not None and (self.crop.x < 0 or self.crop.y < 0):
             raise ValueError(f"crop {self.crop.model_dump()} starts outside the picture")
         return self
@@ -216,10 +236,11 @@ class Plan(BaseModel):
         if canvas == self.canvas:
             return self
         across, down = canvas[0] / self.canvas[0], canvas[1] / self.canvas[1]
+        box = self.box.scaled(across, down).clamped(canvas)
         return self.changed(
             canvas=canvas,
-            box=self.box.scaled(across, down).clamped(canvas),
-            ellipse=self.ellipse and self.ellipse.scaled(across, down),
+            box=box,
+            ellipse=self.ellipse and self.ellipse.carried(self.box, box),
             related=[
                 Region(label=r.label, box=r.box.scaled(across, down).clamped(canvas))
                 for r in self.related
@@ -228,20 +249,26 @@ class Plan(BaseModel):
 
     def aligned(self, stride: int) -> Plan:
         """The plan with its box on the grid of the latents (`stride` pixels, 8 for SD)."""
-        box = self.box.aligned(stride, self.canvas)
+        return self.with_box(self.box.aligned(stride, self.canvas))
+
+    def with_box(self, box: Box) -> Plan:
+        """The plan with its box elsewhere; the ellipse keeps its place in the condition."""
         if box == self.box:
             return self
-        ellipse = self.ellipse
-        if ellipse is not None:  # the ellipse keeps its place in the condition
-            across, down = box.width / self.box.width, box.height / self.box.height
-            moved = Box(
-                x=ellipse.x - self.box.x,
-                y=ellipse.y - self.box.y,
-                width=ellipse.width,
-                height=ellipse.height,
-            ).scaled(across, down)
-            ellipse = moved.model_copy(update={"x": moved.x + box.x, "y": moved.y + box.y})
-        return self.changed(box=box, ellipse=ellipse)
+        return self.changed(box=box, ellipse=self.ellipse and self.ellipse.carried(self.box, box))
+
+
+def check_inside(name: str, box: Box, canvas: tuple[int, int]) -> None:
+    """Whether a box lies on the canvas.
+
+    Raises:
+        PlanError: if a part of it does not.
+    """
+    if not box.inside(canvas):
+        raise PlanError(
+            f"{name} {box.model_dump()} leaves the canvas {canvas[0]}x{canvas[1]}",
+            "boxes are x,y,width,height in canvas pixels",
+        )
 
 
 def check_canvas(canvas: tuple[int, int], stride: int) -> None:

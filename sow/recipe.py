@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated, Literal
 
 from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +25,7 @@ from sow.settings import Settings
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 MAX_CONDITION = 16 * 2**20
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 RECORDED = ("sow", "torch", "diffusers", "transformers")
 
 
@@ -31,7 +34,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: int = 1
+    version: Literal[1] = 1
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
@@ -40,7 +43,9 @@ class Recipe(BaseModel):
     device: str = Field(max_length=40)
     dtype: str = Field(max_length=40)
     picture_sha256: str = Field(max_length=64, description="of the pixels the user gave")
-    versions: dict[str, str]
+    versions: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]] = (
+        Field(max_length=20)
+    )
 
 
 def versions() -> dict[str, str]:
@@ -79,11 +84,17 @@ def check_free(path: Path, force: bool = False) -> None:
     Raises:
         OutputError: if the file exists (without `force`) or its folder does not.
     """
-    if path.is_dir():
+    try:
+        folder, taken, parent = path.is_dir(), path.exists(), path.parent.is_dir()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise OutputError(
+            f"{str(path)[:80]!r} cannot be written ({error.strerror})", "choose another --out"
+        ) from None
+    if folder:
         raise OutputError(f"{str(path)!r} is a folder", "give the name of a file")
-    if path.exists() and not force:
+    if taken and not force:
         raise OutputError(f"{str(path)!r} exists", "choose another --out, or --force")
-    if not path.parent.is_dir():
+    if not parent:
         raise OutputError(f"there is no folder {str(path.parent)!r}", "create it first")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"the folder {str(path.parent)!r} may not be written to", "use --out")
@@ -135,14 +146,17 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         PictureError: if it is no such picture, or was damaged or tampered with.
     """
     try:
-        with Image.open(path, formats=("PNG",)) as opened:
-            assert isinstance(opened, PngImagePlugin.PngImageFile)
-            opened.load()
-            text = opened.text.get(TEXT_KEY)
-            chunks = [chunk[1] for chunk in opened.private_chunks if chunk[0] == CONDITION_CHUNK]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG",)) as opened:
+                assert isinstance(opened, PngImagePlugin.PngImageFile)
+                opened.load()
+                text = opened.text.get(TEXT_KEY)
+                private = opened.private_chunks
+        chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
     except FileNotFoundError:
         raise PictureError(f"no picture at {str(path)!r}", "check the path") from None
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, *BOMBS):
         raise PictureError(
             f"{path.name!r} is not a readable PNG", "recipes are in the PNGs of `sow generate`"
         ) from None
@@ -154,14 +168,14 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         raise PictureError(f"the condition in {path.name!r} is too large to be real")
     try:
         recipe = Recipe.model_validate_json(text)
-        condition = Condition.from_png(chunks[0])
+        box = recipe.plan.box
+        condition = Condition.from_png(chunks[0], (box.width, box.height))
     except ValidationError as error:
         raise PictureError(
             f"the recipe in {path.name!r} is damaged: {first_problem(error)}"
         ) from None
-    except (OSError, ValueError, SyntaxError):
+    except PictureError as error:
+        raise PictureError(f"the recipe in {path.name!r} is damaged: {error.what}") from None
+    except (OSError, ValueError, SyntaxError, *BOMBS):
         raise PictureError(f"the condition in {path.name!r} is damaged") from None
-    box = recipe.plan.box
-    if condition.picture.size != (box.width, box.height):
-        raise PictureError(f"the condition in {path.name!r} does not fit its box")
     return recipe, condition

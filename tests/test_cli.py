@@ -70,6 +70,12 @@ def test_plan_prints_json_and_draws(run_sow, tmp_path):
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)[0]["plan"]["prompt"] == "a queen"
     assert json.loads(made.stdout)[0]["plan"]["box"] == plan["box"]
+    moved = run_sow(*BASE, "--face", PHOTO, "--plan", "plan.json", "--box", "8,64,48,48", "--json",
+                    "--out", "b.png")  # fmt: skip
+    assert moved.returncode == 0, moved.stderr
+    moved_plan = json.loads(moved.stdout)[0]["plan"]
+    assert moved_plan["ellipse"][0] < 56
+    assert moved_plan["related"][0]["box"][1] == 112
 
 
 def test_a_plan_for_a_larger_model_is_scaled(run_sow, tmp_path):
@@ -102,8 +108,7 @@ def test_options_reach_the_plan_and_the_engine(run_sow, tmp_path):
 
 
 def test_default_names_and_folders(run_sow, tmp_path):
-    (tmp_path / "out").mkdir()
-    done = run_sow(*BASE, "--face", FACE, "--prompt", "a man, in ../snow!", "--out", "out")
+    done = run_sow(*BASE, "--face", FACE, "--prompt", "a man, in ../snow!", "--out", "out/")
     assert done.returncode == 0, done.stderr
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["drawn-beard-a-man-in-snow-1.png"]
     again = run_sow(*BASE, "--face", FACE, "--prompt", "a man, in ../snow!", "--out", "out")
@@ -123,6 +128,8 @@ BAD = {
     "unknown kind": ((*OK, "--setting", "wild"), 2, "choose one of normal"),
     "bad canvas": ((*OK, "--canvas", "big"), 2, "is no canvas"),
     "not a png": ((*OK[:4], "--out", "x.jpg"), 2, "is no .png file"),
+    "one name twice": ((*OK, "--save-cycles", "x.png"), 2, "the same file"),
+    "plan and subject": (("--face", FACE, "--plan", "bad.json", "--subject", "cat"), 2, "making a"),
     "recipe and more": (("--recipe", "x.png", "--prompt", "a man"), 2, "already says everything"),
     "missing picture": (("--face", "no.png", "--prompt", "a man"), 3, "no picture at 'no.png'"),
     "not a picture": (("--face", "text.png", "--prompt", "a man"), 3, "is not a picture"),
@@ -130,6 +137,9 @@ BAD = {
     "empty mask": ((*OK, "--mask", "black.png"), 3, "mask keeps nothing"),
     "no recipe": (("--recipe", "black.png"), 3, "has no recipe"),
     "box outside": ((*OK, "--box", "100,100,56,56"), 4, "leaves the canvas 128x128"),
+    "box beside": ((*OK, "--box", "600,0,100,100"), 4, "leaves the canvas"),
+    "box far left": ((*OK, "--box=-300,0,100,100"), 4, "leaves the canvas"),
+    "long region": ((*OK, "--related", "x" * 300 + "=0,0,8,8"), 4, "too long"),
     "box of words": ((*OK, "--box", "left"), 4, "is no box"),
     "region outside": ((*OK, "--related", "coat=0,0,500,5"), 4, "'coat'"),
     "canvas off the grid": ((*OK, "--canvas", "136"), 4, "multiples of 32"),
@@ -139,6 +149,7 @@ BAD = {
     "missing folder": ((*OK, "--model", "./no/such"), 5, "no model './no/such'"),
     "a pickle": ((*OK, "--model", "x.ckpt"), 5, "is a pickle"),
     "no folder for it": ((*OK[:4], "--out", "no/x.png"), 6, "there is no folder 'no'"),
+    "long name": ((*OK[:4], "--out", "x" * 300 + ".png"), 6, "cannot be written"),
     "exists": ((*OK[:4], "--out", "black.png"), 6, "'black.png' exists"),
     "no such device": ((*OK, "--device", "tpu"), 7, "no device 'tpu'"),
     "no such dtype": ((*OK, "--dtype", "int4"), 7, "no dtype 'int4'"),
@@ -162,6 +173,23 @@ def test_bad_input_gets_one_line_and_its_exit_code(run_sow, tmp_path, name):
     assert len([text for text in done.stderr.splitlines() if text.startswith("sow: ")]) == 1
     assert done.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_recipe_does_not_choose_what_is_downloaded_or_read(run_sow, tmp_path):
+    """Nor does it write to the terminal as it likes."""
+    from sow.recipe import read_recipe, save_png
+
+    assert run_sow(*BASE, "--face", FACE, "--prompt", "a man", "--out", "a.png").returncode == 0
+    recipe, condition = read_recipe(tmp_path / "a.png")
+    image = Image.open(tmp_path / "a.png")
+    for number, model in enumerate(("some/one", "/etc", "./a.safetensors")):
+        changed = recipe.model_copy(update={"model": model, "revision": "\x1b[2J\x07"})
+        save_png(image, tmp_path / f"{number}.png", changed, condition)
+        done = run_sow("generate", "--recipe", f"{number}.png", "--out", "x.png")
+        assert done.returncode == 5
+        assert "give its --model" in done.stderr
+        shown = run_sow("show", f"{number}.png")
+        assert "\x1b[2J" not in shown.stdout + done.stderr
 
 
 def test_doctor_never_shows_a_key(run_sow):

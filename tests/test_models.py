@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +105,11 @@ def another_kind(folder):
     (folder / "model_index.json").write_text(json.dumps(index))
 
 
+def own_code(folder):
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "unet": ["evil", "X"]}))
+
+
 def inpainting(folder):
     config = json.loads((folder / "unet/config.json").read_text())
     (folder / "unet/config.json").write_text(json.dumps({**config, "in_channels": 9}))
@@ -129,6 +135,9 @@ def other_shape(folder):
         (inpainting, "9 input channels"),
         (truncated, "cannot be loaded"),
         (other_shape, "cannot be loaded"),
+        (own_code, "code of its own"),
+        (lambda folder: (folder / "unet" / "evil.py").write_text("boom"), "code of its own"),
+        (lambda folder: shutil.rmtree(folder / "tokenizer"), "no tokenizer"),
         (lambda folder: (folder / "model_index.json").unlink(), "model_index.json"),
         (lambda folder: (folder / "model_index.json").write_text("{"), "model_index.json"),
     ],
@@ -149,6 +158,8 @@ def test_pickled_files_and_unknown_names_are_refused(tmp_path):
         (str(tmp_path / "model.ckpt"), "pickle"),
         (str(tmp_path / "notes.txt"), "is no model"),
         ("nonsense", "no model 'nonsense'"),
+        ("~nobody/x/y", "no model"),
+        ("x" * 5000, "no model"),
         ("../no/such", "no model"),
     ]:
         with pytest.raises(ModelError, match=says):
@@ -270,6 +281,18 @@ def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(run_sow, tmp_p
     assert insist.returncode == 5
     assert insist.stderr.count("\n") == 1
     assert "sow download" in insist.stderr
+
+
+def test_download_completes_a_broken_cache(run_sow, tiny_folder, tmp_path):
+    server = Hub({SD21[0]: tiny_folder})
+    env = environment(server, tmp_path)
+    folder = Path(json.loads(run_sow("download", "--json", env=env).stdout)["folder"])
+    (folder / "scheduler" / "scheduler_config.json").unlink()
+    doctor = json.loads(run_sow("doctor", "--json", env=env).stdout)
+    assert doctor["weights"][SD21[0]] == "not here"
+    assert run_sow("download", env=env).returncode == 0
+    server.close()
+    assert (folder / "scheduler" / "scheduler_config.json").exists()
 
 
 def test_download_says_where_it_went(run_sow, tiny_folder, tmp_path):

@@ -268,8 +268,7 @@ def test_public_names_are_there():
 def test_half_precision(dtype):
     pipe = random_pipeline(TINY).to(dtype=dtype)
     pipe.set_progress_bar_config(disable=True)
-    out = latents(pipe, image=noise_picture(1), plan=plan(), settings=QUICK)
+    out = latents(pipe, image=noise_picture(1), plan=plan(), settings=QUICK, generator=seeded(0))
     full = latents(random_pipeline(TINY), image=noise_picture(1), plan=plan(), settings=QUICK,
                    generator=seeded(0))  # fmt: skip
-    assert out.isfinite().all()
-    assert out.shape == full.shape
+    assert torch.corrcoef(torch.stack([out.flatten(), full.flatten()]))[0, 1] > 0.98

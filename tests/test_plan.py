@@ -54,6 +54,12 @@ def test_a_box_is_four_numbers_in_json():
     assert Plan.parse(plan.to_json()) == plan
 
 
+def test_a_moved_box_takes_its_ellipse_along():
+    plan = Plan.parse({**GOOD, "ellipse": [130, 60, 100, 180]})
+    moved = plan.with_box(Box(x=0, y=280, width=108, height=216))
+    assert moved.ellipse == Box(x=15, y=300, width=50, height=180)
+
+
 def test_the_ellipse_moves_with_the_box():
     plan = Plan.parse({**GOOD, "box": [101, 43, 211, 219], "ellipse": [120, 60, 100, 180]})
     aligned = plan.aligned(8)
@@ -80,6 +86,8 @@ def test_the_ellipse_moves_with_the_box():
         ({"related": [{"label": "body", "box": [0, 500, 512, 100]}]}, "'body'"),
         ({"crop": [-5, 0, 8, 8]}, "outside the picture"),
         ({"colour": "red"}, "colour"),
+        ({"ellipse": [90, 40, 216, 216]}, "leaves the box"),
+        ({"ellipse": [100, 40, 10**9, 10**9]}, "leaves the box"),
     ],
 )
 def test_illegal_plans_get_one_line(change, says):

@@ -35,6 +35,8 @@ def test_the_face_is_found_and_planted_legally(astronaut):
     assert y < 117 < y + h
     assert plan.box.inside((512, 512))
     assert 180 <= max(plan.box.width, plan.box.height) <= 256
+    wide = make(astronaut, "a person, full body")
+    assert 180 <= wide.box.width < plan.box.width
     assert plan.box.centre[1] < 256  # the upper part, with room for the body
     assert plan.ellipse is not None
     assert plan.related[0].label == "body"
@@ -57,6 +59,22 @@ def test_without_a_face_the_whole_picture_is_taken_with_a_note():
     assert plan.crop.model_dump() == [0, 0, 300, 200]
     assert plan.ellipse is None
     assert "no face was found" in plan.notes[0]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (19, 400), (60, 4000), (16, 40000), (4000, 2900)])
+def test_odd_shapes_are_looked_at_without_harm(size):
+    assert make(Image.new("RGB", size, (90, 90, 90))).crop.inside(size)
+
+
+def test_a_mask_or_transparency_says_what_is_planted(astronaut):
+    """Also where it is not a face: the hands, the whole person."""
+    mask = Image.new("L", astronaut.size)
+    mask.paste(255, (50, 300, 250, 500))
+    assert make(astronaut, mask=mask).crop == Box(x=50, y=300, width=200, height=200)
+    cut = astronaut.copy()
+    cut.putalpha(mask)
+    assert make(cut).crop == Box(x=50, y=300, width=200, height=200)
+    assert make(cut).ellipse is None
 
 
 def test_of_several_faces_the_largest_with_a_note(couple):
@@ -115,6 +133,10 @@ def test_the_setting_is_read_from_the_prompt(prompt, setting):
         ("a man to the right of a tree", "right"),
         ("a man next to a horse", "left"),
         ("a woman holding a balloon", "left"),
+        ("a king on the left", "left"),
+        ("a man on the left and a dog on the right", "left"),
+        ("a dog on the left and a woman", "right"),
+        ("a woman standing on the right", "right"),
     ],
 )
 def test_the_subject_makes_room(prompt, side):
@@ -142,7 +164,7 @@ def test_every_place_is_legal(width, height, columns, rows, prompt, subject):
     assert all(value % 8 == 0 for value in box.corners)
     longest = max(box.width, box.height)
     assert longest <= max(8, LARGEST * min(canvas))
-    if min(canvas) >= 128:
-        assert longest >= SMALLEST * min(canvas) - 8
+    if min(canvas) >= 128:  # there the range has a multiple of 8 in it
+        assert longest >= SMALLEST * min(canvas)
     for region in related_regions(box, canvas, subject):
         assert region.box.inside(canvas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -103,6 +104,8 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
         ({"recipe": {"extra": "x"}}, "extra"),
         ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
+        ({"recipe": {"version": 2}}, "version"),
+        ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
     ],
 )
 def test_tampered_recipes_get_one_line(tmp_path, picture, condition, changes, says):
@@ -111,6 +114,22 @@ def test_tampered_recipes_get_one_line(tmp_path, picture, condition, changes, sa
         read_recipe(tmp_path / "a.png")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_bombs_in_recipes_are_not_unpacked(tmp_path, picture, condition):
+    claims = bytearray(condition.to_png())
+    claims[16:24] = (60000).to_bytes(4) * 2
+    claims[29:33] = zlib.crc32(claims[12:29]).to_bytes(4)
+    info = tampered(picture, condition, chunk=bytes(claims))
+    picture.save(tmp_path / "inner.png", pnginfo=info)
+    picture.save(tmp_path / "outer.png")
+    outer = bytearray((tmp_path / "outer.png").read_bytes())
+    outer[16:24] = (60000).to_bytes(4) * 2
+    outer[29:33] = zlib.crc32(outer[12:29]).to_bytes(4)
+    (tmp_path / "outer.png").write_bytes(outer)
+    for name in ("inner.png", "outer.png"):
+        with pytest.raises(PictureError, match=r"damaged|not a readable PNG"):
+            read_recipe(tmp_path / name)
 
 
 def test_other_files_have_no_recipe(tmp_path, picture):

@@ -1,0 +1,212 @@
+"""What `sow generate` does between its options and its files."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sow.cli.common import PlanOptions, say
+from sow.errors import DeviceError, ModelError
+
+if TYPE_CHECKING:
+    from sow.condition import Condition
+    from sow.models import Model
+    from sow.pipeline import SowPipeline
+    from sow.plan import Plan
+    from sow.recipe import Recipe
+    from sow.settings import Settings
+
+FIGURES_NOTE = (
+    "`figures` is a small drawn world: a photograph planted in it looks odd; "
+    "for photographs take --model sd2.1"
+)
+
+
+@dataclass
+class Work:
+    """What is to be made, before anything heavy is loaded."""
+
+    condition: Condition
+    plan: Plan
+    settings: Settings
+    model: Model
+    seeds: list[int]
+    name: str
+    picture_sha256: str
+    dtype: str
+    notes: list[str]
+
+    def targets(self, out: Path | None, force: bool) -> list[Path]:
+        """Where each picture goes; checked before the work starts."""
+        from sow.recipe import check_free
+
+        if out is None or out.suffix.lower() != ".png":
+            words = "-".join(re.findall(r"[a-z0-9]+", self.plan.prompt.lower()))[:48].strip("-")
+            folder = out or Path()
+            name = f"{self.name[:60]}-{words or 'sow'}"
+            targets = [folder / f"{name}-{seed}.png" for seed in self.seeds]
+        else:
+            targets = [out]
+            if len(self.seeds) > 1:
+                targets = [
+                    out.with_name(f"{out.stem}-{number}{out.suffix}")
+                    for number in range(1, len(self.seeds) + 1)
+                ]
+        for target in targets:
+            check_free(target, force)
+        return targets
+
+    def run(
+        self, targets: list[Path], config: str | None, device: str, force: bool,
+        cycles_out: Path | None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Loads the model, makes the pictures one by one, writes each as soon as it is there."""
+        from sow.models import load_pipeline
+
+        pipe = load_pipeline(self.model, device=device, dtype=self.dtype, config=config)
+        say(f"model: {self.model.name} ({self.model.revision}) on {pipe.device}")
+        lost = pipe.tokens_lost(self.plan.prompt)
+        if lost:
+            say(f"note: the model does not read the last {lost} tokens of the prompt: shorten it")
+        results = []
+        for seed, target in zip(self.seeds, targets, strict=True):
+            started = time.monotonic()
+            cycles = cycles_out if target is targets[0] else None
+            recipe = self._make(pipe, seed, target, force, cycles)
+            seconds = round(time.monotonic() - started, 2)
+            say(f"{target}  seed {seed}, {seconds} s")
+            results.append({"file": str(target), "seconds": seconds, "notes": self.notes,
+                            **recipe.model_dump(mode="json")})  # fmt: skip
+        return results
+
+    def _make(
+        self, pipe: SowPipeline, seed: int, target: Path, force: bool, cycles_out: Path | None
+    ) -> Recipe:
+        import torch
+
+        from sow.drawing import side_by_side
+        from sow.models import out_of_memory
+        from sow.recipe import Recipe, save_png, versions, write_png
+
+        try:
+            made = pipe(
+                image=self.condition,
+                plan=self.plan,
+                settings=self.settings,
+                generator=torch.Generator("cpu").manual_seed(seed),
+                return_cycles=cycles_out is not None,
+            )
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise DeviceError(
+                f"{pipe.device} has too little memory for this picture",
+                "try --dtype float16, a smaller --canvas or --device cpu",
+            ) from None
+        if any(made.nsfw_content_detected or ()):
+            say("note: the checkpoint's safety checker blackened this picture: try another --seed")
+        recipe = Recipe(
+            plan=self.plan,
+            settings=self.settings,
+            seed=seed,
+            model=self.model.name,
+            revision=self.model.revision,
+            device=pipe.device.type,
+            dtype=str(pipe.unet.dtype).removeprefix("torch."),
+            picture_sha256=self.picture_sha256,
+            versions=versions(),
+        )
+        save_png(made.images[0], target, recipe, self.condition, force=force)
+        if cycles_out is not None and made.cycles and made.cycles[0]:
+            write_png(side_by_side(made.cycles[0]), cycles_out, force=force)
+        return recipe
+
+
+def from_options(
+    options: PlanOptions,
+    model: str,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    preset: str | None,
+    assignments: list[str],
+) -> Work:
+    """The work that the user's options describe, planned, before anything heavy is loaded."""
+    from sow.condition import Condition
+    from sow.models import choose_device, choose_dtype, find_model
+    from sow.recipe import pixels_sha256
+    from sow.settings import Settings
+
+    image, mask = options.read()
+    if preset is not None or assignments:  # a bad setting should not wait for a download
+        Settings.preset(preset or "normal").with_assignments(assignments)
+    precision = choose_dtype(dtype, choose_device(device))
+    found = find_model(model, revision=revision, half=precision.itemsize == 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plan = options.make(image, mask, found)
+    settings = found.preset(preset or plan.setting).with_assignments(assignments)
+    notes = [*found.notes, *plan.notes]
+    if found.name == "figures":
+        notes.append(FIGURES_NOTE)
+    return Work(
+        condition=Condition.prepare(image, plan, mask),
+        plan=plan,
+        settings=settings,
+        model=found,
+        seeds=[],
+        name=options.face.stem if options.face else "sow",
+        picture_sha256=pixels_sha256(image),
+        dtype=dtype,
+        notes=notes,
+    )
+
+
+def from_recipe(path: Path, model: str, revision: str | None, dtype: str, device: str) -> Work:
+    """The work that a picture's recipe describes."""
+    from sow.hub import SD21
+    from sow.models import BUNDLED, choose_device, find_model
+    from sow.recipe import read_recipe, versions
+
+    recipe, condition = read_recipe(path)
+    try:
+        if model != "auto":
+            found = find_model(model, revision=revision)
+        elif recipe.model in (*BUNDLED, *SD21):
+            half = recipe.dtype in ("float16", "bfloat16")
+            found = find_model(recipe.model, revision=_commit(recipe.revision), half=half)
+        else:  # a stranger's picture does not choose what is downloaded or read
+            raise ModelError("only the models that `auto` can mean are taken from a recipe")
+    except ModelError as error:
+        raise ModelError(
+            f"the recipe's model {recipe.model!r} is not loaded ({error.what})", "give its --model"
+        ) from None
+    notes = []
+    if found.revision != recipe.revision:
+        notes.append(f"the model differs from the recipe's ({recipe.revision}): expect changes")
+    if choose_device(device).split(":")[0] != recipe.device:
+        notes.append(f"the recipe was made on {recipe.device}: expect small changes")
+    here = versions()
+    changed = [f"{k} {v}" for k, v in recipe.versions.items() if here.get(k) != v]
+    if changed:
+        notes.append(f"the recipe was made with {', '.join(changed)}: expect small changes")
+    return Work(
+        condition=condition,
+        plan=recipe.plan,
+        settings=recipe.settings,
+        model=found,
+        seeds=[recipe.seed],
+        name=f"{path.stem}-again",
+        picture_sha256=recipe.picture_sha256,
+        dtype=recipe.dtype if dtype == "auto" else dtype,
+        notes=notes,
+    )
+
+
+def _commit(revision: str) -> str | None:
+    """The revision, if it is a commit of the hub; a local checkpoint has only a fingerprint."""
+    return revision if re.fullmatch(r"[0-9a-f]{40}", revision) else None
