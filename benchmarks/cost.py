@@ -149,6 +149,8 @@ def main() -> None:
     variants["normal, outside=joined"] = PRESETS["normal"].changed(outside="joined")
     variants["normal, outside=none"] = PRESETS["normal"].changed(outside="none")
     variants["normal, inversion=alone"] = PRESETS["normal"].changed(inversion="alone")
+    if pipe.preset("normal") != PRESETS["normal"]:
+        variants["normal, as this checkpoint wants it"] = pipe.preset("normal")
     if options.model != "sd21-random":  # there one picture takes minutes; counts are the same
         print("| preset | UNet calls | UNet samples |\n|---|---|---|")
         for name, settings in variants.items():
