@@ -28,9 +28,9 @@ demo: $(VENV)/.installed
 	  --prompt "a person in a red coat in the forest" --draw demo/drawn-plan.png --force \
 	  > demo/drawn-plan.json
 	$(SOW) generate --model figures --face examples/astronaut.jpg \
-	  --prompt "an old person" --seed 1 --out demo/photograph.png --force
+	  --prompt "a person wearing a blue suit in the city" --seed 1 --out demo/photograph.png --force
 	$(SOW) plan --model figures --face examples/astronaut.jpg \
-	  --prompt "an old person" --draw demo/photograph-plan.png --force \
+	  --prompt "a person wearing a blue suit in the city" --draw demo/photograph-plan.png --force \
 	  > demo/photograph-plan.json
 	@echo "Look at the pictures in demo/: drawn.png, photograph.png and their plans."
 
