@@ -35,6 +35,15 @@ TINY = {
         "max_position_embeddings": 32,
     },
 }
+# The noise schedule of every Stable Diffusion 1.x and 2.x.
+SD_SCHEDULE: dict[str, Any] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
 # The architecture of stable-diffusion-2-1-base.
 SD21_BASE = {
     "unet": {
@@ -70,14 +79,6 @@ def random_pipeline(
         BUNDLED["figures"] / "tokenizer",
         model_max_length=architecture["text"]["max_position_embeddings"],
     )
-    schedule = {
-        "beta_start": 0.00085,
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "clip_sample": False,
-        "set_alpha_to_one": False,
-        "steps_offset": 1,
-    }
     return SowPipeline(
         unet=UNet2DConditionModel(**architecture["unet"]).eval(),
         vae=AutoencoderKL(
@@ -96,7 +97,7 @@ def random_pipeline(
             )
         ).eval(),
         tokenizer=tokenizer,
-        scheduler=DDIMScheduler(**{**schedule, **scheduler}),
+        scheduler=DDIMScheduler(**{**SD_SCHEDULE, **scheduler}),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

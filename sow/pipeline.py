@@ -141,9 +141,11 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             SowError: with one line that says what is wrong with the arguments.
         """
         if settings is None:
-            plans = [plan] if isinstance(plan, Plan) else plan
-            settings = [self.preset(p.setting) for p in plans]
-            settings = settings[0] if isinstance(plan, Plan) else settings
+            settings = (
+                self.preset(plan.setting)
+                if isinstance(plan, Plan)
+                else [self.preset(each.setting) for each in plan]
+            )
         jobs = make_jobs(image, plan, settings, mask, generator, self.vae_scale_factor)
         self._check(jobs[0].plan, callback_on_step_end_tensor_inputs)
         run = Run(self, jobs, callback_on_step_end, callback_on_step_end_tensor_inputs)

@@ -9,17 +9,9 @@ import torch
 from conftest import seeded
 from diffusers import DDIMScheduler
 
+from sow.benchmarks.checkpoints import SD_SCHEDULE as SD
 from sow.errors import ModelError, UsageError
 from sow.schedule import Schedule
-
-SD = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-}
 
 
 def schedule(steps: int = 10, **config) -> Schedule:
