@@ -25,13 +25,13 @@ demo: $(VENV)/.installed
 	  --prompt "a person in a red coat in the forest" --seed 1 \
 	  --save-cycles demo/drawn-cycles.png --out demo/drawn.png --force
 	$(SOW) plan --model figures --face examples/drawn-beard.png \
-	  --prompt "a person in a red coat in the forest" --draw demo/drawn-plan.png --force \
-	  > demo/drawn-plan.json
+	  --prompt "a person in a red coat in the forest" --draw demo/drawn-plan.png \
+	  --out demo/drawn-plan.json --force
 	$(SOW) generate --model figures --face examples/astronaut.jpg \
 	  --prompt "a person wearing a blue suit in the city" --seed 1 --out demo/photograph.png --force
 	$(SOW) plan --model figures --face examples/astronaut.jpg \
-	  --prompt "a person wearing a blue suit in the city" --draw demo/photograph-plan.png --force \
-	  > demo/photograph-plan.json
+	  --prompt "a person wearing a blue suit in the city" --draw demo/photograph-plan.png \
+	  --out demo/photograph-plan.json --force
 	@echo "Look at the pictures in demo/: drawn.png, photograph.png and their plans."
 
 test: $(VENV)/.installed-dev

@@ -106,6 +106,9 @@ class PlanOptions:
             raise UsageError("no picture", "give --face picture.png")
         if self.plan is None and not (self.prompt or "").strip():
             raise UsageError("no prompt", 'give --prompt "an old person"')
+        prompt = self.prompt or ""
+        if len(prompt) > 4000 or any("\ud800" <= letter <= "\udfff" for letter in prompt):
+            raise UsageError("the prompt is too long or not valid text", "4000 letters at most")
         if self.plan is not None and (self.subject or self.face_index is not None):
             raise UsageError(
                 "--subject and --face-index are for making a plan", "leave them out with --plan"

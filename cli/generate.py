@@ -73,7 +73,10 @@ def generate(
         ),
     ] = None,
     cycles_out: Annotated[
-        Path | None, typer.Option("--save-cycles", help="A PNG of the picture after each cycle.")
+        Path | None,
+        typer.Option(
+            "--save-cycles", help="A PNG of what the first picture looked like after each cycle."
+        ),
     ] = None,
     force: Force = False,
     json: Json = False,
@@ -85,6 +88,10 @@ def generate(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
     )
     target = _early_target(out, cycles_out, force, num)
+    if face is not None and any(
+        p and p.absolute() == face.absolute() for p in (target, cycles_out)
+    ):
+        raise UsageError("the result would replace the picture of --face", "choose another --out")
     if recipe is not None:
         given = [name for name, value in vars(options).items() if value is not None]
         given += ["set"] * bool(set_)
@@ -102,9 +109,9 @@ def generate(
         work.notes.append("there are no cycles to save")
     for note in work.notes:
         say(f"note: {note}")
-    results = work.run(targets, config, device, force, cycles_out)
+    made = work.run(targets, config, device, force, cycles_out)
     if json:
-        print_json(results)
+        print_json(made)
 
 
 def _early_target(out: str | None, cycles_out: Path | None, force: bool, num: int) -> Path | None:

@@ -53,6 +53,8 @@ def run() -> None:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
         say(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         say("sow: interrupted")
         sys.exit(INTERRUPTED)

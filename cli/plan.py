@@ -43,6 +43,9 @@ def plan(
     draw: Annotated[
         Path | None, typer.Option(help="Where to draw the plan. Default: <picture>-plan.png.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the JSON here instead of printing it.")
+    ] = None,
     no_draw: Annotated[bool, typer.Option("--no-draw", help="Only print it.")] = False,
     force: Force = False,
 ) -> None:
@@ -50,7 +53,7 @@ def plan(
     from sow.condition import Condition
     from sow.drawing import draw_plan
     from sow.models import find_model
-    from sow.recipe import check_free, write_png
+    from sow.recipe import check_free, write_png, write_text
 
     options = PlanOptions(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
@@ -59,7 +62,11 @@ def plan(
     target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
     if target is not None:
         check_free(target, force)
+    if out is not None:
+        check_free(out, force)
     found = find_model(model, revision=revision, download=False)
+    for note in found.notes:
+        say(f"note: {note}")
     made = options.make(image, kept, found)
     condition = Condition.prepare(image, made, kept)
     for note in made.notes:
@@ -67,4 +74,8 @@ def plan(
     if target is not None:
         write_png(draw_plan(made, condition), target, force=force)
         say(f"drawn: {target}, for {found.name}, {made.canvas[0]}x{made.canvas[1]}")
-    print_json(made.model_dump(mode="json"))
+    if out is None:
+        print_json(made.model_dump(mode="json"))
+    else:
+        write_text(made.to_json() + "\n", out, force=force)
+        say(f"written: {out}")

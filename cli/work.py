@@ -148,9 +148,11 @@ def from_options(
     found = find_model(model, revision=revision, half=precision.itemsize == 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        for note in found.notes:
+            say(f"note: {note}")
         plan = options.make(image, mask, found)
     settings = found.preset(preset or plan.setting).with_assignments(assignments)
-    notes = [*found.notes, *plan.notes]
+    notes = [*plan.notes]
     if found.name == "figures":
         notes.append(FIGURES_NOTE)
     return Work(

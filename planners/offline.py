@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sow.errors import PictureError, PlanError
+from sow.images import fit_mask
 from sow.plan import LARGEST, SMALLEST, Box, Plan, Region, check_inside
 from sow.planners.base import PlanRequest
 from sow.planners.faces import find_faces
@@ -88,10 +89,12 @@ class OfflinePlanner:
 
 def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
     """The smallest box around what a mask, or else the picture's transparency, keeps."""
-    kept = image.getchannel("A") if mask is None else mask.convert("L").resize(image.size)
+    kept = image.getchannel("A") if mask is None else fit_mask(mask, image.size)
     corners = kept.point(lambda value: 255 * (value >= 128)).getbbox()
     if corners is None:
-        raise PictureError("the mask keeps nothing of the picture", "white is what is kept")
+        raise PictureError(
+            "the mask keeps nothing of the picture", "white or opaque is what is kept"
+        )
     left, top, right, bottom = corners
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 

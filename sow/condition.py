@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from sow.errors import PictureError, PlanError
-from sow.images import GREY, over_grey, upright_rgb
+from sow.images import GREY, fit_mask, over_grey, upright_rgb
 from sow.plan import Box, Plan
 
 
@@ -49,7 +49,7 @@ class Condition:
         size = (plan.box.width, plan.box.height)
         picture = _fit(over_grey(image), crop, size)
         if mask is not None:
-            kept = _fit(mask.convert("L").resize(image.size), crop, size)
+            kept = _fit(fit_mask(mask, image.size), crop, size)
             picture = Image.composite(picture, Image.new("RGB", size, GREY), kept)
         elif image.mode == "RGBA":
             kept = _fit(image.getchannel("A"), crop, size)
@@ -58,7 +58,9 @@ class Condition:
         else:
             kept = Image.new("L", size, 255)
         if np.asarray(kept).max() < 128:
-            raise PictureError("the mask keeps nothing of the picture", "white is what is kept")
+            raise PictureError(
+                "the mask keeps nothing of the picture", "white or opaque is what is kept"
+            )
         return cls(picture, kept)
 
     def to_png(self) -> bytes:

