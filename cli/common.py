@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,12 +62,12 @@ def printable(text: object) -> str:
 
 def say(text: str) -> None:
     """One line for the person at the terminal; programs read standard output."""
-    print(printable(text), file=sys.stderr)  # noqa: T201
+    typer.echo(printable(text), err=True)
 
 
 def print_json(data: Any) -> None:
     """The result of a command, for programs."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def parse_canvas(text: str) -> tuple[int, int]:

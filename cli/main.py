@@ -37,9 +37,9 @@ def _version(
     version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version."),
 ) -> None:
     if version:
-        print(sow.__version__)  # noqa: T201
+        typer.echo(sow.__version__)
     elif context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
+        typer.echo(context.get_help())
 
 
 def run() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,13 +145,11 @@ def from_options(
         Settings.preset(preset or "normal").with_assignments(assignments)
     precision = choose_dtype(dtype, choose_device(device))
     found = find_model(model, revision=revision, half=precision.itemsize == 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for note in found.notes:
-            say(f"note: {note}")
-        plan = options.make(image, mask, found)
+    for note in found.notes:
+        say(f"note: {note}")
+    plan = options.make(image, mask, found)
     settings = found.preset(preset or plan.setting).with_assignments(assignments)
-    notes = [*plan.notes]
+    notes = list(plan.notes)
     if found.name == "figures":
         notes.append(FIGURES_NOTE)
     return Work(
