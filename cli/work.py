@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,9 +69,9 @@ class Work:
 
         pipe = load_pipeline(self.model, device=device, dtype=self.dtype, config=config)
         say(f"model: {self.model.name} ({self.model.revision}) on {pipe.device}")
-        lost = pipe.tokens_lost(self.plan.prompt)
-        if lost:
-            say(f"note: the model does not read the last {lost} tokens of the prompt: shorten it")
+        unread = list(_unread(pipe, self.plan.prompt))
+        for note in unread:
+            say(f"note: {note}")
         results = []
         for seed, target in zip(self.seeds, targets, strict=True):
             started = time.monotonic()
@@ -78,7 +79,8 @@ class Work:
             recipe = self._make(pipe, seed, target, force, cycles)
             seconds = round(time.monotonic() - started, 2)
             say(f"{target}  seed {seed}, {seconds} s")
-            results.append({"file": str(target), "seconds": seconds, "notes": self.notes,
+            notes = [*self.notes, *unread]
+            results.append({"file": str(target), "seconds": seconds, "notes": notes,
                             **recipe.model_dump(mode="json")})  # fmt: skip
         return results
 
@@ -123,6 +125,16 @@ class Work:
         if cycles_out is not None and made.cycles and made.cycles[0]:
             write_png(side_by_side(made.cycles[0]), cycles_out, force=force)
         return recipe
+
+
+def _unread(pipe: SowPipeline, prompt: str) -> Iterator[str]:
+    """What of a prompt says nothing to the model."""
+    lost = pipe.tokens_lost(prompt)
+    if lost:
+        yield f"the model does not read the last {lost} tokens of the prompt: shorten it"
+    unknown = pipe.unknown_words(prompt)
+    if unknown:
+        yield f"the model does not know: {', '.join(unknown)}"
 
 
 def from_options(

@@ -6,6 +6,7 @@ moving, offloading, LoRA, callbacks and the progress bar are the ones users know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,17 +62,19 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         image_encoder: Any = None,
         requires_safety_checker: bool = True,
         sow_settings: dict[str, Any] | None = None,
+        sow_words: list[str] | None = None,
     ) -> None:
-        """diffusers' own parts, and `sow_settings`: what this checkpoint needs set otherwise.
+        """diffusers' own parts, and what this checkpoint says of itself in `model_index.json`.
 
-        It is kept in `model_index.json`. A model that was never taught the words of the paper's
-        negative prompt, for example, does better without it.
+        sow_settings: what it needs set otherwise. A model that was never taught the words of the
+        paper's negative prompt, for example, does better without it.
+        sow_words: the only words it understands, if they can be listed.
         """
         super().__init__(
             vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
             image_encoder, requires_safety_checker,
         )  # fmt: skip
-        self.register_to_config(sow_settings=sow_settings)
+        self.register_to_config(sow_settings=sow_settings, sow_words=sow_words)
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> SowPipeline:
@@ -188,6 +191,17 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         with quiet():
             count = len(self.tokenizer(prompt, truncation=False).input_ids)
         return int(max(0, count - self.tokenizer.model_max_length))
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """The words of a prompt that say nothing to this checkpoint, in their order.
+
+        Empty for a checkpoint that does not list its words, as Stable Diffusion's do not.
+        """
+        known = self.config.get("sow_words")
+        if not known:
+            return []
+        words = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
+        return [word for word in words if word not in set(known)]
 
     def _check(self, plan: Plan, tensor_inputs: Sequence[str]) -> None:
         check_canvas(plan.canvas, self.canvas_stride)

@@ -1,0 +1,200 @@
+"""One training loop for everything that is trained here: seeded, resumable, logged."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+Loss = Callable[[int, torch.Generator, np.random.Generator], tuple[torch.Tensor, dict[str, float]]]
+"""(step, generators seeded for the step) -> the loss and numbers for the log."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long and how fast to train.
+
+    steps: optimiser steps. learning_rate: its peak, after `warmup` steps; from the share
+    `hold` of the steps on it falls in a straight line to a hundredth. ema: decay of the average
+    of the weights that is kept as the result.
+    """
+
+    steps: int
+    learning_rate: float
+    warmup: int = 60
+    hold: float = 0.5
+    ema: float = 0.998
+    seed: int = 0
+    log_every: int = 100
+    save_every: int = 500
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        left = (1 - step / self.steps) / (1 - self.hold)
+        return self.learning_rate * min(1, (step + 1) / self.warmup, max(0.01, left))
+
+
+class Matrices:
+    """Muon for a model's matrices and convolutions.
+
+    torch.optim.Muon takes matrices only: a convolution is shown to it as the matrix (out,
+    everything else), a view of the same memory as long as the weights lie channels_last.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], learning_rate: float) -> None:
+        self.parameters = parameters
+        self.views = [nn.Parameter(_matrix(p.detach())) for p in parameters]
+        for parameter, view in zip(parameters, self.views, strict=True):
+            if parameter.untyped_storage().data_ptr() != view.untyped_storage().data_ptr():
+                raise ValueError("a convolution's weights must lie channels_last")
+        self.optimizer = torch.optim.Muon(
+            self.views, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        )
+
+    def step(self) -> None:
+        """One step with the gradients of the parameters."""
+        for parameter, view in zip(self.parameters, self.views, strict=True):
+            view.grad = None if parameter.grad is None else _matrix(parameter.grad)
+        self.optimizer.step()
+
+
+def _matrix(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.dim() == 4:
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(len(tensor), -1)
+
+
+def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
+    """Whether Muon should have it: not embeddings, nor the layers at the model's two ends."""
+    ends = ("embedding", "conv_in", "conv_out", "quant_conv", "head")
+    if parameter.dim() < 2 or any(end in name for end in ends):
+        return False
+    return min(len(parameter), parameter.numel() // len(parameter)) >= 16
+
+
+class Trainer:
+    """Trains the models of a dictionary together and keeps the average of their weights."""
+
+    def __init__(self, models: dict[str, nn.Module], course: Course, folder: Path) -> None:
+        self.models, self.course, self.folder = models, course, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        named = [
+            (f"{name}.{key}", parameter)
+            for name, model in models.items()
+            for key, parameter in model.named_parameters()
+            if parameter.requires_grad
+        ]
+        self.parameters = [parameter for _, parameter in named]
+        matrices = [parameter for name, parameter in named if _is_matrix(name, parameter)]
+        known = {id(parameter) for parameter in matrices}
+        others = [parameter for parameter in self.parameters if id(parameter) not in known]
+        self.muon = Matrices(matrices, course.learning_rate)
+        self.adam = torch.optim.AdamW(
+            others, course.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+        )
+        self.averages = {name: copy.deepcopy(model) for name, model in models.items()}
+        self.average_parameters = [
+            parameter
+            for name, model in self.averages.items()
+            for parameter in model.parameters()
+            if parameter.requires_grad
+        ]
+        self.step, self.seconds = 0, 0.0
+        self.resume()
+
+    def run(self, loss: Loss) -> dict[str, nn.Module]:
+        """Trains to the end of the course; the averaged models, ready to use."""
+        seen: list[dict[str, float]] = []
+        started = time.monotonic() - self.seconds
+        while self.step < self.course.steps:
+            seen.append(self._one(loss))
+            self.step += 1
+            self.seconds = time.monotonic() - started
+            if self.step % self.course.log_every == 0 or self.step == 20:
+                self.log({key: float(np.mean([s[key] for s in seen])) for key in seen[0]})
+                seen = []
+            if self.step % self.course.save_every == 0 or self.step == self.course.steps:
+                self.save()
+        return {name: model.eval() for name, model in self.averages.items()}
+
+    def _one(self, loss: Loss) -> dict[str, float]:
+        rate = self.course.rate(self.step)
+        for optimizer in (self.muon.optimizer, self.adam):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        # Seeded by the step, so that a resumed run sees what an unbroken one sees.
+        seed = self.course.seed * 10_000_019 + self.step
+        generator = torch.Generator().manual_seed(seed)
+        value, numbers = loss(self.step, generator, np.random.default_rng(seed))
+        for parameter in self.parameters:
+            parameter.grad = None
+        value.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.muon.step()
+        self.adam.step()
+        decay = min(self.course.ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average_parameters, self.parameters, 1 - decay)
+        return {"loss": value.item(), **numbers, "gradient": norm.item()}
+
+    def log(self, numbers: dict[str, float]) -> None:
+        """A line to the screen and one to `log.jsonl`."""
+        line = {"step": self.step, "seconds": round(self.seconds, 1)}
+        line |= {key: float(f"{value:.5g}") for key, value in numbers.items()}
+        print(json.dumps(line), flush=True)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    # ------------------------------------------------------------------ checkpoints
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a run goes on from."""
+        return self.folder / "checkpoint.safetensors"
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        state = {f"parameter.{n}": p.detach() for n, p in enumerate(self.parameters)}
+        state |= {f"average.{n}": p.detach() for n, p in enumerate(self.average_parameters)}
+        for name, optimizer in (("muon", self.muon.optimizer), ("adam", self.adam)):
+            for index, values in optimizer.state_dict()["state"].items():
+                state |= {f"{name}.{index}.{key}": value for key, value in values.items()}
+        return {key: value.contiguous() for key, value in state.items()}
+
+    def save(self) -> None:
+        """Everything that is needed to go on."""
+        about = {"step": str(self.step), "seconds": str(self.seconds)}
+        unfinished = self.checkpoint.with_suffix(".part")
+        save_file(self._state(), unfinished, metadata=about)
+        unfinished.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        """Goes on from the checkpoint, if there is one."""
+        if not self.checkpoint.exists():
+            return
+        with safe_open(self.checkpoint, "pt") as file:
+            about = file.metadata()
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        with torch.no_grad():
+            for n, parameter in enumerate(self.parameters):
+                parameter.copy_(tensors[f"parameter.{n}"])
+            for n, parameter in enumerate(self.average_parameters):
+                parameter.copy_(tensors[f"average.{n}"])
+        for name, optimizer in (("muon", self.muon.optimizer), ("adam", self.adam)):
+            whole = optimizer.state_dict()
+            whole["state"] = {}
+            for key, value in tensors.items():
+                kind, index, *rest = key.split(".")
+                if kind == name:
+                    whole["state"].setdefault(int(index), {})[".".join(rest)] = value
+            optimizer.load_state_dict(whole)
+        self.step, self.seconds = int(about["step"]), float(about["seconds"])
+        print(f"going on from step {self.step}", flush=True)
