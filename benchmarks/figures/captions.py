@@ -38,6 +38,11 @@ RELATION_WORDS = {
     "on": ("on", "on", "on top of"),
     "near": ("near", "next to", "beside"),
 }
+LISTED = 0.25
+"""The share of captions of people that name features after commas instead of before and behind
+the noun."""
+LONGEST = 30
+"""Tokens of a caption, the first and the last of CLIP's left out."""
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
 
@@ -63,8 +68,9 @@ def describe(spec: Spec, random: Random) -> Caption:
     """One of the many true sentences about a picture. Objects are always mentioned, most
     other things more often than not."""
     said: dict[str, str] = {}
+    listed = spec.person is not None and random.random() < LISTED
     if spec.person is not None:
-        text = _about_person(spec, spec.person, said, random)
+        text = _about_person(spec, spec.person, listed, said, random)
     elif spec.things:
         text = _about_things(spec, said, random)
     else:
@@ -81,6 +87,8 @@ def describe(spec: Spec, random: Random) -> Caption:
     elif random.random() < 0.2:
         words = STYLE_WORDS["none"] if spec.person is not None else STYLE_WORDS["none"][:3]
         text = f"{random.choice(words)} {text}"
+    if spec.person is not None and listed:
+        text += _list_of_features(spec.person, LONGEST - len(text.split()), said, random)
     return Caption(text, said)
 
 
@@ -99,8 +107,13 @@ def _about_things(spec: Spec, said: dict[str, str], random: Random) -> str:
     return f"{_thing_words(first)} {words} {_thing_words(second)}"
 
 
-def _about_person(spec: Spec, person: Person, said: dict[str, str], random: Random) -> str:
-    text = _who(person, said, random)
+def _about_person(
+    spec: Spec, person: Person, listed: bool, said: dict[str, str], random: Random
+) -> str:
+    if listed:
+        text = article(_noun(person.identity.woman, False, random))
+    else:
+        text = _who(person, said, random)
     clothes = _clothes(person, said, random)
     thing = spec.things[0] if spec.things else None
     if spec.relation == "wearing" and thing is not None:
@@ -164,6 +177,34 @@ def _noun(woman: bool, child: bool, random: Random) -> str:
         if woman
         else random.choice(("man",) * 7 + ("guy",))
     )
+
+
+def _list_of_features(person: Person, room: int, said: dict[str, str], random: Random) -> str:
+    """Features after commas, as in "a man in the snow, gray hair, glasses", `room` tokens at most:
+    the way in which an intensified prompt has them (Sec. IV-A)."""
+    identity = person.identity
+    features = [
+        ("expression", person.pose.expression, EXPRESSION_WORDS[person.pose.expression][0]),
+        ("hair_colour", identity.hair, f"{identity.hair_style} {identity.hair} hair"),
+    ]
+    if identity.hair_style == "bald":
+        features[1] = ("hair_style", "bald", "bald")
+    elif identity.hair_style == "bun" or random.random() < 0.4:
+        features[1] = ("hair_colour", identity.hair, f"{identity.hair} hair")
+    if identity.age != "adult":
+        features.append(("age", identity.age, identity.age))
+    features += [("glasses", "yes", "glasses")] * identity.glasses
+    features += [("beard", "yes", random.choice(("a beard", "beard")))] * identity.beard
+    random.shuffle(features)
+    text = ""
+    for name, value, words in features:
+        cost = 1 + len(words.split())
+        if cost <= room and random.random() < 0.8:
+            text, room = f"{text}, {words}", room - cost
+            said[name] = value
+            if name == "hair_colour" and words.startswith(identity.hair_style):
+                said["hair_style"] = identity.hair_style
+    return text
 
 
 def _features(person: Person, said: dict[str, str], random: Random) -> str:

@@ -62,7 +62,7 @@ def sample(random: Random, **wishes: object) -> Spec:
     style = random.choices(("none", "sketch", "oil", "watercolor"), (0.79, 0.07, 0.07, 0.07))[0]
     scene = str(wishes.get("scene") or random.choice(SCENES))
     style = str(wishes.get("style") or style)
-    anybody = {"identity", "clothing", "expression", "width", "things"} & wishes.keys()
+    anybody = {"identity", "clothing", "expression", "width", "things", "relation"} & wishes.keys()
     kind = random.random()
     if anybody or kind < 0.74:
         person, things, relation = _with_person(random, dict(wishes))

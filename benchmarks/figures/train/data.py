@@ -33,7 +33,7 @@ def render(folder: Path, pictures: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shape = (pictures, SIZE, SIZE, 3)
     unfinished = folder / "pictures.part.npy"
-    store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
     captions = [""] * pictures
     with Pool() as pool, tqdm(total=pictures, desc="pictures", disable=None) as bar:
         for first, drawn, texts in pool.imap_unordered(_some, range(0, pictures, CHUNK)):

@@ -67,7 +67,8 @@ class _GroupNorm(torch.autograd.Function):
 
 def _like(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Values per picture and channel, shaped to go with x."""
-    return values[:, :, None, None].to(x.dtype)
+    shaped: torch.Tensor = values[:, :, None, None].to(x.dtype)
+    return shaped
 
 
 class FastGroupNorm(nn.GroupNorm):
@@ -80,7 +81,7 @@ class FastGroupNorm(nn.GroupNorm):
         if torch.is_autocast_enabled("cpu"):
             x = x.to(torch.bfloat16)
         x = x.contiguous(memory_format=torch.channels_last)
-        result: torch.Tensor = _GroupNorm.apply(  # type: ignore[no-untyped-call]
+        result: torch.Tensor = _GroupNorm.apply(
             x, self.weight, self.bias, self.num_groups, self.eps
         )
         return result

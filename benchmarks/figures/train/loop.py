@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ class Matrices:
         """One step with the gradients of the parameters."""
         for parameter, view in zip(self.parameters, self.views, strict=True):
             view.grad = None if parameter.grad is None else _matrix(parameter.grad)
-        self.optimizer.step()
+        self.optimizer.step()  # type: ignore[no-untyped-call]
 
 
 def _matrix(tensor: torch.Tensor) -> torch.Tensor:
@@ -93,7 +94,7 @@ class Trainer:
             for key, parameter in model.named_parameters()
             if parameter.requires_grad
         ]
-        self.parameters = [parameter for _, parameter in named]
+        self.parameters: list[torch.Tensor] = [parameter for _, parameter in named]
         matrices = [parameter for name, parameter in named if _is_matrix(name, parameter)]
         known = {id(parameter) for parameter in matrices}
         others = [parameter for parameter in self.parameters if id(parameter) not in known]
@@ -102,7 +103,7 @@ class Trainer:
             others, course.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
         )
         self.averages = {name: copy.deepcopy(model) for name, model in models.items()}
-        self.average_parameters = [
+        self.average_parameters: list[torch.Tensor] = [
             parameter
             for name, model in self.averages.items()
             for parameter in model.parameters()
@@ -111,7 +112,7 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.resume()
 
-    def run(self, loss: Loss) -> dict[str, nn.Module]:
+    def run(self, loss: Loss) -> dict[str, Any]:
         """Trains to the end of the course; the averaged models, ready to use."""
         seen: list[dict[str, float]] = []
         started = time.monotonic() - self.seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 def vocabulary(captions: list[str]) -> list[str]:
     """The words that are seen often enough to be learnt, sorted."""
-    counts = Counter(word for caption in captions for word in caption.split())
+    counts = Counter(word for caption in captions for word in re.findall(r"[a-z]+", caption))
     return sorted(word for word, count in counts.items() if count >= RARE)
 
 

@@ -14,7 +14,7 @@ from sow.benchmarks.figures.train.groupnorm import use_fast_groupnorm
 from sow.benchmarks.figures.train.loop import Course, Trainer
 from sow.benchmarks.figures.train.text import WIDTH, load_tokenizer, new_text_encoder, tokenize
 
-COURSE = Course(steps=7000, learning_rate=1.5e-3, hold=0.5, ema=0.998, seed=2)
+COURSE = Course(steps=6000, learning_rate=1.5e-3, hold=0.5, ema=0.998, seed=2)
 BATCH = 40
 DROPPED = 0.1
 """The share of captions that are left empty, so that guidance has something to lead away from."""

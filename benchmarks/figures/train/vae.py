@@ -94,7 +94,7 @@ def train_vae(folder: Path, course: Course = COURSE) -> None:
 
 
 @torch.no_grad()
-def measure(vae: torch.nn.Module, pictures: NDArray[np.uint8]) -> float:
+def measure(vae: AutoencoderKL, pictures: NDArray[np.uint8]) -> float:
     """Mean PSNR in dB of pictures through the autoencoder and back (uint8 NHWC in)."""
     values = []
     for start in range(0, len(pictures), 16):

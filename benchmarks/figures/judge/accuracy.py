@@ -1,0 +1,261 @@
+"""How far the judge can be trusted.
+
+    python -m sow.benchmarks.figures.judge.accuracy --out benchmarks/figures/results
+
+On drawings that it never learnt from: their truth is known. On generated pictures: draws a sheet
+of 100 with the verdicts; what a person found wrong on it stands in `judge-by-eye.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from sow.benchmarks.figures.judge.anatomy import overlap
+from sow.benchmarks.figures.judge.classes import FIRST_KIND, HEAD, PARTS, PICTURE
+from sow.benchmarks.figures.judge.data import looks_of, truth_maps
+from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict
+from sow.benchmarks.figures.judge.relations import holds
+from sow.benchmarks.figures.layout import PERSON_RELATIONS, THING_RELATIONS
+from sow.benchmarks.figures.paper import FACE, HAIR, NECK
+from sow.benchmarks.figures.people import SKINS
+from sow.benchmarks.figures.statistics import mean, rate
+from sow.benchmarks.figures.world import TESTING, UNSEEN, Drawing, identity_of, make
+
+PICTURES = 1200
+FIRST = TESTING + 8_000_000
+IDENTITIES = 300
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: what, and how good."""
+
+    what: str
+    value: str
+    count: int
+
+    def row(self) -> str:
+        """A line of Markdown."""
+        return f"| {self.what} | {self.value} | {self.count} |"
+
+
+def read_parts(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
+    """Pixels right, and intersection over union of each part over all pictures."""
+    both, either = np.zeros(len(PARTS)), np.zeros(len(PARTS))
+    right = []
+    for drawing, verdict in zip(drawings, verdicts, strict=True):
+        truth, _ = truth_maps(drawing)
+        right.append(float((truth == verdict.classes).mean()))
+        for part in range(len(PARTS)):
+            a, b = truth == part, verdict.classes == part
+            both[part] += (a & b).sum()
+            either[part] += (a | b).sum()
+    shares = both / np.maximum(either, 1)
+    lines = [Line("pixels right", f"{np.mean(right):.1%}".replace("%", " %"), len(right))]
+    for name, share in zip(PARTS[:FIRST_KIND], shares, strict=False):
+        lines.append(Line(f"{name}, intersection over union", f"{share:.3f}", len(right)))
+    objects = shares[FIRST_KIND:].mean()
+    return [*lines, Line("objects, mean intersection over union", f"{objects:.3f}", len(right))]
+
+
+def read_looks(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
+    """Scene, style, clothes, hair, features of heads, and how many people there are."""
+    right: dict[str, list[bool]] = defaultdict(list)
+    names = [*verdicts[0].whole, *next(v.looks for v in verdicts if v.looks)]
+    choices = {**PICTURE, **HEAD}
+    for drawing, verdict in zip(drawings, verdicts, strict=True):
+        seen = {**verdict.whole, **verdict.looks}
+        for name, answer in zip(names, looks_of(drawing), strict=True):
+            if answer >= 0:
+                right[name].append(seen.get(name) == choices[name][answer])
+        person = drawing.spec.person
+        right["number of people"].append(verdict.persons == (person is not None))
+        if person is not None and drawing.spec.style != "sketch":
+            right["clothing colour"].append(verdict.clothing_colour == person.clothing_colour)
+            if person.identity.hair_style != "bald":
+                right["hair colour"].append(verdict.hair_colour == person.identity.hair)
+    return [Line(name, rate(found).percent(), len(found)) for name, found in right.items()]
+
+
+def read_things(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
+    """Objects found (right kind, boxes that overlap by half), found in vain, coloured right."""
+    found, coloured, true = [], [], []
+    for drawing, verdict in zip(drawings, verdicts, strict=True):
+        boxes = [drawing.box(6 + n) for n in range(len(drawing.spec.things))]
+        truth = [(t, b) for t, b in zip(drawing.spec.things, boxes, strict=True) if b is not None]
+        for thing, box in truth:
+            same = [
+                seen for seen in verdict.things
+                if seen.kind == thing.kind and overlap(seen.box, box) >= 0.5
+            ]  # fmt: skip
+            found.append(bool(same))
+            if same and drawing.spec.style != "sketch":
+                coloured.append(same[0].colour == thing.colour)
+        for seen in verdict.things:
+            true.append(any(t.kind == seen.kind and overlap(seen.box, b) >= 0.5 for t, b in truth))
+    return [
+        Line("objects found", rate(found).percent(), len(found)),
+        Line("found objects that are there", rate(true).percent(), len(true)),
+        Line("object colour", rate(coloured).percent(), len(coloured)),
+    ]
+
+
+def read_relations(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
+    """Relations that hold and are seen; relations that do not hold and are seen all the same."""
+    seen: dict[str, list[bool]] = defaultdict(list)
+    wrong: list[bool] = []
+    opposite = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+    for drawing, verdict in zip(drawings, verdicts, strict=True):
+        spec = drawing.spec
+        if spec.relation is None:
+            continue
+        said = {"thing": spec.things[0].kind, "relation": spec.relation}
+        if len(spec.things) > 1:
+            said["other_thing"] = spec.things[1].kind
+        seen[spec.relation].append(holds(verdict, said))
+        if spec.relation in opposite:
+            wrong.append(holds(verdict, {**said, "relation": opposite[spec.relation]}))
+        elif spec.person is not None and spec.relation == "near":
+            wrong.append(holds(verdict, {**said, "relation": "holding"}))
+    order = dict.fromkeys((*PERSON_RELATIONS, *THING_RELATIONS))
+    lines = [Line(f'"{name}" seen', rate(seen[name]).percent(), len(seen[name])) for name in order]
+    return [*lines, Line("the opposite seen instead", rate(wrong).percent(), len(wrong))]
+
+
+def broken(drawing: Drawing, other: Drawing, how: str) -> Image.Image:
+    """A drawing whose head no longer has its body.
+
+    how: "floating" puts the head alone into another picture, "no neck" paints the neck over
+    with what is beside it, "other skin" gives the neck a skin far from the face's.
+    """
+    pixels = np.asarray(drawing.image).copy()
+    if how == "floating":
+        ground = np.asarray(other.image).copy()
+        head = drawing.mask(FACE, HAIR)
+        ground[head] = pixels[head]
+        return Image.fromarray(ground)
+    neck = drawing.mask(NECK)
+    if how == "no neck":
+        rows = np.flatnonzero(neck.any(1))
+        wall = pixels[int(rows[0]), 0 if neck[:, :64].sum() < neck[:, 64:].sum() else 127]
+        pixels[neck] = wall
+        return Image.fromarray(pixels)
+    assert drawing.spec.person is not None
+    skin = drawing.spec.person.identity.skin
+    colour = np.array(SKINS[(skin + 3) % 6], float) * 0.86
+    pixels[neck] = colour.astype(np.uint8)
+    return Image.fromarray(pixels)
+
+
+def read_truncation(judge: Judge) -> list[Line]:
+    """Whole people called whole, and three kinds of broken ones called truncated."""
+    whole: list[Image.Image] = []
+    pictures: dict[str, list[Image.Image]] = defaultdict(list)
+    number = FIRST + 1_000_000
+    while len(whole) < IDENTITIES:
+        drawing = make(number, identity=identity_of(number), things=(), style="none")
+        ground = make(number + 5_000_000)
+        number += 1
+        if drawing.mask(NECK).sum() < 30 or ground.spec.person is not None:
+            continue
+        whole.append(drawing.image)
+        for how in ("floating", "no neck", "other skin"):
+            pictures[how].append(broken(drawing, ground, how))
+    calls = [not verdict.truncated for verdict in judge.look(whole)]
+    lines = [Line("whole people called whole", rate(calls).percent(), len(calls))]
+    for how, images in pictures.items():
+        calls = [verdict.truncated for verdict in judge.look(images)]
+        lines.append(Line(f"{how}: called truncated", rate(calls).percent(), len(calls)))
+    return lines
+
+
+def read_identity(judge: Judge) -> list[Line]:
+    """Two pictures of each unseen identity: how near they are, how far all others, and the
+    distance at which both kinds of error are equally common."""
+    sides = []
+    for turn in (1, 2):
+        first = UNSEEN + 1_000_000 * turn
+        pictures = [
+            make(first + n, identity=identity_of(UNSEEN + n), style="none").image
+            for n in range(IDENTITIES)
+        ]
+        sides.append(judge.embed(pictures))
+    both = [(a, b) for a, b in zip(*sides, strict=True) if a is not None and b is not None]
+    one, two = np.stack([a for a, _ in both]), np.stack([b for _, b in both])
+    table = np.linalg.norm(one[:, None] - two[None], axis=-1)
+    same = np.diag(table)
+    different = table[~np.eye(len(both), dtype=bool)]
+    steps = np.linspace(0, 2, 401)
+    missed = np.array([(same >= t).mean() for t in steps])
+    fooled = np.array([(different < t).mean() for t in steps])
+    at = int(np.abs(missed - fooled).argmin())
+    area = float((same[:, None] < different[None]).mean())
+    return [
+        Line("distance, same person", mean(list(same)).number(), len(same)),
+        Line("distance, different people", f"{different.mean():.3f}", len(different)),
+        Line("area under the curve", f"{area:.4f}", len(different)),
+        Line("equal error rate", f"{100 * (missed[at] + fooled[at]) / 2:.1f} %", len(same)),
+        Line("threshold at the equal error rate", f"{steps[at]:.3f}", len(same)),
+        Line("threshold in use", f"{SAME_PERSON:.3f}", len(same)),
+    ]
+
+
+def table(judge: Judge) -> list[Line]:
+    """All of it."""
+    numbers = tqdm(range(FIRST, FIRST + PICTURES), desc="drawings", disable=None)
+    drawings = [make(number) for number in numbers]
+    verdicts = judge.look([drawing.image for drawing in drawings])
+    return [
+        *read_parts(drawings, verdicts),
+        *read_looks(drawings, verdicts),
+        *read_things(drawings, verdicts),
+        *read_relations(drawings, verdicts),
+        *read_truncation(judge),
+        *read_identity(judge),
+    ]
+
+
+def by_eye(path: Path) -> list[str]:
+    """What a person found wrong among the verdicts on the sheet, as a table."""
+    notes = json.loads(path.read_text(encoding="utf-8"))
+    lines = ["| verdict | right by eye | of |", "|---|---|---|"]
+    for name, wrong in notes["wrong"].items():
+        count = notes["of"][name]
+        right = [True] * (count - len(wrong)) + [False] * len(wrong)
+        lines.append(f"| {name} | {rate(right).percent()} | {count} |")
+    return lines
+
+
+def main() -> None:
+    """Writes `judge.md`."""
+    here = Path(__file__).parents[1] / "results"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=here)
+    parser.add_argument("--judge", type=Path)
+    options = parser.parse_args()
+    judge = Judge.load(options.judge) if options.judge else Judge.load()
+    lines = [
+        "# How far the judge can be trusted", "",
+        "`python -m sow.benchmarks.figures.judge.accuracy`; intervals are 95 %.", "",
+        f"## On {PICTURES} drawings it never saw", "",
+        "| | | of |", "|---|---|---|", *(line.row() for line in table(judge)),
+    ]  # fmt: skip
+    checked = options.out / "judge-by-eye.json"
+    if checked.exists():
+        lines += ["", "## On 100 generated pictures, checked by eye", "", *by_eye(checked)]
+        lines += ["", "The sheet with the verdicts is `judge-by-eye.png`."]
+    text = "\n".join(lines) + "\n"
+    (options.out / "judge.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""From the parts of a picture to heads, bodies and objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sow.benchmarks.figures.judge.classes import (
+    BODY,
+    FACE,
+    FIRST_KIND,
+    HAIR,
+    HAND,
+    NECK,
+    PARTS,
+    SHADES,
+)
+from sow.benchmarks.figures.world import box_of
+from sow.plan import Box
+
+Classes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+SMALLEST_FACE = 90
+"""Pixels; a face of 18 by 18 has some 250."""
+SMALLEST_THING = 60
+NECK_SHADE = 0.86
+"""A neck is this much darker than its face (as the renderer draws it)."""
+SKIN_TOLERANCE = 40.0
+"""How far, in RGB, a face's pixel may be from the skin that its neck leads to expect."""
+SKIN_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head: its box with hair, in pixels, and where its face is, (128, 128)."""
+
+    box: Box
+    face: Mask
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object as the judge sees it."""
+
+    kind: str
+    colour: str
+    box: Box
+    mask: Mask
+
+
+def pieces(mask: Mask) -> list[Mask]:
+    """The connected pieces of a mask, the largest first."""
+    labels, count = ndimage.label(mask)
+    found = [labels == n for n in range(1, count + 1)]
+    return sorted(found, key=lambda piece: -int(piece.sum()))
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    across = min(one.right, other.right) - max(one.x, other.x)
+    down = min(one.bottom, other.bottom) - max(one.y, other.y)
+    both = max(0, across) * max(0, down)
+    return both / (one.width * one.height + other.width * other.height - both)
+
+
+def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
+    """Heads: every face that is large enough, with the hair that touches it.
+
+    near: the head that overlaps this box most comes first, and heads that only touch it stay
+    behind; without it, the largest.
+    """
+    faces = [face for face in pieces(classes == FACE) if face.sum() >= SMALLEST_FACE]
+    hair = classes == HAIR
+    heads = []
+    for face in faces:
+        seen = box_of(face)
+        assert seen is not None
+        around = np.zeros_like(face)
+        wide = seen.width // 3 + 2
+        rows = slice(max(0, seen.y - seen.height), seen.bottom + seen.height // 4)
+        around[rows, max(0, seen.x - wide) : seen.right + wide] = True
+        box = box_of(face | (hair & around & _touching(hair, face)))
+        assert box is not None
+        heads.append(Head(box, face))
+    if near is not None:
+        heads.sort(key=lambda head: -overlap(head.box, near))
+    return tuple(heads)
+
+
+def _touching(mask: Mask, seed: Mask) -> Mask:
+    """The pieces of a mask that touch the seed."""
+    labels, _ = ndimage.label(mask | seed)
+    return np.isin(labels, np.unique(labels[seed]))
+
+
+def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[Seen, ...]:
+    """Objects: pieces of one kind, near ones joined, with their commonest colour."""
+    found = []
+    for kind in range(FIRST_KIND, len(PARTS)):
+        mask = classes == kind
+        if mask.sum() < SMALLEST_THING:
+            continue
+        joined, _ = ndimage.label(ndimage.binary_dilation(mask, iterations=2))
+        for n in np.unique(joined[mask]):
+            piece = mask & (joined == n)
+            box = box_of(piece)
+            if box is None or piece.sum() < SMALLEST_THING:
+                continue
+            colour = SHADES[int(np.bincount(shades[piece]).argmax())]
+            found.append(Seen(PARTS[kind], colour, box, piece))
+    return tuple(sorted(found, key=lambda thing: -int(thing.mask.sum())))
+
+
+def is_truncated(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> bool:
+    """Whether a head stands alone: no neck below it, a neck of other skin, or no body.
+
+    A head that the lower border of the picture cuts off cannot tell and is not truncated.
+    """
+    face = box_of(head.face)
+    assert face is not None
+    if face.bottom >= 124:
+        return False
+    neck = neck_below(classes, face)
+    if neck is None or not joined_to_body(classes, head, face):
+        return True
+    return skin_shared(pixels, head, neck) < SKIN_SHARE
+
+
+def neck_below(classes: Classes, face: Box) -> Mask | None:
+    """The neck's pixels under a face; None where there is too little of it to be one."""
+    zone = np.zeros(classes.shape, bool)
+    top, bottom = face.y + round(face.height * 0.7), face.bottom + round(face.height * 0.4) + 2
+    zone[top:bottom, face.x : face.right] = True
+    neck = (classes == NECK) & zone
+    return neck if neck.sum() >= 0.008 * face.width * face.height + 4 else None
+
+
+def joined_to_body(classes: Classes, head: Head, face: Box) -> bool:
+    """Whether enough of a body hangs together with the face through a neck."""
+    person = np.isin(classes, (NECK, BODY, HAND)) | head.face
+    # Outlines between face, neck and collar may be read as anything.
+    near = ndimage.binary_dilation(person, iterations=2)
+    reached = _touching(near, head.face) & (classes == BODY)
+    reached[: face.bottom - face.height // 4] = False
+    columns = slice(max(0, face.x - face.width // 2), face.right + face.width // 2)
+    below = reached[:, columns].sum()
+    room = (128 - face.bottom) * face.width * 2
+    return bool(below >= 0.25 * min(room, face.width * face.height))
+
+
+def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask) -> float:
+    """The share of a face that has the skin its neck leads to expect.
+
+    A neck's colour, lightened as much as necks are darkened, is its face's skin. Eyes, beards
+    and glasses are not: a share is asked for, not an average.
+    """
+    expected = np.median(pixels[neck], axis=0) / NECK_SHADE
+    away = np.linalg.norm(pixels[head.face] - expected, axis=1)
+    return float((away <= SKIN_TOLERANCE).mean())

@@ -1,0 +1,118 @@
+"""The judge's two networks: one reads whole pictures, one reads heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sow.benchmarks.figures.judge.classes import HEAD, PARTS, PICTURE, SHADES
+
+HEAD_SIZE = 64
+"""Heads are read as squares of this many pixels."""
+EMBEDDING = 64
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with a shortcut: (B, inward, H, W) -> (B, outward, H, W)."""
+
+    def __init__(self, inward: int, outward: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.GroupNorm(8, inward), nn.GroupNorm(8, outward)
+        self.conv1 = nn.Conv2d(inward, outward, 3, padding=1)
+        self.conv2 = nn.Conv2d(outward, outward, 3, padding=1)
+        same = inward == outward
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inward, outward, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The block's answer."""
+        inner = self.conv1(functional.silu(self.norm1(x)))
+        inner = self.conv2(functional.silu(self.norm2(inner)))
+        result: torch.Tensor = self.shortcut(x) + inner
+        return result
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Logits for a batch of pictures.
+
+    parts: (B, 16, 128, 128); colours: (B, 12, 128, 128); whole: name -> (B, choices).
+    """
+
+    parts: torch.Tensor
+    colours: torch.Tensor
+    whole: dict[str, torch.Tensor]
+
+
+class PictureNet(nn.Module):
+    """What every pixel shows and its colour's name; scene, style and clothing of the whole."""
+
+    widths = (24, 48, 96, 128)
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = self.widths
+        self.conv_in = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
+        self.down = nn.ModuleList(
+            [Block(a, b) for a, b in zip((widths[0], *widths), widths, strict=False)]
+        )
+        self.middle = Block(widths[-1], widths[-1])
+        self.up = nn.ModuleList(
+            [Block(widths[n + 1] + widths[n], widths[n]) for n in reversed(range(len(widths) - 1))]
+        )
+        # Four values per class and place, laid out as two by two pixels.
+        self.head_parts = nn.Conv2d(widths[0], 4 * len(PARTS), 3, padding=1)
+        self.head_colours = nn.Conv2d(widths[0], 4 * len(SHADES), 3, padding=1)
+        self.head_whole = nn.ModuleDict(
+            {name: nn.Linear(widths[-1], len(choices)) for name, choices in PICTURE.items()}
+        )
+
+    def forward(self, x: torch.Tensor) -> Reading:
+        """x: (B, 3, 128, 128) in [-1, 1]."""
+        x = self.conv_in(x)
+        kept = []
+        for level, block in enumerate(self.down):
+            x = block(functional.avg_pool2d(x, 2) if level else x)
+            kept.append(x)
+        x = self.middle(x)
+        pooled = x.float().mean((2, 3))
+        whole = {name: layer(pooled) for name, layer in self.head_whole.items()}
+        for block, skip in zip(self.up, reversed(kept[:-1]), strict=True):
+            x = functional.interpolate(x, scale_factor=2, mode="nearest")
+            x = block(torch.cat([x, skip], dim=1))
+        parts, colours = self.head_parts(x), self.head_colours(x)
+        return Reading(
+            functional.pixel_shuffle(parts, 2).float(),
+            functional.pixel_shuffle(colours, 2).float(),
+            whole,
+        )
+
+
+class HeadNet(nn.Module):
+    """Who a head is, as a point on the unit sphere, and how it looks."""
+
+    widths = (32, 64, 96, 144)
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = self.widths
+        self.conv_in = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            [Block(a, b) for a, b in zip((widths[0], *widths), widths, strict=False)]
+        )
+        pooled = widths[-1] * 16
+        self.head_identity = nn.Linear(pooled, EMBEDDING)
+        self.head_looks = nn.ModuleDict(
+            {name: nn.Linear(pooled, len(choices)) for name, choices in HEAD.items()}
+        )
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """x: (B, 3, 64, 64) in [-1, 1] -> embeddings (B, 64) of length 1, and logits."""
+        x = self.conv_in(x)
+        for level, block in enumerate(self.down):
+            x = block(functional.avg_pool2d(x, 2) if level else x)
+        x = functional.avg_pool2d(x, 2).flatten(1).float()  # 4 x 4 places stay apart
+        embedding = functional.normalize(self.head_identity(x), dim=1)
+        return embedding, {name: layer(x) for name, layer in self.head_looks.items()}

@@ -1,0 +1,115 @@
+"""Whether what a sentence says of a picture can be seen in it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sow.benchmarks.figures.judge.anatomy import Head, Seen
+from sow.benchmarks.figures.judge.classes import BODY, FACE, HAIR, HAND, NECK
+from sow.benchmarks.figures.judge.reading import Verdict
+from sow.benchmarks.figures.world import box_of
+from sow.plan import Box
+
+NEAR = 20
+"""Pixels between two boxes that still are near each other."""
+REACH = 14
+"""Pixels between a hand and what it holds: a balloon hangs on a string too thin to be seen."""
+
+
+def answers(verdict: Verdict, said: dict[str, str]) -> dict[str, bool]:
+    """For everything that was said: whether the judge sees it so.
+
+    said: as :class:`sow.benchmarks.figures.captions.Caption` has it.
+    """
+    right: dict[str, bool] = {}
+    for name, wanted in said.items():
+        if name in ("scene", "style", "clothing"):
+            right[name] = verdict.whole[name] == wanted
+        elif name in ("expression", "age", "glasses", "beard", "hair_style"):
+            right[name] = verdict.looks.get(name) == wanted
+    if said.get("style") != "sketch":
+        if "clothing_colour" in said:
+            right["clothing_colour"] = verdict.clothing_colour == said["clothing_colour"]
+        if "hair_colour" in said:
+            right["hair_colour"] = verdict.hair_colour == said["hair_colour"]
+    for name, colour in (("thing", "thing_colour"), ("other_thing", "other_colour")):
+        if name in said:
+            seen = [thing for thing in verdict.things if thing.kind == said[name]]
+            right[name] = bool(seen)
+            if seen and colour in said and said.get("style") != "sketch":
+                right[colour] = any(thing.colour == said[colour] for thing in seen)
+    if "relation" in said:
+        right["relation"] = holds(verdict, said)
+    return right
+
+
+def holds(verdict: Verdict, said: dict[str, str]) -> bool:
+    """Whether a relation that was said can be seen between what it was said of."""
+    relation = said["relation"]
+    things = [thing for thing in verdict.things if thing.kind == said["thing"]]
+    if "other_thing" in said:
+        others = [thing for thing in verdict.things if thing.kind == said["other_thing"]]
+        return any(between_things(relation, a, b) for a in things for b in others)
+    return any(
+        to_person(relation, thing, verdict, head) for thing in things for head in verdict.heads
+    )
+
+
+def to_person(relation: str, thing: Seen, verdict: Verdict, head: Head) -> bool:
+    """Whether a thing stands in a relation to the person of a head ("holding": is held)."""
+    (x, y), (head_x, _) = thing.box.centre, head.box.centre
+    if relation == "holding":
+        hand = ndimage.binary_dilation(verdict.classes == HAND, iterations=REACH)
+        return bool((hand & thing.mask).any() and (verdict.classes == HAND).sum() >= 8)
+    if relation == "wearing":
+        on = ndimage.binary_dilation(thing.mask, iterations=3) & (head.face | _hair(verdict, head))
+        return (
+            bool(on.any())
+            and thing.box.y <= head.box.y + 4
+            and abs(x - head_x) < head.box.width / 2
+        )
+    if relation == "left of":
+        return x < head_x - 0.5 * head.box.width
+    if relation == "right of":
+        return x > head_x + 0.5 * head.box.width
+    aside = abs(x - head_x)
+    if relation == "above":
+        return y < head.box.y + 4 and aside < head.box.width
+    if relation == "below":
+        return y > head.box.bottom and aside < head.box.width
+    person = box_of(np.isin(verdict.classes, (HAIR, FACE, NECK, BODY, HAND)))
+    return person is not None and gap(thing.box, person) <= NEAR
+
+
+def _hair(verdict: Verdict, head: Head) -> NDArray[np.bool_]:
+    inside = np.zeros(verdict.classes.shape, bool)
+    inside[head.box.y : head.box.bottom, head.box.x : head.box.right] = True
+    hair: NDArray[np.bool_] = inside & (verdict.classes == HAIR)
+    return hair
+
+
+def between_things(relation: str, one: Seen, other: Seen) -> bool:
+    """Whether one thing stands in a relation to another."""
+    across = one.box.centre[0] - other.box.centre[0]
+    down = one.box.centre[1] - other.box.centre[1]
+    if relation == "left of":
+        return -across > abs(down) * 0.7 and across < 0
+    if relation == "right of":
+        return across > abs(down) * 0.7
+    if relation == "above":
+        return -down > abs(across) * 0.7 and down < 0
+    if relation == "below":
+        return down > abs(across) * 0.7
+    if relation == "on":
+        lap = min(one.box.right, other.box.right) - max(one.box.x, other.box.x)
+        return lap > 0 and down < 0 and abs(one.box.bottom - other.box.y) <= 12
+    return gap(one.box, other.box) <= NEAR  # near
+
+
+def gap(one: Box, other: Box) -> float:
+    """Pixels between two boxes, 0 where they touch or overlap."""
+    across = max(one.x, other.x) - min(one.right, other.right)
+    down = max(one.y, other.y) - min(one.bottom, other.bottom)
+    return float(np.hypot(max(0, across), max(0, down)))
