@@ -62,13 +62,13 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         image_encoder: Any = None,
         requires_safety_checker: bool = True,
         sow_settings: dict[str, Any] | None = None,
-        sow_words: list[str] | None = None,
+        sow_words: str | None = None,
     ) -> None:
         """diffusers' own parts, and what this checkpoint says of itself in `model_index.json`.
 
         sow_settings: what it needs set otherwise. A model that was never taught the words of the
         paper's negative prompt, for example, does better without it.
-        sow_words: the only words it understands, if they can be listed.
+        sow_words: the only words it understands, if they can be listed, with spaces between.
         """
         super().__init__(
             vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
@@ -197,11 +197,11 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
 
         Empty for a checkpoint that does not list its words, as Stable Diffusion's do not.
         """
-        known = self.config.get("sow_words")
+        known = set((self.config.get("sow_words") or "").split())
         if not known:
             return []
         words = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
-        return [word for word in words if word not in set(known)]
+        return [word for word in words if word not in known]
 
     def _check(self, plan: Plan, tensor_inputs: Sequence[str]) -> None:
         check_canvas(plan.canvas, self.canvas_stride)

@@ -15,6 +15,8 @@ import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+# Nobody's keys are used by a test, whatever the machine has.
+NO_KEYS = dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), "")
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
 
 
@@ -69,7 +71,7 @@ def run_sow(tmp_path):
         return subprocess.run(
             [sys.executable, "-c", "from sow.cli.main import run; run()", *map(str, words)],
             cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **(env or {})},
+            env={**os.environ, **NO_KEYS, "COLUMNS": "200", "NO_COLOR": "1", **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

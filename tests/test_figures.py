@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -12,6 +13,12 @@ from PIL import Image
 
 from sow.batch import make_jobs
 from sow.benchmarks.figures.contact_sheet import PROMPTS, heads, make_pictures
+from sow.benchmarks.figures.evaluate import HELD_OUT, there_and_back
+from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.relations import answers
+from sow.benchmarks.figures.study import grow, imagine, judge_cell, tasks
+from sow.benchmarks.figures.train.vae import measure
+from sow.benchmarks.figures.world import TESTING, make
 from sow.engine import Run
 from sow.plan import Plan
 from sow.settings import Settings
@@ -51,6 +58,11 @@ def test_inversion_to_state_7_and_back_loses_little(figures, faces):
 
 
 @pytest.fixture(scope="module")
+def judge():
+    return Judge.load()
+
+
+@pytest.fixture(scope="module")
 def sheets(figures, faces):
     """The contact sheet: three identities, four prompts, two boxes; twice."""
     planted = make_pictures(figures, faces, figures.preset("normal"))
@@ -68,13 +80,15 @@ def distances(made, faces) -> dict[str, float]:
     }
 
 
-def test_the_seed_canvas_prevents_a_second_head(sheets, faces):
+def test_the_seed_canvas_prevents_a_second_head(sheets, faces, judge):
     """Sec. V-B: started from random noise another person appears, and overgrows the planted one."""
-    elsewhere = [sum(heads(m, faces[m.face])[1] for m in sheet) for sheet in sheets]
+    elsewhere = [sum(other for _, other in heads(sheet, judge)) for sheet in sheets]
+    planted = [sum(here for here, _ in heads(sheet, judge)) for sheet in sheets]
     own = [np.mean([distances(m, faces)[m.face] for m in sheet]) for sheet in sheets]
-    print("heads elsewhere, distance to the planted face:", elsewhere, own)
+    print("heads elsewhere, where planted, distance to the face:", elsewhere, planted, own)
+    assert planted[0] >= 20
     assert elsewhere[0] <= 1
-    assert elsewhere[1] >= 2
+    assert elsewhere[1] >= 2 or planted[1] <= planted[0] - 3
     assert own[0] < 0.88 * own[1]
 
 
@@ -102,3 +116,40 @@ def test_the_planted_face_stays_recognisable(sheets, faces):
     own = [name == made.face for name, made in zip(nearest, sheets[0], strict=True)]
     print("planted faces nearest to themselves:", np.mean(own))
     assert np.mean(own) >= 0.9
+
+
+def test_plain_text_to_image_draws_what_captions_say(figures, judge):
+    """40 of the 500 held-out captions; the whole table is in benchmarks/figures/results."""
+    captions = json.loads(HELD_OUT.read_text(encoding="utf-8"))[:40]
+    verdicts = judge.look(imagine(figures, [caption["text"] for caption in captions]))
+    right: dict[str, list[bool]] = {}
+    for caption, verdict in zip(captions, verdicts, strict=True):
+        for name, value in answers(verdict, caption["said"]).items():
+            right.setdefault(name, []).append(value)
+    rates = {name: float(np.mean(values)) for name, values in right.items()}
+    print("so in the picture:", rates)
+    assert rates["scene"] >= 0.85
+    assert rates["clothing_colour"] >= 0.8
+    assert rates["thing"] >= 0.7
+
+
+def test_the_autoencoder_and_inversion_keep_held_out_drawings(figures):
+    """Measured 2026-11 on 64 drawings: see benchmarks/figures/results/model.md."""
+    held_out = np.stack([np.asarray(make(TESTING + 6_500_000 + n).image) for n in range(12)])
+    assert measure(figures.vae, held_out) > 25.5
+    assert np.mean(there_and_back(figures, held_out, 50)) > 23
+
+
+def test_cycles_grow_a_body_and_keep_the_face(figures, judge):
+    """The point of it all, on 30 pairs kept for tuning; a random start is worse in both."""
+    work = tasks(30, tuning=True)
+    normal = figures.preset("normal")
+    seeded, random = (
+        judge_cell(how, judge, work, grow(figures, work, normal.changed(seed_canvas=how)))
+        for how in ("grey", "none")
+    )
+    print(seeded.row(), random.row(), sep="\n")
+    assert seeded.detected.value > 0.85
+    assert seeded.failed.value < random.failed.value
+    assert seeded.identity.value < seeded.stranger.value - 0.3
+    assert seeded.followed.value > 0.9

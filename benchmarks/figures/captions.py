@@ -96,13 +96,20 @@ def _thing_words(thing: Thing) -> str:
     return article(thing.kind if thing.kind == "tree" else f"{thing.colour} {thing.kind}")
 
 
+def _said_of(thing: Thing, kind: str, colour: str) -> dict[str, str]:
+    """What is said of a thing under these names; nobody says that trees are green."""
+    if thing.kind == "tree":
+        return {kind: thing.kind}
+    return {kind: thing.kind, colour: thing.colour}
+
+
 def _about_things(spec: Spec, said: dict[str, str], random: Random) -> str:
     first = spec.things[0]
-    said |= {"thing": first.kind, "thing_colour": first.colour}
+    said |= _said_of(first, "thing", "thing_colour")
     if spec.relation is None:
         return _thing_words(first)
     second = spec.things[1]
-    said |= {"other_thing": second.kind, "other_colour": second.colour, "relation": spec.relation}
+    said |= {**_said_of(second, "other_thing", "other_colour"), "relation": spec.relation}
     words = random.choice(RELATION_WORDS[spec.relation])
     return f"{_thing_words(first)} {words} {_thing_words(second)}"
 
@@ -124,7 +131,7 @@ def _about_person(
         text += f" {clothes}"
     if thing is None or spec.relation is None:
         return text
-    said |= {"thing": thing.kind, "thing_colour": thing.colour, "relation": spec.relation}
+    said |= {**_said_of(thing, "thing", "thing_colour"), "relation": spec.relation}
     if spec.relation == "wearing":
         return text
     if spec.relation == "holding":

@@ -3,8 +3,8 @@
     python -m sow.benchmarks.figures.contact_sheet --out benchmarks/results
 
 Writes a sheet with the seed canvas and one that starts from random noise instead (Sec. V-B,
-ablation of Seed Initialization: without it a second head appears), and prints how often MTCNN
-finds a face where it was planted and elsewhere.
+ablation of Seed Initialization: without it a second head appears), and prints how often the judge
+finds a head where it was planted and elsewhere.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from sow.benchmarks.figures.judge.anatomy import overlap
+from sow.benchmarks.figures.judge.reading import Judge
 from sow.drawing import side_by_side
 from sow.images import load_image
 from sow.models import load_pipeline
 from sow.pipeline import SowPipeline
 from sow.plan import Box, Plan
-from sow.planners.faces import find_faces
 from sow.settings import Settings
 
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
@@ -66,32 +67,17 @@ def make_pictures(
     return made
 
 
-def heads(made: Made, face: Image.Image) -> tuple[bool, bool]:
-    """Whether MTCNN finds a face where one was planted, and whether it finds one elsewhere.
+def heads(made: list[Made], judge: Judge) -> list[tuple[bool, bool]]:
+    """For each picture: whether a head is where one was planted, and whether one is elsewhere.
 
-    "Where it was planted" is an overlap (intersection over union) of at least 0.4 with the place
-    of the planted face, as MTCNN sees it in the condition itself.
+    "Where it was planted" is an overlap (intersection over union) of at least 0.4 with the box.
     """
-    scale = 4  # the detector is made for larger pictures
-    width, height = made.image.size
-    planted = find_faces(face)[0]
-    expected = planted.scaled(
-        made.box.width * scale / face.width, made.box.height * scale / face.height
-    )
-    expected = expected.model_copy(
-        update={"x": expected.x + made.box.x * scale, "y": expected.y + made.box.y * scale}
-    )
-    found = find_faces(made.image.resize((width * scale, height * scale), Image.Resampling.BICUBIC))
-    here = [overlap(box, expected) >= 0.4 for box in found]
-    return any(here), not all(here)
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    across = min(one.right, other.right) - max(one.x, other.x)
-    down = min(one.bottom, other.bottom) - max(one.y, other.y)
-    both = max(0, across) * max(0, down)
-    return both / (one.width * one.height + other.width * other.height - both)
+    verdicts = judge.look([one.image for one in made], [one.box for one in made])
+    answers = []
+    for one, verdict in zip(made, verdicts, strict=True):
+        here = [overlap(head.box, one.box) >= 0.4 for head in verdict.heads]
+        answers.append((any(here), not all(here)))
+    return answers
 
 
 def sheet(made: list[Made], faces: dict[str, Image.Image]) -> Image.Image:
@@ -116,9 +102,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path())
     parser.add_argument("--examples", type=Path, default=Path("examples"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     pipe = load_pipeline("figures")
+    judge = Judge.load()
     faces = {name: load_image(options.examples / f"{name}.png") for name in FACES}
-    print("| start | pictures | face found where planted | face found elsewhere |")
+    print("| start | pictures | head found where planted | head found elsewhere |")
     print("|---|---|---|---|")
     for name, settings in (
         ("seed-canvas", pipe.preset("normal")),
@@ -126,7 +114,7 @@ def main() -> None:
     ):
         made = make_pictures(pipe, faces, settings)
         sheet(made, faces).save(options.out / f"figures-{name}.png", optimize=True)
-        here, elsewhere = zip(*(heads(m, faces[m.face]) for m in made), strict=True)
+        here, elsewhere = zip(*heads(made, judge), strict=True)
         print(f"| {name} | {len(made)} | {sum(here)} | {sum(elsewhere)} |")
 
 

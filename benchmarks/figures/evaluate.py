@@ -55,9 +55,10 @@ def write_held_out(training_captions: Path) -> None:
         drawing = make(seed)
         caption, seed = drawing.caption, seed + 1
         if caption.text not in trained:
+            trained.add(caption.text)
             person = drawing.spec.person is not None
             kept.append({"text": caption.text, "said": caption.said, "person": person})
-    HELD_OUT.parent.mkdir(exist_ok=True)
+    HELD_OUT.parent.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(line) for line in kept)
     HELD_OUT.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
@@ -156,13 +157,20 @@ def main() -> None:
     parser.add_argument("--model", default="figures")
     parser.add_argument("--judge", type=Path)
     parser.add_argument("--count", type=int, default=200, help="pictures per cell")
+    parser.add_argument(
+        "--choose-captions", type=Path, metavar="CAPTIONS.JSON",
+        help="only choose held-out captions: those that are not in this file of the training's",
+    )  # fmt: skip
     options = parser.parse_args()
+    if options.choose_captions:
+        write_held_out(options.choose_captions)
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     pipe = load_pipeline(options.model, device="cpu", dtype="float32")
     pipe.set_progress_bar_config(disable=True)
     judge = Judge.load(options.judge) if options.judge else Judge.load()
     said, images = text_to_image(pipe, judge)
-    sheet([images[n : n + 12] for n in range(0, 60, 12)]).save(
+    sheet([images[n : n + 12] for n in range(0, min(60, len(images)), 12)]).save(
         options.out / "text-to-image.png", optimize=True
     )
     print("\n".join(said), flush=True)

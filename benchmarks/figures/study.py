@@ -26,22 +26,26 @@ BATCH = 10
 
 @dataclass(frozen=True)
 class Task:
-    """A pair with a place and a seed; another sentence than the pair's where that is studied."""
+    """A pair with a place and a seed; another sentence than the pair's where that is studied.
+
+    outline: only the head, an ellipse, is the condition. By itself the whole square is: the head
+    alone covers so few latents that its surroundings overgrow it.
+    """
 
     pair: Pair
     box: Box
     seed: int
     sentence: str | None = None
+    outline: bool = False
 
     @property
     def plan(self) -> Plan:
         """The plan of somebody who sees where the head is."""
-        ellipse = self.pair.ellipse(self.box)
         return Plan(
             canvas=(128, 128),
             prompt=self.sentence or self.pair.prompt,
             box=self.box,
-            ellipse=ellipse,
+            ellipse=self.pair.ellipse(self.box) if self.outline else None,
         )
 
 
@@ -100,8 +104,9 @@ class Cell:
     identity: ID-Distance to the planted face, of the pictures in which the judge finds a head
     (for planted ones: where it was planted). stranger: the same to the face of the next task.
     same: share of heads that pass as the planted person. detected: a head is found there.
-    failed: no head there, or a truncated one. single: exactly one head. followed: share of what
-    the prompts say that is so.
+    failed: no head there, or a truncated one.
+    apart: no head there, or one without a neck or a body. single: exactly one head. followed: the
+    mean share of what a prompt says that is so.
     """
 
     name: str
@@ -110,20 +115,22 @@ class Cell:
     same: Estimate
     detected: Estimate
     failed: Estimate
+    apart: Estimate
     single: Estimate
     followed: Estimate
 
     HEADER = (
         "| | ID-Distance | to another face | same person | face found | truncated or lost "
-        "| exactly one head | prompt followed |\n|---|---|---|---|---|---|---|---|"
+        "| of these without neck or body | exactly one head | prompt followed |\n"
+        "|---|---|---|---|---|---|---|---|---|"
     )
 
     def row(self) -> str:
         """A line of a table."""
         parts = [
             self.name, self.identity.number(), self.stranger.number(), self.same.percent(),
-            self.detected.percent(), self.failed.percent(), self.single.percent(),
-            self.followed.percent(),
+            self.detected.percent(), self.failed.percent(), self.apart.percent(),
+            self.single.percent(), self.followed.percent(),
         ]  # fmt: skip
         return f"| {' | '.join(parts)} |"
 
@@ -133,7 +140,10 @@ def judge_cell(
 ) -> Cell:
     """Judges the pictures of one cell; `planted=False` for plain text-to-image."""
     verdicts = judge.look(images, [task.box for task in work] if planted else None)
-    faces = judge.embed([task.pair.face for task in work])
+    # Read in the picture that the face was cut from, at the size the judge knows heads.
+    faces = judge.embed([task.pair.drawing.image for task in work])
+    if any(face is None for face in faces):
+        raise ValueError("the judge finds no head in the picture of a condition")
     own, other = [], []
     for n, verdict in enumerate(verdicts):
         face, next_face = faces[n], faces[(n + 1) % len(faces)]
@@ -142,7 +152,7 @@ def judge_cell(
             other += [distance(verdict.embedding, next_face)] if next_face is not None else []
     here = [found(verdict, task, planted) for verdict, task in zip(verdicts, work, strict=True)]
     failed = [not at or v.truncated for at, v in zip(here, verdicts, strict=True)]
-    said = [answers(v, t.pair.said) for v, t in zip(verdicts, work, strict=True)]
+    said = [answers(v, t.pair.said).values() for v, t in zip(verdicts, work, strict=True)]
     return Cell(
         name,
         identity=mean(own),
@@ -150,13 +160,14 @@ def judge_cell(
         same=rate([value < SAME_PERSON for value in own]),
         detected=rate(here),
         failed=rate(failed),
+        apart=rate([not at or v.apart for at, v in zip(here, verdicts, strict=True)]),
         single=rate([verdict.persons == 1 for verdict in verdicts]),
-        followed=rate([right for each in said for right in each.values()]),
+        followed=mean([sum(right) / len(right) for right in said]),
     )
 
 
 def found(verdict: Verdict, task: Task, planted: bool) -> bool:
-    """Whether there is a head, and where one was planted: centred within half a box of there."""
+    """Whether there is a head; if one was planted, its centre within a third of a box of there."""
     if not verdict.heads:
         return False
     if not planted:

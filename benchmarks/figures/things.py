@@ -198,8 +198,8 @@ def _umbrella(paper: Paper, x: float, y: float, half: float, colour: Colour) -> 
             for n in range(1, 7)
         ]
     paper.polygon(top + hem, colour)
-    for rib in (-0.5, 0.5):
-        paper.line([(x, y - half * 0.9), (x + rib * half * 1.15, edge)], _dark(colour), 1.0)
+    for side in (-0.5, 0.5):
+        paper.line([(x, y - half * 0.9), (x + side * half * 1.15, edge)], _dark(colour), 1.0)
 
 
 DRAW: dict[str, Callable[[Paper, float, float, float, Colour], None]] = {

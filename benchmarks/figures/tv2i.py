@@ -84,7 +84,7 @@ class Pair:
 @cache
 def face_drawing(seed: int) -> Drawing:
     """Somebody's portrait before a plain wall."""
-    return portrait(identity_of(seed), seed, scene="plain")
+    return portrait(identity_of(seed), seed + 3_000_000, scene="plain")
 
 
 def pairs() -> list[Pair]:
@@ -112,13 +112,18 @@ def unseen() -> list[int]:
 
 
 def place(random: Random, canvas: int = 128) -> Box:
-    """A box as planners choose them: 180 to 256 of 512 wide, room for a body below.
-
-    On the grid of the latents: multiples of 8 pixels of a canvas of 128.
-    """
+    """A box as planners choose them: 192 to 256 of 512 wide (the sizes from 180 on that the grid
+    of the latents has), with room for a body below."""
     side = random.choice((48, 56, 64))
     x = 8 * random.randint(0, (canvas - side) // 8)
     y = 8 * random.randint(0, 3)
+    return Box(x=x, y=y, width=side, height=side)
+
+
+def anywhere(random: Random, canvas: int = 128) -> Box:
+    """A box of the same sizes anywhere on the canvas: the paper's random position."""
+    side = random.choice((48, 56, 64))
+    x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
     return Box(x=x, y=y, width=side, height=side)
 
 

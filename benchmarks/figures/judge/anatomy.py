@@ -29,8 +29,9 @@ SMALLEST_FACE = 90
 SMALLEST_THING = 60
 NECK_SHADE = 0.86
 """A neck is this much darker than its face (as the renderer draws it)."""
-SKIN_TOLERANCE = 40.0
-"""How far, in RGB, a face's pixel may be from the skin that its neck leads to expect."""
+SKIN_TOLERANCE = {"none": 40.0, "oil": 40.0, "watercolor": 60.0, "sketch": 1e9}
+"""How far, in RGB, a face's pixel may be from the skin that its neck leads to expect. Watercolours
+are mixed with white and sketches have no skin colour at all."""
 SKIN_SHARE = 0.15
 
 
@@ -115,7 +116,9 @@ def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[Seen, ...]
     return tuple(sorted(found, key=lambda thing: -int(thing.mask.sum())))
 
 
-def is_truncated(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> bool:
+def is_truncated(
+    pixels: NDArray[np.uint8], classes: Classes, head: Head, style: str = "none"
+) -> bool:
     """Whether a head stands alone: no neck below it, a neck of other skin, or no body.
 
     A head that the lower border of the picture cuts off cannot tell and is not truncated.
@@ -127,7 +130,7 @@ def is_truncated(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> boo
     neck = neck_below(classes, face)
     if neck is None or not joined_to_body(classes, head, face):
         return True
-    return skin_shared(pixels, head, neck) < SKIN_SHARE
+    return skin_shared(pixels, head, neck, SKIN_TOLERANCE[style]) < SKIN_SHARE
 
 
 def neck_below(classes: Classes, face: Box) -> Mask | None:
@@ -152,7 +155,7 @@ def joined_to_body(classes: Classes, head: Head, face: Box) -> bool:
     return bool(below >= 0.25 * min(room, face.width * face.height))
 
 
-def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask) -> float:
+def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask, tolerance: float) -> float:
     """The share of a face that has the skin its neck leads to expect.
 
     A neck's colour, lightened as much as necks are darkened, is its face's skin. Eyes, beards
@@ -160,4 +163,4 @@ def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask) -> float:
     """
     expected = np.median(pixels[neck], axis=0) / NECK_SHADE
     away = np.linalg.norm(pixels[head.face] - expected, axis=1)
-    return float((away <= SKIN_TOLERANCE).mean())
+    return float((away <= tolerance).mean())

@@ -2,13 +2,15 @@
 
     python -m sow.benchmarks.figures.judge.eye_sheet --out benchmarks/figures/results
 
-40 by the method, 20 that are likely to fail (no cycles, a random start), 40 by text alone.
+40 by the method and 20 that are likely to fail (no cycles, a random start), all with the head's
+outline as the condition, and 40 by text alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -55,16 +57,20 @@ def main() -> None:
     parser.add_argument("--model", default="figures")
     parser.add_argument("--judge", type=Path)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     pipe = load_pipeline(options.model, device="cpu", dtype="float32")
     pipe.set_progress_bar_config(disable=True)
     judge = Judge.load(options.judge) if options.judge else Judge.load()
-    work, normal = tasks(60, tuning=True), pipe.preset("normal")
+    work = [replace(task, outline=True) for task in tasks(60, tuning=True)]
+    normal = pipe.preset("normal")
     images = grow(pipe, work[:40], normal)
     images += grow(pipe, work[40:50], normal.changed(cycles=0))
     images += grow(pipe, work[50:], normal.changed(seed_canvas="none"))
     captions = json.loads(HELD_OUT.read_text(encoding="utf-8"))[:40]
     images += imagine(pipe, [caption["text"] for caption in captions])
-    verdicts = judge.look(images[:60], [task.box for task in work]) + judge.look(images[60:])
+    grown = len(work)
+    verdicts = judge.look(images[:grown], [task.box for task in work])
+    verdicts += judge.look(images[grown:])
     sheet = draw_sheet(images, verdicts)
     sheet.quantize(255, dither=Image.Dither.NONE).save(
         options.out / "judge-by-eye.png", optimize=True

@@ -50,7 +50,15 @@ class Verdict:
     @cached_property
     def truncated(self) -> bool:
         """Whether the first head lacks a neck of its skin or a body; True without a head."""
-        return not self.heads or is_truncated(self.pixels, self.classes, self.heads[0])
+        if not self.heads:
+            return True
+        return is_truncated(self.pixels, self.classes, self.heads[0], self.whole["style"])
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether the first head lacks a neck or a body, whatever the neck's skin; True without
+        a head."""
+        return not self.heads or is_truncated(self.pixels, self.classes, self.heads[0], "sketch")
 
     @cached_property
     def things(self) -> tuple[Seen, ...]:

@@ -38,7 +38,7 @@ def answers(verdict: Verdict, said: dict[str, str]) -> dict[str, bool]:
         if name in said:
             seen = [thing for thing in verdict.things if thing.kind == said[name]]
             right[name] = bool(seen)
-            if seen and colour in said and said.get("style") != "sketch":
+            if colour in said and said.get("style") != "sketch":
                 right[colour] = any(thing.colour == said[colour] for thing in seen)
     if "relation" in said:
         right["relation"] = holds(verdict, said)

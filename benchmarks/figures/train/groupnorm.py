@@ -55,7 +55,8 @@ class _GroupNorm(torch.autograd.Function):
 
         def per_group(values: torch.Tensor) -> torch.Tensor:
             grouped = (values * weight.float()).view(batch, ctx.groups, each).sum(2)
-            return grouped.repeat_interleave(each, 1) / count
+            shared: torch.Tensor = grouped.repeat_interleave(each, 1) / count
+            return shared
 
         mean_dy, mean_dyx = per_group(sum_dy), per_group(sum_dyx)
         by_x = -inverse * inverse * mean_dyx
