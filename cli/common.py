@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sow.cli.planning import Planned, PlannerOptions, make_plan
 from sow.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sow.models import Model
     from sow.plan import Plan
+    from sow.planners.base import PlanRequest
 
 Face = Annotated[
     Path | None,
@@ -96,6 +98,13 @@ class PlanOptions:
     related: list[str] | None
     plan: Path | None
     canvas: str | None
+    planner: PlannerOptions = field(default_factory=PlannerOptions)
+
+    @property
+    def given(self) -> list[str]:
+        """The names of the options that were given."""
+        names = [name for name, value in vars(self).items() if value is not None]
+        return [n for n in names if n != "planner" or self.planner != PlannerOptions()]
 
     def read(self) -> tuple[Image.Image, Image.Image | None]:
         """The picture and its mask."""
@@ -116,19 +125,22 @@ class PlanOptions:
             raise UsageError(
                 f"no setting {self.setting!r}", "choose one of normal, attribute, style"
             )
+        self.planner.check()
         return load_image(self.face), load_mask(self.mask) if self.mask else None
 
-    def make(self, image: Image.Image, mask: Image.Image | None, model: Model) -> Plan:
-        """The plan: read from a file, or made by the offline planner."""
+    def make(self, image: Image.Image, mask: Image.Image | None, model: Model) -> Planned:
+        """The plan: read from a file, or made by the planner that the options name."""
         from sow.plan import check_canvas
 
         stride = model.canvas_stride or 64
         if self.plan:
-            plan = self._from_file(model.native_canvas, stride)
+            made = Planned(self._from_file(model.native_canvas, stride), "off")
         else:
-            plan = self._planned(image, mask, model.native_canvas or (512, 512))
-        check_canvas(plan.canvas, stride)
-        return plan.aligned(8)
+            request = self.request(image, mask, model.native_canvas or (512, 512))
+            check_canvas(request.canvas, stride)
+            made = make_plan(request, self.planner, model)
+        check_canvas(made.plan.canvas, stride)
+        return Planned(made.plan.aligned(8), made.cache)
 
     def _from_file(self, native: tuple[int, int] | None, stride: int) -> Plan:
         from sow.plan import Plan, check_inside
@@ -160,25 +172,23 @@ class PlanOptions:
             changes["related"] = self._regions()
         return plan.changed(**changes)
 
-    def _planned(
+    def request(
         self, image: Image.Image, mask: Image.Image | None, native: tuple[int, int]
-    ) -> Plan:
+    ) -> PlanRequest:
+        """What a planner is asked."""
         from sow.planners.base import PlanRequest
-        from sow.planners.offline import OfflinePlanner, parse_box
+        from sow.planners.offline import parse_box
 
-        canvas = parse_canvas(self.canvas) if self.canvas else native
-        return OfflinePlanner().plan(
-            PlanRequest(
-                image=image,
-                prompt=self.prompt or "",
-                canvas=canvas,
-                subject=self.subject,
-                setting=self.setting,  # type: ignore[arg-type]
-                box=parse_box(self.box) if self.box else None,
-                related=self._regions() if self.related else None,
-                face_index=self.face_index,
-                mask=mask,
-            )
+        return PlanRequest(
+            image=image,
+            prompt=self.prompt or "",
+            canvas=parse_canvas(self.canvas) if self.canvas else native,
+            subject=self.subject,
+            setting=self.setting,  # type: ignore[arg-type]
+            box=parse_box(self.box) if self.box else None,
+            related=self._regions() if self.related else None,
+            face_index=self.face_index,
+            mask=mask,
         )
 
     def _regions(self) -> tuple[Any, ...]:

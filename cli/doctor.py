@@ -38,6 +38,7 @@ def examine() -> dict[str, Any]:
     from sow.checkpoint import folder_problem
     from sow.hub import SD21, cached_snapshot
     from sow.models import choose_device
+    from sow.planners.providers import available
     from sow.recipe import versions
 
     device = choose_device()
@@ -50,6 +51,7 @@ def examine() -> dict[str, Any]:
             "figures": "bundled",
             **{name: "cached" if here else "not here" for name, here in cached.items()},
         },
+        "planner": available() or "rules",
         "keys": {name: "set" if os.environ.get(name) else "not set" for name in KEYS},
         "versions": {"python": platform.python_version(), **versions()},
         "next": _next(device, any(cached.values())),

@@ -28,6 +28,17 @@ from sow.cli.common import (
     print_json,
     say,
 )
+from sow.cli.planning import (
+    BaseUrl,
+    Fallback,
+    NoCache,
+    PlannerCalls,
+    PlannerModel,
+    PlannerName,
+    PlannerOptions,
+    PlannerTimeout,
+    PromptFolder,
+)
 from sow.cli.work import from_options, from_recipe
 from sow.errors import OutputError, UsageError
 
@@ -79,13 +90,25 @@ def generate(
         ),
     ] = None,
     force: Force = False,
+    planner: PlannerName = "auto",
+    planner_model: PlannerModel = None,
+    base_url: BaseUrl = None,
+    planner_calls: PlannerCalls = 3,
+    fallback: Fallback = False,
+    no_cache: NoCache = False,
+    prompts: PromptFolder = None,
+    planner_timeout: PlannerTimeout = 90.0,
     json: Json = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
 ) -> None:
     """Grow a picture around a face (or with --subject, anything) as a sentence says."""
+    asking = PlannerOptions(
+        planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
+        planner_timeout,
+    )  # fmt: skip
     options = PlanOptions(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, asking
     )
     target = _early_target(out, cycles_out, force, num)
     if face is not None and any(
@@ -93,8 +116,7 @@ def generate(
     ):
         raise UsageError("the result would replace the picture of --face", "choose another --out")
     if recipe is not None:
-        given = [name for name, value in vars(options).items() if value is not None]
-        given += ["set"] * bool(set_)
+        given = options.given + ["set"] * bool(set_)
         if given or preset or num > 1 or seed is not None:
             raise UsageError(
                 "--recipe already says everything", "leave out " + ", ".join(given or ["the rest"])

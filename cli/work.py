@@ -159,7 +159,7 @@ def from_options(
     found = find_model(model, revision=revision, half=precision.itemsize == 2)
     for note in found.notes:
         say(f"note: {note}")
-    plan = options.make(image, mask, found)
+    plan = options.make(image, mask, found).plan
     settings = found.preset(preset or plan.setting).with_assignments(assignments)
     notes = list(plan.notes)
     if found.name == "figures":

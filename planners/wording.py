@@ -48,6 +48,12 @@ def _describes_person(prompt: str) -> bool:
     return False
 
 
+def names_person(text: str) -> bool:
+    """Whether one of the words is a person or a part of one that shows who it is."""
+    people = load_toml("offline")["people"]
+    return any(word in people or word == "head" for word in words(text))
+
+
 def is_animal(subject: str) -> bool:
     """Whether the subject has a body below its head, as people have."""
     return any(word in load_toml("offline")["animals"]["names"] for word in words(subject))

@@ -57,3 +57,9 @@ class DeviceError(SowError):
     """A device that is missing or too small (exit code 7)."""
 
     exit_code = 7
+
+
+class PlannerError(SowError):
+    """A language model that cannot be asked for a plan (exit code 8)."""
+
+    exit_code = 8

@@ -70,6 +70,21 @@ class Model:
         ]
         return int(2 ** sum(blocks)) // 4
 
+    @property
+    def words(self) -> frozenset[str]:
+        """All words it knows, if it lists them; else empty."""
+        index = {} if self.kind == "file" else read_config(self.source, "model_index.json")
+        return frozenset(str(index.get("sow_words") or "").split())
+
+    @property
+    def token_limit(self) -> int:
+        """How many tokens its text encoder reads, the first and the last included."""
+        if self.kind == "file":
+            return 77
+        limit = read_config(self.source / "tokenizer", "tokenizer_config.json")
+        value = limit.get("model_max_length", 77)
+        return value if isinstance(value, int) and 2 < value <= 77 else 77
+
     def preset(self, name: str) -> Settings:
         """As `SowPipeline.preset`, before anything is loaded."""
         index = {} if self.kind == "file" else read_config(self.source, "model_index.json")

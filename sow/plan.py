@@ -144,6 +144,16 @@ class Region(BaseModel):
     box: Box
 
 
+class Relation(BaseModel):
+    """An edge of a scene graph: man - holding - umbrella."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str = Field(max_length=200)
+    relation: str = Field(max_length=200)
+    object: str = Field(max_length=200)
+
+
 class Plan(BaseModel):
     """Where the condition goes, what grows around it and how (Sec. IV-A).
 
@@ -172,6 +182,9 @@ class Plan(BaseModel):
     ellipse: Box | None = Field(
         default=None,
         description="the condition is the ellipse in this box; without it, the whole box",
+    )
+    relations: tuple[Relation, ...] = Field(
+        default=(), max_length=100, description="who does what with what: a scene graph's edges"
     )
     planner: str = Field(default="user", max_length=200, description="who made the plan")
     notes: tuple[str, ...] = Field(default=(), description="what the user should know about it")

@@ -37,6 +37,7 @@ def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(run_sow, t
     astronaut.save(tmp_path / "me.png")
     made = run_sow("generate", "--model", "figures", "--face", "me.png", "--prompt",
                    "an old person", "--num", "2", "--seed", "7", "--out", "a.png", "--json",
+                   "--planner", "offline",
                    env={"OPENAI_API_KEY": "sk-very-secret", "HOME": str(tmp_path)})  # fmt: skip
     assert made.returncode == 0, made.stderr
     data = json.loads(made.stdout)
@@ -44,6 +45,7 @@ def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(run_sow, t
     assert data[0]["plan"]["setting"] == "attribute"
     assert "photograph planted in it looks odd" in made.stderr
     assert "model: figures" in made.stderr
+    assert "does not know" not in made.stderr
     one = (tmp_path / "a-1.png").read_bytes()
     assert one != (tmp_path / "a-2.png").read_bytes()
     assert Image.open(tmp_path / "a-1.png").size == (128, 128)
@@ -187,6 +189,14 @@ def test_bad_input_gets_one_line_and_its_exit_code(run_sow, tmp_path, name):
     assert len([text for text in done.stderr.splitlines() if text.startswith("sow: ")]) == 1
     assert done.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_words_that_a_model_never_learnt_are_said(run_sow):
+    """`figures` lists its words; what it does not know is not passed over in silence."""
+    done = run_sow(*BASE, "--face", FACE, "--prompt", "a Wizard with a red hat, juggling", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "note: the model does not know: wizard, juggling" in done.stderr
+    assert "the model does not know: wizard, juggling" in json.loads(done.stdout)[0]["notes"]
 
 
 def test_a_recipe_does_not_choose_what_is_downloaded_or_read(run_sow, tmp_path):

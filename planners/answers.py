@@ -1,0 +1,86 @@
+"""What a multimodal model is asked to answer, as schemas. What it answers is data, not truth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+
+LONGEST_TEXT = 120
+"""Letters of a description or a name; models that ramble are cut, not believed."""
+
+
+def _plain(text: str) -> str:
+    """One line without control characters: an answer ends up in prompts, files and terminals."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line[:LONGEST_TEXT].strip()
+
+
+Text = Annotated[str, AfterValidator(_plain)]
+
+
+class Answer(BaseModel):
+    """Anything a model answers: exactly the fields that were asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BoxAnswer(Answer):
+    """A box as the model sees it: left, top, width and height in pixels of the canvas."""
+
+    x: FiniteFloat
+    y: FiniteFloat
+    width: FiniteFloat
+    height: FiniteFloat
+
+
+class Recognition(Answer):
+    """Stage 1 (Sec. IV-A): what the condition shows."""
+
+    subject: Text = Field(description="one or two words for what the picture shows: face, cat, car")
+    features: list[Text] = Field(
+        description="what must stay recognisable, a few words each, the most telling first"
+    )
+    setting: Literal["normal", "attribute", "style"] = Field(
+        description="attribute: the text changes something about the subject itself; "
+        "style: it asks for another manner of depiction; normal: anything else"
+    )
+
+
+class Position(Answer):
+    """Stage 2: where the condition stands on the canvas."""
+
+    box: BoxAnswer
+
+
+class RegionAnswer(Answer):
+    """A part of the picture to be that belongs to the condition."""
+
+    label: Text = Field(description="what is there: body, tail, hood of the car")
+    box: BoxAnswer
+
+
+class RelationAnswer(Answer):
+    """One edge of a scene graph: man - holding - umbrella."""
+
+    subject: Text
+    relation: Text
+    object: Text
+
+
+class Refinement(Answer):
+    """Stage 3: the regions that interact with the condition, and what relates to what."""
+
+    regions: list[RegionAnswer]
+    relations: list[RelationAnswer]
+
+
+class Everything(Answer):
+    """All three stages in one answer (`--planner-calls 1`)."""
+
+    recognition: Recognition
+    position: Position
+    refinement: Refinement
+
+
+AnswerType = TypeVar("AnswerType", bound=Answer)
