@@ -27,7 +27,7 @@ TINY = {
     },
     "vae": {"block_out_channels": (8, 8, 16, 16), "layers_per_block": 1, "norm_num_groups": 4},
     "text": {
-        "vocab_size": 407,
+        "vocab_size": 508,
         "hidden_size": 32,
         "intermediate_size": 64,
         "num_hidden_layers": 2,

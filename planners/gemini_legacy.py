@@ -100,9 +100,8 @@ def old_schema(schema: dict[str, Any]) -> dict[str, Any]:
     def plain(node: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in node:
             node = {**definitions[node["$ref"].rpartition("/")[2]], **node}
-        kept = {
-            key: node[key] for key in ("type", "description", "enum", "required") if key in node
-        }
+        known = ("type", "description", "enum", "required")
+        kept: dict[str, Any] = {key: node[key] for key in known if key in node}
         if "properties" in node:
             kept["properties"] = {name: plain(value) for name, value in node["properties"].items()}
         if "items" in node:

@@ -121,7 +121,7 @@ class Cell:
 
     HEADER = (
         "| | ID-Distance | to another face | same person | face found | truncated or lost "
-        "| of these without neck or body | exactly one head | prompt followed |\n"
+        "| without neck or body | exactly one head | prompt followed |\n"
         "|---|---|---|---|---|---|---|---|---|"
     )
 
