@@ -39,6 +39,23 @@ class Asker(Protocol):
         ...
 
 
+class Remote:
+    """What every vendor's class knows: the model, where it is, and the key, which it keeps.
+
+    base_url: None is the vendor's own address. retries: attempts after the first, made by the SDK.
+    """
+
+    provider: str
+    home: str
+
+    def __init__(
+        self, model: str, key: str | None, base_url: str | None = None, retries: int = 3
+    ) -> None:
+        self.model = model
+        self.host = host_of(base_url or self.home)
+        self._key, self._base_url, self._retries = key, base_url, retries
+
+
 class BadAnswer(Exception):
     """An answer that is no legal one: what it was, and what is wrong with it."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.answers import AnswerType
-from sow.planners.asking import BadAnswer, Refused, failure, host_of, read_answer
+from sow.planners.asking import BadAnswer, Refused, Remote, failure, read_answer
 
 HOST = "https://generativelanguage.googleapis.com"
 STOPPED = (
@@ -15,17 +15,11 @@ STOPPED = (
 TRANSPORTS = ("httpx", "httpx2", "httpcore", "aiohttp")
 
 
-class GeminiAsker:
+class GeminiAsker(Remote):
     """`generate_content` with a JSON schema."""
 
     provider = "gemini"
-
-    def __init__(
-        self, model: str, key: str | None, base_url: str | None = None, retries: int = 3
-    ) -> None:
-        self.model = model
-        self.host = host_of(base_url or HOST)
-        self._key, self._base_url, self._retries = key, base_url, retries
+    home = HOST
 
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]

@@ -13,21 +13,15 @@ from threading import Thread
 from typing import Any
 
 from sow.planners.answers import AnswerType
-from sow.planners.asking import host_of
+from sow.planners.asking import Remote
 from sow.planners.gemini import HOST, failure_of, read_candidates, unreachable
 
 
-class LegacyGeminiAsker:
+class LegacyGeminiAsker(Remote):
     """`generate_content` over REST, in a thread: its asynchronous client speaks gRPC only."""
 
     provider = "gemini"
-
-    def __init__(
-        self, model: str, key: str | None, base_url: str | None = None, retries: int = 3
-    ) -> None:
-        self.model = model
-        self.host = host_of(base_url or HOST)
-        self._key, self._base_url, self._retries = key, base_url, retries
+    home = HOST
 
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]

@@ -7,22 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.answers import AnswerType
-from sow.planners.asking import BadAnswer, Refused, failure, host_of, read_answer
+from sow.planners.asking import BadAnswer, Refused, Remote, failure, read_answer
 
 HOST = "https://api.openai.com/v1"
 
 
-class OpenAIAsker:
+class OpenAIAsker(Remote):
     """Chat completions with structured outputs, through the `openai` package."""
 
     provider = "openai"
-
-    def __init__(
-        self, model: str, key: str | None, base_url: str | None = None, retries: int = 3
-    ) -> None:
-        self.model = model
-        self.host = host_of(base_url or HOST)
-        self._key, self._base_url, self._retries = key, base_url, retries
+    home = HOST
 
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]

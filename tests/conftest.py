@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mllm_server import Server
 from PIL import Image
 
 import sow
@@ -56,6 +57,14 @@ def astronaut():
     from skimage import data
 
     return Image.fromarray(data.astronaut())
+
+
+@pytest.fixture
+def server():
+    """A multimodal model on loopback that answers well unless told otherwise."""
+    running = Server()
+    yield running
+    running.close()
 
 
 def seeded(seed: int) -> torch.Generator:

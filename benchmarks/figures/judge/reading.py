@@ -19,7 +19,7 @@ from sow.plan import Box
 
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
 SAME_PERSON = 0.87
-"""Heads nearer than this are of the same person (equal error rate, see the results)."""
+"""Heads nearer than this are of the same person (near equal error rates: see the results)."""
 MARGIN = 0.08
 """How much is added on every side of a head before it is read, as a share of its size."""
 BATCH = 32
