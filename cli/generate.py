@@ -39,7 +39,7 @@ from sow.cli.planning import (
     PlannerTimeout,
     PromptFolder,
 )
-from sow.cli.work import from_options, from_recipe
+from sow.cli.work import explain_targets, from_options, from_recipe
 from sow.errors import OutputError, UsageError
 
 
@@ -89,6 +89,14 @@ def generate(
             "--save-cycles", help="A PNG of what the first picture looked like after each cycle."
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Beside each picture, a sheet of what its words and the condition did: "
+            "NAME.explain.png.",
+        ),
+    ] = False,
     force: Force = False,
     planner: PlannerName = "auto",
     planner_model: PlannerModel = None,
@@ -127,11 +135,12 @@ def generate(
         work.seeds = list(range(first := secrets.randbelow(2**31) if seed is None else seed,
                                 first + num))  # fmt: skip
     targets = work.targets(target, force)
+    sheets = explain_targets(targets, [face, cycles_out], force) if explain else []
     if cycles_out is not None and work.settings.cycles == 0:
         work.notes.append("there are no cycles to save")
     for note in work.notes:
         say(f"note: {note}")
-    made = work.run(targets, config, device, force, cycles_out)
+    made = work.run(targets, config, device, force, cycles_out, sheets)
     if json:
         print_json(made)
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 import sow
-from sow.cli import doctor, download, generate, plan, settings, show
+from sow.cli import doctor, download, generate, plan, settings, show, study
 from sow.cli.common import say
 from sow.errors import SowError, UsageError
 
@@ -24,6 +24,7 @@ app.command("show")(show.show)
 app.command("settings")(settings.settings)
 app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
+app.add_typer(study.app, name="study")
 
 INTERRUPTED = 130
 # Typer brings its own click in some versions and uses the installed one in others: the base of

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.cli.common import PlanOptions, say
-from sow.errors import DeviceError, ModelError
+from sow.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from sow.condition import Condition
@@ -62,7 +63,7 @@ class Work:
 
     def run(
         self, targets: list[Path], config: str | None, device: str, force: bool,
-        cycles_out: Path | None,
+        cycles_out: Path | None, sheets: list[Path],
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Loads the model, makes the pictures one by one, writes each as soon as it is there."""
         from sow.models import load_pipeline
@@ -73,34 +74,40 @@ class Work:
         for note in unread:
             say(f"note: {note}")
         results = []
-        for seed, target in zip(self.seeds, targets, strict=True):
+        for number, (seed, target) in enumerate(zip(self.seeds, targets, strict=True)):
             started = time.monotonic()
-            cycles = cycles_out if target is targets[0] else None
-            recipe = self._make(pipe, seed, target, force, cycles)
+            cycles = cycles_out if number == 0 else None
+            sheet = sheets[number] if sheets else None
+            recipe = self._make(pipe, seed, target, force, cycles, sheet)
             seconds = round(time.monotonic() - started, 2)
             say(f"{target}  seed {seed}, {seconds} s")
             notes = [*self.notes, *unread]
-            results.append({"file": str(target), "seconds": seconds, "notes": notes,
+            explained = {"explained": str(sheet)} if sheet else {}
+            results.append({"file": str(target), "seconds": seconds, "notes": notes, **explained,
                             **recipe.model_dump(mode="json")})  # fmt: skip
         return results
 
     def _make(
-        self, pipe: SowPipeline, seed: int, target: Path, force: bool, cycles_out: Path | None
-    ) -> Recipe:
+        self, pipe: SowPipeline, seed: int, target: Path, force: bool, cycles_out: Path | None,
+        sheet: Path | None,
+    ) -> Recipe:  # fmt: skip
         import torch
 
         from sow.drawing import side_by_side
+        from sow.explain import explain
         from sow.models import out_of_memory
         from sow.recipe import Recipe, save_png, versions, write_png
+        from sow.tracing import trace
 
         try:
-            made = pipe(
-                image=self.condition,
-                plan=self.plan,
-                settings=self.settings,
-                generator=torch.Generator("cpu").manual_seed(seed),
-                return_cycles=cycles_out is not None,
-            )
+            with trace(pipe) if sheet else nullcontext() as seen:
+                made = pipe(
+                    image=self.condition,
+                    plan=self.plan,
+                    settings=self.settings,
+                    generator=torch.Generator("cpu").manual_seed(seed),
+                    return_cycles=cycles_out is not None,
+                )
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -124,7 +131,26 @@ class Work:
         save_png(made.images[0], target, recipe, self.condition, force=force)
         if cycles_out is not None and made.cycles and made.cycles[0]:
             write_png(side_by_side(made.cycles[0]), cycles_out, force=force)
+        if sheet is not None and seen is not None:
+            page = explain(seen, made.images[0], made.plans[0], self.condition)
+            write_png(page, sheet, force=force)
+            say(f"explained in {sheet}")
         return recipe
+
+
+def explain_targets(targets: list[Path], taken: list[Path | None], force: bool) -> list[Path]:
+    """Where the sheets of --explain go; checked before the work starts.
+
+    `taken` are other files that the command reads or writes.
+    """
+    from sow.recipe import check_free
+
+    sheets = [target.with_suffix(".explain.png") for target in targets]
+    for sheet in sheets:
+        if any(other is not None and other.absolute() == sheet.absolute() for other in taken):
+            raise UsageError(f"--explain would write onto {str(sheet)!r}", "choose another --out")
+        check_free(sheet, force)
+    return sheets
 
 
 def _unread(pipe: SowPipeline, prompt: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sow.planners.base import Planner, PlanRequest
     from sow.planners.offline import OfflinePlanner
     from sow.settings import Settings
+    from sow.tracing import Trace, trace
 
 __version__ = "0.1.0"
 
@@ -33,8 +34,10 @@ _HOMES = {
     "SowError": "sow.errors",
     "SowPipeline": "sow.pipeline",
     "SowPipelineOutput": "sow.pipeline",
+    "Trace": "sow.tracing",
     "load_image": "sow.images",
     "load_pipeline": "sow.models",
+    "trace": "sow.tracing",
 }
 __all__ = [
     "Box",
@@ -48,9 +51,11 @@ __all__ = [
     "SowError",
     "SowPipeline",
     "SowPipelineOutput",
+    "Trace",
     "__version__",
     "load_image",
     "load_pipeline",
+    "trace",
 ]
 
 

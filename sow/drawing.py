@@ -10,6 +10,7 @@ from sow.condition import Condition
 from sow.images import GREY
 from sow.plan import Plan
 
+INK = (20, 20, 20)
 CONDITION, ELLIPSE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)
 
 
@@ -44,3 +45,33 @@ def side_by_side(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
     for number, picture in enumerate(pictures):
         row.paste(picture, (number * (width + gap), 0))
     return row
+
+
+def labelled_row(
+    title: str, tiles: Sequence[tuple[str, Image.Image]], columns: int = 10, tile: int = 160
+) -> Image.Image:
+    """Pictures of one shape, `tile` wide, each with a label below; after `columns` a new line."""
+    gap, above, below = 6, 24, 16
+    heights = [tile * picture.height // picture.width for _, picture in tiles]
+    line = max(heights, default=0) + below + gap
+    width = max(min(columns, len(tiles)) * (tile + gap), 640)
+    row = Image.new("RGB", (width, above + -(-len(tiles) // columns) * line), "white")
+    pen = ImageDraw.Draw(row)
+    pen.text((2, 4), title, fill=INK, font_size=14)
+    for number, ((label, picture), height) in enumerate(zip(tiles, heights, strict=True)):
+        x, y = number % columns * (tile + gap), above + number // columns * line
+        row.paste(picture.resize((tile, height), Image.Resampling.LANCZOS), (x, y))
+        pen.text((x + 1, y + height + 1), label, fill=INK, font_size=11)
+    return row
+
+
+def stacked(parts: Sequence[Image.Image], gap: int = 0) -> Image.Image:
+    """Pictures one above the other, on white."""
+    width = max(part.width for part in parts)
+    height = sum(part.height + gap for part in parts) - gap
+    page = Image.new("RGB", (width, height), "white")
+    top = 0
+    for part in parts:
+        page.paste(part, (0, top))
+        top += part.height + gap
+    return page

@@ -5,7 +5,8 @@ The loop that puts them together is `SowPipeline.__call__`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor
 from sow.batch import Batch, Job
 from sow.condition import seed_canvas
 from sow.guidance import branch_prompts, mix
+from sow.modulation import Modulation
 from sow.noise import NoiseTape, background
 from sow.plan import Box
+from sow.processors import SelectiveProcessor, wrapped
 from sow.quiet import quiet
 from sow.schedule import Schedule
 
@@ -36,6 +39,7 @@ class Run:
         jobs: Sequence[Job],
         callback: Callback | None,
         tensor_inputs: Sequence[str],
+        measure: bool = False,
     ) -> None:
         self.pipe, self.jobs, self.how = pipe, jobs, jobs[0].settings
         self.callback, self.tensor_inputs = callback, tensor_inputs
@@ -59,8 +63,26 @@ class Run:
         shape = (pipe.unet.config.in_channels, height // self.stride, width // self.stride)
         generators = [job.generator for job in jobs]
         self.tape = NoiseTape([job.settings for job in jobs], shape, generators, self.device)
+        self.modulation = Modulation(jobs, self.batch.condition, measure)
         self.branches, self.inversion_branches = self._encode_prompts()
         self.calls = 0
+
+    @contextmanager
+    def attention(self) -> Iterator[None]:
+        """While open, self-attention asks `modulation` what to do, and a trace looks on."""
+
+        def selective(name: str, own: Any) -> Any:
+            return SelectiveProcessor(own, self.modulation) if "attn1" in name else own
+
+        observer, condition = self.pipe.observer, self.batch.condition
+        with ExitStack() as stack:
+            if self.modulation.wanted:
+                stack.enter_context(wrapped(self.pipe.unet, selective))
+            if observer is not None:
+                stack.enter_context(
+                    observer.watching(self.pipe, self.jobs, condition, self.modulation)
+                )
+            yield
 
     @property
     def unet_calls(self) -> int:
@@ -158,6 +180,7 @@ class Run:
         if self.pipe.interrupt:
             return latents, latents
         outputs = self.unet(latents, state, self.branches)
+        self.modulation.after_call()
         output = mix(outputs, self.batch.condition, self.batch.guidance_scale)
         latents, clean = self.schedule.denoise(latents, output, state, eta, noise)
         return self._step_end(latents, state), clean

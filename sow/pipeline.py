@@ -23,6 +23,7 @@ from sow.errors import ModelError, UsageError
 from sow.plan import Plan, check_canvas
 from sow.quiet import quiet
 from sow.settings import Settings
+from sow.tracing import Trace
 
 
 @dataclass
@@ -34,12 +35,15 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
         plans: B plans as they were carried out (boxes on the grid of the latents).
         nsfw_content_detected: B booleans, or None if the checkpoint has no safety checker.
         cycles: on request, B lists of what the picture looked like after each cycle.
+        indicators: on request, `[B, cycles]` in float32 on the CPU: how much of R's listening to
+            the condition is close to it (Eq. 7); about 0.2 where it is even.
     """
 
     images: Any
     plans: list[Plan]
     nsfw_content_detected: list[bool] | None
     cycles: list[list[Any]] | None
+    indicators: Tensor | None = None
 
 
 class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
@@ -49,6 +53,8 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         >>> pipe = SowPipeline.from_pretrained(model_id, torch_dtype=torch.float16).to("cuda")
         >>> picture = pipe(image=face, plan=plan, generator=generator).images[0]
     """
+
+    observer: Trace | None = None
 
     def __init__(
         self,
@@ -118,12 +124,13 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         output_type: str = "pil",
         return_dict: bool = True,
         return_cycles: bool = False,
+        return_indicators: bool = False,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> SowPipelineOutput:
-        """Makes one picture per job (the paper's Algorithm 1, without attention modulation).
+        """Makes one picture per job (the paper's Algorithm 1).
 
-        Every argument but the last five may be a list, one entry per job; single values serve
+        Every argument but the last six may be a list, one entry per job; single values serve
         all jobs. Jobs of one call may differ in everything but canvas and `Settings.shape`.
 
         Args:
@@ -135,6 +142,7 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             output_type: `pil`, `np`, `pt` or `latent`.
             return_dict: False returns `(images, nsfw_content_detected)`.
             return_cycles: also return the picture as it stood after each cycle.
+            return_indicators: also measure and return the indicator of each cycle.
             callback_on_step_end: called after every UNet call, inversion included, with the
                 pipeline, the number of the call, its time and the tensors asked for; may return
                 changed `latents`. Setting `pipe._interrupt = True` in it cancels the rest.
@@ -151,7 +159,8 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             )
         jobs = make_jobs(image, plan, settings, mask, generator, self.vae_scale_factor)
         self._check(jobs[0].plan, callback_on_step_end_tensor_inputs)
-        run = Run(self, jobs, callback_on_step_end, callback_on_step_end_tensor_inputs)
+        measure = return_indicators or self.observer is not None
+        run = Run(self, jobs, callback_on_step_end, callback_on_step_end_tensor_inputs, measure)
         self._interrupt = False
         how = jobs[0].settings
         tape, batch, schedule = run.tape, run.batch, run.schedule
@@ -160,21 +169,24 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         with self.progress_bar(total=run.unet_calls) as run.bar:
             inverted, latents = run.plant()
 
-            for cycle in range(how.cycles):
-                noise = tape("disturb", cycle)
-                latents = schedule.disturb(latents, noise, how.t1, how.t2, batch.noise_level)
-                for state in range(how.t2, how.t1, -1):
-                    latents = torch.where(batch.condition, inverted[state], latents)
-                    latents, clean = run.denoise(
-                        latents, state, batch.cycle_eta, tape.if_used("cycle", cycle, state)
-                    )
-                latents = torch.where(batch.condition, inverted[how.t1], latents)
-                after_cycles.append(clean)
+            with run.attention():
+                for cycle in run.modulation.during(how.cycles):
+                    noise = tape("disturb", cycle)
+                    latents = schedule.disturb(latents, noise, how.t1, how.t2, batch.noise_level)
+                    for state in range(how.t2, how.t1, -1):
+                        latents = torch.where(batch.condition, inverted[state], latents)
+                        latents, clean = run.denoise(
+                            latents, state, batch.cycle_eta, tape.if_used("cycle", cycle, state)
+                        )
+                    latents = torch.where(batch.condition, inverted[how.t1], latents)
+                    after_cycles.append(clean)
 
-            for state in range(how.t1, 0, -1):
-                if state in batch.preserved:
-                    latents = torch.where(batch.preserved[state], inverted[state], latents)
-                latents, _ = run.denoise(latents, state, batch.eta, tape.if_used("finish", state))
+                for state in range(how.t1, 0, -1):
+                    if state in batch.preserved:
+                        latents = torch.where(batch.preserved[state], inverted[state], latents)
+                    latents, _ = run.denoise(
+                        latents, state, batch.eta, tape.if_used("finish", state)
+                    )
 
         images, flagged = self._decode(latents, output_type)
         cycles = None
@@ -184,7 +196,8 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         self.maybe_free_model_hooks()
         if not return_dict:
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
-        return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles)
+        indicators = run.modulation.indicators.T if return_indicators else None
+        return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, indicators)
 
     def tokens_lost(self, prompt: str) -> int:
         """How many tokens at the end of a prompt the text encoder does not read."""

@@ -17,6 +17,9 @@ from sow.plan import first_problem
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
 
 Outside = Literal["pair", "joined", "none"]
+Gate = Literal["none", "above", "ramp", "below"]
+# How often Stable Diffusion's UNet has halved the latents where it has attention.
+FACTORS = (1, 2, 4, 8)
 # UNet samples per denoising step and picture, for each kind of guidance outside the condition.
 BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
 
@@ -76,6 +79,42 @@ class Settings(BaseModel):
         description="what the condition is planted on (Sec. V-B); none = a random start instead",
     )
 
+    alpha_minus: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="suppression of attention from C to elsewhere in the cycles (Sec. IV-C)",
+    )
+    alpha_plus: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="enhancement of attention from R to C in the cycles (Sec. IV-C)",
+    )
+    lambda_c: float = Field(0.0, ge=0, le=100, description="their decay per cycle (Eq. 6)")
+    lambda_d: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="decay of the enhancement per canvas width from C's centre (Eq. 6)",
+    )
+    gate: Gate = Field(
+        "none",
+        description="where the indicator switches modulation on (Eq. 8, open): above = over tau, "
+        "ramp = from tau up to twice tau, below = under tau, none = everywhere",
+    )
+    tau: float = Field(
+        0.2, gt=0, le=1, description="threshold of the indicator (Sec. IV-C); 0.2 is an even flow"
+    )
+    modulated_factors: tuple[int, ...] = Field(
+        FACTORS,
+        min_length=1,
+        description="modulated layers by resolution: 1 is that of the latents, 2 half of it (open)",
+    )
+    modulated_branches: Literal["prompt", "all"] = Field(
+        "all", description="modulated branches of guidance (open)"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if not self.t1 < self.t2 <= self.steps:
@@ -85,6 +124,9 @@ class Settings(BaseModel):
         outside = [state for state in self.preserve if not 1 <= state <= self.t1]
         if outside:
             raise ValueError(f"preserve holds states from 1 to t1={self.t1}, not {outside[0]}")
+        strange = [factor for factor in self.modulated_factors if factor not in FACTORS]
+        if strange:
+            raise ValueError(f"modulated_factors holds some of 1, 2, 4, 8, not {strange[0]}")
         return self
 
     @classmethod
@@ -123,7 +165,7 @@ class Settings(BaseModel):
                 raise UsageError(f"{text!r} sets nothing", "write --set name=value")
             name = name.strip()
             fields[name] = value.strip()
-            if name == "preserve":
+            if isinstance(getattr(self, name, None), tuple):
                 fields[name] = [v for v in value.replace(" ", "").strip("[]()").split(",") if v]
         return self.changed(**fields)
 
@@ -138,7 +180,8 @@ class Settings(BaseModel):
         return {
             name: getattr(self, name)
             for name in ("steps", "t1", "t2", "cycles", "outside", "inversion", "inversion_prompt",
-                         "inversion_guidance_scale", "seed_canvas")
+                         "inversion_guidance_scale", "seed_canvas", "gate", "modulated_factors",
+                         "modulated_branches")
         }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from sow.benchmarks.figures.tv2i import Pair, pairs, place
 from sow.drawing import side_by_side
 from sow.pipeline import SowPipeline
 from sow.plan import Box, Plan
+from sow.planners.offline import related_regions
 from sow.settings import Settings
 
 BATCH = 10
@@ -46,6 +47,7 @@ class Task:
             prompt=self.sentence or self.pair.prompt,
             box=self.box,
             ellipse=self.pair.ellipse(self.box) if self.outline else None,
+            related=related_regions(self.box, (128, 128), "face"),
         )
 
 
@@ -106,7 +108,7 @@ class Cell:
     same: share of heads that pass as the planted person. detected: a head is found there.
     failed: no head there, or a truncated one.
     apart: no head there, or one without a neck or a body. single: exactly one head. followed: the
-    mean share of what a prompt says that is so.
+    mean share of what a prompt says that is so. failing: which pictures failed, in order.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Cell:
     apart: Estimate
     single: Estimate
     followed: Estimate
+    failing: tuple[bool, ...]
 
     HEADER = (
         "| | ID-Distance | to another face | same person | face found | truncated or lost "
@@ -163,6 +166,7 @@ def judge_cell(
         apart=rate([not at or v.apart for at, v in zip(here, verdicts, strict=True)]),
         single=rate([verdict.persons == 1 for verdict in verdicts]),
         followed=mean([sum(right) / len(right) for right in said]),
+        failing=tuple(failed),
     )
 
 

@@ -1,0 +1,194 @@
+"""What modulated attention costs: time and memory of one layer, and of whole runs.
+
+    python -m sow.benchmarks.attention [--device cpu] [--repeats 7] [--sd21]
+
+One layer is the finest of Stable Diffusion 2.1 at 512 px: N = 4096 tokens, 5 heads of 64, two
+samples; a quarter of the tokens in C, another in R. The peak of memory is that of a process of
+its own which does nothing else. `--sd21` also times a call of the full UNet with random weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from sow.attention import Pull, pulled_attention
+from sow.batch import make_jobs
+from sow.benchmarks.checkpoints import SD21_BASE, random_pipeline
+from sow.models import load_pipeline
+from sow.modulation import Modulation
+from sow.plan import Box, Plan, Region
+from sow.processors import SelectiveProcessor, wrapped
+from sow.regions import Tokens
+from sow.settings import Settings
+
+SIDE, HEADS, SIZE, SAMPLES = 64, 5, 64, 2
+FORMS = ("plain", "fast", "dense")
+
+
+def dense(query: Tensor, key: Tensor, value: Tensor, tokens: Tokens, pull: Pull) -> Tensor:
+    """Every matrix in full, as the formula has it."""
+    scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
+    strength = torch.where(
+        tokens.condition[:, None, None], pull.inside[:, None, :, None],
+        pull.outside[:, None, :, None],
+    ).to(query.dtype)  # fmt: skip
+    up = scores + strength * (scores.amax(3, keepdim=True) - scores)
+    down = scores + strength * (scores - scores.amin(3, keepdim=True))
+    return torch.where(strength > 0, up, down).softmax(3) @ value
+
+
+def layer(form: str, dtype: torch.dtype, device: str) -> Callable[[], Tensor]:
+    """One layer's attention in one of the three forms."""
+    count = SIDE**2
+    condition = torch.zeros(SAMPLES, SIDE, SIDE, dtype=torch.bool)
+    related = condition.clone()
+    condition[:, 8:40, 16:48], related[:, 40:58, 4:61] = True, True
+    regions = condition.flatten(1), related.flatten(1)
+    rows = int((regions[0] | regions[1]).sum(1).max())
+    tokens = Tokens(*regions, torch.zeros(SAMPLES, count), rows).to(torch.device(device))
+    pull = Pull(0.7 * tokens.related, -0.5 * tokens.condition)
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(SAMPLES, HEADS, count, SIZE, generator=generator).to(device, dtype)
+        for _ in range(3)
+    )
+    if form == "plain":
+        return lambda: scaled_dot_product_attention(query, key, value)
+    function = pulled_attention if form == "fast" else dense
+    return lambda: function(query, key, value, tokens, pull)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Of one run, with the device waited for."""
+    started = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def alternated(forms: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median seconds of each, taken in turns after one to warm up."""
+    for work in forms.values():
+        work()
+    times = [{name: seconds(work) for name, work in forms.items()} for _ in range(repeats)]
+    return {name: median(each[name] for each in times) for name in forms}
+
+
+def extra_megabytes(form: str, dtype: str, device: str) -> float:
+    """Peak memory of one layer over what there is before it, in a process of its own."""
+    command = [sys.executable, "-m", "sow.benchmarks.attention", "--peak", form, dtype,
+               "--device", device]  # fmt: skip
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _peak(form: str, dtype: torch.dtype, device: str) -> float:
+    work = layer(form, dtype, device)
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    small = torch.zeros(1, 1, 8, 8, dtype=dtype)
+    scaled_dot_product_attention(small, small, small)  # whatever the first use loads
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    work()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def run_ratio(repeats: int) -> tuple[float, float]:
+    """Seconds of a picture of `figures`: unmodulated and modulated in every layer and branch."""
+    pipe = load_pipeline("figures", device="cpu", dtype="float32")
+    pipe.set_progress_bar_config(disable=True)
+    face = Image.effect_noise((56, 56), 60).convert("RGB")
+    body = Region(label="body", box=Box(x=0, y=72, width=128, height=56))
+    plan = Plan(canvas=(128, 128), prompt="a person in a red coat", related=(body,),
+                box=Box(x=32, y=16, width=56, height=56))  # fmt: skip
+    off = pipe.preset("normal").changed(alpha_minus=0, alpha_plus=0, gate="none")
+    on = off.changed(alpha_minus=0.5, alpha_plus=0.7, gate="ramp", modulated_branches="all")
+
+    def picture(settings: Settings) -> Callable[[], Any]:
+        generator = torch.Generator().manual_seed(0)
+        return lambda: pipe(image=face, plan=plan, settings=settings, generator=generator)
+
+    times = alternated({"off": picture(off), "on": picture(on)}, repeats)
+    return times["off"], times["on"]
+
+
+@torch.no_grad()
+def unet_ratio(repeats: int) -> tuple[float, float]:
+    """Seconds of one call of Stable Diffusion 2.1's UNet, two samples at 512 px, float32."""
+    pipe = random_pipeline(SD21_BASE)
+    pipe.unet.to(memory_format=torch.channels_last)
+    body = Region(label="body", box=Box(x=32, y=320, width=456, height=192))
+    plan = Plan(canvas=(512, 512), prompt="a person", related=(body,),
+                box=Box(x=128, y=64, width=256, height=256))  # fmt: skip
+    settings = Settings(alpha_minus=0.5, alpha_plus=0.7, outside="none", modulated_branches="all")
+    face = Image.effect_noise((256, 256), 60).convert("RGB")
+    jobs = make_jobs(face, plan, settings, None, None, 8)
+    mask = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    mask[..., 8:40, 16:48] = True
+    modulation = Modulation(jobs, mask, measure=False)
+    latents, text = torch.randn(2, 4, 64, 64), torch.randn(2, 77, 1024)
+
+    def call() -> Any:
+        return pipe.unet(latents, torch.tensor(501), encoder_hidden_states=text, return_dict=False)
+
+    def modulated() -> None:
+        def wrap(name: str, own: Any) -> Any:
+            return SelectiveProcessor(own, modulation) if "attn1" in name else own
+
+        with wrapped(pipe.unet, wrap):
+            for _ in modulation.during(1):
+                call()
+
+    times = alternated({"off": call, "on": modulated}, repeats)
+    return times["off"], times["on"]
+
+
+def main() -> None:
+    """Prints the tables in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--sd21", action="store_true")
+    parser.add_argument("--peak", nargs=2, metavar=("FORM", "DTYPE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peak:
+        form, name = options.peak
+        print(_peak(form, getattr(torch, name), options.device))
+        return
+    print("| one layer | seconds: plain | fast | dense | fast / plain | dense / plain "
+          "| extra MiB: plain | fast | dense | fast / dense |\n" + "|---" * 10 + "|")  # fmt: skip
+    for name in ("float32", "bfloat16"):
+        forms = {form: layer(form, getattr(torch, name), options.device) for form in FORMS}
+        took = alternated(forms, options.repeats)
+        extra = {form: extra_megabytes(form, name, options.device) for form in FORMS}
+        print(
+            f"| {name} | {took['plain']:.3f} | {took['fast']:.3f} | {took['dense']:.3f} "
+            f"| {took['fast'] / took['plain']:.2f} | {took['dense'] / took['plain']:.2f} "
+            f"| {extra['plain']:.0f} | {extra['fast']:.0f} | {extra['dense']:.0f} "
+            f"| {extra['fast'] / extra['dense']:.1%} |", flush=True,
+        )  # fmt: skip
+    off, on = run_ratio(options.repeats)
+    print("\n| | seconds: unmodulated | modulated | ratio |\n|---|---|---|---|")
+    print(f"| a picture of figures, float32 | {off:.3f} | {on:.3f} | {on / off:.3f} |", flush=True)
+    if options.sd21:
+        off, on = unet_ratio(max(3, options.repeats // 2))
+        print(f"| a call of the UNet of SD 2.1 | {off:.2f} | {on:.2f} | {on / off:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
