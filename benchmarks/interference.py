@@ -22,7 +22,7 @@ from sow.drawing import labelled_row, stacked
 from sow.pipeline import SowPipeline
 from sow.processors import SelectiveProcessor, wrapped
 from sow.quiet import quiet
-from sow.regions import Tokens
+from sow.regions import Tokens, grid_of
 from sow.schedule import Schedule
 
 KINDS = ("plain", "enhanced", "suppressed")
@@ -32,24 +32,25 @@ GREY, WHITE = 128, 255
 class Halves:
     """Steers self-attention between the left and the right half of every picture."""
 
-    def __init__(self, width: int, pull: float) -> None:
-        """width: of the latents; pull: on the logits of the other half, -1 to 1."""
-        self.width, self.strength = width, pull
-        self.pixels = 0
+    def __init__(self, size: tuple[int, int], pull: float) -> None:
+        """size: `(height, width)` of the latents; pull: on the other half's logits, -1 to 1."""
+        self.size, self.strength = size, pull
+        self.device = torch.device("cpu")
 
     def listens(self, count: int) -> bool:
         """Always, unless nothing pulls."""
         return self.strength != 0
 
     def observe(self, count: int, query: Tensor, key: Tensor) -> None:
-        """Nothing is measured here."""
+        """Nothing is measured; it is only seen where the layer computes."""
+        self.device = query.device
 
     def steering(self, count: int, samples: int) -> tuple[Tokens, Pull]:
         """Every query is pulled on the keys of the half it is not in."""
-        factor = round((self.pixels / count) ** 0.5)
-        columns = -(-self.width // factor)
-        left = (torch.arange(count) % columns < columns / 2).expand(samples, -1)
-        tokens = Tokens(left, ~left, torch.zeros(samples, count), count)
+        columns = grid_of(count, self.size)[1]
+        place = torch.arange(count, device=self.device) % columns
+        left = (place < columns / 2).expand(samples, -1)
+        tokens = Tokens(left, ~left, torch.zeros_like(left, dtype=torch.float32), count)
         return tokens, Pull(inside=self.strength * ~left, outside=self.strength * left)
 
 
@@ -100,6 +101,8 @@ class Interference:
 def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> Interference:
     """Runs the experiment; no prompt, no guidance, nothing random.
 
+    The largest batch that the UNet sees has `steps` samples.
+
     Args:
         pipe: any Stable Diffusion.
         steps: S; the merged pictures are made from every state.
@@ -107,7 +110,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     """
     schedule = Schedule.from_scheduler(pipe.scheduler, steps)
     with quiet():
-        empty = pipe.encode_prompt("", pipe.device, 1, False)[0]
+        empty = pipe.encode_prompt("", pipe._execution_device, 1, False)[0]
 
     def answer(latents: Tensor, state: int) -> Tensor:
         output: Tensor = pipe.unet(
@@ -133,8 +136,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     alone = [denoised(grey), denoised(white)]
     images, moved = {}, {}
     for kind, pull in zip(KINDS, (0.0, strength, -strength), strict=True):
-        halves = Halves(grey[0].shape[3], pull)
-        halves.pixels = grey[0].shape[2] * grey[0].shape[3]
+        halves = Halves((grey[0].shape[2], grey[0].shape[3]), pull)
         with wrapped(pipe.unet, _between(halves)):
             pixels = denoised(merged)
         middle = pixels.shape[2] // 2
@@ -159,7 +161,7 @@ def _between(halves: Halves) -> Any:
 def _inverted(pipe: SowPipeline, schedule: Schedule, level: int, answer: Any) -> list[Tensor]:
     """The states of a flat picture, `[1, 4, h, w]` each."""
     width, height = pipe.canvas
-    pixels = torch.full((1, 3, height, width), level / 127.5 - 1, device=pipe.device)
+    pixels = torch.full((1, 3, height, width), level / 127.5 - 1, device=pipe._execution_device)
     encoded = pipe.vae.encode(pixels.to(pipe.vae.dtype)).latent_dist.mode().float()
     states = [encoded * pipe.vae.config.scaling_factor]
     for state in range(schedule.steps):
@@ -172,4 +174,4 @@ def _decoded(pipe: SowPipeline, latents: Tensor) -> np.ndarray[Any, np.dtype[np.
     scaled = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
     pixels = torch.cat([pipe.vae.decode(one[None], return_dict=False)[0] for one in scaled])
     levels = ((pixels.float() / 2 + 0.5).clamp(0, 1) * 255).round()
-    return levels.permute(0, 2, 3, 1).double().cpu().numpy()
+    return levels.permute(0, 2, 3, 1).cpu().double().numpy()

@@ -135,7 +135,7 @@ def generate(
         work.seeds = list(range(first := secrets.randbelow(2**31) if seed is None else seed,
                                 first + num))  # fmt: skip
     targets = work.targets(target, force)
-    sheets = explain_targets(targets, [face, cycles_out], force) if explain else []
+    sheets = explain_targets(targets, [face, mask, recipe, cycles_out], force) if explain else []
     if cycles_out is not None and work.settings.cycles == 0:
         work.notes.append("there are no cycles to save")
     for note in work.notes:

@@ -9,12 +9,13 @@ import typer
 
 from sow.cli.common import Force, Json, ModelName, Revision, print_json, say
 
-app = typer.Typer(help="Experiments that show how the method works.", no_args_is_help=True)
+app = typer.Typer(help="Experiments that show how the method works.")
 
 
-@app.callback()
-def _studies() -> None:
-    """Keeps `interference` a command of its own while it is the only one."""
+@app.callback(invoke_without_command=True)
+def _studies(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -34,7 +35,7 @@ def interference(
     dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
 ) -> None:
     """Two flat pictures merged at every state and denoised: the paper's Fig. 4."""
-    from sow.errors import UsageError
+    from sow.errors import DeviceError, UsageError
     from sow.recipe import check_free, write_png, write_text
 
     if out.suffix.lower() != ".png":
@@ -45,14 +46,36 @@ def interference(
 
     from sow.benchmarks.interference import KINDS
     from sow.benchmarks.interference import interference as run
-    from sow.models import load_pipeline
+    from sow.models import choose_device, choose_dtype, find_model, load_pipeline, out_of_memory
 
-    pipe = load_pipeline(model, device=device, dtype=dtype, revision=revision)
-    result = run(pipe, steps, strength)
+    half = choose_dtype(dtype, choose_device(device)).itemsize == 2
+    found = find_model(model, revision=revision, half=half)
+    for note in found.notes:
+        say(f"note: {note}")
+    pipe = load_pipeline(found, device=device, dtype=dtype)
+    say(f"model: {found.name} ({found.revision}) on {pipe.device}")
+    try:
+        result = run(pipe, steps, strength)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise DeviceError(
+            f"{pipe.device} has too little memory for {steps} pictures at a time",
+            "try fewer --steps, --dtype float16 or --device cpu",
+        ) from None
     write_png(result.sheet(), out, force=force)
-    title = f"Two flat pictures merged at every state, {pipe.canvas[0]} px, strength {strength:g}"
+    title = f"Two flat pictures merged at every state: {found.name}, strength {strength:g}"
     write_text("\n".join([f"# {title}", "", *result.table(), ""]), table, force=force)
     say(f"{out} and {table}")
     if json:
         moved = {kind: result.moved[kind].tolist() for kind in KINDS}
-        print_json({"file": str(out), "steps": steps, "strength": strength, "moved": moved})
+        print_json(
+            {
+                "file": str(out),
+                "model": found.name,
+                "revision": found.revision,
+                "steps": steps,
+                "strength": strength,
+                "moved": moved,
+            }
+        )

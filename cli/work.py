@@ -147,7 +147,7 @@ def explain_targets(targets: list[Path], taken: list[Path | None], force: bool) 
 
     sheets = [target.with_suffix(".explain.png") for target in targets]
     for sheet in sheets:
-        if any(other is not None and other.absolute() == sheet.absolute() for other in taken):
+        if any(other is not None and other.resolve() == sheet.resolve() for other in taken):
             raise UsageError(f"--explain would write onto {str(sheet)!r}", "choose another --out")
         check_free(sheet, force)
     return sheets

@@ -66,24 +66,34 @@ def pulled_attention(
     rows = tokens.rows
     if rows < query.shape[2]:
         out[:, :, rows:] = scaled_dot_product_attention(ordered[:, :, rows:], key, value)
+    if rows:
+        with torch.autocast(query.device.type, enabled=False):
+            _pulled_rows(ordered[:, :, :rows], key, value, tokens, pull, out[:, :, :rows])
+    return torch.empty_like(out).scatter_(2, order.expand_as(out), out)
+
+
+def _pulled_rows(
+    query: Tensor, key: Tensor, value: Tensor, tokens: Tokens, pull: Pull, out: Tensor
+) -> None:
+    """The queries that may be pulled, in slices, in float32; the answers go to `out`."""
+    rows = query.shape[2]
     first = tokens.order[:, :rows]
     inside, outside = (p.gather(1, first)[:, None, :, None] for p in (pull.inside, pull.outside))
     # A pull moves logits by more than the rounding of half precision forgives: float32 here.
     of_condition = tokens.condition[:, None, None, :].float()
     keys, values = key.transpose(2, 3).float() * query.shape[3] ** -0.5, value.float()
-    step = _rows_at_a_time(query)
+    step = _rows_at_a_time(query, key.shape[2])
     for start in range(0, rows, step):
         part = slice(start, min(start + step, rows))
         towards, away = inside[:, :, part], outside[:, :, part]
         strength = torch.addcmul(away.abs(), towards.abs() - away.abs(), of_condition)
-        logits = ordered[:, :, part].float() @ keys
+        logits = query[:, :, part].float() @ keys
         extreme = torch.where(
             towards + away > 0, logits.amax(-1, keepdim=True), logits.amin(-1, keepdim=True)
         )
         out[:, :, part] = logits.lerp_(extreme, strength).softmax(-1) @ values
-    return torch.empty_like(out).scatter_(2, order.expand_as(out), out)
 
 
-def _rows_at_a_time(query: Tensor) -> int:
-    batch, heads, count, _ = query.shape
-    return max(1, SLICE.get(query.device.type, LARGE_SLICE) // (batch * heads * count))
+def _rows_at_a_time(query: Tensor, keys: int) -> int:
+    batch, heads = query.shape[:2]
+    return max(1, SLICE.get(query.device.type, LARGE_SLICE) // (batch * heads * keys))

@@ -16,6 +16,7 @@ from torch import Tensor
 from sow.attention import Pull
 from sow.batch import Job
 from sow.regions import Tokens, tokens_of
+from sow.settings import FACTORS
 
 
 class Modulation:
@@ -43,14 +44,17 @@ class Modulation:
         self._alpha_minus, self._alpha_plus = column("alpha_minus"), column("alpha_plus")
         self._lambda_c, self._lambda_d = column("lambda_c"), column("lambda_d")
         self._tau = column("tau")
+        # By the number of tokens of a layer: every layer is measured, some are modulated.
         self._tokens: dict[int, Tokens] = {}
         self._stacked: dict[int, Tokens] = {}
         if self.wanted:
             on_host, plans = condition.cpu(), [job.plan for job in jobs]
-            for factor in how.modulated_factors:
-                tokens = tokens_of(on_host, plans, factor)
-                self._tokens[tokens.count] = tokens.to(condition.device)
-                self._stacked[tokens.count] = self._tokens[tokens.count].repeated(self._branches)
+            for factor in FACTORS:
+                tokens = tokens_of(on_host, plans, factor).to(condition.device)
+                if self._measures or factor in how.modulated_factors:
+                    self._tokens[tokens.count] = tokens
+                if self._pulls_at_all and factor in how.modulated_factors:
+                    self._stacked[tokens.count] = tokens.repeated(self._branches)
         self._pulls: dict[int, Pull] = {}
         self._call: list[Tensor] = []
         self._history: list[list[Tensor]] = []
@@ -71,7 +75,8 @@ class Modulation:
         """Between two calls of the UNet: what the last one showed decides on the next."""
         if self.cycle is None or not self._call:
             return
-        indicator = torch.stack(self._call).mean(0)
+        # Where no layer can tell, because the regions are too small, modulation is not held back.
+        indicator = torch.stack(self._call).nanmean(0).nan_to_num(1.0)
         self._call = []
         self._history[-1].append(indicator)
         if self._how.gate != "none":
@@ -80,7 +85,8 @@ class Modulation:
     def _set_gate(self, gate: Tensor) -> None:
         self._gate = gate
         fading = gate * torch.exp(-self._lambda_c * (self.cycle or 0))
-        for count, tokens in self._tokens.items():
+        for count in self._stacked:
+            tokens = self._tokens[count]
             near = torch.exp(-self._lambda_d * tokens.distance)
             pull = Pull(
                 inside=self._alpha_plus * fading * near * tokens.related,
@@ -103,7 +109,7 @@ class Modulation:
 
         For those of so many stacked samples that are modulated: they come first in the batch.
         """
-        if not (self._pulls_at_all and self.listens(count)):
+        if self.cycle is None or count not in self._stacked:
             return None
         tokens, pull = self._stacked[count], self._pulls[count]
         if samples < len(tokens.condition):
@@ -123,20 +129,21 @@ def near_share(query: Tensor, key: Tensor, tokens: Tokens) -> Tensor:
 
     a_i, for i in R, is the mean of query i's logits over the keys in C and over the heads, and is
     normalised to [0, 1] over R. The indicator is the share of their sum that the nearest fifth of
-    R has: about a fifth if C is listened to everywhere alike, more if the flow has not spread.
-    Without C or R it is 1.
+    R has: a fifth if C is listened to everywhere alike, more if the flow has not spread. It is
+    nan without C, or where R has fewer than five tokens and no fifth.
 
     The mean of logits is the logit of the mean key, so that no logits are needed.
     """
     condition, related = tokens.condition, tokens.related
     of_condition = condition / condition.sum(1, keepdim=True).clamp(min=1)
-    mean_key = torch.einsum("bhnd,bn->bhd", key.float(), of_condition)
-    scores = torch.einsum("bhnd,bhd->bn", query.float(), mean_key)
+    with torch.autocast(query.device.type, enabled=False):
+        mean_key = torch.einsum("bhnd,bn->bhd", key.float(), of_condition)
+        scores = torch.einsum("bhnd,bhd->bn", query.float(), mean_key)
     lowest = scores.masked_fill(~related, torch.inf).amin(1, keepdim=True)
     above = (scores - lowest).where(related, 0)
-    total = above.sum(1)
-    share = (above * tokens.nearest).sum(1) / total.clamp(min=1e-12)
-    return share.where((total > 0) & condition.any(1), 1)
+    above = above.where(above.sum(1, keepdim=True) > 0, related.float())  # all alike
+    share = (above * tokens.nearest).sum(1) / above.sum(1)
+    return share.where(condition.any(1) & (related.sum(1) >= 5), torch.nan)
 
 
 def gate_of(kind: str, indicator: Tensor, tau: Tensor) -> Tensor:

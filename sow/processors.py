@@ -65,17 +65,13 @@ class SelectiveProcessor:
         self,
         attn: Any,
         hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
+        *args: Any,
         **kwargs: Any,
     ) -> Tensor:
         """`[samples, N, channels]` in and out."""
         steering, count = self.steering, hidden_states.shape[1]
         if not steering.listens(count):
-            answer: Tensor = self.own(
-                attn, hidden_states, encoder_hidden_states, attention_mask, temb, **kwargs
-            )
+            answer: Tensor = self.own(attn, hidden_states, *args, **kwargs)
             return answer
         query, key, value = (
             heads_of(attn, projection, hidden_states)

@@ -102,21 +102,12 @@ def tokens_of(condition: Tensor, plans: Sequence[Plan], factor: int) -> Tokens:
 
 
 def _related(plan: Plan, height: int, width: int) -> Tensor:
-    """R of one plan, `[N]`, before C is taken out of it; exact areas, no pixels are counted."""
-    union = torch.zeros(height, width, dtype=torch.bool)
+    """R of one plan, `[N]`, before C is taken out of it."""
+    covered = torch.zeros(1, plan.canvas[1], plan.canvas[0])
     for region in plan.related:
         box = region.box
-        across = _covered(box.x, box.right, plan.canvas[0], width)
-        down = _covered(box.y, box.bottom, plan.canvas[1], height)
-        union |= down[:, None] * across[None, :] >= 0.5
-    return union.flatten()
-
-
-def _covered(start: int, end: int, length: int, cells: int) -> Tensor:
-    """How much of each of `cells` equal parts of a line lies between start and end."""
-    edges = torch.arange(cells + 1) * (length / cells)
-    overlap = edges[1:].clamp(max=end) - edges[:-1].clamp(min=start)
-    return overlap.clamp(min=0) * (cells / length)
+        covered[:, box.y : box.bottom, box.x : box.right] = 1
+    return adaptive_avg_pool2d(covered, (height, width)).flatten() >= 0.5
 
 
 def _distance(plan: Plan, height: int, width: int) -> Tensor:

@@ -185,13 +185,20 @@ class Settings(BaseModel):
         }  # fmt: skip
 
 
-_NORMAL = Settings()
+# Modulation as it was tuned (benchmarks/figures/results/selective-tuning.md). By themselves the
+# fields leave it off, so that a recipe from before it was there still gives the same picture.
+_NORMAL = Settings(alpha_plus=0.85)
 PRESETS: dict[str, Settings] = {
     "normal": _NORMAL,
     "attribute": _NORMAL.changed(preserve=(4,), eta=0.1),
     "style": _NORMAL.changed(preserve=(4,), eta=1.0),
     # As the first release of COW ran it: noise in the cycles, inversion with guidance.
     "cow": _NORMAL.changed(
-        preserve=(4,), eta=0.1, cycle_eta=1.0, inversion_prompt="plan", inversion_guidance_scale=7.5
+        preserve=(4,),
+        eta=0.1,
+        cycle_eta=1.0,
+        inversion_prompt="plan",
+        inversion_guidance_scale=7.5,
+        alpha_plus=0.0,
     ),
 }

@@ -1,6 +1,7 @@
 """`with sow.trace(pipe) as t:` looks into attention while pictures are made.
 
-It costs a few small products per attention layer, and nothing once it is closed.
+While it is open, the prompt's cross-attention and, in the cycles, its coarser self-attention are
+computed a second time; once it is closed it costs nothing.
 """
 
 from __future__ import annotations
@@ -45,12 +46,13 @@ class Trace:
         """The prompt's words in order, each with its heat map `[h, w]`.
 
         Cross-attention on the word's tokens in the prompt's branch, averaged over heads, layers
-        and all denoising steps (DAAM: Tang et al., "What the DAAM", 2023). Maps of one picture
-        can be compared with each other: at every place, all tokens together have 1.
+        and the steps of cycles and finish (DAAM: Tang et al., "What the DAAM", 2023). Maps of one
+        picture can be compared with each other: at every place, all tokens together have 1.
         """
+        words = self._words[job] if self._words else []
         return [
             (word, self._heat[job, places].mean(0))
-            for word, places in self._words[job]
+            for word, places in words
             if max(places) < self._heat.shape[1]
         ]
 
@@ -60,7 +62,6 @@ class Trace:
     ) -> Iterator[None]:
         """Records one call of the pipeline; C in the latents is `[B, 1, h, w]`."""
         plans = [job.plan for job in jobs]
-        self._words = [words_of(pipe.tokenizer, plan.prompt) for plan in plans]
         heat, flow = Average(), [Average() for _ in range(jobs[0].settings.cycles)]
         size = (int(condition.shape[2]), int(condition.shape[3]))
         regions = {}
@@ -76,8 +77,9 @@ class Trace:
 
         with wrapped(pipe.unet, watch):
             yield
-        self._heat = heat.mean(size)
-        seen = [each.mean(size)[:, 0] for each in flow]
+        self._words = [words_of(pipe, plan.prompt) for plan in plans]
+        self._heat = heat.mean() if heat.count else torch.zeros(len(jobs), 0, *size)
+        seen = [each.mean()[:, 0] for each in flow if each.count]  # a cancelled run has fewer
         self.flow = torch.stack(seen) if seen else torch.zeros(0, len(jobs), *size)
         self.indicators = modulation.indicators
 
@@ -102,19 +104,19 @@ class Average:
     """The mean of maps that come one by one."""
 
     def __init__(self) -> None:
-        self._sum: Tensor | None = None
-        self._count = 0
+        self._sum: Tensor | float = 0.0
+        self.count = 0
 
     def add(self, maps: Tensor) -> None:
         """Maps of any one shape, on any device."""
-        self._sum = maps if self._sum is None else self._sum + maps
-        self._count += 1
+        self._sum = self._sum + maps
+        self.count += 1
 
-    def mean(self, size: tuple[int, int]) -> Tensor:
-        """On the CPU; zeros of this size if nothing came."""
-        if self._sum is None:
-            return torch.zeros(1, 1, *size)
-        return (self._sum / self._count).cpu()
+    def mean(self) -> Tensor:
+        """On the CPU."""
+        if not isinstance(self._sum, Tensor):
+            raise ValueError("nothing has been added")
+        return (self._sum / self.count).cpu()
 
 
 class WordWatcher:
@@ -172,19 +174,21 @@ def spread(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return interpolate(maps.reshape(*maps.shape[:2], *grid).float(), size, mode="bilinear")
 
 
-def words_of(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
+def words_of(pipe: SowPipeline, prompt: str) -> list[tuple[str, list[int]]]:
     """The words of a prompt and the places of their tokens; what is cut off is left out."""
-    ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids
-    words: list[tuple[str, list[int]]] = []
+    tokenizer: Any = pipe.tokenizer
+    text = pipe.maybe_convert_prompt(prompt, tokenizer)  # as the text encoder is given it
+    ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
+    added = {str(token) for token in tokenizer.added_tokens_encoder}
+    groups: list[list[int]] = []
     open_word = False
     for place, token in enumerate(tokenizer.convert_ids_to_tokens(ids)):
         if token in tokenizer.all_special_tokens:
             continue
-        text = token.removesuffix("</w>")
-        if open_word:
-            word, places = words[-1]
-            words[-1] = (word + text, [*places, place])
+        if open_word and token not in added:
+            groups[-1].append(place)
         else:
-            words.append((text, [place]))
-        open_word = not token.endswith("</w>")
-    return words
+            groups.append([place])
+        # An added token (textual inversion) is a word; others end with a mark when theirs does.
+        open_word = token not in added and not token.endswith("</w>")
+    return [(tokenizer.decode([ids[p] for p in places]).strip(), places) for places in groups]

@@ -87,12 +87,38 @@ def test_the_processors_are_given_back_whatever_happens(tiny):
     before = dict(tiny.unet.attn_processors)
     latents(tiny, **job())
 
-    def fail(*_):
-        raise RuntimeError("stop here")
+    def fail(pipe, *_):
+        changed = [p for p in pipe.unet.attn_processors.values() if p not in before.values()]
+        if changed:  # in the cycles, not yet in the inversion
+            raise RuntimeError(f"stop at {len(changed)}")
+        return {}
 
-    with pytest.raises(RuntimeError, match="stop here"):
+    with pytest.raises(RuntimeError, match=f"stop at {len(before) // 2}"):
         tiny(**job(), callback_on_step_end=fail)
     assert dict(tiny.unet.attn_processors) == before
+    with sow.trace(tiny), pytest.raises(RuntimeError, match=f"stop at {len(before)}"):
+        tiny(**job(), callback_on_step_end=fail)
+    assert dict(tiny.unet.attn_processors) == before
+    assert tiny.observer is None
+
+
+def test_other_processors_do_the_rest_of_the_work(tiny):
+    """Sliced attention takes fewer arguments than the default one."""
+    expected = latents(tiny, **job())
+    before = dict(tiny.unet.attn_processors)
+    tiny.enable_attention_slicing(1)
+    try:
+        with sow.trace(tiny) as t:
+            assert torch.allclose(latents(tiny, **job()), expected, atol=1e-4)
+        assert t.flow.shape[0] == 2
+    finally:
+        tiny.unet.set_attn_processor(before)
+
+
+def test_under_autocast(tiny):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = latents(tiny, **job(ON.changed(gate="ramp")))
+    assert made.isfinite().all()
 
 
 class Reads(TorchDispatchMode):
@@ -101,11 +127,15 @@ class Reads(TorchDispatchMode):
     count = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.count += function._overloadpacket in (
+        packet, kwargs = function._overloadpacket, kwargs or {}
+        self.count += packet in (
             torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero,
             torch.ops.aten.masked_select,
         )  # fmt: skip
-        return function(*args, **(kwargs or {}))
+        self.count += packet is torch.ops.aten._to_copy and kwargs.get("device") is not None
+        if packet is torch.ops.aten.index:
+            self.count += any(i is not None and i.dtype == torch.bool for i in args[1])
+        return function(*args, **kwargs)
 
 
 def test_the_gate_never_waits_for_the_device(tiny):
@@ -173,10 +203,24 @@ def test_the_indicator_equals_the_one_from_all_logits():
     assert float(near_share(query, key, tokens)) == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_without_a_region_the_indicator_is_one():
-    empty = tokens_of(torch.zeros(1, 1, 8, 8, dtype=torch.bool), [plan(related=None)], 1)
+def test_regions_too_small_for_a_fifth_do_not_count(tiny):
     query = torch.randn(1, 1, 64, 4, generator=seeded(1))
-    assert float(near_share(query, query, empty)) == 1
+    mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    assert near_share(query, query, tokens_of(mask, [plan()], 1)).isnan().all()  # no C
+    mask[..., 1:5, 2:6] = True
+    for related, told in ((None, False), ((0, 0, 16, 8), False), ((0, 0, 64, 8), True)):
+        share = near_share(query, query, tokens_of(mask, [plan(related=related)], 1))
+        assert bool(share.isfinite()) == told
+    # With nothing to go by, modulation is not held back.
+    output = tiny(**job(ON, related=None), return_indicators=True)
+    assert (output.indicators == 1).all()
+
+
+def test_where_all_is_alike_the_nearest_fifth_has_a_fifth():
+    tokens = scores_tokens()
+    alike = torch.ones(1, 2, 64, 4)
+    fifth = tokens.nearest.sum() / tokens.related.sum()
+    assert float(near_share(alike, alike, tokens)) == pytest.approx(float(fifth), abs=1e-6)
 
 
 def test_gates():

@@ -115,6 +115,12 @@ def test_presets_are_the_papers():
     assert PRESETS["cow"].inversion_guidance_scale == 7.5
 
 
+def test_only_the_first_release_of_cow_runs_without_modulation():
+    for name, preset in PRESETS.items():
+        assert bool(preset.alpha_plus) == (name != "cow")
+    assert Settings().alpha_plus == Settings().alpha_minus == 0
+
+
 def test_settings_from_assignments():
     changed = Settings().with_assignments(["cycles=5", "preserve=4", "eta=0.5", "outside=joined"])
     assert (changed.cycles, changed.preserve, changed.eta, changed.branches) == (5, (4,), 0.5, 3)

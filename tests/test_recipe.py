@@ -52,6 +52,15 @@ def test_what_goes_in_comes_out(tmp_path, picture, condition):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_a_recipe_from_before_there_was_modulation_has_none():
+    data = json.loads(RECIPE.model_dump_json())
+    for name in ("alpha_minus", "alpha_plus", "lambda_c", "lambda_d", "gate", "tau",
+                 "modulated_factors", "modulated_branches"):  # fmt: skip
+        del data["settings"][name]
+    old = Recipe.model_validate_json(json.dumps(data))
+    assert (old.settings.alpha_minus, old.settings.alpha_plus) == (0, 0)
+
+
 def test_nothing_is_overwritten_or_left_half_written(tmp_path, picture, condition, monkeypatch):
     path = tmp_path / "a.png"
     path.write_text("precious")

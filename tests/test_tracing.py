@@ -80,11 +80,26 @@ def test_jobs_of_a_batch(tiny):
 
 
 def test_words_of_several_tokens_and_cut_prompts(tiny):
-    words = words_of(tiny.tokenizer, "a zebra")
-    assert [word for word, _ in words] == ["a", "zebra"]
+    words = words_of(tiny, "a zebra in a coat")
+    assert [word for word, _ in words] == ["a", "zebra", "in", "a", "coat"]
     assert len(words[1][1]) > 1
-    places = [p for _, where in words_of(tiny.tokenizer, "a red coat " * 40) for p in where]
+    places = [p for _, where in words_of(tiny, "a red coat " * 40) for p in where]
     assert max(places) < tiny.tokenizer.model_max_length - 1
+
+
+def test_a_cancelled_batch_has_fewer_cycles(tiny):
+    def stop(pipe, number, *_):
+        pipe._interrupt = number == 9  # seven calls of the inversion, two of the first cycle
+        return {}
+
+    two = {"image": noise_picture(1), "plan": [plan(), plan()], "settings": ON.changed(cycles=4)}
+    with sow.trace(tiny) as t:
+        latents(tiny, **two, callback_on_step_end=stop)
+    assert t.flow.shape == (2, 2, 8, 8)
+    assert len(t.indicators) == 2
+    with sow.trace(tiny) as empty:
+        pass
+    assert empty.words() == []
 
 
 @pytest.mark.parametrize("outside", ["none", "joined", "pair"])

@@ -54,7 +54,7 @@ class Task:
 def tasks(count: int, setting: str = "normal", tuning: bool = False) -> list[Task]:
     """Tasks from the pairs of one setting, each with its own box and seed.
 
-    The pairs are gone through again, with other boxes, when there are fewer of them.
+    The pairs are gone through again, with other boxes and seeds, when there are fewer of them.
     """
     chosen = [p for p in pairs() if p.setting == setting and p.tuning == tuning]
     offset = 1_000_000 if tuning else 0
