@@ -22,6 +22,7 @@ from PIL import Image
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.people import Identity
 from sow.benchmarks.figures.study import (
+    COW,
     Cell,
     Task,
     grow,
@@ -132,7 +133,7 @@ def study(
     """The table's lines and the sheet: the first twelve pictures of every row."""
     lines, shown = [Cell.HEADER], []
     for name, work in rows(tasks(count)).items():
-        images = grow(pipe, work, pipe.preset("normal"))
+        images = grow(pipe, work, pipe.preset("normal").changed(**COW))
         lines.append(judge_cell(name, judge, work, images).row())
         say(lines[-1])
         shown += [[planted_canvas(task) for task in work[:12]], images[:12]]

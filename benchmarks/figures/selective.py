@@ -21,7 +21,7 @@ from PIL import Image
 
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.planning import oracle_plans, request_of
-from sow.benchmarks.figures.study import Cell, Task, grow, judge_cell, planted_canvas, tasks
+from sow.benchmarks.figures.study import COW, Cell, Task, grow, judge_cell, planted_canvas, tasks
 from sow.benchmarks.figures.tv2i import anywhere
 from sow.drawing import labelled_row, stacked
 from sow.models import load_pipeline
@@ -33,7 +33,6 @@ REPEATED = (
     "too narrow."
 )
 RESULTS = Path(__file__).parent / "results"
-OFF: dict[str, Any] = {"alpha_minus": 0.0, "alpha_plus": 0.0}
 # What the rows of the tuning start from: the strongest part of the modulation and nothing else.
 BASE: dict[str, Any] = {
     "alpha_minus": 0.0, "alpha_plus": 0.7, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
@@ -67,12 +66,12 @@ def based(name: str, versus: str = "", **changes: Any) -> Row:
 
 def both(name: str, **changes: Any) -> tuple[Row, Row]:
     """A choice that matters without modulation too: COW with it, then modulation with it."""
-    plain = Row(f"COW, {name}", {**BASE, **OFF, **changes})
+    plain = Row(f"COW, {name}", {**BASE, **COW, **changes})
     return plain, based(f"0.7, {name}", plain.name, **changes)
 
 
 TUNING = (
-    Row("COW: no modulation", {**BASE, **OFF}),
+    Row("COW: no modulation", {**BASE, **COW}),
     *(based(f"alpha_plus {a:g}", alpha_plus=a) for a in (0.3, 0.5, 0.7, 0.85, 1.0)),
     *(based(f"alpha_minus {a:g} alone", alpha_plus=0.0, alpha_minus=a) for a in (0.3, 0.6, 1.0)),
     *(based(f"0.7, alpha_minus {a:g}", alpha_minus=a) for a in (0.3, 0.6)),
@@ -103,7 +102,7 @@ PAPER: dict[str, Any] = {
 
 # The paper's Table III, then SOW as the tuning left it in every place and setting.
 ABLATION = (
-    Row("COW", OFF),
+    Row("COW", COW),
     Row("every part of the paper", PAPER),
     Row("without suppress", {**PAPER, "alpha_minus": 0.0}),
     Row("without enhance", {**PAPER, "alpha_plus": 0.0}),
@@ -113,9 +112,9 @@ ABLATION = (
     Row("SOW: the default", {}),
     *(Row(f"{name}, {places}", how, places, versus=f"COW, {places}")
       for places in ("random position", "given position", "prompt intensification", "outline")
-      for name, how in (("COW", OFF), ("SOW", {}))),
+      for name, how in (("COW", COW), ("SOW", {}))),
     *(Row(f"{name}, {setting}", how, setting=setting, versus=f"COW, {setting}")
-      for setting in ("attribute", "style") for name, how in (("COW", OFF), ("SOW", {}))),
+      for setting in ("attribute", "style") for name, how in (("COW", COW), ("SOW", {}))),
 )  # fmt: skip
 
 
@@ -127,7 +126,7 @@ def at(t2: int, t1: int, cycles: int) -> tuple[Row, Row]:
     preserve = tuple(state for state in (4, 3) if state <= t1)
     how: dict[str, Any] = {"t1": t1, "t2": t2, "cycles": cycles, "preserve": preserve}
     name = f"{t2}00-{t1}00, {cycles} cycles"
-    return Row(f"COW {name}", {**how, **OFF}, versus=f"COW {name}"), Row(
+    return Row(f"COW {name}", {**how, **COW}, versus=f"COW {name}"), Row(
         f"SOW {name}", how, versus=f"COW {name}"
     )
 
@@ -182,7 +181,7 @@ def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task]) -> Image.Image:
     """
     work = placed(work, "rules")
     how = pipe.preset("normal")
-    made = {name: grow(pipe, work, s) for name, s in (("COW", how.changed(**OFF)), ("SOW", how))}
+    made = {name: grow(pipe, work, s) for name, s in (("COW", how.changed(**COW)), ("SOW", how))}
     failing = {name: judge_cell(name, judge, work, some).failing for name, some in made.items()}
     numbers = range(len(work))
     groups = {

@@ -23,6 +23,8 @@ from sow.planners.offline import related_regions
 from sow.settings import Settings
 
 BATCH = 10
+COW: dict[str, Any] = {"alpha_minus": 0.0, "alpha_plus": 0.0}
+"""Settings that leave attention as it is."""
 
 
 @dataclass(frozen=True)
