@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.selective import ABLATION, BASE, CYCLES, TUNING, Row, placed, run
+from sow.benchmarks.figures.selective import (
+    ABLATION,
+    BASE,
+    CYCLES,
+    FRESH,
+    TUNING,
+    Row,
+    placed,
+    run,
+    source,
+)
 from sow.benchmarks.figures.study import COW, tasks
 from sow.settings import PRESETS
 
 
 def test_every_row_has_legal_settings_and_something_to_be_compared_with():
-    for rows in (TUNING, ABLATION, CYCLES):
+    for rows in (TUNING, FRESH, ABLATION, CYCLES):
         names = [row.name for row in rows]
         assert len(set(names)) == len(names)
         for number, row in enumerate(rows):
@@ -22,6 +32,10 @@ def test_every_row_has_legal_settings_and_something_to_be_compared_with():
 
 def test_tuning_and_reporting_share_neither_faces_nor_sentences():
     tuning, testing = ([t.pair for t in tasks(200, tuning=t)] for t in (True, False))
+    fresh = [task.pair for task in source("fresh", 200)("normal")]
+    assert len({p.prompt for p in fresh}) == len({p.identity_seed for p in fresh}) == 200
+    assert not {p.identity_seed for p in tuning} & {p.identity_seed for p in fresh}
+    tuning += fresh
     assert not {p.prompt for p in tuning} & {p.prompt for p in testing}
     assert not {p.identity_seed for p in tuning} & {p.identity_seed for p in testing}
 
@@ -41,7 +55,7 @@ def test_places():
 def test_a_table(figures):
     rows = (Row("off", {**BASE, **COW}), Row("again", {**BASE, **COW}), Row("on", {**BASE}))
     said: list[str] = []
-    lines = run(figures, Judge.load(), rows, 2, True, said.append)
+    lines = run(figures, Judge.load(), rows, source("tuning", 2), said.append)
     header, rule, *body = lines
     assert said == body
     columns = {line.count("|") for line in (header, rule, *body)}

@@ -1,10 +1,12 @@
 """Attention modulation on the drawn world: every open choice tuned, then the paper's tables.
 
-    python -m sow.benchmarks.figures.selective tuning|ablation|cycles|sheet [--count 200]
+    python -m sow.benchmarks.figures.selective tuning|fresh|ablation|cycles|sheet [--count 200]
 
-`tuning` varies one choice at a time on the tuning pairs, where settings may be chosen; the others
-report on the test pairs, which share no face and no prompt with them. Boxes are those of the rules
-(`sow.planners.offline`) unless a row says otherwise; the whole square round a head is planted.
+`tuning` varies one choice at a time on the tuning pairs, where settings may be chosen; `fresh`
+looks at a few of them on as many people and sentences as pictures, which are in no pair; the
+others report on the test pairs, which share no face and no prompt with either. Boxes are those of
+the rules (`sow.planners.offline`) unless a row says otherwise; the whole square round a head is
+planted.
 Rows of the same tasks have the same faces, sentences, boxes and seeds.
 """
 
@@ -22,10 +24,11 @@ from PIL import Image
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.planning import oracle_plans, request_of
 from sow.benchmarks.figures.study import COW, Cell, Task, grow, judge_cell, planted_canvas, tasks
-from sow.benchmarks.figures.tv2i import anywhere
+from sow.benchmarks.figures.tv2i import anywhere, more_tuning
 from sow.drawing import labelled_row, stacked
 from sow.models import load_pipeline
 from sow.pipeline import SowPipeline
+from sow.plan import Box
 from sow.planners.offline import OfflinePlanner
 
 REPEATED = (
@@ -48,8 +51,8 @@ class Row:
 
     places: `rules`, `given position` (a box with room below that nobody planned), `random
     position`, `prompt intensification` (the rules' box, a perfect model's words) or `outline`
-    (the rules' box, but only the head is the condition). versus: the row it is compared with;
-    by itself the first one.
+    (the rules' box, but only the head is the condition). body_from: see `Task`. versus: the row
+    it is compared with; by itself the first one.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Row:
     places: str = "rules"
     setting: str = "normal"
     versus: str = ""
+    body_from: float = 1.0
 
 
 def based(name: str, versus: str = "", **changes: Any) -> Row:
@@ -92,6 +96,15 @@ TUNING = (
           inversion_guidance_scale=7.5),
     based("0.7, noun suppressed, 3 samples", outside="joined"),
     based("0.7, noun suppressed, 4 samples", outside="pair"),
+)  # fmt: skip
+
+FRESH = (
+    Row("COW", COW),
+    Row("SOW: the default", {}),
+    Row("COW, outline", COW, "outline", versus="COW, outline"),
+    *(Row(f"SOW, outline, {name}", {}, "outline", versus="COW, outline", body_from=share)
+      for name, share in (("R from the box's lower edge", 1.0), ("R from 0.7 of its height", 0.7),
+                          ("R from 0.4 of its height", 0.4))),
 )  # fmt: skip
 
 # All that the paper describes, each part as strong as the tuning bore best.
@@ -154,16 +167,27 @@ def placed(work: Sequence[Task], places: str) -> list[Task]:
     return list(work)
 
 
+def source(what: str, count: int) -> Callable[[str], list[Task]]:
+    """The tasks of a table, by setting."""
+    if what == "fresh":
+        unplaced = Box(x=0, y=0, width=56, height=56)  # the rules will move it
+        made = more_tuning(count)
+        fresh = [Task(pair, unplaced, 2_000_000 + n) for n, pair in enumerate(made)]
+        return lambda setting: fresh
+    return lambda setting: tasks(count, setting, tuning=what == "tuning")
+
+
 def run(
-    pipe: SowPipeline, judge: Judge, rows: Sequence[Row], count: int, tuning: bool,
+    pipe: SowPipeline, judge: Judge, rows: Sequence[Row], work_of: Callable[[str], list[Task]],
     say: Callable[[str], None],
 ) -> list[str]:  # fmt: skip
-    """The table's lines; the last column compares each row with the first one of its tasks."""
+    """The table's lines; the last column compares each row with the COW row of its tasks."""
     head, rule = Cell.HEADER.split("\n")
     lines = [f"{head} mended, spoilt |", f"{rule}---|"]
     failing: dict[str, tuple[bool, ...]] = {}
     for row in rows:
-        work = placed(tasks(count, row.setting, tuning), row.places)
+        work = placed(work_of(row.setting), row.places)
+        work = [replace(task, body_from=row.body_from) for task in work]
         images = grow(pipe, work, pipe.preset(row.setting).changed(**row.changes))
         cell = judge_cell(row.name, judge, work, images)
         failing[row.name] = cell.failing
@@ -203,9 +227,10 @@ def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task]) -> Image.Image:
 
 
 TABLES = {
-    "tuning": ("Tuning of attention modulation, one choice at a time", TUNING, True),
-    "ablation": ("What each part of attention modulation does", ABLATION, False),
-    "cycles": ("Cycles, and where they start and end", CYCLES, False),
+    "tuning": ("Tuning of attention modulation, one choice at a time", TUNING, "tuning pairs"),
+    "fresh": ("What was tuned, on other people and sentences", FRESH, "fresh pairs"),
+    "ablation": ("What each part of attention modulation does", ABLATION, "test pairs"),
+    "cycles": ("Cycles, and where they start and end", CYCLES, "test pairs"),
 }
 
 
@@ -224,14 +249,14 @@ def main() -> None:
         page = sheet(pipe, judge, tasks(options.count))
         page.save(options.out / "selective.png", optimize=True)
         return
-    title, rows, tuning = TABLES[options.what]
-    lines = run(pipe, judge, rows, options.count, tuning, print)
+    title, rows, pairs = TABLES[options.what]
+    lines = run(pipe, judge, rows, source(options.what, options.count), print)
     text = [
         f"# {title}", "",
         f"`python -m sow.benchmarks.figures.selective {options.what} --count {options.count}`; "
-        f"{'tuning' if tuning else 'test'} pairs, {options.count} pictures a row, 95 % intervals. "
+        f"{pairs}, {options.count} pictures a row, 95 % intervals. "
         "Last column: pictures that failed in COW with the same tasks and do not here, and the "
-        f"reverse. {REPEATED if tuning else ''}", "", *lines,
+        f"reverse. {REPEATED if options.what == 'tuning' else ''}", "", *lines,
     ]  # fmt: skip
     (options.out / f"selective-{options.what}.md").write_text("\n".join(text) + "\n")
 

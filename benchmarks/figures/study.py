@@ -18,7 +18,7 @@ from sow.benchmarks.figures.statistics import Estimate, mean, rate
 from sow.benchmarks.figures.tv2i import Pair, pairs, place
 from sow.drawing import side_by_side
 from sow.pipeline import SowPipeline
-from sow.plan import Box, Plan
+from sow.plan import Box, Plan, Region
 from sow.planners.offline import related_regions
 from sow.settings import Settings
 
@@ -32,7 +32,8 @@ class Task:
     """A pair with a place and a seed; another sentence than the pair's where that is studied.
 
     outline: only the head, an ellipse, is the condition. By itself the whole square is: the head
-    alone covers so few latents that its surroundings overgrow it.
+    alone covers so few latents that its surroundings overgrow it. body_from: where the related
+    region below starts, as a share of the box's height; by itself under the box.
     """
 
     pair: Pair
@@ -40,6 +41,7 @@ class Task:
     seed: int
     sentence: str | None = None
     outline: bool = False
+    body_from: float = 1.0
 
     @property
     def plan(self) -> Plan:
@@ -49,7 +51,17 @@ class Task:
             prompt=self.sentence or self.pair.prompt,
             box=self.box,
             ellipse=self.pair.ellipse(self.box) if self.outline else None,
-            related=related_regions(self.box, (128, 128), "face"),
+            related=self._related,
+        )
+
+    @property
+    def _related(self) -> tuple[Region, ...]:
+        regions = related_regions(self.box, (128, 128), "face")
+        top = self.box.y + round(self.box.height * self.body_from)
+        boxes = [region.box for region in regions]
+        return tuple(
+            Region(label=region.label, box=[b.x, top, b.width, b.bottom - top])
+            for region, b in zip(regions, boxes, strict=True)
         )
 
 

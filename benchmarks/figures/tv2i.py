@@ -106,6 +106,21 @@ def pairs() -> list[Pair]:
     return made
 
 
+def more_tuning(count: int) -> list[Pair]:
+    """Normal pairs besides the 600 for choosing settings: no face and no prompt twice, none of
+    the 600's."""
+    taken = {pair.prompt for pair in pairs()}
+    random = Random(f"{SEED} more tuning")
+    made: list[Pair] = []
+    while len(made) < count:
+        prompt, said = _normal(random)
+        if prompt not in taken:
+            taken.add(prompt)
+            seed = TUNING + 10_000 + len(made)
+            made.append(Pair(f"more-{len(made):03d}", "normal", prompt, said, seed, True))
+    return made
+
+
 def unseen() -> list[int]:
     """Seeds of 400 identities that nothing was trained, tuned or tested on so far."""
     return [UNSEEN + 10_000 + n for n in range(UNSEEN_IDENTITIES)]
