@@ -115,8 +115,8 @@ def _high_water() -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
-def run_ratio(repeats: int) -> tuple[float, float]:
-    """Seconds of a picture of `figures`: unmodulated and modulated in every layer and branch."""
+def run_times(repeats: int) -> dict[str, float]:
+    """Seconds of a picture of `figures`: unmodulated, as the presets have it, and all of it."""
     pipe = load_pipeline("figures", device="cpu", dtype="float32")
     pipe.set_progress_bar_config(disable=True)
     face = Image.effect_noise((56, 56), 60).convert("RGB")
@@ -124,45 +124,52 @@ def run_ratio(repeats: int) -> tuple[float, float]:
     plan = Plan(canvas=(128, 128), prompt="a person in a red coat", related=(body,),
                 box=Box(x=32, y=16, width=56, height=56))  # fmt: skip
     off = pipe.preset("normal").changed(alpha_minus=0, alpha_plus=0, gate="none")
-    on = off.changed(alpha_minus=0.5, alpha_plus=0.7, gate="ramp", modulated_branches="all")
+    default = pipe.preset("normal")
+    everything = off.changed(alpha_minus=0.5, alpha_plus=0.7, gate="ramp")
 
     def picture(settings: Settings) -> Callable[[], Any]:
         generator = torch.Generator().manual_seed(0)
         return lambda: pipe(image=face, plan=plan, settings=settings, generator=generator)
 
-    times = alternated({"off": picture(off), "on": picture(on)}, repeats)
-    return times["off"], times["on"]
+    forms = {"off": off, "default": default, "everything": everything}
+    return alternated({name: picture(how) for name, how in forms.items()}, repeats)
 
 
 @torch.no_grad()
-def unet_ratio(repeats: int) -> tuple[float, float]:
+def unet_times(repeats: int) -> dict[str, float]:
     """Seconds of one call of Stable Diffusion 2.1's UNet, two samples at 512 px, float32."""
     pipe = random_pipeline(SD21_BASE)
     pipe.unet.to(memory_format=torch.channels_last)
     body = Region(label="body", box=Box(x=32, y=320, width=456, height=192))
     plan = Plan(canvas=(512, 512), prompt="a person", related=(body,),
                 box=Box(x=128, y=64, width=256, height=256))  # fmt: skip
-    settings = Settings(alpha_minus=0.5, alpha_plus=0.7, outside="none", modulated_branches="all")
+    forms = {
+        "default": Settings.preset("normal").changed(outside="none"),
+        "everything": Settings(alpha_minus=0.5, alpha_plus=0.7, outside="none"),
+    }
     face = Image.effect_noise((256, 256), 60).convert("RGB")
-    jobs = make_jobs(face, plan, settings, None, None, 8)
     mask = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
     mask[..., 8:40, 16:48] = True
-    modulation = Modulation(jobs, mask, measure=False)
     latents, text = torch.randn(2, 4, 64, 64), torch.randn(2, 77, 1024)
 
     def call() -> Any:
         return pipe.unet(latents, torch.tensor(501), encoder_hidden_states=text, return_dict=False)
 
-    def modulated() -> None:
+    def modulated(settings: Settings) -> Callable[[], None]:
+        modulation = Modulation(make_jobs(face, plan, settings, None, None, 8), mask, False)
+
         def wrap(name: str, own: Any) -> Any:
             return SelectiveProcessor(own, modulation) if "attn1" in name else own
 
-        with wrapped(pipe.unet, wrap):
-            for _ in modulation.during(1):
-                call()
+        def work() -> None:
+            with wrapped(pipe.unet, wrap):
+                for _ in modulation.during(1):
+                    call()
 
-    times = alternated({"off": call, "on": modulated}, repeats)
-    return times["off"], times["on"]
+        return work
+
+    works = {name: modulated(settings) for name, settings in forms.items()}
+    return alternated({"off": call, **works}, repeats)
 
 
 def main() -> None:
@@ -189,12 +196,17 @@ def main() -> None:
             f"| {extra['plain']:.0f} | {extra['fast']:.0f} | {extra['dense']:.0f} "
             f"| {extra['fast'] / extra['dense']:.1%} |", flush=True,
         )  # fmt: skip
-    off, on = run_ratio(options.repeats)
-    print("\n| | seconds: unmodulated | modulated | ratio |\n|---|---|---|---|")
-    print(f"| a picture of figures, float32 | {off:.3f} | {on:.3f} | {on / off:.3f} |", flush=True)
+    print("\n| | seconds: unmodulated | as the presets have it | ratio | suppressed too | ratio |")
+    print("|---" * 6 + "|")
+    rows = {"a picture of figures, float32": run_times(3 * options.repeats)}
     if options.sd21:
-        off, on = unet_ratio(max(3, options.repeats // 2))
-        print(f"| a call of the UNet of SD 2.1 | {off:.2f} | {on:.2f} | {on / off:.3f} |")
+        rows["a call of the UNet of SD 2.1, float32"] = unet_times(max(3, options.repeats // 2))
+    for name, times in rows.items():
+        off, default, everything = times["off"], times["default"], times["everything"]
+        print(
+            f"| {name} | {off:.3f} | {default:.3f} | {default / off:.3f} "
+            f"| {everything:.3f} | {everything / off:.3f} |"
+        )
 
 
 if __name__ == "__main__":

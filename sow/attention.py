@@ -54,14 +54,15 @@ def pulled_attention(
 
     Args:
         query, key, value: `[B, heads, N, d]`.
-        tokens: whose `condition` says which keys are in C; only queries in C or R may be pulled.
+        tokens: whose `condition` says which keys are in C; only the first `rows` queries of its
+            `order` may be pulled.
         pull: of each query, float32.
 
     Returns:
         `[B, heads, N, d]`.
     """
     order = tokens.order[:, None, :, None]
-    ordered = query.gather(2, order.expand_as(query))  # the queries of C and R first
+    ordered = query.gather(2, order.expand_as(query))  # the queries that may be pulled first
     out = torch.empty_like(value)
     rows = tokens.rows
     if rows < query.shape[2]:

@@ -50,7 +50,10 @@ class Modulation:
         if self.wanted:
             on_host, plans = condition.cpu(), [job.plan for job in jobs]
             for factor in FACTORS:
-                tokens = tokens_of(on_host, plans, factor).to(condition.device)
+                tokens = tokens_of(on_host, plans, factor)
+                if not any(job.settings.alpha_minus for job in jobs):
+                    tokens = tokens.enhancing_only()
+                tokens = tokens.to(condition.device)
                 if self._measures or factor in how.modulated_factors:
                     self._tokens[tokens.count] = tokens
                 if self._pulls_at_all and factor in how.modulated_factors:

@@ -27,13 +27,15 @@ class Tokens:
         condition: C, boolean `[B, N]`.
         related: R, boolean `[B, N]`; no token is in both.
         distance: of each token from the centre of C, in canvas widths, `[B, N]`.
-        rows: the largest number of tokens in C or R that a picture has.
+        rows: the largest number of queries that a picture has which may be pulled.
+        suppressing: whether those of C may be pulled, or only those of R.
     """
 
     condition: Tensor
     related: Tensor
     distance: Tensor
     rows: int
+    suppressing: bool = True
 
     @property
     def count(self) -> int:
@@ -42,8 +44,9 @@ class Tokens:
 
     @cached_property
     def order(self) -> Tensor:
-        """A permutation of each picture's tokens, those of C and R first, `[B, N]`."""
-        return (self.condition | self.related).byte().argsort(dim=1, descending=True, stable=True)
+        """A permutation of each picture's tokens, those that may be pulled first, `[B, N]`."""
+        pulled = self.condition | self.related if self.suppressing else self.related
+        return pulled.byte().argsort(dim=1, descending=True, stable=True)
 
     @cached_property
     def nearest(self) -> Tensor:
@@ -69,7 +72,12 @@ class Tokens:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Tokens:
         parts = change(self.condition), change(self.related), change(self.distance)
-        return Tokens(*parts, self.rows)
+        return Tokens(*parts, self.rows, self.suppressing)
+
+    def enhancing_only(self) -> Tokens:
+        """The same regions where the queries of C are left alone: fewer rows to work through."""
+        rows = int(self.related.sum(1).max())
+        return Tokens(self.condition, self.related, self.distance, rows, suppressing=False)
 
 
 def halved(size: tuple[int, int], factor: int) -> tuple[int, int]:

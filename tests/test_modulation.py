@@ -44,10 +44,13 @@ def modulation(settings: Settings, *plans: Plan, measure: bool = False) -> Modul
     return Modulation(jobs, masks, measure)
 
 
+@pytest.mark.parametrize("alpha_minus", [0.5, 0.0])
 @pytest.mark.parametrize("branches", ["all", "prompt"])
 @pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
-def test_the_pipeline_equals_one_with_the_dense_form(tiny, branches, canvas, monkeypatch):
-    settings = ON.changed(modulated_branches=branches, outside="joined")
+def test_the_pipeline_equals_one_with_the_dense_form(
+    tiny, alpha_minus, branches, canvas, monkeypatch
+):
+    settings = ON.changed(modulated_branches=branches, outside="joined", alpha_minus=alpha_minus)
     fast = latents(tiny, **job(settings, canvas=canvas))
 
     def dense(query, key, value, tokens, pull):

@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from sow.benchmarks.figures.judge.reading import Judge
@@ -200,15 +201,20 @@ def run(
 
 
 def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task]) -> Image.Image:
-    """COW beside SOW, same seeds: first pictures that modulation changed for better or worse in
-    the judge's eyes, as many of either as there are up to eight, then the first ones as they come.
+    """COW beside SOW, same seeds, eight pictures of each group: those that modulation changed
+    most, those that it mended or spoilt in the judge's eyes, and the first ones as they come.
     """
     work = placed(work, "rules")
     how = pipe.preset("normal")
     made = {name: grow(pipe, work, s) for name, s in (("COW", how.changed(**COW)), ("SOW", how))}
     failing = {name: judge_cell(name, judge, work, some).failing for name, some in made.items()}
     numbers = range(len(work))
+    changed = [
+        float(np.abs(np.asarray(cow, float) - np.asarray(sow, float)).mean())
+        for cow, sow in zip(made["COW"], made["SOW"], strict=True)
+    ]
     groups = {
+        "changed most": sorted(numbers, key=lambda n: -changed[n])[:8],
         "mended": [n for n in numbers if failing["COW"][n] and not failing["SOW"][n]][:8],
         "spoilt": [n for n in numbers if failing["SOW"][n] and not failing["COW"][n]][:8],
         "truncated in both": [n for n in numbers if failing["SOW"][n] and failing["COW"][n]][:8],
