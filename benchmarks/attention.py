@@ -29,7 +29,7 @@ from sow.benchmarks.checkpoints import SD21_BASE, random_pipeline
 from sow.models import load_pipeline
 from sow.modulation import Modulation
 from sow.plan import Box, Plan, Region
-from sow.processors import SelectiveProcessor, wrapped
+from sow.processors import steered
 from sow.regions import Tokens
 from sow.settings import Settings
 
@@ -158,11 +158,8 @@ def unet_times(repeats: int) -> dict[str, float]:
     def modulated(settings: Settings) -> Callable[[], None]:
         modulation = Modulation(make_jobs(face, plan, settings, None, None, 8), mask, False)
 
-        def wrap(name: str, own: Any) -> Any:
-            return SelectiveProcessor(own, modulation) if "attn1" in name else own
-
         def work() -> None:
-            with wrapped(pipe.unet, wrap):
+            with steered(pipe.unet, modulation):
                 for _ in modulation.during(1):
                     call()
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from sow.attention import Pull
 from sow.drawing import labelled_row, stacked
 from sow.pipeline import SowPipeline
-from sow.processors import SelectiveProcessor, wrapped
+from sow.processors import steered
 from sow.quiet import quiet
 from sow.regions import Tokens, grid_of
 from sow.schedule import Schedule
@@ -137,7 +137,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     images, moved = {}, {}
     for kind, pull in zip(KINDS, (0.0, strength, -strength), strict=True):
         halves = Halves((grey[0].shape[2], grey[0].shape[3]), pull)
-        with wrapped(pipe.unet, _between(halves)):
+        with steered(pipe.unet, halves):
             pixels = denoised(merged)
         middle = pixels.shape[2] // 2
         moved[kind] = np.stack(
@@ -149,13 +149,6 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
         )
         images[kind] = [Image.fromarray(each.astype(np.uint8)) for each in pixels]
     return Interference(steps, strength, images, moved)
-
-
-def _between(halves: Halves) -> Any:
-    def wrap(name: str, own: Any) -> Any:
-        return SelectiveProcessor(own, halves) if "attn1" in name else own
-
-    return wrap
 
 
 def _inverted(pipe: SowPipeline, schedule: Schedule, level: int, answer: Any) -> list[Tensor]:

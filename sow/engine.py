@@ -18,7 +18,7 @@ from sow.guidance import branch_prompts, mix
 from sow.modulation import Modulation
 from sow.noise import NoiseTape, background
 from sow.plan import Box
-from sow.processors import SelectiveProcessor, wrapped
+from sow.processors import steered
 from sow.quiet import quiet
 from sow.schedule import Schedule
 
@@ -70,14 +70,10 @@ class Run:
     @contextmanager
     def attention(self) -> Iterator[None]:
         """While open, self-attention asks `modulation` what to do, and a trace looks on."""
-
-        def selective(name: str, own: Any) -> Any:
-            return SelectiveProcessor(own, self.modulation) if "attn1" in name else own
-
         observer, condition = self.pipe.observer, self.batch.condition
         with ExitStack() as stack:
             if self.modulation.wanted:
-                stack.enter_context(wrapped(self.pipe.unet, selective))
+                stack.enter_context(steered(self.pipe.unet, self.modulation))
             if observer is not None:
                 stack.enter_context(
                     observer.watching(self.pipe, self.jobs, condition, self.modulation)

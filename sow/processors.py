@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -83,12 +83,21 @@ class SelectiveProcessor:
         return projected
 
 
+def steered(unet: Any, steering: Steering) -> AbstractContextManager[None]:
+    """While open, every self-attention layer asks `steering` what to do."""
+
+    def wrap(name: str, own: Processor) -> Processor:
+        return SelectiveProcessor(own, steering) if "attn1" in name else own
+
+    return wrapped(unet, wrap)
+
+
 def modulated(query: Tensor, key: Tensor, value: Tensor, steering: Steering) -> Tensor:
     """Attention, `[samples, heads, N, d]`, of which the samples that come first are modulated."""
-    steered = steering.steering(query.shape[2], len(query))
-    if steered is None:
+    found = steering.steering(query.shape[2], len(query))
+    if found is None:
         return scaled_dot_product_attention(query, key, value)
-    tokens, pull = steered
+    tokens, pull = found
     first = len(tokens.condition)
     out = pulled_attention(query[:first], key[:first], value[:first], tokens, pull)
     if first == len(query):

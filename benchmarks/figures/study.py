@@ -16,7 +16,7 @@ from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict, di
 from sow.benchmarks.figures.judge.relations import answers
 from sow.benchmarks.figures.statistics import Estimate, mean, rate
 from sow.benchmarks.figures.tv2i import Pair, pairs, place
-from sow.drawing import side_by_side
+from sow.drawing import side_by_side, stacked
 from sow.pipeline import SowPipeline
 from sow.plan import Box, Plan, Region
 from sow.planners.offline import related_regions
@@ -206,11 +206,4 @@ def planted_canvas(task: Task) -> Image.Image:
 
 def sheet(rows: list[list[Image.Image]], gap: int = 4) -> Image.Image:
     """Rows of pictures as one page."""
-    strips = [side_by_side(row) for row in rows]
-    width = max(strip.width for strip in strips)
-    page = Image.new("RGB", (width, sum(s.height + gap for s in strips) - gap), (255, 255, 255))
-    top = 0
-    for strip in strips:
-        page.paste(strip, (0, top))
-        top += strip.height + gap
-    return page
+    return stacked([side_by_side(row) for row in rows], gap)
