@@ -6,7 +6,7 @@ SOW := $(BIN)/sow
 # The folders that pyproject.toml maps into the package `sow`; mypy sees them where they land.
 MAPPED := planners prompts cli benchmarks
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -43,6 +43,9 @@ lint: $(VENV)/.installed-dev
 	rm -rf build/typing && mkdir -p build/typing/sow
 	ln -s $(CURDIR)/sow/* $(addprefix $(CURDIR)/,$(MAPPED)) build/typing/sow/
 	cd build/typing && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

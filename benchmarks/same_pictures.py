@@ -58,7 +58,7 @@ def pictures(pipe: SowPipeline, face: Image.Image) -> dict[str, Image.Image]:
     left.paste(255, (face.width // 8, 0, face.width * 7 // 8, face.height * 7 // 8))
     transparent = face.copy()
     transparent.putalpha(left)
-    made = {}
+    made: dict[str, Image.Image] = {}
     for preset in PRESETS:
         for name, plan, changes, kept in WAYS:
             seed = len(made)

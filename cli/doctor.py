@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sow.cli.common import Json, print_json
-
-KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "HF_TOKEN")
+from sow.cli.options import Json
+from sow.cli.output import print_json
 
 
 def doctor(json: Json = False) -> None:
@@ -35,13 +34,14 @@ def examine() -> dict[str, Any]:
 
     import torch
 
-    from sow.checkpoint import folder_problem
-    from sow.hub import SD21, cached_snapshot
+    from sow.checkpoints.trust import folder_problem
     from sow.models import choose_device
-    from sow.planners.providers import available
+    from sow.models.hub import SD21, cached_snapshot
+    from sow.planners.mllm.vendors.table import VENDORS, available
     from sow.recipe import versions
 
     device = choose_device()
+    keys = [*(key for vendor in VENDORS.values() for key in vendor.keys), "HF_TOKEN"]
     folders = {name: cached_snapshot(name) for name in SD21}
     cached = {name: f is not None and folder_problem(f) is None for name, f in folders.items()}
     return {
@@ -52,7 +52,7 @@ def examine() -> dict[str, Any]:
             **{name: "cached" if here else "not here" for name, here in cached.items()},
         },
         "planner": available() or "rules",
-        "keys": {name: "set" if os.environ.get(name) else "not set" for name in KEYS},
+        "keys": {name: "set" if os.environ.get(name) else "not set" for name in keys},
         "versions": {"python": platform.python_version(), **versions()},
         "next": _next(device, any(cached.values())),
     }

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.common import Json, Revision, print_json, say
+from sow.cli.options import Json, Revision
+from sow.cli.output import print_json, say
 
 
 def download(

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sow.cli.common import (
+from sow.cli.options import (
+    BaseUrl,
     BoxText,
     Canvas,
+    Device,
+    Dtype,
     Face,
     FaceIndex,
+    Fallback,
     Force,
     Json,
     Mask,
     ModelName,
+    NoCache,
     PlanFile,
-    PlanOptions,
+    PlannerCalls,
+    PlannerModel,
+    PlannerName,
+    PlannerTimeout,
     Prompt,
+    PromptFolder,
     Related,
     Revision,
     Setting,
     Subject,
-    print_json,
-    say,
+    choice_of,
+    request_of,
 )
-from sow.cli.planning import (
-    BaseUrl,
-    Fallback,
-    NoCache,
-    PlannerCalls,
-    PlannerModel,
-    PlannerName,
-    PlannerOptions,
-    PlannerTimeout,
-    PromptFolder,
-)
-from sow.cli.work import explain_targets, from_options, from_recipe
-from sow.errors import OutputError, UsageError
+from sow.cli.output import as_options, print_json, report, say
+from sow.cli.targets import early_target, sheets_of, targets_of
+from sow.errors import UsageError
+
+if TYPE_CHECKING:
+    from sow.service.results import Picture
 
 
 def generate(
@@ -107,65 +108,82 @@ def generate(
     prompts: PromptFolder = None,
     planner_timeout: PlannerTimeout = 90.0,
     json: Json = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
 ) -> None:
     """Grow a picture around a face (or with --subject, anything) as a sentence says."""
-    asking = PlannerOptions(
-        planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
-        planner_timeout,
-    )  # fmt: skip
-    options = PlanOptions(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, asking
-    )
-    target = _early_target(out, cycles_out, force, num)
+    from sow.files import write_png
+    from sow.service.asking import PlannerChoice
+    from sow.service.service import Service
+
+    target = early_target(out, cycles_out, force, num)
     if face is not None and any(
         p and p.absolute() == face.absolute() for p in (target, cycles_out)
     ):
-        raise UsageError("the result would replace the picture of --face", "choose another --out")
+        raise UsageError("the result would replace the picture of --face", "choose another out=")
+    request = request_of(
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
+    )
+    choice = choice_of(
+        planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
+        planner_timeout,
+    )  # fmt: skip
+    service = Service(
+        model, revision=revision, config=config, device=device, dtype=dtype, planner=choice,
+        report=report,
+    )  # fmt: skip
     if recipe is not None:
-        given = options.given + ["set"] * bool(set_)
+        given = [
+            *request.decided,
+            *["set"] * bool(set_),
+            *["planner"] * (choice != PlannerChoice()),
+        ]
         if given or preset or num > 1 or seed is not None:
             raise UsageError(
                 "--recipe already says everything", "leave out " + ", ".join(given or ["the rest"])
             )
-        work = from_recipe(recipe, model, revision, dtype, device)
+        work, again = service.repeat(recipe)
+        seeds = [again]
     else:
-        work = from_options(options, model, revision, dtype, device, preset, set_ or [])
-        work.seeds = list(range(first := secrets.randbelow(2**31) if seed is None else seed,
-                                first + num))  # fmt: skip
-    targets = work.targets(target, force)
-    sheets = explain_targets(targets, [face, mask, recipe, cycles_out], force) if explain else []
+        work = service.work(request, preset=preset, settings=set_ or [])
+        first = secrets.randbelow(2**31) if seed is None else seed
+        seeds = list(range(first, first + num))
+    targets = targets_of(work, seeds, target, force)
+    sheets = sheets_of(targets, [face, mask, recipe, cycles_out], force) if explain else []
+    notes = [*work.notes]
     if cycles_out is not None and work.settings.cycles == 0:
-        work.notes.append("there are no cycles to save")
-    for note in work.notes:
-        say(f"note: {note}")
-    made = work.run(targets, config, device, force, cycles_out, sheets)
+        notes.append("there are no cycles to save")
+    for note in notes:
+        report("note", note)
+    unread = service.unread(work)
+    for note in unread:
+        report("note", note)
+    made = []
+    pictures = service.make(work, seeds, cycles=cycles_out is not None, explain=explain)
+    for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
+        picture.save(path, force=force)
+        say(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
+        if cycles_out is not None and number == 0:
+            picture.save_cycles(cycles_out, force=force)
+        if picture.explained is not None:
+            write_png(picture.explained, sheets[number], force=force)
+            say(f"explained in {sheets[number]}")
+        if picture.flagged:
+            report(
+                "note", "the checkpoint's safety checker blackened this picture: try another seed="
+            )
+        made.append(_entry(picture, path, [*notes, *unread], sheets[number] if sheets else None))
     if json:
         print_json(made)
 
 
-def _early_target(out: str | None, cycles_out: Path | None, force: bool, num: int) -> Path | None:
-    """Where the pictures go, as far as it can be said, and refused, before any work."""
-    from sow.recipe import check_free
-
-    target = None if out is None else Path(out)
-    if out is not None and target is not None and target.suffix.lower() != ".png":
-        if out.endswith(("/", os.sep)):
-            try:
-                target.mkdir(exist_ok=True)
-            except OSError as error:
-                raise OutputError(
-                    f"the folder {out!r} cannot be made ({error.strerror})", "choose another --out"
-                ) from None
-        if not target.is_dir():
-            raise UsageError(
-                f"{out!r} is no .png file and no folder", "recipes are kept in PNGs; end it in /"
-            )
-    elif target is not None and num == 1:
-        check_free(target, force)
-    if cycles_out is not None:
-        if target is not None and target.absolute() == cycles_out.absolute():
-            raise UsageError("--out and --save-cycles name the same file", "choose two names")
-        check_free(cycles_out, force)
-    return target
+def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -> dict[str, Any]:
+    """What `--json` prints of one picture."""
+    explained = {"explained": str(sheet)} if sheet else {}
+    return {
+        "file": str(path),
+        "seconds": round(picture.seconds, 2),
+        "notes": [as_options(note) for note in notes],
+        **explained,
+        **picture.recipe.model_dump(mode="json"),
+    }

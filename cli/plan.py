@@ -7,36 +7,32 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.common import (
+from sow.cli.options import (
+    BaseUrl,
     BoxText,
     Canvas,
     Face,
     FaceIndex,
+    Fallback,
     Force,
     Mask,
     ModelName,
+    NoCache,
     PlanFile,
-    PlanOptions,
+    PlannerCalls,
+    PlannerModel,
+    PlannerName,
+    PlannerTimeout,
     Prompt,
+    PromptFolder,
     Related,
     Revision,
     Setting,
     Subject,
-    print_json,
-    say,
+    choice_of,
+    request_of,
 )
-from sow.cli.planning import (
-    BaseUrl,
-    Fallback,
-    NoCache,
-    PlannerCalls,
-    PlannerModel,
-    PlannerName,
-    PlannerOptions,
-    PlannerTimeout,
-    PromptFolder,
-    dry_run,
-)
+from sow.cli.output import print_json, report, say
 
 
 def plan(
@@ -76,42 +72,36 @@ def plan(
     force: Force = False,
 ) -> None:
     """Print the plan as JSON and draw it over the canvas as a PNG."""
-    from sow.condition import Condition
-    from sow.drawing import draw_plan
-    from sow.models import find_model
-    from sow.recipe import check_free, write_png, write_text
+    from sow.files import check_free, write_png, write_text
+    from sow.pictures.drawing import draw_plan
+    from sow.service.service import Service
 
-    asking = PlannerOptions(
+    request = request_of(
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
+    )
+    choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
     )  # fmt: skip
-    options = PlanOptions(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, asking
-    )
-    image, kept = options.read()
-    target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
-    if target is not None:
-        check_free(target, force)
-    if out is not None:
-        check_free(out, force)
-    found = find_model(model, revision=revision, download=False)
-    for note in found.notes:
-        say(f"note: {note}")
+    request.check()
+    service = Service(model, revision=revision, planner=choice, report=report, download=False)
     if dry:
-        request = options.request(image, kept, found.native_canvas or (512, 512))
-        print_json(dry_run(request, asking, found))
+        print_json(service.would_be_sent(request))
         return
-    planned = options.make(image, kept, found)
-    made = planned.plan
-    condition = Condition.prepare(image, made, kept)
+    target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
+    for path in (target, out):
+        if path is not None:
+            check_free(path, force)
+    work = service.work(request)
+    made = work.plan
     for note in made.notes:
-        say(f"note: {note}")
+        report("note", note)
     if target is not None:
-        write_png(draw_plan(made, condition), target, force=force)
-        say(f"drawn: {target}, for {found.name}, {made.canvas[0]}x{made.canvas[1]}")
+        write_png(draw_plan(made, work.condition), target, force=force)
+        say(f"drawn: {target}, for {service.model.name}, {made.canvas[0]}x{made.canvas[1]}")
     if out is None:
         plain = made.model_dump(mode="json")
-        print_json({"plan": plain, "cache": planned.cache} if json else plain)
+        print_json({"plan": plain, "cache": work.cache} if json else plain)
     else:
         write_text(made.to_json() + "\n", out, force=force)
         say(f"written: {out}")

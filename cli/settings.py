@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sow.cli.common import Json, print_json
+from sow.cli.options import Json
+from sow.cli.output import print_json
 
 
 def settings(json: Json = False) -> None:

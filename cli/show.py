@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.common import Json, print_json, printable
+from sow.cli.options import Json
+from sow.cli.output import print_json, printable
 
 
 def show(

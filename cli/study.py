@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.common import Force, Json, ModelName, Revision, print_json, say
+from sow.cli.options import Device, Dtype, Force, Json, ModelName, Revision
+from sow.cli.output import print_json, report, say
 
 app = typer.Typer(help="Experiments that show how the method works.")
 
@@ -31,29 +32,26 @@ def interference(
     ] = Path("interference.png"),
     force: Force = False,
     json: Json = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
 ) -> None:
     """Two flat pictures merged at every state and denoised: the paper's Fig. 4."""
     from sow.errors import DeviceError, UsageError
-    from sow.recipe import check_free, write_png, write_text
+    from sow.files import check_free, write_png, write_text
 
     if out.suffix.lower() != ".png":
-        raise UsageError(f"{str(out)!r} is no .png file", "choose another --out")
+        raise UsageError(f"{str(out)!r} is no .png file", "choose another out=")
     table = out.with_suffix(".md")
     for target in (out, table):
         check_free(target, force)
 
-    from sow.benchmarks.interference import KINDS
-    from sow.benchmarks.interference import interference as run
-    from sow.models import choose_device, choose_dtype, find_model, load_pipeline, out_of_memory
+    from sow.benchmarks.figures.studies.interference import KINDS
+    from sow.benchmarks.figures.studies.interference import interference as run
+    from sow.models import out_of_memory
+    from sow.service.service import Service
 
-    half = choose_dtype(dtype, choose_device(device)).itemsize == 2
-    found = find_model(model, revision=revision, half=half)
-    for note in found.notes:
-        say(f"note: {note}")
-    pipe = load_pipeline(found, device=device, dtype=dtype)
-    say(f"model: {found.name} ({found.revision}) on {pipe.device}")
+    service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
+    pipe, found = service.pipe, service.model
     try:
         result = run(pipe, steps, strength)
     except (RuntimeError, MemoryError) as error:
@@ -61,7 +59,7 @@ def interference(
             raise
         raise DeviceError(
             f"{pipe.device} has too little memory for {steps} pictures at a time",
-            "try fewer --steps, --dtype float16 or --device cpu",
+            "try fewer --steps, dtype=float16 or device=cpu",
         ) from None
     write_png(result.sheet(), out, force=force)
     title = f"Two flat pictures merged at every state: {found.name}, strength {strength:g}"

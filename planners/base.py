@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sow.plan import Box, Plan, Region, Setting
+from sow.box import Box
+from sow.plan import Plan, Region, Setting
 
 if TYPE_CHECKING:
     from PIL import Image

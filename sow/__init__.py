@@ -9,35 +9,56 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sow.condition import Condition
+    from sow.attention.trace import Trace
+    from sow.box import Box
     from sow.errors import SowError
-    from sow.images import load_image
-    from sow.models import load_pipeline
-    from sow.pipeline import SowPipeline, SowPipelineOutput
-    from sow.plan import Box, Plan, Region
+    from sow.models.load import load_pipeline
+    from sow.pictures.condition import Condition
+    from sow.pictures.reading import load_image
+    from sow.pipeline import SowPipeline, SowPipelineOutput, trace
+    from sow.plan import Plan, Region
     from sow.planners.base import Planner, PlanRequest
-    from sow.planners.offline import OfflinePlanner
+    from sow.planners.mllm.planner import StagedPlanner, plan_many
+    from sow.planners.mllm.vendors.table import make_asker
+    from sow.planners.offline.planner import OfflinePlanner
+    from sow.recipe import Recipe
+    from sow.scene import Relation, SceneObject
+    from sow.service.asking import PlannerChoice
+    from sow.service.generate import generate
+    from sow.service.request import Request
+    from sow.service.results import Result
+    from sow.service.service import Service
     from sow.settings import Settings
-    from sow.tracing import Trace, trace
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Box": "sow.plan",
-    "Condition": "sow.condition",
-    "OfflinePlanner": "sow.planners.offline",
+    "Box": "sow.box",
+    "Condition": "sow.pictures.condition",
+    "OfflinePlanner": "sow.planners.offline.planner",
     "Plan": "sow.plan",
     "PlanRequest": "sow.planners.base",
     "Planner": "sow.planners.base",
+    "PlannerChoice": "sow.service.asking",
+    "Recipe": "sow.recipe",
     "Region": "sow.plan",
+    "Relation": "sow.scene",
+    "Request": "sow.service.request",
+    "Result": "sow.service.results",
+    "SceneObject": "sow.scene",
+    "Service": "sow.service.service",
     "Settings": "sow.settings",
     "SowError": "sow.errors",
     "SowPipeline": "sow.pipeline",
     "SowPipelineOutput": "sow.pipeline",
-    "Trace": "sow.tracing",
-    "load_image": "sow.images",
-    "load_pipeline": "sow.models",
-    "trace": "sow.tracing",
+    "StagedPlanner": "sow.planners.mllm.planner",
+    "Trace": "sow.attention.trace",
+    "generate": "sow.service.generate",
+    "load_image": "sow.pictures.reading",
+    "load_pipeline": "sow.models.load",
+    "make_asker": "sow.planners.mllm.vendors.table",
+    "plan_many": "sow.planners.mllm.planner",
+    "trace": "sow.pipeline",
 }
 __all__ = [
     "Box",
@@ -46,15 +67,26 @@ __all__ = [
     "Plan",
     "PlanRequest",
     "Planner",
+    "PlannerChoice",
+    "Recipe",
     "Region",
+    "Relation",
+    "Request",
+    "Result",
+    "SceneObject",
+    "Service",
     "Settings",
     "SowError",
     "SowPipeline",
     "SowPipelineOutput",
+    "StagedPlanner",
     "Trace",
     "__version__",
+    "generate",
     "load_image",
     "load_pipeline",
+    "make_asker",
+    "plan_many",
     "trace",
 ]
 

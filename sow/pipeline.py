@@ -1,29 +1,47 @@
 """`SowPipeline`: Cyclic One-Way Diffusion on a frozen Stable Diffusion 1.x or 2.x.
 
 It is diffusers' own `StableDiffusionPipeline` with another `__call__`, so loading, saving,
-moving, offloading, LoRA, callbacks and the progress bar are the ones users know.
+moving, offloading, LoRA, callbacks and the progress bar are the ones users know. What the call
+does is `sow.diffusion.algorithm`, carried out by `sow.diffusion.sampler`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from diffusers.schedulers import KarrasDiffusionSchedulers
 from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionModelWithProjection,
+)
 
-from sow.batch import Picture, make_jobs
-from sow.engine import Callback, Run
+from sow.attention.control import Chain, Control, Scene
+from sow.attention.indicator import Indicator
+from sow.attention.modulation import Modulation, gated, modulates
+from sow.attention.trace import Trace
+from sow.backbones.stable_diffusion import StableDiffusion
+from sow.calls import TENSORS, alone, step_end_of, tensor_inputs_of
+from sow.checkpoints.facts import Facts
+from sow.diffusion.jobs import PerJob, Picture, make_jobs
+from sow.diffusion.sampler import Sampler
 from sow.errors import ModelError, UsageError
 from sow.plan import Plan, check_canvas
 from sow.quiet import quiet
 from sow.settings import Settings
-from sow.tracing import Trace
+
+Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]
+OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
 
 @dataclass
@@ -36,7 +54,8 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
         nsfw_content_detected: B booleans, or None if the checkpoint has no safety checker.
         cycles: on request, B lists of what the picture looked like after each cycle.
         indicators: on request, `[B, cycles]` in float32 on the CPU: how much of R's listening to
-            the condition is close to it (Eq. 7); about 0.2 where it is even.
+            the condition is close to it (Eq. 7); about 0.2 where it is even, nan where it could
+            not be measured.
     """
 
     images: Any
@@ -49,23 +68,27 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
 class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
     """Grows a whole picture around a visual condition.
 
+    Attributes:
+        controls: what else has a say in attention while pictures are made, besides modulation;
+            see `sow.attention.control`.
+
     Example:
         >>> pipe = SowPipeline.from_pretrained(model_id, torch_dtype=torch.float16).to("cuda")
         >>> picture = pipe(image=face, plan=plan, generator=generator).images[0]
     """
 
-    observer: Trace | None = None
+    _callback_tensor_inputs: ClassVar[list[str]] = list(TENSORS)
 
     def __init__(
         self,
-        vae: Any,
-        text_encoder: Any,
-        tokenizer: Any,
-        unet: Any,
-        scheduler: Any,
-        safety_checker: Any,
-        feature_extractor: Any,
-        image_encoder: Any = None,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: KarrasDiffusionSchedulers,
+        safety_checker: StableDiffusionSafetyChecker,
+        feature_extractor: CLIPImageProcessor,
+        image_encoder: CLIPVisionModelWithProjection = None,
         requires_safety_checker: bool = True,
         sow_settings: dict[str, Any] | None = None,
         sow_words: str | None = None,
@@ -81,6 +104,8 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             image_encoder, requires_safety_checker,
         )  # fmt: skip
         self.register_to_config(sow_settings=sow_settings, sow_words=sow_words)
+        self.controls: list[Control] = []
+        self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> SowPipeline:
@@ -96,21 +121,43 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         pipe: SowPipeline = super().from_single_file(path, **kwargs)
         return pipe
 
-    def preset(self, name: str) -> Settings:
-        """The preset of this name with what this checkpoint needs set otherwise."""
-        return Settings.preset(name).changed(**(self.config.get("sow_settings") or {}))
+    @property
+    def facts(self) -> Facts:
+        """What this checkpoint is: its canvas, its grid, its words, its token limit."""
+        return Facts.of(
+            unet=self.unet.config,
+            vae=self.vae.config,
+            text_encoder=vars(self.text_encoder.config),
+            tokenizer={"model_max_length": self.tokenizer.model_max_length},
+            index=self.config,
+        )
 
     @property
     def canvas(self) -> tuple[int, int]:
         """`(width, height)` in pixels of the pictures the UNet was trained on."""
-        side = self.unet.config.sample_size
-        height, width = (side, side) if isinstance(side, int) else side
-        return width * self.vae_scale_factor, height * self.vae_scale_factor
+        return self.facts.canvas
 
     @property
     def canvas_stride(self) -> int:
         """Width and height of a canvas must be multiples of this many pixels."""
-        return int(self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1))
+        return self.facts.canvas_stride
+
+    def preset(self, name: str) -> Settings:
+        """The preset of this name with what this checkpoint needs set otherwise."""
+        return self.facts.preset(name)
+
+    def tokens_lost(self, prompt: str) -> int:
+        """How many tokens at the end of a prompt the text encoder does not read."""
+        with quiet():
+            count = len(self.tokenizer(prompt, truncation=False).input_ids)
+        return int(max(0, count - self.facts.token_limit))
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """The words of a prompt that say nothing to this checkpoint, in their order.
+
+        Empty for a checkpoint that does not list its words, as Stable Diffusion's do not.
+        """
+        return self.facts.unknown_words(prompt)
 
     @torch.no_grad()
     def __call__(
@@ -131,7 +178,9 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         """Makes one picture per job (the paper's Algorithm 1).
 
         Every argument but the last six may be a list, one entry per job; single values serve
-        all jobs. Jobs of one call may differ in everything but canvas and `Settings.shape`.
+        all jobs. Jobs of one call may differ in everything but canvas and the settings that are
+        shared by a batch (`Settings.names(SHARED)`). Calls on pipelines that share a UNet wait
+        for one another.
 
         Args:
             image: the user's picture, of which the plan's crop is planted, or a `Condition`.
@@ -145,88 +194,82 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             return_indicators: also measure and return the indicator of each cycle.
             callback_on_step_end: called after every UNet call, inversion included, with the
                 pipeline, the number of the call, its time and the tensors asked for; may return
-                changed `latents`. Setting `pipe._interrupt = True` in it cancels the rest.
-            callback_on_step_end_tensor_inputs: of `latents`, `condition_mask`.
+                changed ones. Setting `pipe._interrupt = True` in it cancels the rest: the
+                pictures are then what was pointed to so far. diffusers' own callbacks work.
+            callback_on_step_end_tensor_inputs: of `latents`, `condition_mask`, `prompt_embeds`
+                (the branches of guidance one after another, the prompt's last).
 
         Raises:
             SowError: with one line that says what is wrong with the arguments.
         """
-        if settings is None:
-            settings = (
-                self.preset(plan.setting)
-                if isinstance(plan, Plan)
-                else [self.preset(each.setting) for each in plan]
+        if output_type not in OUTPUT_TYPES:
+            raise UsageError(
+                f"no output_type {output_type!r}", f"choose one of {', '.join(OUTPUT_TYPES)}"
             )
+        wanted = tensor_inputs_of(callback_on_step_end, callback_on_step_end_tensor_inputs)
+        if settings is None:
+            settings = self._presets(plan)
         jobs = make_jobs(image, plan, settings, mask, generator, self.vae_scale_factor)
-        self._check(jobs[0].plan, callback_on_step_end_tensor_inputs)
-        measure = return_indicators or self.observer is not None
-        run = Run(self, jobs, callback_on_step_end, callback_on_step_end_tensor_inputs, measure)
-        self._interrupt = False
-        how = jobs[0].settings
-        tape, batch, schedule = run.tape, run.batch, run.schedule
-        after_cycles: list[Tensor] = []
+        check_canvas(jobs[0].plan.canvas, self.canvas_stride)
 
-        with self.progress_bar(total=run.unet_calls) as run.bar:
-            inverted, latents = run.plant()
+        with alone(self.unet), self._offloading():
+            self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
+            backbone = StableDiffusion(self)
+            own = PerJob.of(jobs, backbone.stride, backbone.device)
+            indicator = Indicator() if return_indicators else None
+            chain = self._chain(Scene.of(jobs, own.condition_mask, backbone), indicator)
+            sampler = Sampler(backbone, jobs, own, self.canvas_stride, chain)
+            self._num_timesteps = sampler.unet_calls
+            with (
+                chain.installed() if chain else nullcontext(),
+                self.progress_bar(total=sampler.unet_calls) as bar,
+            ):
+                made = sampler.run(
+                    step_end=step_end_of(self, callback_on_step_end, wanted, bar),
+                    cancelled=lambda: self._interrupt,
+                )
 
-            with run.attention():
-                for cycle in run.modulation.during(how.cycles):
-                    noise = tape("disturb", cycle)
-                    latents = schedule.disturb(latents, noise, how.t1, how.t2, batch.noise_level)
-                    for state in range(how.t2, how.t1, -1):
-                        latents = torch.where(batch.condition, inverted[state], latents)
-                        latents, clean = run.denoise(
-                            latents, state, batch.cycle_eta, tape.if_used("cycle", cycle, state)
-                        )
-                    latents = torch.where(batch.condition, inverted[how.t1], latents)
-                    after_cycles.append(clean)
-
-                for state in range(how.t1, 0, -1):
-                    if state in batch.preserved:
-                        latents = torch.where(batch.preserved[state], inverted[state], latents)
-                    latents, _ = run.denoise(
-                        latents, state, batch.eta, tape.if_used("finish", state)
-                    )
-
-        images, flagged = self._decode(latents, output_type)
-        cycles = None
-        if return_cycles:
-            per_cycle = [self._decode(clean, output_type)[0] for clean in after_cycles]
-            cycles = [[pictures[job] for pictures in per_cycle] for job in range(len(jobs))]
-        self.maybe_free_model_hooks()
+            images, flagged = self._decode(backbone, made.latents, output_type)
+            cycles = None
+            if return_cycles:
+                shown = [self._decode(backbone, clean, output_type)[0] for clean in made.cycles]
+                cycles = [[pictures[job] for pictures in shown] for job in range(len(jobs))]
         if not return_dict:
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
-        indicators = run.modulation.indicators.T if return_indicators else None
-        return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, indicators)
+        measured = indicator.history.T if indicator else None
+        return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, measured)
 
-    def tokens_lost(self, prompt: str) -> int:
-        """How many tokens at the end of a prompt the text encoder does not read."""
-        with quiet():
-            count = len(self.tokenizer(prompt, truncation=False).input_ids)
-        return int(max(0, count - self.tokenizer.model_max_length))
+    def _presets(self, plan: Plan | Sequence[Plan]) -> Settings | list[Settings]:
+        if isinstance(plan, (list, tuple)):
+            return [self.preset(getattr(each, "setting", "normal")) for each in plan]
+        return self.preset(getattr(plan, "setting", "normal"))
 
-    def unknown_words(self, prompt: str) -> list[str]:
-        """The words of a prompt that say nothing to this checkpoint, in their order.
+    def _chain(self, scene: Scene, indicator: Indicator | None) -> Chain | None:
+        """Everybody who has a say in attention; None if nobody has."""
+        settings = [job.settings for job in scene.jobs]
+        controls = list(self.controls)
+        if gated(settings) and indicator is None:
+            indicator = Indicator()
+        if indicator is not None:
+            controls.append(indicator)
+        if modulates(settings):
+            controls.append(Modulation(indicator if gated(settings) else None))
+        return Chain(controls, scene) if controls else None
 
-        Empty for a checkpoint that does not list its words, as Stable Diffusion's do not.
-        """
-        known = set((self.config.get("sow_words") or "").split())
-        if not known:
-            return []
-        words = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
-        return [word for word in words if word not in known]
+    @contextmanager
+    def _offloading(self) -> Iterator[None]:
+        """Parts that are offloaded go back where they were, whatever happens."""
+        try:
+            yield
+        finally:
+            self.maybe_free_model_hooks()
 
-    def _check(self, plan: Plan, tensor_inputs: Sequence[str]) -> None:
-        check_canvas(plan.canvas, self.canvas_stride)
-        unknown = set(tensor_inputs) - {"latents", "condition_mask"}
-        if unknown:
-            raise UsageError(f"no tensor {sorted(unknown)[0]!r} for the callback")
-
-    def _decode(self, latents: Tensor, output_type: str) -> tuple[Any, list[bool] | None]:
+    def _decode(
+        self, backbone: StableDiffusion, latents: Tensor, output_type: str
+    ) -> tuple[Any, list[bool] | None]:
         if output_type == "latent":
             return latents, None
-        scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
-        pixels = self.vae.decode(scaled, return_dict=False)[0]
+        pixels = backbone.decode(latents)
         flagged = None
         if self.safety_checker is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)
@@ -235,3 +278,20 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             pixels.float(), output_type=output_type, do_denormalize=shown
         )
         return images, flagged
+
+
+@contextmanager
+def trace(pipe: SowPipeline) -> Iterator[Trace]:
+    """`with sow.trace(pipe) as t:` looks into the next calls of a pipeline; the last is kept.
+
+    Example:
+        >>> with sow.trace(pipe) as t:
+        ...     picture = pipe(image=face, plan=plan).images[0]
+        >>> for word, heat in t.words(): ...
+    """
+    looking = Trace()
+    pipe.controls.append(looking)
+    try:
+        yield looking
+    finally:
+        pipe.controls.remove(looking)

@@ -8,24 +8,24 @@ nothing can be repeated. Neither holds a key, a path or a time.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import warnings
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from PIL import Image, PngImagePlugin
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sow.condition import Condition
-from sow.errors import OutputError, PictureError
-from sow.plan import Plan, first_problem
+from sow.errors import PictureError
+from sow.files import write_png
+from sow.pictures.condition import Condition
+from sow.plan import Plan
+from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 MAX_CONDITION = 16 * 2**20
+RECIPE_VERSION: Literal[2] = 2
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 RECORDED = ("sow", "torch", "diffusers", "transformers")
 
@@ -35,7 +35,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Literal[2] = RECIPE_VERSION
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
@@ -47,6 +47,28 @@ class Recipe(BaseModel):
     versions: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]] = (
         Field(max_length=20)
     )
+    batch_size: int = Field(
+        1, ge=1, le=1024, description="pictures that were made in one call: it rounds sums"
+    )
+    place: int = Field(0, ge=0, description="which of them this one is, from 0")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_older(cls, value: Any) -> Any:
+        """Version 1 knew no batches; its first pictures were made before modulation was."""
+        check_version("recipe", value, RECIPE_VERSION)
+        if not isinstance(value, dict) or value.get("version") != 1:
+            return value
+        settings = value.get("settings")
+        if isinstance(settings, dict):
+            settings = {"alpha_plus": 0.0, **settings}
+        return {**value, "version": RECIPE_VERSION, "settings": settings}
+
+    @model_validator(mode="after")
+    def _place_in_batch(self) -> Recipe:
+        if self.place >= self.batch_size:
+            raise ValueError(f"there is no place {self.place} in a batch of {self.batch_size}")
+        return self
 
 
 def versions() -> dict[str, str]:
@@ -77,76 +99,6 @@ def save_png(
     info.add_text(TEXT_KEY, recipe.model_dump_json())
     info.add(CONDITION_CHUNK, condition.to_png())
     write_png(image, path, force=force, info=info)
-
-
-def check_free(path: Path, force: bool = False) -> None:
-    """Whether a result may be written there; asked before the work starts.
-
-    Raises:
-        OutputError: if the file exists (without `force`) or its folder does not.
-    """
-    try:
-        folder, taken, parent = path.is_dir(), path.exists(), path.parent.is_dir()
-    except OSError as error:  # a name too long, a folder that may not be looked into
-        raise OutputError(
-            f"{str(path)[:80]!r} cannot be written ({error.strerror})", "choose another --out"
-        ) from None
-    if folder:
-        raise OutputError(f"{str(path)!r} is a folder", "give the name of a file")
-    if taken and not force:
-        raise OutputError(f"{str(path)!r} exists", "choose another name, or --force")
-    if not parent:
-        raise OutputError(f"there is no folder {str(path.parent)!r}", "create it first")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"the folder {str(path.parent)!r} may not be written to", "use --out")
-
-
-def write_png(
-    image: Image.Image,
-    path: Path,
-    *,
-    force: bool = False,
-    info: PngImagePlugin.PngInfo | None = None,
-) -> None:
-    """Writes a PNG under a temporary name and moves it into place, so it is whole or not there.
-
-    Raises:
-        OutputError: if the file exists and `force` is not set, or cannot be written.
-    """
-    _publish(lambda temporary: image.save(temporary, "PNG", pnginfo=info), path, force)
-
-
-def write_text(text: str, path: Path, *, force: bool = False) -> None:
-    """Writes a text file as `write_png` writes a picture."""
-    _publish(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
-
-
-def _publish(write: Callable[[Path], object], path: Path, force: bool) -> None:
-    check_free(path, force)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        write(temporary)
-        if force:
-            temporary.replace(path)
-        else:
-            _move_to_free(temporary, path)
-    except FileExistsError:
-        raise OutputError(f"{str(path)!r} exists", "choose another name, or --force") from None
-    except OSError as error:
-        raise OutputError(
-            f"{str(path)!r} cannot be written ({error.strerror or error})", "check --out"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _move_to_free(temporary: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(temporary)  # unlike a move, this fails if the file has appeared
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        temporary.replace(path)
 
 
 def read_recipe(path: Path) -> tuple[Recipe, Condition]:
@@ -181,6 +133,9 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         box = recipe.plan.box
         condition = Condition.from_png(chunks[0], (box.width, box.height))
     except ValidationError as error:
+        newer = newer_version(error)
+        if newer:
+            raise PictureError(f"{path.name!r} was made by a newer SOW: {newer}", UPDATE) from None
         raise PictureError(
             f"the recipe in {path.name!r} is damaged: {first_problem(error)}"
         ) from None

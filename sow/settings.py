@@ -5,19 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import UsageError
-from sow.plan import first_problem
+from sow.records import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
 
 Outside = Literal["pair", "joined", "none"]
 Gate = Literal["none", "above", "ramp", "below"]
+
+T = TypeVar("T")
+# Jobs of one batch share the UNet calls. What decides which calls are made, and on what, is shared
+# by a batch; everything else is each job's own.
+SHARED = "shared by a batch"
+OWN = "each job's own"
+Shared = Annotated[T, SHARED]
+Own = Annotated[T, OWN]
+
 # How often Stable Diffusion's UNet has halved the latents where it has attention.
 FACTORS = (1, 2, 4, 8)
 # UNet samples per denoising step and picture, for each kind of guidance outside the condition.
@@ -27,91 +36,93 @@ BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
 class Settings(BaseModel):
     """How the engine runs. Frozen; `Settings.preset(name)` gives the paper's four.
 
-    States are counted from 0 (clean) to `steps` (noise); see `sow.schedule`.
+    States are counted from 0 (clean) to `steps` (noise); see `sow.backbones.schedule`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(10, ge=2, le=1000, description="states of the trajectory, S (Sec. V: 10)")
-    t1: int = Field(5, ge=1, description="the state where a cycle ends (Sec. V: 5)")
-    t2: int = Field(7, ge=1, description="the state where a cycle starts (Sec. V: 7)")
-    cycles: int = Field(10, ge=0, le=1000, description="number of cycles, N (Sec. V: 10)")
-    noise_level: float = Field(
+    steps: Shared[int] = Field(
+        10, ge=2, le=1000, description="states of the trajectory, S (Sec. V: 10)"
+    )
+    t1: Shared[int] = Field(5, ge=1, description="the state where a cycle ends (Sec. V: 5)")
+    t2: Shared[int] = Field(7, ge=1, description="the state where a cycle starts (Sec. V: 7)")
+    cycles: Shared[int] = Field(10, ge=0, le=1000, description="number of cycles, N (Sec. V: 10)")
+    noise_level: Own[float] = Field(
         1.0, ge=0, le=10, description="scale of the disturbing noise (Sec. V: 1)"
     )
-    guidance_scale: float = Field(
+    guidance_scale: Own[float] = Field(
         7.5, ge=0, le=100, description="classifier-free guidance (Sec. V: 7.5)"
     )
-    eta: float = Field(
+    eta: Own[float] = Field(
         0.0, ge=0, le=1, description="stochasticity of the finish (Sec. V: 0 / 0.1 / 1)"
     )
-    cycle_eta: float = Field(
+    cycle_eta: Own[float] = Field(
         0.0, ge=0, le=1, description="stochasticity inside the cycles (open; first COW: 1)"
     )
-    preserve: tuple[int, ...] = Field(
+    preserve: Own[tuple[int, ...]] = Field(
         (4, 3), description="states of the finish where the condition is put back (Sec. V)"
     )
-    negative_prompt: str = Field(
+    negative_prompt: Own[str] = Field(
         NEGATIVE_PROMPT, max_length=2000, description="the unconditional branch (Sec. V)"
     )
-    encourage_prompt: str = Field(
+    encourage_prompt: Own[str] = Field(
         "a high quality and colorful image",
         max_length=2000,
         description="drawn in outside the condition, with outside=pair (COW)",
     )
-    outside: Outside = Field(
+    outside: Shared[Outside] = Field(
         "pair",
         description="guidance outside the condition (open): pair = the suppressed noun against "
         "the encouraged prompt, 4 UNet samples; joined = the noun in a second negative prompt, "
         "3; none = the same as inside, 2",
     )
-    inversion: Literal["canvas", "alone"] = Field(
+    inversion: Shared[Literal["canvas", "alone"]] = Field(
         "canvas", description="where the condition is inverted: in the seed canvas or alone (open)"
     )
-    inversion_prompt: Literal["empty", "plan"] = Field(
+    inversion_prompt: Shared[Literal["empty", "plan"]] = Field(
         "empty", description="the prompt of the inversion (open)"
     )
-    inversion_guidance_scale: float = Field(
+    inversion_guidance_scale: Shared[float] = Field(
         1.0, ge=1, le=100, description="guidance of the inversion (open; first COW: 7.5)"
     )
-    seed_canvas: Literal["grey", "black", "noise", "none"] = Field(
+    seed_canvas: Shared[Literal["grey", "black", "noise", "none"]] = Field(
         "grey",
         description="what the condition is planted on (Sec. V-B); none = a random start instead",
     )
 
-    alpha_minus: float = Field(
+    alpha_minus: Own[float] = Field(
         0.0,
         ge=0,
         le=1,
         description="suppression of attention from C to elsewhere in the cycles (Sec. IV-C)",
     )
-    alpha_plus: float = Field(
-        0.0,
+    alpha_plus: Own[float] = Field(
+        0.85,
         ge=0,
         le=1,
         description="enhancement of attention from R to C in the cycles (Sec. IV-C)",
     )
-    lambda_c: float = Field(0.0, ge=0, le=100, description="their decay per cycle (Eq. 6)")
-    lambda_d: float = Field(
+    lambda_c: Own[float] = Field(0.0, ge=0, le=100, description="their decay per cycle (Eq. 6)")
+    lambda_d: Own[float] = Field(
         0.0,
         ge=0,
         le=100,
         description="decay of the enhancement per canvas width from C's centre (Eq. 6)",
     )
-    gate: Gate = Field(
+    gate: Shared[Gate] = Field(
         "none",
         description="where the indicator switches modulation on (Eq. 8, open): above = over tau, "
         "ramp = from tau up to twice tau, below = under tau, none = everywhere",
     )
-    tau: float = Field(
+    tau: Own[float] = Field(
         0.2, gt=0, le=1, description="threshold of the indicator (Sec. IV-C); 0.2 is an even flow"
     )
-    modulated_factors: tuple[int, ...] = Field(
+    modulated_factors: Shared[tuple[int, ...]] = Field(
         FACTORS,
         min_length=1,
         description="modulated layers by resolution: 1 is that of the latents, 2 half of it (open)",
     )
-    modulated_branches: Literal["prompt", "all"] = Field(
+    modulated_branches: Shared[Literal["prompt", "all"]] = Field(
         "all", description="modulated branches of guidance (open)"
     )
 
@@ -162,7 +173,7 @@ class Settings(BaseModel):
         for text in assignments:
             name, equals, value = text.partition("=")
             if not equals:
-                raise UsageError(f"{text!r} sets nothing", "write --set name=value")
+                raise UsageError(f"{text!r} sets nothing", "write name=value")
             name = name.strip()
             fields[name] = value.strip()
             if isinstance(getattr(self, name, None), tuple):
@@ -174,26 +185,19 @@ class Settings(BaseModel):
         """UNet samples per picture in one denoising step."""
         return BRANCHES[self.outside]
 
-    @property
-    def shape(self) -> Mapping[str, Any]:
-        """The fields that decide which UNet calls are made: equal for all jobs of one batch."""
-        return {
-            name: getattr(self, name)
-            for name in ("steps", "t1", "t2", "cycles", "outside", "inversion", "inversion_prompt",
-                         "inversion_guidance_scale", "seed_canvas", "gate", "modulated_factors",
-                         "modulated_branches")
-        }  # fmt: skip
+    @classmethod
+    def names(cls, scope: str) -> tuple[str, ...]:
+        """The fields that are `SHARED` by a batch, or each job's `OWN`."""
+        return tuple(name for name, field in cls.model_fields.items() if scope in field.metadata)
 
 
-# Modulation as it was tuned (benchmarks/figures/results/selective-tuning.md). By themselves the
-# fields leave it off, so that a recipe from before it was there still gives the same picture.
-_NORMAL = Settings(alpha_plus=0.85)
+NORMAL = Settings()
 PRESETS: dict[str, Settings] = {
-    "normal": _NORMAL,
-    "attribute": _NORMAL.changed(preserve=(4,), eta=0.1),
-    "style": _NORMAL.changed(preserve=(4,), eta=1.0),
+    "normal": NORMAL,
+    "attribute": NORMAL.changed(preserve=(4,), eta=0.1),
+    "style": NORMAL.changed(preserve=(4,), eta=1.0),
     # As the first release of COW ran it: noise in the cycles, inversion with guidance.
-    "cow": _NORMAL.changed(
+    "cow": NORMAL.changed(
         preserve=(4,),
         eta=0.1,
         cycle_eta=1.0,

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from mllm_server import Server
 from PIL import Image
 
@@ -65,11 +64,6 @@ def server():
     running = Server()
     yield running
     running.close()
-
-
-def seeded(seed: int) -> torch.Generator:
-    """A generator on the CPU."""
-    return torch.Generator("cpu").manual_seed(seed)
 
 
 @pytest.fixture

@@ -1,28 +1,36 @@
-"""Modulated attention written out, with every matrix in full: what the fast form must equal."""
+"""Edited attention written out, with every matrix in full: what the fast form must equal."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from sow.attention.edits import Edit
 
-def dense_attention(
-    query: Tensor, key: Tensor, value: Tensor, condition: Tensor, inside: Tensor, outside: Tensor
-) -> Tensor:
-    """softmax(S') V in float64; see `sow.attention`.
+
+def dense_attention(query: Tensor, key: Tensor, value: Tensor, edits: Sequence[Edit]) -> Tensor:
+    """softmax(S'') V in float64; see `sow.attention.kernel`.
 
     Args:
-        query, key, value: `[B, heads, N, d]`.
-        condition: which keys are in C, boolean `[B, N]`.
-        inside, outside: the pull of each query on keys in C and on all others, `[B, N]`.
+        query: `[B, heads, N, d]`.
+        key, value: `[B, heads, M, d]`.
+        edits: of B pictures, each with one branch.
     """
     query, key, value = query.double(), key.double(), value.double()
-    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # [B, heads, N, N]
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # [B, heads, N, M]
     lowest, highest = scores.amin(-1, keepdim=True), scores.amax(-1, keepdim=True)
-    in_condition = condition[:, None, None, :]
-    pull = torch.where(in_condition, inside[:, None, :, None], outside[:, None, :, None]).double()
-    enhanced = scores + pull * (highest - scores)
-    suppressed = scores + pull * (scores - lowest)
-    return torch.where(pull > 0, enhanced, suppressed).softmax(-1) @ value
+    remaining = {"raise": torch.ones_like(scores), "lower": torch.ones_like(scores)}
+    forbidden = torch.zeros_like(scores, dtype=torch.bool)
+    for edit in edits:
+        keys = edit.keys[:, None, None, :]
+        if edit.strength is None:
+            forbidden |= edit.queries[:, None, :, None] & keys
+        else:
+            strength = edit.strength.double()[:, None, :, None] * keys
+            remaining[edit.kind] = remaining[edit.kind] * (1 - strength)
+    raised = scores + (1 - remaining["raise"]) * (highest - scores)
+    lowered = raised - (1 - remaining["lower"]) * (raised - lowest)
+    return lowered.masked_fill(forbidden, -torch.inf).softmax(-1) @ value

@@ -6,10 +6,10 @@ from mllm_server import Server
 from PIL import Image
 
 from sow.planners.base import PlanRequest
-from sow.planners.gemini import GeminiAsker
-from sow.planners.gemini_legacy import LegacyGeminiAsker
-from sow.planners.openai import OpenAIAsker
-from sow.planners.stages import StagedPlanner
+from sow.planners.mllm.planner import StagedPlanner
+from sow.planners.mllm.vendors.gemini import GeminiAsker
+from sow.planners.mllm.vendors.gemini_legacy import LegacyGeminiAsker
+from sow.planners.mllm.vendors.openai import OpenAIAsker
 
 KEY = "sk-very-secret-1234567890"
 PICTURE = Image.effect_noise((180, 200), 60).convert("RGB")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from sow.condition import Condition
 from sow.errors import OutputError, PictureError
+from sow.files import write_png
+from sow.pictures.condition import Condition
 from sow.plan import Plan
-from sow.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png, write_png
+from sow.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png
 from sow.settings import Settings
 
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": 'a "quoted" pérson — 人', "box": [16, 8, 32, 24]})
@@ -53,7 +54,7 @@ def test_what_goes_in_comes_out(tmp_path, picture, condition):
 
 
 def test_a_recipe_from_before_there_was_modulation_has_none():
-    data = json.loads(RECIPE.model_dump_json())
+    data = {**json.loads(RECIPE.model_dump_json()), "version": 1}
     for name in ("alpha_minus", "alpha_plus", "lambda_c", "lambda_d", "gate", "tau",
                  "modulated_factors", "modulated_branches"):  # fmt: skip
         del data["settings"][name]
@@ -83,7 +84,7 @@ def test_nothing_is_overwritten_or_left_half_written(tmp_path, picture, conditio
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path, picture, monkeypatch):
     path = tmp_path / "a.png"
-    monkeypatch.setattr("sow.recipe.check_free", lambda *_: path.write_text("precious"))
+    monkeypatch.setattr("sow.files.check_free", lambda *_: path.write_text("precious"))
     with pytest.raises(OutputError, match="exists"):
         write_png(picture, path)
     assert path.read_text() == "precious"
@@ -113,7 +114,8 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
         ({"recipe": {"extra": "x"}}, "extra"),
         ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
-        ({"recipe": {"version": 2}}, "version"),
+        ({"recipe": {"version": 3, "extra": 1}}, "a newer SOW"),
+        ({"recipe": {"version": "x"}}, "version"),
         ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
     ],
 )

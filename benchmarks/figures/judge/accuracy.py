@@ -1,6 +1,6 @@
 """How far the judge can be trusted.
 
-    python -m sow.benchmarks.figures.judge.accuracy --out benchmarks/figures/results
+    python -m sow.benchmarks.figures.judge.accuracy
 
 On drawings that it never learnt from: their truth is known. On generated pictures: draws a sheet
 of 100 with the verdicts; what a person found wrong on it stands in `judge-by-eye.json`.
@@ -24,12 +24,12 @@ from sow.benchmarks.figures.judge.classes import FIRST_KIND, HEAD, PARTS, PICTUR
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
 from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict
 from sow.benchmarks.figures.judge.relations import holds
-from sow.benchmarks.figures.layout import PERSON_RELATIONS, THING_RELATIONS
-from sow.benchmarks.figures.paper import FACE, HAIR, NECK
-from sow.benchmarks.figures.people import SKINS
-from sow.benchmarks.figures.scenes import STYLES
-from sow.benchmarks.figures.statistics import mean, rate
-from sow.benchmarks.figures.world import TESTING, TUNING, Drawing, identity_of, make
+from sow.benchmarks.figures.world.drawing import TESTING, TUNING, Drawing, identity_of, make
+from sow.benchmarks.figures.world.layout import PERSON_RELATIONS, THING_RELATIONS
+from sow.benchmarks.figures.world.paper import FACE, HAIR, NECK
+from sow.benchmarks.figures.world.people import SKINS
+from sow.benchmarks.figures.world.scenes import STYLES
+from sow.benchmarks.statistics import mean, rate
 
 PICTURES = 1200
 FIRST = TESTING + 8_000_000
@@ -252,7 +252,7 @@ def by_eye(path: Path) -> list[str]:
 
 def main() -> None:
     """Writes `judge.md`."""
-    here = Path(__file__).parents[1] / "results"
+    here = Path(__file__).parent / "results"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=here)
     parser.add_argument("--judge", type=Path)

@@ -18,8 +18,8 @@ from sow.benchmarks.figures.judge.classes import (
     PARTS,
     SHADES,
 )
-from sow.benchmarks.figures.world import box_of
-from sow.plan import Box
+from sow.benchmarks.figures.world.drawing import box_of
+from sow.box import Box
 
 Classes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

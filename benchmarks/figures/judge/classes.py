@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sow.benchmarks.figures.people import AGES, CLOTHES, EXPRESSIONS, HAIR_STYLES, HAIRS
-from sow.benchmarks.figures.scenes import SCENES, STYLES
-from sow.benchmarks.figures.things import COLOURS, KINDS
+from sow.benchmarks.figures.world.people import AGES, CLOTHES, EXPRESSIONS, HAIR_STYLES, HAIRS
+from sow.benchmarks.figures.world.scenes import SCENES, STYLES
+from sow.benchmarks.figures.world.things import COLOURS, KINDS
 
 BACKGROUND, HAIR, FACE, NECK, BODY, HAND = range(6)
 PARTS = ("background", "hair", "face", "neck", "body", "hand", *KINDS)

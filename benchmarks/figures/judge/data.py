@@ -18,9 +18,9 @@ from sow.benchmarks.figures.judge.classes import (
     SHADES,
     UNKNOWN,
 )
-from sow.benchmarks.figures.paper import BODY, FACE, HAIR, OTHER_THING, THING
-from sow.benchmarks.figures.things import KINDS
-from sow.benchmarks.figures.world import JUDGING, Drawing, identity_of, make
+from sow.benchmarks.figures.world.drawing import JUDGING, Drawing, identity_of, make
+from sow.benchmarks.figures.world.paper import BODY, FACE, HAIR, OTHER_THING, THING
+from sow.benchmarks.figures.world.things import KINDS
 
 CHUNK = 120
 TWINS = 3

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from sow.benchmarks.figures.judge.anatomy import Head, Seen, find_heads, find_things, is_truncated
 from sow.benchmarks.figures.judge.classes import BODY, HAIR, HEAD, PICTURE, SHADES
 from sow.benchmarks.figures.judge.networks import HEAD_SIZE, HeadNet, PictureNet
-from sow.plan import Box
+from sow.box import Box
 
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
 SAME_PERSON = 0.87

@@ -9,8 +9,8 @@ from scipy import ndimage
 from sow.benchmarks.figures.judge.anatomy import Head, Seen
 from sow.benchmarks.figures.judge.classes import BODY, FACE, HAIR, HAND, NECK
 from sow.benchmarks.figures.judge.reading import Verdict
-from sow.benchmarks.figures.world import box_of
-from sow.plan import Box
+from sow.benchmarks.figures.world.drawing import box_of
+from sow.box import Box
 
 NEAR = 20
 """Pixels between two boxes that still are near each other."""
@@ -21,7 +21,7 @@ REACH = 14
 def answers(verdict: Verdict, said: dict[str, str]) -> dict[str, bool]:
     """For everything that was said: whether the judge sees it so.
 
-    said: as :class:`sow.benchmarks.figures.captions.Caption` has it.
+    said: as :class:`sow.benchmarks.figures.world.captions.Caption` has it.
     """
     right: dict[str, bool] = {}
     for name, wanted in said.items():

@@ -31,9 +31,9 @@ from sow.benchmarks.figures.judge.classes import (
 from sow.benchmarks.figures.judge.data import Lessons, load_lessons
 from sow.benchmarks.figures.judge.networks import HeadNet, PictureNet
 from sow.benchmarks.figures.judge.reading import cut_head
-from sow.benchmarks.figures.train.groupnorm import use_fast_groupnorm
-from sow.benchmarks.figures.train.loop import Course, Trainer
-from sow.benchmarks.figures.train.vae import as_tensor
+from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
+from sow.benchmarks.figures.training.loop import Course, Trainer
+from sow.benchmarks.figures.training.vae import as_tensor
 
 LESSONS = 18_000
 PICTURE_COURSE = Course(steps=800, learning_rate=2e-3, hold=0.4, ema=0.99, seed=3)

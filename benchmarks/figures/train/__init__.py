@@ -1,7 +1,0 @@
-"""Training the figures model from nothing: pictures, VAE, latents, tokenizer, UNet, bundle.
-
-    python -m sow.benchmarks.figures.train all
-
-runs every stage that is not finished yet; a stage that was interrupted goes on where its last
-checkpoint stands. Nothing but this project's renderer is learned from.
-"""

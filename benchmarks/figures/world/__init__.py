@@ -1,0 +1,1 @@
+"""The drawn world: people, things and scenes, drawn with their whole truth."""

@@ -1,0 +1,223 @@
+"""Figures-TV2I: 600 pairs of a drawn face and a sentence, built as CelebA-TV2I is (Sec. V-A).
+
+    python -m sow.benchmarks.figures.world.tv2i --out build/figures-tv2i
+
+writes the faces and `pairs.jsonl`. Three settings x 100 prompts x 2 faces; every tenth prompt is
+for tuning. No face is drawn twice, and none is in the training of the model or of the judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+from tqdm import tqdm
+
+from sow.benchmarks.figures.world.captions import SCENE_WORDS, STYLE_WORDS, article
+from sow.benchmarks.figures.world.drawing import (
+    TESTING,
+    TUNING,
+    UNSEEN,
+    Drawing,
+    head_crop,
+    identity_of,
+    portrait,
+    square_around,
+)
+from sow.benchmarks.figures.world.people import Identity
+from sow.benchmarks.figures.world.scenes import SCENES
+from sow.benchmarks.figures.world.things import COLOURS, HELD, colours_of
+from sow.box import Box
+
+SETTINGS = ("normal", "attribute", "style")
+PROMPTS = 100
+FACES = 2
+UNSEEN_IDENTITIES = 400
+SEED = 20_26
+MARGIN = 0.08
+"""How much is shown round a head, on every side, as a share of its size."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A face and a sentence.
+
+    said: what the sentence says, in the world's names, for the judge. tuning: whether settings
+    may be chosen by it; if not, it is for reporting only.
+    """
+
+    id: str
+    setting: str
+    prompt: str
+    said: dict[str, str]
+    identity_seed: int
+    tuning: bool
+
+    @property
+    def identity(self) -> Identity:
+        """Who the face is."""
+        return identity_of(self.identity_seed)
+
+    @property
+    def drawing(self) -> Drawing:
+        """The picture that the face is cut from: in colour, before a plain wall."""
+        return face_drawing(self.identity_seed)
+
+    @property
+    def face(self) -> Image.Image:
+        """The condition, 128 x 128: a head and a little of what is round it."""
+        return head_crop(self.drawing, MARGIN)
+
+    def ellipse(self, box: Box) -> Box:
+        """Where the head is in the face, carried to the box where it is planted."""
+        head = self.drawing.head
+        assert head is not None
+        square = square_around(head, MARGIN)
+        return head.carried(square, box)
+
+
+@cache
+def face_drawing(seed: int) -> Drawing:
+    """Somebody's portrait before a plain wall."""
+    return portrait(identity_of(seed), seed + 3_000_000, scene="plain")
+
+
+def pairs() -> list[Pair]:
+    """All 600, always the same: prompt by prompt, setting by setting."""
+    made = []
+    for setting in SETTINGS:
+        random = Random(f"{SEED} {setting}")
+        prompts: dict[str, dict[str, str]] = {}
+        while len(prompts) < PROMPTS:
+            prompt, said = MAKERS[setting](random)
+            prompts.setdefault(prompt, said)
+        for number, (prompt, said) in enumerate(prompts.items()):
+            tuning = number % 10 == 0
+            for face in range(FACES):
+                nth = FACES * (PROMPTS * SETTINGS.index(setting) + number) + face
+                seed = (TUNING if tuning else TESTING) + nth
+                name = f"{setting}-{number:03d}-{'ab'[face]}"
+                made.append(Pair(name, setting, prompt, said, seed, tuning))
+    return made
+
+
+def more_tuning(count: int) -> list[Pair]:
+    """Normal pairs besides the 600 for choosing settings: no face and no prompt twice, none of
+    the 600's."""
+    taken = {pair.prompt for pair in pairs()}
+    random = Random(f"{SEED} more tuning")
+    made: list[Pair] = []
+    while len(made) < count:
+        prompt, said = _normal(random)
+        if prompt not in taken:
+            taken.add(prompt)
+            seed = TUNING + 10_000 + len(made)
+            made.append(Pair(f"more-{len(made):03d}", "normal", prompt, said, seed, True))
+    return made
+
+
+def unseen() -> list[int]:
+    """Seeds of 400 identities that nothing was trained, tuned or tested on so far."""
+    return [UNSEEN + 10_000 + n for n in range(UNSEEN_IDENTITIES)]
+
+
+def place(random: Random, canvas: int = 128) -> Box:
+    """A box as planners choose them: 192 to 256 of 512 wide (the sizes from 180 on that the grid
+    of the latents has), with room for a body below."""
+    side = random.choice((48, 56, 64))
+    x = 8 * random.randint(0, (canvas - side) // 8)
+    y = 8 * random.randint(0, 3)
+    return Box(x=x, y=y, width=side, height=side)
+
+
+def anywhere(random: Random, canvas: int = 128) -> Box:
+    """A box of the same sizes anywhere on the canvas: the paper's random position."""
+    side = random.choice((48, 56, 64))
+    x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
+    return Box(x=x, y=y, width=side, height=side)
+
+
+def _scene(random: Random) -> str:
+    return random.choice([scene for scene in SCENES if scene != "plain"])
+
+
+def _normal(random: Random) -> tuple[str, dict[str, str]]:
+    """Clothes, a place, and for every third something held."""
+    scene, colour = _scene(random), random.choice(tuple(COLOURS))
+    clothing = random.choice(("coat", "shirt", "sweater", "suit"))
+    said = {"scene": scene, "clothing": clothing, "clothing_colour": colour}
+    text = f"a person {random.choice(('wearing', 'in'))} {article(f'{colour} {clothing}')}"
+    if random.random() < 1 / 3:
+        thing = random.choice(HELD)
+        held = random.choice(colours_of(thing))
+        said |= {"thing": thing, "thing_colour": held, "relation": "holding"}
+        text += f" holding {article(f'{held} {thing}')}"
+    return f"{text} {SCENE_WORDS[scene][0]}", said
+
+
+ATTRIBUTES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("an old person", {"age": "old"}),
+    ("a young person", {"age": "young"}),
+    ("a smiling person", {"expression": "smile"}),
+    ("a sad person", {"expression": "sad"}),
+    ("a person with glasses", {"glasses": "yes"}),
+    ("a person with a beard", {"beard": "yes"}),
+    ("a bald person", {"hair_style": "bald"}),
+    ("a person with long hair", {"hair_style": "long"}),
+    *(
+        (f"a person with {hair} hair", {"hair_colour": hair})
+        for hair in ("gray", "red", "blonde", "black")
+    ),
+)
+
+
+def _attribute(random: Random) -> tuple[str, dict[str, str]]:
+    """Something about the face itself that may not be so, and a place."""
+    text, changed = random.choice(ATTRIBUTES)
+    scene = _scene(random)
+    said = {**changed, "scene": scene}
+    if random.random() < 0.5:
+        colour = random.choice(tuple(COLOURS))
+        said["clothing_colour"] = colour
+        clothing = random.choice(("coat", "shirt", "sweater"))
+        said["clothing"] = clothing
+        text += f" in {article(f'{colour} {clothing}')}"
+    return f"{text} {SCENE_WORDS[scene][0]}", said
+
+
+def _style(random: Random) -> tuple[str, dict[str, str]]:
+    """A manner of drawing, clothes, a place."""
+    style = random.choice(("sketch", "oil", "watercolor"))
+    scene, colour = _scene(random), random.choice(tuple(COLOURS))
+    clothing = random.choice(("coat", "shirt", "sweater", "suit"))
+    said = {"style": style, "scene": scene, "clothing": clothing, "clothing_colour": colour}
+    words = f"a person in {article(f'{colour} {clothing}')} {SCENE_WORDS[scene][0]}"
+    return f"{STYLE_WORDS[style][0]} {words}", said
+
+
+MAKERS = {"normal": _normal, "attribute": _attribute, "style": _style}
+
+
+def main() -> None:
+    """Writes the faces and the list of pairs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/figures-tv2i"))
+    options = parser.parse_args()
+    (options.out / "faces").mkdir(parents=True, exist_ok=True)
+    lines = []
+    for pair in tqdm(pairs(), desc="pairs", disable=None):
+        pair.face.save(options.out / "faces" / f"{pair.id}.png")
+        lines.append(json.dumps({**asdict(pair), "face": f"faces/{pair.id}.png"}))
+    (options.out / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for seed in tqdm(unseen(), desc="unseen", disable=None):
+        head_crop(face_drawing(seed), MARGIN).save(options.out / "faces" / f"unseen-{seed}.png")
+    print(f"{len(lines)} pairs and {UNSEEN_IDENTITIES} unseen faces in {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What the commands say: lines for people on standard error, data for programs on the other."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import typer
+
+# How the command line calls the arguments of the library, where it is not by the same name.
+OPTIONS = {
+    "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
+    "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
+    "face_index": "face-index", "cache": "no-cache",
+    **{name: name for name in ("canvas", "device", "dtype", "force", "mask", "model", "out",
+                               "plan", "planner", "preset", "prompt", "prompts", "related",
+                               "revision", "seed", "setting", "subject", "num")},
+}  # fmt: skip
+
+
+def as_options(text: str) -> str:
+    """A line of the library in the words of the command line: `out=` is `--out` there."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = OPTIONS.get(found[1]), found[2]
+        if name is None:
+            return found[0]
+        return f"--{name}" if value in ("", "True") else f"--{name} {value}"
+
+    return re.sub(r"(?<![\w-])([a-z_]+)=(True|[\w.\"-]*)", option, text)
+
+
+def printable(text: object) -> str:
+    """Without control characters: what a file says must not reach the terminal as commands."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def say(text: str) -> None:
+    """One line for the person at the terminal; programs read standard output."""
+    typer.echo(printable(text), err=True)
+
+
+def report(kind: str, line: str) -> None:
+    """What the service has to tell: notes, the model, the planner."""
+    say(f"{kind}: {as_options(line)}")
+
+
+def print_json(data: Any) -> None:
+    """The result of a command, for programs."""
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))

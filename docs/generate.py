@@ -1,0 +1,101 @@
+"""Writes the reference pages out of the code, so that they cannot drift: `make docs`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sow.cli.main import app
+from sow.settings import OWN, PRESETS, Settings
+
+HERE = Path(__file__).parent
+
+
+def settings_page() -> str:
+    """Every setting, its value in the preset normal, whose it is, and what the presets change."""
+    lines = [
+        "# Settings", "",
+        "`--set name=value` on the command line, `settings={\"name\": value}` in Python. "
+        "*Of a batch*: jobs that run in one call must agree on it.", "",
+        "| name | normal | of | what it is |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for name, field in Settings.model_fields.items():
+        whose = "a job" if OWN in field.metadata else "a batch"
+        value = short(getattr(PRESETS["normal"], name))
+        lines.append(f"| `{name}` | {value} | {whose} | {field.description} |")
+    lines += ["", "## Presets", "", "What each changes of normal:", ""]
+    for preset, values in PRESETS.items():
+        changed = [
+            f"`{name}={short(getattr(values, name))}`"
+            for name in Settings.model_fields
+            if getattr(values, name) != getattr(PRESETS["normal"], name)
+        ]
+        if changed:
+            lines.append(f"- **{preset}**: {', '.join(changed)}")
+    return "\n".join([*lines, ""])
+
+
+def short(value: object) -> str:
+    """A setting as it is written after `--set name=`."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def commands_page() -> str:
+    """Every command with its options, as its help gives them."""
+    lines = ["# Commands and options", "", "As `sow COMMAND --help` says.", ""]
+    for path, command in commands(typer.main.get_command(app), "sow"):
+        lines += [f"## `{path}`", "", plain(command.help), ""]
+        rows = [row for row in map(option, command.params) if row]
+        if rows:
+            lines += ["| option | default | what it does |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """All commands that can be called, by their full names."""
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        yield from commands(inner, f"{path} {name}")
+    if not hasattr(command, "commands"):
+        yield path, command
+
+
+def option(parameter: Any) -> str:
+    """A line of the table; empty for what is hidden."""
+    if getattr(parameter, "hidden", False) or parameter.name == "help":
+        return ""
+    names = [*parameter.opts, *parameter.secondary_opts]
+    if parameter.param_type_name == "argument":
+        names = [parameter.name.upper()]
+    shown = ", ".join(f"`{name}`" for name in names)
+    default = parameter.default
+    empty = default is None or callable(default) or default is False or default in ((), [])
+    return f"| {shown} | {'' if empty else f'`{default}`'} | {plain(parameter.help)} |"
+
+
+def plain(text: str | None) -> str:
+    """One line that Markdown tables can hold."""
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+
+
+def main() -> None:
+    """Writes the pages; with `--check` only says which are not up to date."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = HERE / name, page()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    if "--check" in sys.argv and stale:
+        sys.exit(f"not up to date: {', '.join(stale)}; run `make docs`")
+
+
+if __name__ == "__main__":
+    main()

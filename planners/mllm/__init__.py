@@ -1,0 +1,1 @@
+"""Plans by a multimodal language model, in the stages of the paper."""

@@ -1,0 +1,132 @@
+"""From a box that a model answered to one that is legal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sow.box import LARGEST, SMALLEST, Box
+from sow.plan import Region
+from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
+from sow.planners.offline.planner import related_regions
+
+MOST_REGIONS = 8
+COVERED = 0.25
+"""All related regions together lie over this share of the condition's box at most."""
+
+
+def clamp_box(
+    answer: BoxAnswer, sketch: Box, canvas: tuple[int, int], stride: int, room: float = 0.0
+) -> Box | None:
+    """The legal box nearest to the answered one, or None where it says nothing.
+
+    sketch: a legal box of the right proportions: a condition is never stretched. Its longer side
+    becomes 180 to 256 of 512 (Sec. V-A) of the canvas's shorter side. room: the share of the
+    canvas's height that stays free below it: a head at the lower edge has no place for a body.
+    """
+    if answer.width <= 0 or answer.height <= 0 or _huge(answer):
+        return None
+    shorter = min(canvas)
+    least, most = SMALLEST * shorter, LARGEST * shorter
+    longer = min(max(max(answer.width, answer.height), least), most)
+    scale = longer / max(sketch.width, sketch.height)
+    width, height = sketch.width * scale, sketch.height * scale
+    x = min(max(answer.x + answer.width / 2, 0), canvas[0])
+    y = min(max(answer.y + answer.height / 2, 0), canvas[1])
+    box = Box.around(x, y, max(1, width), max(1, height)).aligned(stride, canvas)
+    box = _within_range(box, least, most, stride, canvas)
+    lowest = int((1 - room) * canvas[1] - box.height) // stride * stride
+    return (
+        box
+        if box.y <= lowest
+        else Box(x=box.x, y=max(0, lowest), width=box.width, height=box.height)
+    )
+
+
+def _within_range(box: Box, least: float, most: float, stride: int, canvas: tuple[int, int]) -> Box:
+    """Rounding to the grid may have left the range; where the grid has a size in it, take it."""
+    low, high = -int(-least // stride) * stride, int(most // stride) * stride
+    longer = max(box.width, box.height)
+    if low > high or high < stride or low <= longer <= high:
+        return box
+    wanted = min(max(longer, low), high)
+    scale = wanted / longer
+    sized = Box(
+        x=box.x, y=box.y,
+        width=max(1, round(box.width * scale)), height=max(1, round(box.height * scale)),
+    )  # fmt: skip
+    return sized.aligned(stride, canvas)
+
+
+def _huge(answer: BoxAnswer) -> bool:
+    """Numbers that no canvas has: rounding them would only hide that they mean nothing."""
+    return any(abs(v) > 1e6 for v in (answer.x, answer.y, answer.width, answer.height))
+
+
+def clamp_regions(
+    answers: Iterable[RegionAnswer], box: Box, canvas: tuple[int, int]
+) -> tuple[Region, ...]:
+    """The regions on the canvas, cut back where together they would cover the condition."""
+    regions: list[Region] = []
+    covered = np.zeros((box.height, box.width), bool)
+    for answer in answers:
+        if _huge(answer.box) or answer.box.width <= 0 or answer.box.height <= 0:
+            continue
+        left, top = max(0, round(answer.box.x)), max(0, round(answer.box.y))
+        right = min(canvas[0], round(answer.box.x + answer.box.width))
+        bottom = min(canvas[1], round(answer.box.y + answer.box.height))
+        if right - left < 1 or bottom - top < 1:
+            continue
+        region: Box | None = Box(x=left, y=top, width=right - left, height=bottom - top)
+        more = covered | _cover(region, box)
+        if more.mean() > COVERED:
+            region = max(beside(region, box), key=_area, default=None)
+        else:
+            covered = more
+        if region is not None:
+            regions.append(Region(label=answer.label or "related", box=region))
+    return tuple(regions[:MOST_REGIONS])
+
+
+def region_by_rules(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
+    """The rules' regions, but none of them over the condition."""
+    return tuple(
+        Region(label=region.label, box=part)
+        for region in related_regions(box, canvas, subject)
+        for part in beside(region.box, box)
+    )
+
+
+def _cover(region: Box | None, box: Box) -> NDArray[np.bool_]:
+    """Which of a box's pixels a region lies over, (height, width)."""
+    over = np.zeros((box.height, box.width), bool)
+    if region is not None:
+        rows = slice(max(0, region.y - box.y), max(0, region.bottom - box.y))
+        over[rows, max(0, region.x - box.x) : max(0, region.right - box.x)] = True
+    return over
+
+
+def _area(box: Box) -> int:
+    return box.width * box.height
+
+
+def beside(region: Box | None, box: Box) -> list[Box]:
+    """What of a region lies below, above, left and right of the condition, without overlap."""
+    if region is None:
+        return []
+    top, bottom = max(region.y, box.y), min(region.bottom, box.bottom)
+    if top >= bottom or region.right <= box.x or region.x >= box.right:
+        return [region]
+    strips = (
+        (region.x, box.bottom, region.right, region.bottom),
+        (region.x, region.y, region.right, box.y),
+        (region.x, top, box.x, bottom),
+        (box.right, top, region.right, bottom),
+    )
+    return [
+        Box(x=left, y=upper, width=right - left, height=lower - upper)
+        for left, upper, right, lower in strips
+        if right > left and lower > upper
+    ]

@@ -1,0 +1,96 @@
+"""What controls change in a layer, and how the changes of several are brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sow.attention.kernel import Edits
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of a layer's logits: some queries on one set of keys; N queries, M keys.
+
+    Give layers that are changed alike the same object, and always the same `queries`: what is
+    worked out from them is kept.
+
+    Attributes:
+        kind: towards the row's highest logit, towards its lowest, or to minus infinity.
+        queries: which queries of which picture it can concern at all, `[B, N]`, on the CPU.
+        keys: the set, boolean `[B, M]`.
+        strength: of each query, `[B, N]`, 0 to 1; what is forbidden has none.
+        branches: how many branches of guidance it concerns, the prompt's being the first.
+    """
+
+    kind: Literal["raise", "lower", "forbid"]
+    queries: Tensor
+    keys: Tensor
+    strength: Tensor | None
+    branches: int = 1
+
+
+class Orders:
+    """Brings edits together, and keeps what only depends on which queries are concerned."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], tuple[Tensor, Tensor, tuple[Tensor, ...]]] = {}
+
+    def join(self, edits: Sequence[Edit]) -> Edits | None:
+        """All changes of a layer as the kernel wants them; None if no query is concerned."""
+        if not edits:
+            return None
+        order, rows = self._order(edits)
+        if not rows.shape[1]:
+            return None
+        most = max(edit.branches for edit in edits)
+
+        def strengths(edit: Edit) -> Tensor:
+            strength = edit.queries.to(rows.device) if edit.strength is None else edit.strength
+            return _branched(strength.gather(1, rows), edit.branches, most)
+
+        def keys(edit: Edit) -> Tensor:
+            return edit.keys.repeat(most, 1)
+
+        def stacked(kind: str, part: Callable[[Edit], Tensor], dtype: torch.dtype) -> Tensor:
+            chosen = [part(edit).to(dtype) for edit in edits if edit.kind == kind]
+            like = part(edits[0])
+            return torch.stack(chosen) if chosen else like.new_zeros(0, *like.shape, dtype=dtype)
+
+        return Edits(
+            order=order.repeat(most, 1),
+            raised=stacked("raise", strengths, torch.float32),
+            raised_keys=stacked("raise", keys, torch.float32),
+            lowered=stacked("lower", strengths, torch.float32),
+            lowered_keys=stacked("lower", keys, torch.float32),
+            forbidden=stacked("forbid", strengths, torch.bool),
+            forbidden_keys=stacked("forbid", keys, torch.bool),
+        )
+
+    def _order(self, edits: Sequence[Edit]) -> tuple[Tensor, Tensor]:
+        """All queries, those concerned first, `[B, N]`, and of these the first R, `[B, R]`.
+
+        Found on the CPU and kept, so that nothing waits for the device.
+        """
+        concerned = tuple(edit.queries for edit in edits)
+        key = tuple(map(id, concerned))
+        if key not in self._known:
+            union = torch.stack(concerned).any(0)
+            order = union.byte().argsort(dim=1, descending=True, stable=True)
+            rows = order[:, : int(union.sum(1).max())]
+            device = edits[0].keys.device
+            self._known[key] = (order.to(device), rows.to(device), concerned)
+        order, rows, _ = self._known[key]
+        return order, rows
+
+
+def _branched(strength: Tensor, branches: int, most: int) -> Tensor:
+    """For the branches of guidance, stacked in the batch: nothing in those not concerned."""
+    concerned = strength.repeat(branches, 1)
+    if branches == most:
+        return concerned
+    return torch.cat([concerned, torch.zeros_like(strength).repeat(most - branches, 1)])

@@ -1,0 +1,89 @@
+"""C and R: which tokens of an attention layer show the condition, and which belong to it.
+
+C is the visual condition's region, R the condition-related regions minus C (Sec. IV-A, stage 3).
+The UNet halves the latents several times, and every attention layer needs both regions, and how
+far each token is from the condition, at its own resolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from sow.plan import Plan
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The regions of B pictures at one resolution, N tokens row by row.
+
+    Attributes:
+        condition: C, boolean `[B, N]`.
+        related: R, boolean `[B, N]`; no token is in both.
+        distance: of each token from the centre of C, in canvas widths, `[B, N]`.
+    """
+
+    condition: Tensor
+    related: Tensor
+    distance: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """N."""
+        return self.condition.shape[1]
+
+    @property
+    def nearest(self) -> Tensor:
+        """The fifth of R that is nearest to the centre of C, at least one token, `[B, N]`."""
+        far = self.distance.masked_fill(~self.related, torch.inf)
+        rank = far.argsort(dim=1, stable=True).argsort(dim=1, stable=True)
+        fifth = (self.related.sum(1, keepdim=True) + 4) // 5
+        return self.related & (rank < fifth)
+
+    def to(self, device: torch.device) -> Regions:
+        """The same on another device."""
+        return Regions(self.condition.to(device), self.related.to(device), self.distance.to(device))
+
+
+def coarser(size: tuple[int, int], factor: int) -> tuple[int, int]:
+    """Height and width where the UNet has halved latents of this size down by `factor`."""
+    return -(-size[0] // factor), -(-size[1] // factor)
+
+
+def regions_of(condition_mask: Tensor, plans: Sequence[Plan], factor: int) -> Regions:
+    """The regions where the UNet has halved the latents down by `factor`.
+
+    A token belongs to a region if at least half of its area does; what is in C is not in R.
+
+    Args:
+        condition_mask: C in the latents, boolean `[B, 1, h, w]`, on the CPU.
+        plans: B plans; their related regions make up R, the centre of their box is that of C.
+        factor: 1 at the resolution of the latents, then 2, 4, 8.
+    """
+    height, width = coarser((condition_mask.shape[2], condition_mask.shape[3]), factor)
+    inside = adaptive_avg_pool2d(condition_mask.float(), (height, width)).flatten(1) >= 0.5
+    related = torch.stack([_related(plan, height, width) for plan in plans]) & ~inside
+    distance = torch.stack([_distance(plan, height, width) for plan in plans])
+    return Regions(inside, related, distance)
+
+
+def _related(plan: Plan, height: int, width: int) -> Tensor:
+    """R of one plan, `[N]`, before C is taken out of it."""
+    covered = torch.zeros(1, plan.canvas[1], plan.canvas[0])
+    for region in plan.related:
+        box = region.box
+        covered[:, box.y : box.bottom, box.x : box.right] = 1
+    return adaptive_avg_pool2d(covered, (height, width)).flatten() >= 0.5
+
+
+def _distance(plan: Plan, height: int, width: int) -> Tensor:
+    """Of each token's centre from the centre of the box, in canvas widths, `[N]`."""
+    x, y = plan.box.centre
+    across = (torch.arange(width) + 0.5) / width - x / plan.canvas[0]
+    aspect = plan.canvas[1] / plan.canvas[0]
+    down = ((torch.arange(height) + 0.5) / height - y / plan.canvas[1]) * aspect
+    return torch.hypot(across[None, :], down[:, None]).flatten()

@@ -1,0 +1,136 @@
+"""States, times and noise levels, and the three moves between states.
+
+A trajectory has S + 1 states, x_0 (clean) to x_S (noise). Going from x_s to x_{s-1}, the UNet is
+called at time t_s = T/S * (s - 1) + 1 (the spacing of Stable Diffusion's own DDIM scheduler), and
+alpha_bar at t_s is the level of state s. Sampling, inverting and disturbing all read their levels
+from the one table made here, so they agree state by state.
+
+Levels are Python floats: formulas stay exact and nothing has to be fetched from the device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sow.errors import ModelError, UsageError
+
+
+@dataclass(frozen=True)
+class DiffusionSchedule:
+    """The table of states of a variance-preserving diffusion, as Stable Diffusion's.
+
+    Attributes:
+        times: UNet time of every state; `times[0]` is 0 and never used.
+        levels: alpha_bar of every state, falling from `levels[0]` (clean) to `levels[S]`.
+        prediction_type: what the UNet predicts, `epsilon` or `v_prediction`.
+    """
+
+    times: tuple[int, ...]
+    levels: tuple[float, ...]
+    prediction_type: str
+
+    @classmethod
+    def from_scheduler(cls, scheduler: Any, steps: int) -> DiffusionSchedule:
+        """The table for `steps` states out of a diffusers scheduler's noise schedule.
+
+        Raises:
+            ModelError: if the scheduler knows no alpha_bar (flow matching, EDM), or the model
+                predicts something else than epsilon or v.
+            UsageError: if the model was trained on fewer times than `steps`.
+        """
+        config = scheduler.config
+        # Euler's sigmas and the like are the same noise read otherwise; flows and EDM are not.
+        if not hasattr(scheduler, "alphas_cumprod") or not hasattr(scheduler.config, "get"):
+            raise ModelError(
+                f"{type(scheduler).__name__} has no table of alpha_bar",
+                "give a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
+            )
+        prediction_type = config.get("prediction_type", "epsilon")
+        if prediction_type not in ("epsilon", "v_prediction"):
+            raise ModelError(
+                f"the model predicts {prediction_type!r}", "only epsilon and v_prediction are known"
+            )
+        alphas = scheduler.alphas_cumprod.double().tolist()
+        stride = len(alphas) // steps
+        if stride == 0:
+            raise UsageError(f"steps={steps} is more than the model's {len(alphas)} times")
+        times = [min(stride * s + 1, len(alphas) - 1) for s in range(steps)]
+        # SD keeps a trace of noise in its clean state: alpha_bar at time 0, not 1.
+        clean = 1.0 if config.get("set_alpha_to_one", False) else alphas[0]
+        return cls((0, *times), (clean, *(alphas[t] for t in times)), prediction_type)
+
+    @property
+    def steps(self) -> int:
+        """S, the index of the noisiest state."""
+        return len(self.times) - 1
+
+    def split(self, latents: Tensor, output: Tensor, state: int) -> tuple[Tensor, Tensor]:
+        """The clean latents and the noise that make up x_s, going by the UNet's answer."""
+        signal, noise = math.sqrt(self.levels[state]), math.sqrt(1 - self.levels[state])
+        if self.prediction_type == "v_prediction":
+            return signal * latents - noise * output, signal * output + noise * latents
+        return (latents - noise * output) / signal, output
+
+    def denoise(
+        self,
+        latents: Tensor,
+        output: Tensor,
+        state: int,
+        eta: Tensor | float = 0.0,
+        noise: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """x_s -> x_{s-1}, one DDIM step (Eq. 3; DDIM, Eq. 12).
+
+        Args:
+            latents: x_s, `[B, 4, h, w]`.
+            output: the UNet's answer at `times[state]`, same shape.
+            state: s, from S down to 1.
+            eta: 0 is deterministic, 1 has DDPM's variance; a number or `[B, 1, 1, 1]`.
+            noise: standard normal, same shape as `latents`; needed where eta is not 0.
+
+        Returns:
+            x_{s-1} and the clean latents that it points to.
+        """
+        here, there = self.levels[state], self.levels[state - 1]
+        clean, epsilon = self.split(latents, output, state)
+        if noise is None:
+            return math.sqrt(there) * clean + math.sqrt(1 - there) * epsilon, clean
+        deviation = math.sqrt((1 - there) / (1 - here) * (1 - here / there))
+        sigma = eta * deviation * torch.ones_like(latents[:, :1, :1, :1])
+        direction = (1 - there - sigma**2).clamp_min(0).sqrt()
+        return math.sqrt(there) * clean + direction * epsilon + sigma * noise, clean
+
+    def invert(self, latents: Tensor, output: Tensor, state: int) -> Tensor:
+        """x_s -> x_{s+1}, the DDIM step read backwards (Sec. III-A).
+
+        `output` is the UNet's answer at `times[state + 1]`, where the way back will ask again.
+        This is the exact inverse of `denoise` with eta 0 if the UNet then answers the same.
+        """
+        here, there = self.levels[state], self.levels[state + 1]
+        if self.prediction_type == "v_prediction":
+            # A step turns (signal, noise) by an angle: x_s = cos * x_{s+1} - sin * v.
+            cos = math.sqrt(here * there) + math.sqrt((1 - here) * (1 - there))
+            sin = math.sqrt(here * (1 - there)) - math.sqrt((1 - here) * there)
+            return (latents + sin * output) / cos
+        clean = (latents - math.sqrt(1 - here) * output) / math.sqrt(here)
+        return math.sqrt(there) * clean + math.sqrt(1 - there) * output
+
+    def disturb(
+        self,
+        latents: Tensor,
+        noise: Tensor,
+        start: int,
+        end: int,
+        noise_level: Tensor | float = 1.0,
+    ) -> Tensor:
+        """x_start -> x_end in one jump of the forward process (Eq. 2), `start` < `end`.
+
+        sqrt(a_end/a_start) * x + noise_level * sqrt(1 - a_end/a_start) * noise
+        """
+        ratio = self.levels[end] / self.levels[start]
+        return math.sqrt(ratio) * latents + noise_level * math.sqrt(1 - ratio) * noise

@@ -1,0 +1,146 @@
+"""`Box`: a rectangle `[x, y, width, height]` in pixels, as the paper writes it (Sec. IV-A)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+
+from sow.errors import PlanError
+
+# The paper keeps the condition between 180 and 256 px on its 512 px canvas (Sec. V).
+SMALLEST, LARGEST = 180 / 512, 256 / 512
+
+
+class Box(BaseModel):
+    """A rectangle `[x, y, width, height]` in pixels; `x, y` is its top left corner."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    x: int
+    y: int
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_sequence(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            if len(value) != 4:
+                raise ValueError("a box has four numbers: [x, y, width, height]")
+            return dict(zip(("x", "y", "width", "height"), value, strict=True))
+        return value
+
+    @model_serializer
+    def _as_list(self) -> list[int]:
+        return [self.x, self.y, self.width, self.height]
+
+    @classmethod
+    def around(cls, x: float, y: float, width: float, height: float) -> Box:
+        """The box of this size whose centre is at `x, y`."""
+        w, h = max(1, round(width)), max(1, round(height))
+        return cls(x=round(x - w / 2), y=round(y - h / 2), width=w, height=h)
+
+    @property
+    def right(self) -> int:
+        """The first column right of the box."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below the box."""
+        return self.y + self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The centre as `x, y`."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """`left, top, right, bottom`, as Pillow wants them."""
+        return self.x, self.y, self.right, self.bottom
+
+    def inside(self, canvas: tuple[int, int]) -> bool:
+        """Whether no part of the box leaves a canvas of this `(width, height)`."""
+        return self.x >= 0 and self.y >= 0 and self.right <= canvas[0] and self.bottom <= canvas[1]
+
+    def inside_of(self, other: Box, slack: int = 0) -> bool:
+        """Whether no part of the box leaves another by more than `slack` pixels."""
+        return (
+            self.x >= other.x - slack
+            and self.y >= other.y - slack
+            and self.right <= other.right + slack
+            and self.bottom <= other.bottom + slack
+        )
+
+    def carried(self, start: Box, end: Box) -> Box:
+        """Where a part of box `start` lands when that box becomes box `end`."""
+        moved = self.model_copy(update={"x": self.x - start.x, "y": self.y - start.y})
+        moved = moved.scaled(end.width / start.width, end.height / start.height)
+        inside = moved.clamped((end.width, end.height))
+        return inside.model_copy(update={"x": inside.x + end.x, "y": inside.y + end.y})
+
+    def clamped(self, canvas: tuple[int, int]) -> Box:
+        """The box moved, and if need be cut, so that it lies inside the canvas."""
+        width, height = min(self.width, canvas[0]), min(self.height, canvas[1])
+        return Box(
+            x=min(max(self.x, 0), canvas[0] - width),
+            y=min(max(self.y, 0), canvas[1] - height),
+            width=width,
+            height=height,
+        )
+
+    def scaled(self, across: float, down: float) -> Box:
+        """The box on a canvas `across` times as wide and `down` times as high."""
+        x, y = round(self.x * across), round(self.y * down)
+        return Box(
+            x=x,
+            y=y,
+            width=max(1, round(self.right * across) - x),
+            height=max(1, round(self.bottom * down) - y),
+        )
+
+    def aligned(self, stride: int, canvas: tuple[int, int]) -> Box:
+        """The nearest box inside the canvas whose four numbers are multiples of `stride`."""
+
+        def nearest(value: float, least: int, most: int) -> int:
+            return min(max(round(value / stride) * stride, least), most // stride * stride)
+
+        width = nearest(self.width, stride, canvas[0])
+        height = nearest(self.height, stride, canvas[1])
+        return Box(
+            x=nearest(self.x, 0, canvas[0] - width),
+            y=nearest(self.y, 0, canvas[1] - height),
+            width=width,
+            height=height,
+        )
+
+
+def check_inside(name: str, box: Box, canvas: tuple[int, int]) -> None:
+    """Whether a box lies on the canvas.
+
+    Raises:
+        PlanError: if a part of it does not.
+    """
+    if not box.inside(canvas):
+        raise PlanError(
+            f"{name} {box.model_dump()} leaves the canvas {canvas[0]}x{canvas[1]}",
+            "boxes are x,y,width,height in canvas pixels",
+        )
+
+
+def parse_box(text: str, name: str = "box") -> Box:
+    """A box from `x,y,width,height`.
+
+    Raises:
+        PlanError: if it is not four whole numbers.
+    """
+    parts = text.replace("[", "").replace("]", "").split(",")
+    try:
+        numbers = [int(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4 or numbers[2] < 1 or numbers[3] < 1:
+        raise PlanError(f"{name} {text!r} is no box", "write x,y,width,height in canvas pixels")
+    return Box(x=numbers[0], y=numbers[1], width=numbers[2], height=numbers[3])

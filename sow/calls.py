@@ -1,0 +1,96 @@
+"""One call of the pipeline among others: one at a time, and with the user's callback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from torch import Tensor
+
+from sow.backbones.base import Embedded
+from sow.diffusion.sampler import Step
+from sow.errors import UsageError
+
+TENSORS = ("latents", "condition_mask", "prompt_embeds")
+"""What a callback may ask for."""
+
+# By UNet, because pipelines made by `from_pipe` share theirs, and attention is changed in it.
+_LOCKS: WeakKeyDictionary[torch.nn.Module, threading.RLock] = WeakKeyDictionary()
+_BUSY: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
+_MAKING = threading.Lock()
+
+
+@contextmanager
+def alone(unet: torch.nn.Module) -> Iterator[None]:
+    """Calls that share a UNet wait for one another.
+
+    Raises:
+        UsageError: if a call is made from inside another one, in its callback.
+    """
+    with _MAKING:
+        lock = _LOCKS.setdefault(unet, threading.RLock())
+    with lock:
+        if _BUSY.get(unet):
+            raise UsageError("a call inside another on the same model", "wait until it is over")
+        _BUSY[unet] = True
+        try:
+            yield
+        finally:
+            _BUSY[unet] = False
+
+
+def tensor_inputs_of(callback: Any, asked: Sequence[str]) -> tuple[str, ...]:
+    """The tensors a callback wants; diffusers' own callbacks say it themselves.
+
+    Raises:
+        UsageError: if there is no such tensor.
+    """
+    if isinstance(callback, (PipelineCallback, MultiPipelineCallbacks)):
+        asked = callback.tensor_inputs
+    for name in asked:
+        if name not in TENSORS:
+            raise UsageError(f"no tensor {name!r} for the callback", f"choose of {TENSORS}")
+    return tuple(asked)
+
+
+def step_end_of(
+    pipe: Any, callback: Any, wanted: Sequence[str], bar: Any
+) -> Callable[[Step], None]:
+    """What happens after every UNet call: the progress bar, and the user's callback."""
+
+    def step_end(step: Step) -> None:
+        bar.update()
+        if callback is None or pipe._interrupt:
+            return
+        tensors = {
+            "latents": step.latents,
+            "condition_mask": step.condition_mask,
+            "prompt_embeds": flat(step.texts),
+        }
+        given = {name: tensors[name] for name in wanted}
+        answer = callback(pipe, step.call, step.time, dict(given)) or {}
+        step.latents = answer.get("latents", step.latents)
+        changed = answer.get("prompt_embeds")
+        if changed is not None and changed is not given.get("prompt_embeds"):
+            step.texts = unflat(changed, step.texts)
+
+    return step_end
+
+
+def flat(texts: Embedded) -> Tensor:
+    """As diffusers stacks them: `[K * B, tokens, width]`, what is guided away from first."""
+    return texts.tokens.flip(0).flatten(0, 1)
+
+
+def unflat(changed: Tensor, texts: Embedded) -> Embedded:
+    """The reverse. Fewer rows than there were switch guidance off, as in diffusers."""
+    shape = texts.tokens.shape
+    if len(changed) != shape[0] * shape[1]:
+        return texts.first_branch()
+    return replace(texts, tokens=changed.view(shape).flip(0))

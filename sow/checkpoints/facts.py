@@ -1,0 +1,101 @@
+"""What a checkpoint is, read from its configuration: the one truth about it, loaded or not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sow.errors import ModelError, UsageError
+from sow.settings import Settings
+
+CLIP_TOKENS = 77
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The defaults are those of Stable Diffusion 2.1-base.
+
+    Attributes:
+        canvas: `(width, height)` in pixels of the pictures it was trained on.
+        stride: pixels of one latent, in width and height.
+        canvas_stride: width and height of a canvas must be multiples of this many pixels.
+        token_limit: how many tokens its text encoder reads, the first and the last included.
+        words: all words it knows, if it lists them; else empty.
+        settings: what it needs set otherwise than the presets have it.
+    """
+
+    canvas: tuple[int, int] = (512, 512)
+    stride: int = 8
+    canvas_stride: int = 64
+    token_limit: int = CLIP_TOKENS
+    words: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        unet: Mapping[str, Any],
+        vae: Mapping[str, Any],
+        text_encoder: Mapping[str, Any],
+        tokenizer: Mapping[str, Any],
+        index: Mapping[str, Any],
+    ) -> Facts:
+        """Out of the configurations of its parts and `model_index.json`."""
+        stride = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
+        side = unet.get("sample_size") or 64
+        height, width = (side, side) if isinstance(side, int) else side
+        limits = (tokenizer.get("model_max_length"), text_encoder.get("max_position_embeddings"))
+        known = [limit for limit in limits if isinstance(limit, int) and 2 < limit <= CLIP_TOKENS]
+        return cls(
+            canvas=(width * stride, height * stride),
+            stride=stride,
+            canvas_stride=stride * 2 ** (len(unet.get("block_out_channels") or [0] * 4) - 1),
+            token_limit=min(known, default=CLIP_TOKENS),
+            words=frozenset(str(index.get("sow_words") or "").split()),
+            settings=index.get("sow_settings") or {},
+        )
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Facts:
+        """Out of a checkpoint on disk in diffusers' layout, before anything is loaded."""
+        return cls.of(
+            unet=read_config(folder / "unet"),
+            vae=read_config(folder / "vae"),
+            text_encoder=read_config(folder / "text_encoder"),
+            tokenizer=read_config(folder / "tokenizer", "tokenizer_config.json"),
+            index=read_config(folder, "model_index.json"),
+        )
+
+    def preset(self, name: str) -> Settings:
+        """The preset of this name with what the checkpoint needs set otherwise.
+
+        Raises:
+            ModelError: if what it says of itself are no settings.
+        """
+        chosen = Settings.preset(name)
+        try:
+            return chosen.changed(**self.settings)
+        except (UsageError, TypeError) as error:
+            raise ModelError(
+                f"the sow_settings in the checkpoint's model_index.json are none: {error}"
+            ) from None
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """The words of a prompt that say nothing to the checkpoint, in their order."""
+        if not self.words:
+            return []
+        said = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
+        return [word for word in said if word not in self.words]
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """A JSON object from a checkpoint; empty if there is none."""
+    try:
+        data = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,1 @@
+"""Cyclic One-Way Diffusion itself: the algorithm, its noise, its guidance, the loop."""

@@ -1,0 +1,141 @@
+"""Cyclic One-Way Diffusion (the paper's Algorithm 1), as the list of moves it consists of.
+
+This is the only place where the algorithm stands. The sampler carries the moves out, the noise is
+drawn for them, the progress bar counts those that ask the UNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sow.settings import Settings
+
+CANVAS = 0
+"""The first frame is the seed canvas; others hold a condition inverted alone."""
+
+
+@dataclass(frozen=True)
+class Encode:
+    """A frame's pixels -> its x_0."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
+class Invert:
+    """A frame's x_s -> x_{s+1}."""
+
+    frame: int
+    state: int
+
+
+@dataclass(frozen=True)
+class Plant:
+    """The inverted seed canvas becomes the picture's x_t1."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Noise becomes the picture's x_S, where no seed canvas is wanted."""
+
+
+@dataclass(frozen=True)
+class Disturb:
+    """x_t1 -> x_t2 with fresh noise: a cycle begins."""
+
+    cycle: int
+
+
+@dataclass(frozen=True)
+class Inject:
+    """Inside C, x_s becomes the condition's own v_s."""
+
+    state: int
+
+
+@dataclass(frozen=True)
+class Preserve:
+    """The same, for the jobs that name this state in `preserve`."""
+
+    state: int
+
+
+@dataclass(frozen=True)
+class Denoise:
+    """x_s -> x_{s-1} under guidance; in a cycle, in the finish (None), or on the way from noise."""
+
+    state: int
+    cycle: int | None = None
+    from_noise: bool = False
+
+
+@dataclass(frozen=True)
+class Show:
+    """A cycle is over: what it points to may be looked at."""
+
+    cycle: int
+
+
+Move = Encode | Invert | Plant | Draw | Disturb | Inject | Preserve | Denoise | Show
+
+
+def algorithm(settings: Settings, frames: int = 0) -> Iterator[Move]:
+    """All moves of a run in order; `frames` conditions are inverted alone, if they are at all."""
+    t1, t2 = settings.t1, settings.t2
+    highest = t2 if settings.cycles or settings.seed_canvas == "none" else t1  # of the v_s needed
+    alone = settings.inversion == "alone"
+
+    if not alone or settings.seed_canvas != "none":
+        yield from inversion(CANVAS, until=t1 if alone else highest)
+    for frame in range(1, frames + 1) if alone else ():
+        yield from inversion(frame, until=highest)
+
+    if settings.seed_canvas == "none":
+        yield Draw()
+        for state in range(settings.steps, t1, -1):
+            if state <= t2:
+                yield Inject(state)
+            yield Denoise(state, from_noise=True)
+        yield Inject(t1)
+    else:
+        yield Plant()
+
+    for cycle in range(settings.cycles):
+        yield Disturb(cycle)
+        for state in range(t2, t1, -1):
+            yield Inject(state)
+            yield Denoise(state, cycle)
+        yield Inject(t1)
+        yield Show(cycle)
+
+    for state in range(t1, 0, -1):
+        yield Preserve(state)
+        yield Denoise(state)
+
+
+def inversion(frame: int, until: int) -> Iterator[Move]:
+    """A frame's pixels -> its states 0 to `until`."""
+    yield Encode(frame)
+    for state in range(until):
+        yield Invert(frame, state)
+
+
+def asks_unet(move: Move) -> bool:
+    """Whether a move costs a UNet call."""
+    return isinstance(move, Invert | Denoise)
+
+
+def noise_scale(move: Move, settings: Settings) -> float:
+    """How strong the noise is that a move needs; 0 needs none."""
+    match move:
+        case Draw():
+            return 1.0
+        case Disturb():
+            return settings.noise_level
+        case Denoise(cycle=None, from_noise=False):
+            return settings.eta
+        case Denoise(from_noise=False):
+            return settings.cycle_eta
+        case _:
+            return 0.0

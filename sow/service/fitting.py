@@ -1,0 +1,64 @@
+"""A plan that fits its model: canvas, grid, and what the user decided on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sow.box import check_inside
+from sow.checkpoints.facts import Facts
+from sow.plan import Plan, check_canvas
+from sow.planners.base import PlanRequest
+from sow.planners.offline.planner import related_regions
+from sow.service.request import Asked
+
+
+def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
+    """What a planner is asked, on the model's grid and, unless decided, on its own canvas.
+
+    Raises:
+        PlanError: if the model cannot make a picture of the canvas decided on.
+    """
+    canvas = asked.canvas or facts.canvas
+    check_canvas(canvas, facts.canvas_stride)
+    return PlanRequest(
+        image=asked.image,
+        prompt=asked.prompt,
+        canvas=canvas,
+        stride=facts.stride,
+        subject=asked.subject,
+        setting=asked.setting,
+        box=asked.box,
+        related=asked.related,
+        face_index=asked.face_index,
+        mask=asked.mask,
+    )
+
+
+def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], None]) -> Plan:
+    """A plan that was made before, with what is decided otherwise now; `note` takes remarks.
+
+    A plan made for a model of another size keeps its composition.
+    """
+    if asked.canvas:
+        plan = plan.scaled(asked.canvas)
+    elif min(plan.canvas) != min(facts.canvas):
+        scale, grid = min(facts.canvas) / min(plan.canvas), facts.canvas_stride
+        width, height = (max(1, round(side * scale / grid)) * grid for side in plan.canvas)
+        note(
+            f"the plan is scaled from {plan.canvas[0]}x{plan.canvas[1]} to {width}x{height}, the "
+            "model's own size (canvas= keeps another)"
+        )
+        plan = plan.scaled((width, height))
+    if asked.box:
+        check_inside("box", asked.box, plan.canvas)
+        related = related_regions(asked.box, plan.canvas, plan.subject)
+        plan = plan.with_box(asked.box).changed(related=related)
+    changes: dict[str, Any] = {}
+    if asked.prompt:
+        changes["prompt"] = asked.prompt
+    if asked.setting:
+        changes["setting"] = asked.setting
+    if asked.related:
+        changes["related"] = asked.related
+    return plan.changed(**changes)

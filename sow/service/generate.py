@@ -1,0 +1,86 @@
+"""`sow.generate`: a picture in one line of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sow.service.asking import PlannerChoice
+from sow.service.request import Request
+from sow.service.results import Result
+from sow.service.service import Service
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sow.box import Box
+    from sow.plan import Plan, Region
+    from sow.settings import Settings
+
+
+def generate(
+    image: str | Path | Image.Image,
+    prompt: str | None = None,
+    *,
+    mask: str | Path | Image.Image | None = None,
+    subject: str | None = None,
+    face_index: int | None = None,
+    setting: str | None = None,
+    box: Box | Sequence[int] | None = None,
+    related: Mapping[str, Box | Sequence[int]] | Sequence[Region] | None = None,
+    canvas: int | tuple[int, int] | None = None,
+    plan: Plan | str | Path | None = None,
+    seed: int | None = None,
+    num: int = 1,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | Settings | None = None,
+    planner: str | PlannerChoice = "auto",
+    model: str = "auto",
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    cycles: bool = False,
+    explain: bool = False,
+) -> Result:
+    """Grows a picture around what `image` shows, as `prompt` says.
+
+    For more than one request, make a `sow.Service` once: it keeps the model.
+
+    Args:
+        image: a file, or a PIL picture, of what must stay recognisable.
+        prompt: what to grow around it; may be left out with a plan.
+        mask: which part of the image is meant: white is kept.
+        subject: what it is, if it is no face.
+        face_index: which face, the largest being 0.
+        setting: `normal`, `attribute` or `style`; None reads it from the prompt.
+        box: where it goes, `[x, y, width, height]` in canvas pixels.
+        related: the regions that belong to it, `{"body": [40, 280, 430, 232]}`.
+        canvas: a side or `(width, height)` in pixels; None takes the model's own.
+        plan: a plan, or the file of one, to carry out instead of making one.
+        seed: of the first picture; the next ones count up. None draws one.
+        num: how many pictures.
+        preset: `normal`, `attribute`, `style` or `cow`; None takes that of the setting.
+        settings: changes of the preset, `{"cycles": 5}`; or all settings.
+        planner: `auto`, `offline`, a vendor, or a `sow.PlannerChoice`. With a key in the
+            environment, `auto` sends the planted part of the image to its vendor.
+        model: `auto`, `sd2.1`, `figures`, a folder, a `.safetensors` file or a hub id.
+        revision: a branch, tag or commit on the hub.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        dtype: `auto`, `float32`, `float16` or `bfloat16`.
+        cycles: also what the pictures looked like after each cycle.
+        explain: also a sheet for each of what its words and the condition did.
+
+    Returns:
+        The pictures with plan, recipes and notes; `.save("out.png")` writes them.
+
+    Raises:
+        SowError: with one line that says what is wrong and how to mend it.
+    """
+    chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
+    service = Service(model, revision=revision, device=device, dtype=dtype, planner=chosen)
+    request = Request(image, prompt, mask, subject, face_index, setting, box, related, canvas, plan)
+    return service.generate(
+        request, seed=seed, num=num, preset=preset, settings=settings, cycles=cycles,
+        explain=explain,
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""Controls work together, in any order, for self- and cross-attention, unknown to one another."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from helpers import OFF, ON, job, latents
+
+import sow
+from sow.attention.control import AttentionControl
+from sow.attention.edits import Edit
+from sow.backbones.stable_diffusion import StableDiffusion
+from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
+
+
+class Layout(AttentionControl):
+    """The first word attends only in the left half; the halves keep apart in self-attention."""
+
+    def begin(self, scene):
+        self.size, self.pictures = scene.size, len(scene.jobs)
+        self.known = {}
+
+    def edits(self, layer):
+        if layer.name not in self.known:
+            height, width = (-(-side // layer.factor) for side in self.size)
+            right = (torch.arange(height * width) % width >= width / 2).expand(self.pictures, -1)
+            if layer.kind == "cross":
+                first = (torch.arange(32) == 1).expand(self.pictures, -1)
+                edit = Edit("forbid", right, first, None)
+            else:
+                edit = Edit("lower", right, ~right, 0.5 * right)
+            self.known[layer.name] = [edit]
+        return self.known[layer.name]
+
+
+class Watcher(AttentionControl):
+    """Notes what the right half makes of the first word."""
+
+    def __init__(self):
+        self.on_first, self.layers, self.ended = [], set(), 0
+
+    def begin(self, scene):
+        self.size = scene.size
+
+    def watches(self, layer):
+        return True
+
+    def watch(self, layer, seen):
+        self.layers.add(layer.name)
+        if layer.kind == "cross" and layer.factor == 1:
+            one_hot = torch.zeros_like(seen.key)
+            one_hot[:, :, 1] = 1
+            width = self.size[1]
+            grid = seen.attend(one_hot)[..., 0].unflatten(2, (-1, width))
+            self.on_first.append(float(grid[..., width // 2 :].max()))
+
+    def end(self):
+        self.ended += 1
+
+
+def drawn(pipe, *controls, settings=ON):
+    pipe.controls[:] = controls
+    try:
+        return latents(pipe, **job(settings))
+    finally:
+        pipe.controls.clear()
+
+
+def test_any_order_gives_the_same_picture(tiny):
+    """Modulation by the settings, a layout, a trace and a watcher, in all orders."""
+    made, alone = [], drawn(tiny, Layout())
+    for order in itertools.permutations((Layout(), sow.Trace(), Watcher())):
+        made.append(drawn(tiny, *order))
+        watcher = next(control for control in order if isinstance(control, Watcher))
+        assert max(watcher.on_first) == 0  # it sees what the layout has changed
+        assert watcher.ended == made.__len__()
+        assert watcher.layers == set(tiny.unet.attn_processors)
+    for one in made:
+        assert torch.allclose(one, alone, atol=1e-5)
+
+
+def test_each_has_its_say(tiny):
+    """Both together are neither of them alone, nor nothing."""
+    plain, layout = drawn(tiny, settings=OFF), drawn(tiny, Layout(), settings=OFF)
+    modulated, both = drawn(tiny), drawn(tiny, Layout())
+    for one, other in itertools.combinations((plain, layout, modulated, both), 2):
+        assert (one - other).abs().max() > 1e-4
+    watcher = Watcher()
+    assert torch.equal(drawn(tiny, watcher, settings=OFF), plain)
+    assert max(watcher.on_first) > 0
+
+
+def test_a_control_that_raises_is_ended_and_forgotten(tiny):
+    class Failing(Watcher):
+        def watch(self, layer, seen):
+            raise RuntimeError("no")
+
+    before, failing = dict(tiny.unet.attn_processors), Failing()
+    with pytest.raises(RuntimeError, match="no"):
+        drawn(tiny, failing)
+    assert failing.ended == 1
+    assert dict(tiny.unet.attn_processors) == before
+
+
+@pytest.mark.parametrize("architecture", [TINY, SD21_BASE], ids=["tiny", "SD2.1"])
+def test_layers_know_their_resolution(architecture, tiny):
+    """By name, from the UNet's own blocks: as many tokens as the UNet then sends through."""
+    if architecture is TINY:
+        pipe = tiny
+    else:  # the real names and resolutions, a sixteenth of the width
+        slim = {**architecture["unet"], "block_out_channels": (32, 32, 64, 64),
+                "attention_head_dim": 8, "cross_attention_dim": 32}  # fmt: skip
+        pipe = random_pipeline({**TINY, "unet": slim})
+    tokens: dict[str, int] = {}
+    hooks = [
+        module.register_forward_pre_hook(
+            lambda _, args, name=name: tokens.__setitem__(f"{name}.processor", args[0].shape[1])
+        )
+        for name, module in pipe.unet.named_modules()
+        if name.endswith((".attn1", ".attn2"))
+    ]
+    height, width = 24, 40  # latents
+    with torch.no_grad():
+        pipe.unet(torch.zeros(1, 4, height, width), torch.tensor(1),
+                  encoder_hidden_states=torch.zeros(1, 32, 32))  # fmt: skip
+    for hook in hooks:
+        hook.remove()
+    layers = StableDiffusion(pipe).attention_layers()
+    assert {layer.name for layer in layers} == set(tokens)
+    for layer in layers:
+        assert tokens[layer.name] == (height // layer.factor) * (width // layer.factor)
+        assert (layer.kind == "self") == ("attn1" in layer.name)

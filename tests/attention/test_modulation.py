@@ -1,0 +1,299 @@
+"""Modulation in the whole pipeline: what it changes, when, for whom; the indicator; the trace."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from dense import dense_attention
+from helpers import OFF, ON, job, latents, noise_picture, seeded
+from helpers import with_body as plan
+from torch.nn.functional import scaled_dot_product_attention
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import sow
+import sow.attention.control
+from sow.attention.control import Scene
+from sow.attention.edits import Edit
+from sow.attention.indicator import near_share
+from sow.attention.modulation import Modulation, gate_of
+from sow.attention.regions import regions_of
+from sow.backbones.base import AttentionLayer
+from sow.diffusion.algorithm import Denoise
+from sow.diffusion.jobs import make_jobs
+from sow.errors import UsageError
+from sow.plan import Plan
+from sow.settings import Settings
+
+LAYER = AttentionLayer("down_blocks.0.attn1", "self", 1)
+
+
+def modulation(settings: Settings, *plans: Plan) -> Modulation:
+    jobs = make_jobs(noise_picture(1), list(plans), settings, None, None, 8)
+    masks = torch.zeros(len(plans), 1, 8, 8, dtype=torch.bool)
+    for mask, p in zip(masks, plans, strict=True):
+        mask[0, p.box.y // 8 : p.box.bottom // 8, p.box.x // 8 : p.box.right // 8] = True
+    made = Modulation()
+    made.begin(Scene(jobs, masks, None, [LAYER]))
+    return made
+
+
+@pytest.mark.parametrize("alpha_minus", [0.5, 0.0])
+@pytest.mark.parametrize("branches", ["all", "prompt"])
+@pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
+def test_the_pipeline_equals_one_with_the_dense_form(
+    tiny, alpha_minus, branches, canvas, monkeypatch
+):
+    settings = ON.changed(modulated_branches=branches, outside="joined", alpha_minus=alpha_minus)
+    fast = latents(tiny, **job(settings, canvas=canvas))
+
+    made = []
+
+    def dense(query, key, value, edits):
+        made.append(len(query))
+        samples = edits.samples
+        every = torch.ones(samples, query.shape[2], dtype=torch.bool)
+        back = edits.order.argsort(1)
+
+        def of(strengths):  # in the queries' own order again
+            rest = torch.zeros(*strengths.shape[:2], query.shape[2] - strengths.shape[2])
+            return torch.cat([strengths, rest], 2).gather(2, back.expand(len(strengths), -1, -1))
+
+        each = [
+            Edit(kind, every, keys.bool(), strength)
+            for kind, strengths, sets in (("raise", edits.raised, edits.raised_keys),
+                                          ("lower", edits.lowered, edits.lowered_keys))
+            for strength, keys in zip(of(strengths), sets, strict=True)
+        ]  # fmt: skip
+        out = dense_attention(query[:samples], key[:samples], value[:samples], each).float()
+        rest = scaled_dot_product_attention(query[samples:], key[samples:], value[samples:])
+        return torch.cat([out, rest])
+
+    monkeypatch.setattr(sow.attention.control, "edited_attention", dense)
+    assert (latents(tiny, **job(settings, canvas=canvas)) - fast).abs().max() < 1e-4
+    assert made
+
+
+def test_each_part_changes_the_picture_and_none_leaves_it(tiny):
+    off = latents(tiny, **job(OFF))
+    assert torch.equal(latents(tiny, **job(OFF.changed(lambda_c=3, lambda_d=3, tau=0.5))), off)
+    for change in ({"alpha_minus": 0.5}, {"alpha_plus": 0.5}):
+        assert (latents(tiny, **job(OFF.changed(**change))) - off).abs().max() > 1e-4
+    without_r = latents(tiny, **job(OFF.changed(alpha_plus=0.5), related=None))
+    assert (without_r - latents(tiny, **job(OFF, related=None))).abs().max() < 1e-4
+
+
+def test_jobs_of_a_batch_are_modulated_each_for_itself(tiny):
+    """One strongly, one not at all, one with other regions, gated by their own indicators."""
+    settings = [ON.changed(gate="ramp", tau=0.12), OFF.changed(gate="ramp"),
+                ON.changed(alpha_plus=0.2, gate="ramp", tau=0.4)]  # fmt: skip
+    plans = [plan(), plan(), plan((0, 0, 24, 40), (24, 0, 40, 64))]
+    together = latents(
+        tiny, image=noise_picture(1), plan=plans, settings=settings,
+        generator=[seeded(n) for n in range(3)],
+    )  # fmt: skip
+    for n in range(3):
+        alone = latents(
+            tiny, image=noise_picture(1), plan=plans[n], settings=settings[n], generator=seeded(n)
+        )
+        assert (together[n] - alone[0]).abs().max() < 1e-4
+
+
+def test_the_processors_are_given_back_whatever_happens(tiny):
+    before = dict(tiny.unet.attn_processors)
+    expected = latents(tiny, **job())
+
+    def fail(pipe, call, *_):
+        if call == 8:  # in the middle of the first cycle
+            changed = [p for p in pipe.unet.attn_processors.values() if p not in before.values()]
+            raise RuntimeError(f"stop at {len(changed)}")
+        return {}
+
+    with pytest.raises(RuntimeError, match=f"stop at {len(before)}"):
+        tiny(**job(), callback_on_step_end=fail)
+    assert dict(tiny.unet.attn_processors) == before
+    with sow.trace(tiny), pytest.raises(RuntimeError, match=f"stop at {len(before)}"):
+        tiny(**job(), callback_on_step_end=fail)
+    assert dict(tiny.unet.attn_processors) == before
+    assert tiny.controls == []
+    assert torch.equal(latents(tiny, **job()), expected)
+
+
+def test_other_processors_do_the_rest_of_the_work(tiny):
+    """Sliced attention takes fewer arguments than the default one."""
+    expected = latents(tiny, **job())
+    before = dict(tiny.unet.attn_processors)
+    tiny.enable_attention_slicing(1)
+    try:
+        with sow.trace(tiny) as t:
+            assert torch.allclose(latents(tiny, **job()), expected, atol=1e-4)
+        assert t.flow.shape[0] == 2
+    finally:
+        tiny.unet.set_attn_processor(before)
+
+
+def test_under_autocast(tiny):
+    """As without, but for the precision; and modulation is still there."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made, off = (latents(tiny, **job(s)) for s in (ON.changed(gate="ramp", tau=0.12), OFF))
+    full = latents(tiny, **job(ON.changed(gate="ramp", tau=0.12)))
+    assert torch.corrcoef(torch.stack([made.flatten(), full.flatten()]))[0, 1] > 0.99
+    assert (made - off).abs().max() > 1e-3
+
+
+class Reads(TorchDispatchMode):
+    """Counts what would make a GPU wait for the host."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        packet, kwargs = function._overloadpacket, kwargs or {}
+        self.count += packet in (
+            torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero,
+            torch.ops.aten.masked_select,
+        )  # fmt: skip
+        self.count += packet is torch.ops.aten._to_copy and kwargs.get("device") is not None
+        if packet is torch.ops.aten.index:
+            self.count += any(i is not None and i.dtype == torch.bool for i in args[1])
+        return function(*args, **kwargs)
+
+
+def test_the_gate_never_waits_for_the_device(tiny):
+    def reads(cycles: int) -> int:
+        with Reads() as counted:
+            latents(tiny, **job(ON.changed(cycles=cycles, gate="ramp")))
+        return counted.count
+
+    assert reads(1) == reads(4)
+
+
+def test_edits_fade_with_the_cycles_and_the_distance():
+    settings = ON.changed(lambda_c=0.5, lambda_d=2, cycles=3)
+    one = modulation(settings, plan())
+    strengths = []
+    for cycle in range(3):
+        one.before_call(Denoise(7, cycle))
+        enhanced, suppressed = one.edits(LAYER)
+        assert (enhanced.kind, suppressed.kind) == ("raise", "lower")
+        strengths.append((enhanced.strength[0], suppressed.strength[0]))
+    one.before_call(Denoise(5))
+    assert not one.edits(LAYER)
+    regions = regions_of(torch.zeros(1, 1, 8, 8, dtype=torch.bool), [plan()], 1)
+    first, last = strengths[0], strengths[2]
+    expected = 0.7 * torch.exp(-2 * regions.distance[0]) * regions.related[0]
+    assert torch.allclose(first[0], expected, atol=1e-6)
+    assert torch.allclose(last[0], first[0] * torch.exp(torch.tensor(-1.0)), atol=1e-6)
+    assert torch.allclose(last[1], first[1] * torch.exp(torch.tensor(-1.0)), atol=1e-6)
+    assert set(first[1].unique().tolist()) == {0.5, 0.0}
+
+
+def scores_regions():
+    """One picture, and keys that make query i's mean logit over C equal to its first entry."""
+    p = plan()
+    mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    mask[..., 1:5, 2:6] = True
+    return regions_of(mask, [p], 1)
+
+
+@pytest.mark.parametrize(("listening", "low", "high"), [("even", 0.15, 0.25), ("near", 0.6, 1.0),
+                                                        ("far", 0.0, 0.1)])  # fmt: skip
+def test_the_indicator_is_the_share_of_the_nearest_fifth(listening, low, high):
+    regions = scores_regions()
+    count = regions.tokens
+    rank = regions.distance
+    wave = {"even": torch.arange(count)[None] % 2.0, "near": torch.exp(-30 * (rank - 0.4)),
+            "far": rank}[listening]  # fmt: skip
+    query = torch.zeros(1, 2, count, 4)
+    query[..., 0] = wave
+    key = torch.ones(1, 2, count, 4)
+    share = near_share(query, key, regions)
+    assert low <= float(share) <= high
+    # Neither a constant nor a scale of the logits matters: they are normalised over R.
+    key[..., 1], query[..., 1] = 1, 7
+    assert torch.allclose(near_share(3 * query, key, regions), share, atol=1e-5)
+
+
+def test_the_indicator_equals_the_one_from_all_logits():
+    regions = scores_regions()
+    query, key = (torch.randn(1, 3, 64, 8, generator=seeded(n)) for n in (1, 2))
+    logits = query @ key.transpose(2, 3)
+    condition, related = regions.condition[0], regions.related[0]
+    scores = logits[0][:, related][:, :, condition].mean((0, 2))
+    normal = (scores - scores.min()) / (scores.max() - scores.min())
+    expected = normal[regions.nearest[0][related]].sum() / normal.sum()
+    assert float(near_share(query, key, regions)) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_regions_too_small_for_a_fifth_do_not_count(tiny):
+    query = torch.randn(1, 1, 64, 4, generator=seeded(1))
+    mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    assert near_share(query, query, regions_of(mask, [plan()], 1)).isnan().all()  # no C
+    mask[..., 1:5, 2:6] = True
+    for related, told in ((None, False), ((0, 0, 16, 8), False), ((0, 0, 64, 8), True)):
+        share = near_share(query, query, regions_of(mask, [plan(related=related)], 1))
+        assert bool(share.isfinite()) == told
+    output = tiny(**job(ON, related=None), return_indicators=True)
+    assert output.indicators.shape == (1, 2)
+    assert output.indicators.isnan().all()  # no number that nobody measured
+
+
+@pytest.mark.parametrize("gate", ["above", "ramp", "below"])
+def test_where_nothing_can_be_measured_no_gate_holds_modulation_back(tiny, gate):
+    """Four tokens of R have no fifth: they are modulated as if there were no gate."""
+    small = {"related": (16, 40, 32, 8)}  # one row of four latents
+    free = latents(tiny, **job(ON, **small))
+    assert (free - latents(tiny, **job(OFF, **small))).abs().max() > 1e-4
+    assert torch.equal(latents(tiny, **job(ON.changed(gate=gate), **small)), free)
+
+
+def test_where_all_is_alike_the_nearest_fifth_has_a_fifth():
+    regions = scores_regions()
+    alike = torch.ones(1, 2, 64, 4)
+    fifth = regions.nearest.sum() / regions.related.sum()
+    assert float(near_share(alike, alike, regions)) == pytest.approx(float(fifth), abs=1e-6)
+
+
+def test_gates():
+    indicator, tau = torch.tensor([[0.1], [0.2], [0.3], [0.5]]), torch.full((4, 1), 0.2)
+    assert gate_of("none", indicator, tau).flatten().tolist() == [1, 1, 1, 1]
+    assert gate_of("above", indicator, tau).flatten().tolist() == [0, 0, 1, 1]
+    assert gate_of("below", indicator, tau).flatten().tolist() == [1, 0, 0, 0]
+    assert gate_of("ramp", indicator, tau).flatten().tolist() == pytest.approx([0, 0, 0.5, 1])
+    for kind in ("above", "below", "ramp"):
+        unknown, not_yet = torch.tensor([[torch.nan], [-torch.inf]])
+        assert gate_of(kind, unknown[None], tau[:1]) == 1
+        assert gate_of(kind, not_yet[None], tau[:1]) == 0
+
+
+def test_a_gate_that_nothing_passes_leaves_the_picture_alone(tiny):
+    off = latents(tiny, **job(OFF))
+    closed = latents(tiny, **job(ON.changed(gate="above", tau=1.0)))
+    assert (closed - off).abs().max() < 1e-4
+    opened = latents(tiny, **job(ON.changed(gate="below", tau=1.0)))
+    assert (opened - off).abs().max() > 1e-3
+
+
+def test_indicators_on_request(tiny):
+    output = tiny(**job(ON.changed(cycles=3)), return_indicators=True)
+    assert output.indicators.shape == (1, 3)
+    assert ((output.indicators > 0) & (output.indicators <= 1)).all()
+    assert tiny(**job(ON)).indicators is None
+    # Measuring changes nothing.
+    plain = latents(tiny, **job(OFF))
+    measured = latents(tiny, **job(OFF), return_indicators=True)
+    assert torch.allclose(plain, measured, atol=1e-5)
+
+
+def test_bad_settings_are_refused():
+    for bad in ({"gate": "sometimes"}, {"alpha_plus": 1.5}, {"modulated_factors": (3,)},
+                {"modulated_factors": ()}):  # fmt: skip
+        with pytest.raises(UsageError):
+            ON.changed(**bad)
+    assert ON.with_assignments(["modulated_factors=1,2"]).modulated_factors == (1, 2)
+
+
+def test_layers_and_branches_are_chosen(tiny):
+    everywhere = latents(tiny, **job(ON))
+    prompt = latents(tiny, **job(ON.changed(modulated_branches="prompt")))
+    assert (everywhere - prompt).abs().max() > 1e-3
+    nowhere = latents(tiny, **job(ON.changed(modulated_factors=(8,))))
+    assert (nowhere - latents(tiny, **job(OFF))).abs().max() < 1e-4

@@ -1,0 +1,86 @@
+"""C and R at the resolution of every attention layer."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sow.attention.regions import coarser, regions_of
+from sow.plan import Plan
+
+
+def plan_with(*related, box=(16, 0, 32, 32), canvas=(64, 64)) -> Plan:
+    regions = [{"label": f"part {n}", "box": b} for n, b in enumerate(related)]
+    return Plan.parse({"canvas": canvas, "prompt": "a cat", "box": box, "related": regions})
+
+
+def mask_of(plan: Plan) -> torch.Tensor:
+    """The box as C in latents of 8 pixels, `[1, 1, h, w]`."""
+    mask = torch.zeros(1, 1, plan.canvas[1] // 8, plan.canvas[0] // 8, dtype=torch.bool)
+    box = plan.box
+    mask[..., box.y // 8 : box.bottom // 8, box.x // 8 : box.right // 8] = True
+    return mask
+
+
+def test_boxes_become_tokens():
+    plan = plan_with([0, 32, 64, 32])
+    regions = regions_of(mask_of(plan), [plan], 1)
+    assert regions.condition.view(8, 8)[:4, 2:6].all()
+    assert regions.condition.sum() == 16
+    assert regions.related.view(8, 8)[4:].all()
+    assert regions.related.sum() == 32
+    assert regions.tokens == 64
+
+
+def test_what_is_in_the_condition_is_not_related():
+    plan = plan_with([0, 0, 64, 64])
+    regions = regions_of(mask_of(plan), [plan], 1)
+    assert not (regions.condition & regions.related).any()
+    assert (regions.condition | regions.related).all()
+
+
+@pytest.mark.parametrize(("factor", "rows"), [(1, 8), (2, 4), (4, 2), (8, 1)])
+def test_halves_decide_at_every_resolution(factor, rows):
+    """C is the left half and a little more, R the right half: half an area is enough, less not."""
+    plan = plan_with([36, 0, 28, 64], box=(0, 0, 32, 64))
+    regions = regions_of(mask_of(plan), [plan], factor)
+    grid = regions.condition.view(rows, rows)
+    assert grid[:, : max(1, rows // 2)].all()
+    assert grid.sum() == rows * max(1, rows // 2)
+    # 28 of 32 pixels: the last column of R is there as soon as half of it is covered.
+    expected = sum(
+        min(64, (c + 1) * 8 * factor) - max(36, c * 8 * factor) >= 4 * factor for c in range(rows)
+    )
+    assert regions.related.view(rows, rows)[0].sum() == (expected if rows > 1 else 0)
+
+
+def test_odd_sizes_round_up_as_the_unet_does():
+    assert [coarser((9, 7), f) for f in (1, 2, 4, 8)] == [(9, 7), (5, 4), (3, 2), (2, 1)]
+
+
+def test_distance_is_in_canvas_widths_from_the_middle_of_the_box():
+    plan = plan_with(box=(0, 0, 16, 16), canvas=(64, 128))
+    regions = regions_of(mask_of(plan), [plan], 1)
+    distance = regions.distance.view(16, 8)
+    assert distance[1, 1] == pytest.approx(math.hypot(4, 4) / 64)
+    assert distance[15, 0] == pytest.approx(math.hypot(4, 124 - 8) / 64)
+
+
+def test_the_nearest_fifth_of_the_related_region():
+    plan = plan_with([0, 32, 64, 32])
+    regions = regions_of(mask_of(plan), [plan], 1)
+    nearest = regions.nearest.view(8, 8)
+    assert nearest.sum() == math.ceil(32 / 5)
+    assert (nearest & ~regions.related.view(8, 8)).sum() == 0
+    far = regions.distance[regions.related & ~regions.nearest].min()
+    assert regions.distance[regions.nearest].max() <= far
+    assert nearest[4].sum() >= 4  # the row right below the condition
+
+
+def test_pictures_of_a_batch_keep_to_themselves():
+    one, other = plan_with([0, 32, 64, 32]), plan_with(box=(0, 0, 8, 8))
+    both = regions_of(torch.cat([mask_of(one), mask_of(other)]), [one, other], 1)
+    assert (both.condition.sum(1).tolist(), both.related.sum(1).tolist()) == ([16, 1], [32, 0])
+    assert not both.nearest[1].any()

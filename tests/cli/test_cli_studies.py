@@ -1,0 +1,82 @@
+"""Looking inside from the command line: `--explain` and `sow study`."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+from sow.benchmarks.figures.studies.interference import KINDS, interference
+
+FACE = EXAMPLES / "drawn-beard.png"
+BASE = ("generate", "--model", "figures", "--set", "cycles=2", "--seed", "1", "--face", FACE,
+        "--prompt", "a person in a red coat", "--out", "a.png")  # fmt: skip
+
+
+def test_explain_writes_a_sheet_beside_each_picture_and_changes_nothing(run_sow, tmp_path):
+    plain = run_sow(*BASE)
+    assert plain.returncode == 0, plain.stderr
+    picture = (tmp_path / "a.png").read_bytes()
+    done = run_sow(*BASE, "--explain", "--force", "--json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.png").read_bytes() == picture
+    assert json.loads(done.stdout)[0]["explained"] == "a.explain.png"
+    sheet = np.asarray(Image.open(tmp_path / "a.explain.png"))
+    # Two flow maps, six words, a plan, a curve: a page that is neither blank nor one picture.
+    assert sheet.shape[0] > 500
+    assert sheet.shape[1] > 640
+    assert len(np.unique(sheet.reshape(-1, 3), axis=0)) > 2000
+
+    again = run_sow(*BASE[:-1], "b.png", "--explain", "--num", "2")
+    assert again.returncode == 0, again.stderr
+    for name in ("b-1.explain.png", "b-2.explain.png"):
+        assert (tmp_path / name).exists()
+
+
+def test_explain_overwrites_nothing(run_sow, tmp_path):
+    (tmp_path / "a.explain.png").write_text("precious")
+    refused = run_sow(*BASE, "--explain")
+    assert refused.returncode == 6
+    assert "exists" in refused.stderr
+    assert not (tmp_path / "a.png").exists()
+    clash = run_sow(*BASE, "--explain", "--save-cycles", "a.explain.png", "--force")
+    assert clash.returncode == 2
+    assert "choose another --out" in clash.stderr
+    assert (tmp_path / "a.explain.png").read_text() == "precious"
+
+
+def test_interference_grows_with_noise_and_attention_steers_it(figures):
+    """The paper's Fig. 4: merged near the noise, halves blend; enhanced more, suppressed less."""
+    result = interference(figures, steps=6, strength=0.8)
+    moved = {kind: result.moved[kind].mean(1) for kind in KINDS}
+    assert all(len(result.images[kind]) == 7 for kind in KINDS)
+    for kind in KINDS:
+        assert moved[kind][0] == pytest.approx(moved["plain"][0])  # nothing is denoised there
+    assert moved["plain"][-1] > 1.3 * moved["plain"][0]
+    late = slice(2, None)
+    assert (moved["enhanced"][late] > moved["plain"][late]).all()
+    assert (moved["suppressed"][late] < moved["plain"][late]).all()
+    nothing = interference(figures, steps=3, strength=1e-6)
+    for kind in KINDS:
+        assert np.allclose(nothing.moved[kind], nothing.moved["plain"], atol=0.05)
+
+
+def test_the_command_writes_a_sheet_and_the_numbers(run_sow, tmp_path):
+    done = run_sow("study", "interference", "--model", "figures", "--steps", "3", "--out", "f.png",
+                   "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert set(data["moved"]) == set(KINDS)
+    table = (tmp_path / "f.md").read_text()
+    assert f"{data['moved']['plain'][3][0]:.1f}, {data['moved']['plain'][3][1]:.1f}" in table
+    assert Image.open(tmp_path / "f.png").width > 400
+    refused = run_sow("study", "interference", "--model", "figures", "--out", "f.png")
+    assert refused.returncode == 6
+    assert run_sow("study", "interference", "--out", "f.jpg").returncode == 2
+    listed = run_sow("study")
+    assert listed.returncode == 0
+    assert "interference" in listed.stdout
+    assert "sow: " not in listed.stderr

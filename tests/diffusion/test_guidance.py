@@ -1,0 +1,57 @@
+"""Region-mixed guidance against its algebra written out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers import seeded
+
+from sow.diffusion.guidance import branch_prompts, mix
+from sow.plan import Plan
+from sow.settings import Settings
+
+PLAN = Plan.parse({"canvas": [64, 64], "prompt": "a king", "box": [0, 0, 32, 32]})
+
+
+def test_mix_is_its_algebra_place_by_place():
+    outputs = torch.randn(4, 2, 4, 6, 5, generator=seeded(0)).double()
+    inside = torch.rand(2, 1, 6, 5, generator=seeded(1)) < 0.4
+    scale = torch.tensor([7.5, 2.0]).double().view(2, 1, 1, 1)
+    got = {k: mix(outputs[:k], inside, scale) for k in (2, 3, 4)}
+    for job in range(2):
+        g = float(scale[job])
+        for channel in range(4):
+            for row in range(6):
+                for column in range(5):
+                    prompt, negative, third, fourth = outputs[:, job, channel, row, column]
+                    outside = not inside[job, 0, row, column]
+                    expected = {
+                        2: negative,
+                        3: third if outside else negative,
+                        4: negative + third - fourth if outside else negative,
+                    }
+                    for k, u in expected.items():
+                        value = u + g * (prompt - u)
+                        assert got[k][job, channel, row, column] == pytest.approx(value.item())
+
+
+def test_scale_one_outside_and_inside_is_the_prompt_alone():
+    outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
+    inside = torch.rand(1, 1, 4, 4, generator=seeded(3)) < 0.5
+    torch.testing.assert_close(mix(outputs, inside, 1.0), outputs[0])
+
+
+def test_branches_per_kind():
+    pair = branch_prompts(PLAN, Settings())
+    assert len(pair) == 4
+    assert pair[0] == "a king"
+    assert pair[2] == "human face"
+    joined = branch_prompts(PLAN, Settings(outside="joined"))
+    assert len(joined) == 3
+    assert joined[2].startswith("human face, a bad quality")
+    assert len(branch_prompts(PLAN, Settings(outside="none"))) == 2
+
+
+def test_nothing_to_suppress_cancels_out():
+    prompts = branch_prompts(PLAN.changed(suppress=""), Settings())
+    assert prompts[2] == prompts[3]

@@ -1,0 +1,49 @@
+"""Small pictures, plans and calls that many tests need."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sow.plan import Plan
+from sow.settings import Settings
+
+QUICK = Settings(cycles=2, alpha_plus=0.0)
+OFF = Settings(cycles=2, alpha_minus=0, alpha_plus=0, gate="none")
+ON = OFF.changed(alpha_minus=0.5, alpha_plus=0.7, lambda_c=0.1, lambda_d=0.5)
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A generator on the CPU."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def noise_picture(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
+    """A picture of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def plan(box=(16, 8, 32, 32), canvas=(64, 64), prompt="a person", **more) -> Plan:
+    """A plan for the tiny checkpoint."""
+    return Plan.parse({"canvas": canvas, "prompt": prompt, "box": box, **more})
+
+
+def with_body(box=(16, 8, 32, 32), related=(8, 40, 48, 24), **more) -> Plan:
+    """The same with a region that belongs to the condition, or None."""
+    regions = [{"label": "body", "box": related}] if related else []
+    return plan(box, related=regions, **more)
+
+
+def job(settings: Settings = ON, seed: int = 0, **more) -> dict:
+    """Arguments of a call."""
+    return {
+        "image": noise_picture(1), "plan": with_body(**more), "settings": settings,
+        "generator": seeded(seed),
+    }  # fmt: skip
+
+
+def latents(pipe, **arguments) -> torch.Tensor:
+    """The clean latents that a call leads to."""
+    return pipe(output_type="latent", **arguments).images

@@ -1,0 +1,170 @@
+"""The offline planner: faces, places, words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sow.box import LARGEST, SMALLEST, Box
+from sow.errors import PictureError
+from sow.planners.base import PlanRequest
+from sow.planners.offline.faces import find_faces
+from sow.planners.offline.planner import OfflinePlanner, place, related_regions
+from sow.planners.offline.wording import read_setting, side_of_subject
+
+
+def make(image, prompt="a king", **more):
+    return OfflinePlanner().plan(PlanRequest(image=image, prompt=prompt, **more))
+
+
+@pytest.fixture(scope="module")
+def couple(astronaut):
+    """Two faces, the right one half as large."""
+    page = Image.new("RGB", (900, 512), (90, 110, 130))
+    page.paste(astronaut, (0, 0))
+    page.paste(astronaut.resize((256, 256)), (600, 200))
+    return page
+
+
+def test_the_face_is_found_and_planted_legally(astronaut):
+    plan = make(astronaut, "a person in the forest")
+    x, y, w, h = plan.crop.model_dump()
+    assert x < 224 < x + w  # her face is around (224, 117)
+    assert y < 117 < y + h
+    assert plan.box.inside((512, 512))
+    assert 180 <= max(plan.box.width, plan.box.height) <= 256
+    wide = make(astronaut, "a person, full body")
+    assert 180 <= wide.box.width < plan.box.width
+    assert plan.box.centre[1] < 256  # the upper part, with room for the body
+    assert plan.ellipse is not None
+    assert plan.related[0].label == "body"
+    assert plan.related[0].box.bottom == 512
+    assert plan.related[0].box.y == plan.box.bottom
+    assert (plan.subject, plan.suppress) == ("face", "human face")
+
+
+def test_a_tight_crop_is_padded_and_found(astronaut):
+    face = find_faces(astronaut)[0]
+    tight = astronaut.crop(face.corners)
+    plan = make(tight)
+    assert plan.notes == ()
+    assert plan.ellipse is not None
+    assert plan.crop.inside(tight.size)
+
+
+def test_without_a_face_the_whole_picture_is_taken_with_a_note():
+    plan = make(Image.effect_noise((300, 200), 40))
+    assert plan.crop.model_dump() == [0, 0, 300, 200]
+    assert plan.ellipse is None
+    assert "no face was found" in plan.notes[0]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (19, 400), (60, 4000), (16, 40000), (4000, 2900)])
+def test_odd_shapes_are_looked_at_without_harm(size):
+    assert make(Image.new("RGB", size, (90, 90, 90))).crop.inside(size)
+
+
+def test_a_mask_or_transparency_says_what_is_planted(astronaut):
+    """Also where it is not a face: the hands, the whole person."""
+    mask = Image.new("L", astronaut.size)
+    mask.paste(255, (50, 300, 250, 500))
+    assert make(astronaut, mask=mask).crop == Box(x=50, y=300, width=200, height=200)
+    cut = astronaut.copy()
+    cut.putalpha(mask)
+    assert make(cut).crop == Box(x=50, y=300, width=200, height=200)
+    assert make(cut).ellipse is None
+
+
+def test_of_several_faces_the_largest_with_a_note(couple):
+    plan = make(couple)
+    assert "2 faces" in plan.notes[0]
+    assert plan.crop.x < 300
+    second = make(couple, face_index=1)
+    assert second.crop.x > 550
+    assert second.notes == ()
+    with pytest.raises(PictureError, match="no face number 5"):
+        make(couple, face_index=5)
+
+
+def test_other_subjects():
+    cat = make(Image.effect_noise((320, 200), 40), "a cat on a sofa", subject="Cat")
+    assert cat.suppress == "cat"
+    assert cat.box.width / cat.box.height == pytest.approx(1.6, rel=0.12)
+    assert cat.related[0].label == "body"
+    car = make(Image.effect_noise((320, 200), 40), "a car in the desert", subject="car")
+    region = car.related[0].box
+    assert region.x < car.box.x
+    assert region.right > car.box.right
+
+
+@pytest.mark.parametrize(
+    ("prompt", "setting"),
+    [
+        ("a person in the forest", "normal"),
+        ("an old person", "attribute"),
+        ("an old castle behind a man", "normal"),
+        ("a young woman with a red car", "attribute"),
+        ("a very old and tired man", "attribute"),
+        ("a man in an old city", "normal"),
+        ("a woman wearing glasses", "attribute"),
+        ("a boy with curly hair", "attribute"),
+        ("an oil painting of an old man", "style"),
+        ("a king, in the style of Van Gogh", "style"),
+        ("A Pencil Sketch of a girl", "style"),
+        ("a person painting a wall", "normal"),
+        ("a man holding a comic book shop sign", "style"),
+        ("", "normal"),
+    ],
+)
+def test_the_setting_is_read_from_the_prompt(prompt, setting):
+    assert read_setting(prompt) == setting
+
+
+@pytest.mark.parametrize(
+    ("prompt", "side"),
+    [
+        ("a person in the snow", None),
+        ("a person with a dog on the left", "right"),
+        ("a person with a red car on the right", "left"),
+        ("a dog left of a woman", "right"),
+        ("a woman to the left of a dog", "left"),
+        ("a man to the right of a tree", "right"),
+        ("a man next to a horse", "left"),
+        ("a woman holding a balloon", "left"),
+        ("a king on the left", "left"),
+        ("a man on the left and a dog on the right", "left"),
+        ("a dog on the left and a woman", "right"),
+        ("a woman standing on the right", "right"),
+    ],
+)
+def test_the_subject_makes_room(prompt, side):
+    assert side_of_subject(prompt, "face") == side
+    request = PlanRequest(Image.new("RGB", (64, 64)), prompt)
+    x = place(request, Box(x=0, y=0, width=64, height=64), "face").centre[0]
+    assert {"left": x < 240, "right": x > 272, None: 240 <= x <= 272}[side]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(16, 3000),
+    st.integers(16, 3000),
+    st.integers(8, 128),
+    st.integers(8, 128),
+    st.sampled_from(["a king", "a portrait of a king", "a king, full body", "a king on the left"]),
+    st.sampled_from(["face", "cat", "car"]),
+)
+def test_every_place_is_legal(width, height, columns, rows, prompt, subject):
+    """Any crop on any canvas: inside, on the grid, not larger than the paper allows."""
+    canvas = (columns * 8, rows * 8)
+    request = PlanRequest(Image.new("RGB", (16, 16)), prompt, canvas)
+    box = place(request, Box(x=0, y=0, width=width, height=height), subject)
+    assert box.inside(canvas)
+    assert all(value % 8 == 0 for value in box.corners)
+    longest = max(box.width, box.height)
+    assert longest <= max(8, LARGEST * min(canvas))
+    if min(canvas) >= 128:  # there the range has a multiple of 8 in it
+        assert longest >= SMALLEST * min(canvas)
+    for region in related_regions(box, canvas, subject):
+        assert region.box.inside(canvas)

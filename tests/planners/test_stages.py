@@ -1,0 +1,217 @@
+"""Planning by a multimodal model: the vendors' own clients over HTTP, against a loopback server."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import io
+import json
+import threading
+
+import pytest
+from mllm_server import GOOD, good
+from PIL import Image, PngImagePlugin
+from planner_helpers import ASKERS, KEY, PICTURE, REQUEST, planner_of
+
+from sow.box import Box
+from sow.errors import PlannerError
+from sow.plan import Plan, Region
+from sow.planners.mllm.cache import CachedPlanner, fingerprint
+from sow.planners.mllm.dialogue import encode
+from sow.planners.mllm.planner import RULES_VERSION, plan_many
+from sow.planners.mllm.vendors.openai import OpenAIAsker
+from sow.planners.offline.planner import OfflinePlanner
+from sow.prompts import Prompts
+
+
+@pytest.mark.parametrize("name", ASKERS)
+def test_a_plan_is_made_from_three_answers(server, name):
+    plan = planner_of(name, server).plan(REQUEST)
+    assert plan.prompt == ("an old man with an umbrella, short gray hair, round glasses, dark skin")
+    assert max(plan.box.width, plan.box.height) == 224
+    assert [region.label for region in plan.related] == ["body"]
+    relation = plan.relations[0]
+    assert (relation.subject, relation.predicate, relation.object) == (
+        "condition", "holding", "umbrella"
+    )  # fmt: skip
+    assert [thing.label for thing in plan.objects] == ["umbrella"]
+    assert plan.planner.endswith("some-model (recognition 1, position 1, refinement 1)")
+    assert sorted(asked.stage for asked in server.asked) == [
+        "Position",
+        "Recognition",
+        "Refinement",
+    ]
+
+
+@pytest.mark.parametrize("name", ASKERS)
+def test_what_is_sent_is_the_picture_the_schema_the_model_and_the_prompt(server, name):
+    planner_of(name, server).plan(REQUEST)
+    for asked in server.asked:
+        sent = Image.open(io.BytesIO(asked.picture))
+        assert sent.format == "PNG"
+        assert sent.size == PICTURE.size
+        assert asked.model == "some-model"
+        assert "an old man with an umbrella" in asked.prompt
+        assert set(asked.schema["properties"]) == set(GOOD[asked.stage])
+        assert any(KEY in value for value in asked.headers.values())  # and nowhere else
+        assert KEY not in json.dumps(asked.body) + asked.path
+    refinement = next(a for a in server.asked if a.stage == "Refinement")
+    assert "the box [" in refinement.prompt
+
+
+def test_pictures_are_made_small_and_lose_what_is_hidden_in_them():
+    large = Image.new("RGB", (3000, 1500), (200, 10, 10))
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Author", "somebody private")
+    buffer = io.BytesIO()
+    large.save(buffer, "PNG", pnginfo=note)
+    request = dataclasses.replace(REQUEST, image=Image.open(buffer), subject="car")
+    sent = encode(request, OfflinePlanner().plan(request))
+    small = Image.open(io.BytesIO(sent))
+    assert small.size == (512, 256)
+    assert b"private" not in sent
+    assert small.info == {}
+
+
+def test_recognition_and_position_are_asked_at_the_same_time(server):
+    """Two round trips, not three: neither is answered before both are asked."""
+    both = threading.Barrier(2, timeout=60)
+
+    def reply(asked):
+        if asked.stage in ("Recognition", "Position"):
+            both.wait()
+        return good(asked)
+
+    server.reply = reply
+    planner_of("openai", server).plan(REQUEST)
+    assert not both.broken
+    first, second, third = server.asked
+    assert {first.stage, second.stage} == {"Recognition", "Position"}
+    assert third.started > max(first.ended, second.ended)
+
+
+def test_one_call_asks_for_everything(server):
+    plan = planner_of("openai", server, calls=1).plan(REQUEST)
+    assert [asked.stage for asked in server.asked] == ["Everything"]
+    assert plan.prompt.startswith("an old man with an umbrella, short gray hair")
+    assert plan.related[0].label == "body"
+    assert plan.planner.endswith("(everything 1)")
+
+
+def test_what_the_user_decided_is_not_asked_and_not_changed(server):
+    box = Box(x=64, y=64, width=200, height=224)
+    related = (Region(label="coat", box=Box(x=0, y=300, width=512, height=212)),)
+    request = dataclasses.replace(REQUEST, box=box, related=related, setting="style")
+    plan = planner_of("gemini", server).plan(request)
+    assert [asked.stage for asked in server.asked] == ["Recognition"]
+    assert (plan.box, plan.related, plan.setting) == (box, related, "style")
+
+
+def test_a_plan_can_be_made_where_an_event_loop_is_running(server):
+    async def notebook():
+        return planner_of("openai", server).plan(REQUEST)
+
+    assert isinstance(asyncio.run(notebook()), Plan)
+
+
+def test_many_plans_at_once_keep_to_the_limit(server):
+    server.delay = 0.25
+    running = [dataclasses.replace(REQUEST, prompt=f"a man number {n}") for n in range(6)]
+    plans = asyncio.run(plan_many(planner_of("openai", server), running, limit=2))
+    assert [plan.prompt.split(",")[0] for plan in plans] == [f"a man number {n}" for n in range(6)]
+    moments = sorted([(a.started, 1) for a in server.asked] + [(a.ended, -1) for a in server.asked])
+    at_once = peak = 0
+    for _, step in moments:
+        at_once += step
+        peak = max(peak, at_once)
+    assert 2 <= peak <= 4  # two plans, each with at most two questions under way
+
+
+def test_own_prompts_are_taken_and_their_version_recorded(server, tmp_path):
+    (tmp_path / "position.md").write_text("---\nversion: mine-7\n---\nWhere? $prompt $width")
+    plan = planner_of("openai", server, prompts=Prompts(tmp_path)).plan(REQUEST)
+    assert "position mine-7" in plan.planner
+    assert any(a.prompt == "Where? an old man with an umbrella 512" for a in server.asked)
+    (tmp_path / "position.md").write_text("Where?")
+    with pytest.raises(PlannerError, match="no version"):
+        planner_of("openai", server, prompts=Prompts(tmp_path)).plan(REQUEST)
+
+
+def test_blanks_in_the_users_text_are_not_filled_in(server):
+    request = dataclasses.replace(REQUEST, prompt="a man with $least and ${box}")
+    plan = planner_of("openai", server).plan(request)
+    assert all("a man with $least and ${box}" in asked.prompt for asked in server.asked)
+    assert plan.prompt.startswith("a man with $least and ${box}")
+
+
+def test_a_plan_is_asked_for_once(server, tmp_path):
+    cached = CachedPlanner(planner_of("openai", server), tmp_path / "plans")
+    plan = cached.plan(REQUEST)
+    assert not cached.hit
+    assert cached.plan(REQUEST) == plan
+    assert cached.hit
+    assert len(server.asked) == 3
+    (file,) = (tmp_path / "plans").iterdir()
+    assert KEY not in file.read_text()
+    file.write_text("spoilt")
+    cached.plan(REQUEST)
+    assert not cached.hit
+
+
+def test_everything_that_matters_is_in_the_fingerprint(server, tmp_path):
+    planner = planner_of("openai", server)
+    base = fingerprint(planner, REQUEST)
+    other = PICTURE.copy()
+    other.putpixel((3, 3), (1, 2, 3))
+    (tmp_path / "position.md").write_text("---\nversion: 2\n---\nWhere?")
+    changed = [
+        fingerprint(planner, dataclasses.replace(REQUEST, image=other)),
+        fingerprint(planner, dataclasses.replace(REQUEST, prompt="a king")),
+        fingerprint(planner, dataclasses.replace(REQUEST, canvas=(768, 512))),
+        fingerprint(
+            planner, dataclasses.replace(REQUEST, box=Box(x=0, y=0, width=200, height=200))
+        ),
+        fingerprint(dataclasses.replace(planner, calls=1), REQUEST),
+        fingerprint(dataclasses.replace(planner, prompts=Prompts(tmp_path)), REQUEST),
+        fingerprint(planner_of("gemini", server), REQUEST),
+    ]
+    assert len({base, *changed}) == 8
+    rekeyed = OpenAIAsker("some-model", "sk-other", server.address + "/v1")
+    assert fingerprint(dataclasses.replace(planner, asker=rekeyed), REQUEST) == base
+
+
+def test_what_rules_had_to_fill_in_is_not_kept(server, tmp_path):
+    server.reply = lambda asked: "no" if asked.stage == "Position" else good(asked)
+    cached = CachedPlanner(planner_of("openai", server), tmp_path / "plans")
+    cached.plan(REQUEST)
+    assert not (tmp_path / "plans").exists()
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_model_that_says_nothing_useful_is_a_failure(server, calls):
+    server.reply = lambda asked: "no"
+    with pytest.raises(PlannerError, match="no answer was of any use"):
+        planner_of("openai", server, calls=calls).plan(REQUEST)
+
+
+def test_plans_of_other_rules_are_not_todays(server, monkeypatch):
+    planner = planner_of("openai", server)
+    base = fingerprint(planner, REQUEST)
+    monkeypatch.setattr("sow.planners.mllm.cache.RULES_VERSION", RULES_VERSION + 1)
+    assert fingerprint(planner, REQUEST) != base
+
+
+def test_a_note_that_says_by_rules_does_not_keep_a_plan_from_being_kept(server, tmp_path):
+    """Whether the rules stood in is asked of a field, not searched for in words."""
+    request = dataclasses.replace(REQUEST, image=PICTURE.convert("RGB"), subject=None)
+    cached = CachedPlanner(planner_of("openai", server), tmp_path / "plans")
+    real = cached.planner.answered
+
+    def noted(asked):
+        answered = real(asked)
+        plan = answered.plan.changed(notes=["the face was cropped by rules of thumb"])
+        return dataclasses.replace(answered, plan=plan)
+
+    cached.planner.answered = noted
+    cached.plan(request)
+    assert len(list((tmp_path / "plans").iterdir())) == 1

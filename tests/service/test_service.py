@@ -1,0 +1,208 @@
+"""The service: one line of Python, batches, recipes; it prints nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+import sow
+from sow.errors import DeviceError, ModelError, PlanError, SowError, UsageError
+from sow.models import memory
+from sow.recipe import read_recipe
+from sow.service.request import Request
+from sow.service.results import numbered
+from sow.service.service import Service
+
+FACE = EXAMPLES / "drawn-beard.png"
+QUICK = {"cycles": 1}
+ASKED = Request(image=FACE, prompt="a person in a red coat")
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def service(told):
+    planner = sow.PlannerChoice("offline")
+    return Service("figures", device="cpu", planner=planner, report=lambda *line: told.append(line))
+
+
+def difference(one: Image.Image, other: Image.Image) -> int:
+    levels = [np.asarray(image, int) for image in (one, other)]
+    return int(np.abs(levels[0] - levels[1]).max())
+
+
+def test_one_line_of_python(tmp_path, capsys):
+    out = sow.generate(FACE, "a person in a red coat", model="figures", seed=1, planner="offline",
+                       settings=QUICK)  # fmt: skip
+    assert out.save(tmp_path / "out.png") == [tmp_path / "out.png"]
+    recipe, condition = read_recipe(tmp_path / "out.png")
+    assert (recipe, recipe.seed, recipe.model) == (out.recipe, 1, "figures")
+    assert recipe.plan == out.plan
+    assert condition.picture.size == (out.plan.box.width, out.plan.box.height)
+    assert any("drawn world" in note for note in out.notes)
+    assert Image.open(tmp_path / "out.png").tobytes() == out.image.tobytes()
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+    with pytest.raises(SowError, match="exists"):
+        out.save(tmp_path / "out.png")
+
+
+def test_pictures_of_one_plan_share_a_call_and_stay_what_they_are(service, tmp_path):
+    together = service.generate(ASKED, seed=3, num=4, settings=QUICK)
+    assert [p.recipe.seed for p in together.pictures] == [3, 4, 5, 6]
+    assert [(p.recipe.batch_size, p.recipe.place) for p in together.pictures] == [
+        (4, 0), (4, 1), (4, 2), (4, 3)
+    ]  # fmt: skip
+    alone = service.generate(ASKED, seed=5, settings=QUICK)
+    assert difference(together.images[2], alone.image) <= 1
+    assert difference(together.images[1], alone.image) > 50
+    together.save(tmp_path / "a.png")
+    again = Service(device="cpu")
+    work, seed = again.repeat(tmp_path / "a-3.png")
+    repeated = next(iter(again.make(work, [seed])))
+    repeated.save(tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "a-3.png").read_bytes()
+
+
+def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
+    """Half as many pictures a call when memory runs out; one line when not even one fits."""
+    work = service.work(ASKED, settings=QUICK)
+    expected = [p.image for p in service.make(work, [1, 2, 3])]
+    sizes, room = [], [2]
+    real = type(service.pipe).__call__
+
+    def cramped(self, *args, **call):
+        sizes.append(len(call["generator"]))
+        if sizes[-1] > room[0]:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return real(self, *args, **call)
+
+    monkeypatch.setattr(type(service.pipe), "__call__", cramped)
+    made = list(service.make(work, [1, 2, 3]))
+    assert sizes == [3, 1, 1, 1]
+    assert all(difference(p.image, e) <= 1 for p, e in zip(made, expected, strict=True))
+    room[0] = 0
+    with pytest.raises(DeviceError, match="too little memory"):
+        list(service.make(work, [1]))
+    monkeypatch.undo()
+    monkeypatch.setattr(memory, "memory_of", lambda device: 10**6)
+    assert [p.recipe.batch_size for p in service.make(work, [1, 2])] == [1, 1]
+
+
+def test_an_error_that_is_not_about_memory_is_not_hidden(service, monkeypatch):
+    work = service.work(ASKED, settings=QUICK)
+
+    def broken(self, *_, **__):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(type(service.pipe), "__call__", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        list(service.make(work, [1]))
+
+
+def test_cycles_and_sheets_on_request(service):
+    out = service.generate(ASKED, seed=1, num=2, settings={"cycles": 2}, cycles=True, explain=True)
+    for picture in out.pictures:
+        assert len(picture.cycles) == 2
+        assert picture.explained.width > 600
+    plain = service.generate(ASKED, seed=1, num=2, settings={"cycles": 2})
+    assert [i.tobytes() for i in plain.images] == [i.tobytes() for i in out.images]
+
+
+def test_the_plan_takes_what_was_decided(service):
+    request = Request(
+        image=Image.open(FACE), prompt="a person", box=[37, 14, 50, 55], canvas=(128, 160),
+        related={"coat": [10, 80, 100, 60]}, setting="style",
+    )  # fmt: skip
+    plan = service.plan(request).plan
+    assert plan.box.model_dump() == [40, 16, 48, 56]  # on the grid of the model, once
+    assert plan.related[0].label == "coat"
+    assert (plan.canvas, plan.setting) == ((128, 160), "style")
+    again = service.plan(Request(image=FACE, plan=plan, prompt="snow")).plan
+    assert again.prompt == "snow"
+    assert again.box == plan.box
+
+
+def test_a_plan_for_another_size_is_scaled_and_said(service, told):
+    plan = sow.Plan.parse({"canvas": [512, 640], "prompt": "a man", "box": [100, 40, 200, 224],
+                           "crop": [0, 0, 256, 256]})  # fmt: skip
+    made = service.plan(Request(image=FACE, plan=plan)).plan
+    assert made.canvas == (128, 160)
+    assert told[-1] == ("note", "the plan is scaled from 512x640 to 128x160, the model's own size "
+                                "(canvas= keeps another)")  # fmt: skip
+
+
+def test_plans_of_earlier_versions_run(service):
+    """Files of version 1, as they were written then."""
+    folder = Path(__file__).parents[1] / "data" / "v1"
+    plan = sow.Plan.read(folder / "plan-with-relations.json")
+    assert [(r.subject, r.predicate, r.object) for r in plan.relations] == [
+        ("person", "wearing", "red-coat"), ("person", "left of", "tree")
+    ]  # fmt: skip
+    assert [thing.label for thing in plan.objects] == ["person", "red coat", "tree"]
+    assert json.loads(plan.to_json())["version"] == 2
+    made = service.plan(Request(image=FACE, plan=folder / "plan.json")).plan
+    assert made == sow.Plan.read(folder / "plan.json")
+    again = Service(device="cpu")
+    work, seed = again.repeat(folder / "picture.png")
+    assert (seed, work.batch_size, work.settings.alpha_plus) == (3, 1, 0.85)
+    picture = next(iter(again.make(work, [seed])))
+    before = Image.open(folder / "picture.png").convert("RGB")
+    error = np.mean((np.asarray(picture.image, float) - np.asarray(before, float)) ** 2)
+    assert 10 * np.log10(255**2 / max(error, 1e-9)) > 35  # the same, but for another machine
+
+
+BAD = {
+    "no picture": ({"prompt": "x"}, UsageError, "give image="),
+    "no prompt": ({"image": FACE}, UsageError, "give prompt="),
+    "a number": ({"image": 7, "prompt": "x"}, UsageError, "image= is a int"),
+    "a mask of words": ({"image": FACE, "prompt": "x", "mask": ["m"]}, UsageError, "mask= is a"),
+    "a box of three": ({"image": FACE, "prompt": "x", "box": [1, 2, 3]}, PlanError, "four numbers"),
+    "a nameless region": ({"image": FACE, "prompt": "x", "related": {" ": [0, 0, 8, 8]}},
+                          PlanError, "no name"),
+    "a region of words": ({"image": FACE, "prompt": "x", "related": {"coat": "low"}},
+                          PlanError, "related region"),
+    "a canvas": ({"image": FACE, "prompt": "x", "canvas": 5}, UsageError, "no canvas"),
+    "a canvas off the grid": ({"image": FACE, "prompt": "x", "canvas": 136}, PlanError,
+                              "multiples of 32"),
+    "both": ({"image": FACE, "plan": "p.json", "subject": "cat"}, UsageError, "for making a plan"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_mistakes_speak_of_arguments(service, name):
+    fields, kind, says = BAD[name]
+    with pytest.raises(kind) as caught:
+        service.plan(Request(**fields))
+    assert says in str(caught.value)
+    assert "--" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_setting_does_not_wait_for_a_model():
+    with pytest.raises(UsageError, match="did you mean 'cycles'"):
+        Service("no/such-model", download=False).work(ASKED, settings={"cycels": 3})
+    with pytest.raises(ModelError, match="not in the cache"):
+        Service("no/such-model", download=False).plan(ASKED)
+
+
+def test_numbers_beside_the_name():
+    assert numbered(Path("a/b.png"), 1) == [Path("a/b.png")]
+    assert numbered(Path("a/b.png"), 2) == [Path("a/b-1.png"), Path("a/b-2.png")]
+
+
+def test_memory_decides_before_anything_is_allocated(tiny, monkeypatch):
+    monkeypatch.setattr(memory, "memory_of", lambda device: 10**9)
+    at = [memory.pictures_at_once(tiny, (side, side), 2, 100) for side in (64, 512, 1024, 4096)]
+    assert at[0] == memory.MOST
+    assert at == sorted(at, reverse=True)
+    assert at[3] == 1
+    assert memory.pictures_at_once(tiny, (64, 64), 4, 3) == 3

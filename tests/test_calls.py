@@ -1,0 +1,269 @@
+"""One call among others: threads, exceptions, cancelling, the library's callbacks, compiling."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from diffusers import EDMEulerScheduler, FlowMatchEulerDiscreteScheduler, StableDiffusionPipeline
+from diffusers.callbacks import MultiPipelineCallbacks, SDCFGCutoffCallback
+from helpers import OFF, ON, QUICK, job, latents, noise_picture, plan, seeded
+from PIL import Image
+
+import sow
+from sow.benchmarks.checkpoints import TINY, random_pipeline
+from sow.errors import ModelError, UsageError
+from sow.pictures.condition import Condition
+from sow.settings import Settings
+
+
+@pytest.mark.parametrize("shared", ["the pipeline", "the UNet"])
+def test_calls_in_threads_make_what_they_make_alone(tiny, shared):
+    """Modulated and unmodulated, traced and not, at the same time: as one after the other."""
+    pipes = [tiny, tiny if shared == "the pipeline" else sow.SowPipeline.from_pipe(tiny)]
+    pipes[1].set_progress_bar_config(disable=True)
+    settings = [ON, OFF, ON.changed(gate="ramp", tau=0.12), ON.changed(alpha_minus=0)]
+    before = dict(tiny.unet.attn_processors)
+    expected = [latents(tiny, **job(s, seed=n)) for n, s in enumerate(settings)]
+    made: dict[int, torch.Tensor] = {}
+    start = threading.Barrier(len(settings))
+
+    def work(number: int) -> None:
+        start.wait()
+        made[number] = latents(pipes[number % 2], **job(settings[number], seed=number))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(len(settings))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, alone in enumerate(expected):
+        assert torch.equal(made[number], alone), number
+    assert dict(tiny.unet.attn_processors) == before
+
+
+def test_a_call_that_raises_leaves_the_pipe_as_it_was(tiny):
+    expected = latents(tiny, **job())
+    before = dict(tiny.unet.attn_processors)
+    for at in (2, 8, 10, 15):  # in the inversion, in both cycles, in the finish
+
+        def fail(pipe, call, time, tensors, at=at):
+            if call == at:
+                raise RuntimeError("stop")
+            return {}
+
+        with pytest.raises(RuntimeError, match="stop"):
+            tiny(**job(), callback_on_step_end=fail)
+        assert dict(tiny.unet.attn_processors) == before
+        assert torch.equal(latents(tiny, **job()), expected)
+
+
+def test_a_call_inside_a_call_is_refused(tiny):
+    expected = latents(tiny, **job())
+    with pytest.raises(UsageError, match="inside another"):
+        tiny(**job(), callback_on_step_end=lambda pipe, *_: pipe(**job()))
+    assert torch.equal(latents(tiny, **job()), expected)
+
+
+def test_from_pipe_in_both_directions(tiny):
+    plain = StableDiffusionPipeline.from_pipe(tiny)
+    again = sow.SowPipeline.from_pipe(plain)
+    again.set_progress_bar_config(disable=True)
+    assert again.unet is tiny.unet
+    assert torch.equal(latents(again, **job()), latents(tiny, **job()))
+
+
+@pytest.mark.parametrize(("at", "cycles"), [(2, 0), (7, 0), (8, 1), (9, 1), (10, 2), (11, 2)])
+def test_a_cancelled_run_shows_only_cycles_that_were_finished(tiny, at, cycles):
+    """And its pictures are what it pointed to, not the noise it had come to."""
+    whole = tiny(**job(QUICK), return_cycles=True, output_type="pt")
+
+    def cancel(pipe, call, time, tensors):
+        pipe._interrupt = call == at
+        return {}
+
+    cut = tiny(**job(QUICK), return_cycles=True, output_type="pt", callback_on_step_end=cancel)
+    assert len(cut.cycles[0]) == cycles
+    for shown, expected in zip(cut.cycles[0], whole.cycles[0], strict=False):
+        assert torch.equal(shown, expected)
+    if at in (8, 10):  # broken off right after a cycle: the picture is what it showed
+        assert torch.equal(cut.images[0], cut.cycles[0][-1])
+
+
+def test_the_librarys_own_callback_switches_guidance_off(tiny):
+    """From its step on, one sample per picture is asked for, and the answer is the prompt's."""
+    samples: list[int] = []
+    hook = tiny.unet.register_forward_pre_hook(lambda _, args: samples.append(len(args[0])))
+    settings = QUICK.changed(outside="none")
+    out = latents(
+        tiny, **job(settings),
+        callback_on_step_end=MultiPipelineCallbacks(
+            [SDCFGCutoffCallback(cutoff_step_ratio=None, cutoff_step_index=10)]
+        ),
+    )  # fmt: skip
+    hook.remove()
+    assert samples == [1] * 7 + [2] * 4 + [1] * 5
+    assert (tiny.num_timesteps, tiny.guidance_scale) == (16, 0.0)
+
+    def unguided(pipe, call, time, tensors):
+        embeds = tensors["prompt_embeds"]
+        assert embeds.shape[0] == 2
+        return {"prompt_embeds": embeds[1:].repeat(2, 1, 1)} if call == 10 else {}
+
+    same = latents(tiny, **job(settings), callback_on_step_end=unguided,
+                   callback_on_step_end_tensor_inputs=["prompt_embeds"])  # fmt: skip
+    assert torch.allclose(out, same, atol=1e-4)  # u + g (p - u) is p where both are the prompt
+    assert (tiny.num_timesteps, tiny.guidance_scale) == (16, 7.5)
+
+
+def test_attributes_of_the_library_are_there_before_any_call():
+    pipe = random_pipeline(TINY)
+    assert (pipe.num_timesteps, pipe.guidance_scale, pipe.interrupt) == (0, 0.0, False)
+
+
+def test_inverted_alone_the_callback_sees_latents_and_mask_of_one_size(tiny):
+    shapes = []
+
+    def watch(pipe, call, time, tensors):
+        x, mask = tensors["latents"], tensors["condition_mask"]
+        shapes.append((x.shape[0], *x.shape[2:]) == (mask.shape[0], *mask.shape[2:]))
+        return {}
+
+    tiny(**job(QUICK.changed(inversion="alone"), box=(16, 8, 24, 40)), callback_on_step_end=watch,
+         callback_on_step_end_tensor_inputs=["latents", "condition_mask"])  # fmt: skip
+    assert shapes == [True] * (5 + 7 + 4 + 5)
+
+
+def test_no_call_is_wasted_on_a_canvas_that_nobody_needs(tiny):
+    for changes, calls in (
+        ({"inversion": "alone", "seed_canvas": "none"}, 7 + 5 + 4 + 5),
+        ({"seed_canvas": "none"}, 7 + 5 + 4 + 5),
+        ({"inversion": "alone"}, 5 + 7 + 4 + 5),
+        ({}, 7 + 4 + 5),
+    ):
+        counted: list[int] = []
+        hook = tiny.unet.register_forward_pre_hook(lambda *_, c=counted: c.append(1))
+        latents(tiny, **job(QUICK.changed(**changes)))
+        hook.remove()
+        assert len(counted) == tiny.num_timesteps == calls, changes
+
+
+def test_a_mask_with_a_condition_is_refused_not_ignored(tiny):
+    condition = Condition.prepare(noise_picture(1), plan())
+    with pytest.raises(UsageError, match="which has its own"):
+        tiny(image=condition, plan=plan(), mask=Image.new("L", (48, 40)), settings=QUICK)
+
+
+def test_a_transparent_mask_is_read_by_its_alpha(tiny):
+    """As the command line reads it: opaque is kept, whatever its colour."""
+    left = Image.new("L", (48, 40))
+    left.paste(255, (0, 0, 24, 40))
+    black = Image.merge("RGBA", [Image.new("L", (48, 40))] * 3 + [left])
+    made = [latents(tiny, **{**job(QUICK), "mask": mask}) for mask in (left, black)]
+    assert torch.equal(*made)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"image": np.zeros((40, 48, 3), np.uint8)}, "image= is a ndarray"),
+        ({"image": torch.zeros(3, 40, 48)}, "image= is a Tensor"),
+        ({"image": "img.png"}, "image= is a str"),
+        ({"image": None}, "image= is a NoneType"),
+        ({"mask": "m.png"}, "mask= is a str"),
+        ({"settings": {"cycles": 2}}, "settings= is a dict"),
+        ({"generator": 0}, "generator= is a int"),
+        ({"plan": {"canvas": [64, 64]}}, "plan= is a dict"),
+        ({"plan": {"canvas": [64, 64]}, "settings": None}, "plan= is a dict"),
+        ({"output_type": "PIL"}, "no output_type 'PIL'"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_any_work(tiny, arguments, says):
+    hook = tiny.unet.register_forward_pre_hook(lambda *_: pytest.fail("the UNet was asked"))
+    try:
+        with pytest.raises(UsageError) as caught:
+            tiny(**{**job(QUICK), **arguments})
+    finally:
+        hook.remove()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@contextmanager
+def scheduler(pipe, other):
+    before, pipe.scheduler = pipe.scheduler, other
+    try:
+        yield
+    finally:
+        pipe.scheduler = before
+
+
+@pytest.mark.parametrize("kind", [FlowMatchEulerDiscreteScheduler, EDMEulerScheduler])
+def test_other_kinds_of_noise_are_refused(tiny, kind):
+    with scheduler(tiny, kind()), pytest.raises(ModelError, match=f"{kind.__name__} has no table"):
+        tiny(**job(QUICK))
+
+
+def test_every_setting_is_shared_or_each_jobs_own(tiny):
+    """Shared ones must agree in a batch; own ones may differ, and then change only their job."""
+    others = {
+        "steps": 12, "t1": 4, "t2": 8, "cycles": 3, "noise_level": 0.5, "guidance_scale": 3.0,
+        "eta": 0.5, "cycle_eta": 0.5, "preserve": (2,), "negative_prompt": "snow",
+        "encourage_prompt": "a forest", "outside": "joined", "inversion": "alone",
+        "inversion_prompt": "plan", "inversion_guidance_scale": 2.0, "seed_canvas": "black",
+        "alpha_minus": 0.9, "alpha_plus": 0.1, "lambda_c": 1.0, "lambda_d": 1.0, "gate": "ramp",
+        "tau": 0.05, "modulated_factors": (1,), "modulated_branches": "prompt",
+    }  # fmt: skip
+    shared, own = Settings.names("shared by a batch"), Settings.names("each job's own")
+    assert set(others) == set(Settings.model_fields) == {*shared, *own}
+    assert not set(shared) & set(own)
+    base = ON.changed(gate="ramp", tau=0.12)
+    for name, value in others.items():
+        start = base.changed(gate="none") if name == "gate" else base
+        two = [start, start.changed(**{name: value})]
+        both = {"image": noise_picture(1), "plan": [job()["plan"]] * 2, "settings": two,
+                "generator": [seeded(1), seeded(1)]}  # fmt: skip
+        if name in shared:
+            with pytest.raises(UsageError, match=f"{name} differs"):
+                tiny(**both)
+            continue
+        made = latents(tiny, **both)
+        alone = [latents(tiny, **job(s, seed=1))[0] for s in two]
+        assert (made[0] - alone[0]).abs().max() < 1e-4, name
+        assert (made[1] - alone[1]).abs().max() < 1e-4, name
+        assert (made[0] - made[1]).abs().max() > 1e-5, name
+
+
+@pytest.mark.parametrize("gate", ["none", "ramp"])
+def test_compiled_blocks_stay_compiled(gate):
+    """`compile_repeated_blocks` compiles once: not again in later cycles, runs, plans or seeds.
+
+    Modulated attention is in the graph; only where a control looks on (a gate) is there a break.
+    """
+    torch._dynamo.reset()
+    counters = torch._dynamo.utils.counters
+    pipe, plain = (random_pipeline(TINY) for _ in range(2))
+    for each in (pipe, plain):
+        each.set_progress_bar_config(disable=True)
+    pipe.unet.compile_repeated_blocks(fullgraph=gate == "none", backend="aot_eager")
+    settings = ON.changed(gate=gate, tau=0.12, cycles=1)
+
+    def compilations(**call) -> int:
+        counters.clear()
+        made = latents(pipe, **call)
+        call["generator"].manual_seed(call["generator"].initial_seed())
+        assert (made - latents(plain, **call)).abs().max() < 1e-3
+        return counters["stats"]["unique_graphs"]
+
+    first = compilations(**job(settings))
+    assert first > 0
+    assert compilations(**job(settings.changed(cycles=4))) == 0
+    assert compilations(**job(settings, seed=3)) == 0
+    again = compilations(**job(settings, box=(8, 8, 24, 24), related=(0, 32, 64, 32)))
+    print("graphs:", first, again)
+    assert again <= first  # other numbers of rows: at most once more, and never again
+    assert compilations(**job(settings, box=(24, 0, 32, 40), related=(0, 40, 64, 24))) == 0
+    torch._dynamo.reset()

@@ -1,0 +1,163 @@
+"""The house: every import leads down, from the fronts to the pure functions; no circles."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from sow.benchmarks.figures.judge.reading import WEIGHTS
+from sow.benchmarks.figures.studies.evaluate import HELD_OUT
+from sow.models import BUNDLED
+
+ROOT = Path(__file__).parents[1]
+HOMES = {name: ROOT / name for name in ("planners", "prompts", "cli", "benchmarks")}
+# From the ground up: a room may know those above it in this list, which lie below it in the house.
+FLOORS = (
+    ("errors", "quiet", "folders", "records"),
+    ("files", "box"),
+    ("scene",),
+    ("plan",),
+    ("settings", "prompts"),
+    ("pictures",),
+    ("backbones",),
+    ("diffusion",),
+    ("attention",),
+    ("checkpoints",),
+    ("calls",),
+    ("pipeline",),
+    ("models",),
+    ("recipe",),
+    ("planners",),
+    ("planners.offline",),
+    ("planners.mllm",),
+    ("planners.mllm.vendors",),
+    ("service",),
+    ("benchmarks",),
+    ("benchmarks.figures",),
+    ("benchmarks.figures.world",),
+    ("benchmarks.figures.training",),
+    ("benchmarks.figures.judge",),
+    ("benchmarks.figures.studies",),
+    ("benchmarks.speed",),
+    ("cli",),
+)
+# Old import paths that the README of earlier versions gave; they only pass on.
+DOORS = {"planners.providers", "planners.stages", "benchmarks.same_pictures"}
+
+
+def modules() -> dict[str, Path]:
+    """All modules by name, without the leading `sow.`, but for the front door itself."""
+    found = {}
+    for home, folder in {"": ROOT / "sow", **HOMES}.items():
+        for file in folder.rglob("*.py"):
+            parts = [*([home] if home else []), *file.relative_to(folder).with_suffix("").parts]
+            if parts[-1] == "__init__":
+                parts.pop()
+            found[".".join(parts)] = file
+    found.pop("")
+    return found
+
+
+MODULES = modules()
+
+
+def imports(name: str) -> set[str]:
+    """The modules of this project that one imports, at its top or inside a function."""
+    known = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        wanted: list[str] = []
+        if isinstance(node, ast.Import):
+            wanted = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            wanted = [f"{node.module}.{alias.name}" for alias in node.names]
+        for path in wanted:
+            parts = path.split(".")[1:] if path.startswith("sow.") else []
+            while parts and ".".join(parts) not in MODULES:
+                parts.pop()
+            if parts:
+                known.add(".".join(parts))
+    return known - {name}
+
+
+def room(name: str) -> str:
+    """The folder that a module is in, or a file on its own in `sow/`."""
+    parts = name.split(".")
+    own_folder = MODULES[name].name == "__init__.py"
+    return name if len(parts) == 1 or own_folder else ".".join(parts[:-1])
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle in a graph, or nothing."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_knows_itself_by_a_detour():
+    # A package's __init__ only passes on what is in it, so it is left out of its own circle.
+    graph = {
+        name: {other for other in imports(name) if not name.startswith(f"{other}.")}
+        for name in MODULES
+    }
+    assert circle(graph) == []
+
+
+def test_no_room_knows_a_room_above_it():
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    assert {room(name) for name in MODULES} <= set(floor)
+    up = [
+        f"{name} -> {other}"
+        for name in MODULES
+        if name not in DOORS
+        for other in imports(name)
+        if room(other) != room(name) and floor[room(other)] >= floor[room(name)]
+    ]
+    assert up == []
+
+
+@pytest.mark.parametrize("half", ["planners", "prompts"])
+def test_planners_and_the_engine_do_not_know_each_other(half):
+    engine = {"backbones", "diffusion", "attention", "calls", "pipeline", "models"}
+    for name in MODULES:
+        parts = name.split(".")
+        known = {other.split(".")[0] for other in imports(name)}
+        if parts[0] == half:
+            assert not known & engine, name
+        if parts[0] in engine:
+            assert half not in known, name
+
+
+def test_rooms_are_small():
+    long = {
+        name: lines
+        for name, file in MODULES.items()
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 300
+    }
+    assert long == {}
+
+
+def test_data_that_is_read_is_in_the_wheel():
+    """Files beside the code are found where it is installed, not only in a checkout."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tools = project["tool"]["setuptools"]
+    installed = {
+        file
+        for package, patterns in tools["package-data"].items()
+        for pattern in patterns
+        for file in (ROOT / tools["package-dir"].get(package, package.replace(".", "/"))).glob(
+            pattern
+        )
+    }
+    for needed in (
+        HELD_OUT, WEIGHTS, BUNDLED["figures"] / "unet" / "config.json",
+        ROOT / "prompts" / "everything.md", ROOT / "prompts" / "offline.toml",
+    ):  # fmt: skip
+        assert needed.resolve() in installed, needed
+    packages = {"sow", *(f"sow.{name}" for name in MODULES if MODULES[name].stem == "__init__")}
+    assert set(tools["packages"]) == packages

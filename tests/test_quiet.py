@@ -1,0 +1,54 @@
+"""Quiet is over when it is over."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import pytest
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from sow.quiet import quiet
+
+BARS = (diffusers_logging, transformers_logging)
+
+
+@pytest.fixture
+def as_found():
+    shown = [bar.is_progress_bar_enabled() for bar in BARS]
+    yield
+    for bar, on in zip(BARS, shown, strict=True):
+        (bar.enable_progress_bar if on else bar.disable_progress_bar)()
+
+
+@pytest.mark.parametrize("wanted", [(True, True), (False, True), (False, False)])
+def test_progress_bars_are_as_the_user_had_them(as_found, wanted):
+    for bar, on in zip(BARS, wanted, strict=True):
+        (bar.enable_progress_bar if on else bar.disable_progress_bar)()
+    shown = []
+
+    def fail():
+        with quiet():
+            shown.extend(bar.is_progress_bar_enabled() for bar in BARS)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert shown == [False, False]  # tests have no terminal
+    assert tuple(bar.is_progress_bar_enabled() for bar in BARS) == wanted
+
+
+def test_levels_and_warnings_too():
+    logger = logging.getLogger("diffusers")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        with quiet(), quiet():
+            assert logger.level == logging.CRITICAL
+            warnings.warn("nobody hears this", UserWarning, stacklevel=1)
+        assert logger.level == logging.INFO
+        with pytest.warns(UserWarning, match="heard"):
+            warnings.warn("heard", UserWarning, stacklevel=1)
+    finally:
+        logger.setLevel(before)
