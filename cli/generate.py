@@ -36,8 +36,8 @@ from sow.cli.options import (
     choice_of,
     request_of,
 )
-from sow.cli.output import as_options, print_json, report, say
-from sow.cli.targets import early_target, sheets_of, targets_of
+from sow.cli.output import OPTIONS, print_json, report, say
+from sow.cli.targets import check_apart, early_target, sheets_of, targets_of
 from sow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,10 +117,6 @@ def generate(
     from sow.service.service import Service
 
     target = early_target(out, cycles_out, force, num)
-    if face is not None and any(
-        p and p.absolute() == face.absolute() for p in (target, cycles_out)
-    ):
-        raise UsageError("the result would replace the picture of --face", "choose another out=")
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
     )
@@ -128,38 +124,33 @@ def generate(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
     )  # fmt: skip
-    service = Service(
-        model, revision=revision, config=config, device=device, dtype=dtype, planner=choice,
-        report=report,
-    )  # fmt: skip
     if recipe is not None:
-        given = [
-            *request.decided,
-            *["set"] * bool(set_),
-            *["planner"] * (choice != PlannerChoice()),
-        ]
-        if given or preset or num > 1 or seed is not None:
-            raise UsageError(
-                "--recipe already says everything", "leave out " + ", ".join(given or ["the rest"])
-            )
-        work, again = service.repeat(recipe)
+        given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
+                 "planner": choice != PlannerChoice()}  # fmt: skip
+        refuse(*request.decided, *(name for name, value in given.items() if value))
+        service, work, again = Service.of_recipe(
+            recipe, model=model, revision=revision, config=config, device=device, dtype=dtype,
+            report=report,
+        )  # fmt: skip
         seeds = [again]
     else:
+        service = Service(
+            model, revision=revision, config=config, device=device, dtype=dtype, planner=choice,
+            report=report,
+        )  # fmt: skip
         work = service.work(request, preset=preset, settings=set_ or [])
         first = secrets.randbelow(2**31) if seed is None else seed
         seeds = list(range(first, first + num))
     targets = targets_of(work, seeds, target, force)
-    sheets = sheets_of(targets, [face, mask, recipe, cycles_out], force) if explain else []
-    notes = [*work.notes]
+    sheets = sheets_of(targets, force) if explain else []
+    check_apart([face, mask, plan, recipe], [*targets, *sheets, cycles_out])
+    notes = [*work.notes, *service.unread(work)]
     if cycles_out is not None and work.settings.cycles == 0:
         notes.append("there are no cycles to save")
-    for note in notes:
-        report("note", note)
-    unread = service.unread(work)
-    for note in unread:
-        report("note", note)
+        report("note", notes[-1])
     made = []
-    pictures = service.make(work, seeds, cycles=cycles_out is not None, explain=explain)
+    first_cycles = [0] if cycles_out is not None else []
+    pictures = service.make(work, seeds, cycles_of=first_cycles, explain=explain)
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
         picture.save(path, force=force)
         say(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
@@ -169,12 +160,21 @@ def generate(
             write_png(picture.explained, sheets[number], force=force)
             say(f"explained in {sheets[number]}")
         if picture.flagged:
-            report(
-                "note", "the checkpoint's safety checker blackened this picture: try another seed="
-            )
-        made.append(_entry(picture, path, [*notes, *unread], sheets[number] if sheets else None))
+            report("note", "the checkpoint's safety checker blackened this picture: another seed")
+        made.append(_entry(picture, path, notes, sheets[number] if sheets else None))
     if json:
         print_json(made)
+
+
+def refuse(*names: str) -> None:
+    """Nothing else may be said beside a recipe.
+
+    Raises:
+        UsageError: if anything was.
+    """
+    if names:
+        options = ", ".join(f"--{OPTIONS.get(name, name)}" for name in names)
+        raise UsageError("--recipe already says everything", f"leave out {options}")
 
 
 def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -
     return {
         "file": str(path),
         "seconds": round(picture.seconds, 2),
-        "notes": [as_options(note) for note in notes],
+        "notes": notes,
         **explained,
         **picture.recipe.model_dump(mode="json"),
     }

@@ -8,7 +8,7 @@ import typer
 
 import sow
 from sow.cli import doctor, download, generate, plan, settings, show, study
-from sow.cli.output import as_options, say
+from sow.cli.output import say, say_error
 from sow.errors import SowError, UsageError
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ def run() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except SowError as error:
-        say(f"sow: {as_options(str(error))}")
+        say_error(error)
         sys.exit(error.exit_code)
     except UsageProblem as error:
         line = error.format_message() if hasattr(error, "format_message") else str(error)

@@ -8,11 +8,13 @@ from typing import Any
 
 import typer
 
+from sow.errors import SowError
+
 # How the command line calls the arguments of the library, where it is not by the same name.
 OPTIONS = {
     "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
-    "face_index": "face-index", "cache": "no-cache",
+    "face_index": "face-index",
     **{name: name for name in ("canvas", "device", "dtype", "force", "mask", "model", "out",
                                "plan", "planner", "preset", "prompt", "prompts", "related",
                                "revision", "seed", "setting", "subject", "num")},
@@ -20,7 +22,7 @@ OPTIONS = {
 
 
 def as_options(text: str) -> str:
-    """A line of the library in the words of the command line: `out=` is `--out` there."""
+    """What the library says is to be done, in the command line's words: `mask=` is `--mask`."""
 
     def option(found: re.Match[str]) -> str:
         name, value = OPTIONS.get(found[1]), found[2]
@@ -43,7 +45,13 @@ def say(text: str) -> None:
 
 def report(kind: str, line: str) -> None:
     """What the service has to tell: notes, the model, the planner."""
-    say(f"{kind}: {as_options(line)}")
+    say(f"{kind}: {line}")
+
+
+def say_error(error: SowError) -> None:
+    """An error in one line; what is to be done speaks of options."""
+    mend = as_options(error.mend)
+    say(f"sow: {error.what}; {mend}" if mend else f"sow: {error.what}")
 
 
 def print_json(data: Any) -> None:

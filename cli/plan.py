@@ -33,6 +33,7 @@ from sow.cli.options import (
     request_of,
 )
 from sow.cli.output import print_json, report, say
+from sow.cli.targets import check_apart
 
 
 def plan(
@@ -89,13 +90,12 @@ def plan(
         print_json(service.would_be_sent(request))
         return
     target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
+    check_apart([face, mask, plan], [target, out])
     for path in (target, out):
         if path is not None:
             check_free(path, force)
     work = service.work(request)
     made = work.plan
-    for note in made.notes:
-        report("note", note)
     if target is not None:
         write_png(draw_plan(made, work.condition), target, force=force)
         say(f"drawn: {target}, for {service.model.name}, {made.canvas[0]}x{made.canvas[1]}")

@@ -40,7 +40,7 @@ def interference(
     from sow.files import check_free, write_png, write_text
 
     if out.suffix.lower() != ".png":
-        raise UsageError(f"{str(out)!r} is no .png file", "choose another out=")
+        raise UsageError(f"{str(out)!r} is no .png file", "choose another name")
     table = out.with_suffix(".md")
     for target in (out, table):
         check_free(target, force)

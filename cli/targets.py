@@ -24,7 +24,7 @@ def early_target(out: str | None, cycles_out: Path | None, force: bool, num: int
                 target.mkdir(exist_ok=True)
             except OSError as error:
                 raise OutputError(
-                    f"the folder {out!r} cannot be made ({error.strerror})", "choose another out="
+                    f"the folder {out!r} cannot be made ({error.strerror})", "choose another name"
                 ) from None
         if not target.is_dir():
             raise UsageError(
@@ -33,8 +33,6 @@ def early_target(out: str | None, cycles_out: Path | None, force: bool, num: int
     elif target is not None and num == 1:
         check_free(target, force)
     if cycles_out is not None:
-        if target is not None and target.absolute() == cycles_out.absolute():
-            raise UsageError("--out and --save-cycles name the same file", "choose two names")
         check_free(cycles_out, force)
     return target
 
@@ -54,14 +52,40 @@ def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) 
     return targets
 
 
-def sheets_of(targets: list[Path], taken: list[Path | None], force: bool) -> list[Path]:
-    """Where the sheets of --explain go.
-
-    `taken` are other files that the command reads or writes.
-    """
+def sheets_of(targets: list[Path], force: bool) -> list[Path]:
+    """Where the sheets of --explain go."""
     sheets = [target.with_suffix(".explain.png") for target in targets]
     for sheet in sheets:
-        if any(other is not None and other.resolve() == sheet.resolve() for other in taken):
-            raise UsageError(f"--explain would write onto {str(sheet)!r}", "choose another out=")
         check_free(sheet, force)
     return sheets
+
+
+def check_apart(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -> None:
+    """Whether no result would replace what is read, or another result.
+
+    Files are compared, not names: a link or a detour leads to the same file.
+
+    Raises:
+        UsageError: if one would.
+    """
+    written: dict[tuple[int, int] | Path, Path] = {}
+    read = {_identity(path): path for path in inputs if path is not None}
+    for path in outputs:
+        if path is None:
+            continue
+        own = _identity(path)
+        if own in read:
+            raise UsageError(f"{str(path)!r} would replace {str(read[own])!r}, which is read",
+                             "choose another name")  # fmt: skip
+        if own in written:
+            raise UsageError(f"{str(path)!r} would be written twice", "choose two names")
+        written[own] = path
+
+
+def _identity(path: Path) -> tuple[int, int] | Path:
+    """What makes two paths one file: its number on its disk, or its whole name while it is new."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return path.parent.resolve() / path.name
+    return seen.st_dev, seen.st_ino

@@ -89,8 +89,14 @@ def flat(texts: Embedded) -> Tensor:
 
 
 def unflat(changed: Tensor, texts: Embedded) -> Embedded:
-    """The reverse. Fewer rows than there were switch guidance off, as in diffusers."""
-    shape = texts.tokens.shape
-    if len(changed) != shape[0] * shape[1]:
-        return texts.first_branch()
-    return replace(texts, tokens=changed.view(shape).flip(0))
+    """The reverse. Fewer rows than there were switch guidance off, as in diffusers.
+
+    One row per picture is then their prompts'; fewer than that cannot be, and theirs are kept.
+    """
+    branches, pictures, *rest = texts.tokens.shape
+    if len(changed) == branches * pictures:
+        return replace(texts, tokens=changed.view(branches, pictures, *rest).flip(0))
+    prompts = texts.first_branch()
+    if len(changed) == pictures:
+        return replace(prompts, tokens=changed.view(1, pictures, *rest))
+    return prompts

@@ -1,7 +1,7 @@
 """What can go wrong, as one line that says what is wrong and how to mend it.
 
 Every error that a user can cause is a `SowError`. The command line prints it as one line and
-leaves with its exit code; the codes are stable and listed in the README.
+leaves with its exit code; the codes are stable and listed in docs/command-line.md.
 """
 
 from __future__ import annotations

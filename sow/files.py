@@ -24,7 +24,7 @@ def check_free(path: Path, force: bool = False) -> None:
         folder, taken, parent = path.is_dir(), path.exists(), path.parent.is_dir()
     except OSError as error:  # a name too long, a folder that may not be looked into
         raise OutputError(
-            f"{str(path)[:80]!r} cannot be written ({error.strerror})", "choose another out="
+            f"{str(path)[:80]!r} cannot be written ({error.strerror})", "choose another name"
         ) from None
     if folder:
         raise OutputError(f"{str(path)!r} is a folder", "give the name of a file")
@@ -34,7 +34,7 @@ def check_free(path: Path, force: bool = False) -> None:
         raise OutputError(f"there is no folder {str(path.parent)!r}", "create it first")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(
-            f"the folder {str(path.parent)!r} may not be written to", "choose another out="
+            f"the folder {str(path.parent)!r} may not be written to", "choose another name"
         )
 
 
@@ -76,7 +76,7 @@ def publish(write: Callable[[Path], object], path: Path, force: bool = False) ->
         raise OutputError(f"{str(path)!r} exists", "choose another name, or force=True") from None
     except OSError as error:
         raise OutputError(
-            f"{str(path)!r} cannot be written ({error.strerror or error})", "choose another out="
+            f"{str(path)!r} cannot be written ({error.strerror or error})", "choose another name"
         ) from None
     finally:
         temporary.unlink(missing_ok=True)

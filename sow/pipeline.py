@@ -52,7 +52,7 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
         images: B pictures; PIL, or an array or tensor as `output_type` says.
         plans: B plans as they were carried out (boxes on the grid of the latents).
         nsfw_content_detected: B booleans, or None if the checkpoint has no safety checker.
-        cycles: on request, B lists of what the picture looked like after each cycle.
+        cycles: on request, a list per job of what its picture looked like after each cycle.
         indicators: on request, `[B, cycles]` in float32 on the CPU: how much of R's listening to
             the condition is close to it (Eq. 7); about 0.2 where it is even, nan where it could
             not be measured.
@@ -170,7 +170,7 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
-        return_cycles: bool = False,
+        return_cycles: bool | Sequence[int] = False,
         return_indicators: bool = False,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -190,7 +190,8 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             generator: a list gives every job its own; a single one is drawn from in turn.
             output_type: `pil`, `np`, `pt` or `latent`.
             return_dict: False returns `(images, nsfw_content_detected)`.
-            return_cycles: also return the picture as it stood after each cycle.
+            return_cycles: also return the pictures as they stood after each cycle; of all jobs, or
+                of those with these numbers.
             return_indicators: also measure and return the indicator of each cycle.
             callback_on_step_end: called after every UNet call, inversion included, with the
                 pipeline, the number of the call, its time and the tensors asked for; may return
@@ -232,8 +233,10 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             images, flagged = self._decode(backbone, made.latents, output_type)
             cycles = None
             if return_cycles:
-                shown = [self._decode(backbone, clean, output_type)[0] for clean in made.cycles]
-                cycles = [[pictures[job] for pictures in shown] for job in range(len(jobs))]
+                chosen = range(len(jobs)) if return_cycles is True else return_cycles
+                rows = [clean[list(chosen)] for clean in made.cycles]
+                shown = [self._decode(backbone, some, output_type)[0] for some in rows]
+                cycles = [[pictures[n] for pictures in shown] for n in range(len(chosen))]
         if not return_dict:
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
         measured = indicator.history.T if indicator else None

@@ -67,7 +67,7 @@ class Plan(BaseModel):
         description="the condition is the ellipse in this box; without it, the whole box",
     )
     objects: tuple[SceneObject, ...] = Field(
-        default=(), max_length=100, description="what else the picture shows: a graph's nodes"
+        default=(), max_length=200, description="what else the picture shows: a graph's nodes"
     )
     relations: tuple[Relation, ...] = Field(
         default=(), max_length=100, description="who does what with what: a scene graph's edges"
@@ -82,12 +82,13 @@ class Plan(BaseModel):
         check_version("plan", value, PLAN_VERSION)
         if not isinstance(value, dict) or value.get("version") != 1:
             return value
+        given = value.get("relations")
         triples = [
-            tuple(str(relation.get(name, "")) for name in ("subject", "relation", "object"))
-            for relation in value.get("relations") or ()
-            if isinstance(relation, dict)
+            (str(edge.get("subject")), str(edge.get("relation")), str(edge.get("object")))
+            for edge in (given if isinstance(given, (list, tuple)) else ())
+            if isinstance(edge, dict)
         ]
-        objects, relations = scene_of(triples, condition=[str(value.get("subject", "face"))])  # type: ignore[arg-type]
+        objects, relations = scene_of(triples, condition=[str(value.get("subject", "face"))])
         return {**value, "version": PLAN_VERSION, "objects": objects, "relations": relations}
 
     @model_validator(mode="after")

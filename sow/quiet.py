@@ -1,4 +1,8 @@
-"""Holding back the remarks of libraries where this project says what matters itself."""
+"""Holding back the remarks of libraries where this project says what matters itself.
+
+Warnings, levels and progress bars belong to the whole process. Whoever is quiet first silences
+them, whoever is quiet last gives them back as they were; nobody waits for anybody.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +11,78 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 LIBRARIES = ("diffusers", "transformers")
-# Warnings, levels and progress bars belong to the process: whoever is quiet is so alone.
-_ALONE = threading.RLock()
+
+
+class _Shared:
+    """Something that is switched off while anybody wants it off."""
+
+    def __init__(self, off: Callable[[], Callable[[], None]]) -> None:
+        """`off` switches it off and returns what switches it on again."""
+        self._off, self._lock, self._users = off, threading.Lock(), 0
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            if self._users == 0:
+                self._on = self._off()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._on()
+
+
+def _silence_warnings() -> Callable[[], None]:
+    before = warnings.filters[:]
+    warnings.simplefilter("ignore")
+
+    def restore() -> None:
+        warnings.filters[:] = before  # type: ignore[index]  # a list, whatever its type says
+        warnings._filters_mutated()  # type: ignore[attr-defined]  # as catch_warnings does
+
+    return restore
+
+
+def _silence_libraries() -> Callable[[], None]:
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    loggers = [logging.getLogger(name) for name in LIBRARIES]
+    levels = [logger.level for logger in loggers]
+    bars = [b for b in (diffusers_logging, transformers_logging) if b.is_progress_bar_enabled()]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    if not sys.stderr.isatty():
+        for bar in bars:
+            bar.disable_progress_bar()
+
+    def restore() -> None:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for bar in bars:
+            bar.enable_progress_bar()
+
+    return restore
+
+
+_WARNINGS, _REMARKS = _Shared(_silence_warnings), _Shared(_silence_libraries)
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Holds back Python's warnings."""
+    with _WARNINGS.held():
+        yield
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Holds back the remarks of the libraries and, away from a terminal, their progress bars.
-
-    At the end everything is as the user had it.
-    """
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    bars = (diffusers_logging, transformers_logging)
-    loggers = [logging.getLogger(name) for name in LIBRARIES]
-    with _ALONE, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        levels = [logger.level for logger in loggers]
-        shown = [bar.is_progress_bar_enabled() for bar in bars]
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        if not sys.stderr.isatty():
-            for bar in bars:
-                bar.disable_progress_bar()
-        try:
-            yield
-        finally:
-            for bar, on in zip(bars, shown, strict=True):
-                if on:
-                    bar.enable_progress_bar()
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    """Holds back warnings, the remarks of the libraries and, away from a terminal, their bars."""
+    with _WARNINGS.held(), _REMARKS.held():
+        yield

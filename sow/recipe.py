@@ -8,7 +8,6 @@ nothing can be repeated. Neither holds a key, a path or a time.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,14 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sow.errors import PictureError
 from sow.files import write_png
 from sow.pictures.condition import Condition
+from sow.pictures.reading import MAX_PIXELS
 from sow.plan import Plan
+from sow.quiet import without_warnings
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 MAX_CONDITION = 16 * 2**20
 RECIPE_VERSION: Literal[2] = 2
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+OLD_HASH = "(hashed as version 1 did)"
 RECORDED = ("sow", "torch", "diffusers", "transformers")
 
 
@@ -48,7 +49,7 @@ class Recipe(BaseModel):
         Field(max_length=20)
     )
     batch_size: int = Field(
-        1, ge=1, le=1024, description="pictures that were made in one call: it rounds sums"
+        1, ge=1, le=64, description="pictures that were made in one call: it rounds sums"
     )
     place: int = Field(0, ge=0, description="which of them this one is, from 0")
 
@@ -62,7 +63,8 @@ class Recipe(BaseModel):
         settings = value.get("settings")
         if isinstance(settings, dict):
             settings = {"alpha_plus": 0.0, **settings}
-        return {**value, "version": RECIPE_VERSION, "settings": settings}
+        revision = f"{value.get('revision')} {OLD_HASH}"  # files were hashed in another way
+        return {**value, "version": RECIPE_VERSION, "settings": settings, "revision": revision}
 
     @model_validator(mode="after")
     def _place_in_batch(self) -> Recipe:
@@ -108,17 +110,17 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         PictureError: if it is no such picture, or was damaged or tampered with.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG",)) as opened:
-                assert isinstance(opened, PngImagePlugin.PngImageFile)
-                opened.load()
-                text = opened.text.get(TEXT_KEY)
-                private = opened.private_chunks
+        with without_warnings(), Image.open(path, formats=("PNG",)) as opened:
+            assert isinstance(opened, PngImagePlugin.PngImageFile)
+            if opened.width * opened.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            opened.load()
+            text = opened.text.get(TEXT_KEY)
+            private = opened.private_chunks
         chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
     except FileNotFoundError:
         raise PictureError(f"no picture at {str(path)!r}", "check the path") from None
-    except (OSError, ValueError, SyntaxError, *BOMBS):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise PictureError(
             f"{path.name!r} is not a readable PNG", "recipes are in the PNGs of `sow generate`"
         ) from None
@@ -141,6 +143,6 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         ) from None
     except PictureError as error:
         raise PictureError(f"the recipe in {path.name!r} is damaged: {error.what}") from None
-    except (OSError, ValueError, SyntaxError, *BOMBS):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise PictureError(f"the condition in {path.name!r} is damaged") from None
     return recipe, condition

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 
 import pytest
@@ -52,3 +53,23 @@ def test_levels_and_warnings_too():
             warnings.warn("heard", UserWarning, stacklevel=1)
     finally:
         logger.setLevel(before)
+
+
+def test_those_who_are_quiet_at_once_do_not_wait_and_leave_nothing_behind():
+    """The first silences, the last gives back, whatever the order between them."""
+    filters, inside = warnings.filters[:], threading.Barrier(3, timeout=60)
+
+    def work(turns):
+        for _ in range(turns):
+            with quiet():
+                pass
+        with quiet():
+            inside.wait()  # all three at the same time: nobody waits for another to end
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in (1, 20, 40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not inside.broken
+    assert warnings.filters == filters

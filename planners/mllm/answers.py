@@ -76,7 +76,7 @@ class Refinement(Answer):
 
 
 class Everything(Answer):
-    """All three stages in one answer (`--planner-calls 1`)."""
+    """All three stages in one answer (a single call)."""
 
     recognition: Recognition
     position: Position

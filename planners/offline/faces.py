@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any
 
@@ -10,6 +9,7 @@ from PIL import Image
 
 from sow.box import Box
 from sow.pictures.reading import GREY, over_grey
+from sow.quiet import without_warnings
 
 CERTAIN = 0.9
 # Larger pictures are shrunk before looking: faces that matter are not small.
@@ -46,8 +46,7 @@ def find_faces(image: Image.Image) -> list[Box]:
 
 def _detect(image: Image.Image) -> list[tuple[float, float, float, float]]:
     """Centre, width and height of every face that is certain enough."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings():
         boxes, chances = _detector().detect(image)
     if boxes is None:
         return []

@@ -82,9 +82,7 @@ class OfflinePlanner:
             return _Found(whole, None, ("no face was found: the whole picture is the condition",))
         notes: tuple[str, ...] = ()
         if len(faces) > 1 and request.face_index is None:
-            notes = (
-                f"{len(faces)} faces were found: the largest is taken (face_index= for another)",
-            )
+            notes = (f"{len(faces)} faces were found: the largest is taken",)
         face = faces[request.face_index or 0]
         crop = _around_face(face, request.image.size)
         return _Found(crop, _head(face, crop), notes)

@@ -8,7 +8,7 @@ attention that comes out. What they do is found by the layer's name and resoluti
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from torch import Tensor
 from sow.attention.edits import Edit, Orders
 from sow.attention.kernel import Edits, edited_attention
 from sow.backbones.base import AttentionLayer, Backbone
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import CANVAS, Denoise, Invert
 from sow.diffusion.jobs import Job
 
 
@@ -57,7 +57,7 @@ class Control(Protocol):
         """A run begins."""
 
     def before_call(self, move: Invert | Denoise) -> None:
-        """The UNet is about to be called."""
+        """The UNet is about to be called, about all pictures of the scene."""
 
     def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
         """What it changes in a layer in this call."""
@@ -198,18 +198,23 @@ class Chain:
             for layer in self.scene.layers
         }
         self._processors = list(standing.values())
-        self.scene.backbone.set_processors({**before, **standing})
-        try:
+        with ExitStack() as stack:
             for control in self.controls:
                 control.begin(self.scene)
+                stack.callback(control.end)
+            stack.callback(self.scene.backbone.set_processors, before)
+            self.scene.backbone.set_processors({**before, **standing})
             yield
-        finally:
-            self.scene.backbone.set_processors(before)
-            for control in self.controls:
-                control.end()
 
     def before_call(self, move: Invert | Denoise) -> None:
-        """Asks all controls and tells all layers."""
+        """Asks all controls and tells all layers.
+
+        Conditions inverted alone are other pictures than the scene's, and left alone.
+        """
+        if isinstance(move, Invert) and move.frame != CANVAS:
+            for processor in self._processors:
+                processor.edits, processor.watchers = None, ()
+            return
         for control in self.controls:
             control.before_call(move)
         # Layers with the same edits share what is made of them. The edits themselves are kept
@@ -226,5 +231,7 @@ class Chain:
 
     def after_call(self, move: Invert | Denoise) -> None:
         """Tells all controls."""
+        if isinstance(move, Invert) and move.frame != CANVAS:
+            return
         for control in self.controls:
             control.after_call(move)

@@ -21,6 +21,7 @@ class Facts:
 
     Attributes:
         canvas: `(width, height)` in pixels of the pictures it was trained on.
+        sure: whether it says so itself; a single file does not.
         stride: pixels of one latent, in width and height.
         canvas_stride: width and height of a canvas must be multiples of this many pixels.
         token_limit: how many tokens its text encoder reads, the first and the last included.
@@ -29,6 +30,7 @@ class Facts:
     """
 
     canvas: tuple[int, int] = (512, 512)
+    sure: bool = False
     stride: int = 8
     canvas_stride: int = 64
     token_limit: int = CLIP_TOKENS
@@ -52,6 +54,7 @@ class Facts:
         known = [limit for limit in limits if isinstance(limit, int) and 2 < limit <= CLIP_TOKENS]
         return cls(
             canvas=(width * stride, height * stride),
+            sure=True,
             stride=stride,
             canvas_stride=stride * 2 ** (len(unet.get("block_out_channels") or [0] * 4) - 1),
             token_limit=min(known, default=CLIP_TOKENS),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from sow.pipeline import SowPipeline
 
 MOST = 8
@@ -21,7 +25,7 @@ UNET_MAPS, VAE_MAPS = 56, 8
 
 def pictures_at_once(pipe: SowPipeline, canvas: tuple[int, int], branches: int, wanted: int) -> int:
     """At least 1, at most `wanted`; `branches` are the UNet samples per picture and step."""
-    memory = memory_of(pipe.device.type)
+    memory = memory_of(pipe.device)
     if memory is None:
         return min(wanted, MOST)
     area, latents = canvas[0] * canvas[1], canvas[0] * canvas[1] / pipe.vae_scale_factor**2
@@ -31,12 +35,15 @@ def pictures_at_once(pipe: SowPipeline, canvas: tuple[int, int], branches: int, 
     return int(max(1, min(wanted, MOST, USED * memory / each)))
 
 
-def memory_of(device: str) -> int | None:
+def memory_of(device: torch.device) -> int | None:
     """Bytes that a device has, or None where that cannot be told."""
-    if device == "cuda":
+    if device.type == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info()[1])
+        return int(torch.cuda.mem_get_info(device)[1])
+    sizes = []
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):  # a container may have less than its machine
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(sizes, default=None)

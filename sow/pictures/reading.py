@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sow.errors import PictureError
+from sow.quiet import without_warnings
 
 # Pillow's own limit: 89 million pixels are 270 MB as RGB.
 MAX_PIXELS = 89_478_485
@@ -38,13 +38,11 @@ def load_image(path: str | Path) -> Image.Image:
             raise PictureError(f"{name} is empty", "give a picture file")
         if size > MAX_BYTES:
             raise PictureError(f"{name} is larger than {MAX_BYTES >> 20} MB", "make it smaller")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd TIFF tags, cut EXIF
+        with without_warnings():  # of large pictures, which are refused, odd TIFF tags, cut EXIF
             Image.init()
             known = [name for name in FORMATS if name in Image.OPEN]  # AVIF is not everywhere
             with Image.open(path, formats=known) as image:
-                _check_size(image.size, name)
+                check_size(image.size, name)
                 image.seek(0)
                 image.load()
                 return upright_rgb(image)
@@ -56,7 +54,7 @@ def load_image(path: str | Path) -> Image.Image:
         raise PictureError(
             f"{name} is not a picture", f"give one of {', '.join(FORMATS)}"
         ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise PictureError(
             f"{name} has more than {MAX_PIXELS // 10**6} million pixels", "make it smaller"
         ) from None
@@ -66,7 +64,12 @@ def load_image(path: str | Path) -> Image.Image:
         ) from None
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def check_size(size: tuple[int, int], name: str) -> None:
+    """Whether a picture is neither too large nor too small to work with.
+
+    Raises:
+        PictureError: if it is.
+    """
     if size[0] * size[1] > MAX_PIXELS:
         raise PictureError(
             f"{name} has more than {MAX_PIXELS // 10**6} million pixels", "make it smaller"

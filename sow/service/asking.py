@@ -23,23 +23,23 @@ class PlannerChoice:
 
     Attributes:
         name: `auto` asks the vendor whose key is set, else plans by rules; `offline`, or a vendor.
-        model: the vendor's model; None is its newest.
+        planner_model: the vendor's model; None is its newest.
         base_url: another server than the vendor's.
-        calls: 3 for a call per stage, 1 for all in one.
+        planner_calls: 3 for a call per stage, 1 for all in one.
         fallback: rules stand in for a vendor that was named and cannot be asked.
         cache: plans made before are taken again.
         prompts: a folder with prompts of one's own.
-        seconds: for a whole plan, retries included.
+        planner_timeout: seconds for a whole plan, retries included.
     """
 
     name: str = "auto"
-    model: str | None = None
+    planner_model: str | None = None
     base_url: str | None = None
-    calls: int = 3
+    planner_calls: int = 3
     fallback: bool = False
     cache: bool = True
     prompts: Path | None = None
-    seconds: float = 90.0
+    planner_timeout: float = 90.0
 
     def check(self) -> None:
         """Refuses what makes no sense, before anything is loaded.
@@ -51,8 +51,8 @@ class PlannerChoice:
             raise UsageError(
                 f"no planner {self.name!r}", f"choose auto, offline, {', '.join(VENDORS)}"
             )
-        if self.calls not in (1, 3):
-            raise UsageError(f"planner_calls={self.calls}", "give 1 or 3")
+        if self.planner_calls not in (1, 3):
+            raise UsageError(f"{self.planner_calls} calls for a plan", "give planner_calls=1 or 3")
         if self.prompts is not None and not self.prompts.is_dir():
             raise UsageError(f"no folder {str(self.prompts)!r}", "check prompts=")
 
@@ -75,13 +75,13 @@ class PlannerChoice:
         from sow.prompts import Prompts
 
         return StagedPlanner(
-            asker=make_asker(vendor, self.model, self.base_url),
-            calls=self.calls,
+            asker=make_asker(vendor, self.planner_model, self.base_url),
+            calls=self.planner_calls,
             prompts=Prompts(self.prompts),
             count=counter(None if model.kind == "file" else model.source),
             limit=model.facts.token_limit,
             words=model.facts.words,
-            seconds=self.seconds,
+            seconds=self.planner_timeout,
         )
 
 
@@ -92,11 +92,13 @@ class Planned:
     Attributes:
         cache: `hit`, `miss` or `off`.
         origin: who made it, in a line for people; empty where that is plain.
+        notes: what was done to it.
     """
 
     plan: Plan
     cache: str = "off"
     origin: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
@@ -116,7 +118,7 @@ def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> P
         if choice.name != "auto" and not choice.fallback:
             raise
         plan = OfflinePlanner().plan(request)
-        return Planned(plan.changed(notes=(*plan.notes, f"planned by rules: {error}"[:300])))
+        return Planned(plan.changed(notes=(*plan.notes, f"planned by rules: {error.what}"[:300])))
     where = "from the cache" if cache == "hit" else f"asked at {planner.asker.host}"
     return Planned(plan, cache, f"{planner.asker.vendor} {planner.asker.model}, {where}")
 

@@ -1,12 +1,14 @@
-"""One call of the pipeline, and the pictures with their recipes that come out of it."""
+"""Calls of the pipeline, and the pictures with their recipes that come out of them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from sow.errors import DeviceError
+from sow.models.devices import out_of_memory
 from sow.recipe import Recipe, versions
 from sow.service.results import Picture, Work
 
@@ -15,57 +17,107 @@ if TYPE_CHECKING:
     from sow.pipeline import SowPipeline
 
 
-def one_call(
-    pipe: SowPipeline, model: Model, work: Work, seeds: Sequence[int], cycles: bool, explain: bool
-) -> list[Picture]:
-    """One picture per seed.
+def make(
+    pipe: SowPipeline,
+    model: Model,
+    work: Work,
+    seeds: Sequence[int],
+    cycles_of: Collection[int],
+    explain: bool,
+    report: Callable[[str, str], None],
+) -> Iterator[Picture]:
+    """One picture per seed, as many in one call as memory allows.
 
-    cycles: also what they looked like after each cycle. explain: also a sheet of what their words
-    and the condition did.
+    cycles_of: the numbers of those whose cycles are wanted too. explain: sheets for all of them.
+
+    Raises:
+        DeviceError: if not even one fits.
     """
-    import torch
+    from sow.models.memory import pictures_at_once
 
-    from sow.attention.explain import explain as sheet_of
-    from sow.pipeline import trace
+    one = _Calls(pipe, model, work, explain)
+    branches, canvas = work.settings.branches, work.plan.canvas
+    if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
+        room = pictures_at_once(pipe, canvas, branches, work.batch_size)
+        if room == work.batch_size:
+            wanted = [work.place] if cycles_of else []
+            yield one.call(seeds[:1] * work.batch_size, wanted, only=work.place)[0]
+            return
+        report("note", f"made alone, not as one of {work.batch_size}: expect small changes")
+    left = list(enumerate(seeds))
+    most = pictures_at_once(pipe, canvas, branches, len(left))
+    while left:
+        some = left[:most]
+        try:
+            wanted = [place for place, (number, _) in enumerate(some) if number in cycles_of]
+            made = one.call([seed for _, seed in some], wanted)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            if len(some) == 1:
+                raise DeviceError(
+                    f"{pipe.device} has too little memory for this picture",
+                    "try dtype=float16, a smaller canvas= or device=cpu",
+                ) from None
+            most = len(some) // 2
+            continue
+        left = left[len(some) :]
+        yield from made
 
-    started = time.monotonic()
-    with trace(pipe) if explain else nullcontext() as seen:
-        out = pipe(
-            image=[work.condition] * len(seeds),
-            plan=work.plan,
-            settings=work.settings,
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-            return_cycles=cycles,
+
+class _Calls:
+    """Calls of one pipeline for one work."""
+
+    def __init__(self, pipe: SowPipeline, model: Model, work: Work, explain: bool) -> None:
+        self.pipe, self.model, self.work, self.explain = pipe, model, work, explain
+
+    def call(
+        self, seeds: Sequence[int], cycles_of: Sequence[int], only: int | None = None
+    ) -> list[Picture]:
+        """The pictures of one call, or only one; with the cycles of those at these places."""
+        import torch
+
+        from sow.attention.explain import explain as sheet_of
+        from sow.pipeline import trace
+
+        pipe, work = self.pipe, self.work
+        started = time.monotonic()
+        with trace(pipe) if self.explain else nullcontext() as seen:
+            out = pipe(
+                image=[work.condition] * len(seeds),
+                plan=work.plan,
+                settings=work.settings,
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                return_cycles=cycles_of,
+            )
+        seconds = (time.monotonic() - started) / len(seeds)
+        cycles = dict(zip(cycles_of, out.cycles or (), strict=False))
+        flagged = out.nsfw_content_detected or [False] * len(seeds)
+        return [
+            Picture(
+                image=image,
+                recipe=self._recipe(seed, len(seeds), place),
+                condition=work.condition,
+                cycles=tuple(cycles.get(place, ())),
+                explained=sheet_of(seen, image, work.plan, work.condition, place) if seen else None,
+                flagged=flagged[place],
+                seconds=seconds,
+            )
+            for place, (seed, image) in enumerate(zip(seeds, out.images, strict=True))
+            if only is None or place == only
+        ]
+
+    def _recipe(self, seed: int, batch_size: int, place: int) -> Recipe:
+        return Recipe(
+            plan=self.work.plan,
+            settings=self.work.settings,
+            seed=seed,
+            model=self.model.name,
+            revision=self.model.revision,
+            device=self.pipe.device.type,
+            dtype=str(self.pipe.unet.dtype).removeprefix("torch."),
+            picture_sha256=self.work.picture_sha256,
+            versions=versions(),
+            batch_size=batch_size,
+            place=place,
         )
-    seconds = (time.monotonic() - started) / len(seeds)
-    flagged = out.nsfw_content_detected or [False] * len(seeds)
-    return [
-        Picture(
-            image=image,
-            recipe=_recipe(pipe, model, work, seed, len(seeds), place),
-            condition=work.condition,
-            cycles=tuple(out.cycles[place]) if out.cycles else (),
-            explained=sheet_of(seen, image, work.plan, work.condition, place) if seen else None,
-            flagged=flagged[place],
-            seconds=seconds,
-        )
-        for place, (seed, image) in enumerate(zip(seeds, out.images, strict=True))
-    ]
-
-
-def _recipe(
-    pipe: SowPipeline, model: Model, work: Work, seed: int, batch_size: int, place: int
-) -> Recipe:
-    return Recipe(
-        plan=work.plan,
-        settings=work.settings,
-        seed=seed,
-        model=model.name,
-        revision=model.revision,
-        device=pipe.device.type,
-        dtype=str(pipe.unet.dtype).removeprefix("torch."),
-        picture_sha256=work.picture_sha256,
-        versions=versions(),
-        batch_size=batch_size,
-        place=place,
-    )

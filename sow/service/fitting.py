@@ -17,10 +17,15 @@ def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
     """What a planner is asked, on the model's grid and, unless decided, on its own canvas.
 
     Raises:
-        PlanError: if the model cannot make a picture of the canvas decided on.
+        PlanError: if the model cannot make a picture of the canvas decided on, or a box or a
+            region that was given leaves it.
     """
     canvas = asked.canvas or facts.canvas
     check_canvas(canvas, facts.canvas_stride)
+    if asked.box is not None:
+        check_inside("box", asked.box, canvas)
+    for region in asked.related or ():
+        check_inside(f"related region {region.label!r}", region.box, canvas)
     return PlanRequest(
         image=asked.image,
         prompt=asked.prompt,
@@ -39,15 +44,18 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
     """A plan that was made before, with what is decided otherwise now; `note` takes remarks.
 
     A plan made for a model of another size keeps its composition.
+
+    Raises:
+        PlanError: if the model cannot make a picture of the plan's canvas.
     """
     if asked.canvas:
         plan = plan.scaled(asked.canvas)
-    elif min(plan.canvas) != min(facts.canvas):
+    elif facts.sure and min(plan.canvas) != min(facts.canvas):
         scale, grid = min(facts.canvas) / min(plan.canvas), facts.canvas_stride
         width, height = (max(1, round(side * scale / grid)) * grid for side in plan.canvas)
         note(
             f"the plan is scaled from {plan.canvas[0]}x{plan.canvas[1]} to {width}x{height}, the "
-            "model's own size (canvas= keeps another)"
+            "model's own size, because no canvas was given"
         )
         plan = plan.scaled((width, height))
     if asked.box:
@@ -61,4 +69,5 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
         changes["setting"] = asked.setting
     if asked.related:
         changes["related"] = asked.related
+    check_canvas(plan.canvas, facts.canvas_stride)
     return plan.changed(**changes)

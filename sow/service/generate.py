@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import Result
-from sow.service.service import Service
+from sow.service.service import Report, Service
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,6 +42,7 @@ def generate(
     dtype: str = "auto",
     cycles: bool = False,
     explain: bool = False,
+    report: Report = lambda kind, line: None,
 ) -> Result:
     """Grows a picture around what `image` shows, as `prompt` says.
 
@@ -70,6 +71,7 @@ def generate(
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         cycles: also what the pictures looked like after each cycle.
         explain: also a sheet for each of what its words and the condition did.
+        report: is told what a person should know, as it happens; by itself nothing is printed.
 
     Returns:
         The pictures with plan, recipes and notes; `.save("out.png")` writes them.
@@ -78,7 +80,8 @@ def generate(
         SowError: with one line that says what is wrong and how to mend it.
     """
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
-    service = Service(model, revision=revision, device=device, dtype=dtype, planner=chosen)
+    service = Service(model, revision=revision, device=device, dtype=dtype, planner=chosen,
+                      report=report)  # fmt: skip
     request = Request(image, prompt, mask, subject, face_index, setting, box, related, canvas, plan)
     return service.generate(
         request, seed=seed, num=num, preset=preset, settings=settings, cycles=cycles,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from sow.box import Box
 from sow.errors import PlanError, UsageError
-from sow.pictures.reading import load_image, load_mask, upright_rgb
+from sow.pictures.reading import check_size, load_image, load_mask, upright_rgb
 from sow.plan import Plan, Region, Setting
 from sow.records import first_problem
 
@@ -61,6 +61,17 @@ class Request:
         """
         if self.image is None:
             raise UsageError("no picture", "give image=picture.png")
+        for name, kind in (
+            ("prompt", str),
+            ("subject", str),
+            ("setting", str),
+            ("face_index", int),
+        ):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise UsageError(f"the {name} is a {type(value).__name__}", f"give {name}=…")
+        if self.face_index is not None and self.face_index < 0:
+            raise UsageError(f"no face number {self.face_index}", "they are counted from 0")
         prompt = self.prompt or ""
         if self.plan is None and not prompt.strip():
             raise UsageError("no prompt", 'give prompt="an old person"')
@@ -92,7 +103,7 @@ class Request:
             box=None if self.box is None else as_box(self.box),
             related=None if self.related is None else as_regions(self.related),
             canvas=None if self.canvas is None else as_canvas(self.canvas),
-            plan=Plan.read(self.plan) if isinstance(self.plan, (str, Path)) else self.plan,
+            plan=None if self.plan is None else _plan(self.plan),
             name=Path(self.image).stem if isinstance(self.image, (str, Path)) else "sow",
         )
 
@@ -120,10 +131,17 @@ class Asked:
 
 def _picture(value: Any) -> Image.Image:
     if isinstance(value, Image.Image):
+        check_size(value.size, "the picture")
         return upright_rgb(value)
     if isinstance(value, (str, Path)):
         return load_image(value)
     raise UsageError(f"image= is a {type(value).__name__}", "give a file or a PIL picture")
+
+
+def _plan(value: Any) -> Plan:
+    if isinstance(value, Plan):
+        return value
+    return Plan.read(value) if isinstance(value, (str, Path)) else Plan.parse(value)
 
 
 def _mask(value: Any) -> Image.Image:
@@ -156,10 +174,12 @@ def as_regions(value: Any) -> tuple[Region, ...]:
         PlanError: if one of them is none.
     """
     if not isinstance(value, Mapping):
+        if not all(isinstance(region, Region) for region in value):
+            raise PlanError("related= holds something else", "give names and boxes, or Regions")
         return tuple(value)
     regions = []
     for label, box in value.items():
-        if not str(label).strip():
+        if not isinstance(label, str) or not label.strip():
             raise PlanError("a related region has no name", "give related= as name and box")
         if len(label) > 200:
             raise PlanError("the name of a region is too long", "200 letters at most")
@@ -173,7 +193,7 @@ def as_canvas(value: Any) -> tuple[int, int]:
     Raises:
         UsageError: if it is neither, or out of range.
     """
-    pair = (value, value) if isinstance(value, int) else tuple(value)
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2 or not all(isinstance(side, int) and 8 <= side <= 8192 for side in pair):
         raise UsageError(f"{value!r} is no canvas", "give a side or (width, height), in pixels")
     return pair

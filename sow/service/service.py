@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from sow.errors import DeviceError
-from sow.models.devices import choose_device, choose_dtype, out_of_memory
-from sow.models.find import Model, find_model
+from sow.errors import UsageError
+from sow.models.devices import choose_device, choose_dtype
+from sow.models.find import BUNDLED, Model, find_model
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
-from sow.service.calling import one_call
+from sow.service.calling import make
 from sow.service.fitting import given_plan, plan_request
-from sow.service.repeating import differences, half, model_of
+from sow.service.repeating import differences, model_named_by
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
 from sow.settings import Settings
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, str], None]
 """Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
+LARGEST_SEED = 2**62
 
 FIGURES_NOTE = (
     "`figures` is a small drawn world: a photograph planted in it looks odd; "
-    "for photographs take model=sd2.1"
+    "for photographs take Stable Diffusion 2.1"
 )
 
 
 class Service:
-    """Pictures on request, by one model on one device.
+    """Pictures on request, by one model on one device; may be shared by threads.
 
     The model is found when it is first asked for, and loaded when the first picture is made.
 
@@ -44,7 +45,7 @@ class Service:
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         planner: who makes plans.
-        report: is told what a person should know.
+        report: is told what a person should know, as it happens.
         download: False never asks the network for the model.
     """
 
@@ -64,18 +65,32 @@ class Service:
         self._device, self._dtype = device, dtype
         self._planner = planner or PlannerChoice()
         self._report, self._download = report, download
+        self._finding = RLock()
+        self._model: Model | None = None
+        self._pipe: SowPipeline | None = None
 
-    @cached_property
+    @property
     def model(self) -> Model:
         """Where the weights are.
 
         Raises:
             ModelError: if they cannot be found or may not be trusted.
         """
-        in_half = choose_dtype(self._dtype, choose_device(self._device)).itemsize == 2
-        return self._find(self._model_name, self._revision, in_half)
+        with self._finding:
+            if self._model is None:
+                # A bundled model has no files in half precision, and need not wait for torch.
+                half = self._model_name not in BUNDLED and self._in_half()
+                self._model = find_model(
+                    self._model_name, revision=self._revision, half=half, download=self._download
+                )
+                for note in self._model.notes:
+                    self._report("note", note)
+            return self._model
 
-    @cached_property
+    def _in_half(self) -> bool:
+        return choose_dtype(self._dtype, choose_device(self._device)).itemsize == 2
+
+    @property
     def pipe(self) -> SowPipeline:
         """The model, loaded and on its device.
 
@@ -84,11 +99,14 @@ class Service:
         """
         from sow.models.load import load_pipeline
 
-        pipe = load_pipeline(
-            self.model, device=self._device, dtype=self._dtype, config=self._config
-        )
-        self._report("model", f"{self.model.name} ({self.model.revision}) on {pipe.device}")
-        return pipe
+        with self._finding:
+            if self._pipe is None:
+                model = self.model
+                self._pipe = load_pipeline(
+                    model, device=self._device, dtype=self._dtype, config=self._config
+                )
+                self._report("model", f"{model.name} ({model.revision}) on {self._pipe.device}")
+            return self._pipe
 
     def plan(self, request: Request) -> Planned:
         """The plan for a request: read, or made; on the model's grid.
@@ -124,93 +142,95 @@ class Service:
         from sow.pictures.condition import Condition
 
         asked = self._read(request)
-        if not isinstance(settings, Settings):  # a bad setting should not wait for a download
-            _changed(Settings.preset(preset or "normal"), settings)
+        _chosen(Settings.preset(preset or "normal"), settings)  # refused before any download
         planned = self._planned(asked)
-        plan = planned.plan
-        chosen = (
-            settings
-            if isinstance(settings, Settings)
-            else _changed(self.model.facts.preset(preset or plan.setting), settings)
-        )
-        figures = (FIGURES_NOTE,) if self.model.name == "figures" else ()
+        plan, model = planned.plan, self.model
+        notes = [*plan.notes, *([FIGURES_NOTE] if model.name == "figures" else [])]
+        for note in notes:
+            self._report("note", note)
         return Work(
             condition=Condition.prepare(asked.image, plan, asked.mask),
             plan=plan,
-            settings=chosen,
+            settings=_chosen(model.facts.preset(preset or plan.setting), settings),
             name=asked.name,
             picture_sha256=pixels_sha256(asked.image),
-            notes=(*plan.notes, *figures),
+            notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
         )
 
-    def repeat(self, path: Path) -> tuple[Work, int]:
-        """The work that a picture's recipe describes, and its seed; the recipe names the model.
+    @classmethod
+    def of_recipe(
+        cls,
+        path: str | Path,
+        *,
+        model: str = "auto",
+        revision: str | None = None,
+        dtype: str = "auto",
+        **options: Any,
+    ) -> tuple[Service, Work, int]:
+        """The service that makes a picture again, the work that its recipe describes, its seed.
 
         A stranger's picture does not choose what is downloaded or read: only what `auto` can mean
         is taken from a recipe.
+
+        Args:
+            path: a PNG written by this project.
+            model: `auto` takes the recipe's, if it may.
+            revision: of another model.
+            dtype: `auto` takes the recipe's.
+            options: others of `Service`.
 
         Raises:
             PictureError: if there is no recipe in it.
             ModelError: if its model is not to be had, or may not be taken from a recipe.
         """
+        path = Path(path)
         recipe, condition = read_recipe(path)
-        if self._model_name == "auto":
-            found = model_of(recipe, self._find)
-        else:
-            found = self._find(self._model_name, self._revision, half(recipe))
-        self.__dict__["model"] = found
-        if self._dtype == "auto":
-            self._dtype = recipe.dtype
-        return Work(
-            condition=condition,
-            plan=recipe.plan,
-            settings=recipe.settings,
-            name=f"{path.stem}-again",
-            picture_sha256=recipe.picture_sha256,
-            batch_size=recipe.batch_size,
-            place=recipe.place,
-            notes=tuple(differences(recipe, found, choose_device(self._device))),
-        ), recipe.seed
+        if model == "auto":
+            model, revision = model_named_by(recipe)
+        service = cls(model, revision=revision,
+                      dtype=recipe.dtype if dtype == "auto" else dtype, **options)  # fmt: skip
+        notes = tuple(differences(recipe, service.model, choose_device(service._device)))
+        for note in notes:
+            service._report("note", note)
+        return (
+            service,
+            Work(
+                condition=condition,
+                plan=recipe.plan,
+                settings=recipe.settings,
+                name=f"{path.stem}-again",
+                picture_sha256=recipe.picture_sha256,
+                batch_size=recipe.batch_size,
+                place=recipe.place,
+                notes=(*service.model.notes, *notes),
+            ),
+            recipe.seed,
+        )
 
     def make(
-        self, work: Work, seeds: Sequence[int], *, cycles: bool = False, explain: bool = False
+        self,
+        work: Work,
+        seeds: Sequence[int],
+        *,
+        cycles_of: Iterable[int] = (),
+        explain: bool = False,
     ) -> Iterator[Picture]:
         """Makes one picture per seed; those of one call come together.
 
         Args:
             work: what is to be made.
             seeds: of the pictures.
-            cycles: also what they looked like after each cycle.
+            cycles_of: the numbers of those, from 0, whose cycles are wanted too.
             explain: also a sheet of what their words and the condition did.
 
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
-        from sow.models.memory import pictures_at_once
-
-        if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
-            repeated = [seeds[0]] * work.batch_size
-            yield one_call(self.pipe, self.model, work, repeated, cycles, explain)[work.place]
-            return
-        left = list(seeds)
-        most = pictures_at_once(self.pipe, work.plan.canvas, work.settings.branches, len(left))
-        while left:
-            some = left[:most]
-            try:
-                made = one_call(self.pipe, self.model, work, some, cycles, explain)
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                if len(some) == 1:
-                    raise DeviceError(
-                        f"{self.pipe.device} has too little memory for this picture",
-                        "try dtype=float16, a smaller canvas= or device=cpu",
-                    ) from None
-                most = len(some) // 2
-                continue
-            left = left[len(some) :]
-            yield from made
+        for seed in seeds:
+            if not 0 <= seed <= LARGEST_SEED:
+                raise UsageError(f"no seed {seed}", f"give seed= from 0 to {LARGEST_SEED}")
+        yield from make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
 
     def unread(self, work: Work) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
@@ -223,6 +243,8 @@ class Service:
         unknown = self.pipe.unknown_words(prompt)
         if unknown:
             notes.append(f"the model does not know: {', '.join(unknown)}")
+        for note in notes:
+            self._report("note", note)
         return notes
 
     def generate(
@@ -236,12 +258,19 @@ class Service:
         cycles: bool = False,
         explain: bool = False,
     ) -> Result:
-        """The pictures of a request, their seeds counting up from `seed`."""
+        """The pictures of a request, their seeds counting up from `seed`.
+
+        Raises:
+            SowError: with one line that says what is wrong with the request.
+        """
+        if num < 1:
+            raise UsageError(f"{num} pictures", "give num= at least 1")
         work = self.work(request, preset=preset, settings=settings)
         first = secrets.randbelow(2**31) if seed is None else seed
-        seeds = range(first, first + num)
-        made = tuple(self.make(work, seeds, cycles=cycles, explain=explain))
-        return Result(made, work.plan, (*work.notes, *self.unread(work)))
+        seeds, which = range(first, first + num), range(num if cycles else 0)
+        notes = (*work.notes, *self.unread(work))
+        made = tuple(self.make(work, seeds, cycles_of=which, explain=explain))
+        return Result(made, work.plan, notes)
 
     def _read(self, request: Request) -> Asked:
         request.check()
@@ -249,25 +278,25 @@ class Service:
         return request.read()
 
     def _planned(self, asked: Asked) -> Planned:
-        facts, note = self.model.facts, lambda line: self._report("note", line)
+        facts, notes = self.model.facts, list[str]()
         if asked.plan is not None:
-            planned = Planned(given_plan(asked.plan, asked, facts, note))
-            plan_request(asked, facts)  # a canvas that was asked for must fit
+            planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
         else:
             planned = ask_for_plan(plan_request(asked, facts), self._planner, self.model)
+        for note in notes:
+            self._report("note", note)
         if planned.origin:
             self._report("planner", planned.origin)
+            notes.append(f"planner: {planned.origin}")
         plan = planned.plan.aligned(facts.stride)
-        return Planned(plan, planned.cache, planned.origin)
-
-    def _find(self, name: str, revision: str | None, in_half: bool) -> Model:
-        model = find_model(name, revision=revision, half=in_half, download=self._download)
-        for note in model.notes:
-            self._report("note", note)
-        return model
+        return Planned(plan, planned.cache, planned.origin, tuple(notes))
 
 
-def _changed(preset: Settings, changes: Mapping[str, Any] | Iterable[str] | None) -> Settings:
+def _chosen(
+    preset: Settings, changes: Mapping[str, Any] | Iterable[str] | Settings | None
+) -> Settings:
+    if isinstance(changes, Settings):
+        return changes
     if changes is None or isinstance(changes, Mapping):
         return preset.changed(**(changes or {}))
-    return preset.with_assignments(changes)
+    return preset.with_assignments([changes] if isinstance(changes, str) else changes)

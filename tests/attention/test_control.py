@@ -104,6 +104,24 @@ def test_a_control_that_raises_is_ended_and_forgotten(tiny):
     assert dict(tiny.unet.attn_processors) == before
 
 
+def test_only_those_that_began_are_ended(tiny):
+    class Bad(AttentionControl):
+        def begin(self, scene):
+            raise ValueError("not me")
+
+    before, after = Watcher(), sow.Trace()
+    with pytest.raises(ValueError, match="not me"):
+        drawn(tiny, before, Bad(), after)
+    assert before.ended == 1
+
+
+def test_conditions_inverted_alone_are_left_alone(tiny):
+    """They are other pictures, of other sizes, than those that controls know of."""
+    settings = OFF.changed(inversion="alone")
+    plain = drawn(tiny, settings=settings)
+    assert (drawn(tiny, Layout(), settings=settings) - plain).abs().max() > 1e-4
+
+
 @pytest.mark.parametrize("architecture", [TINY, SD21_BASE], ids=["tiny", "SD2.1"])
 def test_layers_know_their_resolution(architecture, tiny):
     """By name, from the UNet's own blocks: as many tokens as the UNet then sends through."""

@@ -124,6 +124,33 @@ def test_default_names_and_folders(run_sow, tmp_path):
     assert "exists" in again.stderr
 
 
+def test_originals_and_results_are_never_written_over(run_sow, tmp_path):
+    """Links and detours lead to the same file; --force is for what was there, not for inputs."""
+    (tmp_path / "sub").mkdir()
+    face = tmp_path / "face.png"
+    Image.open(FACE).save(face)
+    Image.new("L", (256, 256), 255).save(tmp_path / "mask.png")
+    (tmp_path / "link.png").symlink_to(face)
+    before = {file.name: file.read_bytes() for file in tmp_path.glob("*.png")}
+    for words in (
+        ("--out", "sub/../face.png"), ("--out", "link.png"), ("--mask", "mask.png", "--out",
+        "mask.png"), ("--save-cycles", "face.png", "--out", "x.png"),
+        ("--out", "z.png", "--num", "2", "--save-cycles", "z-1.png"),
+    ):  # fmt: skip
+        done = run_sow(*BASE, "--face", "face.png", "--prompt", "a man", *words, "--force")
+        assert done.returncode == 2, done.stderr
+    for words in (("--out", "link.png"), ("--draw", "sub/../face.png")):
+        done = run_sow("plan", "--model", "figures", "--face", "face.png", "--prompt", "a man",
+                       *words, "--force")  # fmt: skip
+        assert done.returncode == 2, done.stderr
+    assert {file.name: file.read_bytes() for file in tmp_path.glob("*.png")} == before
+
+
+def test_what_the_user_typed_is_said_as_it_was_typed(run_sow):
+    done = run_sow(*BASE, "--face", "mask=1.png", "--prompt", "a man")
+    assert "no picture at 'mask=1.png'" in done.stderr
+
+
 OK = ("--face", FACE, "--prompt", "a man", "--out", "x.png")
 BAD = {
     "no picture": (("--prompt", "a man"), 2, "no picture"),
@@ -142,9 +169,9 @@ BAD = {
     "unknown kind": ((*OK, "--setting", "wild"), 2, "choose one of normal"),
     "bad canvas": ((*OK, "--canvas", "big"), 2, "is no canvas"),
     "not a png": ((*OK[:4], "--out", "x.jpg"), 2, "is no .png file"),
-    "one name twice": ((*OK, "--save-cycles", "x.png"), 2, "the same file"),
+    "one name twice": ((*OK, "--save-cycles", "x.png"), 2, "written twice"),
     "plan and subject": (("--face", FACE, "--plan", "bad.json", "--subject", "cat"), 2, "making a"),
-    "recipe and more": (("--recipe", "x.png", "--prompt", "a man"), 2, "already says everything"),
+    "recipe and more": (("--recipe", "x.png", "--prompt", "a man"), 2, "leave out --prompt"),
     "missing picture": (("--face", "no.png", "--prompt", "a man"), 3, "no picture at 'no.png'"),
     "not a picture": (("--face", "text.png", "--prompt", "a man"), 3, "is not a picture"),
     "no such face": ((*OK, "--face-index", "4"), 3, "no face number 4"),

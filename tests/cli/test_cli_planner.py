@@ -123,7 +123,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(run_sow, server, e
 
 BAD = {
     "no such planner": (("--planner", "claude"), 2, "choose auto, offline, gemini, openai"),
-    "two calls": (("--planner", "openai", "--planner-calls", "2"), 2, "give 1 or 3"),
+    "two calls": (("--planner", "openai", "--planner-calls", "2"), 2, "--planner-calls 1 or 3"),
     "no folder": (("--prompts", "nowhere"), 2, "no folder 'nowhere'"),
     "no address": (("--planner", "openai", "--base-url", "localhost"), 2, "http://"),
     "no key": (("--planner", "gemini"), 8, "set GEMINI_API_KEY"),

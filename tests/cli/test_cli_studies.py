@@ -44,7 +44,7 @@ def test_explain_overwrites_nothing(run_sow, tmp_path):
     assert not (tmp_path / "a.png").exists()
     clash = run_sow(*BASE, "--explain", "--save-cycles", "a.explain.png", "--force")
     assert clash.returncode == 2
-    assert "choose another --out" in clash.stderr
+    assert "written twice" in clash.stderr
     assert (tmp_path / "a.explain.png").read_text() == "precious"
 
 

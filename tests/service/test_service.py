@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import EXAMPLES
 from PIL import Image
 
 import sow
-from sow.errors import DeviceError, ModelError, PlanError, SowError, UsageError
+from sow.benchmarks.checkpoints import TINY, random_pipeline
+from sow.errors import (
+    DeviceError,
+    ModelError,
+    PictureError,
+    PlanError,
+    SowError,
+    UsageError,
+)
 from sow.models import memory
 from sow.recipe import read_recipe
 from sow.service.request import Request
@@ -65,8 +75,7 @@ def test_pictures_of_one_plan_share_a_call_and_stay_what_they_are(service, tmp_p
     assert difference(together.images[2], alone.image) <= 1
     assert difference(together.images[1], alone.image) > 50
     together.save(tmp_path / "a.png")
-    again = Service(device="cpu")
-    work, seed = again.repeat(tmp_path / "a-3.png")
+    again, work, seed = Service.of_recipe(tmp_path / "a-3.png", device="cpu")
     repeated = next(iter(again.make(work, [seed])))
     repeated.save(tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "a-3.png").read_bytes()
@@ -136,8 +145,12 @@ def test_a_plan_for_another_size_is_scaled_and_said(service, told):
                            "crop": [0, 0, 256, 256]})  # fmt: skip
     made = service.plan(Request(image=FACE, plan=plan)).plan
     assert made.canvas == (128, 160)
-    assert told[-1] == ("note", "the plan is scaled from 512x640 to 128x160, the model's own size "
-                                "(canvas= keeps another)")  # fmt: skip
+    assert told[-1] == (
+        "note",
+        "the plan is scaled from 512x640 to 128x160, the model's own size, because no canvas was "
+        "given",
+    )
+    assert told[-1][1] in service.work(Request(image=FACE, plan=plan)).notes
 
 
 def test_plans_of_earlier_versions_run(service):
@@ -151,13 +164,58 @@ def test_plans_of_earlier_versions_run(service):
     assert json.loads(plan.to_json())["version"] == 2
     made = service.plan(Request(image=FACE, plan=folder / "plan.json")).plan
     assert made == sow.Plan.read(folder / "plan.json")
-    again = Service(device="cpu")
-    work, seed = again.repeat(folder / "picture.png")
+    again, work, seed = Service.of_recipe(folder / "picture.png", device="cpu")
+    assert any("cannot be told" in note for note in work.notes)
     assert (seed, work.batch_size, work.settings.alpha_plus) == (3, 1, 0.85)
     picture = next(iter(again.make(work, [seed])))
     before = Image.open(folder / "picture.png").convert("RGB")
     error = np.mean((np.asarray(picture.image, float) - np.asarray(before, float)) ** 2)
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 35  # the same, but for another machine
+
+
+@pytest.mark.parametrize("dtype", ["auto", "float32"])
+def test_a_recipe_in_half_precision_names_the_weights_that_ran(tiny_folder, tmp_path, dtype):
+    """Of a folder with both kinds of files; a service that is loaded already is not touched."""
+    both = shutil.copytree(tiny_folder, tmp_path / "m")
+    random_pipeline(TINY, seed=3).to(dtype=torch.bfloat16).save_pretrained(both, variant="fp16")
+    half = Service(str(both), device="cpu", dtype="bfloat16", planner=sow.PlannerChoice("offline"))
+    half.generate(ASKED, seed=1, settings=QUICK).save(tmp_path / "a.png")
+    full = Service(str(both), device="cpu", dtype="float32")
+    loaded = full.pipe
+    again, work, seed = Service.of_recipe(
+        tmp_path / "a.png", model=str(both), dtype=dtype, device="cpu"
+    )
+    picture = next(iter(again.make(work, [seed])))
+    assert full.pipe is loaded
+    expected = half if dtype == "auto" else full
+    assert picture.recipe.revision == expected.model.revision
+    assert (half.model.revision == full.model.revision) is False
+    assert any("the model differs" in note for note in work.notes) == (dtype == "float32")
+
+
+def test_a_batch_that_does_not_fit_any_more_is_made_alone(service, tmp_path, monkeypatch):
+    service.generate(ASKED, seed=3, num=2, settings=QUICK).save(tmp_path / "a.png")
+    notes = []
+    again, work, seed = Service.of_recipe(
+        tmp_path / "a-2.png", device="cpu", report=lambda *line: notes.append(line)
+    )
+    monkeypatch.setattr(memory, "memory_of", lambda device: 10**6)
+    picture = next(iter(again.make(work, [seed])))
+    assert ("note", "made alone, not as one of 2: expect small changes") in notes
+    assert picture.recipe.batch_size == 1
+    assert difference(picture.image, Image.open(tmp_path / "a-2.png").convert("RGB")) <= 1
+
+
+def test_only_the_cycles_that_are_wanted_are_decoded(service):
+    work = service.work(ASKED, settings={"cycles": 3})
+    decoded = []
+    hook = service.pipe.vae.decoder.register_forward_pre_hook(
+        lambda _, args: decoded.append(len(args[0]))
+    )
+    pictures = list(service.make(work, [1, 2, 3], cycles_of=[1]))
+    hook.remove()
+    assert [len(picture.cycles) for picture in pictures] == [0, 3, 0]
+    assert sum(decoded) == 3 + 3
 
 
 BAD = {
@@ -173,6 +231,15 @@ BAD = {
     "a canvas": ({"image": FACE, "prompt": "x", "canvas": 5}, UsageError, "no canvas"),
     "a canvas off the grid": ({"image": FACE, "prompt": "x", "canvas": 136}, PlanError,
                               "multiples of 32"),
+    "a prompt of numbers": ({"image": FACE, "prompt": 5}, UsageError, "the prompt is a int"),
+    "a negative face": ({"image": FACE, "prompt": "x", "face_index": -1}, UsageError, "from 0"),
+    "a speck": ({"image": Image.new("RGB", (2, 2)), "prompt": "x"}, PictureError, "only 2x2"),
+    "half a pixel": ({"image": FACE, "prompt": "x", "canvas": 128.5}, UsageError, "no canvas"),
+    "a numbered region": ({"image": FACE, "prompt": "x", "related": {1: [0, 0, 8, 8]}},
+                          PlanError, "no name"),
+    "a plan off the grid": ({"image": FACE, "plan": {"canvas": [136, 128], "prompt": "x",
+                                                     "box": [0, 0, 64, 64]}},
+                            PlanError, "multiples of 32"),
     "both": ({"image": FACE, "plan": "p.json", "subject": "cat"}, UsageError, "for making a plan"),
 }  # fmt: skip
 
@@ -185,6 +252,13 @@ def test_mistakes_speak_of_arguments(service, name):
     assert says in str(caught.value)
     assert "--" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("more", "says"), [({"seed": -1}, "no seed -1"), ({"num": 0}, "num="),
+                                            ({"seed": 2**63}, "no seed")])  # fmt: skip
+def test_seeds_and_numbers_are_looked_at_before_the_work(service, more, says):
+    with pytest.raises(UsageError, match=says):
+        service.generate(ASKED, settings=QUICK, **more)
 
 
 def test_a_bad_setting_does_not_wait_for_a_model():

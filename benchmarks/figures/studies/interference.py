@@ -22,6 +22,7 @@ from sow.attention.edits import Edit
 from sow.attention.regions import coarser
 from sow.backbones.base import AttentionLayer, Backbone
 from sow.backbones.stable_diffusion import StableDiffusion
+from sow.calls import alone
 from sow.diffusion.algorithm import Denoise
 from sow.pictures.drawing import labelled_row, stacked
 from sow.pipeline import SowPipeline
@@ -141,20 +142,20 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
             latents, _ = schedule.denoise(latents, answer(latents, state), state)
         return _decoded(pipe, torch.cat([starts[0], latents]))
 
-    alone = [denoised(grey), denoised(white)]
+    unmixed = [denoised(grey), denoised(white)]
     size = (int(grey[0].shape[2]), int(grey[0].shape[3]))
     scene = Scene.of((), torch.zeros(1, 1, *size, device=backbone.device).bool(), backbone)
     images, moved = {}, {}
     for kind, change in zip(KINDS, (0.0, strength, -strength), strict=True):
         halves = Halves(size, change, backbone.device)
         chain = Chain([halves], scene)
-        with chain.installed():
+        with alone(pipe.unet), chain.installed():
             pixels = denoised(merged, halves, chain)
         middle = pixels.shape[2] // 2
         moved[kind] = np.stack(
             [
-                np.abs(pixels[:, :, :middle] - alone[0][:, :, :middle]).mean((1, 2, 3)),
-                np.abs(pixels[:, :, middle:] - alone[1][:, :, middle:]).mean((1, 2, 3)),
+                np.abs(pixels[:, :, :middle] - unmixed[0][:, :, :middle]).mean((1, 2, 3)),
+                np.abs(pixels[:, :, middle:] - unmixed[1][:, :, middle:]).mean((1, 2, 3)),
             ],
             1,
         )

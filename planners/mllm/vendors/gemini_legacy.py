@@ -6,7 +6,6 @@ It reached its end of life on 2025-11-30; `google-genai` (see `gemini.py`) is it
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
@@ -15,6 +14,7 @@ from typing import Any
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asking import Remote
 from sow.planners.mllm.vendors.gemini import HOST, failure_of, read_candidates, unreachable
+from sow.quiet import without_warnings
 
 
 class LegacyGeminiAsker(Remote):
@@ -31,9 +31,7 @@ class LegacyGeminiAsker(Remote):
         return read_candidates(answer, schema)
 
     def _ask(self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]) -> Any:
-        with warnings.catch_warnings():
-            # It announces its own end at every import; our documentation says so once.
-            warnings.simplefilter("ignore")
+        with without_warnings():  # it announces its own end; our documentation says so once
             import google.generativeai as genai
             from google.api_core import exceptions, retry
             from google.protobuf import json_format

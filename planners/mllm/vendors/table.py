@@ -69,7 +69,7 @@ def _installed(package: str) -> bool:
 
 
 def available(environment: Mapping[str, str] | None = None) -> str | None:
-    """The first vendor whose key and SDK are there: what `--planner auto` takes."""
+    """The first vendor whose key and SDK are there: what `auto` takes."""
     environment = os.environ if environment is None else environment
     for vendor in VENDORS.values():
         if vendor.key(environment) and vendor.package():
