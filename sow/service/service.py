@@ -15,6 +15,7 @@ from sow.recipe import pixels_sha256, read_recipe
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.calling import make
 from sow.service.fitting import given_plan, plan_request
+from sow.service.remarks import remarks_on, unread_of
 from sow.service.repeating import differences, model_named_by
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 Report = Callable[[str, str], None]
 """Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
 LARGEST_SEED = 2**62
-
-FIGURES_NOTE = (
-    "`figures` is a small drawn world: a photograph planted in it looks odd; "
-    "for photographs take Stable Diffusion 2.1"
-)
 
 
 class Service:
@@ -145,7 +141,7 @@ class Service:
         _chosen(Settings.preset(preset or "normal"), settings)  # refused before any download
         planned = self._planned(asked)
         plan, model = planned.plan, self.model
-        notes = [*plan.notes, *([FIGURES_NOTE] if model.name == "figures" else [])]
+        notes = [*plan.notes, *remarks_on(model)]
         for note in notes:
             self._report("note", note)
         return Work(
@@ -234,15 +230,7 @@ class Service:
 
     def unread(self, work: Work) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
-        prompt, notes = work.plan.prompt, []
-        lost = self.pipe.tokens_lost(prompt)
-        if lost:
-            notes.append(
-                f"the model does not read the last {lost} tokens of the prompt: shorten it"
-            )
-        unknown = self.pipe.unknown_words(prompt)
-        if unknown:
-            notes.append(f"the model does not know: {', '.join(unknown)}")
+        notes = list(unread_of(self.pipe, work.plan.prompt))
         for note in notes:
             self._report("note", note)
         return notes
