@@ -41,7 +41,7 @@ def make(
         room = pictures_at_once(pipe, canvas, branches, work.batch_size)
         if room == work.batch_size:
             wanted = [work.place] if cycles_of else []
-            yield one.call(seeds[:1] * work.batch_size, wanted, only=work.place)[0]
+            yield one.call([seeds[0]] * work.batch_size, wanted, only=work.place)[0]
             return
         report("note", f"made alone, not as one of {work.batch_size}: expect small changes")
     left = list(enumerate(seeds))
