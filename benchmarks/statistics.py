@@ -46,3 +46,21 @@ def mean(values: Sequence[float], seed: int = 0, draws: int = 2000) -> Estimate:
     chosen = np.random.default_rng(seed).integers(len(array), size=(draws, len(array)))
     low, high = np.percentile(array[chosen].mean(1), (2.5, 97.5))
     return Estimate(float(array.mean()), float(low), float(high), len(array))
+
+
+def sign_test(better: int, worse: int) -> float:
+    """Two-sided p of so many pairs for the better and so many for the worse; ties say nothing."""
+    n = better + worse
+    if n == 0:
+        return 1.0
+    tail = sum(math.comb(n, k) for k in range(min(better, worse) + 1))
+    return min(1.0, float(2 * tail / 2**n))
+
+
+def mean_difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
+    """Of pairs, how much the second is above the first, with its bootstrap interval.
+
+    Pairs in which one is nan are left out.
+    """
+    away = np.asarray(other, float) - np.asarray(one, float)
+    return mean(list(away[~np.isnan(away)]))

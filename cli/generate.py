@@ -20,6 +20,7 @@ from sow.cli.options import (
     Force,
     Json,
     Mask,
+    MatteName,
     ModelName,
     NoCache,
     PlanFile,
@@ -55,6 +56,7 @@ def generate(
     related: Related = None,
     plan: PlanFile = None,
     canvas: Canvas = None,
+    matte: MatteName = None,
     model: ModelName = "auto",
     revision: Revision = None,
     config: Annotated[
@@ -67,7 +69,15 @@ def generate(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="normal, attribute, style or cow. Default: the plan's setting."),
+        typer.Option(help="One of `sow settings`: normal, paper-normal … Default: the plan's."),
+    ] = None,
+    likeness: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How much stays: 0 is free to change, 1 as planted. Default: the preset's.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -118,7 +128,7 @@ def generate(
 
     target = early_target(out, cycles_out, force, num)
     request = request_of(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
     )
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
@@ -126,6 +136,7 @@ def generate(
     )  # fmt: skip
     if recipe is not None:
         given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
+                 "likeness": likeness is not None,
                  "planner": choice != PlannerChoice()}  # fmt: skip
         refuse(*request.decided, *(name for name, value in given.items() if value))
         service, work, again = Service.of_recipe(
@@ -138,7 +149,7 @@ def generate(
             model, revision=revision, config=config, device=device, dtype=dtype, planner=choice,
             report=report,
         )  # fmt: skip
-        work = service.work(request, preset=preset, settings=set_ or [])
+        work = service.work(request, preset=preset, settings=set_ or [], likeness=likeness)
         first = secrets.randbelow(2**31) if seed is None else seed
         seeds = list(range(first, first + num))
     targets = targets_of(work, seeds, target, force)

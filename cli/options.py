@@ -20,7 +20,8 @@ Face = Annotated[
 ]
 Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to grow around it.")]
 Mask = Annotated[
-    Path | None, typer.Option(help="A mask for the picture: white is kept. Default: the outline.")
+    Path | None,
+    typer.Option(help="A mask for the picture: white is kept. Default: its outline, see --matte."),
 ]
 Subject = Annotated[str | None, typer.Option(help="What it is, if it is no face: --subject cat.")]
 FaceIndex = Annotated[
@@ -39,6 +40,15 @@ Related = Annotated[
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan made by `sow plan`.")]
 Canvas = Annotated[
     str | None, typer.Option(help="Size of the picture: 512 or 640x448. Default: the model's own.")
+]
+MatteName = Annotated[
+    str | None,
+    typer.Option(
+        "--matte",
+        help="How it is cut out: auto (its outline; where none is found an ellipse round the "
+        "face, or all), rembg (needs the extra), ellipse, box (with what is round a face), none "
+        "(the whole picture).",
+    ),
 ]
 ModelName = Annotated[
     str,
@@ -86,7 +96,7 @@ PlannerTimeout = Annotated[
 def request_of(
     face: Path | None, prompt: str | None, mask: Path | None, subject: str | None,
     face_index: int | None, setting: str | None, box: str | None, related: list[str] | None,
-    plan: Path | None, canvas: str | None,
+    plan: Path | None, canvas: str | None, matte: str | None,
 ) -> Request:  # fmt: skip
     """What is asked of the service.
 
@@ -108,6 +118,7 @@ def request_of(
         box=parse_box(box) if box is not None else None,
         related=[Region(label=label, box=where) for label, where in regions] or None,
         canvas=parse_canvas(canvas) if canvas is not None else None,
+        matte=matte,
         plan=plan,
     )
 

@@ -16,6 +16,7 @@ from sow.cli.options import (
     Fallback,
     Force,
     Mask,
+    MatteName,
     ModelName,
     NoCache,
     PlanFile,
@@ -47,6 +48,7 @@ def plan(
     related: Related = None,
     plan: PlanFile = None,
     canvas: Canvas = None,
+    matte: MatteName = None,
     model: ModelName = "auto",
     revision: Revision = None,
     draw: Annotated[
@@ -78,7 +80,7 @@ def plan(
     from sow.service.service import Service
 
     request = request_of(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
     )
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,

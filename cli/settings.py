@@ -8,7 +8,7 @@ from sow.cli.output import print_json
 
 def settings(json: Json = False) -> None:
     """List what --set can change, and what each preset changes."""
-    from sow.settings import PRESETS, Settings
+    from sow.settings import LIKENESS, PRESETS, Settings, likeness_numbers
 
     if json:
         print_json({name: preset.model_dump(mode="json") for name, preset in PRESETS.items()})
@@ -24,6 +24,16 @@ def settings(json: Json = False) -> None:
     for name, field in Settings.model_fields.items():
         table.add_row(name, _short(getattr(PRESETS["normal"], name)), field.description)
     console.print(table)
+    console.print("\nlikeness: one number, 0 (free to change) to 1 (as planted), for two of these")
+    normal = PRESETS["normal"]
+    dial = Table(box=None, pad_edge=False)
+    for column in ("--likeness", "condition_guidance_scale", "preserve", "default of"):
+        dial.add_column(column)
+    for value in sorted({0, 0.25, 0.5, 0.75, 1, *LIKENESS.values()}):
+        numbers = likeness_numbers(value, normal.guidance_scale, normal.t1)
+        own = ", ".join(name for name, default in LIKENESS.items() if default == value)
+        dial.add_row(f"{value:g}", *(_short(number) for number in numbers.values()), own)
+    console.print(dial)
     console.print()
     for preset, values in PRESETS.items():
         changes = [

@@ -10,9 +10,14 @@ from typing import Any
 import typer
 
 from sow.cli.main import app
-from sow.settings import OWN, PRESETS, Settings
+from sow.settings import LIKENESS, OWN, PRESETS, Settings, likeness_numbers
 
 HERE = Path(__file__).parent
+LIKENESS_TEXT = (
+    "How much of what is planted stays, in one number from 0 (free to change) to 1 (as planted): "
+    "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It stands for two settings; what "
+    "is set of them beside it holds."
+)
 
 
 def settings_page() -> str:
@@ -27,6 +32,14 @@ def settings_page() -> str:
         whose = "a job" if OWN in field.metadata else "a batch"
         value = short(getattr(PRESETS["normal"], name))
         lines.append(f"| `{name}` | {value} | {whose} | {field.description} |")
+    lines += ["", "## Likeness", "", LIKENESS_TEXT, "",
+              "| `--likeness` | `condition_guidance_scale` | `preserve` | default of |",
+              "|---|---|---|---|"]  # fmt: skip
+    normal = PRESETS["normal"]
+    for value in sorted({0, 0.25, 0.5, 0.75, 1, *LIKENESS.values()}):
+        numbers = likeness_numbers(value, normal.guidance_scale, normal.t1).values()
+        own = ", ".join(name for name, default in LIKENESS.items() if default == value)
+        lines.append(f"| {value:g} | {' | '.join(map(short, numbers))} | {own} |")
     lines += ["", "## Presets", "", "What each changes of normal:", ""]
     for preset, values in PRESETS.items():
         changed = [

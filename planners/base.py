@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from sow.box import Box
 from sow.plan import Plan, Region, Setting
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+MatteKind = Literal["auto", "rembg", "ellipse", "box", "none"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class PlanRequest:
         related: the regions that belong to it; None leaves them to the planner.
         face_index: which face, the largest being 0; None takes the largest and says so.
         mask: the user's mask of the picture; it says what the condition is.
+        matte: how it is cut out without a mask: `auto` looks for its outline and takes an
+            `ellipse` round a face, or the whole picture, where it finds none; `rembg` looks with
+            that package; `box` keeps what is round a face too, `none` the whole picture.
     """
 
     image: Image.Image
@@ -39,6 +45,7 @@ class PlanRequest:
     related: tuple[Region, ...] | None = None
     face_index: int | None = None
     mask: Image.Image | None = None
+    matte: MatteKind = "auto"
 
 
 class Planner(Protocol):

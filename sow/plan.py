@@ -20,7 +20,8 @@ from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.scene import CONDITION, Relation, SceneObject, scene_of
 
 __all__ = [
-    "Box", "Canvas", "Plan", "Region", "Relation", "SceneObject", "Setting", "check_canvas",
+    "Box", "Canvas", "Matte", "Plan", "Region", "Relation", "SceneObject", "Setting",
+    "check_canvas",
 ]  # fmt: skip
 
 PLAN_VERSION: Literal[2] = 2
@@ -35,6 +36,19 @@ class Region(BaseModel):
 
     label: str = Field(min_length=1, max_length=200)
     box: Box
+
+
+class Matte(BaseModel):
+    """How the condition is cut out of the user's picture; see `sow.pictures.matte`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: Box | None = Field(
+        default=None,
+        description="the ellipse in which a head lies with its hair, in pixels of the picture; "
+        "without it, what stands in the middle is cut out",
+    )
+    by: Literal["grabcut", "rembg"] = "grabcut"
 
 
 class Plan(BaseModel):
@@ -65,6 +79,9 @@ class Plan(BaseModel):
     ellipse: Box | None = Field(
         default=None,
         description="the condition is the ellipse in this box; without it, the whole box",
+    )
+    matte: Matte | None = Field(
+        default=None, description="the condition is cut out of the picture; before the ellipse"
     )
     objects: tuple[SceneObject, ...] = Field(
         default=(), max_length=200, description="what else the picture shows: a graph's nodes"

@@ -26,7 +26,7 @@ from sow.settings import Settings
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 MAX_CONDITION = 16 * 2**20
-RECIPE_VERSION: Literal[2] = 2
+RECIPE_VERSION: Literal[3] = 3
 OLD_HASH = "(hashed as version 1 did)"
 RECORDED = ("sow", "torch", "diffusers", "transformers")
 
@@ -36,7 +36,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[2] = RECIPE_VERSION
+    version: Literal[3] = RECIPE_VERSION
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
@@ -56,15 +56,24 @@ class Recipe(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_older(cls, value: Any) -> Any:
-        """Version 1 knew no batches; its first pictures were made before modulation was."""
+        """What fields that older versions did not have would have said.
+
+        Version 1 knew no batches, and its first pictures were not modulated; until version 2 the
+        whole box was planted, and once.
+        """
         check_version("recipe", value, RECIPE_VERSION)
-        if not isinstance(value, dict) or value.get("version") != 1:
+        if not isinstance(value, dict) or value.get("version") not in (1, 2):
             return value
+        value, first = {**value, "version": RECIPE_VERSION}, value["version"] == 1
         settings = value.get("settings")
         if isinstance(settings, dict):
-            settings = {"alpha_plus": 0.0, **settings}
-        revision = f"{value.get('revision')} {OLD_HASH}"  # files were hashed in another way
-        return {**value, "version": RECIPE_VERSION, "settings": settings, "revision": revision}
+            missing: dict[str, Any] = {"alpha_plus": 0.0} if first else {}
+            missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
+                        "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
+            value["settings"] = missing | settings
+        if first:  # files were hashed in another way
+            value["revision"] = f"{value.get('revision')} {OLD_HASH}"
+        return value
 
     @model_validator(mode="after")
     def _place_in_batch(self) -> Recipe:

@@ -33,8 +33,36 @@ FACTORS = (1, 2, 4, 8)
 BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
 
 
+# How much of what is planted stays, from 0 (free to change) to 1 (as planted), in one number:
+# guidance inside the condition falls with it, and from these on one more state of the finish puts
+# the condition back, the first near its start, the last near the clean picture.
+PUT_BACK_FROM = (0.05, 0.35, 0.6, 0.85)
+
+
+def likeness_numbers(likeness: float, guidance_scale: float, t1: int) -> dict[str, Any]:
+    """What a likeness stands for: `condition_guidance_scale` and `preserve`.
+
+    Raises:
+        UsageError: if it is not a number from 0 to 1.
+    """
+    try:
+        value = float(likeness)
+    except (TypeError, ValueError):
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"bad setting: likeness is {likeness!r}", "give a number from 0 to 1")
+    parts = len(PUT_BACK_FROM) + 1
+    states = [max(1, round(t1 * (parts - n) / parts)) for n in range(1, parts)]
+    return {
+        "condition_guidance_scale": round(max(1.0, guidance_scale) ** (1 - value), 3),
+        "preserve": tuple(dict.fromkeys(
+            state for state, start in zip(states, PUT_BACK_FROM, strict=True) if value >= start
+        )),
+    }  # fmt: skip
+
+
 class Settings(BaseModel):
-    """How the engine runs. Frozen; `Settings.preset(name)` gives the paper's four.
+    """How the engine runs. Frozen; `Settings.preset(name)` gives those there are.
 
     States are counted from 0 (clean) to `steps` (noise); see `sow.backbones.schedule`.
     """
@@ -46,12 +74,20 @@ class Settings(BaseModel):
     )
     t1: Shared[int] = Field(5, ge=1, description="the state where a cycle ends (Sec. V: 5)")
     t2: Shared[int] = Field(7, ge=1, description="the state where a cycle starts (Sec. V: 7)")
-    cycles: Shared[int] = Field(10, ge=0, le=1000, description="number of cycles, N (Sec. V: 10)")
+    cycles: Shared[int] = Field(
+        1, ge=0, le=1000, description="number of cycles, N (Sec. V: 10, planted once)"
+    )
     noise_level: Own[float] = Field(
         1.0, ge=0, le=10, description="scale of the disturbing noise (Sec. V: 1)"
     )
     guidance_scale: Own[float] = Field(
         7.5, ge=0, le=100, description="classifier-free guidance (Sec. V: 7.5)"
+    )
+    condition_guidance_scale: Own[float] = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="guidance inside the condition: 1 is the prompt alone, as it was inverted",
     )
     eta: Own[float] = Field(
         0.0, ge=0, le=1, description="stochasticity of the finish (Sec. V: 0 / 0.1 / 1)"
@@ -60,7 +96,8 @@ class Settings(BaseModel):
         0.0, ge=0, le=1, description="stochasticity inside the cycles (open; first COW: 1)"
     )
     preserve: Own[tuple[int, ...]] = Field(
-        (4, 3), description="states of the finish where the condition is put back (Sec. V)"
+        (4, 3, 2, 1),
+        description="states of the finish where the condition is put back (Sec. V: 4,3 / 4 / 4)",
     )
     negative_prompt: Own[str] = Field(
         NEGATIVE_PROMPT, max_length=2000, description="the unconditional branch (Sec. V)"
@@ -88,6 +125,28 @@ class Settings(BaseModel):
     seed_canvas: Shared[Literal["grey", "black", "noise", "none"]] = Field(
         "grey",
         description="what the condition is planted on (Sec. V-B); none = a random start instead",
+    )
+    planted: Shared[Literal["condition", "box"]] = Field(
+        "condition", description="what of its box is planted: the condition, or all of it (COW)"
+    )
+    rim: Own[tuple[float, ...]] = Field(
+        (0.02, 0.02),
+        min_length=2,
+        max_length=2,
+        description="which latents at the rim belong to C: with a smaller share of condition than "
+        "the first not at all, from the second on wholly, between them in part (COW: 0.5, 0.5)",
+    )
+    replant: Shared[int] = Field(
+        1,
+        ge=0,
+        le=4,
+        description="how often the condition is planted again, into what grew around it",
+    )
+    first_cycles: Shared[int] = Field(
+        0, ge=0, le=1000, description="cycles before the condition is planted again"
+    )
+    first_rim: Own[tuple[float, ...]] = Field(
+        (0.5, 0.5), min_length=2, max_length=2, description="the rim before it is planted again"
     )
 
     alpha_minus: Own[float] = Field(
@@ -135,6 +194,10 @@ class Settings(BaseModel):
         outside = [state for state in self.preserve if not 1 <= state <= self.t1]
         if outside:
             raise ValueError(f"preserve holds states from 1 to t1={self.t1}, not {outside[0]}")
+        for name in ("rim", "first_rim"):
+            least, most = getattr(self, name)
+            if not 0 <= least <= most <= 1:
+                raise ValueError(f"{name} holds two shares, the smaller first, not {least},{most}")
         strange = [factor for factor in self.modulated_factors if factor not in FACTORS]
         if strange:
             raise ValueError(f"modulated_factors holds some of 1, 2, 4, 8, not {strange[0]}")
@@ -154,13 +217,22 @@ class Settings(BaseModel):
     def changed(self, **fields: Any) -> Settings:
         """A copy with other values in some fields.
 
+        `likeness`, from 0 (free to change) to 1 (as planted), is no field of its own: it sets
+        `condition_guidance_scale` and `preserve`, unless they are given too.
+
         Raises:
             UsageError: if a field is unknown or a value out of its range.
         """
+        if "likeness" in fields:
+            likeness = fields.pop("likeness")
+            other = self.changed(**fields)
+            numbers = likeness_numbers(likeness, other.guidance_scale, other.t1)
+            return self.changed(**{**numbers, **fields})
         for name in fields:
             if name not in Settings.model_fields:
-                near = get_close_matches(name, Settings.model_fields, 1)
-                known = f"did you mean {near[0]!r}?" if near else ", ".join(Settings.model_fields)
+                names = ["likeness", *Settings.model_fields]
+                near = get_close_matches(name, names, 1)
+                known = f"did you mean {near[0]!r}?" if near else ", ".join(names)
                 raise UsageError(f"no setting {name!r}", known)
         try:
             return Settings.model_validate({**self.model_dump(), **fields})
@@ -191,13 +263,23 @@ class Settings(BaseModel):
         return tuple(name for name, field in cls.model_fields.items() if scope in field.metadata)
 
 
+LIKENESS = {"normal": 1.0, "attribute": 0.45, "style": 0.45}
+"""The presets' own."""
 NORMAL = Settings()
+# As the paper has it: planted once, 7.5 of the prompt inside the condition too.
+PAPER = NORMAL.changed(
+    condition_guidance_scale=7.5, planted="box", rim=(0.5, 0.5), replant=0, cycles=10,
+    preserve=(4, 3),
+)  # fmt: skip
 PRESETS: dict[str, Settings] = {
     "normal": NORMAL,
-    "attribute": NORMAL.changed(preserve=(4,), eta=0.1),
-    "style": NORMAL.changed(preserve=(4,), eta=1.0),
+    "attribute": NORMAL.changed(likeness=LIKENESS["attribute"], eta=0.1),
+    "style": NORMAL.changed(likeness=LIKENESS["style"], eta=1.0),
+    "paper-normal": PAPER,
+    "paper-attribute": PAPER.changed(preserve=(4,), eta=0.1),
+    "paper-style": PAPER.changed(preserve=(4,), eta=1.0),
     # As the first release of COW ran it: noise in the cycles, inversion with guidance.
-    "cow": NORMAL.changed(
+    "cow": PAPER.changed(
         preserve=(4,),
         eta=0.1,
         cycle_eta=1.0,

@@ -9,8 +9,9 @@ from PIL import Image
 from sow.plan import Plan
 from sow.settings import Settings
 
-QUICK = Settings(cycles=2, alpha_plus=0.0)
-OFF = Settings(cycles=2, alpha_minus=0, alpha_plus=0, gate="none")
+PAPER = Settings.preset("paper-normal")
+QUICK = PAPER.changed(cycles=2, alpha_plus=0.0)
+OFF = PAPER.changed(cycles=2, alpha_minus=0, alpha_plus=0, gate="none")
 ON = OFF.changed(alpha_minus=0.5, alpha_plus=0.7, lambda_c=0.1, lambda_d=0.5)
 
 

@@ -216,22 +216,28 @@ def test_every_setting_is_shared_or_each_jobs_own(tiny):
         "inversion_prompt": "plan", "inversion_guidance_scale": 2.0, "seed_canvas": "black",
         "alpha_minus": 0.9, "alpha_plus": 0.1, "lambda_c": 1.0, "lambda_d": 1.0, "gate": "ramp",
         "tau": 0.05, "modulated_factors": (1,), "modulated_branches": "prompt",
+        "condition_guidance_scale": 1.0, "planted": "box", "rim": (0.02, 0.02), "replant": 2,
+        "first_cycles": 1, "first_rim": (0.0, 1.0),
     }  # fmt: skip
     shared, own = Settings.names("shared by a batch"), Settings.names("each job's own")
     assert set(others) == set(Settings.model_fields) == {*shared, *own}
     assert not set(shared) & set(own)
-    base = ON.changed(gate="ramp", tau=0.12)
+    base = ON.changed(gate="ramp", tau=0.12, replant=1, planted="condition")
+    ragged = plan(ellipse=[19, 13, 27, 25], related=job()["plan"].related)
     for name, value in others.items():
         start = base.changed(gate="none") if name == "gate" else base
         two = [start, start.changed(**{name: value})]
-        both = {"image": noise_picture(1), "plan": [job()["plan"]] * 2, "settings": two,
+        both = {"image": noise_picture(1), "plan": [ragged] * 2, "settings": two,
                 "generator": [seeded(1), seeded(1)]}  # fmt: skip
         if name in shared:
             with pytest.raises(UsageError, match=f"{name} differs"):
                 tiny(**both)
             continue
         made = latents(tiny, **both)
-        alone = [latents(tiny, **job(s, seed=1))[0] for s in two]
+        alone = [
+            latents(tiny, **{**both, "plan": ragged, "settings": s, "generator": seeded(1)})[0]
+            for s in two
+        ]
         assert (made[0] - alone[0]).abs().max() < 1e-4, name
         assert (made[1] - alone[1]).abs().max() < 1e-4, name
         assert (made[0] - made[1]).abs().max() > 1e-5, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sow.box import Box
 from sow.errors import PlanError, UsageError
 from sow.plan import Plan
-from sow.settings import PRESETS, Settings
+from sow.settings import LIKENESS, PRESETS, Settings, likeness_numbers
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
 sides = st.integers(8, 2048)
@@ -104,14 +105,15 @@ def test_what_is_no_plan_is_refused(text):
         Plan.parse(text)
 
 
-def test_presets_are_the_papers():
-    """Sec. V, Implementation Details."""
-    normal = PRESETS["normal"]
+def test_the_papers_presets_can_be_had_by_name():
+    """Sec. V, Implementation Details; guidance and planting as COW had them."""
+    normal = PRESETS["paper-normal"]
     assert (normal.steps, normal.t1, normal.t2, normal.cycles) == (10, 5, 7, 10)
-    assert (normal.guidance_scale, normal.noise_level) == (7.5, 1.0)
-    assert (normal.preserve, normal.eta) == ((4, 3), 0.0)
-    assert (PRESETS["attribute"].preserve, PRESETS["attribute"].eta) == ((4,), 0.1)
-    assert (PRESETS["style"].preserve, PRESETS["style"].eta) == ((4,), 1.0)
+    assert (normal.guidance_scale, normal.condition_guidance_scale) == (7.5, 7.5)
+    assert (normal.noise_level, normal.preserve, normal.eta) == (1.0, (4, 3), 0.0)
+    assert (normal.planted, normal.rim, normal.replant) == ("box", (0.5, 0.5), 0)
+    for setting, eta in (("attribute", 0.1), ("style", 1.0)):
+        assert PRESETS[f"paper-{setting}"] == normal.changed(preserve=(4,), eta=eta)
     assert PRESETS["cow"].cycle_eta == 1.0
     assert PRESETS["cow"].inversion_guidance_scale == 7.5
 
@@ -120,6 +122,36 @@ def test_only_the_first_release_of_cow_runs_without_modulation():
     for name, preset in PRESETS.items():
         assert bool(preset.alpha_plus) == (name != "cow")
     assert Settings() == PRESETS["normal"]
+
+
+def test_likeness_goes_from_free_to_change_to_as_planted():
+    """Guidance inside falls from that outside to 1; more and more states put the condition back."""
+    dial = [Settings().changed(likeness=x / 20) for x in range(21)]
+    inside = [each.condition_guidance_scale for each in dial]
+    assert (inside[0], inside[-1]) == (7.5, 1.0)
+    assert inside == sorted(inside, reverse=True)
+    for less, more in pairwise(dial):
+        assert set(less.preserve) <= set(more.preserve)
+    assert (dial[0].preserve, dial[-1].preserve) == ((), (4, 3, 2, 1))
+    for name, likeness in LIKENESS.items():
+        numbers = likeness_numbers(likeness, 7.5, 5)
+        assert PRESETS[name].preserve == numbers["preserve"]
+        assert PRESETS[name].condition_guidance_scale == numbers["condition_guidance_scale"]
+
+
+def test_likeness_goes_by_the_other_settings_and_what_is_set_beside_it_holds():
+    finer = Settings().with_assignments(["likeness=1", "steps=50", "t1=25", "t2=35"])
+    assert finer.preserve == (20, 15, 10, 5)
+    assert Settings().changed(likeness=0, guidance_scale=4).condition_guidance_scale == 4
+    assert Settings().changed(likeness=0, guidance_scale=0.5).condition_guidance_scale == 1
+    kept = Settings().with_assignments(["preserve=2", "likeness=0.5"])
+    assert kept.preserve == (2,)
+    assert kept.condition_guidance_scale == pytest.approx(7.5**0.5, abs=1e-3)
+    for bad in (-0.1, 1.1, "much", None, float("nan")):
+        with pytest.raises(UsageError, match="0 to 1"):
+            Settings().changed(likeness=bad)
+    with pytest.raises(UsageError, match="likeness"):
+        Settings().changed(likenes=0.5)
 
 
 def test_settings_from_assignments():

@@ -114,7 +114,7 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
         ({"recipe": {"extra": "x"}}, "extra"),
         ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
-        ({"recipe": {"version": 3, "extra": 1}}, "a newer SOW"),
+        ({"recipe": {"version": 4, "extra": 1}}, "a newer SOW"),
         ({"recipe": {"version": "x"}}, "version"),
         ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
     ],

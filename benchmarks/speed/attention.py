@@ -134,8 +134,8 @@ def run_times(repeats: int) -> dict[str, float]:
     body = Region(label="body", box=Box(x=0, y=72, width=128, height=56))
     plan = Plan(canvas=(128, 128), prompt="a person in a red coat", related=(body,),
                 box=Box(x=32, y=16, width=56, height=56))  # fmt: skip
-    off = pipe.preset("normal").changed(alpha_minus=0, alpha_plus=0, gate="none")
-    default = pipe.preset("normal")
+    off = pipe.preset("paper-normal").changed(alpha_minus=0, alpha_plus=0, gate="none")
+    default = pipe.preset("paper-normal")
     everything = off.changed(alpha_minus=0.5, alpha_plus=0.7, gate="ramp")
 
     def picture(settings: Settings) -> Callable[[], Any]:
@@ -155,7 +155,7 @@ def unet_times(repeats: int) -> dict[str, float]:
     plan = Plan(canvas=(512, 512), prompt="a person", related=(body,),
                 box=Box(x=128, y=64, width=256, height=256))  # fmt: skip
     forms = {
-        "default": Settings.preset("normal").changed(outside="none"),
+        "default": Settings.preset("paper-normal").changed(outside="none"),
         "everything": Settings(alpha_minus=0.5, alpha_plus=0.7, outside="none"),
     }
     face = Image.effect_noise((256, 256), 60).convert("RGB")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sow.box import Box
@@ -24,6 +24,7 @@ from sow.planners.mllm.answers import (
 from sow.planners.mllm.asking import Asker, BadAnswer, Refused
 from sow.planners.mllm.clamping import clamp_box, clamp_regions, region_by_rules
 from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate, fuse
+from sow.planners.offline.planner import OfflinePlanner
 from sow.planners.offline.wording import is_animal, names_person
 from sow.prompts import STAGES, Prompts
 from sow.scene import scene_of
@@ -214,11 +215,18 @@ class Dialogue:
             return "face"
         return said
 
+    def _sketch_of(self, subject: str) -> Plan:
+        """The sketch, with what a model calls something else cut out as such."""
+        if subject == self.sketch.subject or self.sketch.matte is None:
+            return self.sketch
+        return OfflinePlanner().plan(replace(self.request, subject=subject))
+
     def _plan(
         self, recognition: Recognition | None, box: Box, refinement: Refinement | None
     ) -> Plan:
-        request, planner, plan = self.request, self.planner, self.sketch.with_box(box)
+        request, planner = self.request, self.planner
         subject = self._subject(recognition)
+        plan = self._sketch_of(subject).with_box(box)
         changes: dict[str, Any] = {"subject": subject}
         if not request.subject:
             changes["suppress"] = "human face" if subject == "face" else subject
@@ -270,7 +278,9 @@ def encode(request: PlanRequest, sketch: Plan) -> bytes:
     if request.mask is not None:
         kept = fit_mask(request.mask, picture.size)
         picture = Pillow.composite(picture, Pillow.new("RGB", picture.size, GREY), kept)
-    if sketch.crop is not None:
+    # Where no face was seen, what is cut out is a guess, and the model should see more.
+    guessed = sketch.matte is not None and sketch.matte.head and sketch.ellipse is None
+    if sketch.crop is not None and not guessed:
         picture = picture.crop(sketch.crop.corners)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Pillow.Resampling.LANCZOS)
     clean = Pillow.new("RGB", picture.size)

@@ -19,7 +19,7 @@ from sow.planners.base import PlanRequest
 from sow.planners.mllm.dialogue import Dialogue, Means, Question
 from sow.planners.offline.planner import OfflinePlanner
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Of what is done with answers: clamping, fusing, filling in by rules. Raise it whenever the same
 answers lead to another plan, so that plans kept from before are not taken for today's."""
 

@@ -12,16 +12,24 @@ from sow.pictures.reading import GREY, over_grey
 from sow.quiet import without_warnings
 
 CERTAIN = 0.9
+# A drawn face, or one half hidden, is seen less surely; then it must at least fill the picture.
+LIKELY, LIKELY_SHARE, LIKELY_STAGES = 0.3, 0.4, (0.4, 0.4, 0.3)
+STAGES = (0.6, 0.7, 0.7)
 # Larger pictures are shrunk before looking: faces that matter are not small.
 LONGEST = 1024
 SHORTEST = 20  # the detector cannot look at less
 
+Stages = tuple[float, float, float]
+Seen = tuple[float, float, float, float, float]
+"""Centre, width, height and chance of a face."""
+
 
 @cache
-def _detector() -> Any:
+def _detector(stages: tuple[float, float, float]) -> Any:
+    """MTCNN; `stages` are the least chances of its three networks, its own by default."""
     from facenet_pytorch import MTCNN
 
-    return MTCNN(keep_all=True, device="cpu")
+    return MTCNN(keep_all=True, device="cpu", thresholds=list(stages))
 
 
 def find_faces(image: Image.Image) -> list[Box]:
@@ -29,29 +37,52 @@ def find_faces(image: Image.Image) -> list[Box]:
 
     A crop so tight that a face has no surroundings is padded and looked at again.
     """
-    scale = min(1.0, LONGEST / max(image.size))
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    if min(size) < SHORTEST:
-        return []
-    small = over_grey(image).resize(size)
-    faces = _detect(small)
-    margin = max(size) // 2
-    if not faces:
-        padded = Image.new("RGB", (size[0] + 2 * margin, size[1] + 2 * margin), GREY)
-        padded.paste(small, (margin, margin))
-        faces = [(x - margin, y - margin, w, h) for x, y, w, h in _detect(padded)]
-    boxes = [Box.around(*(value / scale for value in face)) for face in faces]
+    small, scale = _shrunk(image)
+    faces = _detect(small, CERTAIN, STAGES) or _detect_padded(small, CERTAIN, STAGES)
+    boxes = [Box.around(*(value / scale for value in face[:4])) for face in faces]
     return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
 
-def _detect(image: Image.Image) -> list[tuple[float, float, float, float]]:
-    """Centre, width and height of every face that is certain enough."""
+def likely_face(image: Image.Image) -> Box | None:
+    """The likeliest face that fills a picture in which none is certain, in its pixels."""
+    small, scale = _shrunk(image)
+    faces = _detect(small, LIKELY, LIKELY_STAGES) + _detect_padded(small, LIKELY, LIKELY_STAGES)
+    large = [face for face in faces if face[2] >= LIKELY_SHARE * min(small.size)]
+    if not large:
+        return None
+    *place, _ = max(large, key=lambda face: face[4])
+    return Box.around(*(value / scale for value in place))
+
+
+def _shrunk(image: Image.Image) -> tuple[Image.Image, float]:
+    scale = min(1.0, LONGEST / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return over_grey(image).resize(size), scale
+
+
+def _detect_padded(image: Image.Image, least: float, stages: Stages) -> list[Seen]:
+    """The same for a picture without surroundings."""
+    if min(image.size) < SHORTEST:
+        return []
+    margin = max(image.size) // 2
+    padded = Image.new("RGB", (image.width + 2 * margin, image.height + 2 * margin), GREY)
+    padded.paste(image, (margin, margin))
+    return [
+        (x - margin, y - margin, width, height, chance)
+        for x, y, width, height, chance in _detect(padded, least, stages)
+    ]
+
+
+def _detect(image: Image.Image, least: float, stages: Stages) -> list[Seen]:
+    """Every face of at least this chance."""
+    if min(image.size) < SHORTEST:
+        return []
     with without_warnings():
-        boxes, chances = _detector().detect(image)
+        boxes, chances = _detector(stages).detect(image)
     if boxes is None:
         return []
     return [
-        ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, float(chance))
         for (left, top, right, bottom), chance in zip(boxes.tolist(), chances, strict=True)
-        if chance is not None and chance >= CERTAIN
+        if chance is not None and chance >= least
     ]

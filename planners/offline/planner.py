@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from sow.box import LARGEST, SMALLEST, Box, check_inside
-from sow.errors import PictureError
-from sow.pictures.reading import fit_mask
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
-from sow.planners.offline.faces import find_faces
+from sow.planners.offline.finding import find
 from sow.planners.offline.wording import is_animal, read_setting, share_of_canvas, side_of_subject
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-# MTCNN's box goes from the forehead to the chin and from cheek to cheek. What is planted shows
-# the hair and a rim of background; the condition is the head, an ellipse larger than the box.
-CROP_MARGIN = 1.5
-ELLIPSE_WIDTH, ELLIPSE_HEIGHT, ELLIPSE_RISE = 1.3, 1.4, 0.06
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What is planted: a part of the picture, perhaps an ellipse in it, and what to say of it."""
-
-    crop: Box
-    ellipse: Box | None
-    notes: tuple[str, ...]
 
 
 class OfflinePlanner:
@@ -42,7 +20,7 @@ class OfflinePlanner:
             PlanError: if the user's box or regions are not legal.
         """
         subject = (request.subject or "face").strip().lower()
-        found = self._find(request, subject)
+        found = find(request, subject)
         if request.box is not None:
             check_inside("box", request.box, request.canvas)
         box = request.box or place(request, found.crop, subject)
@@ -60,69 +38,12 @@ class OfflinePlanner:
                 "suppress": "human face" if subject == "face" else subject,
                 "crop": found.crop,
                 "ellipse": found.ellipse and found.ellipse.carried(found.crop, box),
+                "matte": found.matte,
                 "planner": "offline",
                 "notes": found.notes,
             }
         )
         return plan.aligned(request.stride)
-
-    def _find(self, request: PlanRequest, subject: str) -> _Found:
-        whole = Box(x=0, y=0, width=request.image.width, height=request.image.height)
-        if request.mask is not None or request.image.mode == "RGBA":
-            return _Found(_kept(request.image, request.mask), None, ())
-        if subject != "face":
-            return _Found(whole, None, ())
-        faces = find_faces(request.image)
-        if request.face_index is not None and request.face_index >= len(faces):
-            raise PictureError(
-                f"there is no face number {request.face_index}",
-                f"{len(faces)} were found, counted from 0, the largest first",
-            )
-        if not faces:
-            return _Found(whole, None, ("no face was found: the whole picture is the condition",))
-        notes: tuple[str, ...] = ()
-        if len(faces) > 1 and request.face_index is None:
-            notes = (f"{len(faces)} faces were found: the largest is taken",)
-        face = faces[request.face_index or 0]
-        crop = _around_face(face, request.image.size)
-        return _Found(crop, _head(face, crop), notes)
-
-
-def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
-    """The smallest box around what a mask, or else the picture's transparency, keeps."""
-    kept = image.getchannel("A") if mask is None else fit_mask(mask, image.size)
-    corners = kept.point(lambda value: 255 * (value >= 128)).getbbox()
-    if corners is None:
-        raise PictureError(
-            "the mask keeps nothing of the picture", "white or opaque is what is kept"
-        )
-    left, top, right, bottom = corners
-    return Box(x=left, y=top, width=right - left, height=bottom - top)
-
-
-def _around_face(face: Box, picture: tuple[int, int]) -> Box:
-    """A square around the head, cut where the picture ends."""
-    x, y = face.centre
-    side = CROP_MARGIN * max(face.width, face.height)
-    wanted = Box.around(x, y - 0.06 * side, side, side)
-    left, top = max(wanted.x, 0), max(wanted.y, 0)
-    right, bottom = min(wanted.right, picture[0]), min(wanted.bottom, picture[1])
-    if right - left < 8 or bottom - top < 8:
-        raise PictureError("the face lies outside the picture", "give a picture that shows it")
-    return Box(x=left, y=top, width=right - left, height=bottom - top)
-
-
-def _head(face: Box, crop: Box) -> Box:
-    x, y = face.centre
-    y -= ELLIPSE_RISE * face.height
-    wanted = Box.around(x, y, face.width * ELLIPSE_WIDTH, face.height * ELLIPSE_HEIGHT)
-    left, top = max(wanted.x, crop.x), max(wanted.y, crop.y)
-    return Box(
-        x=left,
-        y=top,
-        width=max(1, min(wanted.right, crop.right) - left),
-        height=max(1, min(wanted.bottom, crop.bottom) - top),
-    )
 
 
 def place(request: PlanRequest, crop: Box, subject: str) -> Box:

@@ -63,11 +63,15 @@ class Preserve:
 
 @dataclass(frozen=True)
 class Denoise:
-    """x_s -> x_{s-1} under guidance; in a cycle, in the finish (None), or on the way from noise."""
+    """x_s -> x_{s-1} under guidance: in a cycle, on the way from noise, or in a finish.
+
+    left: how often the condition is still planted again after this.
+    """
 
     state: int
     cycle: int | None = None
     from_noise: bool = False
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,21 +81,41 @@ class Show:
     cycle: int
 
 
-Move = Encode | Invert | Plant | Draw | Disturb | Inject | Preserve | Denoise | Show
+@dataclass(frozen=True)
+class Replant:
+    """The clean picture with the condition pasted into it becomes the seed canvas."""
+
+    left: int
+
+
+Move = Encode | Invert | Plant | Draw | Disturb | Inject | Preserve | Denoise | Show | Replant
 
 
 def algorithm(settings: Settings, frames: int = 0) -> Iterator[Move]:
     """All moves of a run in order; `frames` conditions are inverted alone, if they are at all."""
-    t1, t2 = settings.t1, settings.t2
-    highest = t2 if settings.cycles or settings.seed_canvas == "none" else t1  # of the v_s needed
-    alone = settings.inversion == "alone"
-
-    if not alone or settings.seed_canvas != "none":
-        yield from inversion(CANVAS, until=t1 if alone else highest)
-    for frame in range(1, frames + 1) if alone else ():
+    from_noise = settings.seed_canvas == "none"
+    pictures = [settings.first_cycles] * settings.replant + [settings.cycles]
+    highest = settings.t2 if from_noise or any(pictures) else settings.t1
+    for frame in range(1, frames + 1) if settings.inversion == "alone" else ():
         yield from inversion(frame, until=highest)
 
-    if settings.seed_canvas == "none":
+    done = 0
+    for number, count in enumerate(pictures):
+        left = settings.replant - number
+        if number:
+            yield Replant(left)
+        yield from picture(settings, range(done, done + count), left, from_noise and not number)
+        done += count
+
+
+def picture(settings: Settings, cycles: range, left: int, from_noise: bool) -> Iterator[Move]:
+    """From the seed canvas, or from noise, to a clean picture: Algorithm 1."""
+    t1, t2 = settings.t1, settings.t2
+    alone = settings.inversion == "alone"
+    if not (alone and from_noise):
+        needed = t2 if (cycles or from_noise) and not alone else t1
+        yield from inversion(CANVAS, until=needed)
+    if from_noise:
         yield Draw()
         for state in range(settings.steps, t1, -1):
             if state <= t2:
@@ -101,7 +125,7 @@ def algorithm(settings: Settings, frames: int = 0) -> Iterator[Move]:
     else:
         yield Plant()
 
-    for cycle in range(settings.cycles):
+    for cycle in cycles:
         yield Disturb(cycle)
         for state in range(t2, t1, -1):
             yield Inject(state)
@@ -111,7 +135,7 @@ def algorithm(settings: Settings, frames: int = 0) -> Iterator[Move]:
 
     for state in range(t1, 0, -1):
         yield Preserve(state)
-        yield Denoise(state)
+        yield Denoise(state, left=left)
 
 
 def inversion(frame: int, until: int) -> Iterator[Move]:

@@ -12,7 +12,8 @@ from sow.box import Box
 from sow.diffusion.guidance import inversion_prompts
 from sow.diffusion.jobs import Job
 from sow.diffusion.noise import background
-from sow.diffusion.planting import condition_mask_of, seed_canvas
+from sow.diffusion.planting import coverage_of, membership, planted
+from sow.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,10 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
     """
     settings = jobs[0].settings
     width, height = jobs[0].plan.canvas
+    what = settings.planted
     canvases = [
-        seed_canvas(
-            job.condition,
-            job.plan.box,
-            background(settings.seed_canvas, job.plan.canvas, job.generator),
+        planted(job.condition, job.plan, what).into(
+            background(settings.seed_canvas, job.plan.canvas, job.generator)
         )
         for job in jobs
     ]
@@ -65,11 +65,16 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
         canvas = (-(-width // grid) * grid, -(-height // grid) * grid)
         box = Box(x=0, y=0, width=width, height=height)
         grey = background("grey", canvas, None)
-        masks = [condition_mask_of(job.condition, box, canvas, stride) for job in own]
+        plans = [alone_in(job.plan, box, canvas) for job in own]
+        pairs = list(zip(own, plans, strict=True))
+        masks = [
+            membership(coverage_of(job.condition, plan, stride), job.settings.rim) >= 0.5
+            for job, plan in pairs
+        ]
         frames.append(
             Frame(
                 members=tuple(members),
-                pixels=torch.stack([seed_canvas(job.condition, box, grey) for job in own]),
+                pixels=torch.stack([planted(j.condition, p, what).into(grey) for j, p in pairs]),
                 texts=_texts(own),
                 condition_mask=torch.stack(masks).to(condition_mask.device),
                 origins=tuple((j.plan.box.y // stride, j.plan.box.x // stride) for j in own),
@@ -77,6 +82,12 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
             )
         )
     return frames
+
+
+def alone_in(plan: Plan, box: Box, canvas: tuple[int, int]) -> Plan:
+    """The plan with nothing on its canvas but the condition."""
+    moved = plan.ellipse and plan.ellipse.carried(plan.box, box)
+    return plan.model_copy(update={"canvas": canvas, "box": box, "ellipse": moved})
 
 
 def _texts(jobs: Sequence[Job]) -> tuple[tuple[str, ...], ...]:

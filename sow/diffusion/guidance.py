@@ -36,30 +36,38 @@ def inversion_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
     return (prompt,) if settings.inversion_guidance_scale == 1 else (prompt, "")
 
 
-def mix(outputs: Tensor, condition_mask: Tensor, guidance_scale: Tensor | float) -> Tensor:
+def mix(
+    outputs: Tensor,
+    inside: Tensor,
+    guidance_scale: Tensor | float,
+    condition_guidance_scale: Tensor | float,
+) -> Tensor:
     """One answer out of the branches of the UNet.
 
     Written for epsilon; v-prediction is linear in it, so the same mix holds.
 
     Args:
         outputs: `[K, B, c, h, w]`, K branches in the order of `branch_prompts`.
-        condition_mask: C, boolean `[B, 1, h, w]`.
-        guidance_scale: a number or `[B, 1, 1, 1]`.
+        inside: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1.
+        guidance_scale: outside C, a number or `[B, 1, 1, 1]`.
+        condition_guidance_scale: inside C, likewise; 1 is the prompt's answer alone.
 
     Returns:
-        `[B, c, h, w]`: eps_u + guidance_scale * (eps_prompt - eps_u), where eps_u is eps_neg
-        inside C and, outside it, eps_neg + eps_suppress - eps_encourage (K = 4), the epsilon of
-        the second negative prompt (K = 3) or eps_neg (K = 2); without guidance, eps_prompt (K = 1).
+        `[B, c, h, w]`: eps_u + scale * (eps_prompt - eps_u), where eps_u is eps_neg inside C and,
+        outside it, eps_neg + eps_suppress - eps_encourage (K = 4), the epsilon of the second
+        negative prompt (K = 3) or eps_neg (K = 2); without guidance, eps_prompt (K = 1). At the
+        rim both unconditional answer and scale are between the two.
     """
     if len(outputs) == 1:
         return outputs[0]
     prompt, unconditional = outputs[0], outputs[1]
     if len(outputs) == 3:
-        unconditional = torch.where(condition_mask, unconditional, outputs[2])
+        unconditional = torch.lerp(outputs[2], unconditional, inside)
     elif len(outputs) == 4:
         outside = unconditional + outputs[2] - outputs[3]
-        unconditional = torch.where(condition_mask, unconditional, outside)
-    return unconditional + guidance_scale * (prompt - unconditional)
+        unconditional = torch.lerp(outside, unconditional, inside)
+    scale = guidance_scale + inside * (condition_guidance_scale - guidance_scale)
+    return unconditional + scale * (prompt - unconditional)
 
 
 def guided(outputs: Tensor, guidance_scale: float) -> Tensor:

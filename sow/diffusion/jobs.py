@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sow.diffusion.planting import condition_mask_of
+from sow.diffusion.planting import Planted, coverage_of, membership, planted
 from sow.errors import PlanError, UsageError
 from sow.pictures.condition import Condition
 from sow.plan import Plan
@@ -126,36 +126,58 @@ class PerJob:
     """What differs from job to job, as tensors on the device.
 
     Attributes:
-        condition_mask: C, boolean `[B, 1, h, w]`.
-        guidance_scale, noise_level, eta, cycle_eta: `[B, 1, 1, 1]`.
-        preserved: by state, C of the jobs that preserve it; `[B, 1, h, w]`.
+        planted: what is pasted into canvases.
+        inside, first_inside: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1; and
+            before the condition is planted again.
+        guidance_scale, condition_guidance_scale, noise_level, eta, cycle_eta: `[B, 1, 1, 1]`.
+        preserving: by state, 1 for the jobs that preserve it and 0 for others, `[B, 1, 1, 1]`.
     """
 
-    condition_mask: Tensor
+    planted: Planted
+    inside: Tensor
+    first_inside: Tensor
     guidance_scale: Tensor
+    condition_guidance_scale: Tensor
     noise_level: Tensor
     eta: Tensor
     cycle_eta: Tensor
-    preserved: Mapping[int, Tensor]
+    preserving: Mapping[int, Tensor]
+
+    @property
+    def condition_mask(self) -> Tensor:
+        """C where a latent belongs to it or does not: boolean `[B, 1, h, w]`."""
+        return self.inside >= 0.5
 
     @classmethod
     def of(cls, jobs: Sequence[Job], stride: int, device: torch.device) -> PerJob:
         """The tensors of these jobs."""
-        masks = [condition_mask_of(j.condition, j.plan.box, j.plan.canvas, stride) for j in jobs]
-        condition_mask = torch.stack(masks).to(device)
+        coverage = [coverage_of(job.condition, job.plan, stride) for job in jobs]
+
+        def inside(name: str) -> Tensor:
+            rims = [getattr(job.settings, name) for job in jobs]
+            parts = [membership(each, rim) for each, rim in zip(coverage, rims, strict=True)]
+            return torch.stack(parts).to(device)
 
         def column(values: list[float]) -> Tensor:
             return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1, 1).to(device)
 
-        preserved = {}
-        for state in {state for job in jobs for state in job.settings.preserve}:
-            here = column([float(state in j.settings.preserve) for j in jobs]).bool()
-            preserved[state] = condition_mask & here
+        def own(name: str) -> Tensor:
+            return column([getattr(job.settings, name) for job in jobs])
+
+        states = {state for job in jobs for state in job.settings.preserve}
         return cls(
-            condition_mask=condition_mask,
-            guidance_scale=column([j.settings.guidance_scale for j in jobs]),
-            noise_level=column([j.settings.noise_level for j in jobs]),
-            eta=column([j.settings.eta for j in jobs]),
-            cycle_eta=column([j.settings.cycle_eta for j in jobs]),
-            preserved=preserved,
+            planted=Planted.stacked(
+                [planted(job.condition, job.plan, job.settings.planted) for job in jobs]
+            ).to(device),
+            inside=inside("rim"),
+            first_inside=inside("first_rim" if jobs[0].settings.replant else "rim"),
+            guidance_scale=own("guidance_scale"),
+            condition_guidance_scale=own("condition_guidance_scale"),
+            noise_level=own("noise_level"),
+            eta=own("eta"),
+            cycle_eta=own("cycle_eta"),
+            preserving={
+                state: column([float(state in job.settings.preserve) for job in jobs])
+                for state in states
+            },
         )

@@ -1,49 +1,95 @@
-"""From the condition's pixels to tensors: the seed canvas, and C in the latents."""
+"""From the condition's pixels to tensors: what is planted, and C in the latents."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
-from sow.box import Box
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
+from sow.pictures.reading import GREY
+from sow.plan import Plan
 
 
-def seed_canvas(condition: Condition, box: Box, background: Tensor) -> Tensor:
-    """The condition pasted into its box (Sec. IV-B, Seed Initialization).
+@dataclass(frozen=True)
+class Planted:
+    """What is pasted into a canvas; B pictures or none of that dimension.
+
+    Attributes:
+        colours: `[..., 3, H, W]` in [-1, 1].
+        cover: how much of each pixel they cover, `[..., 1, H, W]`, 0 to 1.
+    """
+
+    colours: Tensor
+    cover: Tensor
+
+    def into(self, canvas: Tensor) -> Tensor:
+        """The canvas, `[..., 3, H, W]` in [-1, 1], with the condition in it."""
+        return torch.lerp(canvas, self.colours, self.cover)
+
+    def to(self, device: torch.device) -> Planted:
+        """The same on another device."""
+        return Planted(self.colours.to(device), self.cover.to(device))
+
+    @classmethod
+    def stacked(cls, parts: list[Planted]) -> Planted:
+        """Those of several pictures."""
+        return cls(torch.stack([p.colours for p in parts]), torch.stack([p.cover for p in parts]))
+
+
+def planted(condition: Condition, plan: Plan, what: str) -> Planted:
+    """What of a condition is pasted into its box (Sec. IV-B, Seed Initialization).
 
     Args:
         condition: the pixels.
-        box: where, on the canvas.
-        background: `[3, H, W]` in [-1, 1].
-
-    Returns:
-        `[3, H, W]` in [-1, 1].
+        plan: where they go.
+        what: the `condition` itself, or all of its `box`: then the picture's own surroundings of
+            it are planted too, and in place of what the user's own mask leaves out, grey.
     """
-    pixels = np.asarray(condition.picture, dtype=np.float32) / 127.5 - 1
-    canvas = background.clone()
-    canvas[:, box.y : box.bottom, box.x : box.right] = torch.from_numpy(pixels).permute(2, 0, 1)
-    return canvas
+    picture, box = condition.picture, plan.box
+    if what == "box" and plan.ellipse is None and plan.matte is None:
+        ground = Image.new("RGB", picture.size, GREY)
+        picture = Image.composite(picture, ground, condition.mask)
+    width, height = plan.canvas
+    colours, cover = torch.zeros(3, height, width), torch.zeros(1, height, width)
+    there = (slice(None), slice(box.y, box.bottom), slice(box.x, box.right))
+    pixels = np.asarray(picture, dtype=np.float32) / 127.5 - 1
+    colours[there] = torch.from_numpy(pixels).permute(2, 0, 1)
+    cover[there] = 1.0 if what == "box" else _levels(condition.mask)
+    return Planted(colours, cover)
 
 
-def condition_mask_of(
-    condition: Condition, box: Box, canvas: tuple[int, int], stride: int
-) -> Tensor:
-    """C, the condition's region in the latents: boolean `[1, H / stride, W / stride]`.
+def coverage_of(condition: Condition, plan: Plan, stride: int) -> Tensor:
+    """How much of each latent is condition, 0 to 1: `[1, H / stride, W / stride]`."""
+    pixels = torch.zeros(1, 1, plan.canvas[1], plan.canvas[0])
+    box = plan.box
+    pixels[0, 0, box.y : box.bottom, box.x : box.right] = _levels(condition.mask)
+    return avg_pool2d(pixels, stride)[0]
 
-    A latent belongs to C if at least half of its pixels do.
+
+def membership(coverage: Tensor, rim: tuple[float, ...]) -> Tensor:
+    """C: how far each latent belongs to the condition, 0 to 1, of the same shape.
+
+    rim: below the first share of coverage not at all, from the second on wholly, between them in
+    part.
 
     Raises:
-        PlanError: if that leaves nothing.
+        PlanError: if no latent belongs to it by half.
     """
-    pixels = torch.zeros(1, 1, canvas[1], canvas[0])
-    kept = torch.from_numpy(np.asarray(condition.mask, dtype=np.float32) / 255)
-    pixels[0, 0, box.y : box.bottom, box.x : box.right] = kept
-    mask = torch.nn.functional.avg_pool2d(pixels, stride)[0] >= 0.5
-    if not mask.any():
-        raise PlanError(
-            f"the condition is smaller than the {stride} px of one latent", "make its box larger"
-        )
-    return mask
+    least, most = rim
+    if most > least:
+        inside = ((coverage - least) / (most - least)).clamp(0, 1)
+    else:
+        inside = (coverage >= least).float() if least > 0 else (coverage > 0).float()
+    if not (inside >= 0.5).any():
+        raise PlanError("the condition is smaller than one latent", "make its box larger")
+    return inside
+
+
+def _levels(mask: Image.Image) -> Tensor:
+    return torch.from_numpy(np.asarray(mask, dtype=np.float32) / 255)

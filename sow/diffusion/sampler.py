@@ -21,6 +21,7 @@ from sow.diffusion.algorithm import (
     Move,
     Plant,
     Preserve,
+    Replant,
     Show,
     algorithm,
     asks_unet,
@@ -104,6 +105,8 @@ class Sampler:
         self.texts, *self.inversion_texts = backbone.embed(
             [guidance, *(frame.texts for frame in self.frames)]
         )
+        self.pixels = [frame.pixels for frame in self.frames]
+        self.inside = own.first_inside
         self.latents = self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)
         self.states: list[list[Tensor]] = [[] for _ in self.frames]  # of each frame, from x_0 on
         self.shown: list[Tensor] = []
@@ -137,7 +140,7 @@ class Sampler:
         settings, own, x = self.settings, self.own, self.latents
         match move:
             case Encode(frame):
-                self.states[frame] = [self.backbone.encode(self.frames[frame].pixels)]
+                self.states[frame] = [self.backbone.encode(self.pixels[frame])]
                 if frame == CANVAS:
                     self.clean = self.states[frame][0]
             case Invert():
@@ -151,14 +154,19 @@ class Sampler:
                     x, self.noise[move], settings.t1, settings.t2, own.noise_level
                 )
             case Inject(state):
-                self.latents = torch.where(own.condition_mask, self.condition(state), x)
+                self.latents = torch.lerp(x, self.condition(state), self.inside)
             case Preserve(state):
-                if state in own.preserved:
-                    self.latents = torch.where(own.preserved[state], self.condition(state), x)
+                if state in own.preserving:
+                    share = self.inside * own.preserving[state]
+                    self.latents = torch.lerp(x, self.condition(state), share)
             case Denoise():
                 self.latents = self._denoised(move)
             case Show():
                 self.shown.append(self.clean)
+            case Replant(left):
+                grown = self.backbone.decode(x).float().clamp(-1, 1)
+                self.pixels[CANVAS] = own.planted.into(grown)
+                self.inside = own.first_inside if left else own.inside
 
     def condition(self, state: int) -> Tensor:
         """v_s, the inverted condition in its place, `[B, c, h, w]`; only its C is used."""
@@ -188,12 +196,12 @@ class Sampler:
         """x_{s-1} under region-mixed guidance; also keeps the clean latents it points to."""
         own = self.own
         outputs = self._ask(self.latents, move.state, self.texts, move)
-        output = mix(outputs, own.condition_mask, own.guidance_scale)
+        output = mix(outputs, self.inside, own.guidance_scale, own.condition_guidance_scale)
         eta = own.eta if move.cycle is None else own.cycle_eta
         latents, self.clean = self.schedule.denoise(
             self.latents, output, move.state, eta, self.noise.get(move)
         )
-        return self._stepped(latents, move.state, own.condition_mask)
+        return self._stepped(latents, move.state, self.inside >= 0.5)
 
     def _ask(self, latents: Tensor, state: int, texts: Embedded, move: Invert | Denoise) -> Tensor:
         if self.listener is not None:

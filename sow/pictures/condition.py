@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from sow.box import Box
 from sow.errors import PictureError, PlanError
-from sow.pictures.reading import GREY, fit_mask, over_grey, upright_rgb
-from sow.plan import Plan
+from sow.pictures.reading import GREY, fit_mask, upright_rgb
+from sow.plan import Matte, Plan
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,11 @@ class Condition:
         """The condition out of the user's picture, as the plan says.
 
         The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
-        plan's ellipse, else the whole box. What a mask or transparency leaves out becomes grey;
-        around an ellipse the picture's own surroundings are planted too, but not kept.
+        plan's matte, else its ellipse, else the whole box.
 
         Raises:
             PictureError: if the mask is empty there.
-            PlanError: if the plan's crop does not lie in the picture.
+            PlanError: if the plan's crop or matte does not fit the picture.
         """
         image = upright_rgb(image)
         crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
@@ -46,16 +45,18 @@ class Condition:
                 "make the plan for this picture",
             )
         size = (plan.box.width, plan.box.height)
-        picture = _fit(over_grey(image), crop, size)
         if mask is not None:
-            kept = _fit(fit_mask(mask, image.size), crop, size)
-            picture = Image.composite(picture, Image.new("RGB", size, GREY), kept)
-        elif image.mode == "RGBA":
-            kept = _fit(image.getchannel("A"), crop, size)
+            image = image.convert("RGB")
+            image.putalpha(fit_mask(mask, image.size))
+        if image.mode == "RGBA":
+            picture, kept = _cut_out(_fit(image, crop, size))
+        elif plan.matte is not None:
+            picture = _fit(image, crop, size)
+            kept = _fit(_matte(image, plan.matte), crop, size)
         elif plan.ellipse is not None:
-            kept = _ellipse(plan.ellipse, plan.box)
+            picture, kept = _fit(image, crop, size), _ellipse(plan.ellipse, plan.box)
         else:
-            kept = Image.new("L", size, 255)
+            picture, kept = _fit(image, crop, size), Image.new("L", size, 255)
         if np.asarray(kept).max() < 128:
             raise PictureError(
                 "the mask keeps nothing of the picture", "white or opaque is what is kept"
@@ -85,6 +86,26 @@ class Condition:
 
 def _fit(image: Image.Image, crop: Box, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, box=crop.corners)
+
+
+def _cut_out(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Colours and mask of a picture with alpha; where nothing is kept, nothing is told: grey."""
+    kept = image.getchannel("A")
+    ground = Image.new("RGB", image.size, GREY)
+    seen = kept.point(lambda level: 255 * (level > 0))
+    return Image.composite(image.convert("RGB"), ground, seen), kept
+
+
+def _matte(image: Image.Image, matte: Matte) -> Image.Image:
+    from sow.pictures.matte import cut_out
+
+    found = cut_out(image, matte.head, matte.by)
+    if found is None:
+        raise PlanError(
+            "what the plan cuts out is not in this picture",
+            "make the plan for this picture, or give matte=ellipse",
+        )
+    return found
 
 
 def _ellipse(ellipse: Box, box: Box) -> Image.Image:

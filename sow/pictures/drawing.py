@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
 from sow.plan import Plan
 
 INK = (20, 20, 20)
-CONDITION, ELLIPSE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)
+CONDITION, OUTLINE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)
 
 
 def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Image:
-    """The seed canvas with the plan's box (red), ellipse (yellow) and related regions (blue).
+    """The seed canvas with the plan's box (red), the condition's outline (yellow) and related
+    regions (blue); of the box, what is not the condition is faint.
 
     Small canvases are enlarged until their shorter side has `at_least` pixels.
     """
     canvas = Image.new("RGB", plan.canvas, GREY)
-    canvas.paste(condition.picture, (plan.box.x, plan.box.y))
+    faint = condition.mask.point(lambda level: 70 + level * 185 // 255)
+    canvas.paste(condition.picture, (plan.box.x, plan.box.y), faint)
     scale = max(1, -(-at_least // min(plan.canvas)))
     canvas = canvas.resize((canvas.width * scale, canvas.height * scale), Image.Resampling.NEAREST)
     shade = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
@@ -33,9 +35,20 @@ def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Im
     corners = [v * scale for v in plan.box.corners]
     pen.rectangle(corners, outline=(*CONDITION, 255), width=line)
     pen.text((corners[0] + 6, corners[1] + 4), plan.subject, fill=(*CONDITION, 255), font_size=18)
-    if plan.ellipse is not None:
-        pen.ellipse([v * scale for v in plan.ellipse.corners], outline=(*ELLIPSE, 255), width=line)
+    outline = _outline(condition.mask, scale, line)
+    shade.paste((*OUTLINE, 255), (plan.box.x * scale, plan.box.y * scale), outline)
     return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
+
+
+def _outline(mask: Image.Image, scale: int, line: int) -> Image.Image:
+    """The rim of a mask at a larger size; nothing where the mask ends with its box."""
+    size = (mask.width * scale, mask.height * scale)
+    kept = mask.resize(size, Image.Resampling.BICUBIC).point(lambda v: 255 * (v >= 128))
+    inner = kept.filter(ImageFilter.MinFilter(2 * (line // 2) + 1))
+    rim = ImageChops.subtract(kept, inner)
+    within = Image.new("L", size)
+    within.paste(255, (line, line, size[0] - line, size[1] - line))
+    return ImageChops.multiply(rim, within)
 
 
 def side_by_side(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:

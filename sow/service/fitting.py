@@ -37,6 +37,7 @@ def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
         related=asked.related,
         face_index=asked.face_index,
         mask=asked.mask,
+        matte=asked.matte or "auto",
     )
 
 
@@ -63,6 +64,10 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
         related = related_regions(asked.box, plan.canvas, plan.subject)
         plan = plan.with_box(asked.box).changed(related=related)
     changes: dict[str, Any] = {}
+    if asked.matte:
+        changes["matte"] = None
+    if asked.matte == "box":
+        changes["ellipse"] = None
     if asked.prompt:
         changes["prompt"] = asked.prompt
     if asked.setting:

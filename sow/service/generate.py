@@ -30,11 +30,13 @@ def generate(
     box: Box | Sequence[int] | None = None,
     related: Mapping[str, Box | Sequence[int]] | Sequence[Region] | None = None,
     canvas: int | tuple[int, int] | None = None,
+    matte: str | None = None,
     plan: Plan | str | Path | None = None,
     seed: int | None = None,
     num: int = 1,
     preset: str | None = None,
     settings: Mapping[str, Any] | Settings | None = None,
+    likeness: float | None = None,
     planner: str | PlannerChoice = "auto",
     model: str = "auto",
     revision: str | None = None,
@@ -58,11 +60,14 @@ def generate(
         box: where it goes, `[x, y, width, height]` in canvas pixels.
         related: the regions that belong to it, `{"body": [40, 280, 430, 232]}`.
         canvas: a side or `(width, height)` in pixels; None takes the model's own.
+        matte: how it is cut out: `auto`, `rembg`, `ellipse`, `box` or `none`.
         plan: a plan, or the file of one, to carry out instead of making one.
         seed: of the first picture; the next ones count up. None draws one.
         num: how many pictures.
-        preset: `normal`, `attribute`, `style` or `cow`; None takes that of the setting.
+        preset: one of `sow.PRESETS`; None takes that of the setting.
         settings: changes of the preset, `{"cycles": 5}`; or all settings.
+        likeness: how much of the image stays, from 0 (free to change) to 1 (as planted); None
+            leaves it to the preset.
         planner: `auto`, `offline`, a vendor, or a `sow.PlannerChoice`. With a key in the
             environment, `auto` sends the planted part of the image to its vendor.
         model: `auto`, `sd2.1`, `figures`, a folder, a `.safetensors` file or a hub id.
@@ -82,8 +87,10 @@ def generate(
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
     service = Service(model, revision=revision, device=device, dtype=dtype, planner=chosen,
                       report=report)  # fmt: skip
-    request = Request(image, prompt, mask, subject, face_index, setting, box, related, canvas, plan)
+    request = Request(
+        image, prompt, mask, subject, face_index, setting, box, related, canvas, matte, plan
+    )
     return service.generate(
-        request, seed=seed, num=num, preset=preset, settings=settings, cycles=cycles,
-        explain=explain,
+        request, seed=seed, num=num, preset=preset, settings=settings,
+        likeness=likeness, cycles=cycles, explain=explain,
     )  # fmt: skip

@@ -14,10 +14,12 @@ from sow.box import Box
 from sow.errors import PlanError, UsageError
 from sow.pictures.reading import check_size, load_image, load_mask, upright_rgb
 from sow.plan import Plan, Region, Setting
+from sow.planners.base import MatteKind
 from sow.records import first_problem
 
 LONGEST_PROMPT = 4000
 SETTINGS: tuple[str, ...] = get_args(Setting)
+MATTES: tuple[str, ...] = get_args(MatteKind)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Request:
         box: where it goes, `[x, y, width, height]` in canvas pixels.
         related: the regions that belong to it: names and boxes.
         canvas: a side or `(width, height)` in pixels; None takes the model's own.
+        matte: how it is cut out: `auto`, `rembg`, `ellipse`, `box` or `none`; see `PlanRequest`.
+            None is `auto`, and leaves a given plan as it is.
         plan: a plan, or the file of one, to carry out instead of making one.
     """
 
@@ -46,6 +50,7 @@ class Request:
     box: Box | Sequence[int] | None = None
     related: Mapping[str, Box | Sequence[int]] | Sequence[Region] | None = None
     canvas: int | tuple[int, int] | None = None
+    matte: str | None = None
     plan: Plan | str | Path | None = None
 
     @property
@@ -65,6 +70,7 @@ class Request:
             ("prompt", str),
             ("subject", str),
             ("setting", str),
+            ("matte", str),
             ("face_index", int),
         ):
             value = getattr(self, name)
@@ -82,6 +88,14 @@ class Request:
         if self.plan is not None and (self.subject or self.face_index is not None):
             raise UsageError(
                 "subject= and face_index= are for making a plan", "leave them out with plan="
+            )
+        if self.matte not in (None, *MATTES):
+            raise UsageError(f"no matte {self.matte!r}", f"choose one of {', '.join(MATTES)}")
+        if self.matte and self.mask is not None:
+            raise UsageError("mask= already cuts it out", "leave out matte= or mask=")
+        if self.plan is not None and self.matte not in (None, "ellipse", "box"):
+            raise UsageError(
+                f"matte={self.matte} is for making a plan", "with plan=, it is ellipse or box"
             )
         if self.setting not in (None, *SETTINGS):
             raise UsageError(f"no setting {self.setting!r}", f"choose one of {', '.join(SETTINGS)}")
@@ -103,6 +117,7 @@ class Request:
             box=None if self.box is None else as_box(self.box),
             related=None if self.related is None else as_regions(self.related),
             canvas=None if self.canvas is None else as_canvas(self.canvas),
+            matte=self.matte,
             plan=None if self.plan is None else _plan(self.plan),
             name=Path(self.image).stem if isinstance(self.image, (str, Path)) else "sow",
         )
@@ -125,6 +140,7 @@ class Asked:
     box: Box | None
     related: tuple[Region, ...] | None
     canvas: tuple[int, int] | None
+    matte: Any
     plan: Plan | None
     name: str
 

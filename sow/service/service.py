@@ -123,6 +123,7 @@ class Service:
         *,
         preset: str | None = None,
         settings: Mapping[str, Any] | Iterable[str] | Settings | None = None,
+        likeness: float | None = None,
     ) -> Work:
         """What a request leads to, decided to the last.
 
@@ -131,6 +132,7 @@ class Service:
             preset: None takes that of the plan's setting.
             settings: changes of the preset, as names and values or as texts such as `cycles=5`;
                 or all settings.
+            likeness: how much of the condition stays, 0 to 1; None leaves it to the preset.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
@@ -138,7 +140,8 @@ class Service:
         from sow.pictures.condition import Condition
 
         asked = self._read(request)
-        _chosen(Settings.preset(preset or "normal"), settings)  # refused before any download
+        # What is no setting is refused before any download.
+        _chosen(Settings.preset(preset or "normal"), settings, likeness)
         planned = self._planned(asked)
         plan, model = planned.plan, self.model
         notes = [*plan.notes, *remarks_on(model)]
@@ -147,7 +150,7 @@ class Service:
         return Work(
             condition=Condition.prepare(asked.image, plan, asked.mask),
             plan=plan,
-            settings=_chosen(model.facts.preset(preset or plan.setting), settings),
+            settings=_chosen(model.facts.preset(preset or plan.setting), settings, likeness),
             name=asked.name,
             picture_sha256=pixels_sha256(asked.image),
             notes=(*model.notes, *planned.notes, *notes),
@@ -243,6 +246,7 @@ class Service:
         num: int = 1,
         preset: str | None = None,
         settings: Mapping[str, Any] | Settings | None = None,
+        likeness: float | None = None,
         cycles: bool = False,
         explain: bool = False,
     ) -> Result:
@@ -253,7 +257,7 @@ class Service:
         """
         if num < 1:
             raise UsageError(f"{num} pictures", "give num= at least 1")
-        work = self.work(request, preset=preset, settings=settings)
+        work = self.work(request, preset=preset, settings=settings, likeness=likeness)
         first = secrets.randbelow(2**31) if seed is None else seed
         seeds, which = range(first, first + num), range(num if cycles else 0)
         notes = (*work.notes, *self.unread(work))
@@ -281,10 +285,14 @@ class Service:
 
 
 def _chosen(
-    preset: Settings, changes: Mapping[str, Any] | Iterable[str] | Settings | None
+    preset: Settings,
+    changes: Mapping[str, Any] | Iterable[str] | Settings | None,
+    likeness: float | None,
 ) -> Settings:
+    dial = {} if likeness is None else {"likeness": likeness}
     if isinstance(changes, Settings):
-        return changes
+        return changes.changed(**dial)
     if changes is None or isinstance(changes, Mapping):
-        return preset.changed(**(changes or {}))
-    return preset.with_assignments([changes] if isinstance(changes, str) else changes)
+        return preset.changed(**{**dial, **(changes or {})})
+    texts = [changes] if isinstance(changes, str) else list(changes)
+    return preset.with_assignments([*(f"{name}={dial[name]}" for name in dial), *texts])

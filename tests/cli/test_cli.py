@@ -156,6 +156,21 @@ BAD = {
     "no picture": (("--prompt", "a man"), 2, "no picture"),
     "no prompt": (("--face", FACE), 2, "no prompt"),
     "blank prompt": (("--face", FACE, "--prompt", "  "), 2, "no prompt"),
+    "no such matte": (
+        ("--face", FACE, "--prompt", "x", "--matte", "scissors"),
+        2,
+        "choose one of auto",
+    ),
+    "two ways to cut out": (
+        ("--face", FACE, "--prompt", "x", "--matte", "box", "--mask", "black.png"),
+        2,
+        "--matte",
+    ),
+    "likeness": (
+        ("--face", FACE, "--prompt", "x", "--set", "likeness=much"),
+        2,
+        "a number from 0 to 1",
+    ),
     "long prompt": (("--face", FACE, "--prompt", "a" * 5000), 2, "too long"),
     "onto itself": (
         ("--face", "black.png", "--prompt", "x", "--out", "black.png", "--force"),

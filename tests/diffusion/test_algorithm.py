@@ -12,8 +12,10 @@ from sow.diffusion.algorithm import (
     Encode,
     Inject,
     Invert,
+    Move,
     Plant,
     Preserve,
+    Replant,
     Show,
     algorithm,
     asks_unet,
@@ -21,18 +23,40 @@ from sow.diffusion.algorithm import (
 )
 from sow.settings import PRESETS, Settings
 
-SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,))
+SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,), replant=0)
+INVERTED = [
+    Encode(CANVAS), Invert(CANVAS, 0), Invert(CANVAS, 1), Invert(CANVAS, 2), Invert(CANVAS, 3),
+]  # fmt: skip
+
+
+def cycle(number: int) -> list[Move]:
+    return [
+        Disturb(number), Inject(4), Denoise(4, number), Inject(3), Denoise(3, number), Inject(2),
+        Show(number),
+    ]  # fmt: skip
 
 
 def test_two_cycles_move_by_move():
-    cycle = [
-        [Disturb(n), Inject(4), Denoise(4, n), Inject(3), Denoise(3, n), Inject(2), Show(n)]
-        for n in range(2)
-    ]
     assert list(algorithm(SMALL)) == [
-        Encode(CANVAS), Invert(CANVAS, 0), Invert(CANVAS, 1), Invert(CANVAS, 2), Invert(CANVAS, 3),
-        Plant(), *cycle[0], *cycle[1], Preserve(2), Denoise(2), Preserve(1), Denoise(1),
+        *INVERTED, Plant(), *cycle(0), *cycle(1),
+        Preserve(2), Denoise(2), Preserve(1), Denoise(1),
     ]  # fmt: skip
+
+
+def test_planted_again_the_picture_becomes_the_canvas_and_its_cycles_go_on_counting():
+    """A canvas that has no cycles is not inverted further than its finish begins."""
+
+    def finish(left: int) -> list[Move]:
+        return [Preserve(2), Denoise(2, left=left), Preserve(1), Denoise(1, left=left)]
+
+    twice = SMALL.changed(replant=2, first_cycles=1, cycles=1)
+    assert list(algorithm(twice)) == [
+        *INVERTED, Plant(), *cycle(0), *finish(2), Replant(1),
+        *INVERTED, Plant(), *cycle(1), *finish(1), Replant(0),
+        *INVERTED, Plant(), *cycle(2), *finish(0),
+    ]  # fmt: skip
+    bare = list(algorithm(SMALL.changed(replant=1, first_cycles=0, cycles=1)))
+    assert bare[: bare.index(Replant(0))] == [*INVERTED[:3], Plant(), *finish(1)]
 
 
 def test_from_noise_the_trajectory_starts_at_its_end():
@@ -57,7 +81,9 @@ def test_inverted_alone_the_canvas_only_goes_as_far_as_it_is_needed():
         ]
 
 
-@pytest.mark.parametrize(("preset", "calls"), [("normal", 32), ("attribute", 32), ("cow", 32)])
+@pytest.mark.parametrize(
+    ("preset", "calls"), [("paper-normal", 32), ("paper-attribute", 32), ("cow", 32)]
+)
 def test_calls_per_preset(preset, calls):
     assert sum(map(asks_unet, algorithm(PRESETS[preset]))) == calls
 

@@ -15,20 +15,22 @@ PLAN = Plan.parse({"canvas": [64, 64], "prompt": "a king", "box": [0, 0, 32, 32]
 
 def test_mix_is_its_algebra_place_by_place():
     outputs = torch.randn(4, 2, 4, 6, 5, generator=seeded(0)).double()
-    inside = torch.rand(2, 1, 6, 5, generator=seeded(1)) < 0.4
+    inside = torch.rand(2, 1, 6, 5, generator=seeded(1)).double()
+    inside[:, :, :2], inside[:, :, 4:] = 0, 1
     scale = torch.tensor([7.5, 2.0]).double().view(2, 1, 1, 1)
-    got = {k: mix(outputs[:k], inside, scale) for k in (2, 3, 4)}
+    within = torch.tensor([1.0, 3.0]).double().view(2, 1, 1, 1)
+    got = {k: mix(outputs[:k], inside, scale, within) for k in (2, 3, 4)}
     for job in range(2):
-        g = float(scale[job])
         for channel in range(4):
             for row in range(6):
                 for column in range(5):
                     prompt, negative, third, fourth = outputs[:, job, channel, row, column]
-                    outside = not inside[job, 0, row, column]
+                    share = float(inside[job, 0, row, column])
+                    g = share * float(within[job]) + (1 - share) * float(scale[job])
                     expected = {
                         2: negative,
-                        3: third if outside else negative,
-                        4: negative + third - fourth if outside else negative,
+                        3: share * negative + (1 - share) * third,
+                        4: negative + (1 - share) * (third - fourth),
                     }
                     for k, u in expected.items():
                         value = u + g * (prompt - u)
@@ -37,8 +39,17 @@ def test_mix_is_its_algebra_place_by_place():
 
 def test_scale_one_outside_and_inside_is_the_prompt_alone():
     outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
-    inside = torch.rand(1, 1, 4, 4, generator=seeded(3)) < 0.5
-    torch.testing.assert_close(mix(outputs, inside, 1.0), outputs[0])
+    inside = torch.rand(1, 1, 4, 4, generator=seeded(3))
+    torch.testing.assert_close(mix(outputs, inside, 1.0, 1.0), outputs[0])
+
+
+def test_guidance_one_inside_is_the_prompt_alone_there_whatever_is_outside():
+    outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
+    inside = torch.zeros(1, 1, 4, 4)
+    inside[..., :2] = 1
+    mixed = mix(outputs, inside, 7.5, 1.0)
+    torch.testing.assert_close(mixed[..., :2], outputs[0][..., :2])
+    assert (mixed[..., 2:] - outputs[0][..., 2:]).abs().min() > 1e-4
 
 
 def test_branches_per_kind():

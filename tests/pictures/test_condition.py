@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from sow.diffusion.noise import background
-from sow.diffusion.planting import condition_mask_of, seed_canvas
+from sow.diffusion.planting import coverage_of, membership, planted
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
 from sow.plan import Plan
@@ -36,7 +36,7 @@ def test_the_crop_fills_the_box(gradient):
 def test_the_canvas_is_grey_around_the_box(gradient):
     made = plan()
     condition = Condition.prepare(gradient, made)
-    canvas = seed_canvas(condition, made.box, background("grey", made.canvas, None))
+    canvas = planted(condition, made, "box").into(background("grey", made.canvas, None))
     assert canvas.shape == (3, 64, 96)
     levels = ((canvas + 1) * 127.5).round()
     inside = levels[:, 8:48, 24:64].permute(1, 2, 0).numpy()
@@ -44,6 +44,30 @@ def test_the_canvas_is_grey_around_the_box(gradient):
     outside = torch.ones(64, 96, dtype=torch.bool)
     outside[8:48, 24:64] = False
     assert (levels[:, outside] == 128).all()
+
+
+def test_only_the_condition_is_planted_or_all_of_its_box(gradient):
+    """In part where its mask is grey; under a mask of the user's own nothing is told but grey."""
+    made = plan(box=[24, 8, 40, 40])
+    mask = Image.new("L", gradient.size)
+    mask.paste(255, (40, 0, 80, 40))
+    mask.paste(128, (36, 0, 40, 40))
+    condition = Condition.prepare(gradient, made, mask)
+    canvas = torch.full((3, 64, 96), -1.0)
+    alone, box = planted(condition, made, "condition"), planted(condition, made, "box")
+    there = alone.into(canvas)
+    assert (there[:, :, 24:40] == -1).all()  # not a trace of what is left out
+    assert (there[:, :8] == -1).all()
+    colours = torch.from_numpy(np.asarray(condition.picture) / 127.5 - 1).permute(2, 0, 1).float()
+    assert torch.allclose(there[:, 8:48, 50:64], colours[:, :, 26:])
+    assert 0.3 < float(alone.cover[0, 20, 43]) < 0.7
+    assert torch.allclose(box.into(canvas)[0, 8:48, 26:40], torch.tensor(0.0039), atol=1e-4)
+    ellipse = plan(ellipse=[34, 18, 20, 20])
+    surroundings = Condition.prepare(gradient, ellipse)
+    whole = np.asarray(surroundings.picture) / 127.5 - 1
+    pasted = planted(surroundings, ellipse, "box").into(canvas)[:, 8:48, 24:64]
+    assert np.allclose(pasted.permute(1, 2, 0).numpy(), whole, atol=1e-6)
+    assert (planted(surroundings, ellipse, "condition").into(canvas)[:, 8, 24] == -1).all()
 
 
 def test_an_ellipse_keeps_its_surroundings_and_a_mask_does_not(gradient):
@@ -66,13 +90,26 @@ def test_a_latent_belongs_to_C_if_half_of_it_does(gradient):
     half = Image.new("L", (40, 40), 255)
     half.paste(0, (0, 0, 12, 40))  # the second column of latents keeps exactly half
     condition = Condition(gradient.resize((40, 40)), half)
-    mask = condition_mask_of(condition, made.box, made.canvas, 8)
-    expected = torch.zeros(1, 8, 12, dtype=torch.bool)
-    expected[:, 1:6, 4:8] = True
-    assert torch.equal(mask, expected)
+    coverage = coverage_of(condition, made, 8)
+    assert coverage[0, 2].tolist() == [0, 0, 0, 0, 0.5, 1, 1, 1, 0, 0, 0, 0]
+    expected = torch.zeros(1, 8, 12)
+    expected[:, 1:6, 4:8] = 1
+    assert torch.equal(membership(coverage, (0.5, 0.5)), expected)
     speck = Condition(gradient.resize((40, 40)), Image.new("L", (40, 40), 100))
     with pytest.raises(PlanError, match="larger"):
-        condition_mask_of(speck, made.box, made.canvas, 8)
+        membership(coverage_of(speck, made, 8), (0.5, 0.5))
+
+
+def test_the_rim_of_C_is_as_wide_and_as_soft_as_it_is_set():
+    coverage = torch.tensor([[[0.0, 0.01, 0.1, 0.3, 0.5, 1.0]]])
+    cases = {
+        (0.5, 0.5): [0, 0, 0, 0, 1, 1],
+        (0.02, 0.02): [0, 0, 1, 1, 1, 1],
+        (0.0, 0.0): [0, 1, 1, 1, 1, 1],
+        (0.1, 0.5): [0, 0, 0, 0.5, 1, 1],
+    }
+    for rim, expected in cases.items():
+        assert membership(coverage, rim)[0, 0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "mean", "spread"), [("grey", 0.0, 0.0), ("black", -1.0, 0.0),

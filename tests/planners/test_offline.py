@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sow.box import LARGEST, SMALLEST, Box
 from sow.errors import PictureError
@@ -54,11 +54,42 @@ def test_a_tight_crop_is_padded_and_found(astronaut):
     assert plan.crop.inside(tight.size)
 
 
-def test_without_a_face_the_whole_picture_is_taken_with_a_note():
-    plan = make(Image.effect_noise((300, 200), 40))
-    assert plan.crop.model_dump() == [0, 0, 300, 200]
-    assert plan.ellipse is None
-    assert "no face was found" in plan.notes[0]
+def test_without_a_face_a_note_says_what_is_taken_and_what_helps():
+    flat = Image.new("RGB", (300, 200), (120, 90, 60))
+    egg = Image.new("RGB", (200, 200), (90, 140, 200))
+    ImageDraw.Draw(egg).ellipse((25, 12, 175, 185), fill=(230, 190, 150))
+    for image, guessed in ((flat, False), (egg, True)):
+        plan = make(image)
+        assert plan.ellipse is None
+        assert (plan.matte is not None) == guessed
+        assert plan.notes[0].startswith("no face was found")
+        assert ("subject=" if guessed else "mask=") in plan.notes[0]
+    for matte in ("ellipse", "box", "none"):
+        plan = make(flat, matte=matte)
+        assert plan.crop.model_dump() == [0, 0, 300, 200]
+        assert plan.matte is None
+        assert "no face was found" in " ".join(plan.notes) or matte == "none"
+
+
+def test_the_crop_takes_the_whole_head_with_its_hair(astronaut):
+    """The outline of the hair in this photograph reaches from row 14 to the chin at row 175."""
+    plan = make(astronaut)
+    assert plan.matte is not None
+    assert plan.crop.y <= 12
+    assert plan.crop.bottom >= 175
+    assert plan.crop.x <= 148
+    assert plan.crop.right >= 308
+    assert make(astronaut, matte="ellipse").matte is None
+    assert make(astronaut, matte="box").ellipse is None
+    assert make(astronaut, matte="none").crop.model_dump() == [0, 0, 512, 512]
+
+
+def test_a_drawn_face_is_found_though_a_detector_of_photographs_is_not_certain(faces):
+    from sow.planners.offline.faces import likely_face
+
+    small = faces["drawn-beard"].resize((96, 96))
+    assert likely_face(small) is not None
+    assert likely_face(Image.effect_noise((300, 200), 40)) is None
 
 
 @pytest.mark.parametrize("size", [(16, 16), (19, 400), (60, 4000), (16, 40000), (4000, 2900)])

@@ -19,6 +19,7 @@ from sow.benchmarks.figures.judge.classes import (
     SHADES,
 )
 from sow.benchmarks.figures.world.drawing import box_of
+from sow.benchmarks.figures.world.people import SKINS
 from sow.box import Box
 
 Classes = NDArray[np.uint8]
@@ -33,6 +34,8 @@ SKIN_TOLERANCE = {"none": 40.0, "oil": 40.0, "watercolor": 60.0, "sketch": 1e9}
 """How far, in RGB, a face's pixel may be from the skin that its neck leads to expect. Watercolours
 are mixed with white and sketches have no skin colour at all."""
 SKIN_SHARE = 0.15
+OTHER_SKIN = 80.0
+"""Skins that a person calls different are farther apart than this, in RGB."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,11 @@ def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[Seen, ...]
     return tuple(sorted(found, key=lambda thing: -int(thing.mask.sum())))
 
 
-def is_truncated(
-    pixels: NDArray[np.uint8], classes: Classes, head: Head, style: str = "none"
-) -> bool:
+def is_truncated(pixels: NDArray[np.uint8], classes: Classes, head: Head, tolerance: float) -> bool:
     """Whether a head stands alone: no neck below it, a neck of other skin, or no body.
 
-    A head that the lower border of the picture cuts off cannot tell and is not truncated.
+    tolerance: how far, in RGB, skins may be apart; see SKIN_TOLERANCE. A head that the lower
+    border of the picture cuts off cannot tell and is not truncated.
     """
     face = box_of(head.face)
     assert face is not None
@@ -130,7 +132,7 @@ def is_truncated(
     neck = neck_below(classes, face)
     if neck is None or not joined_to_body(classes, head, face):
         return True
-    return skin_shared(pixels, head, neck, SKIN_TOLERANCE[style]) < SKIN_SHARE
+    return skin_shared(pixels, head, neck, tolerance) < SKIN_SHARE
 
 
 def neck_below(classes: Classes, face: Box) -> Mask | None:
@@ -164,3 +166,28 @@ def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask, tolerance: fl
     expected = np.median(pixels[neck], axis=0) / NECK_SHADE
     away = np.linalg.norm(pixels[head.face] - expected, axis=1)
     return float((away <= tolerance).mean())
+
+
+def skins_apart(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> float:
+    """How far, in RGB, the skin of a face is from the one that the neck below leads to expect.
+
+    The face's is its commonest shade, above the mouth, where no beard is. 0 without a neck.
+    """
+    face = box_of(head.face)
+    assert face is not None
+    neck = neck_below(classes, face)
+    if neck is None:
+        return 0.0
+    upper = head.face.copy()
+    upper[face.y + round(0.6 * face.height) :] = False
+    colours = pixels[upper].astype(float)
+    away = np.linalg.norm(colours[:, None] - np.array(SKINS, float), axis=-1)
+    shades, near = away.argmin(1), away.min(1) < 60  # eyes and glasses are no skin
+    if near.sum() < 10:
+        return 0.0
+    common = np.bincount(shades[near]).argmax()
+    skin = np.median(colours[near & (shades == common)], axis=0)
+    below = pixels[neck].astype(float)
+    light = below.sum(1)  # its darker half may be outlines, smeared into it
+    below = below[(light >= np.median(light)) & (light <= np.quantile(light, 0.9))]
+    return float(np.linalg.norm(skin - np.median(below, axis=0) / NECK_SHADE))

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-from sow.benchmarks.figures.judge.anatomy import Head, Seen, find_heads, find_things, is_truncated
+from sow.benchmarks.figures.judge.anatomy import (
+    OTHER_SKIN,
+    SKIN_TOLERANCE,
+    Head,
+    Seen,
+    find_heads,
+    find_things,
+    is_truncated,
+    skins_apart,
+)
 from sow.benchmarks.figures.judge.classes import BODY, HAIR, HEAD, PICTURE, SHADES
 from sow.benchmarks.figures.judge.networks import HEAD_SIZE, HeadNet, PictureNet
 from sow.box import Box
@@ -52,13 +61,24 @@ class Verdict:
         """Whether the first head lacks a neck of its skin or a body; True without a head."""
         if not self.heads:
             return True
-        return is_truncated(self.pixels, self.classes, self.heads[0], self.whole["style"])
+        tolerance = SKIN_TOLERANCE[self.whole["style"]]
+        return is_truncated(self.pixels, self.classes, self.heads[0], tolerance)
+
+    @cached_property
+    def unjoined(self) -> bool:
+        """The same as a person would ask: a neck a shade off is the head's; True without a head.
+
+        Of watercolours and sketches no skin is asked.
+        """
+        if self.apart or self.whole["style"] not in ("none", "oil"):
+            return self.apart
+        return skins_apart(self.pixels, self.classes, self.heads[0]) > OTHER_SKIN
 
     @cached_property
     def apart(self) -> bool:
         """Whether the first head lacks a neck or a body, whatever the neck's skin; True without
         a head."""
-        return not self.heads or is_truncated(self.pixels, self.classes, self.heads[0], "sketch")
+        return not self.heads or is_truncated(self.pixels, self.classes, self.heads[0], np.inf)
 
     @cached_property
     def things(self) -> tuple[Seen, ...]:

@@ -113,7 +113,7 @@ def there_and_back(pipe: SowPipeline, pictures: np.ndarray, steps: int) -> list[
 def cycles_table(pipe: SowPipeline, judge: Judge, count: int, out: Path) -> list[str]:
     """COW with 0, 1, 5 and 10 cycles, a random start, and plain text-to-image beside it."""
     work = tasks(count)
-    preset = pipe.preset("normal").changed(**COW)
+    preset = pipe.preset("paper-normal").changed(**COW)
     cells = {f"{n} cycles": preset.changed(cycles=n) for n in CYCLES}
     cells["10 cycles, random start"] = preset.changed(seed_canvas="none")
     lines, shown = [Cell.HEADER], [[planted_canvas(task) for task in work[:12]]]
@@ -134,7 +134,7 @@ def settings_table(pipe: SowPipeline, judge: Judge, count: int, out: Path) -> li
     lines, shown = [Cell.HEADER], []
     for setting in ("normal", "attribute", "style"):
         work = tasks(count, setting)
-        images = grow(pipe, work, pipe.preset(setting).changed(**COW))
+        images = grow(pipe, work, pipe.preset(f"paper-{setting}").changed(**COW))
         lines.append(judge_cell(setting, judge, work, images).row())
         shown += [[planted_canvas(task) for task in work[:12]], images[:12]]
     sheet(shown).save(out / "settings.png", optimize=True)
@@ -146,7 +146,7 @@ def one_picture(pipe: SowPipeline) -> float:
     seconds = []
     for task in tasks(6):
         started = time.perf_counter()
-        grow(pipe, [task], pipe.preset("normal").changed(**COW))
+        grow(pipe, [task], pipe.preset("paper-normal").changed(**COW))
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds[1:]))
 

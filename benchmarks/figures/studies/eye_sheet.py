@@ -62,7 +62,7 @@ def main() -> None:
     pipe.set_progress_bar_config(disable=True)
     judge = Judge.load(options.judge) if options.judge else Judge.load()
     work = [replace(task, outline=True) for task in tasks(60, tuning=True)]
-    normal = pipe.preset("normal").changed(**COW)
+    normal = pipe.preset("paper-normal").changed(**COW)
     images = grow(pipe, work[:40], normal)
     images += grow(pipe, work[40:50], normal.changed(cycles=0))
     images += grow(pipe, work[50:], normal.changed(seed_canvas="none"))

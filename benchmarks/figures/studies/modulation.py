@@ -197,7 +197,7 @@ def run(
     for row in rows:
         work = placed(work_of(row.setting), row.places)
         work = [replace(task, body_from=row.body_from) for task in work]
-        images = grow(pipe, work, pipe.preset(row.setting).changed(**row.changes))
+        images = grow(pipe, work, pipe.preset(f"paper-{row.setting}").changed(**row.changes))
         cell = judge_cell(row.name, judge, work, images)
         failing[row.name] = cell.failing
         before = failing[row.versus or rows[0].name]
@@ -213,7 +213,7 @@ def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task]) -> Image.Image:
     most, those that it mended or spoilt in the judge's eyes, and the first ones as they come.
     """
     work = placed(work, "rules")
-    how = pipe.preset("normal")
+    how = pipe.preset("paper-normal")
     made = {name: grow(pipe, work, s) for name, s in (("COW", how.changed(**COW)), ("SOW", how))}
     failing = {name: judge_cell(name, judge, work, some).failing for name, some in made.items()}
     numbers = range(len(work))

@@ -133,7 +133,7 @@ def study(
     """The table's lines and the sheet: the first twelve pictures of every row."""
     lines, shown = [Cell.HEADER], []
     for name, work in rows(tasks(count)).items():
-        images = grow(pipe, work, pipe.preset("normal").changed(**COW))
+        images = grow(pipe, work, pipe.preset("paper-normal").changed(**COW))
         lines.append(judge_cell(name, judge, work, images).row())
         say(lines[-1])
         shown += [[planted_canvas(task) for task in work[:12]], images[:12]]

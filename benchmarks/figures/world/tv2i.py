@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,11 +25,13 @@ from sow.benchmarks.figures.world.drawing import (
     TUNING,
     UNSEEN,
     Drawing,
+    draw,
     head_crop,
     identity_of,
     portrait,
     square_around,
 )
+from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.people import Identity
 from sow.benchmarks.figures.world.scenes import SCENES
 from sow.benchmarks.figures.world.things import COLOURS, HELD, colours_of
@@ -38,6 +41,8 @@ SETTINGS = ("normal", "attribute", "style")
 PROMPTS = 100
 FACES = 2
 UNSEEN_IDENTITIES = 400
+TUNED_ON = 200
+"""How many of `more_tuning` settings may have been chosen by."""
 SEED = 20_26
 MARGIN = 0.08
 """How much is shown round a head, on every side, as a share of its size."""
@@ -73,6 +78,11 @@ class Pair:
         """The condition, 128 x 128: a head and a little of what is round it."""
         return head_crop(self.drawing, MARGIN)
 
+    @property
+    def picture(self) -> Image.Image:
+        """The same as a user would have it: drawn four times as large, 256 x 256."""
+        return face_picture(self.identity_seed)
+
     def ellipse(self, box: Box) -> Box:
         """Where the head is in the face, carried to the box where it is planted."""
         head = self.drawing.head
@@ -81,10 +91,25 @@ class Pair:
         return head.carried(square, box)
 
 
+WALL = {"things": (), "style": "none", "scene": "plain"}
+
+
 @cache
 def face_drawing(seed: int) -> Drawing:
     """Somebody's portrait before a plain wall."""
     return portrait(identity_of(seed), seed + 3_000_000, scene="plain")
+
+
+@cache
+def face_picture(seed: int) -> Image.Image:
+    """Their head out of it, drawn larger than the model sees it."""
+    random = Random(seed + 3_000_000)
+    spec = sample(random, **{"identity": identity_of(seed), **WALL})
+    image, _ = draw(spec, random, size=512)
+    head = face_drawing(seed).head
+    assert head is not None
+    square = square_around(head, MARGIN).scaled(4, 4)
+    return image.crop(square.corners).resize((256, 256), Image.Resampling.LANCZOS)
 
 
 def pairs() -> list[Pair]:
@@ -106,18 +131,37 @@ def pairs() -> list[Pair]:
     return made
 
 
-def more_tuning(count: int) -> list[Pair]:
-    """Normal pairs besides the 600 for choosing settings: no face and no prompt twice, none of
-    the 600's."""
-    taken = {pair.prompt for pair in pairs()}
-    random = Random(f"{SEED} more tuning")
+def more_tuning(count: int, setting: str = "normal") -> list[Pair]:
+    """Pairs besides the 600 for choosing settings: no face and no prompt twice, none of the 600's.
+
+    More of them begin with the fewer.
+    """
+    seed = TUNING + 10_000 + 1_000 * SETTINGS.index(setting)
+    random = Random(f"{SEED} more tuning" + (f" {setting}" if setting != "normal" else ""))
+    return _others(count, setting, random, f"more-{setting}", seed, tuning=True)
+
+
+def fresh(count: int, setting: str = "normal") -> list[Pair]:
+    """Pairs for reporting once: people and sentences that nothing was tuned or tested on."""
+    seed = UNSEEN + 20_000 + 1_000 * SETTINGS.index(setting)
+    known = {pair.prompt for pair in more_tuning(TUNED_ON, setting)}
+    random = Random(f"{SEED} fresh {setting}")
+    return _others(count, setting, random, f"fresh-{setting}", seed, tuning=False, known=known)
+
+
+def _others(
+    count: int, setting: str, random: Random, name: str, seed: int, *, tuning: bool,
+    known: Set[str] = frozenset(),
+) -> list[Pair]:  # fmt: skip
+    """Pairs whose prompts are none of the 600's and none of those known."""
+    taken = {pair.prompt for pair in pairs()} | known
     made: list[Pair] = []
     while len(made) < count:
-        prompt, said = _normal(random)
+        prompt, said = MAKERS[setting](random)
         if prompt not in taken:
             taken.add(prompt)
-            seed = TUNING + 10_000 + len(made)
-            made.append(Pair(f"more-{len(made):03d}", "normal", prompt, said, seed, True))
+            number = len(made)
+            made.append(Pair(f"{name}-{number:03d}", setting, prompt, said, seed + number, tuning))
     return made
 
 

@@ -1,0 +1,156 @@
+"""How far the judge can be trusted about what became of a head, on drawings it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from sow.benchmarks.figures.judge.keeping import Planted, has_halo, is_sticker, kept_parts
+from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.world.drawing import (
+    TESTING,
+    Drawing,
+    identity_of,
+    make,
+    square_around,
+)
+from sow.benchmarks.figures.world.paper import BACKGROUND, FACE, HAIR, NECK
+from sow.benchmarks.figures.world.people import SKINS, Identity
+from sow.benchmarks.statistics import rate
+
+FIRST = TESTING + 12_000_000
+PEOPLE = 300
+APART = 60
+"""A wall this far from the scene behind a head, in some channel, is seen by everybody."""
+
+Row = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A drawing of somebody with all of their neck, before any scene."""
+
+    number: int
+    drawing: Drawing
+
+    @property
+    def planted(self) -> Planted:
+        """The head as if it had been planted where it is."""
+        drawing = self.drawing
+        assert drawing.head is not None
+        assert drawing.spec.person is not None
+        box = square_around(drawing.head, 0.08)
+        mask = drawing.mask(FACE, HAIR)
+        return Planted(np.asarray(drawing.image), mask, box, drawing.spec.person.identity)
+
+
+def cases(count: int) -> Iterator[Case]:
+    """People nobody has seen, in colour."""
+    number = FIRST
+    while count:
+        drawing = make(number, identity=identity_of(number + 300_000), things=(), style="none")
+        if drawing.mask(NECK).sum() >= 30:
+            count -= 1
+            yield Case(number, drawing)
+        number += 1
+
+
+def walled(case: Case) -> Image.Image | None:
+    """The drawing with a pale wall left round its head; None before scenes like a wall."""
+    pixels, planted = np.asarray(case.drawing.image).copy(), case.planted
+    wall = np.array([(233, 226, 240), (226, 236, 226), (240, 232, 222)][case.number % 3])
+    around = ndimage.binary_dilation(planted.mask, iterations=11)
+    around &= case.drawing.mask(BACKGROUND)
+    around[planted.box.y + round(0.8 * planted.box.height) :] = False
+    if np.abs(pixels[around].astype(int) - wall).max(-1).mean() < APART:
+        return None
+    soft = ndimage.gaussian_filter(around.astype(float), 1.0)[..., None] * around[..., None]
+    return Image.fromarray((pixels * (1 - soft) + wall * soft).astype(np.uint8))
+
+
+def with_neck(case: Case, skin: int) -> Image.Image:
+    """The drawing with a neck of another skin."""
+    pixels = np.asarray(case.drawing.image).copy()
+    pixels[case.drawing.mask(NECK)] = (np.array(SKINS[skin]) * 0.86).astype(np.uint8)
+    return Image.fromarray(pixels)
+
+
+def read_keeping(judge: Judge, count: int = PEOPLE) -> list[Row]:
+    """What is asked, how often the answer is right, of how many."""
+    people = list(cases(count))
+    return [*_halo(judge, people), *_necks(judge, people), *_parts(judge, people)]
+
+
+def _halo(judge: Judge, people: list[Case]) -> list[Row]:
+    clean = judge.look([case.drawing.image for case in people], [c.planted.box for c in people])
+    pairs = [(case, image) for case in people if (image := walled(case)) is not None]
+    stuck = judge.look([image for _, image in pairs], [case.planted.box for case, _ in pairs])
+    return [
+        _row("no halo: none called", [not has_halo(v, c.planted)
+                                      for v, c in zip(clean, people, strict=True)]),
+        _row("a wall left round the head: called halo",
+             [has_halo(v, c.planted) for v, (c, _) in zip(stuck, pairs, strict=True)]),
+    ]  # fmt: skip
+
+
+def _necks(judge: Judge, people: list[Case]) -> list[Row]:
+    """Heads on their own necks, on ones a shade off, and on ones of other skin."""
+    rows = []
+    for name, step, wanted in (
+        ("head on its own neck: not called unjoined or sticker", 0, False),
+        ("neck a shade off: not called", 1, False),
+        ("neck three shades off: called", 3, True),
+    ):
+        images, chosen = [], []
+        for case in people:
+            skin = case.planted.who.skin
+            other = skin + step if skin + step < len(SKINS) else skin - step
+            if other < 0:
+                continue
+            images.append(with_neck(case, other) if step else case.drawing.image)
+            chosen.append(case)
+        verdicts = judge.look(images, [case.planted.box for case in chosen])
+        rows.append(_row(f"{name}, neck", [v.unjoined == wanted for v in verdicts]))
+        calls = [is_sticker(v, c.planted) == wanted for v, c in zip(verdicts, chosen, strict=True)]
+        rows.append(_row(f"{name}, sticker", calls))
+    return rows
+
+
+def _parts(judge: Judge, people: list[Case]) -> list[Row]:
+    """Glasses and beards that are still there, and that the same person was drawn without."""
+    rows = []
+    for part in ("glasses", "beard"):
+        having = [case for case in people if getattr(case.planted.who, part)]
+        without = [
+            make(c.number, identity=_without(c.planted.who, part), things=(),
+                 style="none").image for c in having
+        ]  # fmt: skip
+        for name, images, wanted in (
+            (f"{part} there: called kept", [case.drawing.image for case in having], True),
+            (f"{part} taken off: called lost", without, False),
+        ):
+            verdicts = judge.look(images, [case.planted.box for case in having])
+            calls = [
+                kept_parts(v.looks, c.planted.who).get(part) == wanted
+                for v, c in zip(verdicts, having, strict=True)
+            ]
+            rows.append(_row(name, calls))
+    return rows
+
+
+def _without(who: Identity, part: str) -> Identity:
+    return replace(who, glasses=False) if part == "glasses" else replace(who, beard=False)
+
+
+def _row(name: str, right: list[bool]) -> Row:
+    return name, rate(right).percent(), len(right)
+
+
+def as_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """A picture as the judge reads it."""
+    return np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BOX))

@@ -1,0 +1,133 @@
+"""What became of a planted head: kept or lost parts, what surrounds it, and whether it is stuck on.
+
+Asked for by where the head was planted, which a benchmark knows: `planted` below is the picture's
+pixels under the head, 128 x 128 as all that the judge reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sow.benchmarks.figures.judge.anatomy import Mask
+from sow.benchmarks.figures.judge.classes import BACKGROUND, HAIR
+from sow.benchmarks.figures.judge.reading import Verdict
+from sow.benchmarks.figures.world.drawing import box_of
+from sow.benchmarks.figures.world.people import Identity
+from sow.box import Box
+
+NEAR, FAR = 3, 9
+"""The ring round a head: from so many pixels off it to so many."""
+ALIKE = 32
+"""Colours nearer than this in every channel are of the same scene."""
+MASS = 0.05
+"""Of the scene at that height so much must be alike: a moon is no reason for a pale wall."""
+OWN_HAIR = 70
+"""Hair nearer than this to the planted head's is its own, grown on."""
+INK = 70
+"""Outlines are darker than this in every channel, and say nothing."""
+HALO = 0.25
+"""From this share of the ring on, what surrounds a head is a halo."""
+STUCK = 9.0
+"""Levels: a head whose pixels differ less from the planted ones on average was copied. The
+autoencoder alone moves them by 4 to 7."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A head as it was planted.
+
+    Attributes:
+        pixels: the canvas with it, uint8 `[128, 128, 3]`; only what is under the mask counts.
+        mask: the head with its hair, `[128, 128]`.
+        box: where it was planted.
+        who: whose it is.
+    """
+
+    pixels: NDArray[np.uint8]
+    mask: Mask
+    box: Box
+    who: Identity
+
+
+def halo_share(verdict: Verdict, planted: Planted) -> float | None:
+    """How much of what surrounds the head is not the scene as it is elsewhere at that height.
+
+    Left out are the person's own parts, objects, outlines, and hair like the planted head's.
+    None where there is too little of either to tell.
+    """
+    classes, pixels = verdict.classes, verdict.pixels.astype(int)
+    head = box_of(planted.mask)
+    assert head is not None
+    ring = ndimage.binary_dilation(planted.mask, iterations=FAR)
+    ring &= ~ndimage.binary_dilation(planted.mask, iterations=NEAR)
+    ring[head.y + round(0.75 * head.height) :] = False
+    ring &= np.isin(classes, (BACKGROUND, HAIR)) & (pixels.max(-1) > INK)
+    ring &= ~(_own_hair(pixels, planted) & (classes == HAIR))
+    scene = classes == BACKGROUND
+    box, slack = planted.box, 4
+    scene[max(0, box.y - slack) : box.bottom + slack,
+          max(0, box.x - slack) : box.right + slack] = False  # fmt: skip
+    rows, columns = np.nonzero(ring)
+    scene_rows, scene_columns = np.nonzero(scene)
+    if len(rows) < 40 or len(scene_rows) < 200:
+        return None
+    colours = pixels[scene_rows, scene_columns]
+    strange = 0
+    for row in np.unique(rows):
+        here = colours[np.abs(scene_rows - row) <= 14]
+        if len(here) < 20:
+            here = colours
+        there = pixels[row, columns[rows == row]]
+        alike = (np.abs(there[:, None] - here[None]).max(-1) <= ALIKE).mean(1)
+        strange += int((alike < MASS).sum())
+    return strange / len(rows)
+
+
+def _own_hair(pixels: NDArray[np.int_], planted: Planted) -> Mask:
+    """Which pixels have the colour of the planted hair: its top's, if there is hair."""
+    none = np.zeros(planted.mask.shape, bool)
+    if planted.who.hair_style == "bald":
+        return none
+    head = box_of(planted.mask)
+    assert head is not None
+    top = planted.mask.copy()
+    top[head.y + max(2, head.height // 6) :] = False
+    colours = planted.pixels[top].astype(int)
+    colours = colours[colours.max(1) > INK] if (colours.max(1) > INK).any() else colours
+    away = np.abs(pixels - np.median(colours, axis=0)).max(-1)
+    return np.asarray(away <= OWN_HAIR)
+
+
+def has_halo(verdict: Verdict, planted: Planted) -> bool:
+    """Whether what surrounds the head inside its former box is not the scene."""
+    share = halo_share(verdict, planted)
+    return share is not None and share > HALO
+
+
+def moved(verdict: Verdict, planted: Planted) -> float:
+    """How far the head's pixels are from the planted ones, in levels; its rim left out."""
+    inner = ndimage.binary_erosion(planted.mask, iterations=2)
+    away = np.abs(verdict.pixels[inner].astype(int) - planted.pixels[inner])
+    return float(away.mean())
+
+
+def is_sticker(verdict: Verdict, planted: Planted) -> bool:
+    """Whether the planted pixels are there unchanged and do not go with what is round them.
+
+    That is: on no neck, on one of plainly other skin, or with the old background round them.
+    """
+    fits = not verdict.unjoined and not has_halo(verdict, planted)
+    return moved(verdict, planted) < STUCK and not fits
+
+
+def kept_parts(looks: dict[str, str], who: Identity) -> dict[str, bool]:
+    """Of what the planted head had (glasses, beard) and of its hair style, what is still so."""
+    kept = {"hair style": looks.get("hair_style") == who.hair_style}
+    for name in ("glasses", "beard"):
+        if getattr(who, name):
+            kept[name] = looks.get(name) == "yes"
+    return kept

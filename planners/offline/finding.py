@@ -1,0 +1,183 @@
+"""What of the user's picture is planted: a head, whatever stands in it, or all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sow.box import Box
+from sow.errors import PictureError
+from sow.pictures.reading import fit_mask
+from sow.plan import Matte
+from sow.planners.offline.faces import find_faces, likely_face
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sow.planners.base import PlanRequest
+
+# MTCNN's box goes from the forehead to the chin and from cheek to cheek. The head is an ellipse
+# larger than the box; cut out, it has its hair as well.
+CROP_MARGIN = 1.5
+ELLIPSE_WIDTH, ELLIPSE_HEIGHT, ELLIPSE_RISE = 1.3, 1.4, 0.06
+MARGIN = 0.08
+"""How much is shown round what was cut out, on every side, as a share of its longer side."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is planted, and how it is cut out, all in pixels of the picture.
+
+    Attributes:
+        crop: the part of the picture that goes into the plan's box.
+        ellipse: the head, roughly; only where a face was found.
+        matte: how its outline is found, if it is.
+        notes: what to say of it.
+    """
+
+    crop: Box
+    ellipse: Box | None = None
+    matte: Matte | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find(request: PlanRequest, subject: str) -> Found:
+    """What of the picture is the condition.
+
+    Raises:
+        PictureError: if there is no face with the number asked for, or a mask keeps nothing.
+    """
+    image = request.image
+    if request.mask is not None or image.mode == "RGBA":
+        return Found(_kept(image, request.mask))
+    if request.matte == "none":
+        return Found(_whole(image))
+    if subject != "face":
+        return _thing(request, subject)
+    face, notes = _face(request)
+    if face is None:
+        return _close_crop(request)
+    around = _around_face(face, image.size)
+    if request.matte == "box":
+        return Found(around, notes=notes)
+    head = _head(face)
+    inside = _cut(head, around)
+    if request.matte == "ellipse":
+        return Found(around, inside, notes=notes)
+    matte = Matte(head=head, by=_by(request))
+    crop = _crop(image, matte)
+    if crop is None:
+        note = "the outline of the head was not found: an ellipse stands in"
+        return Found(around, inside, notes=(*notes, note))
+    return Found(crop, _cut(head, crop), matte, notes)
+
+
+def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
+    """The face that is meant, if one is seen, and what to say of it."""
+    faces = find_faces(request.image)
+    wanted = request.face_index
+    if wanted is not None and wanted >= len(faces):
+        raise PictureError(
+            f"there is no face number {wanted}",
+            f"{len(faces)} were found, counted from 0, the largest first",
+        )
+    if not faces:
+        return likely_face(request.image), ()
+    notes = (f"{len(faces)} faces were found: the largest is taken",)
+    return faces[wanted or 0], notes if len(faces) > 1 and wanted is None else ()
+
+
+def _close_crop(request: PlanRequest) -> Found:
+    """No face is seen: who says `face` all the same may have cut one out closely."""
+    image = request.image
+    if request.matte in ("auto", "rembg"):
+        width, height = image.size
+        head = Box(x=round(0.08 * width), y=round(0.03 * height),
+                   width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
+        matte = Matte(head=head, by=_by(request))
+        crop = _crop(image, matte)
+        if crop is not None:
+            note = "no face was found: the picture is taken for a head that fills it"
+            return Found(crop, matte=matte, notes=(f"{note}; or give subject=",))
+    note = "no face was found: the whole picture is the condition; mask= says what of it is"
+    return Found(_whole(image), notes=(note,))
+
+
+def _thing(request: PlanRequest, subject: str) -> Found:
+    image = request.image
+    if request.matte not in ("auto", "rembg"):
+        return Found(_whole(image))
+    matte = Matte(by=_by(request))
+    crop = _crop(image, matte)
+    if crop is not None:
+        return Found(crop, matte=matte)
+    note = f"the outline of the {subject} was not found: the whole picture is the condition"
+    return Found(_whole(image), notes=(note,))
+
+
+def _by(request: PlanRequest) -> str:
+    return "rembg" if request.matte == "rembg" else "grabcut"
+
+
+def _whole(image: Image.Image) -> Box:
+    return Box(x=0, y=0, width=image.width, height=image.height)
+
+
+def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
+    """The smallest box around what a mask, or else the picture's transparency, keeps."""
+    kept = image.getchannel("A") if mask is None else fit_mask(mask, image.size)
+    box = _extent(kept)
+    if box is None:
+        raise PictureError(
+            "the mask keeps nothing of the picture", "white or opaque is what is kept"
+        )
+    return box
+
+
+def _extent(mask: Image.Image) -> Box | None:
+    corners = mask.point(lambda value: 255 * (value >= 128)).getbbox()
+    if corners is None:
+        return None
+    left, top, right, bottom = corners
+    return Box(x=left, y=top, width=right - left, height=bottom - top)
+
+
+def _crop(image: Image.Image, matte: Matte) -> Box | None:
+    """A square round all that the matte keeps, moved into the picture, or None if it misses."""
+    from sow.pictures.matte import cut_out
+
+    found = cut_out(image, matte.head, matte.by)
+    box = _extent(found) if found is not None else None
+    if box is None:
+        return None
+    side = (1 + 2 * MARGIN) * max(box.width, box.height)
+    return Box.around(*box.centre, side, side).clamped(image.size)
+
+
+def _around_face(face: Box, picture: tuple[int, int]) -> Box:
+    """A square around the head, cut where the picture ends."""
+    x, y = face.centre
+    side = CROP_MARGIN * max(face.width, face.height)
+    wanted = Box.around(x, y - 0.06 * side, side, side)
+    left, top = max(wanted.x, 0), max(wanted.y, 0)
+    right, bottom = min(wanted.right, picture[0]), min(wanted.bottom, picture[1])
+    if right - left < 8 or bottom - top < 8:
+        raise PictureError("the face lies outside the picture", "give a picture that shows it")
+    return Box(x=left, y=top, width=right - left, height=bottom - top)
+
+
+def _head(face: Box) -> Box:
+    """The ellipse of the head, which may stick out of the picture."""
+    x, y = face.centre
+    y -= ELLIPSE_RISE * face.height
+    return Box.around(x, y, face.width * ELLIPSE_WIDTH, face.height * ELLIPSE_HEIGHT)
+
+
+def _cut(head: Box, crop: Box) -> Box:
+    left, top = max(head.x, crop.x), max(head.y, crop.y)
+    return Box(
+        x=left,
+        y=top,
+        width=max(1, min(head.right, crop.right) - left),
+        height=max(1, min(head.bottom, crop.bottom) - top),
+    )
