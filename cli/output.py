@@ -15,7 +15,8 @@ OPTIONS = {
     "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
     "face_index": "face-index",
-    **{name: name for name in ("canvas", "device", "dtype", "force", "mask", "model", "out",
+    **{name: name for name in ("canvas", "device", "dtype", "force", "likeness", "mask",
+                               "matte", "model", "out",
                                "plan", "planner", "preset", "prompt", "prompts", "related",
                                "revision", "seed", "setting", "subject", "num")},
 }  # fmt: skip

@@ -98,8 +98,8 @@ def _close_crop(request: PlanRequest) -> Found:
         crop = _crop(image, matte)
         if crop is not None:
             note = "no face was found: the picture is taken for a head that fills it"
-            return Found(crop, matte=matte, notes=(f"{note}; or give subject=",))
-    note = "no face was found: the whole picture is the condition; mask= says what of it is"
+            return Found(crop, matte=matte, notes=(f"{note}; if it is not, name the subject",))
+    note = "no face was found: the whole picture is the condition; a mask says what of it is"
     return Found(_whole(image), notes=(note,))
 
 

@@ -92,7 +92,7 @@ class Request:
         if self.matte not in (None, *MATTES):
             raise UsageError(f"no matte {self.matte!r}", f"choose one of {', '.join(MATTES)}")
         if self.matte and self.mask is not None:
-            raise UsageError("mask= already cuts it out", "leave out matte= or mask=")
+            raise UsageError("the mask already cuts it out", "leave out matte= or mask=")
         if self.plan is not None and self.matte not in (None, "ellipse", "box"):
             raise UsageError(
                 f"matte={self.matte} is for making a plan", "with plan=, it is ellipse or box"

@@ -14,7 +14,14 @@ from PIL import Image
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.judge.relations import answers
-from sow.benchmarks.figures.studies.contact_sheet import BOXES, PROMPTS, heads, make_pictures
+from sow.benchmarks.figures.studies.contact_sheet import (
+    BOXES,
+    NOW,
+    PROMPTS,
+    RANDOM_START,
+    heads,
+    make_pictures,
+)
 from sow.benchmarks.figures.studies.evaluate import HELD_OUT, there_and_back
 from sow.benchmarks.figures.studies.study import grow, imagine, judge_cell, tasks
 from sow.benchmarks.figures.training.vae import measure
@@ -66,13 +73,12 @@ def judge():
 def sheets(faces):
     """Half a contact sheet: three identities, four prompts, one box; twice. Drawn once.
 
-    The second as the paper's ablation has it: from noise, planted once.
+    The second as the paper's ablation has it: its preset, from noise.
     """
     service = Service("figures", device="cpu", planner=PlannerChoice("offline"))
     service.pipe.set_progress_bar_config(disable=True)
-    planted = make_pictures(service, faces, {}, boxes=BOXES[:1])
-    once = {"seed_canvas": "none", "replant": 0, "cycles": 10}
-    return planted, make_pictures(service, faces, once, boxes=BOXES[:1])
+    box = BOXES[:1]
+    return tuple(make_pictures(service, faces, way, boxes=box) for way in (NOW, RANDOM_START))
 
 
 def distances(made, sheet) -> dict[str, float]:

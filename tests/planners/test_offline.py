@@ -63,7 +63,7 @@ def test_without_a_face_a_note_says_what_is_taken_and_what_helps():
         assert plan.ellipse is None
         assert (plan.matte is not None) == guessed
         assert plan.notes[0].startswith("no face was found")
-        assert ("subject=" if guessed else "mask=") in plan.notes[0]
+        assert ("name the subject" if guessed else "a mask says") in plan.notes[0]
     for matte in ("ellipse", "box", "none"):
         plan = make(flat, matte=matte)
         assert plan.crop.model_dump() == [0, 0, 300, 200]

@@ -34,7 +34,7 @@ SKIN_TOLERANCE = {"none": 40.0, "oil": 40.0, "watercolor": 60.0, "sketch": 1e9}
 """How far, in RGB, a face's pixel may be from the skin that its neck leads to expect. Watercolours
 are mixed with white and sketches have no skin colour at all."""
 SKIN_SHARE = 0.15
-OTHER_SKIN = 80.0
+OTHER_SKIN = 70.0
 """Skins that a person calls different are farther apart than this, in RGB."""
 
 
@@ -168,26 +168,26 @@ def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask, tolerance: fl
     return float((away <= tolerance).mean())
 
 
-def skins_apart(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> float:
-    """How far, in RGB, the skin of a face is from the one that the neck below leads to expect.
+def neck_of_other_skin(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> bool:
+    """Whether hardly any of the neck has what a person would call the face's skin.
 
-    The face's is its commonest shade, above the mouth, where no beard is. 0 without a neck.
+    The face's skin is its commonest shade above the mouth, where no beard is; of the neck a share
+    is asked for, because outlines, collars and beards are smeared into it. False without a neck.
     """
     face = box_of(head.face)
     assert face is not None
     neck = neck_below(classes, face)
     if neck is None:
-        return 0.0
+        return False
     upper = head.face.copy()
     upper[face.y + round(0.6 * face.height) :] = False
     colours = pixels[upper].astype(float)
     away = np.linalg.norm(colours[:, None] - np.array(SKINS, float), axis=-1)
     shades, near = away.argmin(1), away.min(1) < 60  # eyes and glasses are no skin
     if near.sum() < 10:
-        return 0.0
+        return False
     common = np.bincount(shades[near]).argmax()
     skin = np.median(colours[near & (shades == common)], axis=0)
     below = pixels[neck].astype(float)
-    light = below.sum(1)  # its darker half may be outlines, smeared into it
-    below = below[(light >= np.median(light)) & (light <= np.quantile(light, 0.9))]
-    return float(np.linalg.norm(skin - np.median(below, axis=0) / NECK_SHADE))
+    lit, shaded = (np.linalg.norm(skin * shade - below, axis=-1) for shade in (1.0, NECK_SHADE))
+    return bool((np.minimum(lit, shaded) <= OTHER_SKIN).mean() < SKIN_SHARE)

@@ -13,14 +13,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from sow.benchmarks.figures.judge.anatomy import (
-    OTHER_SKIN,
     SKIN_TOLERANCE,
     Head,
     Seen,
     find_heads,
     find_things,
     is_truncated,
-    skins_apart,
+    neck_of_other_skin,
 )
 from sow.benchmarks.figures.judge.classes import BODY, HAIR, HEAD, PICTURE, SHADES
 from sow.benchmarks.figures.judge.networks import HEAD_SIZE, HeadNet, PictureNet
@@ -72,7 +71,7 @@ class Verdict:
         """
         if self.apart or self.whole["style"] not in ("none", "oil"):
             return self.apart
-        return skins_apart(self.pixels, self.classes, self.heads[0]) > OTHER_SKIN
+        return neck_of_other_skin(self.pixels, self.classes, self.heads[0])
 
     @cached_property
     def apart(self) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.figures.judge.keeping import Planted, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict, distance
 from sow.benchmarks.figures.judge.relations import answers
@@ -105,6 +106,21 @@ def grow(
             generator=[torch.Generator().manual_seed(trial.seed) for trial in some],
         ).images
     return images
+
+
+@torch.no_grad()
+def pasted(
+    made: Service, work: Sequence[Trial], images: Sequence[Image.Image]
+) -> list[Image.Image]:
+    """The limit: each head pasted into its finished picture, and once through the autoencoder."""
+    backbone, results = StableDiffusion(made.pipe), []
+    for trial, image in zip(work, images, strict=True):
+        canvas, box, condition = image.copy(), trial.work.plan.box, trial.work.condition
+        canvas.paste(condition.picture, (box.x, box.y), condition.mask)
+        pixels = torch.from_numpy(np.asarray(canvas, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+        back = backbone.decode(backbone.encode(pixels)).clamp(-1, 1)[0].permute(1, 2, 0)
+        results.append(Image.fromarray(((back.numpy() + 1) * 127.5).round().astype(np.uint8)))
+    return results
 
 
 @dataclass(frozen=True)
