@@ -156,7 +156,7 @@ def generate(
     sheets = sheets_of(targets, force) if explain else []
     check_apart([face, mask, plan, recipe], [*targets, *sheets, cycles_out])
     notes = [*work.notes, *service.unread(work)]
-    if cycles_out is not None and work.settings.cycles == 0:
+    if cycles_out is not None and work.settings.all_cycles == 0:
         notes.append("there are no cycles to save")
         report("note", notes[-1])
     made = []

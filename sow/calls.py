@@ -75,7 +75,7 @@ def step_end_of(
         }
         given = {name: tensors[name] for name in wanted}
         answer = callback(pipe, step.call, step.time, dict(given)) or {}
-        step.latents = answer.get("latents", step.latents)
+        step.latents = answer.get("latents", step.latents).to(step.latents.dtype)
         changed = answer.get("prompt_embeds")
         if changed is not None and changed is not given.get("prompt_embeds"):
             step.texts = unflat(changed, step.texts)

@@ -225,7 +225,7 @@ class Settings(BaseModel):
         """
         if "likeness" in fields:
             likeness = fields.pop("likeness")
-            other = self.changed(**fields)
+            other = self.changed(**{"preserve": (), **fields})
             numbers = likeness_numbers(likeness, other.guidance_scale, other.t1)
             return self.changed(**{**numbers, **fields})
         for name in fields:
@@ -234,6 +234,9 @@ class Settings(BaseModel):
                 near = get_close_matches(name, names, 1)
                 known = f"did you mean {near[0]!r}?" if near else ", ".join(names)
                 raise UsageError(f"no setting {name!r}", known)
+        both = self.replant == 0 and self.condition_guidance_scale == self.guidance_scale
+        if "guidance_scale" in fields and both:  # one number, as in the paper and in COW
+            fields = {"condition_guidance_scale": fields["guidance_scale"], **fields}
         try:
             return Settings.model_validate({**self.model_dump(), **fields})
         except ValidationError as error:
@@ -256,6 +259,11 @@ class Settings(BaseModel):
     def branches(self) -> int:
         """UNet samples per picture in one denoising step."""
         return BRANCHES[self.outside]
+
+    @property
+    def all_cycles(self) -> int:
+        """Cycles of a whole run, those before the condition is planted again included."""
+        return self.replant * self.first_cycles + self.cycles
 
     @classmethod
     def names(cls, scope: str) -> tuple[str, ...]:

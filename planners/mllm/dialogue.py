@@ -94,13 +94,15 @@ class Dialogue:
             whole = await self._ask("everything", Everything)
             if whole is None:
                 raise self._useless()
+            self.sketch = self._sketch_of(self._subject(whole.recognition))
             box = self._box(whole.position)
             return self._plan(whole.recognition, box, whole.refinement)
         recognition, position = await self._first_two()
+        subject = self._subject(recognition)
+        self.sketch = self._sketch_of(subject)
         box = self._box(position)
         refinement = None
         if self.request.related is None:
-            subject = self._subject(recognition)
             refinement = await self._ask("refinement", Refinement, box, subject)
         if not self.believed:
             raise self._useless()
@@ -216,8 +218,8 @@ class Dialogue:
         return said
 
     def _sketch_of(self, subject: str) -> Plan:
-        """The sketch, with what a model calls something else cut out as such."""
-        if subject == self.sketch.subject or self.sketch.matte is None:
+        """The sketch, with what a model calls something else cut out and placed as such."""
+        if subject == self.sketch.subject:
             return self.sketch
         return OfflinePlanner().plan(replace(self.request, subject=subject))
 
@@ -226,7 +228,7 @@ class Dialogue:
     ) -> Plan:
         request, planner = self.request, self.planner
         subject = self._subject(recognition)
-        plan = self._sketch_of(subject).with_box(box)
+        plan = self.sketch.with_box(box)
         changes: dict[str, Any] = {"subject": subject}
         if not request.subject:
             changes["suppress"] = "human face" if subject == "face" else subject
@@ -247,7 +249,7 @@ class Dialogue:
             )
             changes |= {"objects": objects, "relations": relations}
         changes["planner"] = self._signature()
-        by_rules = plan.notes if subject == "face" else ()
+        by_rules = plan.notes if subject == self.sketch.subject else ()
         changes["notes"] = tuple(_printable(note)[:300] for note in (*by_rules, *self.notes))
         return plan.changed(**changes)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sow.box import Box
 from sow.errors import PictureError
+from sow.pictures.matte import cut_out, outline_seen
 from sow.pictures.reading import fit_mask
 from sow.plan import Matte
 from sow.planners.offline.faces import find_faces, likely_face
@@ -55,6 +56,10 @@ def find(request: PlanRequest, subject: str) -> Found:
     if subject != "face":
         return _thing(request, subject)
     face, notes = _face(request)
+    likely = None if face else likely_face(image)
+    if likely is not None:
+        notes = ("no face is certain: the likeliest is taken; if it is none, name the subject",)
+    face = face or likely
     if face is None:
         return _close_crop(request)
     around = _around_face(face, image.size)
@@ -69,11 +74,12 @@ def find(request: PlanRequest, subject: str) -> Found:
     if crop is None:
         note = "the outline of the head was not found: an ellipse stands in"
         return Found(around, inside, notes=(*notes, note))
-    return Found(crop, _cut(head, crop), matte, notes)
+    # Who asks a model lets it say what a likely face is: only a certain one has an ellipse.
+    return Found(crop, None if likely else _cut(head, crop), matte, notes)
 
 
 def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
-    """The face that is meant, if one is seen, and what to say of it."""
+    """The face that is meant, if one is certain, and what to say of it."""
     faces = find_faces(request.image)
     wanted = request.face_index
     if wanted is not None and wanted >= len(faces):
@@ -82,7 +88,7 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
             f"{len(faces)} were found, counted from 0, the largest first",
         )
     if not faces:
-        return likely_face(request.image), ()
+        return None, ()
     notes = (f"{len(faces)} faces were found: the largest is taken",)
     return faces[wanted or 0], notes if len(faces) > 1 and wanted is None else ()
 
@@ -96,7 +102,8 @@ def _close_crop(request: PlanRequest) -> Found:
                    width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
         matte = Matte(head=head, by=_by(request))
         crop = _crop(image, matte)
-        if crop is not None:
+        found = cut_out(image, matte.head, matte.by)
+        if crop is not None and found is not None and outline_seen(image, found):
             note = "no face was found: the picture is taken for a head that fills it"
             return Found(crop, matte=matte, notes=(f"{note}; if it is not, name the subject",))
     note = "no face was found: the whole picture is the condition; a mask says what of it is"
@@ -144,8 +151,6 @@ def _extent(mask: Image.Image) -> Box | None:
 
 def _crop(image: Image.Image, matte: Matte) -> Box | None:
     """A square round all that the matte keeps, moved into the picture, or None if it misses."""
-    from sow.pictures.matte import cut_out
-
     found = cut_out(image, matte.head, matte.by)
     box = _extent(found) if found is not None else None
     if box is None:

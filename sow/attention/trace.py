@@ -54,7 +54,7 @@ class Trace(AttentionControl):
         self._scene, self._looks = scene, False
         self._cycle: int | None = None
         self._average, self._flow = Average(), [
-            Average() for _ in range(scene.jobs[0].settings.cycles)
+            Average() for _ in range(scene.jobs[0].settings.all_cycles)
         ]  # fmt: skip
         self._indicator = Indicator()
         self._indicator.begin(scene)

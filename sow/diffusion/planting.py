@@ -12,7 +12,6 @@ from torch.nn.functional import avg_pool2d
 
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
-from sow.pictures.reading import GREY
 from sow.plan import Plan
 
 
@@ -49,12 +48,10 @@ def planted(condition: Condition, plan: Plan, what: str) -> Planted:
         condition: the pixels.
         plan: where they go.
         what: the `condition` itself, or all of its `box`: then the picture's own surroundings of
-            it are planted too, and in place of what the user's own mask leaves out, grey.
+            it are planted too, and in place of what the user's own mask leaves out, grey, which
+            the condition's picture holds there already.
     """
     picture, box = condition.picture, plan.box
-    if what == "box" and plan.ellipse is None and plan.matte is None:
-        ground = Image.new("RGB", picture.size, GREY)
-        picture = Image.composite(picture, ground, condition.mask)
     width, height = plan.canvas
     colours, cover = torch.zeros(3, height, width), torch.zeros(1, height, width)
     there = (slice(None), slice(box.y, box.bottom), slice(box.x, box.right))

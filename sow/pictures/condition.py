@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from sow.box import Box
 from sow.errors import PictureError, PlanError
-from sow.pictures.reading import GREY, fit_mask, upright_rgb
+from sow.pictures.reading import GREY, fit_mask, over_grey, upright_rgb
 from sow.plan import Matte, Plan
 
 
@@ -46,7 +46,7 @@ class Condition:
             )
         size = (plan.box.width, plan.box.height)
         if mask is not None:
-            image = image.convert("RGB")
+            image = over_grey(image)
             image.putalpha(fit_mask(mask, image.size))
         if image.mode == "RGBA":
             picture, kept = _cut_out(_fit(image, crop, size))

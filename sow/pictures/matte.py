@@ -43,6 +43,8 @@ CORE, HAIR, REACH = 0.5, 1.9, 2.0
 APART, EDGE = 30.0, 0.75
 """A thing's outline is believed where the colours beside it are so far apart (RGB distance) along
 so much of it."""
+GUESS = 0.7
+"""The same for a head that is only supposed to be there."""
 SMALLEST, LARGEST = 0.45, 2.2
 """A head's area as a share of the ellipse's, both as far as seen; another one was missed."""
 
@@ -75,6 +77,14 @@ def cut_out(image: Image.Image, head: Box | None = None, by: str = "grabcut") ->
     soft = Image.fromarray(cut).resize((around.width, around.height), Image.Resampling.BICUBIC)
     matte.paste(soft, (around.x, around.y))
     return matte
+
+
+def outline_seen(image: Image.Image, matte: Image.Image) -> bool:
+    """Whether the colours differ along the outline of a matte: an edge there is, not a guess."""
+    size = [max(8, round(side * min(1, WORKING_SIDE / max(image.size)))) for side in image.size]
+    kept = np.asarray(matte.resize((size[0], size[1]))) > 127
+    pixels = np.asarray(image.convert("RGB").resize((size[0], size[1])))
+    return _edge(pixels, kept) >= GUESS
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sow.box import check_inside
 from sow.checkpoints.facts import Facts
+from sow.errors import PlanError
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
@@ -64,6 +65,8 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
         related = related_regions(asked.box, plan.canvas, plan.subject)
         plan = plan.with_box(asked.box).changed(related=related)
     changes: dict[str, Any] = {}
+    if asked.matte == "ellipse" and plan.ellipse is None:
+        raise PlanError("the plan has no ellipse", "make the plan again with matte=ellipse")
     if asked.matte:
         changes["matte"] = None
     if asked.matte == "box":
