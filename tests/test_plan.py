@@ -179,3 +179,17 @@ def test_bad_settings_get_one_line(text, says):
         Settings().with_assignments([text])
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_guidance_of_the_papers_presets_is_one_number_and_of_the_others_two():
+    paper = PRESETS["paper-normal"].changed(guidance_scale=3)
+    assert (paper.guidance_scale, paper.condition_guidance_scale) == (3, 3)
+    apart = PRESETS["cow"].changed(guidance_scale=3, condition_guidance_scale=5)
+    assert (apart.guidance_scale, apart.condition_guidance_scale) == (3, 5)
+    assert PRESETS["normal"].changed(guidance_scale=3).condition_guidance_scale == 1
+
+
+def test_likeness_with_fewer_states_than_the_preset_puts_back():
+    fewer = Settings().changed(likeness=1, t1=3)
+    assert max(fewer.preserve) <= 3
+    assert Settings(replant=2, first_cycles=3, cycles=4).all_cycles == 10

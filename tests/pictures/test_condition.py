@@ -119,3 +119,11 @@ def test_backgrounds(kind, mean, spread):
     assert pixels.shape == (3, 200, 300)
     assert pixels.mean().item() == pytest.approx(mean, abs=0.01)
     assert pixels.std().item() == pytest.approx(spread, abs=0.01)
+
+
+def test_what_is_hidden_under_transparency_is_not_told_by_a_mask():
+    picture = Image.new("RGBA", (80, 40), (255, 0, 0, 0))
+    picture.paste((0, 90, 0, 255), (0, 0, 40, 40))
+    condition = Condition.prepare(picture, plan(), Image.new("L", (80, 40), 255))
+    assert condition.picture.getpixel((35, 20)) == (128, 128, 128)
+    assert condition.picture.getpixel((5, 20)) == (0, 90, 0)

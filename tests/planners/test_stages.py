@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from mllm_server import GOOD, good
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 from planner_helpers import ASKERS, KEY, PICTURE, REQUEST, planner_of
 
 from sow.box import Box
@@ -215,3 +215,24 @@ def test_a_note_that_says_by_rules_does_not_keep_a_plan_from_being_kept(server, 
     cached.planner.answered = noted
     cached.plan(request)
     assert len(list((tmp_path / "plans").iterdir())) == 1
+
+
+def test_what_a_model_calls_a_cat_is_cut_out_and_placed_as_one(server):
+    """Not as the head that the rules took it for; nothing is stretched, and the note stays."""
+
+    def reply(asked):
+        answer = json.loads(good(asked))
+        if asked.stage == "Recognition":
+            answer["subject"] = "cat"
+        return json.dumps(answer)
+
+    server.reply = reply
+    picture = Image.new("RGB", (300, 600), (90, 140, 200))
+    ImageDraw.Draw(picture).ellipse((60, 120, 240, 380), fill=(230, 190, 150))
+    request = dataclasses.replace(REQUEST, image=picture, subject=None)
+    head = OfflinePlanner().plan(request)
+    plan = planner_of("openai", server).plan(request)
+    assert (head.subject, plan.subject, plan.suppress) == ("face", "cat", "cat")
+    assert plan.matte is None or plan.matte.head is None
+    shape = plan.crop.width / plan.crop.height
+    assert plan.box.width / plan.box.height == pytest.approx(shape, rel=0.1)
