@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from sow.benchmarks.figures.judge.accuracy_keeping import read_keeping
 from sow.benchmarks.figures.judge.anatomy import overlap
 from sow.benchmarks.figures.judge.classes import FIRST_KIND, HEAD, PARTS, PICTURE
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
@@ -225,11 +224,6 @@ def read_identity(judge: Judge) -> list[Line]:
     ]
 
 
-def keeping(judge: Judge) -> list[Line]:
-    """What became of a head: halo, sticker, neck, parts."""
-    return [Line(*row) for row in read_keeping(judge)]
-
-
 def table(judge: Judge) -> list[Line]:
     """All of it."""
     numbers = tqdm(range(FIRST, FIRST + PICTURES), desc="drawings", disable=None)
@@ -242,7 +236,6 @@ def table(judge: Judge) -> list[Line]:
         *read_relations(drawings, verdicts),
         *(line for style in STYLES for line in read_truncation(judge, style)),
         *read_identity(judge),
-        *keeping(judge),
     ]
 
 
@@ -276,10 +269,6 @@ def main() -> None:
     if checked.exists():
         lines += ["", "## On 100 generated pictures, checked by eye", "", *by_eye(checked)]
         lines += ["", "The sheet with the verdicts is `judge-by-eye.png`."]
-    heads = options.out / "keeping-by-eye.json"
-    if heads.exists():
-        lines += ["", "## What became of the planted head, 100 other pictures, by eye", ""]
-        lines += [*by_eye(heads), "", "The sheet with the verdicts is `keeping-by-eye.png`."]
     text = "\n".join(lines) + "\n"
     (options.out / "judge.md").write_text(text, encoding="utf-8")
     print(text)

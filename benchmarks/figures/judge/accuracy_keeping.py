@@ -1,15 +1,20 @@
-"""How far the judge can be trusted about what became of a head, on drawings it never saw."""
+"""How far the judge can be trusted about what became of a head, on drawings it never saw.
+
+python -m sow.benchmarks.figures.judge.accuracy_keeping
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from sow.benchmarks.figures.judge.accuracy import by_eye
 from sow.benchmarks.figures.judge.keeping import Planted, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.world.drawing import (
@@ -151,6 +156,23 @@ def _row(name: str, right: list[bool]) -> Row:
     return name, rate(right).percent(), len(right)
 
 
-def as_pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """A picture as the judge reads it."""
-    return np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BOX))
+def main() -> None:
+    """Writes `keeping.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    rows = read_keeping(Judge.load())
+    lines = [
+        "# What became of a planted head: how far the judge can be trusted", "",
+        f"`python -m sow.benchmarks.figures.judge.accuracy_keeping`; {PEOPLE} people nobody has "
+        "seen, 95 % intervals.", "",
+        "| | right | of |", "|---|---|---|", *(f"| {' | '.join(map(str, row))} |" for row in rows),
+        "", "## On 100 generated pictures, checked by eye", "",
+        *by_eye(options.out / "keeping-by-eye.json"), "",
+        "The sheet with the verdicts is `keeping-by-eye.png`.",
+    ]  # fmt: skip
+    (options.out / "keeping.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
