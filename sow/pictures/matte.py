@@ -216,11 +216,11 @@ def _border(shape: tuple[int, ...]) -> Flags:
 def _grab_cut(pixels: Levels, start: Levels) -> Flags:
     import cv2
 
-    labels, models = start.copy(), [np.zeros((1, 65)) for _ in range(2)]
+    labels, behind, before = start.copy(), np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # the same picture, the same matte
     bgr = np.ascontiguousarray(pixels[:, :, ::-1])
     try:
-        cv2.grabCut(bgr, labels, (0, 0, 1, 1), *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(bgr, labels, (0, 0, 1, 1), behind, before, ROUNDS, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # all of one kind: nothing to separate
         return np.zeros(start.shape, bool)
     return np.asarray((labels == YES) | (labels == RATHER_YES))
