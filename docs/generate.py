@@ -10,7 +10,8 @@ from typing import Any
 import typer
 
 from sow.cli.main import app
-from sow.settings import LIKENESS, OWN, PRESETS, Settings, likeness_numbers
+from sow.cli.settings import likeness_rows, short
+from sow.settings import OWN, PRESETS, Settings
 
 HERE = Path(__file__).parent
 LIKENESS_TEXT = (
@@ -35,11 +36,7 @@ def settings_page() -> str:
     lines += ["", "## Likeness", "", LIKENESS_TEXT, "",
               "| `--likeness` | `condition_guidance_scale` | `preserve` | default of |",
               "|---|---|---|---|"]  # fmt: skip
-    normal = PRESETS["normal"]
-    for value in sorted({0, 0.25, 0.5, 0.75, 1, *LIKENESS.values()}):
-        numbers = likeness_numbers(value, normal.guidance_scale, normal.t1).values()
-        own = ", ".join(name for name, default in LIKENESS.items() if default == value)
-        lines.append(f"| {value:g} | {' | '.join(map(short, numbers))} | {own} |")
+    lines += [f"| {' | '.join(row)} |" for row in likeness_rows()]
     lines += ["", "## Presets", "", "What each changes of normal:", ""]
     for preset, values in PRESETS.items():
         changed = [
@@ -50,11 +47,6 @@ def settings_page() -> str:
         if changed:
             lines.append(f"- **{preset}**: {', '.join(changed)}")
     return "\n".join([*lines, ""])
-
-
-def short(value: object) -> str:
-    """A setting as it is written after `--set name=`."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def commands_page() -> str:

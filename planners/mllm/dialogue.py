@@ -94,16 +94,15 @@ class Dialogue:
             whole = await self._ask("everything", Everything)
             if whole is None:
                 raise self._useless()
-            self.sketch = self._sketch_of(self._subject(whole.recognition))
+            await self._settle_subject(whole.recognition)
             box = self._box(whole.position)
             return self._plan(whole.recognition, box, whole.refinement)
         recognition, position = await self._first_two()
-        subject = self._subject(recognition)
-        self.sketch = self._sketch_of(subject)
+        await self._settle_subject(recognition)
         box = self._box(position)
         refinement = None
         if self.request.related is None:
-            refinement = await self._ask("refinement", Refinement, box, subject)
+            refinement = await self._ask("refinement", Refinement, box, self.sketch.subject)
         if not self.believed:
             raise self._useless()
         return self._plan(recognition, box, refinement)
@@ -217,21 +216,18 @@ class Dialogue:
             return "face"
         return said
 
-    def _sketch_of(self, subject: str) -> Plan:
-        """The sketch, with what a model calls something else cut out and placed as such."""
-        if subject == self.sketch.subject:
-            return self.sketch
-        return OfflinePlanner().plan(replace(self.request, subject=subject))
+    async def _settle_subject(self, recognition: Recognition | None) -> None:
+        """What the model calls something else than the rules did is cut out and placed as such."""
+        subject = self._subject(recognition)
+        if subject != self.sketch.subject:
+            request = replace(self.request, subject=subject)
+            self.sketch = await asyncio.to_thread(OfflinePlanner().plan, request)
 
     def _plan(
         self, recognition: Recognition | None, box: Box, refinement: Refinement | None
     ) -> Plan:
-        request, planner = self.request, self.planner
-        subject = self._subject(recognition)
-        plan = self.sketch.with_box(box)
-        changes: dict[str, Any] = {"subject": subject}
-        if not request.subject:
-            changes["suppress"] = "human face" if subject == "face" else subject
+        request, planner, plan = self.request, self.planner, self.sketch.with_box(box)
+        changes: dict[str, Any] = {}
         if recognition is not None:
             features = recognition.features[:MOST_FEATURES]
             changes["prompt"] = fuse(
@@ -241,16 +237,15 @@ class Dialogue:
                 changes["setting"] = recognition.setting
         if request.related is None:
             regions = clamp_regions(refinement.regions if refinement else (), box, request.canvas)
-            changes["related"] = regions or region_by_rules(box, request.canvas, subject)
+            changes["related"] = regions or region_by_rules(box, request.canvas, plan.subject)
         if refinement is not None:
             triples = [(r.subject, r.relation, r.object) for r in refinement.relations[:20]]
             objects, relations = scene_of(
-                [t for t in triples if all(t)], self._names_of_condition(subject, triples)
+                [t for t in triples if all(t)], self._names_of_condition(plan.subject, triples)
             )
             changes |= {"objects": objects, "relations": relations}
         changes["planner"] = self._signature()
-        by_rules = plan.notes if subject == self.sketch.subject else ()
-        changes["notes"] = tuple(_printable(note)[:300] for note in (*by_rules, *self.notes))
+        changes["notes"] = tuple(_printable(note)[:300] for note in (*plan.notes, *self.notes))
         return plan.changed(**changes)
 
     def _names_of_condition(

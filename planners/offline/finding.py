@@ -70,10 +70,11 @@ def find(request: PlanRequest, subject: str) -> Found:
     if request.matte == "ellipse":
         return Found(around, inside, notes=notes)
     matte = Matte(head=head, by=_by(request))
-    crop = _crop(image, matte)
-    if crop is None:
+    found = cut_out(image, matte.head, matte.by)
+    if found is None:
         note = "the outline of the head was not found: an ellipse stands in"
         return Found(around, inside, notes=(*notes, note))
+    crop = _crop(found)
     # Who asks a model lets it say what a likely face is: only a certain one has an ellipse.
     return Found(crop, None if likely else _cut(head, crop), matte, notes)
 
@@ -101,11 +102,12 @@ def _close_crop(request: PlanRequest) -> Found:
         head = Box(x=round(0.08 * width), y=round(0.03 * height),
                    width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
         matte = Matte(head=head, by=_by(request))
-        crop = _crop(image, matte)
         found = cut_out(image, matte.head, matte.by)
-        if crop is not None and found is not None and outline_seen(image, found):
+        if found is not None and outline_seen(image, found):
             note = "no face was found: the picture is taken for a head that fills it"
-            return Found(crop, matte=matte, notes=(f"{note}; if it is not, name the subject",))
+            return Found(
+                _crop(found), matte=matte, notes=(f"{note}; if it is not, name the subject",)
+            )
     note = "no face was found: the whole picture is the condition; a mask says what of it is"
     return Found(_whole(image), notes=(note,))
 
@@ -115,9 +117,9 @@ def _thing(request: PlanRequest, subject: str) -> Found:
     if request.matte not in ("auto", "rembg"):
         return Found(_whole(image))
     matte = Matte(by=_by(request))
-    crop = _crop(image, matte)
-    if crop is not None:
-        return Found(crop, matte=matte)
+    found = cut_out(image, None, matte.by)
+    if found is not None:
+        return Found(_crop(found), matte=matte)
     note = f"the outline of the {subject} was not found: the whole picture is the condition"
     return Found(_whole(image), notes=(note,))
 
@@ -133,30 +135,24 @@ def _whole(image: Image.Image) -> Box:
 def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
     """The smallest box around what a mask, or else the picture's transparency, keeps."""
     kept = image.getchannel("A") if mask is None else fit_mask(mask, image.size)
-    box = _extent(kept)
-    if box is None:
+    return _extent(kept)
+
+
+def _extent(mask: Image.Image) -> Box:
+    corners = mask.point(lambda value: 255 * (value >= 128)).getbbox()
+    if corners is None:
         raise PictureError(
             "the mask keeps nothing of the picture", "white or opaque is what is kept"
         )
-    return box
-
-
-def _extent(mask: Image.Image) -> Box | None:
-    corners = mask.point(lambda value: 255 * (value >= 128)).getbbox()
-    if corners is None:
-        return None
     left, top, right, bottom = corners
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 
 
-def _crop(image: Image.Image, matte: Matte) -> Box | None:
-    """A square round all that the matte keeps, moved into the picture, or None if it misses."""
-    found = cut_out(image, matte.head, matte.by)
-    box = _extent(found) if found is not None else None
-    if box is None:
-        return None
+def _crop(found: Image.Image) -> Box:
+    """A square round all that a matte keeps, moved into the picture."""
+    box = _extent(found)
     side = (1 + 2 * MARGIN) * max(box.width, box.height)
-    return Box.around(*box.centre, side, side).clamped(image.size)
+    return Box.around(*box.centre, side, side).clamped(found.size)
 
 
 def _around_face(face: Box, picture: tuple[int, int]) -> Box:

@@ -13,7 +13,6 @@ from sow.diffusion.guidance import inversion_prompts
 from sow.diffusion.jobs import Job
 from sow.diffusion.noise import background
 from sow.diffusion.planting import coverage_of, membership, planted
-from sow.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
     width, height = jobs[0].plan.canvas
     what = settings.planted
     canvases = [
-        planted(job.condition, job.plan, what).into(
+        planted(job.condition, job.plan.box, job.plan.canvas, what).into(
             background(settings.seed_canvas, job.plan.canvas, job.generator)
         )
         for job in jobs
@@ -65,16 +64,16 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
         canvas = (-(-width // grid) * grid, -(-height // grid) * grid)
         box = Box(x=0, y=0, width=width, height=height)
         grey = background("grey", canvas, None)
-        plans = [alone_in(job.plan, box, canvas) for job in own]
-        pairs = list(zip(own, plans, strict=True))
         masks = [
-            membership(coverage_of(job.condition, plan, stride), job.settings.rim) >= 0.5
-            for job, plan in pairs
+            membership(coverage_of(job.condition, box, canvas, stride), job.settings.rim) >= 0.5
+            for job in own
         ]
         frames.append(
             Frame(
                 members=tuple(members),
-                pixels=torch.stack([planted(j.condition, p, what).into(grey) for j, p in pairs]),
+                pixels=torch.stack(
+                    [planted(job.condition, box, canvas, what).into(grey) for job in own]
+                ),
                 texts=_texts(own),
                 condition_mask=torch.stack(masks).to(condition_mask.device),
                 origins=tuple((j.plan.box.y // stride, j.plan.box.x // stride) for j in own),
@@ -82,12 +81,6 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
             )
         )
     return frames
-
-
-def alone_in(plan: Plan, box: Box, canvas: tuple[int, int]) -> Plan:
-    """The plan with nothing on its canvas but the condition."""
-    moved = plan.ellipse and plan.ellipse.carried(plan.box, box)
-    return plan.model_copy(update={"canvas": canvas, "box": box, "ellipse": moved})
 
 
 def _texts(jobs: Sequence[Job]) -> tuple[tuple[str, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from PIL import Image
@@ -16,7 +16,6 @@ from sow.pictures.condition import Condition
 from sow.plan import Plan
 from sow.settings import SHARED, Settings
 
-T = TypeVar("T")
 Picture = Image.Image | Condition
 
 
@@ -68,8 +67,9 @@ def make_jobs(
     return [Job(*job) for job in zip(*columns, strict=True)]
 
 
-def _spread(value: T | Sequence[T], count: int) -> list[T]:
-    return list(value) if isinstance(value, (list, tuple)) else [value] * count  # type: ignore[list-item]
+def _spread(value: Any, count: int) -> list[Any]:
+    """One value per job; of what kind they are is looked at next."""
+    return list(value) if isinstance(value, (list, tuple)) else [value] * count
 
 
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -151,7 +151,7 @@ class PerJob:
     @classmethod
     def of(cls, jobs: Sequence[Job], stride: int, device: torch.device) -> PerJob:
         """The tensors of these jobs."""
-        coverage = [coverage_of(job.condition, job.plan, stride) for job in jobs]
+        coverage = [coverage_of(j.condition, j.plan.box, j.plan.canvas, stride) for j in jobs]
 
         def inside(name: str) -> Tensor:
             rims = [getattr(job.settings, name) for job in jobs]
@@ -167,7 +167,7 @@ class PerJob:
         states = {state for job in jobs for state in job.settings.preserve}
         return cls(
             planted=Planted.stacked(
-                [planted(job.condition, job.plan, job.settings.planted) for job in jobs]
+                [planted(j.condition, j.plan.box, j.plan.canvas, j.settings.planted) for j in jobs]
             ).to(device),
             inside=inside("rim"),
             first_inside=inside("first_rim" if jobs[0].settings.replant else "rim"),

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from sow.box import Box
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
-from sow.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -41,30 +41,29 @@ class Planted:
         return cls(torch.stack([p.colours for p in parts]), torch.stack([p.cover for p in parts]))
 
 
-def planted(condition: Condition, plan: Plan, what: str) -> Planted:
+def planted(condition: Condition, box: Box, canvas: tuple[int, int], what: str) -> Planted:
     """What of a condition is pasted into its box (Sec. IV-B, Seed Initialization).
 
     Args:
         condition: the pixels.
-        plan: where they go.
+        box: where they go.
+        canvas: its width and height in pixels.
         what: the `condition` itself, or all of its `box`: then the picture's own surroundings of
             it are planted too, and in place of what the user's own mask leaves out, grey, which
             the condition's picture holds there already.
     """
-    picture, box = condition.picture, plan.box
-    width, height = plan.canvas
+    width, height = canvas
     colours, cover = torch.zeros(3, height, width), torch.zeros(1, height, width)
     there = (slice(None), slice(box.y, box.bottom), slice(box.x, box.right))
-    pixels = np.asarray(picture, dtype=np.float32) / 127.5 - 1
+    pixels = np.asarray(condition.picture, dtype=np.float32) / 127.5 - 1
     colours[there] = torch.from_numpy(pixels).permute(2, 0, 1)
     cover[there] = 1.0 if what == "box" else _levels(condition.mask)
     return Planted(colours, cover)
 
 
-def coverage_of(condition: Condition, plan: Plan, stride: int) -> Tensor:
+def coverage_of(condition: Condition, box: Box, canvas: tuple[int, int], stride: int) -> Tensor:
     """How much of each latent is condition, 0 to 1: `[1, H / stride, W / stride]`."""
-    pixels = torch.zeros(1, 1, plan.canvas[1], plan.canvas[0])
-    box = plan.box
+    pixels = torch.zeros(1, 1, canvas[1], canvas[0])
     pixels[0, 0, box.y : box.bottom, box.x : box.right] = _levels(condition.mask)
     return avg_pool2d(pixels, stride)[0]
 

@@ -36,7 +36,9 @@ def test_the_crop_fills_the_box(gradient):
 def test_the_canvas_is_grey_around_the_box(gradient):
     made = plan()
     condition = Condition.prepare(gradient, made)
-    canvas = planted(condition, made, "box").into(background("grey", made.canvas, None))
+    canvas = planted(condition, made.box, made.canvas, "box").into(
+        background("grey", made.canvas, None)
+    )
     assert canvas.shape == (3, 64, 96)
     levels = ((canvas + 1) * 127.5).round()
     inside = levels[:, 8:48, 24:64].permute(1, 2, 0).numpy()
@@ -54,7 +56,10 @@ def test_only_the_condition_is_planted_or_all_of_its_box(gradient):
     mask.paste(128, (36, 0, 40, 40))
     condition = Condition.prepare(gradient, made, mask)
     canvas = torch.full((3, 64, 96), -1.0)
-    alone, box = planted(condition, made, "condition"), planted(condition, made, "box")
+    alone, box = (
+        planted(condition, made.box, made.canvas, "condition"),
+        planted(condition, made.box, made.canvas, "box"),
+    )
     there = alone.into(canvas)
     assert (there[:, :, 24:40] == -1).all()  # not a trace of what is left out
     assert (there[:, :8] == -1).all()
@@ -65,9 +70,11 @@ def test_only_the_condition_is_planted_or_all_of_its_box(gradient):
     ellipse = plan(ellipse=[34, 18, 20, 20])
     surroundings = Condition.prepare(gradient, ellipse)
     whole = np.asarray(surroundings.picture) / 127.5 - 1
-    pasted = planted(surroundings, ellipse, "box").into(canvas)[:, 8:48, 24:64]
+    pasted = planted(surroundings, ellipse.box, ellipse.canvas, "box").into(canvas)[:, 8:48, 24:64]
     assert np.allclose(pasted.permute(1, 2, 0).numpy(), whole, atol=1e-6)
-    assert (planted(surroundings, ellipse, "condition").into(canvas)[:, 8, 24] == -1).all()
+    assert (
+        planted(surroundings, ellipse.box, ellipse.canvas, "condition").into(canvas)[:, 8, 24] == -1
+    ).all()
 
 
 def test_an_ellipse_keeps_its_surroundings_and_a_mask_does_not(gradient):
@@ -90,14 +97,14 @@ def test_a_latent_belongs_to_C_if_half_of_it_does(gradient):
     half = Image.new("L", (40, 40), 255)
     half.paste(0, (0, 0, 12, 40))  # the second column of latents keeps exactly half
     condition = Condition(gradient.resize((40, 40)), half)
-    coverage = coverage_of(condition, made, 8)
+    coverage = coverage_of(condition, made.box, made.canvas, 8)
     assert coverage[0, 2].tolist() == [0, 0, 0, 0, 0.5, 1, 1, 1, 0, 0, 0, 0]
     expected = torch.zeros(1, 8, 12)
     expected[:, 1:6, 4:8] = 1
     assert torch.equal(membership(coverage, (0.5, 0.5)), expected)
     speck = Condition(gradient.resize((40, 40)), Image.new("L", (40, 40), 100))
     with pytest.raises(PlanError, match="larger"):
-        membership(coverage_of(speck, made, 8), (0.5, 0.5))
+        membership(coverage_of(speck, made.box, made.canvas, 8), (0.5, 0.5))
 
 
 def test_the_rim_of_C_is_as_wide_and_as_soft_as_it_is_set():

@@ -63,7 +63,7 @@ def main() -> None:
     pairs = more_tuning(SKIPPED + 2 * HALF)[SKIPPED:]
     work = trials(made, pairs[:HALF], SEED)
     work += trials(made, pairs[HALF:], SEED + HALF, "box", "paper-normal")
-    images = grow(made, work[:HALF], lambda s: s) + grow(made, work[HALF:], lambda s: s)
+    images = grow(made, work[:HALF]) + grow(made, work[HALF:])
     verdicts = judge.look(images, [trial.work.plan.box for trial in work])
     sheet = draw_sheet(work, images, verdicts)
     sheet.quantize(255, dither=Image.Dither.NONE).save(

@@ -134,7 +134,7 @@ class Study:
             if key not in planned:
                 planned[key] = trials(self.made, pairs, seed, row.matte, row.preset)
             work = planned[key]
-            images = grow(self.made, work, lambda s, row=row: s.changed(**row.changes))  # type: ignore[misc]
+            images = grow(self.made, work, row.changes)
             found.append((judged(row.name, self.judge, work, images), work, images))
             self.say(f"{setting:9s} {found[-1][0].brief()}")
         return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,6 @@ from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import Work
 from sow.service.service import Service
-from sow.settings import Settings
 
 BATCH = 10
 CANVAS = (128, 128)
@@ -93,16 +93,16 @@ def trials(
 
 
 def grow(
-    made: Service, work: Sequence[Trial], change: Callable[[Settings], Settings]
+    made: Service, work: Sequence[Trial], changes: Mapping[str, Any] | None = None
 ) -> list[Image.Image]:
-    """A picture for each trial; `change` makes the settings others than its preset's."""
+    """A picture for each trial; `changes` are those of its preset's settings."""
     images: list[Image.Image] = []
     for start in tqdm(range(0, len(work), BATCH), desc="pictures", disable=None):
         some = work[start : start + BATCH]
         images += made.pipe(
             image=[trial.work.condition for trial in some],
             plan=[trial.work.plan for trial in some],
-            settings=[change(trial.work.settings) for trial in some],
+            settings=[trial.work.settings.changed(**(changes or {})) for trial in some],
             generator=[torch.Generator().manual_seed(trial.seed) for trial in some],
         ).images
     return images
