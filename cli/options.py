@@ -67,8 +67,9 @@ PlannerName = Annotated[
     str,
     typer.Option(
         "--planner",
-        help="auto, offline, gemini or openai. auto asks the one whose key is set "
-        "(GEMINI_API_KEY, OPENAI_API_KEY), else plans by rules.",
+        help="auto, offline, gemini or openai. auto asks you, once, whether it may send the "
+        "picture to the vendor whose key is set (GEMINI_API_KEY, OPENAI_API_KEY), else plans by "
+        "rules; a script has to name one.",
     ),
 ]
 PlannerModel = Annotated[
@@ -128,9 +129,12 @@ def choice_of(
     no_cache: bool, prompts: Path | None, seconds: float,
 ) -> PlannerChoice:  # fmt: skip
     """Who plans."""
+    from sow.cli.consent import ask_consent
     from sow.service.asking import PlannerChoice
 
-    return PlannerChoice(name, model, base_url, calls, fallback, not no_cache, prompts, seconds)
+    return PlannerChoice(
+        name, model, base_url, calls, fallback, not no_cache, prompts, seconds, ask_consent
+    )
 
 
 def parse_canvas(text: str) -> tuple[int, int]:

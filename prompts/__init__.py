@@ -14,7 +14,10 @@ from string import Template
 from typing import Any
 
 from sow.errors import PlannerError
+from sow.files import read_regular
 
+MOST_PROMPT = 2**18
+"""Bytes of a prompt of one's own."""
 STAGES = ("recognition", "position", "refinement", "everything", "repair")
 
 
@@ -57,10 +60,10 @@ class Prompts:
         own = self.folder / f"{stage}.md" if self.folder else None
         try:
             if own is not None and own.is_file():
-                source = own.read_text(encoding="utf-8")
+                source = read_regular(own, MOST_PROMPT).decode("utf-8")
             else:
                 source = files(__name__).joinpath(f"{stage}.md").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise PlannerError(f"cannot read the prompt {stage!r}: {error}", "") from None
         found = re.match(r"---\s*\nversion:\s*(\S+)\s*\n---\s*\n(.*)", source, re.DOTALL)
         if found is None:

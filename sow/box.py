@@ -10,6 +10,8 @@ from sow.errors import PlanError
 
 # The paper keeps the condition between 180 and 256 px on its 512 px canvas (Sec. V).
 SMALLEST, LARGEST = 180 / 512, 256 / 512
+FURTHEST = 10**7
+"""Pixels: no picture that can be read is wider."""
 
 
 class Box(BaseModel):
@@ -17,10 +19,10 @@ class Box(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    x: int
-    y: int
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    x: int = Field(ge=-FURTHEST, le=FURTHEST)
+    y: int = Field(ge=-FURTHEST, le=FURTHEST)
+    width: int = Field(ge=1, le=FURTHEST)
+    height: int = Field(ge=1, le=FURTHEST)
 
     @model_validator(mode="before")
     @classmethod
@@ -141,6 +143,7 @@ def parse_box(text: str, name: str = "box") -> Box:
         numbers = [int(part) for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) != 4 or numbers[2] < 1 or numbers[3] < 1:
+    legal = len(numbers) == 4 and max(map(abs, numbers)) <= FURTHEST and min(numbers[2:]) >= 1
+    if not legal:
         raise PlanError(f"{name} {text!r} is no box", "write x,y,width,height in canvas pixels")
     return Box(x=numbers[0], y=numbers[1], width=numbers[2], height=numbers[3])

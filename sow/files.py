@@ -1,10 +1,14 @@
-"""Results on disk: whole or not there, and never over what somebody had."""
+"""Results on disk: whole or not there, and never over what somebody had. Files in: no surprises."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +16,34 @@ from sow.errors import OutputError
 
 if TYPE_CHECKING:
     from PIL import Image, PngImagePlugin
+
+MOST_TEXT = 16 * 2**20
+"""Bytes of a file that is read whole: plans, configurations, what was kept."""
+TEMPORARY = re.compile(r"\.sow-[0-9a-f]{16}\.tmp")
+STALE = 24 * 3600
+"""Seconds after which a temporary file belongs to nobody who still writes."""
+
+
+def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
+    """A file's bytes, if it is a plain file and not too large.
+
+    A pipe could hang for ever, a device never end: what it is is asked before it is opened, and
+    again of what was opened.
+
+    Raises:
+        OSError: if it is none, or cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        seen = os.fstat(handle)
+        if stat.S_ISDIR(seen.st_mode):
+            raise IsADirectoryError(0, "it is a folder", str(path))
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(0, "it is no plain file", str(path))
+        data = file.read(most + 1)
+        if len(data) > most:
+            raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
+        return data
 
 
 def check_free(path: Path, force: bool = False) -> None:
@@ -21,13 +53,17 @@ def check_free(path: Path, force: bool = False) -> None:
         OutputError: if the file exists (without `force`) or its folder does not.
     """
     try:
-        folder, taken, parent = path.is_dir(), path.exists(), path.parent.is_dir()
-    except OSError as error:  # a name too long, a folder that may not be looked into
+        folder, taken, parent = path.is_dir(), os.path.lexists(path), path.parent.is_dir()
+        odd = path.exists() and not path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, a folder that may not be looked into
+        why = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"{str(path)[:80]!r} cannot be written ({error.strerror})", "choose another name"
+            f"{str(path)[:80]!r} cannot be written ({why})", "choose another name"
         ) from None
     if folder:
         raise OutputError(f"{str(path)!r} is a folder", "give the name of a file")
+    if odd:
+        raise OutputError(f"{str(path)!r} is no plain file", "choose another name")
     if taken and not force:
         raise OutputError(f"{str(path)!r} exists", "choose another name, or force=True")
     if not parent:
@@ -59,27 +95,51 @@ def write_text(text: str, path: Path, *, force: bool = False) -> None:
 
 
 def publish(write: Callable[[Path], object], path: Path, force: bool = False) -> None:
-    """Lets `write` fill a temporary file beside `path` and moves it there.
+    """Lets `write` fill a temporary file beside `path` and moves it there once it is on the disk.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
     check_free(path, force)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
     try:
         write(temporary)
+        _sync(temporary)
         if force:
             temporary.replace(path)
         else:
             _move_to_free(temporary, path)
     except FileExistsError:
         raise OutputError(f"{str(path)!r} exists", "choose another name, or force=True") from None
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"{str(path)!r} cannot be written ({error.strerror or error})", "choose another name"
+            f"{str(path)!r} cannot be written ({why})", "choose another name"
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    # A short name of its own: the result's may be as long as a name can be.
+    return path.with_name(f".sow-{secrets.token_hex(8)}.tmp")
+
+
+def _sync(path: Path) -> None:
+    """Waits for the disk, so that a name never stands for less than was written."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def sweep(folder: Path) -> None:
+    """Removes what writers that were killed left behind in a folder, a day after."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if TEMPORARY.fullmatch(entry.name):
+                with suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - STALE:
+                        Path(entry.path).unlink()
 
 
 def _move_to_free(temporary: Path, path: Path) -> None:

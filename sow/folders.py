@@ -1,4 +1,4 @@
-"""Where this project keeps what it would otherwise ask or work out again."""
+"""Where this project keeps what it would otherwise ask or work out again, and what was agreed."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ def cache_folder() -> Path:
 
     given = os.environ.get("SOW_CACHE")
     return Path(given) if given else Path(platformdirs.user_cache_dir("sow"))
+
+
+def config_folder() -> Path:
+    """`SOW_CONFIG`, or the platform's folder for what a user has decided."""
+    import platformdirs
+
+    given = os.environ.get("SOW_CONFIG")
+    return Path(given) if given else Path(platformdirs.user_config_dir("sow"))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sow.box import Box
 from sow.errors import PlanError
+from sow.files import read_regular
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.scene import CONDITION, Relation, SceneObject, scene_of
 
@@ -64,7 +65,7 @@ class Plan(BaseModel):
     prompt: str = Field(min_length=1, max_length=4000, description="what the picture shows")
     box: Box = Field(description="where the condition is planted")
     related: tuple[Region, ...] = Field(
-        default=(), description="the regions that interact with the condition"
+        default=(), max_length=200, description="the regions that interact with the condition"
     )
     setting: Setting = Field(default="normal", description="which preset the engine takes")
     subject: str = Field(default="face", min_length=1, max_length=200)
@@ -90,7 +91,9 @@ class Plan(BaseModel):
         default=(), max_length=100, description="who does what with what: a scene graph's edges"
     )
     planner: str = Field(default="user", max_length=200, description="who made the plan")
-    notes: tuple[str, ...] = Field(default=(), description="what the user should know about it")
+    notes: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(
+        default=(), max_length=200, description="what the user should know about it"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -164,8 +167,8 @@ class Plan(BaseModel):
     def read(cls, path: str | Path) -> Plan:
         """A plan from a JSON file, as `sow plan` writes it."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_regular(Path(path)).decode("utf-8")
+        except (OSError, ValueError) as error:
             raise PlanError(
                 f"cannot read the plan {str(path)!r}: {_reason(error)}", "check plan="
             ) from None

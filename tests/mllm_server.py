@@ -97,11 +97,15 @@ def good(asked: Asked) -> str:
 
 @dataclass
 class Server:
-    """`asked` lists the requests; `reply` may be changed at any time; `delay` is in seconds."""
+    """`asked` lists the requests; `reply` may be changed at any time; `delay` is in seconds.
+
+    headers: more of them, for every answer.
+    """
 
     reply: Reply = good
     delay: float = 0.0
     kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -137,6 +141,8 @@ class Server:
             request.send_response(status)
             request.send_header("Content-Type", self.kind)
             request.send_header("Content-Length", str(len(data)))
+            for name, value in self.headers.items():
+                request.send_header(name, value)
             request.end_headers()
             request.wfile.write(data)
         except (BrokenPipeError, ConnectionResetError):

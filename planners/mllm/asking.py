@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-from typing import Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from sow.errors import PlannerError
 from sow.planners.mllm.answers import AnswerType
+from sow.planners.mllm.wire import host_of
+
+SHORTEST_KEY = 8
+"""Letters: what is shorter is the placeholder of a server that needs no key."""
+STRUCK = "…"
 
 
 class Asker(Protocol):
@@ -42,18 +47,62 @@ class Asker(Protocol):
 class Remote:
     """What every vendor's class knows: the model, where it is, and the key, which it keeps.
 
-    base_url: None is the vendor's own address. retries: attempts after the first, made by the SDK.
+    retries: attempts after the first, made by the SDK.
     """
 
     vendor: str
-    home: str
 
-    def __init__(
-        self, model: str, key: str | None, base_url: str | None = None, retries: int = 3
-    ) -> None:
-        self.model = model
-        self.host = host_of(base_url or self.home)
+    def __init__(self, model: str, key: str | None, base_url: str, retries: int = 3) -> None:
+        self.model, self.host = model, host_of(base_url)
         self._key, self._base_url, self._retries = key, base_url, retries
+
+    def strike(self, text: str) -> str:
+        """The text without the key, wherever a vendor may have repeated it."""
+        if self._key and len(self._key) >= SHORTEST_KEY:
+            return text.replace(self._key, STRUCK)
+        return text
+
+    def failure(self, what: str, mend: str) -> PlannerError:
+        """A failure in one line, with nothing in it that looks like a key."""
+        what = re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", STRUCK, self.strike(what))
+        printable = "".join(c if c.isprintable() else " " for c in what)
+        return PlannerError(f"{self.vendor}: {printable[:300]}", mend)
+
+    def refused(self, why: str) -> Refused:
+        """A refusal in the vendor's words."""
+        return Refused(self.strike(why))
+
+    def read(self, text: str, schema: type[AnswerType]) -> AnswerType:
+        """JSON text as an answer, with or without a Markdown fence around it.
+
+        What an answer says ends up in plans, caches and pictures, so the key is struck out of every
+        text and name in it, however it is spelt in JSON.
+
+        Raises:
+            BadAnswer: if it is no JSON or not what the schema says.
+        """
+        inner = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text)
+        try:
+            return schema.model_validate(self._struck(json.loads(inner)))
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'the answer'}: {e['msg']}"
+                for e in error.errors(include_url=False, include_input=False)[:4]
+            )
+            raise BadAnswer(self.strike(text), problems) from None
+        except ValueError as error:
+            raise BadAnswer(self.strike(text), f"it is no JSON: {error}") from None
+        except RecursionError:
+            raise BadAnswer(self.strike(text), "it is nested too deeply") from None
+
+    def _struck(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.strike(value)
+        if isinstance(value, list):
+            return [self._struck(item) for item in value]
+        if isinstance(value, dict):
+            return {self.strike(name): self._struck(item) for name, item in value.items()}
+        return value
 
 
 class BadAnswer(Exception):
@@ -66,36 +115,3 @@ class BadAnswer(Exception):
 
 class Refused(Exception):
     """The model declined: a safety filter, an empty answer. Asking again would not help."""
-
-
-def read_answer(text: str, schema: type[AnswerType]) -> AnswerType:
-    """JSON text as an answer, with or without a Markdown fence around it.
-
-    Raises:
-        BadAnswer: if it is no JSON or not what the schema says.
-    """
-    inner = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text)
-    try:
-        return schema.model_validate_json(inner)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the answer'}: {e['msg']}"
-            for e in error.errors(include_url=False, include_input=False)[:4]
-        )
-        raise BadAnswer(text, problems) from None
-    except RecursionError:
-        raise BadAnswer(text, "it is nested too deeply") from None
-
-
-def host_of(url: str) -> str:
-    """Where a URL leads: host and port, never the name and password that may stand before them."""
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def failure(vendor: str, what: str, mend: str, key: str | None = None) -> PlannerError:
-    """A failure in one line, the key struck out wherever a vendor may have repeated it."""
-    if key:
-        what = what.replace(key, "…")
-    what = re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", "…", what)
-    printable = "".join(c if c.isprintable() else " " for c in what)
-    return PlannerError(f"{vendor}: {printable[:300]}", mend)

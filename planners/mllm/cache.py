@@ -1,19 +1,30 @@
-"""Plans that were made before: the same question is not asked, or paid for, twice."""
+"""Plans that were made before: the same question is not asked, or paid for, twice.
+
+An entry says which question it answers and carries a seal, made with a secret that lies elsewhere:
+what somebody else wrote into the folder, or moved in it, is no plan.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-import tempfile
+import os
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sow.errors import PlanError
-from sow.folders import cache_folder
+from sow.errors import OutputError, PlanError
+from sow.files import publish, read_regular, sweep, write_text
+from sow.folders import cache_folder, config_folder
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.planner import RULES_VERSION, StagedPlanner
+
+SECRET = 32
+"""Bytes."""
 
 
 def plans_folder() -> Path:
@@ -59,24 +70,60 @@ class CachedPlanner:
 
     def plan(self, request: PlanRequest) -> Plan:
         """The plan, from the folder or made and kept there. What could not be asked is not kept."""
-        path = self.folder / f"{fingerprint(self.planner, request)}.json"
-        with suppress(OSError, UnicodeDecodeError, PlanError):
-            plan = Plan.parse(path.read_text(encoding="utf-8"))
-            self.hit = True
-            return plan
-        self.hit = False
+        question = fingerprint(self.planner, request)
+        path = self.folder / f"{question}.json"
+        kept = _kept(path, question)
+        self.hit = kept is not None
+        if kept is not None:
+            return kept
         answered = self.planner.answered(request)
         if answered.complete:
-            _keep(path, answered.plan)
+            _keep(path, question, answered.plan)
         return answered.plan
 
 
-def _keep(path: Path, plan: Plan) -> None:
-    """Writes a plan under a temporary name and renames it; a full disk only costs the cache."""
-    with suppress(OSError):
+def _kept(path: Path, question: str) -> Plan | None:
+    """The plan that was kept for a question; None for what is no such plan, or not ours."""
+    with suppress(OSError, ValueError, RecursionError, PlanError):
+        entry = json.loads(read_regular(path))
+        if isinstance(entry, dict) and isinstance(entry.get("seal"), str):
+            plan = Plan.parse(entry.get("plan"))
+            secret = read_regular(_secret_file(), SECRET)
+            if hmac.compare_digest(entry["seal"], _seal(secret, question, plan)):
+                return plan
+    return None
+
+
+def _keep(path: Path, question: str, plan: Plan) -> None:
+    """Keeps a plan; a full disk only costs the cache."""
+    with suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(plan.to_json())
-        Path(file.name).replace(path)
+        sweep(path.parent)
+        entry: dict[str, Any] = {"plan": plan.model_dump(mode="json")}
+        entry["seal"] = _seal(_secret(), question, plan)
+        write_text(json.dumps(entry), path, force=True)
+
+
+def _seal(secret: bytes, question: str, plan: Plan) -> str:
+    return hmac.digest(secret, f"{question} {plan.to_json()}".encode(), "sha256").hex()
+
+
+def _secret_file() -> Path:
+    return config_folder() / "cache-secret"
+
+
+def _secret() -> bytes:
+    """The secret of this user, made when it is first needed; nobody else may read it."""
+    path = _secret_file()
+    with suppress(FileNotFoundError):
+        return read_regular(path, SECRET)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write(temporary: Path) -> None:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(SECRET))
+
+    with suppress(OutputError):  # another process was quicker
+        publish(write, path)
+    return read_regular(path, SECRET)

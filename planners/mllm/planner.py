@@ -8,15 +8,14 @@ the rules of the offline planner stand in, and the plan says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Thread
-from typing import Any
 
 from sow.errors import PlannerError, SowError
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.dialogue import Dialogue, Means, Question
+from sow.planners.mllm.wire import run
 from sow.planners.offline.planner import OfflinePlanner
 
 RULES_VERSION = 3
@@ -92,26 +91,3 @@ async def plan_many(
                 return error
 
     return list(await asyncio.gather(*map(one, requests)))
-
-
-def run(start: Callable[[], Any]) -> Any:
-    """Runs a coroutine to its end, also where an event loop is running already (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(start())
-    outcome: list[tuple[bool, Any]] = []
-
-    def work() -> None:
-        try:
-            outcome.append((True, asyncio.run(start())))
-        except BaseException as error:
-            outcome.append((False, error))
-
-    thread = Thread(target=work)
-    thread.start()
-    thread.join()
-    succeeded, value = outcome[0]
-    if not succeeded:
-        raise value
-    return value

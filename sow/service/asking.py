@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from sow.models.find import Model
     from sow.plan import Plan
     from sow.planners.mllm.planner import StagedPlanner
+
+
+Consent = Callable[[str, str], bool]
+"""Whether the user agrees that the planted part of a picture goes to a vendor, at this host."""
+
+
+def nobody_agreed(vendor: str, host: str) -> bool:
+    """Nobody was asked, so nobody agreed."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class PlannerChoice:
         cache: plans made before are taken again.
         prompts: a folder with prompts of one's own.
         planner_timeout: seconds for a whole plan, retries included.
+        consent: asked before `auto` sends a picture to a vendor whose key it found; whoever names
+            a vendor or a server has agreed. A program has to name one.
     """
 
     name: str = "auto"
@@ -40,6 +52,7 @@ class PlannerChoice:
     cache: bool = True
     prompts: Path | None = None
     planner_timeout: float = 90.0
+    consent: Consent = field(default=nobody_agreed, compare=False, repr=False)
 
     def check(self) -> None:
         """Refuses what makes no sense, before anything is loaded.
@@ -113,6 +126,10 @@ def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> P
         return Planned(OfflinePlanner().plan(request), origin=origin)
     try:
         planner = choice.planner(vendor, model)
+        host = planner.asker.host
+        if choice.name == "auto" and not choice.base_url and not choice.consent(vendor, host):
+            origin = f"rules (nothing is sent to {vendor} before it is named or agreed to)"
+            return Planned(OfflinePlanner().plan(request), origin=origin)
         plan, cache = _asked(planner, request, choice.cache)
     except PlannerError as error:
         if choice.name != "auto" and not choice.fallback:

@@ -17,7 +17,7 @@ from sow.errors import PlannerError, SowError
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
-from sow.planners.mllm.asking import BadAnswer, read_answer
+from sow.planners.mllm.asking import BadAnswer, Remote
 from sow.planners.mllm.clamping import clamp_box, clamp_regions, region_by_rules
 from sow.planners.mllm.fusion import counter, estimate, fuse
 from sow.planners.mllm.planner import StagedPlanner, plan_many
@@ -68,16 +68,17 @@ HOSTILE = st.fixed_dictionaries(
 )
 
 
-class Scripted:
+class Scripted(Remote):
     """Answers with given texts, through the same reading as the vendors' answers."""
 
-    vendor, model, host = "scripted", "m", "here"
+    vendor = "scripted"
 
-    def __init__(self, texts: dict[str, str]) -> None:
+    def __init__(self, texts: dict[str, str], key: str | None = None) -> None:
+        super().__init__("m", key, "http://here")
         self.texts = texts
 
     async def ask(self, images, prompt, schema):
-        return read_answer(self.texts[schema.__name__], schema)
+        return self.read(self.texts[schema.__name__], schema)
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -225,6 +226,7 @@ def test_an_answer_in_a_markdown_fence_is_read():
     from sow.planners.mllm.answers import Position
 
     text = '```json\n{"box": {"x": 1, "y": 2, "width": 3, "height": 4}}\n```'
-    assert read_answer(text, Position).box.height == 4
+    read = Scripted({}).read
+    assert read(text, Position).box.height == 4
     with pytest.raises(BadAnswer, match=r"box\.x"):
-        read_answer('{"box": {"x": "left", "y": 2, "width": 3, "height": 4}}', Position)
+        read('{"box": {"x": "left", "y": 2, "width": 3, "height": 4}}', Position)

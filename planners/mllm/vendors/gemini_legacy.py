@@ -6,83 +6,91 @@ It reached its end of life on 2025-11-30; `google-genai` (see `gemini.py`) is it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from threading import Thread
+import io
+from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asking import Remote
-from sow.planners.mllm.vendors.gemini import HOST, failure_of, read_candidates, unreachable
-from sow.quiet import without_warnings
+from sow.planners.mllm.vendors.gemini import failure_of, read_candidates, unreachable
+from sow.planners.mllm.wire import (
+    MOST_BYTES,
+    PLAIN,
+    check_length,
+    check_packing,
+    redirected,
+    unheard,
+)
 
 
 class LegacyGeminiAsker(Remote):
     """`generate_content` over REST, in a thread: its asynchronous client speaks gRPC only."""
 
     vendor = "gemini"
-    home = HOST
 
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
         """See :class:`sow.planners.mllm.asking.Asker`."""
-        answer = await in_thread(lambda: self._ask(images, prompt, schema))
-        return read_candidates(answer, schema)
+        answer = await asyncio.to_thread(self._ask, images, prompt, schema)
+        return read_candidates(self, answer, schema)
 
     def _ask(self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]) -> Any:
-        with without_warnings():  # it announces its own end; our documentation says so once
-            import google.generativeai as genai
+        with unheard():  # it announces its own end; our documentation says so once
+            from google.ai import generativelanguage
             from google.api_core import exceptions, retry
             from google.protobuf import json_format
 
-        genai.configure(
-            api_key=self._key or "none",
-            transport="rest",
-            client_options={"api_endpoint": self._base_url} if self._base_url else None,
-        )
-        again = retry.Retry(
-            retry.if_exception_type(exceptions.TooManyRequests, exceptions.ServerError),
-            initial=0.5,
-            timeout=15.0 * self._retries,
-        )
-        try:
-            return genai.GenerativeModel(self.model).generate_content(
-                [*({"mime_type": "image/png", "data": png} for png in images), prompt],
-                generation_config={
+            again = retry.Retry(
+                retry.if_exception_type(exceptions.TooManyRequests, exceptions.ServerError),
+                initial=0.5,
+                timeout=15.0 * self._retries,
+            )
+            # The low level of the same SDK: the high one has one client for the whole process.
+            client = generativelanguage.GenerativeServiceClient(
+                transport="rest",
+                client_options={"api_key": self._key or "none", "api_endpoint": self._base_url},
+            )
+            self._guard(client.transport._session)  # it has no other door to its connections
+            pictures = [{"inline_data": {"mime_type": "image/png", "data": png}} for png in images]
+            question = {
+                "model": f"models/{self.model}",
+                "contents": [{"role": "user", "parts": [*pictures, {"text": prompt}]}],
+                "generation_config": {
                     "response_mime_type": "application/json",
                     "response_schema": old_schema(schema.model_json_schema()),
                 },
-                request_options={"timeout": 60, "retry": again},
-            )
-        except exceptions.RetryError as error:
-            raise failure_of(self, 503, str(error.cause or error), self._key) from None
-        except exceptions.GoogleAPICallError as error:
-            raise failure_of(self, error.code, str(error.message), self._key) from None
-        except (OSError, ValueError, json_format.Error) as error:  # requests' errors are OSErrors
-            raise unreachable(self, error, self._key) from None
+            }
+            try:
+                return client.generate_content(question, timeout=60, retry=again)
+            except exceptions.RetryError as error:
+                raise failure_of(self, 503, str(error.cause or error)) from None
+            except exceptions.GoogleAPICallError as error:
+                raise failure_of(self, error.code, str(error.message)) from None
+            except (OSError, ValueError, json_format.Error) as error:  # requests' are OSErrors
+                raise unreachable(self, error) from None
 
+    def _guard(self, session: Any) -> None:
+        """Takes redirects and endless answers for failures, as `wire.http_client` does."""
+        from requests.adapters import HTTPAdapter
 
-async def in_thread(work: Callable[[], Any]) -> Any:
-    """Runs blocking work aside. When it is cancelled its thread is left to end by itself:
-    asyncio's own threads would be waited for, whatever the time limit."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+        asker = self
 
-    def tell(setter: Callable[[Any], None], value: Any) -> None:
-        if not future.done():
-            setter(value)
+        class Guarded(HTTPAdapter):
+            def send(self, request: Any, *args: Any, **options: Any) -> Any:
+                request.headers.update(PLAIN)
+                response = super().send(request, *args, **{**options, "stream": True})
+                if response.is_redirect:
+                    raise redirected(asker.vendor, asker.host, response.headers.get("Location"))
+                check_packing(asker.vendor, response.headers.get("Content-Encoding"))
+                body = response.raw.read(MOST_BYTES + 1, decode_content=False)
+                response.raw.close()
+                check_length(asker.vendor, len(body))
+                response.raw = io.BytesIO(body)
+                return response
 
-    def run() -> None:
-        try:
-            outcome = (future.set_result, work())
-        except BaseException as error:
-            outcome = (future.set_exception, error)
-        with suppress(RuntimeError):  # the loop may be closed by now
-            loop.call_soon_threadsafe(tell, *outcome)
-
-    Thread(target=run, daemon=True).start()
-    return await future
+        session.mount("https://", Guarded())
+        session.mount("http://", Guarded())
 
 
 def old_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -92,8 +100,10 @@ def old_schema(schema: dict[str, Any]) -> dict[str, Any]:
     def plain(node: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in node:
             node = {**definitions[node["$ref"].rpartition("/")[2]], **node}
-        known = ("type", "description", "enum", "required")
-        kept: dict[str, Any] = {key: node[key] for key in known if key in node}
+        kept: dict[str, Any] = {
+            key: node[key] for key in ("description", "enum", "required") if key in node
+        }
+        kept["type_"] = node["type"].upper()
         if "properties" in node:
             kept["properties"] = {name: plain(value) for name, value in node["properties"].items()}
         if "items" in node:

@@ -6,17 +6,18 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+from sow.errors import SowError
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import BadAnswer, Refused, Remote, failure, read_answer
+from sow.planners.mllm.asking import BadAnswer, Remote
+from sow.planners.mllm.wire import http_client, redirected, unheard
 
-HOST = "https://api.openai.com/v1"
+HOST = "api.openai.com"
 
 
 class OpenAIAsker(Remote):
     """Chat completions with structured outputs, through the `openai` package."""
 
     vendor = "openai"
-    home = HOST
 
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
@@ -33,62 +34,77 @@ class OpenAIAsker(Remote):
             },
         }  # fmt: skip
         messages: Any = [{"role": "user", "content": parts}]
-        # A server of one's own needs no key, but the client insists on one.
-        client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=self._base_url or HOST, max_retries=self._retries
-        )
         try:
-            async with client:
-                answer = await client.chat.completions.create(
-                    model=self.model,
-                    messages=messages,
-                    response_format=form,
-                )
+            with unheard():
+                async with self._client() as client:
+                    answer = await client.chat.completions.create(
+                        model=self.model,
+                        messages=messages,
+                        response_format=form,
+                    )
         except openai.OpenAIError as error:
             raise self._failure(error) from None
         except ValueError:
-            what = f"{self.host} does not answer as an OpenAI server does"
-            raise failure(self.vendor, what, "check base_url=", self._key) from None
+            raise self._strange() from None
         return self._read(answer, schema)
+
+    def _client(self) -> Any:
+        import openai
+
+        # The account that the environment names is the vendor's business alone.
+        hidden = {name: openai.Omit() for name in ("OpenAI-Organization", "OpenAI-Project")}
+        return openai.AsyncOpenAI(
+            api_key=self._key or "none",  # a server of one's own needs none, the client insists
+            base_url=self._base_url,
+            max_retries=self._retries,
+            default_headers=hidden if self.host != HOST else None,  # type: ignore[arg-type]
+            http_client=http_client(self.vendor),
+        )
 
     def _read(self, answer: Any, schema: type[AnswerType]) -> AnswerType:
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
-            what = f"{self.host} does not answer as an OpenAI server does"
-            raise failure(self.vendor, what, "check base_url=", self._key)
+            raise self._strange()
         message = getattr(choices[0], "message", None) if choices else None
         if message is None:
-            raise Refused("the answer is empty")
+            raise self.refused("the answer is empty")
         reason, refusal = (
             getattr(choices[0], "finish_reason", None),
             getattr(message, "refusal", None),
         )
         if refusal or reason == "content_filter":
-            raise Refused(str(refusal or "the content filter stopped it"))
+            raise self.refused(str(refusal or "the content filter stopped it"))
         text = _text(getattr(message, "content", None))
         if reason == "length":
-            raise BadAnswer(text, "it was cut off: answer more briefly")
+            raise BadAnswer(self.strike(text), "it was cut off: answer more briefly")
         if not text.strip():
-            raise Refused("the answer is empty")
-        return read_answer(text, schema)
+            raise self.refused("the answer is empty")
+        return self.read(text, schema)
+
+    def _strange(self) -> Exception:
+        return self.failure(
+            f"{self.host} does not answer as an OpenAI server does", "check base_url="
+        )
 
     def _failure(self, error: Exception) -> Exception:
         import openai
 
+        if isinstance(error.__cause__, SowError):  # what the door refused to read
+            return error.__cause__
+        if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
+            return redirected(self.vendor, self.host, error.response.headers.get("Location"))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return failure(self.vendor, "the key is not accepted", "check OPENAI_API_KEY")
+            return self.failure("the key is not accepted", "check OPENAI_API_KEY")
         if isinstance(error, openai.NotFoundError):
-            return failure(
-                self.vendor, f"there is no model {self.model!r} at {self.host}",
+            return self.failure(
+                f"there is no model {self.model!r} at {self.host}",
                 "choose another with planner_model=",
-            )  # fmt: skip
-        if isinstance(error, openai.RateLimitError):
-            return failure(self.vendor, "too many requests, or no credit left", "try later")
-        if isinstance(error, openai.APIConnectionError):
-            return failure(
-                self.vendor, f"{self.host} cannot be reached", "check base_url= and the network"
             )
-        return failure(self.vendor, str(error), "try again, or planner=offline", self._key)
+        if isinstance(error, openai.RateLimitError):
+            return self.failure("too many requests, or no credit left", "try later")
+        if isinstance(error, openai.APIConnectionError):
+            return self.failure(f"{self.host} cannot be reached", "check base_url= and the network")
+        return self.failure(str(error), "try again, or planner=offline")
 
 
 def _text(content: Any) -> str:

@@ -10,19 +10,24 @@ from importlib.util import find_spec
 
 from sow.errors import PlannerError, UsageError
 from sow.planners.mllm.asking import Asker
+from sow.planners.mllm.wire import checked_address, host_of, is_private
+
+OWN_KEY = "SOW_PLANNER_KEY"
+"""The key for a server that is not the vendor's: theirs are not shown to anybody else."""
 
 
 @dataclass(frozen=True)
 class Vendor:
     """A vendor.
 
-    keys: environment variables that may hold its key. model: its rolling alias, so that the name
-    does not age. model_variable, url_variable: the environment's way to choose another.
-    askers: by the importable name of an SDK, the class that asks through it, as `module:class`;
-    the preferred SDK first. install: what to install if there is none.
+    home: its own address. keys: environment variables that may hold its key. model: its rolling
+    alias, so that the name does not age. model_variable, url_variable: the environment's way to
+    choose another. askers: by the importable name of an SDK, the class that asks through it, as
+    `module:class`; the preferred SDK first. install: what to install if there is none.
     """
 
     name: str
+    home: str
     keys: tuple[str, ...]
     model: str
     model_variable: str
@@ -38,7 +43,32 @@ class Vendor:
         """The first of its SDKs that is installed."""
         return next((name for name in self.askers if _installed(name)), None)
 
-    def asker(self, package: str, model: str, key: str | None, base_url: str | None) -> Asker:
+    def address(self, base_url: str | None, environment: Mapping[str, str]) -> str:
+        """Where questions go: what is given, else what the environment says, else its own."""
+        return base_url or environment.get(self.url_variable) or self.home
+
+    def key_for(self, address: str, environment: Mapping[str, str]) -> str | None:
+        """The key that an address may be shown.
+
+        The vendor's own is for the vendor, and for the server that the environment names beside
+        it, if nobody can read along; a server on this machine needs none.
+
+        Raises:
+            UsageError: if a key would travel unencrypted.
+        """
+        own, encrypted = environment.get(OWN_KEY) or None, address.startswith("https://")
+        if encrypted and host_of(address) == host_of(self.home):
+            return self.key(environment)
+        if encrypted and address == environment.get(self.url_variable):
+            return own or self.key(environment)
+        if own and not is_private(address):
+            raise UsageError(
+                f"the key for {host_of(address)} would travel unencrypted",
+                "write base_url=https://…",
+            )
+        return own
+
+    def asker(self, package: str, model: str, key: str | None, base_url: str) -> Asker:
         """One of its models, ready to be asked."""
         module, _, name = self.askers[package].partition(":")
         made: Asker = getattr(import_module(f"{__package__}.{module}"), name)(model, key, base_url)
@@ -47,14 +77,16 @@ class Vendor:
 
 VENDORS = {
     "gemini": Vendor(
-        "gemini", ("GEMINI_API_KEY", "GOOGLE_API_KEY"), "gemini-flash-latest",
+        "gemini", "https://generativelanguage.googleapis.com",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"), "gemini-flash-latest",
         "SOW_GEMINI_MODEL", "GOOGLE_GEMINI_BASE_URL",
         {"google.genai": "gemini:GeminiAsker",
          "google.generativeai": "gemini_legacy:LegacyGeminiAsker"},
         "google-genai",
     ),
     "openai": Vendor(
-        "openai", ("OPENAI_API_KEY",), "chat-latest", "SOW_OPENAI_MODEL", "OPENAI_BASE_URL",
+        "openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), "chat-latest",
+        "SOW_OPENAI_MODEL", "OPENAI_BASE_URL",
         {"openai": "openai:OpenAIAsker"}, "openai",
     ),
 }  # fmt: skip
@@ -107,11 +139,9 @@ def make_asker(
     package = vendor.package()
     if package is None:
         raise PlannerError(f"{name}: its package is not installed", f"pip install {vendor.install}")
-    key = vendor.key(environment)
-    base_url = base_url or environment.get(vendor.url_variable) or None
-    if key is None and base_url is None:
+    address = checked_address(vendor.address(base_url, environment))
+    key = vendor.key_for(address, environment)
+    if key is None and address == vendor.home:
         raise PlannerError(f"{name}: there is no key", f"set {vendor.keys[0]}")
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise UsageError("that base_url= is no address", "write http://… or https://…")
     chosen = model or environment.get(vendor.model_variable) or vendor.model
-    return vendor.asker(package, chosen, key, base_url)
+    return vendor.asker(package, chosen, key, address)

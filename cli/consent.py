@@ -1,0 +1,60 @@
+"""May the picture be sent? Asked once, at a terminal, of whoever sits there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import typer
+
+from sow.cli.output import printable, say
+from sow.errors import OutputError
+
+
+def ask_consent(vendor: str, host: str) -> bool:
+    """What the user said when it was first asked; False where nobody can be asked.
+
+    A script has to name its planner: what it does must not depend on what somebody once said.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    who = f"{vendor} at {host}"
+    answers = _answers()
+    if who in answers:
+        return answers[who]
+    say(
+        f"There is a key for {vendor}. It may plan better than the rules do, but has to see your "
+        f"prompt and the part of your picture that is planted: they would be sent to {host}."
+    )
+    agreed = typer.confirm(printable(f"May they be sent to {who}, now and later?"), err=True)
+    _remember({**answers, who: agreed})
+    return agreed
+
+
+def _file() -> Path:
+    from sow.folders import config_folder
+
+    return config_folder() / "consent.json"
+
+
+def _answers() -> dict[str, bool]:
+    from sow.files import read_regular
+
+    with suppress(OSError, ValueError, RecursionError):
+        data = json.loads(read_regular(_file()))
+        if isinstance(data, dict):
+            return {str(who): said for who, said in data.items() if isinstance(said, bool)}
+    return {}
+
+
+def _remember(answers: dict[str, bool]) -> None:
+    from sow.files import write_text
+
+    try:
+        _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_text(json.dumps(answers, indent=2), _file(), force=True)
+        say(f"Remembered in {_file()}; delete it to be asked again.")
+    except (OSError, OutputError):
+        say("This could not be remembered: it will be asked again.")
