@@ -1,9 +1,10 @@
-"""May the picture be sent? Asked once, at a terminal, of whoever sits there."""
+"""What is asked back, at a terminal, of whoever sits there: may it be sent, may it cost so much."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +14,32 @@ from sow.cli.output import printable, say
 from sow.errors import OutputError
 
 
+def agreement(yes: bool) -> Callable[[str], bool]:
+    """Whether something that costs far more than usual is meant; asked once a run.
+
+    yes: it was said beforehand.
+    """
+    said = [yes]
+
+    def agree(line: str) -> bool:
+        if not said[0] and _somebody():
+            say(f"{line[:1].upper()}{line[1:]}.")
+            said[0] = typer.confirm("Go on?", err=True)
+        return said[0]
+
+    return agree
+
+
+def _somebody() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def ask_consent(vendor: str, host: str) -> bool:
     """What the user said when it was first asked; False where nobody can be asked.
 
     A script has to name its planner: what it does must not depend on what somebody once said.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _somebody():
         return False
     who = f"{vendor} at {host}"
     answers = _answers()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sow.cli.consent import agreement
 from sow.cli.options import (
     BaseUrl,
     BoxText,
@@ -34,11 +35,12 @@ from sow.cli.options import (
     Revision,
     Setting,
     Subject,
+    Yes,
     choice_of,
     request_of,
 )
 from sow.cli.output import OPTIONS, print_json, report, say
-from sow.cli.targets import check_apart, early_target, sheets_of, targets_of
+from sow.cli.targets import check_apart, early_target, named, sheets_of, targets_of
 from sow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ def generate(
         ),
     ] = False,
     force: Force = False,
+    yes: Yes = False,
     planner: PlannerName = "auto",
     planner_model: PlannerModel = None,
     base_url: BaseUrl = None,
@@ -127,6 +130,8 @@ def generate(
     from sow.service.service import Service
 
     target = early_target(out, cycles_out, force, num)
+    inputs = [face, mask, plan, recipe]
+    check_apart(inputs, [*named(target, num), cycles_out])
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
     )
@@ -141,20 +146,20 @@ def generate(
         refuse(*request.decided, *(name for name, value in given.items() if value))
         service, work, again = Service.of_recipe(
             recipe, model=model, revision=revision, config=config, device=device, dtype=dtype,
-            report=report,
+            report=report, agree=agreement(yes),
         )  # fmt: skip
         seeds = [again]
     else:
         service = Service(
             model, revision=revision, config=config, device=device, dtype=dtype, planner=choice,
-            report=report,
+            report=report, agree=agreement(yes),
         )  # fmt: skip
         work = service.work(request, preset=preset, settings=set_ or [], likeness=likeness)
         first = secrets.randbelow(2**31) if seed is None else seed
         seeds = list(range(first, first + num))
     targets = targets_of(work, seeds, target, force)
     sheets = sheets_of(targets, force) if explain else []
-    check_apart([face, mask, plan, recipe], [*targets, *sheets, cycles_out])
+    check_apart(inputs, [*targets, *sheets, cycles_out])
     notes = [*work.notes, *service.unread(work)]
     if cycles_out is not None and work.settings.all_cycles == 0:
         notes.append("there are no cycles to save")

@@ -8,6 +8,7 @@ import typer
 
 import sow
 from sow.cli import doctor, download, generate, plan, settings, show, study
+from sow.cli.entry import INTERRUPTED
 from sow.cli.output import say, say_error
 from sow.errors import SowError, UsageError
 
@@ -26,7 +27,6 @@ app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
 app.add_typer(study.app, name="study")
 
-INTERRUPTED = 130
 # Typer brings its own click in some versions and uses the installed one in others: the base of
 # its errors about usage, whichever it is.
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
@@ -43,8 +43,8 @@ def _version(
         typer.echo(context.get_help())
 
 
-def run() -> None:
-    """Runs the command line and leaves with its exit code."""
+def main() -> None:
+    """Runs a command and leaves with its exit code; `entry.run` comes before."""
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except SowError as error:
@@ -54,8 +54,6 @@ def run() -> None:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
         say(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)
-    except (typer.Abort, KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
-            raise
+    except typer.Abort:  # the end of the input, where something was asked
         say("sow: interrupted")
         sys.exit(INTERRUPTED)

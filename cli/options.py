@@ -61,6 +61,9 @@ Revision = Annotated[str | None, typer.Option(help="A branch, tag or commit on t
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Go on although it costs far more than usual.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 PlannerName = Annotated[

@@ -14,7 +14,7 @@ from sow.errors import SowError
 OPTIONS = {
     "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
-    "face_index": "face-index",
+    "face_index": "face-index", "agree": "yes",
     **{name: name for name in ("canvas", "device", "dtype", "force", "likeness", "mask",
                                "matte", "model", "out",
                                "plan", "planner", "preset", "prompt", "prompts", "related",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sow.cli.consent import agreement
 from sow.cli.options import (
     BaseUrl,
     BoxText,
@@ -30,6 +31,7 @@ from sow.cli.options import (
     Revision,
     Setting,
     Subject,
+    Yes,
     choice_of,
     request_of,
 )
@@ -73,6 +75,7 @@ def plan(
         bool, typer.Option("--json", help="Print the plan together with how it came about.")
     ] = False,
     force: Force = False,
+    yes: Yes = False,
 ) -> None:
     """Print the plan as JSON and draw it over the canvas as a PNG."""
     from sow.files import check_free, write_png, write_text
@@ -87,7 +90,10 @@ def plan(
         planner_timeout,
     )  # fmt: skip
     request.check()
-    service = Service(model, revision=revision, planner=choice, report=report, download=False)
+    service = Service(
+        model, revision=revision, planner=choice, report=report, download=False,
+        agree=agreement(yes),
+    )  # fmt: skip
     if dry:
         print_json(service.would_be_sent(request))
         return

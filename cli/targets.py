@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sow.errors import OutputError, UsageError
-from sow.files import check_free
+from sow.files import check_free, sweep
 
 if TYPE_CHECKING:
     from sow.service.results import Work
@@ -34,7 +34,16 @@ def early_target(out: str | None, cycles_out: Path | None, force: bool, num: int
         check_free(target, force)
     if cycles_out is not None:
         check_free(cycles_out, force)
+    if target is not None:
+        sweep(target if target.is_dir() else target.parent)
     return target
+
+
+def named(target: Path | None, num: int) -> list[Path]:
+    """The pictures whose names are known before any work."""
+    from sow.service.results import numbered
+
+    return numbered(target, num) if target is not None and not target.is_dir() else []
 
 
 def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) -> list[Path]:

@@ -22,6 +22,7 @@ MOST_TEXT = 16 * 2**20
 TEMPORARY = re.compile(r"\.sow-[0-9a-f]{16}\.tmp")
 STALE = 24 * 3600
 """Seconds after which a temporary file belongs to nobody who still writes."""
+_WRITING: set[Path] = set()
 
 
 def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
@@ -102,6 +103,7 @@ def publish(write: Callable[[Path], object], path: Path, force: bool = False) ->
     """
     check_free(path, force)
     temporary = _temporary(path)
+    _WRITING.add(temporary)
     try:
         write(temporary)
         _sync(temporary)
@@ -117,6 +119,14 @@ def publish(write: Callable[[Path], object], path: Path, force: bool = False) ->
             f"{str(path)!r} cannot be written ({why})", "choose another name"
         ) from None
     finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        _WRITING.discard(temporary)
+
+
+def abandon() -> None:
+    """Removes whatever is half written: the program is about to end without another word."""
+    for temporary in tuple(_WRITING):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 

@@ -72,7 +72,7 @@ def run_sow(tmp_path):
 
     def run(*words: object, env: dict[str, str] | None = None, timeout: float = 120):
         return subprocess.run(
-            [sys.executable, "-c", "from sow.cli.main import run; run()", *map(str, words)],
+            [sys.executable, "-c", "from sow.cli.entry import run; run()", *map(str, words)],
             cwd=tmp_path,
             env={**os.environ, **NO_KEYS, "COLUMNS": "200", "NO_COLOR": "1", **(env or {})},
             stdin=subprocess.DEVNULL,

@@ -87,7 +87,7 @@ def _kept(path: Path, question: str) -> Plan | None:
     with suppress(OSError, ValueError, RecursionError, PlanError):
         entry = json.loads(read_regular(path))
         if isinstance(entry, dict) and isinstance(entry.get("seal"), str):
-            plan = Plan.parse(entry.get("plan"))
+            plan = Plan.parse(entry.get("plan") or {})
             secret = read_regular(_secret_file(), SECRET)
             if hmac.compare_digest(entry["seal"], _seal(secret, question, plan)):
                 return plan

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sow.errors import DeviceError
+
 if TYPE_CHECKING:
     import torch
 
@@ -24,7 +26,11 @@ UNET_MAPS, VAE_MAPS = 56, 8
 
 
 def pictures_at_once(pipe: SowPipeline, canvas: tuple[int, int], branches: int, wanted: int) -> int:
-    """At least 1, at most `wanted`; `branches` are the UNet samples per picture and step."""
+    """At least 1, at most `wanted`; `branches` are the UNet samples per picture and step.
+
+    Raises:
+        DeviceError: if one alone would need more memory than the device has.
+    """
     memory = memory_of(pipe.device)
     if memory is None:
         return min(wanted, MOST)
@@ -32,6 +38,12 @@ def pictures_at_once(pipe: SowPipeline, canvas: tuple[int, int], branches: int, 
     unet = UNET_MAPS * pipe.unet.config.block_out_channels[0] * latents * branches
     vae = VAE_MAPS * pipe.vae.config.block_out_channels[0] * area
     each = max(unet * pipe.unet.dtype.itemsize, vae * pipe.vae.dtype.itemsize)
+    if each > memory:
+        raise DeviceError(
+            f"a picture of {canvas[0]}x{canvas[1]} needs some {each / 1e9:.0f} GB of memory, and "
+            f"{pipe.device} has {memory / 1e9:.0f}",
+            "try dtype=float16, a smaller canvas= or device=cpu",
+        )
     return int(max(1, min(wanted, MOST, USED * memory / each)))
 
 

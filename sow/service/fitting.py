@@ -1,8 +1,8 @@
-"""A plan that fits its model: canvas, grid, and what the user decided on top of it."""
+"""What fits its model: the plan, on its canvas and grid, and the settings, as the user decided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sow.box import check_inside
@@ -12,6 +12,7 @@ from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
 from sow.service.request import Asked
+from sow.settings import Settings
 
 
 def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
@@ -79,3 +80,22 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
         changes["related"] = asked.related
     check_canvas(plan.canvas, facts.canvas_stride)
     return plan.changed(**changes)
+
+
+def chosen(
+    preset: Settings,
+    changes: Mapping[str, Any] | Iterable[str] | Settings | None,
+    likeness: float | None,
+) -> Settings:
+    """A preset with what is decided otherwise; all settings at once replace it.
+
+    Raises:
+        UsageError: if there is no such setting, or it cannot have that value.
+    """
+    dial = {} if likeness is None else {"likeness": likeness}
+    if isinstance(changes, Settings):
+        return changes.changed(**dial)
+    if changes is None or isinstance(changes, Mapping):
+        return preset.changed(**{**dial, **(changes or {})})
+    texts = [changes] if isinstance(changes, str) else list(changes)
+    return preset.with_assignments([*(f"{name}={dial[name]}" for name in dial), *texts])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.service.asking import PlannerChoice
+from sow.service.budget import Agree, nobody_agrees
 from sow.service.request import Request
 from sow.service.results import Result
 from sow.service.service import Report, Service
@@ -45,6 +46,7 @@ def generate(
     cycles: bool = False,
     explain: bool = False,
     report: Report = lambda kind, line: None,
+    agree: Agree = nobody_agrees,
 ) -> Result:
     """Grows a picture around what `image` shows, as `prompt` says.
 
@@ -68,8 +70,8 @@ def generate(
         settings: changes of the preset, `{"cycles": 5}`; or all settings.
         likeness: how much of the image stays, from 0 (free to change) to 1 (as planted); None
             leaves it to the preset.
-        planner: `auto`, `offline`, a vendor, or a `sow.PlannerChoice`. With a key in the
-            environment, `auto` sends the planted part of the image to its vendor.
+        planner: `auto`, `offline`, a vendor, or a `sow.PlannerChoice`. A vendor is sent the planted
+            part of the image; `auto` only asks one that a `consent` of the choice agrees to.
         model: `auto`, `sd2.1`, `figures`, a folder, a `.safetensors` file or a hub id.
         revision: a branch, tag or commit on the hub.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
@@ -77,6 +79,7 @@ def generate(
         cycles: also what the pictures looked like after each cycle.
         explain: also a sheet for each of what its words and the condition did.
         report: is told what a person should know, as it happens; by itself nothing is printed.
+        agree: is asked before anything that costs far more than usual; by itself it is refused.
 
     Returns:
         The pictures with plan, recipes and notes; `.save("out.png")` writes them.
@@ -86,7 +89,7 @@ def generate(
     """
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
     service = Service(model, revision=revision, device=device, dtype=dtype, planner=chosen,
-                      report=report)  # fmt: skip
+                      report=report, agree=agree)  # fmt: skip
     request = Request(
         image, prompt, mask, subject, face_index, setting, box, related, canvas, matte, plan
     )

@@ -76,6 +76,10 @@ class Request:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise UsageError(f"the {name} is a {type(value).__name__}", f"give {name}=…")
+        if self.subject is not None and not (
+            self.subject.isprintable() and len(self.subject) <= 200
+        ):
+            raise UsageError("the subject is too long or not valid text", "200 letters at most")
         if self.face_index is not None and self.face_index < 0:
             raise UsageError(f"no face number {self.face_index}", "they are counted from 0")
         prompt = self.prompt or ""

@@ -13,8 +13,9 @@ from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import BUNDLED, Model, find_model
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
+from sow.service.budget import OWN, STRANGERS, Agree, nobody_agrees
 from sow.service.calling import make
-from sow.service.fitting import given_plan, plan_request
+from sow.service.fitting import chosen, given_plan, plan_request
 from sow.service.remarks import remarks_on, unread_of
 from sow.service.repeating import differences, model_named_by
 from sow.service.request import Asked, Request
@@ -43,6 +44,7 @@ class Service:
         planner: who makes plans.
         report: is told what a person should know, as it happens.
         download: False never asks the network for the model.
+        agree: asked before anything that costs far more than usual; see `sow.service.budget`.
     """
 
     def __init__(
@@ -56,11 +58,12 @@ class Service:
         planner: PlannerChoice | None = None,
         report: Report = lambda kind, line: None,
         download: bool = True,
+        agree: Agree = nobody_agrees,
     ) -> None:
         self._model_name, self._revision, self._config = model, revision, config
         self._device, self._dtype = device, dtype
         self._planner = planner or PlannerChoice()
-        self._report, self._download = report, download
+        self._report, self._download, self._agree = report, download, agree
         self._finding = RLock()
         self._model: Model | None = None
         self._pipe: SowPipeline | None = None
@@ -141,16 +144,18 @@ class Service:
 
         asked = self._read(request)
         # What is no setting is refused before any download.
-        _chosen(Settings.preset(preset or "normal"), settings, likeness)
+        chosen(Settings.preset(preset or "normal"), settings, likeness)
         planned = self._planned(asked)
         plan, model = planned.plan, self.model
+        decided = chosen(model.facts.preset(preset or plan.setting), settings, likeness)
+        OWN.check(plan, decided, 1, self._agree)
         notes = [*plan.notes, *remarks_on(model)]
         for note in notes:
             self._report("note", note)
         return Work(
             condition=Condition.prepare(asked.image, plan, asked.mask),
             plan=plan,
-            settings=_chosen(model.facts.preset(preset or plan.setting), settings, likeness),
+            settings=decided,
             name=asked.name,
             picture_sha256=pixels_sha256(asked.image),
             notes=(*model.notes, *planned.notes, *notes),
@@ -181,10 +186,13 @@ class Service:
 
         Raises:
             PictureError: if there is no recipe in it.
+            UsageError: if it asks for more than a stranger may, and nobody agrees.
             ModelError: if its model is not to be had, or may not be taken from a recipe.
         """
         path = Path(path)
         recipe, condition = read_recipe(path)
+        agree = options.get("agree", nobody_agrees)
+        STRANGERS.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
         if model == "auto":
             model, revision = model_named_by(recipe)
         service = cls(model, revision=revision,
@@ -229,6 +237,7 @@ class Service:
         for seed in seeds:
             if not 0 <= seed <= LARGEST_SEED:
                 raise UsageError(f"no seed {seed}", f"give seed= from 0 to {LARGEST_SEED}")
+        OWN.check(work.plan, work.settings, len(seeds) * max(1, work.batch_size), self._agree)
         yield from make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
 
     def unread(self, work: Work) -> list[str]:
@@ -282,17 +291,3 @@ class Service:
             notes.append(f"planner: {planned.origin}")
         plan = planned.plan.aligned(facts.stride)
         return Planned(plan, planned.cache, planned.origin, tuple(notes))
-
-
-def _chosen(
-    preset: Settings,
-    changes: Mapping[str, Any] | Iterable[str] | Settings | None,
-    likeness: float | None,
-) -> Settings:
-    dial = {} if likeness is None else {"likeness": likeness}
-    if isinstance(changes, Settings):
-        return changes.changed(**dial)
-    if changes is None or isinstance(changes, Mapping):
-        return preset.changed(**{**dial, **(changes or {})})
-    texts = [changes] if isinstance(changes, str) else list(changes)
-    return preset.with_assignments([*(f"{name}={dial[name]}" for name in dial), *texts])

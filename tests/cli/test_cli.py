@@ -19,7 +19,7 @@ BASE = ("generate", "--model", "figures", "--set", "cycles=1", "--seed", "1")
 
 
 def test_help_is_quick_and_import_loads_no_torch():
-    code = "from sow.cli.main import run; run()"
+    code = "from sow.cli.entry import run; run()"
     times = []
     for _ in range(3):  # of the processor: what else the machine does is not counted
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -262,7 +262,7 @@ def test_a_recipe_does_not_choose_what_is_downloaded_or_read(run_sow, tmp_path):
 def test_an_interrupt_says_so_and_leaves_nothing(tmp_path):
     words = [*map(str, BASE[:3]), "--face", str(FACE), "--prompt", "a man", "--out", "x.png",
              "--set", "cycles=1000"]  # fmt: skip
-    code = [sys.executable, "-c", "from sow.cli.main import run; run()", *words]
+    code = [sys.executable, "-c", "from sow.cli.entry import run; run()", *words]
     process = subprocess.Popen(code, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:

@@ -51,7 +51,8 @@ class LegacyGeminiAsker(Remote):
                 transport="rest",
                 client_options={"api_key": self._key or "none", "api_endpoint": self._base_url},
             )
-            self._guard(client.transport._session)  # it has no other door to its connections
+            transport: Any = client.transport
+            self._guard(transport._session)  # there is no other door to its connections
             pictures = [{"inline_data": {"mime_type": "image/png", "data": png}} for png in images]
             question = {
                 "model": f"models/{self.model}",

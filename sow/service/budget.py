@@ -1,0 +1,77 @@
+"""What something costs, counted before any of it is spent, and how much is done unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sow.diffusion.algorithm import Invert, algorithm, asks_unet
+from sow.errors import UsageError
+from sow.plan import Plan
+from sow.settings import Settings
+
+Agree = Callable[[str], bool]
+"""Whether the user means it, after reading what it costs."""
+USUAL = 512 * 512
+"""Pixels of the canvas that a UNet sample is counted on in `Budget.everything`."""
+
+
+def nobody_agrees(line: str) -> bool:
+    """Where nobody can be asked, nothing out of the ordinary is done."""
+    return False
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is done without asking back.
+
+    Attributes:
+        pixels: of a canvas.
+        samples: UNet samples of one picture; 60 as the presets run, 107 as the paper's do.
+        everything: UNet samples of all pictures, those of a larger canvas counting for more.
+    """
+
+    pixels: int
+    samples: int
+    everything: float
+
+    def beyond(self, plan: Plan, settings: Settings, pictures: int) -> str | None:
+        """What is too much about these pictures, in one line, or None."""
+        width, height = plan.canvas
+        if width * height > self.pixels:
+            return f"a canvas of {width}x{height} is {width * height / USUAL:.0f} times 512x512"
+        each = samples_of(settings, self.samples)
+        if each > self.samples:
+            return f"a picture would take more than {self.samples} UNet samples (the usual: 60)"
+        whole = each * pictures * width * height / USUAL
+        if whole > self.everything:
+            return f"{pictures} pictures of {width}x{height} with {each} UNet samples each are many"
+        return None
+
+    def check(self, plan: Plan, settings: Settings, pictures: int, agree: Agree) -> None:
+        """Asks back about what is too much.
+
+        Raises:
+            UsageError: if it is not agreed to.
+        """
+        problem = self.beyond(plan, settings, pictures)
+        if problem is not None and not agree(problem):
+            raise UsageError(problem, "ask for less, or give agree=")
+
+
+OWN = Budget(pixels=2048 * 2048, samples=5_000, everything=100_000)
+"""For what users ask for themselves."""
+STRANGERS = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
+"""For what a recipe asks for: it may come from anybody."""
+
+
+def samples_of(settings: Settings, most: int) -> int:
+    """UNet samples of one picture, counted no further than just over `most`."""
+    inverting = 2 if settings.inversion_guidance_scale > 1 else 1
+    count = 0
+    for move in algorithm(settings, frames=1):
+        if asks_unet(move):
+            count += inverting if isinstance(move, Invert) else settings.branches
+        if count > most:
+            break
+    return count
