@@ -35,16 +35,14 @@ def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
         OSError: if it is none, or cannot be read.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(0, "it is no plain file", str(path))
     with os.fdopen(handle, "rb") as file:
-        seen = os.fstat(handle)
-        if stat.S_ISDIR(seen.st_mode):
-            raise IsADirectoryError(0, "it is a folder", str(path))
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(0, "it is no plain file", str(path))
         data = file.read(most + 1)
-        if len(data) > most:
-            raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
-        return data
+    if len(data) > most:
+        raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
+    return data
 
 
 def check_free(path: Path, force: bool = False) -> None:
@@ -54,6 +52,8 @@ def check_free(path: Path, force: bool = False) -> None:
         OutputError: if the file exists (without `force`) or its folder does not.
     """
     try:
+        with suppress(FileNotFoundError):
+            path.lstat()
         folder, taken, parent = path.is_dir(), os.path.lexists(path), path.parent.is_dir()
         odd = path.exists() and not path.is_file()
     except (OSError, ValueError) as error:  # a name too long, a folder that may not be looked into

@@ -45,7 +45,8 @@ def server():
 def env(tmp_path):
     """No keys but those that a test sets; a cache of its own."""
     keys = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
-    return {**dict.fromkeys(keys, ""), "SOW_CACHE": str(tmp_path / "cache")}
+    folders = {"SOW_CACHE": str(tmp_path / "cache"), "SOW_CONFIG": str(tmp_path / "config")}
+    return {**dict.fromkeys(keys, ""), **folders}
 
 
 def test_a_local_openai_server_plans_without_a_key(run_sow, server, env):
@@ -85,8 +86,8 @@ def test_auto_falls_back_to_rules_and_says_so(run_sow, server, env):
     assert alone.returncode == 0
     assert "planner: rules (no GEMINI_API_KEY or OPENAI_API_KEY is set)" in alone.stderr
     server.reply = lambda asked: (401, {"error": {"message": f"bad key {KEY}"}})
-    env |= {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.address + "/v1"}
-    refused = run_sow(*ASK, "--no-draw", env=env)
+    words = ("--base-url", server.address + "/v1")  # who names a server agrees to it
+    refused = run_sow(*ASK, "--no-draw", *words, env=env | {"SOW_PLANNER_KEY": KEY})
     assert refused.returncode == 0, refused.stderr
     assert "note: planned by rules: openai: the key is not accepted" in refused.stderr
     assert json.loads(refused.stdout)["planner"] == "offline"

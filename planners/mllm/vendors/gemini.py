@@ -24,15 +24,8 @@ class GeminiAsker(Remote):
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
         """See :class:`sow.planners.mllm.asking.Asker`."""
-        from google import genai
         from google.genai import errors, types
 
-        options = types.HttpOptions(
-            base_url=self._base_url,
-            api_version="v1beta",
-            retry_options=types.HttpRetryOptions(attempts=self._retries + 1, initial_delay=0.5),
-            httpx_async_client=http_client(self.vendor),
-        )
         form = types.GenerateContentConfig(
             response_mime_type="application/json",
             response_json_schema=schema.model_json_schema(),
@@ -42,10 +35,7 @@ class GeminiAsker(Remote):
         ]
         try:
             with unheard():
-                client = genai.Client(
-                    api_key=self._key or "none", vertexai=False, http_options=options
-                )
-                async with client.aio as session:
+                async with http_client(self.vendor) as http, self._client(http).aio as session:
                     answer = await session.models.generate_content(
                         model=self.model, contents=[*parts, prompt], config=form
                     )
@@ -64,6 +54,18 @@ class GeminiAsker(Remote):
                 raise unreachable(self, error) from None
             raise
         return read_candidates(self, answer, schema)
+
+    def _client(self, http: Any) -> Any:
+        from google import genai
+        from google.genai import types
+
+        options = types.HttpOptions(
+            base_url=self._base_url,
+            api_version="v1beta",
+            retry_options=types.HttpRetryOptions(attempts=self._retries + 1, initial_delay=0.5),
+            httpx_async_client=http,
+        )
+        return genai.Client(api_key=self._key or "none", vertexai=False, http_options=options)
 
 
 def read_candidates(asker: Remote, answer: Any, schema: type[AnswerType]) -> AnswerType:

@@ -1,0 +1,183 @@
+"""Hostile plans: files from strangers, answers of language models, entries of the cache."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+from random import Random
+
+import pytest
+from fuzzing import COUNT, Case, check, randomness
+from mangling import deep, mangled_bytes, mangled_json
+from mllm_server import GOOD
+from planner_helpers import KEY, PICTURE, REQUEST
+
+from sow.checkpoints.facts import Facts
+from sow.cli.output import say_error
+from sow.errors import PlannerError, SowError
+from sow.pictures.condition import Condition
+from sow.plan import Plan
+from sow.planners.mllm.asking import Remote
+from sow.planners.mllm.cache import CachedPlanner
+from sow.planners.mllm.dialogue import Dialogue
+from sow.planners.mllm.planner import Answered, StagedPlanner
+from sow.planners.offline.planner import OfflinePlanner
+from sow.service.fitting import given_plan
+from sow.service.request import Request
+
+PLAN = OfflinePlanner().plan(REQUEST)
+FACTS = Facts(canvas=(128, 128), sure=True, canvas_stride=32)
+LARGEST = 2048
+
+
+def plan_files(dice: Random, folder) -> list[Case]:
+    """A file is read, fitted to a model, and its condition is cut out."""
+    path, cases = folder / "plan.json", []
+    plain = PLAN.model_dump(mode="json")
+    for number in range(COUNT):
+        if number % 4:
+            data = json.dumps(mangled_json(dice, plain)).encode()
+        else:
+            data = mangled_bytes(dice, PLAN.to_json().encode())
+        if number % 50 == 3:
+            data = deep(dice)
+
+        def run(data=data) -> None:
+            path.write_bytes(data)
+            asked = Request(image=PICTURE, plan=path).read()
+            plan = given_plan(asked.plan, asked, FACTS, lambda note: None).aligned(8)
+            assert plan.box.inside(plan.canvas)
+            if max(plan.canvas) <= LARGEST:  # what is larger is asked about first
+                Condition.prepare(PICTURE, plan)
+
+        cases.append(Case(f"plan {number}", run))
+    return cases
+
+
+def test_plans_of_strangers(tmp_path):
+    ends = check(plan_files(randomness("plans"), tmp_path))
+    assert ends["worked"] >= COUNT // 50
+    assert ends["PlanError"] >= COUNT // 4
+
+
+class Mouth(Remote):
+    """A model that answers with given texts; it has been told the key, and knows it."""
+
+    vendor = "mouth"
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        super().__init__("m", KEY, "https://here")
+        self.texts = texts
+
+    async def ask(self, images, prompt, schema):
+        assert KEY not in prompt
+        return self.read(self.texts[schema.__name__], schema)
+
+
+def answers(dice: Random) -> list[Case]:
+    """Every stage answers something mangled, now and then with the key in it."""
+    cases = []
+    for number in range(COUNT):
+        texts = {}
+        for stage, good in GOOD.items():
+            value = mangled_json(dice, good) if dice.random() < 0.7 else good
+            text = json.dumps(value)
+            if dice.random() < 0.2:
+                text = mangled_bytes(dice, text.encode()).decode("utf-8", "replace")
+            if dice.random() < 0.1:
+                text = text.replace("o", KEY, 2)
+            if dice.random() < 0.02:
+                text = deep(dice).decode()
+            texts[stage] = text
+
+        def run(texts=texts, calls=1 + 2 * (number % 2)) -> None:
+            planner = StagedPlanner(Mouth(texts), calls=calls)
+            plan = asyncio.run(Dialogue(planner, REQUEST, PLAN).make())
+            assert plan.prompt.startswith(REQUEST.prompt)
+            assert plan.box.inside(plan.canvas)
+            text = plan.to_json()
+            assert KEY not in text
+            assert all(c.isprintable() or c == "\n" for c in text)
+
+        cases.append(Case(f"answers {number}", run))
+    return cases
+
+
+def test_answers_of_models_make_a_legal_plan_or_one_line(capsys):
+    ends = check(answers(randomness("answers")))
+    assert set(ends) <= {"worked", "PlannerError"}
+    assert ends["worked"] >= COUNT // 10
+
+
+def test_an_error_is_one_printable_line_whatever_it_quotes(capsys):
+    dice = randomness("lines")
+    for _ in range(COUNT):
+        text = "".join(chr(dice.choice([dice.randrange(32), dice.randrange(128), 0x202E, 0x85,
+                                        dice.randrange(0xD800)])) for _ in range(40))  # fmt: skip
+        for error in (SowError(text, text), PlannerError(f"x: {text}", "try again")):
+            say_error(error)
+            said = capsys.readouterr().err
+            assert said.endswith("\n")
+            assert said[:-1].isprintable()
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A cache with one entry; the entry, and a planner that would be asked otherwise."""
+    monkeypatch.setenv("SOW_CONFIG", str(tmp_path / "config"))
+
+    class Counting(StagedPlanner):
+        def answered(self, request):
+            return Answered(PLAN, True)
+
+    cached = CachedPlanner(Counting(Mouth({})), tmp_path / "plans")
+    assert cached.plan(REQUEST) == PLAN
+    (entry,) = (tmp_path / "plans").iterdir()
+    return cached, entry
+
+
+def test_an_entry_that_somebody_changed_is_not_believed(kept, tmp_path):
+    """Neither bytes nor fields, nor an entry of another question under this one's name."""
+    cached, entry = kept
+    honest, dice = entry.read_bytes(), randomness("cache")
+    assert cached.plan(REQUEST) == PLAN
+    assert cached.hit
+    data = json.loads(honest)
+    for number in range(COUNT):
+        if number % 3:
+            changed = {**data, "plan": mangled_json(dice, data["plan"])}
+            if changed["plan"] == data["plan"]:
+                continue
+            spoilt = json.dumps(changed).encode()
+        else:
+            spoilt = mangled_bytes(dice, honest)
+        entry.write_bytes(spoilt)
+        plan = cached.plan(REQUEST)
+        assert plan == PLAN, number  # asked again, or the same
+        if cached.hit:
+            assert Plan.parse(json.loads(spoilt)["plan"]) == PLAN
+    entry.write_bytes(honest)
+    (tmp_path / "config" / "cache-secret").write_bytes(b"0" * 32)
+    cached.plan(REQUEST)
+    assert not cached.hit
+    entry.unlink()
+    os.mkfifo(entry)
+    assert cached.plan(REQUEST) == PLAN
+    assert not cached.hit
+
+
+def test_the_dice_do_throw_everything():
+    """What mangles has to reach what it says: otherwise the tests above test little."""
+    dice, seen = randomness("dice"), set()
+    for _ in range(2000):
+        value = mangled_json(dice, {"a": [1, "x"], "b": {"c": 2.0}})
+        seen |= {"type" if not isinstance(value, dict) else "dict"}
+        if isinstance(value, dict):
+            seen |= {"missing"} if len(value) < 2 else set()
+            seen |= {"more"} if len(value) > 2 else set()
+            flat = json.dumps(value)
+            seen |= {"nan"} if "NaN" in flat or math.inf in value.values() else set()
+            seen |= {"long"} if len(flat) > 5000 else set()
+    assert seen == {"type", "dict", "missing", "more", "nan", "long"}

@@ -1,0 +1,112 @@
+"""Results are whole or not there, whatever ends the writer; what is read is a plain file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sow.errors import OutputError, PlanError
+from sow.files import STALE, check_free, publish, read_regular, sweep, write_text
+from sow.plan import Plan
+
+WRITERS = {
+    "text": "write_text('x' * 10**6, Path('out'), force=True)",
+    "picture": "write_png(Image.effect_noise((700, 700), 90), Path('out'), force=True)",
+}
+PREAMBLE = (
+    "import os, resource, signal\n"
+    "from pathlib import Path\n"
+    "from PIL import Image\n"
+    "from sow.files import write_png, write_text\n"
+)
+
+
+def child(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PREAMBLE + code], cwd=folder, capture_output=True, text=True,
+        timeout=240, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_leaves_what_was_there(tmp_path, writer):
+    """A limit on the size of files stands in for the disk; Python turns both into OSErrors."""
+    (tmp_path / "out").write_text("mine")
+    code = (
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        f"try:\n    {WRITERS[writer]}\n"
+        "except Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    done = child(code, tmp_path)
+    assert done.stdout.startswith("OutputError 'out' cannot be written"), done.stdout + done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("moment", ["os.fsync", "Path.replace", "Path.open"])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_killed_writer_leaves_what_was_there(tmp_path, writer, moment):
+    """Killed before the file is synced, before it is renamed, before anything is on the disk."""
+    (tmp_path / "out").write_text("mine")
+    owner, _, name = moment.partition(".")
+    code = f"{owner}.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+    assert child(code + WRITERS[writer], tmp_path).returncode == -signal.SIGKILL
+    assert (tmp_path / "out").read_text() == "mine"
+    left = [file for file in tmp_path.iterdir() if file.name != "out"]
+    assert len(left) <= 1
+    sweep(tmp_path)
+    assert all(file.exists() for file in left)  # it could still be somebody's
+    long_ago = time.time() - STALE - 60
+    for file in left:
+        os.utime(file, (long_ago, long_ago))
+    (tmp_path / ".sow-notes.tmp").touch()
+    os.utime(tmp_path / ".sow-notes.tmp", (long_ago, long_ago))
+    sweep(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".sow-notes.tmp", "out"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_written_over(tmp_path):
+    def write(temporary: Path) -> None:
+        temporary.write_text("new")
+        (tmp_path / "out").write_text("mine")
+
+    with pytest.raises(OutputError, match="exists"):
+        publish(write, tmp_path / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_name_as_long_as_a_name_can_be_is_written(tmp_path):
+    name = "x" * 251 + ".png"
+    write_text("hello", tmp_path / name)
+    assert (tmp_path / name).read_text() == "hello"
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_free(tmp_path / f"x{name}")
+
+
+def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path):
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone" / "x")
+    for path, force in ((tmp_path / "nowhere", False), (Path("/dev/null"), True),
+                        (tmp_path / "a\0b", True), (tmp_path, True)):  # fmt: skip
+        with pytest.raises(OutputError):
+            check_free(path, force)
+
+
+def test_only_plain_files_of_a_sane_size_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b" " * 2000)
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path / "folder", tmp_path / "gone"):
+        with pytest.raises(OSError, match=r"file|folder"):
+            read_regular(path)
+        with pytest.raises(PlanError, match="cannot read the plan"):
+            Plan.read(path)
+    with pytest.raises(OSError, match="larger"):
+        read_regular(tmp_path / "large", 1999)
+    assert len(read_regular(tmp_path / "large", 2000)) == 2000
