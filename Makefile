@@ -6,7 +6,7 @@ SOW := $(BIN)/sow
 # The folders that pyproject.toml maps into the package `sow`; mypy sees them where they land.
 MAPPED := planners prompts cli benchmarks
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test fuzz lint docs clean
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -36,6 +36,12 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+# The hostile input of the tests, more of it and with other dice: make fuzz COUNT=20000 SEED=7
+COUNT ?= 5000
+SEED ?= $(shell date +%s)
+fuzz: $(VENV)/.installed-dev
+	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz --timeout 0 --durations 0
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
