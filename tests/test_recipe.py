@@ -114,7 +114,7 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
         ({"recipe": {"extra": "x"}}, "extra"),
         ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
-        ({"recipe": {"version": 4, "extra": 1}}, "a newer SOW"),
+        ({"recipe": {"version": 5, "extra": 1}}, "a newer SOW"),
         ({"recipe": {"version": "x"}}, "version"),
         ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
     ],
@@ -139,7 +139,7 @@ def test_bombs_in_recipes_are_not_unpacked(tmp_path, picture, condition):
     outer[29:33] = zlib.crc32(outer[12:29]).to_bytes(4)
     (tmp_path / "outer.png").write_bytes(outer)
     for name in ("inner.png", "outer.png"):
-        with pytest.raises(PictureError, match=r"damaged|not a readable PNG"):
+        with pytest.raises(PictureError, match=r"damaged|million pixels"):
             read_recipe(tmp_path / name)
 
 

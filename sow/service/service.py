@@ -16,7 +16,7 @@ from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_se
 from sow.service.calling import make
 from sow.service.fitting import given_plan, plan_request
 from sow.service.remarks import remarks_on, unread_of
-from sow.service.repeating import differences, model_named_by
+from sow.service.repeating import differences, model_named_by, threads_of
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
 from sow.settings import Settings
@@ -189,7 +189,8 @@ class Service:
             model, revision = model_named_by(recipe)
         service = cls(model, revision=revision,
                       dtype=recipe.dtype if dtype == "auto" else dtype, **options)  # fmt: skip
-        notes = tuple(differences(recipe, service.model, choose_device(service._device)))
+        device = choose_device(service._device)
+        notes = tuple(differences(recipe, service.model, device))
         for note in notes:
             service._report("note", note)
         return (
@@ -202,6 +203,7 @@ class Service:
                 picture_sha256=recipe.picture_sha256,
                 batch_size=recipe.batch_size,
                 place=recipe.place,
+                threads=threads_of(recipe, device),
                 notes=(*service.model.notes, *notes),
             ),
             recipe.seed,
