@@ -112,7 +112,7 @@ class _Calls:
             plan=self.work.plan,
             settings=self.work.settings,
             seed=seed,
-            model=self.model.name,
+            model=self.model.name.encode(errors="replace").decode(),  # a folder's may be no text
             revision=self.model.revision,
             device=self.pipe.device.type,
             dtype=str(self.pipe.unet.dtype).removeprefix("torch."),

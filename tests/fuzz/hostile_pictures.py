@@ -1,4 +1,4 @@
-"""Pictures as strangers send them: of every format and mode, with EXIF and profiles, and mangled."""
+"""Pictures as strangers send them: of every format and mode, with EXIF and profiles, mangled."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ import sow
 from sow.recipe import Recipe, read_recipe, save_png
 from sow.service.service import Service
 
+FACE = EXAMPLES / "drawn-beard.png"
+
 
 @pytest.fixture
 def made(tmp_path):
@@ -19,8 +21,8 @@ def made(tmp_path):
     path, before = tmp_path / "a.png", torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        sow.generate(EXAMPLES / "drawn-beard.png", "a person", model="figures", seed=1, device="cpu",
-                     planner="offline", settings={"cycles": 1}).save(path)  # fmt: skip
+        sow.generate(FACE, "a person", model="figures", seed=1, device="cpu", planner="offline",
+                     settings={"cycles": 1}).save(path)  # fmt: skip
         torch.set_num_threads(2)
         yield path
     finally:
