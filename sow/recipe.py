@@ -24,8 +24,8 @@ from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
-# What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and a
-# condition that fills it, both of noise.
+# What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and
+# a condition that fills it, both of noise.
 MAX_BYTES = 512 * 2**20
 RECIPE_VERSION: Literal[4] = 4
 OLD_HASH = "(hashed as version 1 did)"

@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
 from sow.pictures.colours import eight_bits, to_srgb
+from sow.pictures.tags import check_tags
 from sow.quiet import without_lines_from_c, without_warnings
 
 # Pillow's own limit: 89 million pixels are 270 MB as RGB.
@@ -83,6 +84,7 @@ def opened(
     with file as data, without_warnings(), one_line(name):
         Image.init()
         known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
+        check_tags(data, name)
         try:
             image: Image.Image = Image.open(data, formats=known)
         except UnidentifiedImageError:
@@ -212,7 +214,7 @@ def decode(image: Image.Image) -> None:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    """The picture as its EXIF says it is to be seen; as it lies where that says nothing sensible."""
+    """The picture as its EXIF says it is to be seen; as it lies where that is nonsense."""
     told = (image.info.get("exif"), image.info.get("Raw profile type exif"))
     if any(len(tags or "") > MAX_EXIF for tags in told):
         return image

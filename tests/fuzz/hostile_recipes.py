@@ -1,4 +1,4 @@
-"""Recipes as strangers could send them: legal ones with one thing after the other made otherwise."""
+"""Recipes as strangers could send them: legal ones with one thing or another made otherwise."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def _anything(dice: Random) -> Any:
     many = [{"label": "x", "box": [0, 0, 8, 8]}] * dice.choice((1, 3, 50))
     return dice.choice((
         None, True, False, [], {}, deep, many, dice.choice(NUMBERS), dice.choice(NUMBERS),
-        dice.choice(TEXTS), dice.choice(TEXTS), [dice.choice(NUMBERS)] * 4, [dice.choice(TEXTS)] * 3,
-        {dice.choice(KEYS): dice.choice(TEXTS)},
+        dice.choice(TEXTS), dice.choice(TEXTS), [dice.choice(NUMBERS)] * 4,
+        [dice.choice(TEXTS)] * 3, {dice.choice(KEYS): dice.choice(TEXTS)},
     ))  # fmt: skip
 
 
