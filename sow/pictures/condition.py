@@ -65,7 +65,8 @@ class Condition:
 
     def to_png(self) -> bytes:
         """Both as one PNG, the mask as its alpha channel."""
-        both = Image.merge("RGBA", (*self.picture.split(), self.mask))  # and nothing they carry
+        both = _bare(self.picture)
+        both.putalpha(self.mask)
         buffer = io.BytesIO()
         both.save(buffer, "PNG")
         return buffer.getvalue()
@@ -80,8 +81,14 @@ class Condition:
         with opened(io.BytesIO(data), "the condition", ("PNG",)) as both:
             if both.mode != "RGBA" or both.size != size:
                 raise PictureError("the condition does not fit its box")
-            kept = Image.merge("L", (both.getchannel("A"),))
-            return cls(Image.merge("RGB", both.split()[:3]), kept)
+            return cls(_bare(both.convert("RGB")), _bare(both.getchannel("A")))
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """The same pixels without the text, profile or whatever else a picture carries along."""
+    pixels = image.copy()
+    pixels.info = {}
+    return pixels
 
 
 def _fit(image: Image.Image, crop: Box, size: tuple[int, int]) -> Image.Image:
