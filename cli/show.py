@@ -34,7 +34,10 @@ def show(
     table.add_column(overflow="fold")
     for name, value in rows(recipe).items():
         table.add_row(name, Text(value))  # as it is: markup and emoji codes are a prompt's own
-    Console().print(table)
+    console = Console()
+    with console.capture() as drawn:
+        console.print(table)
+    typer.echo(drawn.get(), nl=False)  # rich fails where standard output cannot say a letter
 
 
 def rows(recipe: Recipe) -> dict[str, str]:
