@@ -57,4 +57,18 @@ def say_error(error: SowError) -> None:
 
 def print_json(data: Any) -> None:
     """The result of a command, for programs."""
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    typer.echo(as_json(data))
+
+
+def as_json(data: Any) -> str:
+    """JSON that people can read too: letters of all languages as they are.
+
+    What a terminal would take for a command, or for a change of the direction of writing, is
+    escaped, so nothing is lost.
+    """
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return re.sub(r"[^\n -~]", lambda found: _visible(found[0]), text)
+
+
+def _visible(letter: str) -> str:
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]

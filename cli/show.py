@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sow.cli.options import Json
 from sow.cli.output import print_json, printable
+
+if TYPE_CHECKING:
+    from sow.recipe import Recipe
 
 
 def show(
@@ -19,18 +22,30 @@ def show(
     from sow.recipe import read_recipe
 
     recipe, _ = read_recipe(picture)
-    data = recipe.model_dump(mode="json")
     if json:
-        print_json(data)
+        print_json(recipe.model_dump(mode="json"))
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    for name, value in rows(recipe).items():
+        table.add_row(name, Text(value))  # as it is: markup and emoji codes are a prompt's own
+    console = Console()
+    with console.capture() as drawn:
+        console.print(table)
+    typer.echo(drawn.get(), nl=False)  # rich fails where standard output cannot say a letter
+
+
+def rows(recipe: Recipe) -> dict[str, str]:
+    """What a person is shown of a recipe, printable whoever wrote it."""
+    data = recipe.model_dump(mode="json")
     plan, settings = data["plan"], data["settings"]
-    rows = {
+    threads = f", {recipe.threads} threads" if recipe.threads else ""
+    said = {
         "prompt": plan["prompt"],
         "canvas": "x".join(map(str, plan["canvas"])),
         "box": plan["box"],
@@ -41,16 +56,8 @@ def show(
         "notes": "; ".join(plan["notes"]) or "-",
         "seed": recipe.seed,
         "model": f"{recipe.model} ({recipe.revision})",
-        "run on": f"{recipe.device}, {recipe.dtype}",
+        "run on": f"{recipe.device}, {recipe.dtype}{threads}",
         "versions": ", ".join(f"{k} {v}" for k, v in recipe.versions.items()),
         "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
     }
-    for name, value in rows.items():
-        table.add_row(name, _plain(value))
-    Console().print(table)
-
-
-def _plain(value: object) -> str:
-    from rich.markup import escape
-
-    return escape(printable(value))
+    return {name: printable(value) for name, value in said.items()}

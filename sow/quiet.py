@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -71,7 +72,24 @@ def _silence_libraries() -> Callable[[], None]:
     return restore
 
 
+def _silence_c() -> Callable[[], None]:
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error, nobody to spare
+        return lambda: None
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+    def restore() -> None:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+    return restore
+
+
 _WARNINGS, _REMARKS = _Shared(_silence_warnings), _Shared(_silence_libraries)
+_LINES = _Shared(_silence_c)
 
 
 @contextlib.contextmanager
@@ -85,4 +103,14 @@ def without_warnings() -> Iterator[None]:
 def quiet() -> Iterator[None]:
     """Holds back warnings, the remarks of the libraries and, away from a terminal, their bars."""
     with _WARNINGS.held(), _REMARKS.held():
+        yield
+
+
+@contextlib.contextmanager
+def without_lines_from_c() -> Iterator[None]:
+    """Holds back what a C library writes to standard error by itself, as libtiff does.
+
+    It has no other door: what other threads say there meanwhile is lost, so this is for moments.
+    """
+    with _LINES.held():
         yield

@@ -18,15 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sow.errors import PictureError
 from sow.files import write_png
 from sow.pictures.condition import Condition
-from sow.pictures.reading import MAX_PIXELS
+from sow.pictures.reading import decode, name_of, opened
 from sow.plan import Plan
-from sow.quiet import without_warnings
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
-MAX_CONDITION = 16 * 2**20
-RECIPE_VERSION: Literal[3] = 3
+# What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and
+# a condition that fills it, both of noise.
+MAX_BYTES = 512 * 2**20
+RECIPE_VERSION: Literal[4] = 4
 OLD_HASH = "(hashed as version 1 did)"
 RECORDED = ("sow", "torch", "diffusers", "transformers")
 
@@ -36,7 +37,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[3] = RECIPE_VERSION
+    version: Literal[4] = RECIPE_VERSION
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
@@ -52,6 +53,9 @@ class Recipe(BaseModel):
         1, ge=1, le=64, description="pictures that were made in one call: it rounds sums"
     )
     place: int = Field(0, ge=0, description="which of them this one is, from 0")
+    threads: int = Field(
+        0, ge=0, le=2**16, description="of the processor that made it: they round sums; 0: not told"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -59,14 +63,14 @@ class Recipe(BaseModel):
         """What fields that older versions did not have would have said.
 
         Version 1 knew no batches, and its first pictures were not modulated; until version 2 the
-        whole box was planted, and once.
+        whole box was planted, and once; until version 3 threads were not told.
         """
         check_version("recipe", value, RECIPE_VERSION)
-        if not isinstance(value, dict) or value.get("version") not in (1, 2):
+        if not isinstance(value, dict) or value.get("version") not in (1, 2, 3):
             return value
-        value, first = {**value, "version": RECIPE_VERSION}, value["version"] == 1
-        settings = value.get("settings")
-        if isinstance(settings, dict):
+        said, value = value["version"], {**value, "version": RECIPE_VERSION}
+        settings, first = value.get("settings"), said == 1
+        if isinstance(settings, dict) and said < 3:
             missing: dict[str, Any] = {"alpha_plus": 0.0} if first else {}
             missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
                         "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
@@ -118,27 +122,16 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
     Raises:
         PictureError: if it is no such picture, or was damaged or tampered with.
     """
-    try:
-        with without_warnings(), Image.open(path, formats=("PNG",)) as opened:
-            assert isinstance(opened, PngImagePlugin.PngImageFile)
-            if opened.width * opened.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            opened.load()
-            text = opened.text.get(TEXT_KEY)
-            private = opened.private_chunks
-        chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
-    except FileNotFoundError:
-        raise PictureError(f"no picture at {str(path)!r}", "check the path") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise PictureError(
-            f"{path.name!r} is not a readable PNG", "recipes are in the PNGs of `sow generate`"
-        ) from None
+    name = name_of(path)
+    with opened(path, name, ("PNG",), MAX_BYTES) as picture:
+        assert isinstance(picture, PngImagePlugin.PngImageFile)
+        decode(picture)
+        text, private = picture.text.get(TEXT_KEY), picture.private_chunks
+    chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
     if text is None or not chunks:
         raise PictureError(
-            f"{path.name!r} has no recipe", "only pictures written by `sow generate` have one"
+            f"{name} has no recipe", "only pictures written by `sow generate` have one"
         )
-    if len(chunks[0]) > MAX_CONDITION:
-        raise PictureError(f"the condition in {path.name!r} is too large to be real")
     try:
         recipe = Recipe.model_validate_json(text)
         box = recipe.plan.box
@@ -146,12 +139,8 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
     except ValidationError as error:
         newer = newer_version(error)
         if newer:
-            raise PictureError(f"{path.name!r} was made by a newer SOW: {newer}", UPDATE) from None
-        raise PictureError(
-            f"the recipe in {path.name!r} is damaged: {first_problem(error)}"
-        ) from None
+            raise PictureError(f"{name} was made by a newer SOW: {newer}", UPDATE) from None
+        raise PictureError(f"the recipe in {name} is damaged: {first_problem(error)}") from None
     except PictureError as error:
-        raise PictureError(f"the recipe in {path.name!r} is damaged: {error.what}") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise PictureError(f"the condition in {path.name!r} is damaged") from None
+        raise PictureError(f"the recipe in {name} is damaged: {error.what}") from None
     return recipe, condition

@@ -36,6 +36,6 @@ def newer_version(error: ValidationError) -> str | None:
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic as one short phrase."""
     problem = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    what = str(problem["msg"]).removeprefix("Value error, ")
+    where = ".".join(str(part) for part in problem["loc"])[:100]  # keys are strangers' words too
+    what = str(problem["msg"]).removeprefix("Value error, ")[:500]
     return f"{where}: {what}" if where else what

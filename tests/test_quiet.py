@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import warnings
 
@@ -10,7 +11,7 @@ import pytest
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from sow.quiet import quiet
+from sow.quiet import quiet, without_lines_from_c
 
 BARS = (diffusers_logging, transformers_logging)
 
@@ -73,3 +74,26 @@ def test_those_who_are_quiet_at_once_do_not_wait_and_leave_nothing_behind():
         thread.join()
     assert not inside.broken
     assert warnings.filters == filters
+
+
+def test_lines_from_c_are_heard_again_when_the_last_is_done(capfd):
+    with without_lines_from_c():
+        with without_lines_from_c():
+            os.write(2, b"nobody hears this")
+        os.write(2, b"nor this")
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
+
+
+def test_without_standard_error_there_is_nothing_to_hold_back():
+    """As under a service manager; the number 2 is then another file's, and stays that file's."""
+    kept = os.dup(2)
+    try:
+        os.close(2)
+        with without_lines_from_c():
+            pass
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(2)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

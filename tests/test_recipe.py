@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from PIL import Image, PngImagePlugin
 from sow.errors import OutputError, PictureError
 from sow.files import write_png
 from sow.pictures.condition import Condition
-from sow.plan import Plan
-from sow.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png
+from sow.plan import Canvas, Plan
+from sow.recipe import CONDITION_CHUNK, MAX_BYTES, TEXT_KEY, Recipe, read_recipe, save_png
 from sow.settings import Settings
 
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": 'a "quoted" pérson — 人', "box": [16, 8, 32, 24]})
@@ -114,7 +115,7 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
         ({"recipe": {"extra": "x"}}, "extra"),
         ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
-        ({"recipe": {"version": 4, "extra": 1}}, "a newer SOW"),
+        ({"recipe": {"version": 5, "extra": 1}}, "a newer SOW"),
         ({"recipe": {"version": "x"}}, "version"),
         ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
     ],
@@ -139,7 +140,7 @@ def test_bombs_in_recipes_are_not_unpacked(tmp_path, picture, condition):
     outer[29:33] = zlib.crc32(outer[12:29]).to_bytes(4)
     (tmp_path / "outer.png").write_bytes(outer)
     for name in ("inner.png", "outer.png"):
-        with pytest.raises(PictureError, match=r"damaged|not a readable PNG"):
+        with pytest.raises(PictureError, match=r"damaged|million pixels"):
             read_recipe(tmp_path / name)
 
 
@@ -148,3 +149,35 @@ def test_other_files_have_no_recipe(tmp_path, picture):
     for name in ("a.jpg", "missing.png"):
         with pytest.raises(PictureError):
             read_recipe(tmp_path / name)
+
+
+def test_a_condition_of_noise_can_be_read_again_whatever_its_size(tmp_path, picture):
+    """It was refused above 16 MB, after it had been written."""
+    side = 2200
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 4), dtype=np.uint8)
+    both = Image.fromarray(pixels)
+    large = Condition(both.convert("RGB"), both.getchannel("A"))
+    plan = Plan.parse({"canvas": [2400, 2400], "prompt": "x", "box": [0, 0, side, side]})
+    save_png(picture, tmp_path / "a.png", RECIPE.model_copy(update={"plan": plan}), large)
+    assert (tmp_path / "a.png").stat().st_size > 17 * 2**20
+    assert read_recipe(tmp_path / "a.png")[1].mask.tobytes() == large.mask.tobytes()
+    largest = get_args(get_args(Canvas)[0])[1].metadata[1].le
+    assert largest**2 * (3 + 4) * 1.01 < MAX_BYTES
+
+
+def test_an_animated_png_is_not_played_to_find_its_recipe(tmp_path, picture, condition):
+    """One that claims two thousand million frames."""
+    save_png(picture, tmp_path / "a.png", RECIPE, condition)
+    data = (tmp_path / "a.png").read_bytes()
+    chunk = b"acTL" + (2**31).to_bytes(4) + bytes(4)
+    claims = data[:33] + (8).to_bytes(4) + chunk + zlib.crc32(chunk).to_bytes(4) + data[33:]
+    (tmp_path / "a.png").write_bytes(claims)
+    assert read_recipe(tmp_path / "a.png")[0] == RECIPE
+
+
+def test_a_recipe_of_version_3_tells_no_threads():
+    data = {**json.loads(RECIPE.model_dump_json()), "version": 3}
+    del data["threads"]
+    old = Recipe.model_validate_json(json.dumps(data))
+    assert (old.version, old.threads) == (4, 0)
+    assert old.settings == RECIPE.settings

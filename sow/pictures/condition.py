@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from sow.box import Box
 from sow.errors import PictureError, PlanError
-from sow.pictures.reading import GREY, fit_mask, over_grey, upright_rgb
+from sow.pictures.reading import GREY, fit_mask, opened, over_grey, upright_rgb
 from sow.plan import Matte, Plan
 
 
@@ -65,7 +65,7 @@ class Condition:
 
     def to_png(self) -> bytes:
         """Both as one PNG, the mask as its alpha channel."""
-        both = self.picture.copy()
+        both = _bare(self.picture)
         both.putalpha(self.mask)
         buffer = io.BytesIO()
         both.save(buffer, "PNG")
@@ -78,10 +78,17 @@ class Condition:
         Raises:
             PictureError: if it is not a condition of this size.
         """
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as both:
+        with opened(io.BytesIO(data), "the condition", ("PNG",)) as both:
             if both.mode != "RGBA" or both.size != size:
                 raise PictureError("the condition does not fit its box")
-            return cls(both.convert("RGB"), both.getchannel("A"))
+            return cls(_bare(both.convert("RGB")), _bare(both.getchannel("A")))
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """The same pixels without the text, profile or whatever else a picture carries along."""
+    pixels = image.copy()
+    pixels.info = {}
+    return pixels
 
 
 def _fit(image: Image.Image, crop: Box, size: tuple[int, int]) -> Image.Image:

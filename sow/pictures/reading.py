@@ -1,67 +1,154 @@
-"""Reading the user's pictures safely, whatever they are."""
+"""Reading the user's pictures safely, whatever they are.
+
+Files of strangers reach a decoder through one door, `opened`: only regular files of a bounded size,
+only as much as they may unpack to, and whatever a decoder makes of them ends in one line.
+"""
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from sow.errors import PictureError
-from sow.quiet import without_warnings
+from sow.errors import PictureError, SowError
+from sow.pictures.colours import eight_bits, to_srgb
+from sow.pictures.tags import check_tags
+from sow.quiet import without_lines_from_c, without_warnings
 
 # Pillow's own limit: 89 million pixels are 270 MB as RGB.
 MAX_PIXELS = 89_478_485
 MAX_BYTES = 256 * 2**20
+# What a TIFF may hand to its decoder in one piece: as much as Pillow keeps of so many pixels.
+MAX_UNPACKED = 4 * MAX_PIXELS
+# Longer than what any camera writes; a tag with millions of numbers is not worth unpacking.
+MAX_EXIF = 2**20
 MIN_SIDE = 16
 GREY = (128, 128, 128)
 # Decoders written for pictures from strangers; no PostScript, no PDF, no fonts.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What EXIF's orientation asks for."""
 
 
 def load_image(path: str | Path) -> Image.Image:
     """A picture as RGB, or RGBA where it is really transparent, upright.
 
-    EXIF orientation is applied; 16-bit, CMYK and palette pictures become 8-bit RGB; of an
-    animation the first frame is taken.
+    EXIF orientation is applied; 16-bit, CMYK and palette pictures become 8-bit RGB, and colours of
+    another profile sRGB; of an animation the first frame is taken.
 
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
     path = Path(path)
-    name = repr(path.name or str(path))
+    name = name_of(path)
+    with opened(path, name) as image:
+        check_size(image.size, name)
+        return upright_rgb(image, name)
+
+
+def name_of(path: Path) -> str:
+    """What a picture is called in errors: by its name, and not by all the folders before it."""
+    return repr(path.name[-80:] or str(path))
+
+
+@contextmanager
+def opened(
+    source: Path | BinaryIO,
+    name: str,
+    formats: Sequence[str] = FORMATS,
+    most_bytes: int = MAX_BYTES,
+) -> Iterator[Image.Image]:
+    """A stranger's picture with its size checked and nothing unpacked yet.
+
+    Whatever goes wrong while it is open is turned into one line. `source` may be data that has been
+    read already.
+
+    Raises:
+        PictureError: if there is no such file, or it is no picture, damaged or too large.
+    """
+    file = open_regular(source, most_bytes) if isinstance(source, Path) else nullcontext(source)
+    # Held back: remarks on large pictures, which are refused, on odd TIFF tags and cut EXIF.
+    with file as data, without_warnings(), one_line(name):
+        Image.init()
+        known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
+        check_tags(data, name)
+        try:
+            image: Image.Image = Image.open(data, formats=known)
+        except UnidentifiedImageError:
+            raise PictureError(
+                f"{name} is not a picture", f"give one of {', '.join(formats)}"
+            ) from None
+        with image:
+            check_unpacked(image, name)
+            yield image
+
+
+def open_regular(path: Path, most_bytes: int) -> BinaryIO:
+    """A file, opened; never a pipe or a device, which may keep somebody waiting for ever.
+
+    Raises:
+        PictureError: if there is none, it may not be read, is empty or too large.
+    """
+    name = name_of(path)
     try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise PictureError(f"{name} is a folder", "give a picture file")
-        if size == 0:
-            raise PictureError(f"{name} is empty", "give a picture file")
-        if size > MAX_BYTES:
-            raise PictureError(f"{name} is larger than {MAX_BYTES >> 20} MB", "make it smaller")
-        with without_warnings():  # of large pictures, which are refused, odd TIFF tags, cut EXIF
-            Image.init()
-            known = [name for name in FORMATS if name in Image.OPEN]  # AVIF is not everywhere
-            with Image.open(path, formats=known) as image:
-                check_size(image.size, name)
-                image.seek(0)
-                image.load()
-                return upright_rgb(image)
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode) and 0 < found.st_size <= most_bytes:
+            return path.open("rb")
     except FileNotFoundError:
         raise PictureError(f"no picture at {str(path)!r}", "check the path") from None
     except PermissionError:
         raise PictureError(f"{name} may not be read", "check its permissions") from None
-    except UnidentifiedImageError:
-        raise PictureError(
-            f"{name} is not a picture", f"give one of {', '.join(FORMATS)}"
-        ) from None
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte in it
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{name} cannot be opened ({reason})", "check the path") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise PictureError(f"{name} is a folder", "give a picture file")
+    if not stat.S_ISREG(found.st_mode):
+        raise PictureError(f"{name} is no file but a pipe or a device", "give a picture file")
+    if found.st_size == 0:
+        raise PictureError(f"{name} is empty", "give a picture file")
+    raise PictureError(f"{name} is larger than {most_bytes >> 20} MB", "make it smaller")
+
+
+@contextmanager
+def one_line(name: str) -> Iterator[None]:
+    """Whatever a decoder raises, as one line: they raise anything on what they did not expect.
+
+    Raises:
+        PictureError: for every error that is not a `SowError` already.
+    """
+    try:
+        yield
+    except SowError:
+        raise
     except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    except MemoryError:
+        raise PictureError(f"{name} needs more memory than there is", "make it smaller") from None
+    except Exception as error:
+        reason = str(error)[:200] or type(error).__name__
         raise PictureError(
-            f"{name} has more than {MAX_PIXELS // 10**6} million pixels", "make it smaller"
+            f"{name} is damaged or cut short ({reason})", "save or download it again"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, MemoryError) as error:
-        raise PictureError(
-            f"{name} is damaged or cut short ({error})", "save or download it again"
-        ) from None
+
+
+def _too_large(name: str) -> PictureError:
+    return PictureError(
+        f"{name} has more than {MAX_PIXELS // 10**6} million pixels", "make it smaller"
+    )
 
 
 def check_size(size: tuple[int, int], name: str) -> None:
@@ -71,36 +158,71 @@ def check_size(size: tuple[int, int], name: str) -> None:
         PictureError: if it is.
     """
     if size[0] * size[1] > MAX_PIXELS:
-        raise PictureError(
-            f"{name} has more than {MAX_PIXELS // 10**6} million pixels", "make it smaller"
-        )
+        raise _too_large(name)
     if min(size) < MIN_SIDE:
         raise PictureError(
             f"{name} is only {size[0]}x{size[1]} pixels", f"at least {MIN_SIDE} a side are needed"
         )
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow picture as 8-bit RGB or RGBA with its EXIF orientation applied."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bits(image)
-    transparent = "A" in image.getbands() or "transparency" in image.info
-    if transparent:
-        image = image.convert("RGBA")
-        if np.asarray(image.getchannel("A")).min() < 255:
-            return image
-    return image.convert("RGB")
+def check_unpacked(image: Image.Image, name: str) -> None:
+    """Whether a picture unpacks to a bounded amount.
+
+    libtiff unpacks strips and tiles whole, and they may be all of the picture or larger, with up to
+    eight bytes a sample; other decoders go line by line.
+
+    Raises:
+        PictureError: if it does not.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(name)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        tile = tags.get(TiffImagePlugin.TILEWIDTH, 0) * tags.get(TiffImagePlugin.TILELENGTH, 0)
+        bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
+        if max(image.width * image.height, tile) * bits * samples > 8 * MAX_UNPACKED:
+            raise PictureError(
+                f"{name} unpacks to more than {MAX_UNPACKED // 10**6} MB", "make it smaller"
+            )
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and floating-point grey as 8-bit grey."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
-    if image.mode == "F" and values.max() <= 1:
-        values = values * 255
-    elif values.max() > 255:
-        values = values * (255 / max(65535, values.max()))
-    return Image.fromarray(np.clip(values.round(), 0, 255).astype(np.uint8))
+def upright_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:
+    """Any Pillow picture as 8-bit RGB or RGBA in sRGB, upright, and nothing that it carried.
+
+    Raises:
+        PictureError: if it cannot be decoded.
+    """
+    with one_line(name):
+        decode(image)
+        profile = image.info.get("icc_profile")
+        image = _turned(image)
+        if image.mode.startswith("I") or image.mode == "F":
+            image = eight_bits(image)
+        image = to_srgb(image, profile)
+        plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        if plain.mode == "RGBA" and plain.getchannel("A").getextrema()[0] == 255:
+            plain = plain.convert("RGB")
+        plain.info = {}
+        return plain
+
+
+def decode(image: Image.Image) -> None:
+    """Unpacks a picture that was only opened."""
+    with without_lines_from_c() if image.format == "TIFF" else nullcontext():
+        image.load()
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The picture as its EXIF says it is to be seen; as it lies where that is nonsense."""
+    told = (image.info.get("exif"), image.info.get("Raw profile type exif"))
+    if any(len(tags or "") > MAX_EXIF for tags in told):
+        return image
+    try:
+        move = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # telephones write tags of any type and length; decoders raise as they like
+        return image
+    return image if move is None else image.transpose(move)
 
 
 def over_grey(image: Image.Image) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from sow.errors import DeviceError
@@ -82,7 +82,7 @@ class _Calls:
 
         pipe, work = self.pipe, self.work
         started = time.monotonic()
-        with trace(pipe) if self.explain else nullcontext() as seen:
+        with trace(pipe) if self.explain else nullcontext() as seen, _threads(work) as threads:
             out = pipe(
                 image=[work.condition] * len(seeds),
                 plan=work.plan,
@@ -96,7 +96,7 @@ class _Calls:
         return [
             Picture(
                 image=image,
-                recipe=self._recipe(seed, len(seeds), place),
+                recipe=self._recipe(seed, len(seeds), place, threads),
                 condition=work.condition,
                 cycles=tuple(cycles.get(place, ())),
                 explained=sheet_of(seen, image, work.plan, work.condition, place) if seen else None,
@@ -107,12 +107,12 @@ class _Calls:
             if only is None or place == only
         ]
 
-    def _recipe(self, seed: int, batch_size: int, place: int) -> Recipe:
+    def _recipe(self, seed: int, batch_size: int, place: int, threads: int) -> Recipe:
         return Recipe(
             plan=self.work.plan,
             settings=self.work.settings,
             seed=seed,
-            model=self.model.name,
+            model=self.model.name.encode(errors="replace").decode(),  # a folder's may be no text
             revision=self.model.revision,
             device=self.pipe.device.type,
             dtype=str(self.pipe.unet.dtype).removeprefix("torch."),
@@ -120,4 +120,25 @@ class _Calls:
             versions=versions(),
             batch_size=batch_size,
             place=place,
+            threads=threads if self.pipe.device.type == "cpu" else 0,
         )
+
+
+@contextmanager
+def _threads(work: Work) -> Iterator[int]:
+    """Computes with as many threads as a repeated picture wants; says how many there are.
+
+    Sums are cut into as many parts, which rounds them otherwise. The number belongs to the whole
+    process: what others compute at the same time shares it.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if work.threads in (0, before):
+        yield before
+        return
+    torch.set_num_threads(work.threads)
+    try:
+        yield work.threads
+    finally:
+        torch.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -35,8 +36,23 @@ def differences(recipe: Recipe, model: Model, device: str) -> Iterator[str]:
         yield f"the model differs from the recipe's ({recipe.revision}): expect changes"
     if device.split(":")[0] != recipe.device:
         yield f"the recipe was made on {recipe.device}: expect small changes"
+    elif recipe.device == "cpu" and threads_of(recipe, device) == 0:
+        told = f"made with {recipe.threads} threads, more than are here"
+        before = "made by an earlier SOW, which did not tell its threads"
+        yield f"the recipe was {told if recipe.threads else before}: expect small changes"
     here = versions()
     changed = [f"{name} {number}" for name, number in recipe.versions.items()
                if here.get(name) != number]  # fmt: skip
     if changed:
         yield f"the recipe was made with {', '.join(changed)}: expect small changes"
+
+
+def threads_of(recipe: Recipe, device: str) -> int:
+    """With how many threads of the processor the picture is the same again; 0 where it cannot be.
+
+    A stranger's picture does not start more threads than this machine has use for.
+    """
+    import torch
+
+    most = max(os.cpu_count() or 1, torch.get_num_threads())
+    return recipe.threads if device == "cpu" and recipe.threads <= most else 0

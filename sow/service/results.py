@@ -27,6 +27,7 @@ class Work:
         picture_sha256: of its pixels.
         batch_size, place: how many pictures go into one call and which of them it is, where a
             picture is repeated; 0 leaves it open.
+        threads: of the processor, where a picture is repeated; 0 leaves them as they are.
         notes: what the user should know.
         cache: whether the plan was there already: `hit`, `miss` or `off`.
     """
@@ -38,6 +39,7 @@ class Work:
     picture_sha256: str
     batch_size: int = 0
     place: int = 0
+    threads: int = 0
     notes: tuple[str, ...] = ()
     cache: str = "off"
 

@@ -17,7 +17,7 @@ from sow.service.budget import OWN, STRANGERS, Agree, nobody_agrees
 from sow.service.calling import make
 from sow.service.fitting import chosen, given_plan, plan_request
 from sow.service.remarks import remarks_on, unread_of
-from sow.service.repeating import differences, model_named_by
+from sow.service.repeating import differences, model_named_by, threads_of
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
 from sow.settings import Settings
@@ -197,7 +197,8 @@ class Service:
             model, revision = model_named_by(recipe)
         service = cls(model, revision=revision,
                       dtype=recipe.dtype if dtype == "auto" else dtype, **options)  # fmt: skip
-        notes = tuple(differences(recipe, service.model, choose_device(service._device)))
+        device = choose_device(service._device)
+        notes = tuple(differences(recipe, service.model, device))
         for note in notes:
             service._report("note", note)
         return (
@@ -210,6 +211,7 @@ class Service:
                 picture_sha256=recipe.picture_sha256,
                 batch_size=recipe.batch_size,
                 place=recipe.place,
+                threads=threads_of(recipe, device),
                 notes=(*service.model.notes, *notes),
             ),
             recipe.seed,
