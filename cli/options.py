@@ -167,6 +167,6 @@ def parse_region(text: str) -> tuple[str, Box]:
     label, equals, numbers = text.rpartition("=")
     if equals and not label.strip():
         raise PlanError(f"the region {text!r} has no name", "write label=x,y,width,height")
-    if len(label) > 200:
-        raise PlanError("the name of a region is too long", "200 letters at most")
+    if len(label) > 200 or not label.isprintable():
+        raise PlanError("the name of a region is too long or no text", "200 letters at most")
     return label.strip() or "related", parse_box(numbers, "related region")

@@ -201,8 +201,8 @@ def as_regions(value: Any) -> tuple[Region, ...]:
     for label, box in value.items():
         if not isinstance(label, str) or not label.strip():
             raise PlanError("a related region has no name", "give related= as name and box")
-        if len(label) > 200:
-            raise PlanError("the name of a region is too long", "200 letters at most")
+        if len(label) > 200 or not label.isprintable():
+            raise PlanError("the name of a region is too long or no text", "200 letters at most")
         regions.append(Region(label=label.strip(), box=as_box(box, "related region")))
     return tuple(regions)
 
