@@ -175,7 +175,8 @@ class Service:
         Args:
             path: a PNG written by this project.
             model: `auto` takes the recipe's, if it may.
-            revision: of another model.
+            revision: another than the recipe's, or of another model. A recipe's own is taken only
+                if it is in the cache.
             dtype: `auto` takes the recipe's.
             options: others of `Service`.
 
@@ -186,7 +187,8 @@ class Service:
         path = Path(path)
         recipe, condition = read_recipe(path)
         if model == "auto":
-            model, revision = model_named_by(recipe)
+            model, commit = model_named_by(recipe)
+            revision = revision or commit
         service = cls(model, revision=revision,
                       dtype=recipe.dtype if dtype == "auto" else dtype, **options)  # fmt: skip
         notes = tuple(differences(recipe, service.model, choose_device(service._device)))
