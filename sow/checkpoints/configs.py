@@ -19,7 +19,7 @@ Times = Annotated[int, Field(strict=True, ge=2, le=100_000)]
 Beta = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Widths = Annotated[list[Width], Field(min_length=1, max_length=8)]
 Few = Annotated[list[Any], Field(max_length=8)]
-Side = Annotated[int, Field(strict=True, ge=1, le=4096)]
+Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
 
 
 class Config(BaseModel):

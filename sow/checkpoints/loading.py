@@ -29,9 +29,10 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         """
         path, options = pretrained_model_name_or_path, {**kwargs, "use_safetensors": True}
         folder = Path(path if Path(path).is_dir() else cls.download(path, **options))
-        check_folder(folder)
+        check_folder(folder, given=kwargs)
         check_weights(folder, kwargs.get("variant"), given=kwargs)
-        pipe = _in_agreement(super().from_pretrained(folder, **options))
+        pipe: Self = super().from_pretrained(folder, **options)
+        _agree(pipe)
         pipe.register_to_config(_name_or_path=str(path))
         return pipe
 
@@ -46,7 +47,8 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             raise ModelError(f"{str(path)!r} is a pickle", "give a .safetensors file")
         if kwargs.get("config") and Path(kwargs["config"]).is_dir():
             check_configuration(Path(kwargs["config"]))
-        pipe = _in_agreement(super().from_single_file(path, **kwargs))
+        pipe: Self = super().from_single_file(path, **kwargs)
+        _agree(pipe)
         for name, part in pipe.components.items():
             # What no tensor was found for has not come to be.
             if isinstance(part, nn.Module) and any(p.is_meta for p in part.parameters()):
@@ -54,8 +56,7 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         return pipe
 
 
-def _in_agreement(pipe: Any) -> Any:
+def _agree(pipe: StableDiffusionPipeline) -> None:
     """Texts are cut where the text encoder ends; some tokenizers say no length of their own."""
     longest = pipe.text_encoder.config.max_position_embeddings
     pipe.tokenizer.model_max_length = min(pipe.tokenizer.model_max_length, longest)
-    return pipe

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 16 * 2**20
-"""Bytes of JSON; the longest that Stable Diffusion comes with, its tokenizer's, have three million."""
+"""Bytes of JSON: several times what the longest has that Stable Diffusion comes with."""
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:

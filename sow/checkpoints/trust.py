@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +46,21 @@ def folder_problem(folder: Path) -> ModelError | None:
     return None
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, given: Collection[str] = ()) -> None:
     """Whether a folder is a checkpoint this engine can run.
+
+    given: parts that are not loaded from it, and need not be there.
 
     Raises:
         ModelError: if it is none, is one of another kind, or has its weights only as pickles.
     """
-    index = check_configuration(folder)
-    for part in MODELS:
-        if part in _parts(index) and not any((folder / part).glob("*.safetensors")):
+    for part in check_configuration(folder, given):
+        if part in MODELS and not any((folder / part).glob("*.safetensors")):
             raise ModelError(f"{folder.name!r} has no weights for its {part}", "get it again")
 
 
-def check_configuration(folder: Path) -> dict[str, Any]:
-    """Whether what a folder says of a checkpoint can be believed; what its `model_index.json` says.
+def check_configuration(folder: Path, given: Collection[str] = ()) -> list[str]:
+    """Whether what a folder says of a checkpoint can be believed; the parts that are loaded of it.
 
     The weights may be elsewhere: a single file can be loaded by the configuration of a folder.
 
@@ -73,9 +74,11 @@ def check_configuration(folder: Path) -> dict[str, Any]:
             "give a Stable Diffusion checkpoint in diffusers layout",
         )
     _check_kind(folder, index)
-    _check_files(folder, [folder / name for name in _parts(index)])
+    parts = [part for part in _parts(index) if part not in given]
+    _check_files(folder, [folder / part for part in parts])
     for names in NEEDED:
-        if not any((folder / name).is_file() for name in names):
+        needed = names[0].partition("/")[0] not in given
+        if needed and not any((folder / name).is_file() for name in names):
             raise ModelError(f"{folder.name!r} has no {' or '.join(names)}", "get it again")
     channels = read_config(folder / "unet").get("in_channels", 4)
     if channels != read_config(folder / "vae").get("latent_channels", 4):
@@ -83,11 +86,11 @@ def check_configuration(folder: Path) -> dict[str, Any]:
             f"the UNet of {folder.name!r} has {channels} input channels (an inpainting model?)",
             "give a text-to-image checkpoint",
         )
-    return index
+    return parts
 
 
 def _parts(index: Mapping[str, Any]) -> list[str]:
-    """The folders of a checkpoint that are loaded."""
+    """The folders that a checkpoint speaks of."""
     return [n for n in CLASSES if isinstance(index.get(n), list) and tuple(index[n]) != NONE]
 
 

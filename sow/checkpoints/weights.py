@@ -21,10 +21,15 @@ Shapes = Mapping[str, tuple[int, ...]]
 STEMS = {
     "unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model",
 }  # fmt: skip
-OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
-"""How autoencoders called the parts of their attention before diffusers 0.17."""
+OLD_NAMES = {
+    ".query.": ".to_q.",
+    ".key.": ".to_k.",
+    ".value.": ".to_v.",
+    ".proj_attn.": ".to_out.0.",
+}
+"""How older autoencoders call the parts of their attention; diffusers renames them as well."""
 HARMLESS = ("embeddings.position_ids", "text_projection.weight")
-"""What text encoders were saved with and do not need: a count from 0, and CLIP's way to pictures."""
+"""What text encoders were saved with and do not need: a count from 0, and CLIP's last layer."""
 FLOATS = {"F16", "BF16", "F32", "F64"}
 
 
@@ -44,7 +49,9 @@ def check_weights(folder: Path, variant: str | None, given: Collection[str] = ()
         if part in given:
             continue
         what = f"the {part} of {folder.name!r}"
-        wrong = _first_difference(_stored(folder / part, variant, what), _built(folder / part, what))
+        wrong = _first_difference(
+            _stored(folder / part, variant, what), _built(folder / part, what)
+        )
         if wrong:
             raise ModelError(f"{what} has not the weights of its config.json: {wrong}",
                              "get the checkpoint again")  # fmt: skip

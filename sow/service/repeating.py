@@ -13,11 +13,11 @@ from sow.recipe import OLD_HASH, Recipe, versions
 
 
 def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
-    """The model that a recipe names, if it is one that `auto` can mean, and its commit if it is here.
+    """The model that a recipe names, if `auto` can mean it, and its commit if that is here.
 
     No commit of a recipe is ever asked of the hub: it would be asked with the user's name and key,
     and what it holds is whatever somebody managed to put there. Where it is not here, what `auto`
-    takes is run, `differences` says so, and whoever trusts the commit gives it as revision=.
+    takes is run and `differences` says so; whoever trusts the commit gives model= and revision=.
 
     Raises:
         ModelError: if it is another one.

@@ -175,8 +175,7 @@ class Service:
         Args:
             path: a PNG written by this project.
             model: `auto` takes the recipe's, if it may.
-            revision: another than the recipe's, or of another model. A recipe's own is taken only
-                if it is in the cache.
+            revision: of another model.
             dtype: `auto` takes the recipe's.
             options: others of `Service`.
 
@@ -187,8 +186,7 @@ class Service:
         path = Path(path)
         recipe, condition = read_recipe(path)
         if model == "auto":
-            model, commit = model_named_by(recipe)
-            revision = revision or commit
+            model, revision = model_named_by(recipe)
         service = cls(model, revision=revision,
                       dtype=recipe.dtype if dtype == "auto" else dtype, **options)  # fmt: skip
         notes = tuple(differences(recipe, service.model, choose_device(service._device)))
