@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sow.backbones.base import Embedded
 from sow.diffusion.sampler import Step
-from sow.errors import UsageError
+from sow.errors import ModelError, UsageError
 
 TENSORS = ("latents", "condition_mask", "prompt_embeds")
 """What a callback may ask for."""
@@ -81,6 +81,19 @@ def step_end_of(
             step.texts = unflat(changed, step.texts)
 
     return step_end
+
+
+def check_numbers(result: Tensor) -> None:
+    """Whether what came out is numbers; libraries draw black where it is not.
+
+    Raises:
+        ModelError: if it is not: the weights are spoilt, or the precision is too low for them.
+    """
+    if not torch.isfinite(result).all():
+        raise ModelError(
+            "the model answers with what is no number (nan or infinity), so there is no picture",
+            "get the checkpoint again, or try dtype=float32",
+        )
 
 
 def flat(texts: Embedded) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from diffusers.schedulers import KarrasDiffusionSchedulers
 from diffusers.utils import BaseOutput
@@ -31,11 +31,12 @@ from sow.attention.indicator import Indicator
 from sow.attention.modulation import Modulation, gated, modulates
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import TENSORS, alone, step_end_of, tensor_inputs_of
+from sow.calls import TENSORS, alone, check_numbers, step_end_of, tensor_inputs_of
 from sow.checkpoints.facts import Facts
+from sow.checkpoints.loading import CheckedPipeline
 from sow.diffusion.jobs import PerJob, Picture, make_jobs
 from sow.diffusion.sampler import Sampler
-from sow.errors import ModelError, UsageError
+from sow.errors import UsageError
 from sow.plan import Plan, check_canvas
 from sow.quiet import quiet
 from sow.settings import Settings
@@ -65,7 +66,7 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
     indicators: Tensor | None = None
 
 
-class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
+class SowPipeline(CheckedPipeline):
     """Grows a whole picture around a visual condition.
 
     Attributes:
@@ -106,20 +107,6 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         self.register_to_config(sow_settings=sow_settings, sow_words=sow_words)
         self.controls: list[Control] = []
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
-
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> SowPipeline:
-        """As in diffusers, but never from pickles: `use_safetensors` is True unless given."""
-        pipe: SowPipeline = super().from_pretrained(*args, **{"use_safetensors": True, **kwargs})
-        return pipe
-
-    @classmethod
-    def from_single_file(cls, path: Any, **kwargs: Any) -> SowPipeline:
-        """As in diffusers, but only from `.safetensors` files."""
-        if not str(path).endswith(".safetensors"):
-            raise ModelError(f"{str(path)!r} is a pickle", "give a .safetensors file")
-        pipe: SowPipeline = super().from_single_file(path, **kwargs)
-        return pipe
 
     @property
     def facts(self) -> Facts:
@@ -271,8 +258,10 @@ class SowPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         self, backbone: StableDiffusion, latents: Tensor, output_type: str
     ) -> tuple[Any, list[bool] | None]:
         if output_type == "latent":
+            check_numbers(latents)
             return latents, None
         pixels = backbone.decode(latents)
+        check_numbers(pixels)  # whatever went wrong before is in them
         flagged = None
         if self.safety_checker is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+from sow.errors import ModelError
+
 TokenCounter = Callable[[str], int]
 """How many tokens a prompt has, the one at its beginning and the one at its end included."""
 
@@ -53,15 +55,26 @@ def estimate(prompt: str) -> int:
 
 @cache
 def counter(folder: Path | None) -> TokenCounter:
-    """Counts with the tokenizer of a checkpoint's folder, or estimates where there is none."""
+    """Counts with the tokenizer of a checkpoint's folder, or estimates where there is none.
+
+    Raises:
+        ModelError: if the tokenizer is damaged.
+    """
     if folder is None or not (folder / "tokenizer").is_dir():
         return estimate
     from transformers import CLIPTokenizer
 
     from sow.quiet import quiet
 
-    with quiet():
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    try:
+        with quiet():
+            tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+            tokenizer("a person")
+    except Exception as error:  # whatever the libraries make of a damaged one
+        raise ModelError(
+            f"the tokenizer of {folder.name!r} cannot be loaded: {str(error)[:300]}",
+            "get the checkpoint again",
+        ) from None
 
     def count(prompt: str) -> int:
         with quiet():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -39,8 +40,8 @@ class DiffusionSchedule:
         """The table for `steps` states out of a diffusers scheduler's noise schedule.
 
         Raises:
-            ModelError: if the scheduler knows no alpha_bar (flow matching, EDM), or the model
-                predicts something else than epsilon or v.
+            ModelError: if the scheduler knows no alpha_bar (flow matching, EDM) or one that is no
+                noise, or the model predicts something else than epsilon or v.
             UsageError: if the model was trained on fewer times than `steps`.
         """
         config = scheduler.config
@@ -62,7 +63,13 @@ class DiffusionSchedule:
         times = [min(stride * s + 1, len(alphas) - 1) for s in range(steps)]
         # SD keeps a trace of noise in its clean state: alpha_bar at time 0, not 1.
         clean = 1.0 if config.get("set_alpha_to_one", False) else alphas[0]
-        return cls((0, *times), (clean, *(alphas[t] for t in times)), prediction_type)
+        levels = (clean, *(alphas[t] for t in times))
+        if not all(1 >= less > more > 0 for less, more in pairwise(levels)):  # nor nan
+            raise ModelError(
+                "the scheduler's noise does not grow from a clean picture to noise",
+                "give a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
+            )
+        return cls((0, *times), levels, prediction_type)
 
     @property
     def steps(self) -> int:

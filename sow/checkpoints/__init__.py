@@ -1,1 +1,1 @@
-"""Checkpoints on disk: may they be trusted, what do they say of themselves, which are they."""
+"""Checkpoints on disk: may they be trusted, are they whole, what do they say, which are they."""

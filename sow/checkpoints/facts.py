@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sow.checkpoints.reading import read_config
 from sow.errors import ModelError, UsageError
 from sow.settings import Settings
 
@@ -93,12 +93,3 @@ class Facts:
             return []
         said = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
         return [word for word in said if word not in self.words]
-
-
-def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
-    """A JSON object from a checkpoint; empty if there is none."""
-    try:
-        data = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

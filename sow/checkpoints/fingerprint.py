@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from sow.checkpoints.facts import read_config
+from sow.checkpoints.reading import read_config
 from sow.checkpoints.trust import variant_of
 from sow.folders import cache_folder
 

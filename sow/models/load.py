@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sow.checkpoints.trust import variant_of
-from sow.errors import DeviceError, ModelError
+from sow.errors import DeviceError, ModelError, SowError
 from sow.models.devices import choose_device, choose_dtype, out_of_memory
 from sow.models.find import Model, find_model
 from sow.quiet import quiet
@@ -57,7 +57,6 @@ def load_pipeline(
             pipe = SowPipeline.from_pretrained(
                 model.source,
                 variant=variant_of(model.source, half),
-                use_safetensors=True,
                 local_files_only=True,
                 **options,
             )
@@ -65,17 +64,39 @@ def load_pipeline(
         pipe.unet.to(memory_format=torch.channels_last)
         pipe.vae.to(memory_format=torch.channels_last)
         pipe.to(device)
+        _try(pipe)
     return pipe
+
+
+def _try(pipe: SowPipeline) -> None:
+    """The smallest picture there is, once through all parts.
+
+    Configurations can be wrong in more ways than can be listed; what cannot run fails here, before
+    a plan is paid for, and in one line.
+    """
+    import torch
+
+    from sow.backbones.stable_diffusion import StableDiffusion
+    from sow.calls import check_numbers
+
+    backbone, side = StableDiffusion(pipe), pipe.canvas_stride
+    if max(pipe.tokenizer.get_vocab().values()) >= pipe.text_encoder.config.vocab_size:
+        raise ValueError("its tokenizer knows words that its text encoder does not")
+    with torch.no_grad():
+        (texts,) = backbone.embed([[["a person"]]])
+        latents = backbone.encode(torch.zeros(1, 3, side, side))
+        time = torch.tensor(backbone.schedule(1).times[1], device=backbone.device)
+        check_numbers(backbone.decode(backbone.predict(latents, time, texts)[0]))
+    backbone.words("a person")
 
 
 @contextlib.contextmanager
 def _one_line_errors(name: str) -> Iterator[None]:
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, MemoryError,
-            SafetensorError) as error:  # fmt: skip
+    except SowError:
+        raise
+    except Exception as error:  # whatever the libraries make of a strange checkpoint
         if out_of_memory(error):
             raise DeviceError(
                 f"{name} does not fit into the device's memory", "try dtype=float16"

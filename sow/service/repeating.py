@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from sow.errors import ModelError
-from sow.models.find import BUNDLED, Model
+from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
 from sow.recipe import OLD_HASH, Recipe, versions
 
 
 def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
-    """The model that a recipe names, if it is one that `auto` can mean, and its commit.
+    """The model that a recipe names, if `auto` can mean it, and its commit if that is here.
+
+    No commit of a recipe is ever asked of the hub: it would be asked with the user's name and key,
+    and what it holds is whatever somebody managed to put there. Where it is not here, what `auto`
+    takes is run and `differences` says so; whoever trusts the commit gives model= and revision=.
 
     Raises:
         ModelError: if it is another one.
@@ -24,8 +29,11 @@ def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
             "mean are taken from a recipe)",
             "give its model=",
         )
-    commit = re.fullmatch(r"[0-9a-f]{40}", recipe.revision)
-    return recipe.model, recipe.revision if commit else None
+    if recipe.model in SD21 and re.fullmatch(r"[0-9a-f]{40}", recipe.revision):
+        with suppress(ModelError):
+            find_model(recipe.model, revision=recipe.revision, download=False)
+            return recipe.model, recipe.revision
+    return recipe.model, None
 
 
 def differences(recipe: Recipe, model: Model, device: str) -> Iterator[str]:

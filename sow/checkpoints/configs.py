@@ -1,0 +1,121 @@
+"""What the configurations of a checkpoint may say: numbers that an architecture can have.
+
+The libraries believe whatever is written there: they build a billion layers, or draw with noise
+that is none. What is only odd is left to them, and to the tensors, which must fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sow.records import first_problem
+
+Count = Annotated[int, Field(strict=True, ge=1, le=128)]
+Width = Annotated[int, Field(strict=True, ge=1, le=2**16)]
+Times = Annotated[int, Field(strict=True, ge=2, le=100_000)]
+Beta = Annotated[float, Field(strict=True, gt=0, lt=1)]
+Widths = Annotated[list[Width], Field(min_length=1, max_length=8)]
+Few = Annotated[list[Any], Field(max_length=8)]
+Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
+
+
+class Config(BaseModel):
+    """What no configuration may ask for; what it does not say has the libraries' defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    auto_map: None = Field(None, description="classes out of the checkpoint's own files")
+    custom_pipelines: None = None
+    quantization_config: None = Field(None, description="other packages, and kernels")
+    compression_config: None = None
+    num_hidden_layers: Count = 12
+
+
+class Index(Config):
+    """`model_index.json`."""
+
+    class_name: str = Field("", alias="_class_name")  # a list names a file of code
+    sow_settings: dict[str, Any] | None = None
+    sow_words: str | None = None
+
+
+class UNet(Config):
+    """`unet/config.json`."""
+
+    sample_size: Side | tuple[Side, Side] | None = None
+    in_channels: Width = 4
+    block_out_channels: Widths | None = None
+    down_block_types: Few | None = None
+    up_block_types: Few | None = None
+    layers_per_block: Count | Annotated[list[Count], Field(max_length=8)] = 2
+    transformer_layers_per_block: Count | Annotated[list[Count], Field(max_length=8)] = 1
+    reverse_transformer_layers_per_block: None = None
+
+
+class AutoEncoder(Config):
+    """`vae/config.json`."""
+
+    block_out_channels: Widths | None = None
+    down_block_types: Few | None = None
+    up_block_types: Few | None = None
+    layers_per_block: Count = 1
+    latent_channels: Width = 4
+    scaling_factor: Annotated[float, Field(strict=True, gt=1e-6, lt=1e6)] = 0.18215
+
+
+class TextEncoder(Config):
+    """`text_encoder/config.json`."""
+
+    max_position_embeddings: Annotated[int, Field(strict=True, ge=3, le=2**16)] = 77
+
+
+class Tokenizer(Config):
+    """`tokenizer/tokenizer_config.json`; of no limit, older libraries wrote one of 31 digits."""
+
+    model_max_length: Annotated[int, Field(strict=True, ge=3)] | None = None
+
+
+class Scheduler(Config):
+    """`scheduler/scheduler_config.json`."""
+
+    num_train_timesteps: Times = 1000
+    beta_start: Beta = 0.00085
+    beta_end: Beta = 0.012
+    trained_betas: Annotated[list[Beta], Field(min_length=2, max_length=100_000)] | None = None
+    prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
+
+
+KINDS: Mapping[str, type[Config]] = {
+    "model_index.json": Index,
+    "unet/config.json": UNet,
+    "vae/config.json": AutoEncoder,
+    "text_encoder/config.json": TextEncoder,
+    "tokenizer/tokenizer_config.json": Tokenizer,
+    "scheduler/scheduler_config.json": Scheduler,
+}
+
+
+def config_problem(file: str, config: Mapping[str, Any]) -> str | None:
+    """What a configuration says that cannot be, or None; `file` is its path in the checkpoint."""
+    try:
+        KINDS.get(file, Config).model_validate(config)
+        for inner in _inside(config):  # a whole CLIP has its text encoder's inside its own
+            Config.model_validate(inner)
+    except ValidationError as error:
+        return first_problem(error)[:300]
+    return None
+
+
+def _inside(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """All objects inside another, at any depth."""
+    waiting: list[Any] = [*config.values()]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value

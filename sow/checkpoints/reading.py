@@ -1,0 +1,46 @@
+"""What a checkpoint says, read so that no file of a stranger can hang, flood or lead astray."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+LARGEST = 16 * 2**20
+"""Bytes of JSON: several times what the longest has that Stable Diffusion comes with."""
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """A JSON object from a checkpoint; empty if there is none that can be read."""
+    path = folder / name
+    try:
+        if not is_plain(path) or path.stat().st_size > LARGEST:
+            return {}
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def is_plain(path: Path) -> bool:
+    """Whether it is a file that can be read to its end: no pipe, no device, nobody else's."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode) and os.access(path, os.R_OK)
+    except (OSError, ValueError):
+        return False
+
+
+def stays_inside(path: Path, folder: Path) -> bool:
+    """Whether what a path leads to belongs to the checkpoint in `folder`.
+
+    The hub's cache keeps its files in `blobs` and links to them from `snapshots/<commit>`.
+    """
+    home = folder.resolve()
+    homes = [home, home.parents[1] / "blobs"] if home.parent.name == "snapshots" else [home]
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # a link to nothing, or to itself
+        return False
+    return any(real.is_relative_to(home) for home in homes)
