@@ -41,7 +41,7 @@ test: $(VENV)/.installed-dev
 # Only what went through it to the end is written down in floors.txt.
 FLOORS ?= build/floors
 FLOORS_SOW = HF_HUB_OFFLINE=1 $(FLOORS)/bin/sow
-FLOORS_FACE := --face examples/drawn-beard.png --prompt "a man in a red coat"
+FLOORS_FACE := --planner offline --face examples/drawn-beard.png --prompt "a man in a red coat"
 test-floors:
 	$(PYTHON) -m venv --clear $(FLOORS)
 	$(FLOORS)/bin/python tests/floors.py > $(FLOORS)/floors.txt
