@@ -6,7 +6,9 @@ SOW := $(BIN)/sow
 # The folders that pyproject.toml maps into the package `sow`; mypy sees them where they land.
 MAPPED := planners prompts cli benchmarks
 
-.PHONY: demo test fuzz lint docs clean
+.PHONY: demo test fuzz test-floors lint docs clean
+
+.PHONY: demo test test-floors lint docs clean
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -42,6 +44,29 @@ COUNT ?= 5000
 SEED ?= $(shell date +%s)
 fuzz: $(VENV)/.installed-dev
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz --timeout 0 --durations 0
+
+# The lowest versions that pyproject.toml allows, in an environment of their own, at the main job.
+# Only what went through it to the end is written down in floors.txt.
+FLOORS ?= build/floors
+FLOORS_SOW = HF_HUB_OFFLINE=1 $(FLOORS)/bin/sow
+FLOORS_FACE := --planner offline --face examples/drawn-beard.png --prompt "a man in a red coat"
+test-floors:
+	$(PYTHON) -m venv --clear $(FLOORS)
+	$(FLOORS)/bin/python tests/floors.py > $(FLOORS)/floors.txt
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(FLOORS)/floors.txt -e '.[dev]'
+	$(FLOORS_SOW) generate --help > $(FLOORS)/help.txt
+	$(FLOORS_SOW) generate --model figures $(FLOORS_FACE) --seed 1 --out $(FLOORS)/first.png
+	$(FLOORS_SOW) generate --recipe $(FLOORS)/first.png --out $(FLOORS)/again.png
+	cmp $(FLOORS)/first.png $(FLOORS)/again.png
+	$(FLOORS_SOW) show $(FLOORS)/first.png
+	$(FLOORS_SOW) plan --model figures $(FLOORS_FACE) --draw $(FLOORS)/plan.png \
+	  --out $(FLOORS)/plan.json
+	$(FLOORS)/bin/python -m pytest tests/test_floors.py tests/test_recipe.py tests/planners \
+	  tests/pictures tests/models/test_checkpoints.py \
+	  tests/models/test_models.py::test_a_single_file_draws_what_the_folder_draws \
+	  --deselect tests/test_floors.py::test_the_declared_floors_are_those_that_were_run
+	cp $(FLOORS)/floors.txt floors.txt
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

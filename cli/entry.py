@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import Any, TextIO, cast
 
-INTERRUPTED = 130
+from sow.errors import INTERRUPTED
 
 
 def run() -> None:

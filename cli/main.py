@@ -8,9 +8,8 @@ import typer
 
 import sow
 from sow.cli import doctor, download, generate, plan, settings, show, study
-from sow.cli.entry import INTERRUPTED
 from sow.cli.output import say, say_error
-from sow.errors import SowError, UsageError
+from sow.errors import INTERRUPTED, SowError, UsageError
 
 app = typer.Typer(
     name="sow",

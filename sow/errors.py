@@ -6,6 +6,9 @@ leaves with its exit code; the codes are stable and listed in docs/command-line.
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+"""The exit code of an interrupt, as shells have it."""
+
 
 class SowError(Exception):
     """Something the user can mend.

@@ -44,6 +44,7 @@ FLOORS = (
     ("benchmarks.figures.studies",),
     ("benchmarks.speed",),
     ("cli",),
+    ("__main__",),
 )
 # Old import paths that the README of earlier versions gave; they only pass on.
 DOORS = {"planners.providers", "planners.stages", "benchmarks.same_pictures"}

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +17,8 @@ from pathlib import Path
 
 from sow.checkpoints.reading import read_config
 from sow.checkpoints.trust import variant_of
+from sow.errors import OutputError
+from sow.files import read_regular, write_text
 from sow.folders import cache_folder
 
 PIECE = 2**25
@@ -106,8 +107,8 @@ def _memory() -> Path:
 
 def _remembered() -> dict[str, str]:
     """What was hashed before; nothing where the file is missing or is no such file."""
-    with suppress(OSError, ValueError):
-        data = json.loads(_memory().read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, RecursionError):
+        data = json.loads(read_regular(_memory()))
         if isinstance(data, dict):
             return {str(key): str(value) for key, value in data.items()}
     return {}
@@ -116,9 +117,7 @@ def _remembered() -> dict[str, str]:
 def _remember(hashes: dict[str, str]) -> None:
     """Keeps them; a full disk only costs the memory."""
     path = _memory()
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    with suppress(OSError):
+    with suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
         latest = dict(list(hashes.items())[-MOST_KEPT:])
-        temporary.write_text(json.dumps(latest), encoding="utf-8")
-        temporary.replace(path)
+        write_text(json.dumps(latest), path, force=True)

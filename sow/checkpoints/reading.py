@@ -8,17 +8,13 @@ import stat
 from pathlib import Path
 from typing import Any
 
-LARGEST = 16 * 2**20
-"""Bytes of JSON: several times what the longest has that Stable Diffusion comes with."""
+from sow.files import read_regular
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     """A JSON object from a checkpoint; empty if there is none that can be read."""
-    path = folder / name
     try:
-        if not is_plain(path) or path.stat().st_size > LARGEST:
-            return {}
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_regular(folder / name))
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
