@@ -8,7 +8,6 @@ MAPPED := planners prompts cli benchmarks
 
 .PHONY: demo test fuzz test-floors lint docs clean
 
-.PHONY: demo test test-floors lint docs clean
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
