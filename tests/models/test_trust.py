@@ -12,8 +12,9 @@ import torch
 from huggingface_hub import constants
 from spoiling import Evil, say, sharded
 
-from sow.checkpoints.reading import LARGEST, read_config
+from sow.checkpoints.reading import read_config
 from sow.errors import ModelError
+from sow.files import MOST_TEXT
 from sow.models import find_model
 from sow.models.hub import SD21
 from sow.pipeline import SowPipeline
@@ -100,7 +101,9 @@ def test_a_pipe_among_the_files_does_not_hang(folder, name):
         find_model(str(folder))
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, " " * (LARGEST + 1), "[]", "7"])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, " " * (MOST_TEXT + 1), "[]", "7"]
+)
 def test_json_that_is_no_configuration_is_not_readable(folder, text):
     (folder / "unet/config.json").write_text(text)
     assert read_config(folder / "unet") == {}
