@@ -26,6 +26,9 @@ __all__ = [
 ]  # fmt: skip
 
 PLAN_VERSION: Literal[2] = 2
+MOST_RELATIONS = 100
+LONGEST = 2**20
+"""Bytes of a plan as JSON: a hundred times what one takes, and read in a moment."""
 Setting = Literal["normal", "attribute", "style"]
 Canvas = tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]]
 
@@ -88,7 +91,9 @@ class Plan(BaseModel):
         default=(), max_length=200, description="what else the picture shows: a graph's nodes"
     )
     relations: tuple[Relation, ...] = Field(
-        default=(), max_length=100, description="who does what with what: a scene graph's edges"
+        default=(),
+        max_length=MOST_RELATIONS,
+        description="who does what with what: a scene graph's edges",
     )
     planner: str = Field(default="user", max_length=200, description="who made the plan")
     notes: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(
@@ -105,7 +110,7 @@ class Plan(BaseModel):
         given = value.get("relations")
         triples = [
             (str(edge.get("subject")), str(edge.get("relation")), str(edge.get("object")))
-            for edge in (given if isinstance(given, (list, tuple)) else ())
+            for edge in (given[:MOST_RELATIONS] if isinstance(given, (list, tuple)) else ())
             if isinstance(edge, dict)
         ]
         objects, relations = scene_of(triples, condition=[str(value.get("subject", "face"))])
@@ -167,7 +172,7 @@ class Plan(BaseModel):
     def read(cls, path: str | Path) -> Plan:
         """A plan from a JSON file, as `sow plan` writes it."""
         try:
-            text = read_regular(Path(path)).decode("utf-8")
+            text = read_regular(Path(path), LONGEST).decode("utf-8")
         except (OSError, ValueError) as error:
             raise PlanError(
                 f"cannot read the plan {str(path)!r}: {_reason(error)}", "check plan="

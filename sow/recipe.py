@@ -19,7 +19,7 @@ from sow.errors import PictureError
 from sow.files import write_png
 from sow.pictures.condition import Condition
 from sow.pictures.reading import decode, name_of, opened
-from sow.plan import Plan
+from sow.plan import LONGEST, Plan
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
@@ -132,6 +132,8 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         raise PictureError(
             f"{name} has no recipe", "only pictures written by `sow generate` have one"
         )
+    if len(text) > LONGEST:
+        raise PictureError(f"the recipe in {name} is too long to be real")
     try:
         recipe = Recipe.model_validate_json(text)
         box = recipe.plan.box

@@ -26,7 +26,7 @@ def check_version(kind: str, value: Any, known: int) -> None:
 
 def newer_version(error: ValidationError) -> str | None:
     """What a `NewerVersion` among the complaints says, if there is one."""
-    for problem in error.errors(include_url=False):
+    for problem in _complaints(error):
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, NewerVersion):
             return str(cause)
@@ -35,7 +35,12 @@ def newer_version(error: ValidationError) -> str | None:
 
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic as one short phrase."""
-    problem = error.errors(include_url=False, include_context=False)[0]
+    problem = _complaints(error)[0]
     where = ".".join(str(part) for part in problem["loc"])[:100]  # keys are strangers' words too
     what = str(problem["msg"]).removeprefix("Value error, ")[:500]
     return f"{where}: {what}" if where else what
+
+
+def _complaints(error: ValidationError) -> list[Any]:
+    """What is wrong, without the data itself, which may be long."""
+    return error.errors(include_url=False, include_input=False)

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from sow.errors import PlannerError
+from sow.errors import PlannerError, SowError
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.wire import host_of
+from sow.planners.mllm.wire import host_of, unheard
 
 SHORTEST_KEY = 8
 """Letters: what is shorter is the placeholder of a server that needs no key."""
@@ -55,18 +55,51 @@ class Remote:
     def __init__(self, model: str, key: str | None, base_url: str, retries: int = 3) -> None:
         self.model, self.host = model, host_of(base_url)
         self._key, self._base_url, self._retries = key, base_url, retries
+        self._traces = None if key is None or len(key) < SHORTEST_KEY else _spellings(key)
+
+    async def ask(
+        self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
+    ) -> AnswerType:
+        """See `Asker`."""
+        try:
+            with unheard():
+                return await self.asked(images, prompt, schema)
+        except (SowError, BadAnswer, Refused):
+            raise
+        except Exception as error:  # whatever an SDK makes of what is no answer
+            raise self.strange(type(error).__name__) from None
+
+    async def asked(
+        self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
+    ) -> AnswerType:
+        """The same through an SDK; what it raises need not be known here."""
+        raise NotImplementedError
 
     def strike(self, text: str) -> str:
-        """The text without the key, wherever a vendor may have repeated it."""
-        if self._key and len(self._key) >= SHORTEST_KEY:
-            return text.replace(self._key, STRUCK)
-        return text
+        """The text without the key, wherever and however a vendor may have repeated it."""
+        return self._traces.sub(STRUCK, text) if self._traces else text
 
     def failure(self, what: str, mend: str) -> PlannerError:
         """A failure in one line, with nothing in it that looks like a key."""
-        what = re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", STRUCK, self.strike(what))
-        printable = "".join(c if c.isprintable() else " " for c in what)
-        return PlannerError(f"{self.vendor}: {printable[:300]}", mend)
+        # What cannot be printed goes first: without it, two halves of a key would be one.
+        line = self.strike("".join(c if c.isprintable() else " " for c in what))
+        line = re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", STRUCK, line)
+        return PlannerError(f"{self.vendor}: {line[:300]}", mend)
+
+    def strange(self, why: str = "") -> PlannerError:
+        """A server that speaks another language."""
+        detail = f" ({why})" if why else ""
+        return self.failure(
+            f"{self.host} does not answer as {self.vendor} does{detail}", "check base_url="
+        )
+
+    def redirected(self, location: str | None) -> PlannerError:
+        """A server that sends on to another address. Nothing is sent there."""
+        where = host_of(location or "") or "another address"
+        return self.failure(
+            f"{self.host} sends on to {where[:100]}, which is not followed",
+            "if you trust it, give its address as base_url=",
+        )
 
     def refused(self, why: str) -> Refused:
         """A refusal in the vendor's words."""
@@ -81,7 +114,7 @@ class Remote:
         Raises:
             BadAnswer: if it is no JSON or not what the schema says.
         """
-        inner = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text)
+        inner = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
         try:
             return schema.model_validate(self._struck(json.loads(inner)))
         except ValidationError as error:
@@ -103,6 +136,12 @@ class Remote:
         if isinstance(value, dict):
             return {self.strike(name): self._struck(item) for name, item in value.items()}
         return value
+
+
+def _spellings(key: str) -> re.Pattern[str]:
+    """A key as it is, in other cases of letters (a host's name has none), or escaped as in JSON."""
+    letters = (rf"(?:{re.escape(c)}|\\+u{ord(c):04x})" for c in key)
+    return re.compile("".join(letters), re.IGNORECASE)
 
 
 class BadAnswer(Exception):

@@ -88,8 +88,8 @@ def _kept(path: Path, question: str) -> Plan | None:
         entry = json.loads(read_regular(path))
         if isinstance(entry, dict) and isinstance(entry.get("seal"), str):
             plan = Plan.parse(entry.get("plan") or {})
-            secret = read_regular(_secret_file(), SECRET)
-            if hmac.compare_digest(entry["seal"], _seal(secret, question, plan)):
+            secret = _own_secret()
+            if hmac.compare_digest(entry["seal"].encode(), _seal(secret, question, plan).encode()):
                 return plan
     return None
 
@@ -115,8 +115,8 @@ def _secret_file() -> Path:
 def _secret() -> bytes:
     """The secret of this user, made when it is first needed; nobody else may read it."""
     path = _secret_file()
-    with suppress(FileNotFoundError):
-        return read_regular(path, SECRET)
+    with suppress(OSError):
+        return _own_secret()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def write(temporary: Path) -> None:
@@ -124,6 +124,18 @@ def _secret() -> bytes:
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(SECRET))
 
-    with suppress(OutputError):  # another process was quicker
-        publish(write, path)
-    return read_regular(path, SECRET)
+    publish(write, path, force=True)
+    return _own_secret()
+
+
+def _own_secret() -> bytes:
+    """The secret, if it is one: whole, and nobody else's to read.
+
+    Raises:
+        OSError: if it is not.
+    """
+    path = _secret_file()
+    secret = read_regular(path, SECRET)
+    if len(secret) != SECRET or (os.name == "posix" and path.stat().st_mode & 0o077):
+        raise PermissionError(0, "it is no secret", str(path))
+    return secret

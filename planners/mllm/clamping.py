@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,9 @@ def clamp_regions(
     """The regions on the canvas, cut back where together they would cover the condition."""
     regions: list[Region] = []
     covered = np.zeros((box.height, box.width), bool)
-    for answer in answers:
+    for answer in islice(answers, 10 * MOST_REGIONS):
+        if len(regions) == MOST_REGIONS:
+            break
         if _huge(answer.box) or answer.box.width <= 0 or answer.box.height <= 0:
             continue
         left, top = max(0, round(answer.box.x)), max(0, round(answer.box.y))
@@ -87,7 +90,7 @@ def clamp_regions(
             covered = more
         if region is not None:
             regions.append(Region(label=answer.label or "related", box=region))
-    return tuple(regions[:MOST_REGIONS])
+    return tuple(regions)
 
 
 def region_by_rules(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -24,19 +24,32 @@ from sow.quiet import without_warnings
 T = TypeVar("T")
 MOST_BYTES = 4 * 2**20
 """Of an answer. A plan takes some thousand; models that think aloud take more."""
+LONGEST_ADDRESS = 2000
 CONNECT = 10.0
 """Seconds for a connection. How long an answer may take is the planner's to say."""
 PLAIN = {"Accept-Encoding": "identity"}
 """Answers are asked for as they are: what is not unpacked cannot explode."""
+JSON = "application/json; charset=utf-8"
+PLAIN_HEADERS = frozenset({
+    "host", "accept", "accept-encoding", "connection", "content-length", "content-type",
+    "authorization", "user-agent",
+})  # fmt: skip
+"""What a server needs that is not the vendor's own."""
 LOGGERS = ("google_genai", "google.genai", "openai", "httpx", "httpx2", "httpcore", "urllib3")
 
 
-def http_client(vendor: str) -> Any:
+def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
     """An asynchronous client for an SDK to use, by `httpx` or, where only that is, its fork.
 
-    Old SDKs take the first, new ones either.
+    Old SDKs take the first, new ones either. keep: the only headers that are sent; None sends all
+    that the SDK wants, which the environment may have told it more than it should tell a stranger.
     """
     http = import_module(next(name for name in ("httpx", "httpx2") if find_spec(name)))
+
+    async def bare(request: Any) -> None:
+        for name in list(request.headers) if keep is not None else ():
+            if name.lower() not in keep:
+                del request.headers[name]
 
     async def bounded(response: Any) -> None:
         check_packing(vendor, response.headers.get("Content-Encoding"))
@@ -44,7 +57,9 @@ def http_client(vendor: str) -> Any:
         async for piece in response.aiter_raw():
             body += piece
             check_length(vendor, len(body))
-        # Read once, and here, it is handed on as if it had just arrived.
+        # Read once, and here, it is handed on as if it had just arrived, and as what it has to be:
+        # Python knows encodings that are none of text, or take for ever.
+        response.headers["Content-Type"] = JSON
         response.stream = http.ByteStream(bytes(body))
         response.is_stream_consumed = response.is_closed = False
 
@@ -52,7 +67,7 @@ def http_client(vendor: str) -> Any:
         follow_redirects=False,
         headers=PLAIN,
         timeout=http.Timeout(None, connect=CONNECT),
-        event_hooks={"response": [bounded]},
+        event_hooks={"request": [bare], "response": [bounded]},
     )
 
 
@@ -78,18 +93,6 @@ def check_length(vendor: str, length: int) -> None:
         raise PlannerError(what, "check base_url=")
 
 
-def redirected(vendor: str, host: str, location: str | None) -> PlannerError:
-    """A server that sends on to another address. Nothing is sent there."""
-    with suppress(UsageError):
-        location = checked_address(location or "")
-    where = host_of(location or "") or "another address"
-    printable = "".join(c for c in where if c.isprintable())[:200]
-    return PlannerError(
-        f"{vendor}: {host} sends on to {printable}, which is not followed",
-        "if you trust it, give its address as base_url=",
-    )
-
-
 def host_of(url: str) -> str:
     """Where a URL leads: host and port, never the name and password that may stand before them."""
     try:
@@ -107,10 +110,16 @@ def checked_address(url: str) -> str:
     try:
         parts = urlsplit(url)
         legal = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna")
     except ValueError:
         parts, legal = urlsplit(""), False
-    if not legal or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url:
+    legal = legal and url.isprintable() and len(url) <= LONGEST_ADDRESS
+    # Libraries disagree on what a backslash means in an address, and so on who is asked.
+    if not legal or parts.scheme not in ("http", "https") or {" ", "\\"} & set(url):
         raise UsageError("that base_url= is no address", "write http://… or https://…")
+    if "@" in parts.netloc:
+        raise UsageError("that base_url= has a name or a password in it",
+                         "leave it out; a key for a server is in SOW_PLANNER_KEY")  # fmt: skip
     return url
 
 

@@ -66,8 +66,8 @@ class PlannerChoice:
             )
         if self.planner_calls not in (1, 3):
             raise UsageError(f"{self.planner_calls} calls for a plan", "give planner_calls=1 or 3")
-        if self.prompts is not None and not self.prompts.is_dir():
-            raise UsageError(f"no folder {str(self.prompts)!r}", "check prompts=")
+        if self.prompts is not None and not _is_folder(self.prompts):
+            raise UsageError(f"no folder {str(self.prompts)[:200]!r}", "check prompts=")
 
     def vendor(self) -> str | None:
         """The name of who is to be asked, or None for the rules."""
@@ -96,6 +96,13 @@ class PlannerChoice:
             words=model.facts.words,
             seconds=self.planner_timeout,
         )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long
+        return False
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,19 @@ class Budget:
     samples: int
     everything: float
 
+    def too_large(self, canvas: tuple[int, int]) -> str | None:
+        """The same of a canvas alone."""
+        area = canvas[0] * canvas[1]
+        if area <= self.pixels:
+            return None
+        return f"a canvas of {canvas[0]}x{canvas[1]} is {area / USUAL:.0f} times 512x512"
+
     def beyond(self, plan: Plan, settings: Settings, pictures: int) -> str | None:
         """What is too much about these pictures, in one line, or None."""
         width, height = plan.canvas
-        if width * height > self.pixels:
-            return f"a canvas of {width}x{height} is {width * height / USUAL:.0f} times 512x512"
+        large = self.too_large(plan.canvas)
+        if large:
+            return large
         each = samples_of(settings, self.samples)
         if each > self.samples:
             return f"a picture would take more than {self.samples} UNet samples (the usual: 60)"
@@ -54,9 +62,16 @@ class Budget:
         Raises:
             UsageError: if it is not agreed to.
         """
-        problem = self.beyond(plan, settings, pictures)
-        if problem is not None and not agree(problem):
-            raise UsageError(problem, "ask for less, or give agree=")
+        _ask(self.beyond(plan, settings, pictures), agree)
+
+    def check_canvas(self, canvas: tuple[int, int], agree: Agree) -> None:
+        """The same before there is a plan."""
+        _ask(self.too_large(canvas), agree)
+
+
+def _ask(problem: str | None, agree: Agree) -> None:
+    if problem is not None and not agree(problem):
+        raise UsageError(problem, "ask for less, or give agree=")
 
 
 OWN = Budget(pixels=2048 * 2048, samples=5_000, everything=100_000)

@@ -143,6 +143,8 @@ class Service:
         from sow.pictures.condition import Condition
 
         asked = self._read(request)
+        if asked.canvas is not None:
+            OWN.check_canvas(asked.canvas, self._agree)
         # What is no setting is refused before any download.
         chosen(Settings.preset(preset or "normal"), settings, likeness)
         planned = self._planned(asked)

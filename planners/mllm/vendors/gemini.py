@@ -7,7 +7,7 @@ from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import http_client, redirected, unheard
+from sow.planners.mllm.wire import http_client
 
 STOPPED = (
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE",
@@ -20,10 +20,10 @@ class GeminiAsker(Remote):
 
     vendor = "gemini"
 
-    async def ask(
+    async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Asker`."""
+        """See :class:`sow.planners.mllm.asking.Remote`."""
         from google.genai import errors, types
 
         form = types.GenerateContentConfig(
@@ -34,15 +34,14 @@ class GeminiAsker(Remote):
             types.Part.from_bytes(data=png, mime_type="image/png") for png in images
         ]
         try:
-            with unheard():
-                async with http_client(self.vendor) as http, self._client(http).aio as session:
-                    answer = await session.models.generate_content(
-                        model=self.model, contents=[*parts, prompt], config=form
-                    )
+            async with http_client(self.vendor) as http, self._client(http).aio as session:
+                answer = await session.models.generate_content(
+                    model=self.model, contents=[*parts, prompt], config=form
+                )
         except errors.APIError as error:
             if 300 <= (error.code or 0) < 400:
                 headers = getattr(error.response, "headers", {})
-                raise redirected(self.vendor, self.host, headers.get("Location")) from None
+                raise self.redirected(headers.get("Location")) from None
             raise failure_of(self, error.code, str(error.message or error)) from None
         except RecursionError:
             raise BadAnswer("[[[…", "it is nested too deeply") from None

@@ -18,8 +18,6 @@ from sow.planners.mllm.wire import (
     PLAIN,
     check_length,
     check_packing,
-    redirected,
-    unheard,
 )
 
 
@@ -28,48 +26,47 @@ class LegacyGeminiAsker(Remote):
 
     vendor = "gemini"
 
-    async def ask(
+    async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Asker`."""
+        """See :class:`sow.planners.mllm.asking.Remote`."""
         answer = await asyncio.to_thread(self._ask, images, prompt, schema)
         return read_candidates(self, answer, schema)
 
     def _ask(self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]) -> Any:
-        with unheard():  # it announces its own end; our documentation says so once
-            from google.ai import generativelanguage
-            from google.api_core import exceptions, retry
-            from google.protobuf import json_format
+        from google.ai import generativelanguage
+        from google.api_core import exceptions, retry
+        from google.protobuf import json_format
 
-            again = retry.Retry(
-                retry.if_exception_type(exceptions.TooManyRequests, exceptions.ServerError),
-                initial=0.5,
-                timeout=15.0 * self._retries,
-            )
-            # The low level of the same SDK: the high one has one client for the whole process.
-            client = generativelanguage.GenerativeServiceClient(
-                transport="rest",
-                client_options={"api_key": self._key or "none", "api_endpoint": self._base_url},
-            )
-            transport: Any = client.transport
-            self._guard(transport._session)  # there is no other door to its connections
-            pictures = [{"inline_data": {"mime_type": "image/png", "data": png}} for png in images]
-            question = {
-                "model": f"models/{self.model}",
-                "contents": [{"role": "user", "parts": [*pictures, {"text": prompt}]}],
-                "generation_config": {
-                    "response_mime_type": "application/json",
-                    "response_schema": old_schema(schema.model_json_schema()),
-                },
-            }
-            try:
-                return client.generate_content(question, timeout=60, retry=again)
-            except exceptions.RetryError as error:
-                raise failure_of(self, 503, str(error.cause or error)) from None
-            except exceptions.GoogleAPICallError as error:
-                raise failure_of(self, error.code, str(error.message)) from None
-            except (OSError, ValueError, json_format.Error) as error:  # requests' are OSErrors
-                raise unreachable(self, error) from None
+        again = retry.Retry(
+            retry.if_exception_type(exceptions.TooManyRequests, exceptions.ServerError),
+            initial=0.5,
+            timeout=15.0 * self._retries,
+        )
+        # The low level of the same SDK: the high one has one client for the whole process.
+        client = generativelanguage.GenerativeServiceClient(
+            transport="rest",
+            client_options={"api_key": self._key or "none", "api_endpoint": self._base_url},
+        )
+        transport: Any = client.transport
+        self._guard(transport._session)  # there is no other door to its connections
+        pictures = [{"inline_data": {"mime_type": "image/png", "data": png}} for png in images]
+        question = {
+            "model": f"models/{self.model}",
+            "contents": [{"role": "user", "parts": [*pictures, {"text": prompt}]}],
+            "generation_config": {
+                "response_mime_type": "application/json",
+                "response_schema": old_schema(schema.model_json_schema()),
+            },
+        }
+        try:
+            return client.generate_content(question, timeout=60, retry=again)
+        except exceptions.RetryError as error:
+            raise failure_of(self, 503, str(error.cause or error)) from None
+        except exceptions.GoogleAPICallError as error:
+            raise failure_of(self, error.code, str(error.message)) from None
+        except (OSError, ValueError, json_format.Error) as error:  # requests' are OSErrors
+            raise unreachable(self, error) from None
 
     def _guard(self, session: Any) -> None:
         """Takes redirects and endless answers for failures, as `wire.http_client` does."""
@@ -82,14 +79,15 @@ class LegacyGeminiAsker(Remote):
                 request.headers.update(PLAIN)
                 response = super().send(request, *args, **{**options, "stream": True})
                 if response.is_redirect:
-                    raise redirected(asker.vendor, asker.host, response.headers.get("Location"))
+                    raise asker.redirected(response.headers.get("Location"))
                 check_packing(asker.vendor, response.headers.get("Content-Encoding"))
                 body = response.raw.read(MOST_BYTES + 1, decode_content=False)
                 response.raw.close()
                 check_length(asker.vendor, len(body))
-                response.raw = io.BytesIO(body)
+                response.raw, response.encoding = io.BytesIO(body), "utf-8"
                 return response
 
+        session.auth = lambda request: request  # nothing out of ~/.netrc
         session.mount("https://", Guarded())
         session.mount("http://", Guarded())
 

@@ -9,7 +9,7 @@ from typing import Any
 from sow.errors import SowError
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import http_client, redirected, unheard
+from sow.planners.mllm.wire import PLAIN_HEADERS, http_client
 
 HOST = "api.openai.com"
 
@@ -19,10 +19,10 @@ class OpenAIAsker(Remote):
 
     vendor = "openai"
 
-    async def ask(
+    async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Asker`."""
+        """See :class:`sow.planners.mllm.asking.Remote`."""
         import openai
 
         parts: list[Any] = [{"type": "text", "text": prompt}]
@@ -35,36 +35,32 @@ class OpenAIAsker(Remote):
         }  # fmt: skip
         messages: Any = [{"role": "user", "content": parts}]
         try:
-            with unheard():
-                async with self._client() as client:
-                    answer = await client.chat.completions.create(
-                        model=self.model,
-                        messages=messages,
-                        response_format=form,
-                    )
+            async with self._client() as client:
+                answer = await client.chat.completions.create(
+                    model=self.model,
+                    messages=messages,
+                    response_format=form,
+                )
         except openai.OpenAIError as error:
             raise self._failure(error) from None
-        except ValueError:
-            raise self._strange() from None
         return self._read(answer, schema)
 
     def _client(self) -> Any:
         import openai
 
-        # The account that the environment names is the vendor's business alone.
-        hidden = {name: openai.Omit() for name in ("OpenAI-Organization", "OpenAI-Project")}
+        # The account and the headers that the environment names are the vendor's business alone.
+        keep = None if self.host == HOST else PLAIN_HEADERS
         return openai.AsyncOpenAI(
             api_key=self._key or "none",  # a server of one's own needs none, the client insists
             base_url=self._base_url,
             max_retries=self._retries,
-            default_headers=hidden if self.host != HOST else None,  # type: ignore[arg-type]
-            http_client=http_client(self.vendor),
+            http_client=http_client(self.vendor, keep),
         )
 
     def _read(self, answer: Any, schema: type[AnswerType]) -> AnswerType:
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
-            raise self._strange()
+            raise self.strange()
         message = getattr(choices[0], "message", None) if choices else None
         if message is None:
             raise self.refused("the answer is empty")
@@ -81,18 +77,13 @@ class OpenAIAsker(Remote):
             raise self.refused("the answer is empty")
         return self.read(text, schema)
 
-    def _strange(self) -> Exception:
-        return self.failure(
-            f"{self.host} does not answer as an OpenAI server does", "check base_url="
-        )
-
     def _failure(self, error: Exception) -> Exception:
         import openai
 
         if isinstance(error.__cause__, SowError):  # what the door refused to read
             return error.__cause__
         if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
-            return redirected(self.vendor, self.host, error.response.headers.get("Location"))
+            return self.redirected(error.response.headers.get("Location"))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             return self.failure("the key is not accepted", "check OPENAI_API_KEY")
         if isinstance(error, openai.NotFoundError):
