@@ -8,14 +8,18 @@ import sys
 from types import FrameType
 from typing import Any, TextIO, cast
 
-from sow.errors import INTERRUPTED
+from sow.errors import INTERRUPTED, OutputError
 
 
 def run() -> None:
     """Runs the command line and leaves with its exit code."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, leave)
-    sys.stdout, sys.stderr = (cast(TextIO, Outlet(s)) for s in (sys.stdout, sys.stderr))
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123
+    sys.stdout = cast(TextIO, Results(sys.stdout))
+    sys.stderr = cast(TextIO, Outlet(sys.stderr))
 
     from sow.cli.main import main
 
@@ -49,21 +53,44 @@ class Outlet:
         """See `io.TextIOBase`."""
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            self._close()
+        except OSError as error:
+            self._lost(error)
             return len(text)
 
     def flush(self) -> None:
         """See `io.TextIOBase`."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._close()
+        except OSError as error:
+            self._lost(error)
 
-    def _close(self) -> None:
+    def _lost(self, error: OSError) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class Results(Outlet):
+    """Standard output: a disk that is full is a failure, other than a reader that has seen enough.
+
+    Raises:
+        OutputError: if what was to be said is lost.
+    """
+
+    _error: OutputError | None = None
+
+    def write(self, text: str) -> int:
+        """See `io.TextIOBase`."""
+        if self._error is not None:  # whoever only tried whether it can be written to hid it
+            raise self._error
+        return super().write(text)
+
+    def _lost(self, error: OSError) -> None:
+        super()._lost(error)
+        if not isinstance(error, BrokenPipeError):
+            what = f"the result cannot be printed ({error.strerror})"
+            self._error = OutputError(what, "print it elsewhere")
+            raise self._error

@@ -130,7 +130,7 @@ def generate(
     from sow.service.service import Service
 
     target = early_target(out, cycles_out, force, num)
-    inputs = [face, mask, plan, recipe]
+    inputs = [face, mask, plan, recipe, prompts, Path(model), config and Path(config)]
     check_apart(inputs, [*named(target, num), cycles_out])
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
@@ -159,7 +159,7 @@ def generate(
         seeds = list(range(first, first + num))
     targets = targets_of(work, seeds, target, force)
     sheets = sheets_of(targets, force) if explain else []
-    check_apart(inputs, [*targets, *sheets, cycles_out])
+    check_apart([*inputs, service.model.source], [*targets, *sheets, cycles_out])
     notes = [*work.notes, *service.unread(work)]
     if cycles_out is not None and work.settings.all_cycles == 0:
         notes.append("there are no cycles to save")

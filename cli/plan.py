@@ -98,7 +98,7 @@ def plan(
         print_json(service.would_be_sent(request))
         return
     target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
-    check_apart([face, mask, plan], [target, out])
+    check_apart([face, mask, plan, prompts, Path(model)], [target, out])
     for path in (target, out):
         if path is not None:
             check_free(path, force)

@@ -78,7 +78,7 @@ def check_apart(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -
         UsageError: if one would.
     """
     written: dict[tuple[int, int] | Path, Path] = {}
-    read = {_identity(path): path for path in inputs if path is not None}
+    read = {_identity(file): file for path in inputs if path is not None for file in _files(path)}
     for path in outputs:
         if path is None:
             continue
@@ -89,6 +89,14 @@ def check_apart(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -
         if own in written:
             raise UsageError(f"{str(path)!r} would be written twice", "choose two names")
         written[own] = path
+
+
+def _files(path: Path) -> list[Path]:
+    """The files behind what is read: of a checkpoint's folder, all that are in it."""
+    try:
+        return [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    except OSError:
+        return [path]
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:

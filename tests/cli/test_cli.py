@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import time
 import pytest
 from conftest import EXAMPLES
 from PIL import Image
+
+from sow.models import BUNDLED
 
 FACE = EXAMPLES / "drawn-beard.png"
 PHOTO = EXAMPLES / "astronaut.jpg"
@@ -139,6 +142,15 @@ def test_originals_and_results_are_never_written_over(run_sow, tmp_path):
     ):  # fmt: skip
         done = run_sow(*BASE, "--face", "face.png", "--prompt", "a man", *words, "--force")
         assert done.returncode == 2, done.stderr
+    checkpoint = tmp_path / "model"
+    shutil.copytree(BUNDLED["figures"], checkpoint)
+    weights = "model/unet/diffusion_pytorch_model.safetensors"
+    held = (checkpoint / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    for words in (("--model", "model", "--no-draw", "--out", weights),
+                  ("--model", "model", "--draw", weights)):  # fmt: skip
+        done = run_sow("plan", "--face", "face.png", "--prompt", "a man", *words, "--force")
+        assert done.returncode == 2, done.stderr
+    assert (checkpoint / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == held
     for words in (("--out", "link.png"), ("--draw", "sub/../face.png")):
         done = run_sow("plan", "--model", "figures", "--face", "face.png", "--prompt", "a man",
                        *words, "--force")  # fmt: skip

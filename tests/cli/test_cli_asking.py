@@ -135,3 +135,18 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path, words):
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert said == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "ends"),
+    [("{} settings --json > /dev/full", 6), ("{} --version >&-", 0), ("{} settings <&-", 0),
+     ("{} nonsense 2>&-", 2), ("{} nonsense 2>/dev/full", 2)],
+)  # fmt: skip
+def test_closed_and_full_streams_are_no_tracebacks(tmp_path, shell, ends):
+    done = subprocess.run(
+        ["bash", "-c", shell.format(f"{sys.executable} -m sow")], cwd=tmp_path, text=True,
+        capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == ends, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from contextlib import suppress
 
@@ -132,7 +133,6 @@ def test_what_an_sdk_warns_of_does_not_reach_the_terminal(server, capfd, recwarn
         ({"OPENAI_API_KEY": KEY}, "http://api.openai.com/v1", None),
         ({"OPENAI_API_KEY": KEY}, "https://api.openai.com.evil.example/v1", None),
         ({"OPENAI_API_KEY": KEY}, "https://evil.example/api.openai.com", None),
-        ({"OPENAI_API_KEY": KEY}, "https://api.openai.com@evil.example/v1", None),
         ({"OPENAI_API_KEY": KEY}, "http://localhost:11434/v1", None),
         ({"OPENAI_API_KEY": KEY, "SOW_PLANNER_KEY": "own"}, "https://gate.example/v1", "own"),
         ({"OPENAI_API_KEY": KEY, "SOW_PLANNER_KEY": "own"}, "http://127.0.0.1:8000/v1", "own"),
@@ -157,6 +157,7 @@ def test_a_key_never_travels_in_the_clear():
 def test_a_local_server_gets_neither_key_nor_account(server, monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, KEY)
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Custom: {KEY}")
     asker = make_asker("openai", base_url=server.address + "/v1")
     StagedPlanner(asker).plan(REQUEST)
     assert all(KEY not in str(asked.headers) for asked in server.asked)
@@ -165,11 +166,66 @@ def test_a_local_server_gets_neither_key_nor_account(server, monkeypatch):
 @pytest.mark.parametrize(
     "url",
     ["localhost", "http://", "http://[::1", "http://a:port/", "http://a:99999/", "http://a:0",
-     "ftp://a", "http://a b/", "http://a\n.example/", "", "https:///v1"],
+     "ftp://a", "http://a b/", "http://a\n.example/", "", "https:///v1", "http://" + "a" * 3000,
+     "http://xn--\u0301/", "https://evil.example\\@api.openai.com/v1"],
 )  # fmt: skip
 def test_what_is_no_address_is_said(url):
     with pytest.raises(UsageError, match="no address"):
         checked_address(url)
+
+
+def test_a_password_in_an_address_is_refused_without_being_said():
+    with pytest.raises(UsageError, match="leave it out") as caught:
+        make_asker("openai", base_url="https://me:s3cret@gate.example/v1", environment={})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [302, 307, 399])
+@pytest.mark.parametrize("name", ASKERS)
+@pytest.mark.parametrize("spelt", [KEY, KEY.upper(), KEY[:9] + "\x7f" + KEY[9:]])
+def test_a_key_in_a_redirect_is_struck_out(server, name, status, spelt):
+    server.reply = lambda asked: (status, {})
+    server.headers = {"Location": f"https://{spelt}/"}
+    with pytest.raises(PlannerError) as caught:
+        planner_of(name, server).plan(REQUEST)
+    assert KEY.lower() not in str(caught.value).lower()
+
+
+STRANGE = {
+    "deep": "[" * 100_000,
+    "a number": "5",
+    "candidates": '{"candidates": 5}',
+    "block": '{"promptFeedback": {"blockReason": 5}}',
+    "finish": '{"candidates": [{"finishReason": 5}]}',
+    "null": '{"error": null}',
+    "list": '{"error": [1]}',
+    "text": '["x"]',
+    "escaped": '{"error":{"message":"' + "".join(f"\\u{ord(c):04x}" for c in KEY) + '"}',
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("name", ASKERS)
+def test_whatever_is_answered_over_http_is_one_line(server, name, kind):
+    for status, charset in ((200, "utf-8"), (400, "rot13"), (500, "zip")):
+        server.kind = f"application/json; charset={charset}"
+        server.reply = lambda asked, status=status: (status, STRANGE[kind].encode())
+        with pytest.raises(PlannerError) as caught:
+            StagedPlanner(asker_of(name, server, retries=0), seconds=60).plan(REQUEST)
+        said = str(caught.value)
+        assert said.isprintable()
+        assert "secret" not in said
+        assert "\\u0073" not in said
+
+
+def test_a_fence_with_millions_of_blanks_is_read_in_a_moment():
+    """It was read by a pattern that took hours, in which neither a limit nor Ctrl-C was heard."""
+    from sow.planners.mllm.answers import Position
+
+    asker, started = Remote("m", None, "http://here"), time.process_time()
+    with pytest.raises(BadAnswer):
+        asker.read('{"a":' + " " * 2_000_000 + "1}", Position)
+    assert time.process_time() - started < 5
 
 
 @given(st.text(max_size=40))
