@@ -35,8 +35,9 @@ def examine() -> dict[str, Any]:
     import torch
 
     from sow.checkpoints.trust import folder_problem
+    from sow.checkpoints.cached import cached_snapshot
     from sow.models import choose_device
-    from sow.models.hub import SD21, cached_snapshot
+    from sow.models.hub import SD21
     from sow.planners.mllm.vendors.table import VENDORS, available
     from sow.recipe import versions
 
