@@ -34,8 +34,8 @@ def examine() -> dict[str, Any]:
 
     import torch
 
-    from sow.checkpoints.trust import folder_problem
     from sow.checkpoints.cached import cached_snapshot
+    from sow.checkpoints.trust import folder_problem
     from sow.models import choose_device
     from sow.models.hub import SD21
     from sow.planners.mllm.vendors.table import VENDORS, available
