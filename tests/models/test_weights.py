@@ -9,8 +9,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 from helpers import job
-from ldm import save_single_file
 from huggingface_hub import constants
+from ldm import save_single_file
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from spoiling import change, say, sharded, weights, with_safety_checker
@@ -196,7 +196,7 @@ def test_a_configuration_of_the_hub_is_not_trusted_either(tiny, folder, tmp_path
     encoder = home / "snapshots" / ("a" * 40) / "text_encoder/config.json"
     say(encoder, quantization_config={"quant_method": "gptq"})
     for config in ("stable-diffusion-v1-5/stable-diffusion-v1-5", None):
-        with pytest.raises(ModelError, match="configuration|quantization_config"):
+        with pytest.raises(ModelError, match="quantization_config"):
             load_pipeline(whole, device="cpu", config=config)
     with pytest.raises(ModelError, match="no/body"):
         load_pipeline(whole, device="cpu", config="no/body")
