@@ -34,9 +34,10 @@ def examine() -> dict[str, Any]:
 
     import torch
 
+    from sow.checkpoints.cached import cached_snapshot
     from sow.checkpoints.trust import folder_problem
     from sow.models import choose_device
-    from sow.models.hub import SD21, cached_snapshot
+    from sow.models.hub import SD21
     from sow.planners.mllm.vendors.table import VENDORS, available
     from sow.recipe import versions
 

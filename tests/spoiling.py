@@ -6,7 +6,9 @@ import json
 import os
 from pathlib import Path
 
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from safetensors.torch import load_file, save_file
+from transformers import CLIPConfig, CLIPImageProcessor
 
 
 def say(file: Path, **changes: object) -> None:
@@ -38,6 +40,20 @@ def sharded(folder: Path, part: str) -> Path:
     index.write_text(json.dumps({"metadata": {"total_size": 0}, "weight_map": weight_map}))
     whole.unlink()
     return index
+
+
+def with_safety_checker(folder: Path) -> None:
+    """Gives a checkpoint a small one, of pictures of 32 px."""
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+             "num_attention_heads": 2, "projection_dim": 8}  # fmt: skip
+    vision = {**small, "image_size": 32, "patch_size": 16}
+    config = CLIPConfig(vision_config=vision, text_config=small, projection_dim=8)
+    StableDiffusionSafetyChecker(config).save_pretrained(folder / "safety_checker")
+    looks = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    looks.save_pretrained(folder / "feature_extractor")
+    say(folder / "model_index.json", requires_safety_checker=True,
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+        feature_extractor=["transformers", "CLIPImageProcessor"])  # fmt: skip
 
 
 class Evil:

@@ -14,12 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sow.records import first_problem
 
 Count = Annotated[int, Field(strict=True, ge=1, le=128)]
+Layers = Annotated[int, Field(strict=True, ge=1, le=8)]
+"""Per block, and inside of one another: Stable Diffusion has 2, and 1 in each of them."""
 Width = Annotated[int, Field(strict=True, ge=1, le=2**16)]
 Times = Annotated[int, Field(strict=True, ge=2, le=100_000)]
 Beta = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Widths = Annotated[list[Width], Field(min_length=1, max_length=8)]
 Few = Annotated[list[Any], Field(max_length=8)]
 Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
+Sides = Side | dict[str, Side | None] | Annotated[list[Side], Field(max_length=2)]
+Kernel = Literal["eager", "sdpa"]
 
 
 class Config(BaseModel):
@@ -31,7 +35,23 @@ class Config(BaseModel):
     custom_pipelines: None = None
     quantization_config: None = Field(None, description="other packages, and kernels")
     compression_config: None = None
+    fusion_config: None = Field(None, description="changes to the libraries' own classes")
+    transformers_weights: None = Field(None, description="weights in files of other names")
+    configuration_files: None = Field(None, description="this configuration in another file")
+    fast_tokenizer_files: None = Field(None, description="words in files of other names")
+    gguf_file: None = None
+    tokenizer_file: None = None
+    vocab_file: None = None
+    merges_file: None = None
+    attn_implementation: Kernel | None = Field(None, description="else it is the hub's code")
+    own_attn_implementation: Kernel | None = Field(None, alias="_attn_implementation")
+    kept_attn_implementation: Kernel | None = Field(None, alias="_attn_implementation_internal")
+    experts_implementation: None = None
+    own_experts_implementation: None = Field(None, alias="_experts_implementation")
     num_hidden_layers: Count = 12
+    size: Sides | None = Field(None, description="of pictures for the safety checker")
+    crop_size: Sides | None = None
+    pad_size: Sides | None = None
 
 
 class Index(Config):
@@ -50,8 +70,8 @@ class UNet(Config):
     block_out_channels: Widths | None = None
     down_block_types: Few | None = None
     up_block_types: Few | None = None
-    layers_per_block: Count | Annotated[list[Count], Field(max_length=8)] = 2
-    transformer_layers_per_block: Count | Annotated[list[Count], Field(max_length=8)] = 1
+    layers_per_block: Layers | Annotated[list[Layers], Field(max_length=8)] = 2
+    transformer_layers_per_block: Layers | Annotated[list[Layers], Field(max_length=8)] = 1
     reverse_transformer_layers_per_block: None = None
 
 
@@ -61,7 +81,7 @@ class AutoEncoder(Config):
     block_out_channels: Widths | None = None
     down_block_types: Few | None = None
     up_block_types: Few | None = None
-    layers_per_block: Count = 1
+    layers_per_block: Layers = 1
     latent_channels: Width = 4
     scaling_factor: Annotated[float, Field(strict=True, gt=1e-6, lt=1e6)] = 0.18215
 
@@ -76,6 +96,9 @@ class Tokenizer(Config):
     """`tokenizer/tokenizer_config.json`; of no limit, older libraries wrote one of 31 digits."""
 
     model_max_length: Annotated[int, Field(strict=True, ge=3)] | None = None
+    init_inputs: tuple[()] = Field((), description="words, or the path of a file of them")
+    vocab: dict[str, int] | None = None
+    merges: list[Any] | None = None
 
 
 class Scheduler(Config):

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sow.checkpoints.reading import read_config
-from sow.checkpoints.trust import variant_of
+from sow.checkpoints.trust import READ_WHOLE, variant_of
 from sow.errors import OutputError
 from sow.files import read_regular, write_text
 from sow.folders import cache_folder
@@ -25,7 +25,6 @@ PIECE = 2**25
 LARGE = 2**27
 """Smaller files are hashed faster than it takes to look them up with any safety."""
 MOST_KEPT = 1000
-SMALL_FILES = (".json", ".txt", ".model")
 
 
 def fingerprint(source: Path, half: bool = False) -> str:
@@ -50,7 +49,7 @@ def _loaded(folder: Path, half: bool) -> dict[str, Path]:
         there = sorted(file for file in (folder / name).iterdir() if file.is_file())
         weights = [file for file in there if file.suffix == ".safetensors"]
         of_variant = [f for f in weights if bool(re.search(r"\.fp16[.-]", f.name)) == bool(wanted)]
-        files += [file for file in there if file.suffix in SMALL_FILES]
+        files += [file for file in there if file.suffix in READ_WHOLE]
         files += of_variant or weights
     return {file.relative_to(folder).as_posix(): file for file in files if file.is_file()}
 
@@ -58,7 +57,7 @@ def _loaded(folder: Path, half: bool) -> dict[str, Path]:
 def _hashes(files: list[Path]) -> list[str]:
     """One hash per file, of all of its bytes."""
     known = _remembered()
-    keys = [_key(file) for file in files]
+    keys = [_key(file) if file.stat().st_size >= LARGE else None for file in files]
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         pieces = [
             [] if key in known else [pool.submit(_hash_piece, file, at) for at in _starts(file)]
@@ -68,11 +67,7 @@ def _hashes(files: list[Path]) -> list[str]:
             known[key] if key in known else _joined([piece.result() for piece in some])
             for key, some in zip(keys, pieces, strict=True)
         ]
-    new = {
-        key: hash_
-        for file, key, hash_ in zip(files, keys, hashes, strict=True)
-        if key not in known and file.stat().st_size >= LARGE
-    }
+    new = {key: hash_ for key, hash_ in zip(keys, hashes, strict=True) if key and key not in known}
     if new:
         _remember({**known, **new})
     return hashes

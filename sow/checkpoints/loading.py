@@ -8,9 +8,13 @@ from typing import Any, Self
 from diffusers import StableDiffusionPipeline
 from torch import nn
 
-from sow.checkpoints.trust import check_configuration, check_folder
+from sow.checkpoints.single import check_single_file, configuration_for
+from sow.checkpoints.trust import PARTS, check_folder
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError
+
+PICTURES = ("safety_checker", "image_encoder")
+"""Models that look at pictures, which Stable Diffusion can do without."""
 
 
 class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
@@ -38,16 +42,20 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
 
     @classmethod
     def from_single_file(cls, path: Any, **kwargs: Any) -> Self:
-        """As in diffusers, but only from `.safetensors` files that lack nothing.
+        """As in diffusers, but only from `.safetensors` files on disk that lack nothing.
 
         Raises:
-            ModelError: if it is none, or the folder with its configuration may not be trusted.
+            ModelError: if it is none, or its configuration (in a folder, or the hub's) may not be
+                trusted.
         """
         if not str(path).endswith(".safetensors"):
             raise ModelError(f"{str(path)!r} is a pickle", "give a .safetensors file")
-        if kwargs.get("config") and Path(kwargs["config"]).is_dir():
-            check_configuration(Path(kwargs["config"]))
-        pipe: Self = super().from_single_file(path, **kwargs)
+        head = check_single_file(Path(path))
+        folder = configuration_for(head, **kwargs)
+        # What no file of this kind holds is taken from the folder, if it is there.
+        elsewhere = {p for p in PICTURES if not any((folder / p).glob("*.safetensors"))}
+        check_weights(folder, None, given={*PARTS, *elsewhere, *kwargs})
+        pipe: Self = super().from_single_file(path, **{**kwargs, "config": str(folder)})
         _agree(pipe)
         for name, part in pipe.components.items():
             # What no tensor was found for has not come to be.

@@ -20,6 +20,19 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def read_head(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The kind of numbers and the shape of every tensor in a file, without the numbers.
+
+    Raises:
+        OSError, ValueError, SafetensorError: if it is damaged.
+    """
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as tensors:
+        slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+        return {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
+
+
 def is_plain(path: Path) -> bool:
     """Whether it is a file that can be read to its end: no pipe, no device, nobody else's."""
     try:

@@ -10,9 +10,11 @@ from typing import Any
 from sow.checkpoints.configs import config_problem
 from sow.checkpoints.reading import is_plain, read_config, stays_inside
 from sow.errors import ModelError
+from sow.files import MOST_TEXT
 
 PARTS = ("unet", "vae", "text_encoder")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+READ_WHOLE = (".json", ".txt", ".model", ".jinja")
 NONE = (None, None)
 CLASSES = {
     "unet": r"diffusers\.UNet2DConditionModel",
@@ -74,7 +76,7 @@ def check_configuration(folder: Path, given: Collection[str] = ()) -> list[str]:
             "give a Stable Diffusion checkpoint in diffusers layout",
         )
     _check_kind(folder, index)
-    parts = [part for part in _parts(index) if part not in given]
+    parts = [part for part in parts_of(index) if part not in given]
     _check_files(folder, [folder / part for part in parts])
     for names in NEEDED:
         needed = names[0].partition("/")[0] not in given
@@ -89,7 +91,7 @@ def check_configuration(folder: Path, given: Collection[str] = ()) -> list[str]:
     return parts
 
 
-def _parts(index: Mapping[str, Any]) -> list[str]:
+def parts_of(index: Mapping[str, Any]) -> list[str]:
     """The folders that a checkpoint speaks of."""
     return [n for n in CLASSES if isinstance(index.get(n), list) and tuple(index[n]) != NONE]
 
@@ -132,6 +134,12 @@ def _check_files(folder: Path, parts: list[Path]) -> None:
                 f"{name!r} of {folder.name!r} is a link to a place outside of it",
                 "put the file itself there",
             )
+        if file.suffix in READ_WHOLE and file.stat().st_size > MOST_TEXT:
+            raise ModelError(
+                f"{name!r} of {folder.name!r} is not readable: it is larger than "
+                f"{MOST_TEXT >> 20} MB",
+                "get it again",
+            )
         if file.name == "adapter_config.json":
             raise ModelError(f"{name!r} of {folder.name!r} names other weights", "take it away")
         if "config" in file.name or ".index" in file.name or file.parent == folder:
@@ -144,6 +152,12 @@ def _files(folder: Path, parts: list[Path]) -> Iterator[Path]:
         if not part.is_dir():
             raise ModelError(f"{folder.name!r} has no {part.name}", "get it again")
         files = sorted(file for file in part.glob("*") if not file.is_dir())
+        inner = [place.name for place in part.glob("[!.]*") if place.is_dir()]
+        if inner:  # what is in it would be read unseen, if a library were led there
+            raise ModelError(
+                f"the {part.name} of {folder.name!r} has a folder inside ({inner[0][:80]!r})",
+                "take it away",
+            )
         stored = [f for f in files if f.suffix == ".safetensors"]
         if not stored and any(file.suffix in PICKLES for file in files):
             raise ModelError(

@@ -10,16 +10,18 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sow.checkpoints.reading import read_config
-from sow.checkpoints.trust import PARTS
+from sow.checkpoints.reading import read_config, read_head
+from sow.checkpoints.trust import MODELS, parts_of
 from sow.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import nn
 
 Shapes = Mapping[str, tuple[int, ...]]
+Head = Mapping[str, tuple[str, tuple[int, ...]]]
 STEMS = {
     "unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model",
+    "safety_checker": "model", "image_encoder": "model",
 }  # fmt: skip
 OLD_NAMES = {
     ".query.": ".to_q.",
@@ -31,6 +33,8 @@ OLD_NAMES = {
 HARMLESS = ("embeddings.position_ids", "text_projection.weight")
 """What text encoders were saved with and do not need: a count from 0, and CLIP's last layer."""
 FLOATS = {"F16", "BF16", "F32", "F64"}
+COUNTS = ("position_ids", "num_updates", "global_step")
+"""What counts, and is no weight: training left it in the file."""
 
 
 def check_weights(folder: Path, variant: str | None, given: Collection[str] = ()) -> None:
@@ -45,8 +49,8 @@ def check_weights(folder: Path, variant: str | None, given: Collection[str] = ()
         ModelError: if a tensor is missing, unknown, of another shape or no number, or a file is
             damaged.
     """
-    for part in PARTS:
-        if part in given:
+    for part in parts_of(read_config(folder, "model_index.json")):
+        if part in given or part not in MODELS:
             continue
         what = f"the {part} of {folder.name!r}"
         wrong = _first_difference(
@@ -68,24 +72,37 @@ def _first_difference(stored: Shapes, built: Shapes) -> str:
 
 def _stored(folder: Path, variant: str | None, what: str) -> Shapes:
     """The tensors in the files that are loaded, by the names of today."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     shapes: dict[str, tuple[int, ...]] = {}
     for file in _files(folder, variant, what):
         try:
-            with safe_open(file, framework="pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118  # it is no mapping
-                    entry = tensors.get_slice(name)
-                    if name.endswith(HARMLESS):
-                        continue
-                    if entry.get_dtype() not in FLOATS:
-                        raise ModelError(f"{what} has numbers of a kind that is not known: "
-                                         f"{entry.get_dtype()}", "get it again")  # fmt: skip
-                    shapes[_today(name)] = tuple(entry.get_shape())
+            head = read_head(file)
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(f"{what} cannot be loaded: {file.name} is damaged ({error})"[:400],
                              "get the checkpoint again") from None  # fmt: skip
+        check_kinds(head, what)
+        for name, (_, shape) in head.items():
+            today = _today(name)
+            if today in shapes:  # which of them is taken is a matter of chance
+                raise ModelError(f"{what} has {today[:200]!r} twice", "get it again")
+            if not name.endswith(HARMLESS):
+                shapes[today] = shape
     return shapes
+
+
+def check_kinds(head: Head, what: str) -> None:
+    """Whether all numbers of a file of weights are of a kind that weights have.
+
+    Raises:
+        ModelError: if not; the libraries would round them, or read them as others.
+    """
+    for name, (kind, _) in head.items():
+        if kind not in FLOATS and not name.endswith(COUNTS):
+            raise ModelError(
+                f"{what} has numbers of a kind that is not known: {kind} for {name[:200]}",
+                "get it again",
+            )
 
 
 def _files(folder: Path, variant: str | None, what: str) -> list[Path]:
@@ -126,10 +143,16 @@ def _built(folder: Path, what: str) -> Shapes:
 
 def _empty(folder: Path) -> nn.Module:
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
-    if folder.name == "text_encoder":
-        module: nn.Module = CLIPTextModel(CLIPTextConfig.from_pretrained(folder))
+    others = {
+        "text_encoder": CLIPTextModel, "safety_checker": StableDiffusionSafetyChecker,
+        "image_encoder": CLIPVisionModelWithProjection,
+    }  # fmt: skip
+    if folder.name in others:
+        model = others[folder.name]
+        module: nn.Module = model(model.config_class.from_pretrained(folder))
         return module
     kind = UNet2DConditionModel if folder.name == "unet" else AutoencoderKL
     module = kind.from_config(kind.load_config(folder))
@@ -137,8 +160,8 @@ def _empty(folder: Path) -> nn.Module:
 
 
 def _today(name: str) -> str:
-    """What a tensor is called wherever it is: transformers dropped a prefix, diffusers renamed."""
-    name = name.removeprefix("text_model.")
+    """What a tensor is called wherever it is: transformers dropped prefixes, diffusers renamed."""
+    name = name.removeprefix("text_model.").replace("vision_model.vision_model.", "vision_model.")
     if ".attentions." in name:
         for old, new in OLD_NAMES.items():
             name = name.replace(old, new)

@@ -24,8 +24,8 @@ def choose_device(device: str = "auto") -> str:
     known = {"cpu": True, "mps": mps, "cuda": cuda}
     kind, _, number = device.partition(":")
     there = known.get(kind, False)
-    if there and kind == "cuda" and number:
-        there = number.isdigit() and int(number) < torch.cuda.device_count()
+    if there and device != kind:  # there is one cpu and one mps, without a number
+        there = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
     if not there:
         raise DeviceError(f"there is no device {device!r} here", "take device=auto or cpu")
     return device

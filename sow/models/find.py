@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sow.checkpoints.cached import cached_snapshot
 from sow.checkpoints.facts import Facts
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
-from sow.models.hub import SD21, cached_snapshot, download_snapshot, hub_problem
+from sow.models.hub import SD21, download_snapshot, hub_problem
 
 BUNDLED = {"figures": Path(__file__).parents[1] / "bundled" / "figures"}
 

