@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
 from sow.pictures.colours import eight_bits, to_srgb
+from sow.pictures.pieces import Pieces, check_plain, check_scans
 from sow.pictures.tags import check_tags
 from sow.quiet import without_lines_from_c, without_warnings
 
@@ -81,10 +82,11 @@ def opened(
     """
     file = open_regular(source, most_bytes) if isinstance(source, Path) else nullcontext(source)
     # Held back: remarks on large pictures, which are refused, on odd TIFF tags and cut EXIF.
-    with file as data, without_warnings(), one_line(name):
+    with file as whole, Pieces(whole, name) as data, without_warnings(), one_line(name):
         Image.init()
         known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
         check_tags(data, name)
+        check_scans(data, name)
         try:
             image: Image.Image = Image.open(data, formats=known)
         except UnidentifiedImageError:
@@ -93,6 +95,7 @@ def opened(
             ) from None
         with image:
             check_unpacked(image, name)
+            check_plain(image, name)
             yield image
 
 
