@@ -15,6 +15,7 @@ from typing import BinaryIO
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
+from sow.kinds import as_path
 from sow.pictures.colours import eight_bits, to_srgb
 from sow.pictures.pieces import Pieces, check_plain, check_scans
 from sow.pictures.tags import check_tags
@@ -53,7 +54,7 @@ def load_image(path: str | Path) -> Image.Image:
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
-    path = Path(path)
+    path = as_path("image", path)
     name = name_of(path)
     with opened(path, name) as image:
         check_size(image.size, name)
@@ -240,8 +241,9 @@ def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     """A mask as 8-bit grey at the size of its picture: white, or opaque if it has alpha, is kept.
 
     Raises:
-        PictureError: if it has another shape than the picture.
+        PictureError: if it has another shape than the picture, or hardly any.
     """
+    check_size(mask.size, "the mask")
     if abs(mask.width * size[1] / (mask.height * size[0]) - 1) > 0.02:
         raise PictureError(
             f"the mask is {mask.width}x{mask.height} but the picture {size[0]}x{size[1]}",
