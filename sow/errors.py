@@ -8,6 +8,8 @@ from __future__ import annotations
 
 INTERRUPTED = 130
 """The exit code of an interrupt, as shells have it."""
+LONGEST, LONGEST_WORD = 590, 200
+"""Letters of a line and of a word in it: users and strangers are quoted in errors."""
 
 
 class SowError(Exception):
@@ -21,9 +23,20 @@ class SowError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, mend: str = "") -> None:
-        self.what = " ".join(what.split())
-        self.mend = " ".join(mend.split())
+        self.what, self.mend = _line(what), _line(mend)
         super().__init__(f"{self.what}; {self.mend}" if self.mend else self.what)
+
+
+def _line(text: str) -> str:
+    """One line that can be printed and read, whatever is quoted in it."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return _shortened(" ".join(_shortened(word, LONGEST_WORD) for word in plain.split()), LONGEST)
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text without its middle: what is wrong is said around what is quoted."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[: half - 1]}…{text[-half:]}"
 
 
 class UsageError(SowError):

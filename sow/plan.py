@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sow.box import Box
 from sow.errors import PlanError
 from sow.files import read_regular
+from sow.kinds import as_path
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.scene import CONDITION, Relation, SceneObject, scene_of
 
@@ -171,8 +172,9 @@ class Plan(BaseModel):
     @classmethod
     def read(cls, path: str | Path) -> Plan:
         """A plan from a JSON file, as `sow plan` writes it."""
+        path = as_path("plan", path)
         try:
-            text = read_regular(Path(path), LONGEST).decode("utf-8")
+            text = read_regular(path, LONGEST).decode("utf-8")
         except (OSError, ValueError) as error:
             raise PlanError(
                 f"cannot read the plan {str(path)!r}: {_reason(error)}", "check plan="

@@ -32,7 +32,6 @@ FACTORS = (1, 2, 4, 8)
 # UNet samples per denoising step and picture, for each kind of guidance outside the condition.
 BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
 
-
 # How much of what is planted stays, from 0 (free to change) to 1 (as planted), in one number:
 # guidance inside the condition falls with it, and from these on one more state of the finish puts
 # the condition back, the first near its start, the last near the clean picture.
@@ -47,7 +46,7 @@ def likeness_numbers(likeness: float, guidance_scale: float, t1: int) -> dict[st
     """
     try:
         value = float(likeness)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = -1.0
     if not 0 <= value <= 1:
         raise UsageError(f"bad setting: likeness is {likeness!r}", "give a number from 0 to 1")
@@ -97,6 +96,7 @@ class Settings(BaseModel):
     )
     preserve: Own[tuple[int, ...]] = Field(
         (4, 3, 2, 1),
+        max_length=1000,
         description="states of the finish where the condition is put back (Sec. V: 4,3 / 4 / 4)",
     )
     negative_prompt: Own[str] = Field(
@@ -179,6 +179,7 @@ class Settings(BaseModel):
     modulated_factors: Shared[tuple[int, ...]] = Field(
         FACTORS,
         min_length=1,
+        max_length=len(FACTORS),
         description="modulated layers by resolution: 1 is that of the latents, 2 half of it (open)",
     )
     modulated_branches: Shared[Literal["prompt", "all"]] = Field(
@@ -210,7 +211,7 @@ class Settings(BaseModel):
         Raises:
             UsageError: for any other name.
         """
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(PRESETS)}")
         return PRESETS[name]
 
@@ -249,8 +250,7 @@ class Settings(BaseModel):
             name, equals, value = text.partition("=")
             if not equals:
                 raise UsageError(f"{text!r} sets nothing", "write name=value")
-            name = name.strip()
-            fields[name] = value.strip()
+            fields[name := name.strip()] = value.strip()
             if isinstance(getattr(self, name, None), tuple):
                 fields[name] = [v for v in value.replace(" ", "").strip("[]()").split(",") if v]
         return self.changed(**fields)

@@ -18,7 +18,7 @@ HOMES = {name: ROOT / name for name in ("planners", "prompts", "cli", "benchmark
 # From the ground up: a room may know those above it in this list, which lie below it in the house.
 FLOORS = (
     ("errors", "quiet", "folders", "records"),
-    ("files", "box"),
+    ("files", "box", "kinds"),
     ("scene",),
     ("plan",),
     ("settings", "prompts"),

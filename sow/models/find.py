@@ -13,6 +13,7 @@ from sow.checkpoints.facts import Facts
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
+from sow.kinds import as_path
 from sow.models.hub import SD21, download_snapshot, hub_problem
 
 BUNDLED = {"figures": Path(__file__).parents[1] / "bundled" / "figures"}
@@ -50,7 +51,7 @@ class Model:
 
 
 def find_model(
-    name: str = "auto",
+    name: str | Path = "auto",
     *,
     revision: str | None = None,
     half: bool = False,
@@ -68,11 +69,12 @@ def find_model(
     Raises:
         ModelError: if it cannot be found or may not be trusted.
     """
+    path = as_path("model", name)
+    name = str(name)
     if name in BUNDLED:
         return Model(name, BUNDLED[name], "bundled")
     if name in ("auto", "sd2.1"):
         return _stable_diffusion(name, revision, half, download)
-    path = Path(name)
     with contextlib.suppress(RuntimeError):  # "~nobody"
         path = path.expanduser()
     if path.suffix in PICKLES:

@@ -15,7 +15,9 @@ from typing import BinaryIO
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
+from sow.kinds import as_path
 from sow.pictures.colours import eight_bits, to_srgb
+from sow.pictures.pieces import Pieces, check_plain, check_scans
 from sow.pictures.tags import check_tags
 from sow.quiet import without_lines_from_c, without_warnings
 
@@ -52,7 +54,7 @@ def load_image(path: str | Path) -> Image.Image:
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
-    path = Path(path)
+    path = as_path("image", path)
     name = name_of(path)
     with opened(path, name) as image:
         check_size(image.size, name)
@@ -81,10 +83,11 @@ def opened(
     """
     file = open_regular(source, most_bytes) if isinstance(source, Path) else nullcontext(source)
     # Held back: remarks on large pictures, which are refused, on odd TIFF tags and cut EXIF.
-    with file as data, without_warnings(), one_line(name):
+    with file as whole, Pieces(whole, name) as data, without_warnings(), one_line(name):
         Image.init()
         known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
         check_tags(data, name)
+        check_scans(data, name)
         try:
             image: Image.Image = Image.open(data, formats=known)
         except UnidentifiedImageError:
@@ -93,6 +96,7 @@ def opened(
             ) from None
         with image:
             check_unpacked(image, name)
+            check_plain(image, name)
             yield image
 
 
@@ -237,8 +241,9 @@ def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     """A mask as 8-bit grey at the size of its picture: white, or opaque if it has alpha, is kept.
 
     Raises:
-        PictureError: if it has another shape than the picture.
+        PictureError: if it has another shape than the picture, or hardly any.
     """
+    check_size(mask.size, "the mask")
     if abs(mask.width * size[1] / (mask.height * size[0]) - 1) > 0.02:
         raise PictureError(
             f"the mask is {mask.width}x{mask.height} but the picture {size[0]}x{size[1]}",

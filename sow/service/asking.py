@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import PlannerError, UsageError
+from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
 from sow.planners.offline.planner import OfflinePlanner
@@ -50,7 +51,7 @@ class PlannerChoice:
     planner_calls: int = 3
     fallback: bool = False
     cache: bool = True
-    prompts: Path | None = None
+    prompts: str | Path | None = None
     planner_timeout: float = 90.0
     consent: Consent = field(default=nobody_agreed, compare=False, repr=False)
 
@@ -64,10 +65,14 @@ class PlannerChoice:
             raise UsageError(
                 f"no planner {self.name!r}", f"choose auto, offline, {', '.join(VENDORS)}"
             )
+        for name in ("planner_model", "base_url"):
+            check_kind(name, getattr(self, name), (str, type(None)), "a text")
         if self.planner_calls not in (1, 3):
-            raise UsageError(f"{self.planner_calls} calls for a plan", "give planner_calls=1 or 3")
-        if self.prompts is not None and not _is_folder(self.prompts):
-            raise UsageError(f"no folder {str(self.prompts)[:200]!r}", "check prompts=")
+            raise UsageError(
+                f"{self.planner_calls!r} calls for a plan", "give planner_calls=1 or 3"
+            )
+        if self.prompts is not None and not _is_folder(as_path("prompts", self.prompts)):
+            raise UsageError(f"no folder {str(self.prompts)!r}", "check prompts=")
 
     def vendor(self) -> str | None:
         """The name of who is to be asked, or None for the rules."""
@@ -90,7 +95,7 @@ class PlannerChoice:
         return StagedPlanner(
             asker=make_asker(vendor, self.planner_model, self.base_url),
             calls=self.planner_calls,
-            prompts=Prompts(self.prompts),
+            prompts=Prompts(None if self.prompts is None else Path(self.prompts)),
             count=counter(None if model.kind == "file" else model.source),
             limit=model.facts.token_limit,
             words=model.facts.words,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sow.box import check_inside
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError
+from sow.kinds import check_kind
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
 from sow.service.request import Asked
 from sow.settings import Settings
+
+CHANGES = (Collection, Settings, type(None))
+"""What can change a preset; not what can be walked only once."""
 
 
 def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
@@ -84,7 +88,7 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
 
 def chosen(
     preset: Settings,
-    changes: Mapping[str, Any] | Iterable[str] | Settings | None,
+    changes: Mapping[str, Any] | Collection[str] | Settings | None,
     likeness: float | None,
 ) -> Settings:
     """A preset with what is decided otherwise; all settings at once replace it.
@@ -92,10 +96,12 @@ def chosen(
     Raises:
         UsageError: if there is no such setting, or it cannot have that value.
     """
+    check_kind("settings", changes, CHANGES, "names and values, texts, or Settings")
     dial = {} if likeness is None else {"likeness": likeness}
     if isinstance(changes, Settings):
         return changes.changed(**dial)
     if changes is None or isinstance(changes, Mapping):
-        return preset.changed(**{**dial, **(changes or {})})
-    texts = [changes] if isinstance(changes, str) else list(changes)
+        named = {str(name): value for name, value in (changes or {}).items()}
+        return preset.changed(**{**dial, **named})
+    texts = [changes] if isinstance(changes, str) else list(map(str, changes))
     return preset.with_assignments([*(f"{name}={dial[name]}" for name in dial), *texts])

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from sow.box import Box
 from sow.errors import PlanError, UsageError
+from sow.kinds import check_kind
 from sow.pictures.reading import check_size, load_image, load_mask, upright_rgb
 from sow.plan import Plan, Region, Setting
 from sow.planners.base import MatteKind
@@ -193,6 +194,7 @@ def as_regions(value: Any) -> tuple[Region, ...]:
     Raises:
         PlanError: if one of them is none.
     """
+    check_kind("related", value, (Mapping, Sequence), "names and boxes, or Regions")
     if not isinstance(value, Mapping):
         if not all(isinstance(region, Region) for region in value):
             raise PlanError("related= holds something else", "give names and boxes, or Regions")

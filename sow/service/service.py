@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from sow.errors import UsageError
+from sow.kinds import as_path
 from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import BUNDLED, Model, find_model
 from sow.recipe import pixels_sha256, read_recipe
+from sow.service.arguments import check_request, check_seeds, check_service, counted_up
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.budget import OWN, STRANGERS, Agree, nobody_agrees
 from sow.service.calling import make
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, str], None]
 """Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
-LARGEST_SEED = 2**62
 
 
 class Service:
@@ -49,7 +48,7 @@ class Service:
 
     def __init__(
         self,
-        model: str = "auto",
+        model: str | Path = "auto",
         *,
         revision: str | None = None,
         config: str | None = None,
@@ -60,7 +59,8 @@ class Service:
         download: bool = True,
         agree: Agree = nobody_agrees,
     ) -> None:
-        self._model_name, self._revision, self._config = model, revision, config
+        check_service(model, device, dtype, planner)
+        self._model_name, self._revision, self._config = str(model), revision, config
         self._device, self._dtype = device, dtype
         self._planner = planner or PlannerChoice()
         self._report, self._download, self._agree = report, download, agree
@@ -125,7 +125,7 @@ class Service:
         request: Request,
         *,
         preset: str | None = None,
-        settings: Mapping[str, Any] | Iterable[str] | Settings | None = None,
+        settings: Mapping[str, Any] | Collection[str] | Settings | None = None,
         likeness: float | None = None,
     ) -> Work:
         """What a request leads to, decided to the last.
@@ -191,7 +191,7 @@ class Service:
             UsageError: if it asks for more than a stranger may, and nobody agrees.
             ModelError: if its model is not to be had, or may not be taken from a recipe.
         """
-        path = Path(path)
+        path = as_path("path", path)
         recipe, condition = read_recipe(path)
         agree = options.get("agree", nobody_agrees)
         STRANGERS.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
@@ -238,10 +238,8 @@ class Service:
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
-        for seed in seeds:
-            if not 0 <= seed <= LARGEST_SEED:
-                raise UsageError(f"no seed {seed}", f"give seed= from 0 to {LARGEST_SEED}")
         OWN.check(work.plan, work.settings, len(seeds) * max(1, work.batch_size), self._agree)
+        check_seeds(seeds)
         yield from make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
 
     def unread(self, work: Work) -> list[str]:
@@ -268,16 +266,14 @@ class Service:
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        if num < 1:
-            raise UsageError(f"{num} pictures", "give num= at least 1")
+        seeds, which = counted_up(seed, num), range(num if cycles else 0)
         work = self.work(request, preset=preset, settings=settings, likeness=likeness)
-        first = secrets.randbelow(2**31) if seed is None else seed
-        seeds, which = range(first, first + num), range(num if cycles else 0)
         notes = (*work.notes, *self.unread(work))
         made = tuple(self.make(work, seeds, cycles_of=which, explain=explain))
         return Result(made, work.plan, notes)
 
     def _read(self, request: Request) -> Asked:
+        check_request(request)
         request.check()
         self._planner.check()
         return request.read()

@@ -1,0 +1,34 @@
+"""What kind of thing an argument is: who writes Python is told in one line too."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral
+from pathlib import Path
+
+from sow.errors import UsageError
+
+WHOLE = (Integral,)
+"""Whole numbers, numpy's too; True is none."""
+PATH = (str, os.PathLike)
+
+
+def check_kind(name: str, value: object, kinds: tuple[type, ...], mend: str) -> None:
+    """Whether an argument is of one of these kinds; True is no number.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise UsageError(f"{name}= is a {type(value).__name__}", f"give {mend}")
+
+
+def as_path(name: str, value: object) -> Path:
+    """The path that an argument is.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    check_kind(name, value, PATH, "a path")
+    assert isinstance(value, (str, os.PathLike))
+    return Path(value)

@@ -1,0 +1,62 @@
+"""What a program may give a `Service`: kinds of things, seeds, numbers of pictures."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from sow.errors import UsageError
+from sow.kinds import PATH, WHOLE, check_kind
+from sow.service.asking import PlannerChoice
+from sow.service.request import Request
+
+LARGEST_SEED = 2**62
+MOST_PICTURES = 10**6
+"""Of one call: their seeds alone are a list."""
+
+
+def check_service(model: object, device: object, dtype: object, planner: object) -> None:
+    """Whether a `Service` can be made of these.
+
+    Raises:
+        UsageError: if one is of another kind.
+    """
+    check_kind("model", model, PATH, "a name or a path")
+    check_kind("device", device, (str,), "a name, such as device=auto")
+    check_kind("dtype", dtype, (str,), "a name, such as dtype=auto")
+    check_kind("planner", planner, (PlannerChoice, type(None)), "a PlannerChoice")
+
+
+def check_request(request: object) -> None:
+    """Whether a request is one.
+
+    Raises:
+        UsageError: if it is something else.
+    """
+    check_kind("request", request, (Request,), "a Request")
+
+
+def check_seeds(seeds: Iterable[object]) -> None:
+    """Whether pictures can be made of all of these.
+
+    Raises:
+        UsageError: if one is no whole number, or out of range.
+    """
+    for seed in seeds:
+        check_kind("seed", seed, WHOLE, "a whole number")
+        if not 0 <= seed <= LARGEST_SEED:  # type: ignore[operator]
+            raise UsageError(f"no seed {seed}", f"give seed= from 0 to {LARGEST_SEED}")
+
+
+def counted_up(seed: int | None, num: int) -> range:
+    """The seeds of so many pictures from a first one on, which None draws.
+
+    Raises:
+        UsageError: if there are none, or too many.
+    """
+    check_kind("num", num, WHOLE, "a whole number")
+    if not 1 <= num <= MOST_PICTURES:
+        raise UsageError(f"{num} pictures", f"give num= from 1 to {MOST_PICTURES}")
+    first = secrets.randbelow(2**31) if seed is None else seed
+    check_seeds([first])
+    return range(first, first + num)
