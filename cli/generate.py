@@ -130,7 +130,7 @@ def generate(
     from sow.service.service import Service
 
     target = early_target(out, cycles_out, force, num)
-    inputs = [face, mask, plan, recipe, prompts, Path(model), config and Path(config)]
+    inputs = [face, mask, plan, recipe, prompts, Path(model), Path(config) if config else None]
     check_apart(inputs, [*named(target, num), cycles_out])
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte

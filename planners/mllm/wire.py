@@ -47,8 +47,8 @@ def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
     http = import_module(next(name for name in ("httpx", "httpx2") if find_spec(name)))
 
     async def bare(request: Any) -> None:
-        for name in list(request.headers) if keep is not None else ():
-            if name.lower() not in keep:
+        for name in list(request.headers):
+            if keep is not None and name.lower() not in keep:
                 del request.headers[name]
 
     async def bounded(response: Any) -> None:
