@@ -7,7 +7,7 @@ import sys
 import typer
 
 import sow
-from sow.cli import doctor, download, generate, plan, settings, show, study
+from sow.cli import doctor, download, generate, plan, settings, show, study, words
 from sow.cli.output import say, say_error
 from sow.errors import INTERRUPTED, SowError, UsageError
 
@@ -22,6 +22,7 @@ app.command("generate")(generate.generate)
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
 app.command("settings")(settings.settings)
+app.command("words")(words.words)
 app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
 app.add_typer(study.app, name="study")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
 from sow.planners.offline.planner import OfflinePlanner
+from sow.service.fitting import in_known_words
 
 if TYPE_CHECKING:
     from sow.models.find import Model
@@ -127,7 +128,17 @@ class Planned:
 
 
 def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
-    """Asks for a plan as chosen.
+    """Asks for a plan as chosen, and says it in words that the model knows.
+
+    Raises:
+        SowError: if there is none.
+    """
+    planned = _planned(request, choice, model)
+    return replace(planned, plan=in_known_words(planned.plan, model.name, model.facts.words))
+
+
+def _planned(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
+    """The plan as its planner makes it.
 
     Raises:
         SowError: if there is none; a vendor that was named is not replaced without `fallback`.

@@ -12,7 +12,8 @@ from sow.kinds import check_kind
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
-from sow.service.request import Asked
+from sow.planners.rewording import reword, with_person
+from sow.service.request import LONGEST_PROMPT, Asked
 from sow.settings import Settings
 
 CHANGES = (Collection, Settings, type(None))
@@ -84,6 +85,35 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
         changes["related"] = asked.related
     check_canvas(plan.canvas, facts.canvas_stride)
     return plan.changed(**changes)
+
+
+def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
+    """A plan for a model that lists the words it knows, with its prompt in these and a note.
+
+    Planners read the user's own words, so what they decided stays as it is. Words of which the
+    model knows none end as an empty street: with a face there is somebody it belongs to.
+    """
+    if not known:
+        return plan
+    said = reword(plan.prompt, known)
+    text = said.text
+    if plan.subject == "face":
+        text = with_person(text, known)
+    elif not text and set(plan.subject.split()) <= set(known):
+        text = f"a {plan.subject}"
+    if text == plan.prompt:
+        return plan
+    notes = []
+    if said.told():
+        notes.append(f"{name} does not know {said.told()}")
+    if not said.text:
+        notes.append(f"nothing of the prompt is left: `sow words` lists what {name} knows")
+    if text != said.text:
+        notes.append(f'{name} is asked for "{text}": the prompt named nobody for the face')
+    return plan.changed(
+        prompt=(text or plan.prompt)[:LONGEST_PROMPT],
+        notes=(*plan.notes, *(note[:500] for note in notes)),
+    )
 
 
 def chosen(

@@ -1,0 +1,29 @@
+"""`sow words`: what a checkpoint understands."""
+
+from __future__ import annotations
+
+import typer
+
+from sow.cli.options import Json, ModelName, Revision
+from sow.cli.output import print_json, printable, report
+
+
+def words(model: ModelName = "auto", revision: Revision = None, json: Json = False) -> None:
+    """List the words a model understands, where it lists them; others it replaces or leaves out."""
+    from sow.models.find import find_model
+    from sow.planners.rewording import grouped
+
+    found = find_model(model, revision=revision, download=False)
+    for note in found.notes:
+        report("note", note)
+    known = found.facts.words
+    groups = grouped(known)
+    if json:
+        print_json({"model": found.name, "words": groups if known else None})
+        return
+    if not known:
+        typer.echo(printable(f"{found.name} understands any English words"))
+        return
+    typer.echo(printable(f"{found.name} understands {len(known)} words:"))
+    for name, members in groups.items():
+        typer.echo(printable(f"  {name}: {', '.join(members)}"))
