@@ -23,9 +23,11 @@ def download(
     """Fetch a model (Stable Diffusion 2.1 by default) into the local cache (HF_HOME)."""
     from sow.models import choose_device, fetch_model
 
-    if half is None:
-        half = choose_device() != "cpu"
-    found = fetch_model(model, revision=revision, half=half)
+    found = fetch_model(
+        model,
+        revision=revision,
+        half=(lambda: choose_device() != "cpu") if half is None else half,
+    )
     if json:
         print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
     else:

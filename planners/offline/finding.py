@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sow.box import Box
 from sow.errors import PictureError
-from sow.pictures.matte import cut_out, outline_seen
 from sow.pictures.reading import fit_mask
 from sow.plan import Matte
 from sow.planners.offline.faces import find_faces, likely_face
@@ -48,6 +47,8 @@ def find(request: PlanRequest, subject: str) -> Found:
     Raises:
         PictureError: if there is no face with the number asked for, or a mask keeps nothing.
     """
+    from sow.pictures.matte import cut_out
+
     image = request.image
     if request.mask is not None or image.mode == "RGBA":
         return Found(_kept(image, request.mask))
@@ -96,6 +97,8 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
 
 def _close_crop(request: PlanRequest) -> Found:
     """No face is seen: who says `face` all the same may have cut one out closely."""
+    from sow.pictures.matte import cut_out, outline_seen
+
     image = request.image
     if request.matte in ("auto", "rembg"):
         width, height = image.size
@@ -113,6 +116,8 @@ def _close_crop(request: PlanRequest) -> Found:
 
 
 def _thing(request: PlanRequest, subject: str) -> Found:
+    from sow.pictures.matte import cut_out
+
     image = request.image
     if request.matte not in ("auto", "rembg"):
         return Found(_whole(image))

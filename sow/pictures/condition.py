@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from sow.box import Box
@@ -57,7 +56,7 @@ class Condition:
             picture, kept = _fit(image, crop, size), _ellipse(plan.ellipse, plan.box)
         else:
             picture, kept = _fit(image, crop, size), Image.new("L", size, 255)
-        if np.asarray(kept).max() < 128:
+        if kept.getextrema()[1] < 128:
             raise PictureError(
                 "the mask keeps nothing of the picture", "white or opaque is what is kept"
             )

@@ -9,8 +9,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import UsageError
-from sow.models.devices import choose_device, choose_dtype
-from sow.models.find import BUNDLED, Model, find_model
+from sow.models.devices import check_names, choose_device, choose_dtype
+from sow.models.find import Model, find_model
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.budget import OWN, STRANGERS, Agree, nobody_agrees
@@ -45,6 +45,9 @@ class Service:
         report: is told what a person should know, as it happens.
         download: False never asks the network for the model.
         agree: asked before anything that costs far more than usual; see `sow.service.budget`.
+
+    Raises:
+        DeviceError: for a device or a precision that nobody has.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Service:
         download: bool = True,
         agree: Agree = nobody_agrees,
     ) -> None:
+        check_names(device, dtype)
         self._model_name, self._revision, self._config = model, revision, config
         self._device, self._dtype = device, dtype
         self._planner = planner or PlannerChoice()
@@ -77,10 +81,11 @@ class Service:
         """
         with self._finding:
             if self._model is None:
-                # A bundled model has no files in half precision, and need not wait for torch.
-                half = self._model_name not in BUNDLED and self._in_half()
                 self._model = find_model(
-                    self._model_name, revision=self._revision, half=half, download=self._download
+                    self._model_name,
+                    revision=self._revision,
+                    half=self._in_half,
+                    download=self._download,
                 )
                 for note in self._model.notes:
                     self._report("note", note)
