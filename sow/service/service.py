@@ -81,12 +81,8 @@ class Service:
         """
         with self._finding:
             if self._model is None:
-                self._model = find_model(
-                    self._model_name,
-                    revision=self._revision,
-                    half=self._in_half,
-                    download=self._download,
-                )
+                self._model = find_model(self._model_name, revision=self._revision,
+                                         half=self._in_half, download=self._download)  # fmt: skip
                 for note in self._model.notes:
                     self._report("note", note)
             return self._model
