@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sow.box import Box
 from sow.errors import PictureError
-from sow.pictures.reading import fit_mask
+from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
 from sow.plan import Matte
 from sow.planners.offline.faces import find_faces, likely_face
 
@@ -139,16 +139,15 @@ def _whole(image: Image.Image) -> Box:
 
 def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
     """The smallest box around what a mask, or else the picture's transparency, keeps."""
-    kept = image.getchannel("A") if mask is None else fit_mask(mask, image.size)
-    return _extent(kept)
+    if mask is None:
+        return _extent(image.getchannel("A"), TRANSPARENCY)
+    return _extent(fit_mask(mask, image.size))
 
 
-def _extent(mask: Image.Image) -> Box:
+def _extent(mask: Image.Image, by: str = "the mask") -> Box:
     corners = mask.point(lambda value: 255 * (value >= 128)).getbbox()
     if corners is None:
-        raise PictureError(
-            "the mask keeps nothing of the picture", "white or opaque is what is kept"
-        )
+        raise nothing_kept(by)
     left, top, right, bottom = corners
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 

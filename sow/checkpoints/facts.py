@@ -91,5 +91,5 @@ class Facts:
         """The words of a prompt that say nothing to the checkpoint, in their order."""
         if not self.words:
             return []
-        said = dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower()))
+        said = dict.fromkeys(re.findall(r"[^\W_]+", prompt.lower()))
         return [word for word in said if word not in self.words]

@@ -9,7 +9,15 @@ from PIL import Image, ImageDraw
 
 from sow.box import Box
 from sow.errors import PictureError, PlanError
-from sow.pictures.reading import GREY, fit_mask, opened, over_grey, upright_rgb
+from sow.pictures.reading import (
+    GREY,
+    TRANSPARENCY,
+    fit_mask,
+    nothing_kept,
+    opened,
+    over_grey,
+    upright_rgb,
+)  # fmt: skip
 from sow.plan import Matte, Plan
 
 
@@ -57,9 +65,8 @@ class Condition:
         else:
             picture, kept = _fit(image, crop, size), Image.new("L", size, 255)
         if kept.getextrema()[1] < 128:
-            raise PictureError(
-                "the mask keeps nothing of the picture", "white or opaque is what is kept"
-            )
+            outline = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
+            raise nothing_kept("the mask" if mask is not None else outline)
         return cls(picture, kept)
 
     def to_png(self) -> bytes:

@@ -6,6 +6,7 @@ only as much as they may unpack to, and whatever a decoder makes of them ends in
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,6 +17,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
 from sow.pictures.colours import eight_bits, to_srgb
+from sow.pictures.kinds import DNG, HEAD, SUB_FILE, check_raw, raw_file, stranger
 from sow.pictures.tags import check_tags
 from sow.quiet import without_lines_from_c, without_warnings
 
@@ -28,6 +30,7 @@ MAX_UNPACKED = 4 * MAX_PIXELS
 MAX_EXIF = 2**20
 MIN_SIDE = 16
 GREY = (128, 128, 128)
+TRANSPARENCY = "the picture's own transparency"
 # Decoders written for pictures from strangers; no PostScript, no PDF, no fonts.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 ORIENTATION = 0x0112
@@ -52,11 +55,29 @@ def load_image(path: str | Path) -> Image.Image:
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
+    return load_with_notes(path)[0]
+
+
+def load_with_notes(path: str | Path) -> tuple[Image.Image, tuple[str, ...]]:
+    """The same, and what to say of what is not taken from the file.
+
+    Raises:
+        PictureError: as `load_image`.
+    """
     path = Path(path)
     name = name_of(path)
     with opened(path, name) as image:
         check_size(image.size, name)
-        return upright_rgb(image, name)
+        notes = tuple(left_out(image, name))
+        return upright_rgb(image, name), notes
+
+
+def left_out(image: Image.Image, name: str = "the picture") -> Iterator[str]:
+    """What a picture has that is not taken; to be asked before it is unpacked."""
+    if image.format == "MPO":  # a photograph, and what a camera keeps beside it
+        return
+    if getattr(image, "is_animated", False):
+        yield f"{name} holds several pictures: only the first is taken"
 
 
 def name_of(path: Path) -> str:
@@ -85,10 +106,14 @@ def opened(
         Image.init()
         known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
         check_tags(data, name)
+        head = data.read(HEAD)
+        check_raw(head, name)
+        data.seek(0)
         try:
             image: Image.Image = Image.open(data, formats=known)
         except UnidentifiedImageError:
-            raise PictureError(
+            known_as = stranger(head, name) if formats is FORMATS else None
+            raise known_as or PictureError(
                 f"{name} is not a picture", f"give one of {', '.join(formats)}"
             ) from None
         with image:
@@ -108,7 +133,7 @@ def open_regular(path: Path, most_bytes: int) -> BinaryIO:
         if stat.S_ISREG(found.st_mode) and 0 < found.st_size <= most_bytes:
             return path.open("rb")
     except FileNotFoundError:
-        raise PictureError(f"no picture at {str(path)!r}", "check the path") from None
+        raise _nowhere(str(path)) from None
     except PermissionError:
         raise PictureError(f"{name} may not be read", "check its permissions") from None
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte in it
@@ -121,6 +146,14 @@ def open_regular(path: Path, most_bytes: int) -> BinaryIO:
     if found.st_size == 0:
         raise PictureError(f"{name} is empty", "give a picture file")
     raise PictureError(f"{name} is larger than {most_bytes >> 20} MB", "make it smaller")
+
+
+def _nowhere(path: str) -> PictureError:
+    if path == "-":
+        return PictureError("standard input is not read", "save the picture as a file first")
+    if re.match(r"[A-Za-z][\w+.-]+:/", path):  # of two slashes, a path keeps one
+        return PictureError(f"{path.replace(':/', '://', 1)!r} is no file", "download it first")
+    return PictureError(f"no picture at {path!r}", "check the path")
 
 
 @contextmanager
@@ -178,6 +211,8 @@ def check_unpacked(image: Image.Image, name: str) -> None:
         raise _too_large(name)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
+        if DNG in tags or tags.get(SUB_FILE, 0) & 1:  # then its first picture is a thumbnail
+            raise raw_file(name)
         tile = tags.get(TiffImagePlugin.TILEWIDTH, 0) * tags.get(TiffImagePlugin.TILELENGTH, 0)
         bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
         samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
@@ -251,6 +286,11 @@ def kept_by(mask: Image.Image) -> Image.Image:
     """A picture as a mask, 8-bit grey: what is white is kept; what is opaque, if it has alpha."""
     mask = upright_rgb(mask) if mask.mode != "L" else mask
     return mask.getchannel("A") if mask.mode == "RGBA" else mask.convert("L")
+
+
+def nothing_kept(by: str) -> PictureError:
+    """What is said where a mask, or what else says what is meant, leaves nothing."""
+    return PictureError(f"{by} keeps nothing of the picture", "white or opaque is what is kept")
 
 
 def load_mask(path: str | Path) -> Image.Image:

@@ -150,7 +150,7 @@ class Service:
         plan, model = planned.plan, self.model
         decided = chosen(model.facts.preset(preset or plan.setting), settings, likeness)
         OWN.check(plan, decided, 1, self._agree)
-        notes = [*plan.notes, *remarks_on(model)]
+        notes = [*plan.notes, *remarks_on(model, asked.image)]
         for note in notes:
             self._report("note", note)
         return Work(
@@ -282,7 +282,7 @@ class Service:
         return request.read()
 
     def _planned(self, asked: Asked) -> Planned:
-        facts, notes = self.model.facts, list[str]()
+        facts, notes = self.model.facts, [*asked.notes]
         if asked.plan is not None:
             planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
         else:
