@@ -47,8 +47,6 @@ def find(request: PlanRequest, subject: str) -> Found:
     Raises:
         PictureError: if there is no face with the number asked for, or a mask keeps nothing.
     """
-    from sow.pictures.matte import cut_out
-
     image = request.image
     if request.mask is not None or image.mode == "RGBA":
         return Found(_kept(image, request.mask))
@@ -71,7 +69,7 @@ def find(request: PlanRequest, subject: str) -> Found:
     if request.matte == "ellipse":
         return Found(around, inside, notes=notes)
     matte = Matte(head=head, by=_by(request))
-    found = cut_out(image, matte.head, matte.by)
+    found = _outlined(image, matte)
     if found is None:
         note = "the outline of the head was not found: an ellipse stands in"
         return Found(around, inside, notes=(*notes, note))
@@ -97,7 +95,7 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
 
 def _close_crop(request: PlanRequest) -> Found:
     """No face is seen: who says `face` all the same may have cut one out closely."""
-    from sow.pictures.matte import cut_out, outline_seen
+    from sow.pictures.matte import outline_seen
 
     image = request.image
     if request.matte in ("auto", "rembg"):
@@ -105,7 +103,7 @@ def _close_crop(request: PlanRequest) -> Found:
         head = Box(x=round(0.08 * width), y=round(0.03 * height),
                    width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
         matte = Matte(head=head, by=_by(request))
-        found = cut_out(image, matte.head, matte.by)
+        found = _outlined(image, matte)
         if found is not None and outline_seen(image, found):
             note = "no face was found: the picture is taken for a head that fills it"
             return Found(
@@ -116,17 +114,22 @@ def _close_crop(request: PlanRequest) -> Found:
 
 
 def _thing(request: PlanRequest, subject: str) -> Found:
-    from sow.pictures.matte import cut_out
-
     image = request.image
     if request.matte not in ("auto", "rembg"):
         return Found(_whole(image))
     matte = Matte(by=_by(request))
-    found = cut_out(image, None, matte.by)
+    found = _outlined(image, matte)
     if found is not None:
         return Found(_crop(found), matte=matte)
     note = f"the outline of the {subject} was not found: the whole picture is the condition"
     return Found(_whole(image), notes=(note,))
+
+
+def _outlined(image: Image.Image, matte: Matte) -> Image.Image | None:
+    """What a matte keeps of a picture; numpy is not waited for where a mask says it."""
+    from sow.pictures.matte import cut_out
+
+    return cut_out(image, matte.head, matte.by)
 
 
 def _by(request: PlanRequest) -> str:

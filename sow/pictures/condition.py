@@ -64,7 +64,7 @@ class Condition:
             picture, kept = _fit(image, crop, size), _ellipse(plan.ellipse, plan.box)
         else:
             picture, kept = _fit(image, crop, size), Image.new("L", size, 255)
-        if kept.getextrema()[1] < 128:
+        if kept.point(lambda level: 255 * (level >= 128)).getbbox() is None:
             outline = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
             raise nothing_kept("the mask" if mask is not None else outline)
         return cls(picture, kept)
