@@ -18,9 +18,10 @@ from sow.pictures.condition import Condition
 from sow.recipe import Recipe, save_png
 from sow.settings import Settings
 
-MOST = 0.4
-"""Seconds of a processor, a start of Python included."""
-ALL = """
+HEAVY = ("torch", "diffusers", "transformers", "numpy", "cv2", "facenet_pytorch", "openai")
+ALL = (
+    f"HEAVY = {HEAVY}"
+    + """
 import json, os, sys
 from sow.cli.main import main
 said = os.dup(1)
@@ -31,14 +32,15 @@ for sys.argv[1:] in json.load(sys.stdin):
     try:
         main()
     except SystemExit as end:
-        told.append([end.code or 0, "torch" in sys.modules])
+        told.append([end.code or 0, [name for name in HEAVY if name in sys.modules]])
 os.write(said, json.dumps(told).encode())
 """
+)
 ONE = [sys.executable, "-c", "from sow.cli.entry import run; run()"]
 
 
 def ran(folder, commands):
-    """Of each command, all of one process: its exit code, whether torch was imported by then."""
+    """Of each command, all of one process: its exit code, what dear was imported by then."""
     done = subprocess.run(
         [sys.executable, "-c", ALL], cwd=folder, capture_output=True, text=True, check=True,
         input=json.dumps([[str(word) for word in words] for words in commands]),
@@ -48,16 +50,14 @@ def ran(folder, commands):
 
 
 def seconds(folder, words) -> float:
-    """Of a processor, that a command takes by itself: the least of a few tries, it is shared."""
-    least = float("inf")
-    for _ in range(5):
+    """Of a processor, that a command takes by itself: the less of two tries, it is shared."""
+    tries = []
+    for _ in range(2):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*ONE, *map(str, words)], cwd=folder, capture_output=True, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        least = min(least, sum(after[:2]) - sum(before[:2]))
-        if least < MOST:
-            break
-    return least
+        tries.append(sum(after[:2]) - sum(before[:2]))
+    return min(tries)
 
 
 @pytest.fixture
@@ -103,25 +103,20 @@ OTHERS = {
 }
 
 
-def test_what_is_refused_or_shown_imports_no_torch(folder):
+def test_what_is_refused_or_shown_imports_nothing_heavy(folder):
     names = [name for name in BAD if name != "no such face"]  # which a detector has to tell
     told = ran(folder, [*map(words_of, names), *OTHERS])
-    assert told == [[code, False] for code in (*(BAD[name][1] for name in names), *OTHERS.values())]
+    assert told == [[code, []] for code in (*(BAD[name][1] for name in names), *OTHERS.values())]
 
 
 def test_a_command_that_needs_torch_is_seen_to_import_it(folder):
     """The measure itself."""
-    assert ran(folder, [("doctor",)]) == [[0, True]]
+    assert ran(folder, [("doctor",)])[0][1][0] == "torch"
 
 
-@pytest.mark.parametrize("name", [
-    "unknown setting", "missing picture", "not a picture", "empty mask", "no recipe",
-    "box outside", "bad plan", "unknown model", "exists", "no such device",
-])  # fmt: skip
-def test_a_refusal_is_quick(folder, name):
-    assert seconds(folder, words_of(name)) < MOST
-
-
-@pytest.mark.parametrize("words", [("show", "made.png"), ("settings", "--model", "figures")])
-def test_what_is_shown_is_quick(folder, words):
-    assert seconds(folder, words) < MOST
+@pytest.mark.parametrize(
+    "words", [words_of("empty mask"), words_of("no such device"), ("show", "made.png")]
+)
+def test_a_refusal_costs_about_what_help_does(folder, words):
+    """Not in seconds: on a busy machine all of them take longer. Torch takes ten times as much."""
+    assert seconds(folder, words) < 2.5 * seconds(folder, ("--help",))
