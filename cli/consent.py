@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from sow.cli.output import printable, say
+from sow.cli.output import insist, printable, say
 from sow.errors import OutputError
 
 
@@ -23,7 +23,7 @@ def agreement(yes: bool) -> Callable[[str], bool]:
 
     def agree(line: str) -> bool:
         if not said[0] and _somebody():
-            say(f"{line[:1].upper()}{line[1:]}.")
+            insist(f"{line[:1].upper()}{line[1:]}.")
             said[0] = typer.confirm("Go on?", err=True)
         return said[0]
 
@@ -45,7 +45,7 @@ def ask_consent(vendor: str, host: str) -> bool:
     answers = _answers()
     if who in answers:
         return answers[who]
-    say(
+    insist(
         f"There is a key for {vendor}. It may plan better than the rules do, but has to see your "
         f"prompt and the part of your picture that is planted: they would be sent to {host}."
     )

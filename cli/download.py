@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.options import Json, Revision
+from sow.cli.options import Json, Quiet, Revision
 from sow.cli.output import print_json, say
 
 
@@ -19,13 +19,16 @@ def download(
                      "Default: fp16 where there is a GPU."),
     ] = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fetch a model (Stable Diffusion 2.1 by default) into the local cache (HF_HOME)."""
     from sow.models import choose_device, fetch_model
 
-    if half is None:
-        half = choose_device() != "cpu"
-    found = fetch_model(model, revision=revision, half=half)
+    found = fetch_model(
+        model,
+        revision=revision,
+        half=(lambda: choose_device() != "cpu") if half is None else half,
+    )
     if json:
         print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +12,8 @@ import typer
 
 from sow.cli.consent import agreement
 from sow.cli.options import (
+    MODEL,
+    RESULT,
     BaseUrl,
     BoxText,
     Canvas,
@@ -31,6 +35,7 @@ from sow.cli.options import (
     PlannerTimeout,
     Prompt,
     PromptFolder,
+    Quiet,
     Related,
     Revision,
     Setting,
@@ -40,10 +45,11 @@ from sow.cli.options import (
     request_of,
 )
 from sow.cli.output import OPTIONS, print_json, report, say
-from sow.cli.targets import check_apart, early_target, named, sheets_of, targets_of
+from sow.cli.targets import check_apart, contact_of, early_target, named, sheets_of, targets_of
 from sow.errors import UsageError
 
 if TYPE_CHECKING:
+    from sow.service.request import Request
     from sow.service.results import Picture
 
 
@@ -63,15 +69,30 @@ def generate(
     revision: Revision = None,
     config: Annotated[
         str | None,
-        typer.Option(help="For a single .safetensors file: folder or hub id of its configuration."),
+        typer.Option(
+            help="For a single .safetensors file: folder or hub id of its configuration.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    num: Annotated[int, typer.Option("--num", "-n", min=1, max=1000, help="How many.")] = 1,
+    num: Annotated[
+        int,
+        typer.Option("--num", "-n", min=1, max=1000, help="How many.", rich_help_panel=RESULT),
+    ] = 1,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**62, help="Seed of the first; the next count up.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**62,
+            help="Seed of the first; the next count up.",
+            rich_help_panel=RESULT,
+        ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="One of `sow settings`: normal, paper-normal … Default: the plan's."),
+        typer.Option(
+            help="One of `sow settings`: normal, paper-normal … Default: the plan's.",
+            rich_help_panel=RESULT,
+        ),
     ] = None,
     likeness: Annotated[
         float | None,
@@ -79,14 +100,22 @@ def generate(
             min=0,
             max=1,
             help="How much stays: 0 is free to change, 1 as planted. Default: the preset's.",
+            rich_help_panel=RESULT,
         ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="An engine setting: cycles=5. May be repeated; `sow settings`."),
+        typer.Option(
+            "--set",
+            help="An engine setting: cycles=5. May be repeated; `sow settings`.",
+            rich_help_panel=RESULT,
+        ),
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="Make a picture again that `sow generate` wrote.")
+        Path | None,
+        typer.Option(
+            help="Make a picture again that `sow generate` wrote.", rich_help_panel=RESULT
+        ),
     ] = None,
     out: Annotated[
         str | None,
@@ -94,12 +123,23 @@ def generate(
             "--out",
             "-o",
             help="A .png file, or a folder (made if it ends in /). Default: a name in this folder.",
+            rich_help_panel=RESULT,
         ),
     ] = None,
+    no_sheet: Annotated[
+        bool,
+        typer.Option(
+            "--no-sheet",
+            help="With --num: no NAME-sheet.png of all of them.",
+            rich_help_panel=RESULT,
+        ),
+    ] = False,
     cycles_out: Annotated[
         Path | None,
         typer.Option(
-            "--save-cycles", help="A PNG of what the first picture looked like after each cycle."
+            "--save-cycles",
+            help="A PNG of what the first picture looked like after each cycle.",
+            rich_help_panel=RESULT,
         ),
     ] = None,
     explain: Annotated[
@@ -108,6 +148,7 @@ def generate(
             "--explain",
             help="Beside each picture, a sheet of what its words and the condition did: "
             "NAME.explain.png.",
+            rich_help_panel=RESULT,
         ),
     ] = False,
     force: Force = False,
@@ -123,9 +164,17 @@ def generate(
     json: Json = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quiet: Quiet = False,
 ) -> None:
-    """Grow a picture around a face (or with --subject, anything) as a sentence says."""
+    """Grow a picture around a face (or with --subject, anything) as a sentence says.
+
+    \b
+    sow generate --face img.png --prompt "an old person"
+    sow generate --face cat.png --subject cat --prompt "a cat in the snow"
+    sow generate --face img.png --prompt "an old man" --likeness 0.3 --num 4
+    """
     from sow.files import write_png
+    from sow.pictures.drawing import contact_sheet
     from sow.service.asking import PlannerChoice
     from sow.service.service import Service
 
@@ -159,27 +208,52 @@ def generate(
         seeds = list(range(first, first + num))
     targets = targets_of(work, seeds, target, force)
     sheets = sheets_of(targets, force) if explain else []
-    check_apart([*inputs, service.model.source], [*targets, *sheets, cycles_out])
+    contact = contact_of(targets, target, force) if num > 1 and not no_sheet else None
+    check_apart([*inputs, service.model.source], [*targets, *sheets, cycles_out, contact])
     notes = [*work.notes, *service.unread(work)]
     if cycles_out is not None and work.settings.all_cycles == 0:
         notes.append("there are no cycles to save")
         report("note", notes[-1])
-    made = []
+    if quiet:
+        service.pipe.set_progress_bar_config(disable=True)
+    made, page = [], contact_sheet(work.plan.prompt, work.plan, work.condition)
     first_cycles = [0] if cycles_out is not None else []
     pictures = service.make(work, seeds, cycles_of=first_cycles, explain=explain)
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
         picture.save(path, force=force)
         say(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
         if cycles_out is not None and number == 0:
-            picture.save_cycles(cycles_out, force=force)
+            save_cycles(picture, cycles_out, force)
         if picture.explained is not None:
             write_png(picture.explained, sheets[number], force=force)
             say(f"explained in {sheets[number]}")
         if picture.flagged:
             report("note", "the checkpoint's safety checker blackened this picture: another seed")
+        page.add(f"seed {picture.recipe.seed}", picture.image)
         made.append(_entry(picture, path, notes, sheets[number] if sheets else None))
+    if contact is not None:
+        write_png(page.drawn(), contact, force=force)
+        say(f"{contact}  all of them")
     if json:
-        print_json(made)
+        print_json([{**entry, "sheet": str(contact)} if contact else entry for entry in made])
+    if sys.stderr.isatty():
+        say(what_next(targets[0], request, num, likeness))
+
+
+def what_next(path: Path, asked: Request, num: int, likeness: float | None) -> str:
+    """What somebody who has just seen the first picture may want to do with it."""
+    name = shlex.quote(str(path))
+    more = [f"sow show {name}"]
+    if asked.image is not None:
+        more += ["--num 4"] * (num == 1) + ["--likeness 0.3"] * (likeness is None)
+    return f"next: {', '.join([*more, f'--like {name}'])}"
+
+
+def save_cycles(picture: Picture, path: Path, force: bool) -> None:
+    """The cycles of a picture, if it went through any."""
+    if picture.cycles:
+        picture.save_cycles(path, force=force)
+        say(f"{path}  the first after each cycle")
 
 
 def refuse(*names: str) -> None:

@@ -8,14 +8,13 @@ import typer
 
 import sow
 from sow.cli import doctor, download, generate, plan, settings, show, study, words
-from sow.cli.output import say, say_error
+from sow.cli.output import hush, insist, say_error
 from sow.errors import INTERRUPTED, SowError, UsageError
 
 app = typer.Typer(
     name="sow",
     help="Grow a whole picture around something that must stay recognisable.",
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("generate")(generate.generate)
@@ -35,7 +34,9 @@ UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 @app.callback(invoke_without_command=True)
 def _version(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", "-V", is_eager=True, help="Print the version."
+    ),
 ) -> None:
     if version:
         typer.echo(sow.__version__)
@@ -45,6 +46,7 @@ def _version(
 
 def main() -> None:
     """Runs a command and leaves with its exit code; `entry.run` comes before."""
+    hush(False)
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except SowError as error:
@@ -52,8 +54,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except UsageProblem as error:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
-        say(f"sow: {' '.join(line.split())}")
+        insist(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)
     except typer.Abort:  # the end of the input, where something was asked
-        say("sow: interrupted")
+        insist("sow: interrupted")
         sys.exit(INTERRUPTED)

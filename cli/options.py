@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sow.cli.output import hush
 from sow.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
@@ -14,32 +15,40 @@ if TYPE_CHECKING:
     from sow.service.asking import PlannerChoice
     from sow.service.request import Request
 
+# The panels of a command's help.
+PICTURE, PLAN, MODEL, RESULT, PLANNER = (
+    "The picture", "The plan", "The model", "The result", "The planner",
+)  # fmt: skip
+
 Face = Annotated[
     Path | None,
-    typer.Option("--face", "--image", help="The picture of what must stay recognisable."),
+    typer.Option(
+        "--face",
+        "--image",
+        help="The picture of what must stay recognisable.",
+        rich_help_panel=PICTURE,
+    ),
 ]
-Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to grow around it.")]
+Prompt = Annotated[
+    str | None,
+    typer.Option("--prompt", "-p", help="What to grow around it.", rich_help_panel=PICTURE),
+]
 Mask = Annotated[
     Path | None,
-    typer.Option(help="A mask for the picture: white is kept. Default: its outline, see --matte."),
+    typer.Option(
+        help="A mask for the picture: white is kept. Default: its outline, see --matte.",
+        rich_help_panel=PICTURE,
+    ),
 ]
-Subject = Annotated[str | None, typer.Option(help="What it is, if it is no face: --subject cat.")]
+Subject = Annotated[
+    str | None,
+    typer.Option(help="What it is, if it is no face: --subject cat.", rich_help_panel=PICTURE),
+]
 FaceIndex = Annotated[
-    int | None, typer.Option(min=0, help="Which face, if there are several; 0 is the largest.")
-]
-Setting = Annotated[
-    str | None, typer.Option(help="normal, attribute or style. Default: read from the prompt.")
-]
-BoxText = Annotated[
-    str | None, typer.Option("--box", help="Where it goes: x,y,width,height in canvas pixels.")
-]
-Related = Annotated[
-    list[str] | None,
-    typer.Option(help="A region that belongs to it: label=x,y,width,height. May be repeated."),
-]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan made by `sow plan`.")]
-Canvas = Annotated[
-    str | None, typer.Option(help="Size of the picture: 512 or 640x448. Default: the model's own.")
+    int | None,
+    typer.Option(
+        min=0, help="Which face, if there are several; 0 is the largest.", rich_help_panel=PICTURE
+    ),
 ]
 MatteName = Annotated[
     str | None,
@@ -48,23 +57,77 @@ MatteName = Annotated[
         help="How it is cut out: auto (its outline; where none is found an ellipse round the "
         "face, or all), rembg (needs the extra), ellipse, box (with what is round a face), none "
         "(the whole picture).",
+        rich_help_panel=PICTURE,
     ),
 ]
+
+Setting = Annotated[
+    str | None,
+    typer.Option(
+        help="normal, attribute or style. Default: read from the prompt.", rich_help_panel=PLAN
+    ),
+]
+BoxText = Annotated[
+    str | None,
+    typer.Option(
+        "--box", help="Where it goes: x,y,width,height in canvas pixels.", rich_help_panel=PLAN
+    ),
+]
+Related = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A region that belongs to it: label=x,y,width,height. May be repeated.",
+        rich_help_panel=PLAN,
+    ),
+]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", help="A plan made by `sow plan`.", rich_help_panel=PLAN)
+]
+Canvas = Annotated[
+    str | None,
+    typer.Option(
+        help="Size of the picture: 512 or 640x448. Default: the model's own.", rich_help_panel=PLAN
+    ),
+]
+
 ModelName = Annotated[
     str,
     typer.Option(
         help="auto, sd2.1, figures, a folder, a .safetensors file or a hub id. auto is Stable "
         "Diffusion 2.1, or the small bundled world `figures` where that cannot be had.",
+        rich_help_panel=MODEL,
     ),
 ]
-Revision = Annotated[str | None, typer.Option(help="A branch, tag or commit on the hub.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help="Go on although it costs far more than usual.")
+Revision = Annotated[
+    str | None, typer.Option(help="A branch, tag or commit on the hub.", rich_help_panel=MODEL)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL)]
+Dtype = Annotated[
+    str, typer.Option(help="auto, float32, float16 or bfloat16.", rich_help_panel=MODEL)
+]
+
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite existing files.", rich_help_panel=RESULT)
+]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Go on although it costs far more than usual.", rich_help_panel=RESULT
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=RESULT)
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        callback=hush,
+        help="Say nothing but errors and what is asked.",
+        rich_help_panel=RESULT,
+    ),
+]
 
 PlannerName = Annotated[
     str,
@@ -73,27 +136,51 @@ PlannerName = Annotated[
         help="auto, offline, gemini or openai. auto asks you, once, whether it may send the "
         "picture to the vendor whose key is set (GEMINI_API_KEY, OPENAI_API_KEY), else plans by "
         "rules; a script has to name one.",
+        rich_help_panel=PLANNER,
     ),
 ]
 PlannerModel = Annotated[
-    str | None, typer.Option(help="The planner's model. Default: the vendor's newest.")
+    str | None,
+    typer.Option(
+        help="The planner's model. Default: the vendor's newest.", rich_help_panel=PLANNER
+    ),
 ]
 BaseUrl = Annotated[
     str | None,
-    typer.Option(help="Another server for the planner: http://localhost:11434/v1 for Ollama."),
+    typer.Option(
+        help="Another server for the planner: http://localhost:11434/v1 for Ollama.",
+        rich_help_panel=PLANNER,
+    ),
 ]
 PlannerCalls = Annotated[
-    int, typer.Option(help="3: a call per stage, two of them at once. 1: all in one call.")
+    int,
+    typer.Option(
+        help="3: a call per stage, two of them at once. 1: all in one call.",
+        rich_help_panel=PLANNER,
+    ),
 ]
 Fallback = Annotated[
-    bool, typer.Option("--fallback", help="Plan by rules if the planner named cannot be asked.")
+    bool,
+    typer.Option(
+        "--fallback",
+        help="Plan by rules if the planner named cannot be asked.",
+        rich_help_panel=PLANNER,
+    ),
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask even if the plan is known.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Ask even if the plan is known.", rich_help_panel=PLANNER)
+]
 PromptFolder = Annotated[
-    Path | None, typer.Option("--prompts", help="A folder with prompts of your own (*.md).")
+    Path | None,
+    typer.Option(
+        "--prompts", help="A folder with prompts of your own (*.md).", rich_help_panel=PLANNER
+    ),
 ]
 PlannerTimeout = Annotated[
-    float, typer.Option(min=1, max=3600, help="Seconds for a whole plan, retries included.")
+    float,
+    typer.Option(
+        min=1, max=3600, help="Seconds for a whole plan, retries included.", rich_help_panel=PLANNER
+    ),
 ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from contextvars import ContextVar
 from typing import Any
 
 import typer
@@ -39,8 +41,26 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(text))
 
 
+_hushed: ContextVar[bool] = ContextVar("_hushed", default=False)
+"""Whether --quiet was said: a word of the whole run, not of the one function that heard it."""
+
+
+def hush(quiet: bool) -> bool:
+    """What --quiet does: from here on only errors and questions are said, and no bars drawn."""
+    _hushed.set(quiet)
+    if quiet:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when the hub's client is imported
+    return quiet
+
+
 def say(text: str) -> None:
-    """One line for the person at the terminal; programs read standard output."""
+    """One line for the person at the terminal, if they want any; programs read standard output."""
+    if not _hushed.get():
+        insist(text)
+
+
+def insist(text: str) -> None:
+    """The same where it must be heard, --quiet or not: an error, or what is asked about."""
     typer.echo(printable(text), err=True)
 
 
@@ -52,7 +72,7 @@ def report(kind: str, line: str) -> None:
 def say_error(error: SowError) -> None:
     """An error in one line; what is to be done speaks of options."""
     mend = as_options(error.mend)
-    say(f"sow: {error.what}; {mend}" if mend else f"sow: {error.what}")
+    insist(f"sow: {error.what}; {mend}" if mend else f"sow: {error.what}")
 
 
 def print_json(data: Any) -> None:

@@ -9,6 +9,8 @@ import typer
 
 from sow.cli.consent import agreement
 from sow.cli.options import (
+    PLANNER,
+    RESULT,
     BaseUrl,
     BoxText,
     Canvas,
@@ -27,6 +29,7 @@ from sow.cli.options import (
     PlannerTimeout,
     Prompt,
     PromptFolder,
+    Quiet,
     Related,
     Revision,
     Setting,
@@ -36,7 +39,7 @@ from sow.cli.options import (
     request_of,
 )
 from sow.cli.output import print_json, report, say
-from sow.cli.targets import check_apart
+from sow.cli.targets import check_apart, free_name
 
 
 def plan(
@@ -54,12 +57,24 @@ def plan(
     model: ModelName = "auto",
     revision: Revision = None,
     draw: Annotated[
-        Path | None, typer.Option(help="Where to draw the plan. Default: <picture>-plan.png.")
+        Path | None,
+        typer.Option(
+            help="Where to draw the plan. Default: <picture>-plan.png, numbered if that is there.",
+            rich_help_panel=RESULT,
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the JSON here instead of printing it.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write the JSON here instead of printing it.",
+            rich_help_panel=RESULT,
+        ),
     ] = None,
-    no_draw: Annotated[bool, typer.Option("--no-draw", help="Only print it.")] = False,
+    no_draw: Annotated[
+        bool, typer.Option("--no-draw", help="Only print it.", rich_help_panel=RESULT)
+    ] = False,
     planner: PlannerName = "auto",
     planner_model: PlannerModel = None,
     base_url: BaseUrl = None,
@@ -69,15 +84,29 @@ def plan(
     prompts: PromptFolder = None,
     planner_timeout: PlannerTimeout = 90.0,
     dry: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be sent, and to whom; send nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print what would be sent, and to whom; send nothing.",
+            rich_help_panel=PLANNER,
+        ),
     ] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="Print the plan together with how it came about.")
+        bool,
+        typer.Option(
+            "--json", help="Print the plan together with how it came about.", rich_help_panel=RESULT
+        ),
     ] = False,
     force: Force = False,
     yes: Yes = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Print the plan as JSON and draw it over the canvas as a PNG."""
+    """Print the plan as JSON and draw it over the canvas as a PNG.
+
+    \b
+    sow plan --face img.png --prompt "a man in the forest" --out plan.json
+    sow generate --face img.png --plan plan.json
+    """
     from sow.files import check_free, write_png, write_text
     from sow.pictures.drawing import draw_plan
     from sow.service.service import Service
@@ -97,7 +126,8 @@ def plan(
     if dry:
         print_json(service.would_be_sent(request))
         return
-    target = None if no_draw else draw or Path(f"{face.stem if face else 'sow'}-plan.png")
+    usual = Path(f"{face.stem if face else 'sow'}-plan.png")
+    target = None if no_draw else draw or free_name(usual, force)
     check_apart([face, mask, plan, prompts, Path(model)], [target, out])
     for path in (target, out):
         if path is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.options import Device, Dtype, Force, Json, ModelName, Revision
+from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, report, say
 
 app = typer.Typer(help="Experiments that show how the method works.")
@@ -34,6 +34,7 @@ def interference(
     json: Json = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Two flat pictures merged at every state and denoised: the paper's Fig. 4."""
     from sow.errors import DeviceError, UsageError

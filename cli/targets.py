@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def early_target(out: str | None, cycles_out: Path | None, force: bool, num: int
     if out is not None and target is not None and target.suffix.lower() != ".png":
         if out.endswith(("/", os.sep)):
             try:
-                target.mkdir(exist_ok=True)
+                target.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(
                     f"the folder {out!r} cannot be made ({error.strerror})", "choose another name"
@@ -59,6 +60,20 @@ def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) 
     for target in targets:
         check_free(target, force)
     return targets
+
+
+def free_name(path: Path, force: bool) -> Path:
+    """A name that nobody chose: with a number where it is taken, so that it is in no one's way."""
+    names = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    if force or not os.path.lexists(path):
+        return path
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def contact_of(targets: list[Path], out: Path | None, force: bool) -> Path:
+    """Where the sheet of several pictures goes: beside them, by their common name."""
+    first = targets[0] if out is None or out.suffix.lower() != ".png" else out
+    return free_name(first.with_name(f"{first.stem}-sheet.png"), force)
 
 
 def sheets_of(targets: list[Path], force: bool) -> list[Path]:

@@ -53,7 +53,10 @@ def commands_page() -> str:
     """Every command with its options, as its help gives them."""
     lines = ["# Commands and options", "", "As `sow COMMAND --help` says.", ""]
     for path, command in commands(typer.main.get_command(app), "sow"):
-        lines += [f"## `{path}`", "", plain(command.help), ""]
+        says, _, examples = (command.help or "").partition("\b")
+        lines += [f"## `{path}`", "", plain(says), ""]
+        if examples:
+            lines += ["```sh", *(line.strip() for line in examples.strip().splitlines()), "```", ""]
         rows = [row for row in map(option, command.params) if row]
         if rows:
             lines += ["| option | default | what it does |", "|---|---|---|", *rows, ""]

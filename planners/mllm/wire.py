@@ -6,7 +6,6 @@ read whatever comes, for as long as it comes. They are therefore given a client,
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -166,6 +165,8 @@ class _Daemons(ThreadPoolExecutor):
 
 def run(start: Callable[[], Any]) -> Any:
     """Runs a coroutine to its end, also where an event loop is running already (a notebook)."""
+    import asyncio  # costs more than all else that is read before a plan is asked for
+
     outcome: Future[Any] = Future()
 
     def work() -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from sow.box import Box
 from sow.errors import PictureError
-from sow.pictures.matte import cut_out, outline_seen
-from sow.pictures.reading import fit_mask
+from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
 from sow.plan import Matte
 from sow.planners.offline.faces import find_faces, likely_face
 
@@ -70,7 +69,7 @@ def find(request: PlanRequest, subject: str) -> Found:
     if request.matte == "ellipse":
         return Found(around, inside, notes=notes)
     matte = Matte(head=head, by=_by(request))
-    found = cut_out(image, matte.head, matte.by)
+    found = _outlined(image, matte)
     if found is None:
         note = "the outline of the head was not found: an ellipse stands in"
         return Found(around, inside, notes=(*notes, note))
@@ -96,13 +95,15 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
 
 def _close_crop(request: PlanRequest) -> Found:
     """No face is seen: who says `face` all the same may have cut one out closely."""
+    from sow.pictures.matte import outline_seen
+
     image = request.image
     if request.matte in ("auto", "rembg"):
         width, height = image.size
         head = Box(x=round(0.08 * width), y=round(0.03 * height),
                    width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
         matte = Matte(head=head, by=_by(request))
-        found = cut_out(image, matte.head, matte.by)
+        found = _outlined(image, matte)
         if found is not None and outline_seen(image, found):
             note = "no face was found: the picture is taken for a head that fills it"
             return Found(
@@ -117,11 +118,18 @@ def _thing(request: PlanRequest, subject: str) -> Found:
     if request.matte not in ("auto", "rembg"):
         return Found(_whole(image))
     matte = Matte(by=_by(request))
-    found = cut_out(image, None, matte.by)
+    found = _outlined(image, matte)
     if found is not None:
         return Found(_crop(found), matte=matte)
     note = f"the outline of the {subject} was not found: the whole picture is the condition"
     return Found(_whole(image), notes=(note,))
+
+
+def _outlined(image: Image.Image, matte: Matte) -> Image.Image | None:
+    """What a matte keeps of a picture; numpy is not waited for where a mask says it."""
+    from sow.pictures.matte import cut_out
+
+    return cut_out(image, matte.head, matte.by)
 
 
 def _by(request: PlanRequest) -> str:
@@ -134,16 +142,15 @@ def _whole(image: Image.Image) -> Box:
 
 def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
     """The smallest box around what a mask, or else the picture's transparency, keeps."""
-    kept = image.getchannel("A") if mask is None else fit_mask(mask, image.size)
-    return _extent(kept)
+    if mask is None:
+        return _extent(image.getchannel("A"), TRANSPARENCY)
+    return _extent(fit_mask(mask, image.size))
 
 
-def _extent(mask: Image.Image) -> Box:
+def _extent(mask: Image.Image, by: str = "the mask") -> Box:
     corners = mask.point(lambda value: 255 * (value >= 128)).getbbox()
     if corners is None:
-        raise PictureError(
-            "the mask keeps nothing of the picture", "white or opaque is what is kept"
-        )
+        raise nothing_kept(by)
     left, top, right, bottom = corners
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 

@@ -10,6 +10,30 @@ if TYPE_CHECKING:
     import torch
 
 
+DEVICES = ("cpu", "cuda", "mps")
+DTYPES = {
+    "float32": "float32", "fp32": "float32", "float16": "float16", "fp16": "float16",
+    "bfloat16": "bfloat16", "bf16": "bfloat16",
+}  # fmt: skip
+"""Precisions by all their names, as torch calls them."""
+
+
+def check_names(device: str, dtype: str) -> None:
+    """Whether there can be such a device and precision at all: told without torch.
+
+    Raises:
+        DeviceError: if not.
+    """
+    if device != "auto" and device.partition(":")[0] not in DEVICES:
+        raise _no_device(device)
+    if dtype != "auto" and dtype not in DTYPES:
+        raise DeviceError(f"no dtype {dtype!r}", "take auto, float32, float16 or bfloat16")
+
+
+def _no_device(device: str) -> DeviceError:
+    return DeviceError(f"there is no device {device!r} here", "take device=auto or cpu")
+
+
 def choose_device(device: str = "auto") -> str:
     """The device to run on: `auto` takes cuda, else mps, else cpu.
 
@@ -27,7 +51,7 @@ def choose_device(device: str = "auto") -> str:
     if there and device != kind:  # there is one cpu and one mps, without a number
         there = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
     if not there:
-        raise DeviceError(f"there is no device {device!r} here", "take device=auto or cpu")
+        raise _no_device(device)
     return device
 
 
@@ -35,19 +59,11 @@ def choose_dtype(dtype: str, device: str) -> torch.dtype:
     """The precision: `auto` is float16 on CUDA and float32 elsewhere."""
     import torch
 
-    known = {
-        "float32": torch.float32,
-        "fp32": torch.float32,
-        "float16": torch.float16,
-        "fp16": torch.float16,
-        "bfloat16": torch.bfloat16,
-        "bf16": torch.bfloat16,
-    }
     if dtype == "auto":
         return torch.float16 if device.startswith("cuda") else torch.float32
-    if dtype not in known:
-        raise DeviceError(f"no dtype {dtype!r}", "take auto, float32, float16 or bfloat16")
-    return known[dtype]
+    check_names(device, dtype)
+    found: torch.dtype = getattr(torch, DTYPES[dtype])
+    return found
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ from sow.errors import ModelError
 from sow.kinds import as_path
 from sow.models.hub import SD21, download_snapshot, hub_problem
 
+Half = bool | Callable[[], bool]
+"""Whether files in half precision are preferred; asked of a function, only where there are any."""
 BUNDLED = {"figures": Path(__file__).parents[1] / "bundled" / "figures"}
 
 
@@ -54,7 +57,7 @@ def find_model(
     name: str | Path = "auto",
     *,
     revision: str | None = None,
-    half: bool = False,
+    half: Half = False,
     download: bool = True,
 ) -> Model:
     """Where a model is, downloading it if need be and allowed.
@@ -63,7 +66,7 @@ def find_model(
         name: `auto` (SD2.1-base, else the bundled `figures`), `sd2.1`, a bundled name, a folder,
             a `.safetensors` file or a hub id.
         revision: a branch, tag or commit on the hub.
-        half: prefer files in half precision.
+        half: prefer files in half precision; a function is only asked where it matters.
         download: False never asks the network.
 
     Raises:
@@ -89,13 +92,17 @@ def find_model(
         return Model(path.name, path, "file")
     if directory:
         check_folder(path)
-        return Model(path.resolve().name, path, "folder", half=half)
+        return Model(path.resolve().name, path, "folder", half=_told(half))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return _from_hub(name, revision, half, download)
     raise ModelError(
         f"no model {name!r}",
         f"give auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
     )
+
+
+def _told(half: Half) -> bool:
+    return half if isinstance(half, bool) else half()
 
 
 def _there(path: Path) -> tuple[bool, bool]:
@@ -106,7 +113,7 @@ def _there(path: Path) -> tuple[bool, bool]:
         return False, False
 
 
-def fetch_model(name: str, *, revision: str | None = None, half: bool = False) -> Model:
+def fetch_model(name: str, *, revision: str | None = None, half: Half = False) -> Model:
     """Brings a model of the hub into the cache, or completes and renews what is there.
 
     Raises:
@@ -118,41 +125,43 @@ def fetch_model(name: str, *, revision: str | None = None, half: bool = False) -
     problem: object = hub_problem()
     for repository in names if problem is None else ():
         try:
-            folder = download_snapshot(repository, revision, half)
+            wanted = _told(half)
+            folder = download_snapshot(repository, revision, wanted)
             check_folder(folder)
-            return Model(repository, folder, "hub", commit=folder.name, half=half)
+            return Model(repository, folder, "hub", commit=folder.name, half=wanted)
         except ModelError as error:
             problem = error.what
     raise ModelError(f"the hub cannot give {name} ({problem})", "try again with a network")
 
 
-def _stable_diffusion(name: str, revision: str | None, half: bool, download: bool) -> Model:
+def _stable_diffusion(name: str, revision: str | None, half: Half, download: bool) -> Model:
     for repository in SD21:
         folder = cached_snapshot(repository, revision)
         if folder is not None and not folder_problem(folder):
-            return Model(repository, folder, "hub", commit=folder.name, half=half)
-    problem = hub_problem() if download else "it was not asked"
-    if problem is None:
+            return Model(repository, folder, "hub", commit=folder.name, half=_told(half))
+    problem = hub_problem() if download else None
+    if download and problem is None:
         for repository in SD21:
             try:
                 return _from_hub(repository, revision, half, download)
             except ModelError as error:
                 problem = str(error)
+    lacking = f" and the hub cannot give it ({problem})" if problem else ""
     if name == "sd2.1":
         raise ModelError(
-            f"Stable Diffusion 2.1 is not on this machine and the hub cannot give it ({problem})",
+            f"Stable Diffusion 2.1 is not on this machine{lacking}",
             "run `sow download` where there is a network, or point HF_HOME to a folder that has it",
         )
     notes = (
-        f"Stable Diffusion 2.1 is not here and the hub cannot give it ({problem}): the bundled "
-        "`figures` runs instead, a small drawn world.",
+        f"Stable Diffusion 2.1 is not here{lacking}: the bundled `figures` runs instead, a small "
+        "drawn world.",
         "To get Stable Diffusion 2.1: run `sow download` where there is a network, "
         "or point HF_HOME to a folder that has it.",
     )
     return Model("figures", BUNDLED["figures"], "bundled", notes=notes)
 
 
-def _from_hub(repository: str, revision: str | None, half: bool, download: bool) -> Model:
+def _from_hub(repository: str, revision: str | None, half: Half, download: bool) -> Model:
     folder = cached_snapshot(repository, revision)
     if folder is None or folder_problem(folder):
         if not download:
@@ -163,6 +172,6 @@ def _from_hub(repository: str, revision: str | None, half: bool, download: bool)
                 f"{repository} is not on this machine and the hub cannot give it ({problem})",
                 "check the name, or give a folder",
             )
-        folder = download_snapshot(repository, revision, half)
+        folder = download_snapshot(repository, revision, _told(half))
     check_folder(folder)
-    return Model(repository, folder, "hub", commit=folder.name, half=half)
+    return Model(repository, folder, "hub", commit=folder.name, half=_told(half))

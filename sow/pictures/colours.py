@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_PROFILE = 16 * 2**20
 SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
@@ -51,6 +54,8 @@ def _plain_mode(image: Image.Image) -> Image.Image:
 
 def eight_bits(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and floating-point grey as 8-bit grey."""
+    import numpy as np  # costs a third of a refusal, and few pictures need it
+
     most = max(float(values.max()) for _, values in _strips(image))
     scale = 1.0
     if image.mode == "F" and most <= 1:
@@ -66,6 +71,8 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """The values of a few rows after the other, with the row they start at; infinity is 0."""
+    import numpy as np
+
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         part = image.crop((0, top, image.width, min(image.height, top + rows)))

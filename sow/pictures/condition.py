@@ -5,12 +5,19 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from sow.box import Box
 from sow.errors import PictureError, PlanError
-from sow.pictures.reading import GREY, fit_mask, opened, over_grey, upright_rgb
+from sow.pictures.reading import (
+    GREY,
+    TRANSPARENCY,
+    fit_mask,
+    nothing_kept,
+    opened,
+    over_grey,
+    upright_rgb,
+)  # fmt: skip
 from sow.plan import Matte, Plan
 
 
@@ -57,10 +64,9 @@ class Condition:
             picture, kept = _fit(image, crop, size), _ellipse(plan.ellipse, plan.box)
         else:
             picture, kept = _fit(image, crop, size), Image.new("L", size, 255)
-        if np.asarray(kept).max() < 128:
-            raise PictureError(
-                "the mask keeps nothing of the picture", "white or opaque is what is kept"
-            )
+        if kept.point(lambda level: 255 * (level >= 128)).getbbox() is None:
+            outline = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
+            raise nothing_kept("the mask" if mask is not None else outline)
         return cls(picture, kept)
 
     def to_png(self) -> bytes:

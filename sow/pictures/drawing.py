@@ -40,6 +40,38 @@ def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Im
     return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
 
 
+def planted(plan: Plan, condition: Condition) -> Image.Image:
+    """Only what is planted, where it is planted, on grey."""
+    canvas = Image.new("RGB", plan.canvas, GREY)
+    canvas.paste(condition.picture, (plan.box.x, plan.box.y), condition.mask)
+    return canvas
+
+
+def contact_sheet(title: str, plan: Plan, condition: Condition) -> ContactSheet:
+    """The sheet of several pictures of one plan, what was planted first."""
+    sheet = ContactSheet(title, tile=min(256, plan.canvas[0]))
+    sheet.add("planted", planted(plan, condition))
+    return sheet
+
+
+class ContactSheet:
+    """Many pictures on a page: small copies are kept of them, not all of them at once."""
+
+    def __init__(self, title: str, tile: int, columns: int = 8) -> None:
+        self._title, self._tile, self._columns = title, tile, columns
+        self._tiles: list[tuple[str, Image.Image]] = []
+
+    def add(self, label: str, picture: Image.Image) -> None:
+        """The next picture, with what is written below it."""
+        height = max(1, self._tile * picture.height // picture.width)
+        small = picture.resize((self._tile, height), Image.Resampling.LANCZOS)
+        self._tiles.append((label, small))
+
+    def drawn(self) -> Image.Image:
+        """The page."""
+        return labelled_row(self._title, self._tiles, self._columns, self._tile)
+
+
 def _outline(mask: Image.Image, scale: int, line: int) -> Image.Image:
     """The rim of a mask at a larger size; nothing where the mask ends with its box."""
     size = (mask.width * scale, mask.height * scale)

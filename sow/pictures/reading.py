@@ -6,6 +6,7 @@ only as much as they may unpack to, and whatever a decoder makes of them ends in
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -17,6 +18,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from sow.errors import PictureError, SowError
 from sow.kinds import as_path
 from sow.pictures.colours import eight_bits, to_srgb
+from sow.pictures.kinds import DNG, HEAD, SUB_FILE, check_raw, raw_file, stranger
 from sow.pictures.pieces import Pieces, check_plain, check_scans
 from sow.pictures.tags import check_tags
 from sow.quiet import without_lines_from_c, without_warnings
@@ -30,6 +32,7 @@ MAX_UNPACKED = 4 * MAX_PIXELS
 MAX_EXIF = 2**20
 MIN_SIDE = 16
 GREY = (128, 128, 128)
+TRANSPARENCY = "the picture's own transparency"
 # Decoders written for pictures from strangers; no PostScript, no PDF, no fonts.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 ORIENTATION = 0x0112
@@ -54,11 +57,28 @@ def load_image(path: str | Path) -> Image.Image:
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
+    return load_with_notes(path)[0]
+
+
+def load_with_notes(path: str | Path) -> tuple[Image.Image, tuple[str, ...]]:
+    """The same, and what to say of what is not taken from the file.
+
+    Raises:
+        PictureError: as `load_image`.
+    """
     path = as_path("image", path)
     name = name_of(path)
     with opened(path, name) as image:
         check_size(image.size, name)
-        return upright_rgb(image, name)
+        notes = tuple(left_out(image, name))
+        return upright_rgb(image, name), notes
+
+
+def left_out(image: Image.Image, name: str = "the picture") -> Iterator[str]:
+    """What a picture has that is not taken; to be asked before it is unpacked."""
+    # An MPO is a photograph, and what a camera keeps beside it.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        yield f"{name} holds several pictures: only the first is taken"
 
 
 def name_of(path: Path) -> str:
@@ -75,8 +95,7 @@ def opened(
 ) -> Iterator[Image.Image]:
     """A stranger's picture with its size checked and nothing unpacked yet.
 
-    Whatever goes wrong while it is open is turned into one line. `source` may be data that has been
-    read already.
+    Whatever goes wrong while it is open is turned into one line. `source` may be read already.
 
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged or too large.
@@ -88,10 +107,14 @@ def opened(
         known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
         check_tags(data, name)
         check_scans(data, name)
+        head = data.read(HEAD)
+        check_raw(head, name)
+        data.seek(0)
         try:
             image: Image.Image = Image.open(data, formats=known)
         except UnidentifiedImageError:
-            raise PictureError(
+            known_as = stranger(head, name) if formats is FORMATS else None
+            raise known_as or PictureError(
                 f"{name} is not a picture", f"give one of {', '.join(formats)}"
             ) from None
         with image:
@@ -112,19 +135,26 @@ def open_regular(path: Path, most_bytes: int) -> BinaryIO:
         if stat.S_ISREG(found.st_mode) and 0 < found.st_size <= most_bytes:
             return path.open("rb")
     except FileNotFoundError:
-        raise PictureError(f"no picture at {str(path)!r}", "check the path") from None
+        raise _nowhere(str(path)) from None
     except PermissionError:
         raise PictureError(f"{name} may not be read", "check its permissions") from None
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte in it
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{name} cannot be opened ({reason})", "check the path") from None
-    if stat.S_ISDIR(found.st_mode):
-        raise PictureError(f"{name} is a folder", "give a picture file")
     if not stat.S_ISREG(found.st_mode):
-        raise PictureError(f"{name} is no file but a pipe or a device", "give a picture file")
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no file but a pipe or a device"
+        raise PictureError(f"{name} is {what}", "give a picture file")
     if found.st_size == 0:
         raise PictureError(f"{name} is empty", "give a picture file")
     raise PictureError(f"{name} is larger than {most_bytes >> 20} MB", "make it smaller")
+
+
+def _nowhere(path: str) -> PictureError:
+    if path == "-":
+        return PictureError("standard input is not read", "save the picture as a file first")
+    if re.match(r"[A-Za-z][\w+.-]+:/", path):  # of two slashes, a path keeps one
+        return PictureError(f"{path.replace(':/', '://', 1)!r} is no file", "download it first")
+    return PictureError(f"no picture at {path!r}", "check the path")
 
 
 @contextmanager
@@ -182,6 +212,8 @@ def check_unpacked(image: Image.Image, name: str) -> None:
         raise _too_large(name)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
+        if DNG in tags or tags.get(SUB_FILE, 0) & 1:  # then its first picture is a thumbnail
+            raise raw_file(name)
         tile = tags.get(TiffImagePlugin.TILEWIDTH, 0) * tags.get(TiffImagePlugin.TILELENGTH, 0)
         bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
         samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
@@ -256,6 +288,11 @@ def kept_by(mask: Image.Image) -> Image.Image:
     """A picture as a mask, 8-bit grey: what is white is kept; what is opaque, if it has alpha."""
     mask = upright_rgb(mask) if mask.mode != "L" else mask
     return mask.getchannel("A") if mask.mode == "RGBA" else mask.convert("L")
+
+
+def nothing_kept(by: str) -> PictureError:
+    """What is said where a mask, or what else says what is meant, leaves nothing."""
+    return PictureError(f"{by} keeps nothing of the picture", "white or opaque is what is kept")
 
 
 def load_mask(path: str | Path) -> Image.Image:

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sow.models.find import Model
+from sow.pictures.kinds import photographed
+from sow.pictures.reading import over_grey
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from sow.pipeline import SowPipeline
 
 
-def remarks_on(model: Model) -> Iterator[str]:
-    """Of a model, whatever it is asked for."""
-    if model.name == "figures":
+def remarks_on(model: Model, image: Image.Image) -> Iterator[str]:
+    """Of a model and what is planted in it."""
+    if model.name == "figures" and photographed(over_grey(image)):
         yield (
             "`figures` is a small drawn world: a photograph planted in it looks odd; "
             "for photographs take Stable Diffusion 2.1"

@@ -13,7 +13,14 @@ from pydantic import ValidationError
 from sow.box import Box
 from sow.errors import PlanError, UsageError
 from sow.kinds import check_kind
-from sow.pictures.reading import check_size, load_image, load_mask, upright_rgb
+from sow.pictures.reading import (
+    TRANSPARENCY,
+    check_size,
+    left_out,
+    load_mask,
+    load_with_notes,
+    upright_rgb,
+)  # fmt: skip
 from sow.plan import Plan, Region, Setting
 from sow.planners.base import MatteKind
 from sow.records import first_problem
@@ -112,8 +119,11 @@ class Request:
             SowError: for what cannot be read or makes no sense.
         """
         self.check()
+        image, notes = _picture(self.image)
+        if image.mode == "RGBA" and self.matte is not None:
+            notes = (*notes, f"{TRANSPARENCY} says what is planted, not the matte")
         return Asked(
-            image=_picture(self.image),
+            image=image,
             mask=None if self.mask is None else _mask(self.mask),
             prompt=self.prompt or "",
             subject=self.subject,
@@ -125,6 +135,7 @@ class Request:
             matte=self.matte,
             plan=None if self.plan is None else _plan(self.plan),
             name=Path(self.image).stem if isinstance(self.image, (str, Path)) else "sow",
+            notes=notes,
         )
 
 
@@ -134,6 +145,7 @@ class Asked:
 
     Attributes:
         name: the picture's, without folder and ending.
+        notes: what of the picture or of the request does not count.
     """
 
     image: Image.Image
@@ -148,14 +160,16 @@ class Asked:
     matte: Any
     plan: Plan | None
     name: str
+    notes: tuple[str, ...] = ()
 
 
-def _picture(value: Any) -> Image.Image:
+def _picture(value: Any) -> tuple[Image.Image, tuple[str, ...]]:
     if isinstance(value, Image.Image):
         check_size(value.size, "the picture")
-        return upright_rgb(value)
+        notes = tuple(left_out(value))
+        return upright_rgb(value), notes
     if isinstance(value, (str, Path)):
-        return load_image(value)
+        return load_with_notes(value)
     raise UsageError(f"image= is a {type(value).__name__}", "give a file or a PIL picture")
 
 

@@ -8,8 +8,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from sow.kinds import as_path
-from sow.models.devices import choose_device, choose_dtype
-from sow.models.find import BUNDLED, Model, find_model
+from sow.models.devices import check_names, choose_device, choose_dtype
+from sow.models.find import Model, find_model
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.arguments import check_request, check_seeds, check_service, counted_up
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
@@ -44,6 +44,9 @@ class Service:
         report: is told what a person should know, as it happens.
         download: False never asks the network for the model.
         agree: asked before anything that costs far more than usual; see `sow.service.budget`.
+
+    Raises:
+        DeviceError: for a device or a precision that nobody has.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Service:
         agree: Agree = nobody_agrees,
     ) -> None:
         check_service(model, device, dtype, planner)
+        check_names(device, dtype)
         self._model_name, self._revision, self._config = str(model), revision, config
         self._device, self._dtype = device, dtype
         self._planner = planner or PlannerChoice()
@@ -77,11 +81,8 @@ class Service:
         """
         with self._finding:
             if self._model is None:
-                # A bundled model has no files in half precision, and need not wait for torch.
-                half = self._model_name not in BUNDLED and self._in_half()
-                self._model = find_model(
-                    self._model_name, revision=self._revision, half=half, download=self._download
-                )
+                self._model = find_model(self._model_name, revision=self._revision,
+                                         half=self._in_half, download=self._download)  # fmt: skip
                 for note in self._model.notes:
                     self._report("note", note)
             return self._model
@@ -151,7 +152,7 @@ class Service:
         plan, model = planned.plan, self.model
         decided = chosen(model.facts.preset(preset or plan.setting), settings, likeness)
         OWN.check(plan, decided, 1, self._agree)
-        notes = [*plan.notes, *remarks_on(model)]
+        notes = [*plan.notes, *remarks_on(model, asked.image)]
         for note in notes:
             self._report("note", note)
         return Work(
@@ -279,7 +280,7 @@ class Service:
         return request.read()
 
     def _planned(self, asked: Asked) -> Planned:
-        facts, notes = self.model.facts, list[str]()
+        facts, notes = self.model.facts, [*asked.notes]
         if asked.plan is not None:
             planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
         else:

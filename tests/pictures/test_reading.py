@@ -147,8 +147,11 @@ BAD = {
     "cut jpeg": (cut_jpeg, "damaged or cut short"),
     "flipped": (flipped, "damaged or cut short"),
     "text": (lambda p: p.write_text("hello"), "not a picture"),
-    "svg": (lambda p: p.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"), "not a picture"),
-    "postscript": (lambda p: p.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not a picture"),
+    "svg": (
+        lambda p: p.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        "is an SVG drawing",
+    ),
+    "postscript": (lambda p: p.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "is PostScript"),
     "empty": (lambda p: p.write_bytes(b""), "is empty"),
     "folder": (lambda p: p.mkdir(), "is a folder"),
     "missing": (lambda p: None, "no picture at"),
