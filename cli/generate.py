@@ -246,7 +246,7 @@ def what_next(path: Path, asked: Request, num: int, likeness: float | None) -> s
     more = [f"sow show {name}"]
     if asked.image is not None:
         more += ["--num 4"] * (num == 1) + ["--likeness 0.3"] * (likeness is None)
-    return f"next: {', '.join([*more, f'--like {name}'])}"
+    return f"next: {', '.join(more)}"
 
 
 def save_cycles(picture: Picture, path: Path, force: bool) -> None:
