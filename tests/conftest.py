@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,11 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 # Nobody's keys are used by a test, whatever the machine has.
 NO_KEYS = dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), "")
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
+
+
+def hear_interrupts() -> None:
+    """To be called in a new process: a shell makes what it runs in the background deaf to them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from conftest import EXAMPLES
+from conftest import EXAMPLES, hear_interrupts
 from PIL import Image
 
 from sow.models import BUNDLED
@@ -278,7 +278,9 @@ def test_an_interrupt_says_so_and_leaves_nothing(tmp_path):
     words = [*map(str, BASE[:3]), "--face", str(FACE), "--prompt", "a man", "--out", "x.png",
              "--set", "cycles=1000"]  # fmt: skip
     code = [sys.executable, "-c", "from sow.cli.entry import run; run()", *words]
-    process = subprocess.Popen(code, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        code, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("model:"):

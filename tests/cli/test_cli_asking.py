@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from conftest import EXAMPLES, NO_KEYS
+from conftest import EXAMPLES, NO_KEYS, hear_interrupts
 
 FACE = EXAMPLES / "drawn-beard.png"
 RUN = "from sow.cli.entry import run; run()"
@@ -112,6 +112,7 @@ def test_an_interrupt_ends_at_once_whatever_is_being_imported(tmp_path, moment):
     process = subprocess.Popen(
         [sys.executable, "-c", f"{code} run()", *words], cwd=tmp_path, stderr=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True, env={**os.environ, **NO_KEYS},
+        preexec_fn=hear_interrupts,
     )  # fmt: skip
     assert process.stderr is not None
     assert process.stderr.readline() == "go\n"
