@@ -125,7 +125,10 @@ def test_an_interrupt_ends_at_once_whatever_is_being_imported(tmp_path, moment):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [("settings", "--json"), ("settings",), ("--help",)])
+@pytest.mark.parametrize(
+    "words",
+    [("settings", "--json", "--model", "figures"), ("settings", "--model", "figures"), ("--help",)],
+)
 def test_a_reader_that_goes_away_is_no_failure(tmp_path, words):
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, *words], cwd=tmp_path, stderr=subprocess.PIPE,
