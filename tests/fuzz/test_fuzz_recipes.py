@@ -120,7 +120,7 @@ def test_mangled_files(tmp_path, capfd):
 def test_a_hundred_thousand_regions(tmp_path):
     data = data_of(4)
     data["plan"]["related"] *= 100_000
-    with pytest.raises(PictureError, match="at most 200|too long to be real"):
+    with pytest.raises(PictureError, match=r"at most 200|too long to be real"):
         read_recipe(with_text(tmp_path / "a.png", json.dumps(data)))
 
 
