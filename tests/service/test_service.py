@@ -30,6 +30,8 @@ from sow.service.service import Service
 
 FACE = EXAMPLES / "drawn-beard.png"
 QUICK = {"cycles": 1}
+ROOM_FOR_ONE = 21_810_380
+"""Bytes in which one picture of `figures` has room, and not a second."""
 ASKED = Request(image=FACE, prompt="a person in a red coat")
 
 
@@ -57,7 +59,7 @@ def test_one_line_of_python(tmp_path, capsys):
     assert (recipe, recipe.seed, recipe.model) == (out.recipe, 1, "figures")
     assert recipe.plan == out.plan
     assert condition.picture.size == (out.plan.box.width, out.plan.box.height)
-    assert any("drawn world" in note for note in out.notes)
+    assert not any("drawn world" in note for note in out.notes)  # what is planted is drawn
     assert Image.open(tmp_path / "out.png").tobytes() == out.image.tobytes()
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
@@ -102,7 +104,7 @@ def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
     with pytest.raises(DeviceError, match="too little memory"):
         list(service.make(work, [1]))
     monkeypatch.undo()
-    monkeypatch.setattr(memory, "memory_of", lambda device: 10**6)
+    monkeypatch.setattr(memory, "memory_of", lambda device: ROOM_FOR_ONE)
     assert [p.recipe.batch_size for p in service.make(work, [1, 2])] == [1, 1]
 
 
@@ -199,7 +201,7 @@ def test_a_batch_that_does_not_fit_any_more_is_made_alone(service, tmp_path, mon
     again, work, seed = Service.of_recipe(
         tmp_path / "a-2.png", device="cpu", report=lambda *line: notes.append(line)
     )
-    monkeypatch.setattr(memory, "memory_of", lambda device: 10**6)
+    monkeypatch.setattr(memory, "memory_of", lambda device: ROOM_FOR_ONE)
     picture = next(iter(again.make(work, [seed])))
     assert ("note", "made alone, not as one of 2: expect small changes") in notes
     assert picture.recipe.batch_size == 1
@@ -275,8 +277,10 @@ def test_numbers_beside_the_name():
 
 def test_memory_decides_before_anything_is_allocated(tiny, monkeypatch):
     monkeypatch.setattr(memory, "memory_of", lambda device: 10**9)
-    at = [memory.pictures_at_once(tiny, (side, side), 2, 100) for side in (64, 512, 1024, 4096)]
+    at = [memory.pictures_at_once(tiny, (side, side), 2, 100) for side in (64, 512, 1024, 1536)]
     assert at[0] == memory.MOST
     assert at == sorted(at, reverse=True)
     assert at[3] == 1
+    with pytest.raises(DeviceError, match="needs some"):
+        memory.pictures_at_once(tiny, (4096, 4096), 2, 1)
     assert memory.pictures_at_once(tiny, (64, 64), 4, 3) == 3
