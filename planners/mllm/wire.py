@@ -28,6 +28,8 @@ CONNECT = 10.0
 """Seconds for a connection. How long an answer may take is the planner's to say."""
 PLAIN = {"Accept-Encoding": "identity"}
 """Answers are asked for as they are: what is not unpacked cannot explode."""
+ELSEWHERE = "Sow-Location"
+"""Where a redirect led to, once it has been seen."""
 JSON = "application/json; charset=utf-8"
 PLAIN_HEADERS = frozenset({
     "host", "accept", "accept-encoding", "connection", "content-length", "content-type",
@@ -51,6 +53,8 @@ def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
                 del request.headers[name]
 
     async def bounded(response: Any) -> None:
+        # Under its own name even a client that follows nothing would take it apart.
+        response.headers[ELSEWHERE] = response.headers.pop("Location", "")
         check_packing(vendor, response.headers.get("Content-Encoding"))
         body = bytearray()
         async for piece in response.aiter_raw():

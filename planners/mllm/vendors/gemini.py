@@ -7,7 +7,7 @@ from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import http_client
+from sow.planners.mllm.wire import ELSEWHERE, http_client
 
 STOPPED = (
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE",
@@ -41,7 +41,7 @@ class GeminiAsker(Remote):
         except errors.APIError as error:
             if 300 <= (error.code or 0) < 400:
                 headers = getattr(error.response, "headers", {})
-                raise self.redirected(headers.get("Location")) from None
+                raise self.redirected(headers.get(ELSEWHERE)) from None
             raise failure_of(self, error.code, str(error.message or error)) from None
         except RecursionError:
             raise BadAnswer("[[[…", "it is nested too deeply") from None

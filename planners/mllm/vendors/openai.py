@@ -9,7 +9,7 @@ from typing import Any
 from sow.errors import SowError
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import PLAIN_HEADERS, http_client
+from sow.planners.mllm.wire import ELSEWHERE, PLAIN_HEADERS, http_client
 
 HOST = "api.openai.com"
 
@@ -83,7 +83,7 @@ class OpenAIAsker(Remote):
         if isinstance(error.__cause__, SowError):  # what the door refused to read
             return error.__cause__
         if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
-            return self.redirected(error.response.headers.get("Location"))
+            return self.redirected(error.response.headers.get(ELSEWHERE))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             return self.failure("the key is not accepted", "check OPENAI_API_KEY")
         if isinstance(error, openai.NotFoundError):
