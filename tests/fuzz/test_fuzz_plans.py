@@ -6,6 +6,9 @@ import asyncio
 import json
 import math
 import os
+import time
+from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,16 +17,20 @@ from mangling import deep, mangled_bytes, mangled_json
 from mllm_server import GOOD
 from planner_helpers import KEY, PICTURE, REQUEST
 
+from sow.box import Box
 from sow.checkpoints.facts import Facts
 from sow.cli.output import say_error
-from sow.errors import PlannerError, SowError
+from sow.errors import PlanError, PlannerError, SowError, UsageError
 from sow.pictures.condition import Condition
 from sow.plan import Plan
+from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.mllm.asking import Remote
-from sow.planners.mllm.cache import CachedPlanner
+from sow.planners.mllm.cache import CachedPlanner, _seal
+from sow.planners.mllm.clamping import clamp_regions
 from sow.planners.mllm.dialogue import Dialogue
 from sow.planners.mllm.planner import Answered, StagedPlanner
 from sow.planners.offline.planner import OfflinePlanner
+from sow.service.asking import PlannerChoice
 from sow.service.fitting import given_plan
 from sow.service.request import Request
 
@@ -181,3 +188,56 @@ def test_the_dice_do_throw_everything():
             seen |= {"nan"} if "NaN" in flat or math.inf in value.values() else set()
             seen |= {"long"} if len(flat) > 5000 else set()
     assert seen == {"type", "dict", "missing", "more", "nan", "long"}
+
+
+@pytest.mark.parametrize("seal", ["\u00e9" * 64, "\ud800", "", "0" * 64])
+def test_a_seal_that_is_none_is_no_traceback(kept, seal):
+    cached, entry = kept
+    entry.write_text(json.dumps({**json.loads(entry.read_text()), "seal": seal}))
+    assert cached.plan(REQUEST) == PLAN
+    assert not cached.hit
+
+
+@pytest.mark.parametrize(("secret", "mode"), [(b"", 0o600), (b"x", 0o600), (b"0" * 32, 0o666)])
+def test_a_secret_that_is_none_is_made_anew(kept, tmp_path, secret, mode):
+    cached, entry = kept
+    file = tmp_path / "config" / "cache-secret"
+    file.write_bytes(secret)
+    file.chmod(mode)
+    question = entry.stem
+    forged = PLAN.changed(prompt="somebody else's")
+    entry.write_text(json.dumps({"plan": forged.model_dump(mode="json"),
+                                 "seal": _seal(secret, question, forged)}))  # fmt: skip
+    assert cached.plan(REQUEST) == PLAN
+    assert len(file.read_bytes()) == 32
+    assert file.read_bytes() != secret
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_long_in_a_plan_costs_a_moment(tmp_path):
+    """Names that are all different, fields that nobody knows: they took minutes and gigabytes."""
+    old = {**PLAN.model_dump(mode="json"), "version": 1}
+    del old["objects"]
+    names = [{"subject": chr(0x4E00 + n), "relation": "near", "object": "b"} for n in range(9000)]
+    unknown = {f"x{n}": n for n in range(60_000)}
+    started = time.process_time()
+    for data in ({**old, "relations": names}, {**PLAN.model_dump(mode="json"), **unknown}):
+        (tmp_path / "plan.json").write_text(json.dumps(data))
+        with suppress(PlanError):
+            Plan.read(tmp_path / "plan.json")
+    assert time.process_time() - started < 10
+    (tmp_path / "plan.json").write_text(json.dumps({**old, "notes": ["x" * 1000] * 1100}))
+    with pytest.raises(PlanError, match="larger"):
+        Plan.read(tmp_path / "plan.json")
+
+
+def test_thousands_of_regions_in_an_answer_cost_a_moment():
+    one = RegionAnswer(label="x", box=BoxAnswer(x=0, y=0, width=8000, height=8000))
+    started = time.process_time()
+    clamp_regions([one] * 60_000, Box(x=0, y=0, width=2000, height=2000), (8192, 8192))
+    assert time.process_time() - started < 10
+
+
+def test_a_folder_of_prompts_whose_name_is_too_long_is_said():
+    with pytest.raises(UsageError, match="no folder"):
+        PlannerChoice(prompts=Path("x" * 5000)).check()
