@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -61,13 +60,9 @@ def _file() -> Path:
 
 
 def _answers() -> dict[str, bool]:
-    from sow.files import read_regular
+    from sow.files import read_object
 
-    with suppress(OSError, ValueError, RecursionError):
-        data = json.loads(read_regular(_file()))
-        if isinstance(data, dict):
-            return {str(who): said for who, said in data.items() if isinstance(said, bool)}
-    return {}
+    return {who: said for who, said in read_object(_file()).items() if isinstance(said, bool)}
 
 
 def _remember(answers: dict[str, bool]) -> None:

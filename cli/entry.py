@@ -17,7 +17,7 @@ def run() -> None:
         signal.signal(signal.SIGINT, leave)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     sys.stdout = cast(TextIO, Results(sys.stdout))
     sys.stderr = cast(TextIO, Outlet(sys.stderr))
 

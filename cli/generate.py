@@ -188,21 +188,19 @@ def generate(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
     )  # fmt: skip
+    options: dict[str, Any] = {
+        "revision": revision, "config": config, "device": device, "dtype": dtype,
+        "report": report, "agree": agreement(yes),
+    }  # fmt: skip
     if recipe is not None:
         given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
                  "likeness": likeness is not None,
                  "planner": choice != PlannerChoice()}  # fmt: skip
         refuse(*request.decided, *(name for name, value in given.items() if value))
-        service, work, again = Service.of_recipe(
-            recipe, model=model, revision=revision, config=config, device=device, dtype=dtype,
-            report=report, agree=agreement(yes),
-        )  # fmt: skip
+        service, work, again = Service.of_recipe(recipe, model=model, **options)
         seeds = [again]
     else:
-        service = Service(
-            model, revision=revision, config=config, device=device, dtype=dtype, planner=choice,
-            report=report, agree=agreement(yes),
-        )  # fmt: skip
+        service = Service(model, planner=choice, **options)
         work = service.work(request, preset=preset, settings=set_ or [], likeness=likeness)
         first = secrets.randbelow(2**31) if seed is None else seed
         seeds = list(range(first, first + num))
@@ -216,7 +214,8 @@ def generate(
         report("note", notes[-1])
     if quiet:
         service.pipe.set_progress_bar_config(disable=True)
-    made, page = [], contact_sheet(work.plan.prompt, work.plan, work.condition)
+    made = []
+    page = contact_sheet(work.plan.prompt, work.plan, work.condition) if contact else None
     first_cycles = [0] if cycles_out is not None else []
     pictures = service.make(work, seeds, cycles_of=first_cycles, explain=explain)
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
@@ -229,9 +228,10 @@ def generate(
             say(f"explained in {sheets[number]}")
         if picture.flagged:
             report("note", "the checkpoint's safety checker blackened this picture: another seed")
-        page.add(f"seed {picture.recipe.seed}", picture.image)
+        if page is not None:
+            page.add(f"seed {picture.recipe.seed}", picture.image)
         made.append(_entry(picture, path, notes, sheets[number] if sheets else None))
-    if contact is not None:
+    if page is not None and contact is not None:
         write_png(page.drawn(), contact, force=force)
         say(f"{contact}  all of them")
     if json:

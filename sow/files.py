@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sow.errors import OutputError
 
@@ -43,6 +44,15 @@ def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
     if len(data) > most:
         raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
     return data
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object out of a plain file; empty if there is none that can be read."""
+    try:
+        data = json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def check_free(path: Path, force: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -44,7 +45,7 @@ class Asker(Protocol):
         ...
 
 
-class Remote:
+class Remote(ABC):
     """What every vendor's class knows: the model, where it is, and the key, which it keeps.
 
     retries: attempts after the first, made by the SDK.
@@ -69,11 +70,11 @@ class Remote:
         except Exception as error:  # whatever an SDK makes of what is no answer
             raise self.strange(type(error).__name__) from None
 
+    @abstractmethod
     async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
         """The same through an SDK; what it raises need not be known here."""
-        raise NotImplementedError
 
     def strike(self, text: str) -> str:
         """The text without the key, wherever and however a vendor may have repeated it."""

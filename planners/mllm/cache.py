@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.errors import OutputError, PlanError
-from sow.files import publish, read_regular, sweep, write_text
+from sow.files import publish, read_object, read_regular, sweep, write_text
 from sow.folders import cache_folder, config_folder
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
@@ -84,13 +84,12 @@ class CachedPlanner:
 
 def _kept(path: Path, question: str) -> Plan | None:
     """The plan that was kept for a question; None for what is no such plan, or not ours."""
-    with suppress(OSError, ValueError, RecursionError, PlanError):
-        entry = json.loads(read_regular(path))
-        if isinstance(entry, dict) and isinstance(entry.get("seal"), str):
-            plan = Plan.parse(entry.get("plan") or {})
-            secret = _own_secret()
-            if hmac.compare_digest(entry["seal"].encode(), _seal(secret, question, plan).encode()):
-                return plan
+    entry = read_object(path)
+    with suppress(OSError, ValueError, PlanError):
+        plan = Plan.parse(entry.get("plan") or {})
+        seal = _seal(_own_secret(), question, plan)
+        if hmac.compare_digest(str(entry.get("seal")).encode(), seal.encode()):
+            return plan
     return None
 
 

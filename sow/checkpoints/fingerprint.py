@@ -18,7 +18,7 @@ from pathlib import Path
 from sow.checkpoints.reading import read_config
 from sow.checkpoints.trust import READ_WHOLE, variant_of
 from sow.errors import OutputError
-from sow.files import read_regular, write_text
+from sow.files import read_object, write_text
 from sow.folders import cache_folder
 
 PIECE = 2**25
@@ -102,11 +102,7 @@ def _memory() -> Path:
 
 def _remembered() -> dict[str, str]:
     """What was hashed before; nothing where the file is missing or is no such file."""
-    with suppress(OSError, ValueError, RecursionError):
-        data = json.loads(read_regular(_memory()))
-        if isinstance(data, dict):
-            return {str(key): str(value) for key, value in data.items()}
-    return {}
+    return {key: str(value) for key, value in read_object(_memory()).items()}
 
 
 def _remember(hashes: dict[str, str]) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
 from typing import Any
 
-from sow.files import read_regular
+from sow.files import read_object
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     """A JSON object from a checkpoint; empty if there is none that can be read."""
-    try:
-        data = json.loads(read_regular(folder / name))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
+    return read_object(folder / name)
 
 
 def read_head(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -29,7 +24,8 @@ def read_head(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     from safetensors import safe_open
 
     with safe_open(file, framework="pt") as tensors:
-        slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+        names = tensors.keys()  # it is no mapping, and cannot be walked itself
+        slices = {name: tensors.get_slice(name) for name in names}
         return {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
 
 

@@ -78,7 +78,7 @@ class Mouth(Remote):
         super().__init__("m", KEY, "https://here")
         self.texts = texts
 
-    async def ask(self, images, prompt, schema):
+    async def asked(self, images, prompt, schema):
         assert KEY not in prompt
         return self.read(self.texts[schema.__name__], schema)
 

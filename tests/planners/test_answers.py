@@ -77,7 +77,7 @@ class Scripted(Remote):
         super().__init__("m", key, "http://here")
         self.texts = texts
 
-    async def ask(self, images, prompt, schema):
+    async def asked(self, images, prompt, schema):
         return self.read(self.texts[schema.__name__], schema)
 
 

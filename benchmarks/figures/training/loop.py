@@ -183,7 +183,8 @@ class Trainer:
             return
         with safe_open(self.checkpoint, "pt") as file:
             about = file.metadata()
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            names = file.keys()  # it is no mapping, and cannot be walked itself
+            tensors = {name: file.get_tensor(name) for name in names}
         with torch.no_grad():
             for n, parameter in enumerate(self.parameters):
                 parameter.copy_(tensors[f"parameter.{n}"])
