@@ -226,8 +226,8 @@ def generate(
         if picture.explained is not None:
             write_png(picture.explained, sheets[number], force=force)
             say(f"explained in {sheets[number]}")
-        if picture.flagged:
-            report("note", "the checkpoint's safety checker blackened this picture: another seed")
+        for remark in picture.remarks:
+            report("note", remark)
         if page is not None:
             page.add(f"seed {picture.recipe.seed}", picture.image)
         made.append(_entry(picture, path, notes, sheets[number] if sheets else None))
@@ -273,7 +273,7 @@ def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -
     return {
         "file": str(path),
         "seconds": round(picture.seconds, 2),
-        "notes": notes,
+        "notes": [*notes, *picture.remarks],
         **explained,
         **picture.recipe.model_dump(mode="json"),
     }

@@ -66,7 +66,7 @@ def insist(text: str) -> None:
 
 def report(kind: str, line: str) -> None:
     """What the service has to tell: notes, the model, the planner."""
-    say(f"{kind}: {line}")
+    say(f"{kind}: {as_options(line)}")
 
 
 def say_error(error: SowError) -> None:

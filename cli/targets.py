@@ -52,7 +52,8 @@ def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) 
     from sow.service.results import numbered
 
     if out is None or out.suffix.lower() != ".png":
-        words = "-".join(re.findall(r"[a-z0-9]+", work.plan.prompt.lower()))[:48].strip("-")
+        said = work.words or work.plan.prompt
+        words = "-".join(re.findall(r"[a-z0-9]+", said.lower()))[:48].strip("-")
         name = f"{work.name[:60]}-{words or 'sow'}"
         targets = [(out or Path()) / f"{name}-{seed}.png" for seed in seeds]
     else:

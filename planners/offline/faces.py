@@ -1,4 +1,4 @@
-"""Finding faces with MTCNN (facenet-pytorch; its weights come with the package)."""
+"""Finding faces: MTCNN's (facenet-pytorch; its weights come with the package), or drawn ones."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 from PIL import Image
 
 from sow.box import Box
+from sow.pictures.kinds import photographed
 from sow.pictures.reading import GREY, over_grey
 from sow.quiet import without_warnings
 
-CERTAIN = 0.9
-# A drawn face, or one half hidden, is seen less surely; then it must at least fill the picture.
+CERTAIN, SURE = 0.95, 0.99
+# A face in another style, or one half hidden, is seen less surely; then it must fill the picture.
 LIKELY, LIKELY_SHARE, LIKELY_STAGES = 0.3, 0.4, (0.4, 0.4, 0.3)
 STAGES = (0.6, 0.7, 0.7)
-# Larger pictures are shrunk before looking: faces that matter are not small.
-LONGEST = 1024
+# Larger pictures are shrunk before looking: faces that matter are not small; those in a tiny
+# picture are, and it is enlarged.
+LONGEST, TINY = 1024, 256
+TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180,
+         270: Image.Transpose.ROTATE_270}  # fmt: skip
 SHORTEST = 20  # the detector cannot look at less
 
 Stages = tuple[float, float, float]
@@ -35,10 +39,31 @@ def _detector(stages: tuple[float, float, float]) -> Any:
 def find_faces(image: Image.Image) -> list[Box]:
     """The faces in a picture, the largest first, in its pixels; they may stick out of it.
 
-    A crop so tight that a face has no surroundings is padded and looked at again.
+    What looks drawn is looked at by the detector of drawn faces first, all else by MTCNN.
+    """
+    from sow.planners.offline.drawn import find_drawn_faces
+
+    if photographed(over_grey(image)):
+        return find_photographed_faces(image) or find_drawn_faces(image)
+    return find_drawn_faces(image) or find_photographed_faces(image)
+
+
+def turned_face(image: Image.Image) -> bool:
+    """Whether a face would be found if the picture were turned."""
+    small, _ = _shrunk(image)
+    return any(_detect(small.transpose(turn), CERTAIN, STAGES) for turn in TURNS.values())
+
+
+def find_photographed_faces(image: Image.Image) -> list[Box]:
+    """Those of which MTCNN is certain.
+
+    A crop so tight that a face has no surroundings is padded and looked at again. A face that
+    lies on its side may be seen as one that stands, though less surely.
     """
     small, scale = _shrunk(image)
     faces = _detect(small, CERTAIN, STAGES) or _detect_padded(small, CERTAIN, STAGES)
+    if faces and max(face[4] for face in faces) < SURE and turned_face(image):
+        return []
     boxes = [Box.around(*(value / scale for value in face[:4])) for face in faces]
     return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
@@ -55,7 +80,8 @@ def likely_face(image: Image.Image) -> Box | None:
 
 
 def _shrunk(image: Image.Image) -> tuple[Image.Image, float]:
-    scale = min(1.0, LONGEST / max(image.size))
+    longest = max(image.size)
+    scale = min(1.0, LONGEST / longest) if longest > TINY else TINY / longest
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return over_grey(image).resize(size), scale
 
@@ -74,15 +100,22 @@ def _detect_padded(image: Image.Image, least: float, stages: Stages) -> list[See
 
 
 def _detect(image: Image.Image, least: float, stages: Stages) -> list[Seen]:
-    """Every face of at least this chance."""
+    """Every upright face of at least this chance."""
     if min(image.size) < SHORTEST:
         return []
     with without_warnings():
-        boxes, chances = _detector(stages).detect(image)
+        boxes, chances, points = _detector(stages).detect(image, landmarks=True)
     if boxes is None:
         return []
     return [
         ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, float(chance))
-        for (left, top, right, bottom), chance in zip(boxes.tolist(), chances, strict=True)
-        if chance is not None and chance >= least
+        for (left, top, right, bottom), chance, (one, other, *_) in zip(
+            boxes.tolist(), chances, points.tolist(), strict=True
+        )
+        if chance is not None and chance >= least and _beside(one, other)
     ]
+
+
+def _beside(one: list[float], other: list[float]) -> bool:
+    """Whether two eyes are beside each other, the left one on the left."""
+    return other[0] - one[0] > abs(other[1] - one[1])

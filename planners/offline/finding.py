@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sow.box import Box
 from sow.errors import PictureError
+from sow.pictures.kinds import photographed
 from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
 from sow.plan import Matte
-from sow.planners.offline.faces import find_faces, likely_face
+from sow.planners.offline.faces import find_faces, likely_face, turned_face
+from sow.planners.offline.wording import named_animal
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # larger than the box; cut out, it has its hair as well.
 CROP_MARGIN = 1.5
 ELLIPSE_WIDTH, ELLIPSE_HEIGHT, ELLIPSE_RISE = 1.3, 1.4, 0.06
+FACE, THING = "face", "thing"
 MARGIN = 0.08
 """How much is shown round what was cut out, on every side, as a share of its longer side."""
 
@@ -30,52 +33,52 @@ class Found:
 
     Attributes:
         crop: the part of the picture that goes into the plan's box.
+        subject: what it is: `face`, an animal, `thing`, or as the request says.
         ellipse: the head, roughly; only where a face was found.
         matte: how its outline is found, if it is.
         notes: what to say of it.
     """
 
     crop: Box
+    subject: str
     ellipse: Box | None = None
     matte: Matte | None = None
     notes: tuple[str, ...] = ()
 
 
-def find(request: PlanRequest, subject: str) -> Found:
-    """What of the picture is the condition.
+def find(request: PlanRequest) -> Found:
+    """What of the picture is the condition, and what it is.
+
+    Unless the request says what it is, a face is looked for; without one it is the animal that
+    the prompt is about, or a thing.
 
     Raises:
         PictureError: if there is no face with the number asked for, or a mask keeps nothing.
     """
     image = request.image
+    given = (request.subject or "").strip().lower()
     if request.mask is not None or image.mode == "RGBA":
-        return Found(_kept(image, request.mask))
+        return Found(_kept(image, request.mask), _unseen(request, given))
     if request.matte == "none":
-        return Found(_whole(image))
-    if subject != "face":
-        return _thing(request, subject)
+        return Found(_whole(image), _unseen(request, given))
+    if given not in ("", FACE):
+        return _thing(request, given)
     face, notes = _face(request)
-    likely = None if face else likely_face(image)
+    if face is not None:
+        return _head_of(request, face, notes)
+    if not given and (photographed(image) or named_animal(request.prompt)):
+        return _no_face(request)
+    likely = likely_face(image)
     if likely is not None:
-        notes = ("no face is certain: the likeliest is taken; if it is none, name the subject",)
-    face = face or likely
-    if face is None:
-        return _close_crop(request)
-    around = _around_face(face, image.size)
-    if request.matte == "box":
-        return Found(around, notes=notes)
-    head = _head(face)
-    inside = _cut(head, around)
-    if request.matte == "ellipse":
-        return Found(around, inside, notes=notes)
-    matte = Matte(head=head, by=_by(request))
-    found = _outlined(image, matte)
-    if found is None:
-        note = "the outline of the head was not found: an ellipse stands in"
-        return Found(around, inside, notes=(*notes, note))
-    crop = _crop(found)
-    # Who asks a model lets it say what a likely face is: only a certain one has an ellipse.
-    return Found(crop, None if likely else _cut(head, crop), matte, notes)
+        note = "no face is certain: the likeliest is taken; if it is none, name the subject"
+        # Who asks a model lets it say what a likely face is: only a certain one has an ellipse.
+        return replace(_head_of(request, likely, (note,)), ellipse=None)
+    return _close_crop(request) if given else _no_face(request)
+
+
+def _unseen(request: PlanRequest, given: str) -> str:
+    """What the subject is where nobody looks for a face: a mask says what of it is meant."""
+    return given or named_animal(request.prompt) or FACE
 
 
 def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
@@ -93,6 +96,25 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
     return faces[wanted or 0], notes if len(faces) > 1 and wanted is None else ()
 
 
+def _head_of(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> Found:
+    """The head to which a face belongs, with its hair, cut out as the request says."""
+    image = request.image
+    around = _around_face(face, image.size)
+    if request.matte == "box":
+        return Found(around, FACE, notes=notes)
+    head = _head(face)
+    inside = _cut(head, around)
+    if request.matte == "ellipse":
+        return Found(around, FACE, inside, notes=notes)
+    matte = Matte(head=head, by=_by(request))
+    found = _outlined(image, matte)
+    if found is None:
+        note = "the outline of the head was not found: an ellipse stands in"
+        return Found(around, FACE, inside, notes=(*notes, note))
+    crop = _crop(found)
+    return Found(crop, FACE, _cut(head, crop), matte, notes)
+
+
 def _close_crop(request: PlanRequest) -> Found:
     """No face is seen: who says `face` all the same may have cut one out closely."""
     from sow.pictures.matte import outline_seen
@@ -107,22 +129,37 @@ def _close_crop(request: PlanRequest) -> Found:
         if found is not None and outline_seen(image, found):
             note = "no face was found: the picture is taken for a head that fills it"
             return Found(
-                _crop(found), matte=matte, notes=(f"{note}; if it is not, name the subject",)
+                _crop(found), FACE, matte=matte, notes=(f"{note}; if it is not, name the subject",)
             )
     note = "no face was found: the whole picture is the condition; a mask says what of it is"
-    return Found(_whole(image), notes=(note,))
+    return Found(_whole(image), FACE, notes=(note,))
+
+
+def _no_face(request: PlanRequest) -> Found:
+    """No face is seen, and nobody said that there is one: it is something else."""
+    animal = named_animal(request.prompt)
+    found = _thing(request, animal or THING)
+    note = f"no face was found: the picture is taken for the {animal} of the prompt"
+    if animal is None:
+        note = (
+            "no face was found: it is planted as a thing; say what it is with subject= "
+            f"(`{FACE}`, if it is one all the same), or what of it with mask="
+        )
+    if turned_face(request.image):
+        note = "a face lies on its side or upside down: turn the picture; as it is, it is a thing"
+    return replace(found, notes=(note, *found.notes))
 
 
 def _thing(request: PlanRequest, subject: str) -> Found:
     image = request.image
     if request.matte not in ("auto", "rembg"):
-        return Found(_whole(image))
+        return Found(_whole(image), subject)
     matte = Matte(by=_by(request))
     found = _outlined(image, matte)
     if found is not None:
-        return Found(_crop(found), matte=matte)
+        return Found(_crop(found), subject, matte=matte)
     note = f"the outline of the {subject} was not found: the whole picture is the condition"
-    return Found(_whole(image), notes=(note,))
+    return Found(_whole(image), subject, notes=(note,))
 
 
 def _outlined(image: Image.Image, matte: Matte) -> Image.Image | None:

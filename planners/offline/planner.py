@@ -5,8 +5,11 @@ from __future__ import annotations
 from sow.box import LARGEST, SMALLEST, Box, check_inside
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
-from sow.planners.offline.finding import find
+from sow.planners.offline.finding import FACE, THING, find
 from sow.planners.offline.wording import is_animal, read_setting, share_of_canvas, side_of_subject
+
+SUPPRESS = {FACE: "human face", THING: ""}
+"""What shall not appear a second time; "thing" names nothing."""
 
 
 class OfflinePlanner:
@@ -19,8 +22,8 @@ class OfflinePlanner:
             PictureError: if there is no face with the number asked for.
             PlanError: if the user's box or regions are not legal.
         """
-        subject = (request.subject or "face").strip().lower()
-        found = find(request, subject)
+        found = find(request)
+        subject = found.subject
         if request.box is not None:
             check_inside("box", request.box, request.canvas)
         box = request.box or place(request, found.crop, subject)
@@ -35,7 +38,7 @@ class OfflinePlanner:
                 "related": related,
                 "setting": request.setting or read_setting(request.prompt),
                 "subject": subject,
-                "suppress": "human face" if subject == "face" else subject,
+                "suppress": SUPPRESS.get(subject, subject),
                 "crop": found.crop,
                 "ellipse": found.ellipse and found.ellipse.carried(found.crop, box),
                 "matte": found.matte,

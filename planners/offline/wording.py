@@ -54,6 +54,14 @@ def names_person(text: str) -> bool:
     return any(word in people or word == "head" for word in words(text))
 
 
+def named_animal(prompt: str) -> str | None:
+    """The animal that a prompt without people is about."""
+    animals = load_toml("offline")["animals"]["names"]
+    if names_person(prompt):
+        return None
+    return next((word for word in words(prompt) if word in animals), None)
+
+
 def is_animal(subject: str) -> bool:
     """Whether the subject has a body below its head, as people have."""
     return any(word in load_toml("offline")["animals"]["names"] for word in words(subject))

@@ -23,7 +23,7 @@ class Work:
         condition: the pixels that are planted.
         plan: on the grid of the model.
         settings: of the engine.
-        name: of the user's picture, for the names of results.
+        name, words: of the user's picture, and the user's own words, for the names of results.
         picture_sha256: of its pixels.
         batch_size, place: how many pictures go into one call and which of them it is, where a
             picture is repeated; 0 leaves it open.
@@ -40,6 +40,7 @@ class Work:
     batch_size: int = 0
     place: int = 0
     threads: int = 0
+    words: str = ""
     notes: tuple[str, ...] = ()
     cache: str = "off"
 
@@ -55,6 +56,7 @@ class Picture:
         cycles: on request, what it looked like after each cycle.
         explained: on request, the sheet of what its words and the condition did.
         flagged: the checkpoint's safety checker blackened it.
+        gone: the planted face cannot be seen in it any more.
         seconds: what it took, its share of a batch.
     """
 
@@ -64,7 +66,21 @@ class Picture:
     cycles: tuple[Image.Image, ...] = ()
     explained: Image.Image | None = None
     flagged: bool = False
+    gone: bool = False
     seconds: float = 0.0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is not as it should be with this picture, and what to try."""
+        seed = f"seed {self.recipe.seed}: try another seed="
+        if self.flagged:
+            return (f"the checkpoint's safety checker blackened the picture of {seed}",)
+        if self.gone:
+            return (
+                f"the planted face cannot be seen in the picture of {seed}, "
+                "likeness=0.8, or a larger box=",
+            )
+        return ()
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the picture with its recipe inside, as a PNG.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from sow.kinds import as_path
 from sow.models.devices import check_names, choose_device, choose_dtype
 from sow.models.find import Model, find_model
+from sow.pictures.condition import Condition
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.arguments import check_request, check_seeds, check_service, counted_up
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.budget import OWN, STRANGERS, Agree, nobody_agrees
 from sow.service.calling import make
 from sow.service.fitting import chosen, given_plan, plan_request
+from sow.service.looking import Looker
 from sow.service.remarks import remarks_on, unread_of
 from sow.service.repeating import differences, model_named_by, threads_of
 from sow.service.request import Asked, Request
@@ -134,15 +137,12 @@ class Service:
         Args:
             request: what is wanted.
             preset: None takes that of the plan's setting.
-            settings: changes of the preset, as names and values or as texts such as `cycles=5`;
-                or all settings.
+            settings: changes of it, as names and values or as texts (`cycles=5`); or all settings.
             likeness: how much of the condition stays, 0 to 1; None leaves it to the preset.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        from sow.pictures.condition import Condition
-
         asked = self._read(request)
         if asked.canvas is not None:
             OWN.check_canvas(asked.canvas, self._agree)
@@ -160,6 +160,7 @@ class Service:
             plan=plan,
             settings=decided,
             name=asked.name,
+            words=asked.prompt,
             picture_sha256=pixels_sha256(asked.image),
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
@@ -241,7 +242,9 @@ class Service:
         """
         OWN.check(work.plan, work.settings, len(seeds) * max(1, work.batch_size), self._agree)
         check_seeds(seeds)
-        yield from make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
+        made = make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
+        looker = Looker(work)
+        yield from (replace(picture, gone=looker.gone(picture)) for picture in made)
 
     def unread(self, work: Work) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
@@ -271,7 +274,10 @@ class Service:
         work = self.work(request, preset=preset, settings=settings, likeness=likeness)
         notes = (*work.notes, *self.unread(work))
         made = tuple(self.make(work, seeds, cycles_of=which, explain=explain))
-        return Result(made, work.plan, notes)
+        remarks = tuple(remark for picture in made for remark in picture.remarks)
+        for remark in remarks:
+            self._report("note", remark)
+        return Result(made, work.plan, (*notes, *remarks))
 
     def _read(self, request: Request) -> Asked:
         check_request(request)

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from skimage import data
 
 from sow.box import LARGEST, SMALLEST, Box
 from sow.errors import PictureError
 from sow.planners.base import PlanRequest
-from sow.planners.offline.faces import find_faces
+from sow.planners.offline.faces import find_faces, likely_face
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions
 from sow.planners.offline.wording import read_setting, side_of_subject
 
@@ -59,16 +60,58 @@ def test_without_a_face_a_note_says_what_is_taken_and_what_helps():
     egg = Image.new("RGB", (200, 200), (90, 140, 200))
     ImageDraw.Draw(egg).ellipse((25, 12, 175, 185), fill=(230, 190, 150))
     for image, guessed in ((flat, False), (egg, True)):
-        plan = make(image)
+        plan = make(image, subject="face")
         assert plan.ellipse is None
         assert (plan.matte is not None) == guessed
         assert plan.notes[0].startswith("no face was found")
         assert ("name the subject" if guessed else "a mask says") in plan.notes[0]
+        thing = make(image)
+        assert (thing.subject, thing.suppress) == ("thing", "")
+        assert "subject=" in thing.notes[0]
+        assert thing.related[0].label == "the rest of the thing"
     for matte in ("ellipse", "box", "none"):
         plan = make(flat, matte=matte)
         assert plan.crop.model_dump() == [0, 0, 300, 200]
         assert plan.matte is None
         assert "no face was found" in " ".join(plan.notes) or matte == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "subject"),
+    [
+        ("coffee", "a cup of coffee in the forest", "thing"),
+        ("rocket", "a rocket in the desert", "thing"),
+        ("chelsea", "a cat in the snow", "cat"),
+        ("chelsea", "something in the snow", "thing"),
+        ("camera", "a man in the forest", "face"),
+    ],
+)
+def test_what_is_no_face_is_not_taken_for_one(name, prompt, subject):
+    plan = make(Image.fromarray(getattr(data, name)()).convert("RGB"), prompt)
+    assert plan.subject == subject
+    assert any("no face" in note for note in plan.notes) == (subject != "face")
+    assert any(region.label == "body" for region in plan.related) == (subject != "thing")
+
+
+def test_a_prompt_about_an_animal_says_what_a_mask_keeps(astronaut):
+    mask = Image.new("L", astronaut.size)
+    mask.paste(255, (50, 300, 250, 500))
+    assert make(astronaut, "a dog on the beach", mask=mask).subject == "dog"
+    assert make(astronaut, "a man with a dog", mask=mask).subject == "face"
+
+
+@pytest.mark.parametrize("side", [30, 60, 100])
+def test_tiny_faces_are_found(astronaut, side):
+    face = Box(x=135, y=40, width=180, height=180)
+    plan = make(astronaut.crop(face.corners).resize((side, side)))
+    assert (plan.subject, plan.notes) == ("face", ())
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_face_on_its_side_is_not_planted_without_a_word(astronaut, turn):
+    plan = make(astronaut.rotate(turn))
+    assert "turn the picture" in plan.notes[0]
+    assert plan.subject == "thing"
 
 
 def test_the_crop_takes_the_whole_head_with_its_hair(astronaut):
@@ -84,9 +127,8 @@ def test_the_crop_takes_the_whole_head_with_its_hair(astronaut):
     assert make(astronaut, matte="none").crop.model_dump() == [0, 0, 512, 512]
 
 
-def test_a_drawn_face_is_found_though_a_detector_of_photographs_is_not_certain(faces):
-    from sow.planners.offline.faces import likely_face
-
+def test_a_face_in_another_style_is_likely(faces):
+    """What neither detector is certain of."""
     small = faces["drawn-beard"].resize((96, 96))
     assert likely_face(small) is not None
     assert likely_face(Image.effect_noise((300, 200), 40)) is None

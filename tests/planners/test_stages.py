@@ -218,7 +218,7 @@ def test_a_note_that_says_by_rules_does_not_keep_a_plan_from_being_kept(server, 
 
 
 def test_what_a_model_calls_a_cat_is_cut_out_and_placed_as_one(server):
-    """Not as the head that the rules took it for; nothing is stretched, and the note stays."""
+    """Not as the thing that the rules took it for; nothing is stretched."""
 
     def reply(asked):
         answer = json.loads(good(asked))
@@ -232,7 +232,7 @@ def test_what_a_model_calls_a_cat_is_cut_out_and_placed_as_one(server):
     request = dataclasses.replace(REQUEST, image=picture, subject=None)
     head = OfflinePlanner().plan(request)
     plan = planner_of("openai", server).plan(request)
-    assert (head.subject, plan.subject, plan.suppress) == ("face", "cat", "cat")
+    assert (head.subject, plan.subject, plan.suppress) == ("thing", "cat", "cat")
     assert plan.matte is None or plan.matte.head is None
     shape = plan.crop.width / plan.crop.height
     assert plan.box.width / plan.box.height == pytest.approx(shape, rel=0.1)

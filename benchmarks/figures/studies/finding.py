@@ -1,0 +1,127 @@
+"""How well faces are found, and how well a lost one is noticed in what was made.
+
+    python -m sow.benchmarks.figures.studies.finding
+
+Drawn people that no detector was trained or tuned on. Whether a planted face is still there, the
+judge says.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.studies.trials import Trial, grow, service, trials
+from sow.benchmarks.figures.training.face_lessons import face_of
+from sow.benchmarks.figures.world.drawing import TESTING, Drawing, make
+from sow.benchmarks.figures.world.tv2i import fresh
+from sow.benchmarks.statistics import rate
+from sow.box import Box
+from sow.pictures.condition import Condition
+from sow.planners.offline.drawn import find_drawn_faces, overlap
+from sow.planners.offline.faces import find_faces, find_photographed_faces
+from sow.service.looking import planted_face, same_place
+from sow.service.service import Service
+
+FIRST = TESTING + 13_000_000
+ENOUGH = 0.4
+"""How much (IoU) of a face's box a found one has to cover; MTCNN draws its boxes otherwise."""
+Finder = Callable[[Image.Image], list[Box]]
+FINDERS: dict[str, Finder] = {
+    "MTCNN": find_photographed_faces,
+    "the detector of drawn faces": find_drawn_faces,
+    "as `sow` asks both": find_faces,
+}
+SMALL = 40
+"""Pixels of a box so small that most planted faces in it are lost."""
+
+
+def found(finder: Finder, drawings: Sequence[Drawing]) -> tuple[str, str]:
+    """How many faces are found where they are, and in how many drawings one is that is none."""
+    there, invented = [], []
+    for drawing in tqdm(drawings, desc="drawings", disable=None):
+        boxes = finder(drawing.image)
+        person = drawing.spec.person
+        hits = [box for box in boxes if person is not None and _same(box, face_of(person))]
+        if person is not None:
+            there.append(bool(hits))
+        invented.append(len(boxes) > len(hits))
+    return rate(there).percent(), rate(invented).percent()
+
+
+def _same(box: Box, face: tuple[float, float, float, float]) -> bool:
+    x, y, width, height = face
+    true = (x - width / 2, y - height / 2, width, height)
+    return overlap((box.x, box.y, box.width, box.height), true) > ENOUGH
+
+
+def finding(count: int) -> Iterator[str]:
+    """A table: whole drawings, in all styles, with and without people, and heads of users."""
+    drawings = [make(FIRST + number) for number in range(count)]
+    pairs = fresh(count)
+    yield "| | faces found in drawings | drawings in which a face is invented | heads found |"
+    yield "|---|---|---|---|"
+    for name, finder in FINDERS.items():
+        heads = [bool(finder(pair.picture)) for pair in tqdm(pairs, desc="heads", disable=None)]
+        yield f"| {name} | {' | '.join(found(finder, drawings))} | {rate(heads).percent()} |"
+
+
+def shrunk(trial: Trial) -> Trial:
+    """The same, planted so small that it is mostly lost."""
+    plan, pair = trial.work.plan, trial.pair
+    x, y = plan.box.centre
+    box = Box.around(x, y, SMALL, SMALL).aligned(8, plan.canvas)
+    plan = plan.changed(box=box, related=(), ellipse=None)
+    condition = Condition.prepare(pair.picture, plan)
+    return replace(trial, work=replace(trial.work, plan=plan, condition=condition))
+
+
+def looking(made: Service, judge: Judge, count: int) -> Iterator[str]:
+    """A table: of how many pictures whose face is there, or gone, it is noticed."""
+    yield "| planted | pictures | face gone, says the judge | of these noticed | said of others |"
+    yield "|---|---|---|---|---|"
+    for setting in ("normal", "attribute", "style"):
+        work = trials(made, fresh(count, setting), 70_000)
+        yield _row(setting, judge, work, grow(made, work))
+        lost = [shrunk(trial) for trial in work[: count // 2]]
+        yield _row(f"{setting}, in a box of {SMALL} px", judge, lost, grow(made, lost))
+
+
+def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Image]) -> str:
+    verdicts = judge.look(images, [trial.work.plan.box for trial in work])
+    noticed, false = [], []
+    for trial, image, verdict in zip(work, images, verdicts, strict=True):
+        planted = planted_face(trial.work)
+        said = planted is not None and not any(same_place(planted, b) for b in find_faces(image))
+        (false if trial.found(verdict) else noticed).append(said)
+    gone = f"{len(noticed)} | {rate(noticed).percent() if noticed else ''}"
+    return f"| {name} | {len(work)} | {gone} | {rate(false).percent() if false else ''} |"
+
+
+def main() -> None:
+    """Writes `finding.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--count", type=int, default=200)
+    options = parser.parse_args()
+    count, made, judge = options.count, service(), Judge.load()
+    text = [
+        "# Faces found, and faces lost", "",
+        f"`python -m sow.benchmarks.figures.studies.finding`; {count} of each, of people that "
+        "nothing was trained or tuned on; 95 % intervals.", "",
+        *finding(count), "",
+        "## Whether the planted face is still there", "",
+        "Of pictures as `sow generate` makes them, and of the same faces planted too small.", "",
+        *looking(made, judge, count // 2),
+    ]  # fmt: skip
+    (options.out / "finding.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

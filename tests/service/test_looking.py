@@ -1,0 +1,73 @@
+"""Looking at what was made: is the planted face still there?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from sow.box import Box
+from sow.recipe import Recipe
+from sow.service.looking import Looker, same_place
+from sow.service.request import Request
+from sow.service.results import Picture
+from sow.service.service import Service
+
+
+@pytest.fixture(scope="module")
+def service():
+    return Service("figures")
+
+
+def picture_of(work, image: Image.Image) -> Picture:
+    recipe = Recipe.model_construct(plan=work.plan, settings=work.settings, seed=7)
+    return Picture(image=image, recipe=recipe, condition=work.condition)
+
+
+def planted(work, ground=(90, 160, 110), at=None, side=None) -> Image.Image:
+    """The condition pasted on a ground, elsewhere or in another size if wished."""
+    box = work.plan.box
+    size = (side, side) if side else (box.width, box.height)
+    image = Image.new("RGB", work.plan.canvas, ground)
+    x, y = at or (box.x, box.y)
+    image.paste(work.condition.picture.resize(size), (x, y), work.condition.mask.resize(size))
+    return image
+
+
+@pytest.fixture(scope="module")
+def work(service):
+    return service.work(Request("examples/drawn-curls.png", "a woman in the forest"))
+
+
+def test_a_face_that_is_there_is_seen(work):
+    looker = Looker(work)
+    assert looker.planted is not None
+    assert not looker.gone(picture_of(work, planted(work)))
+
+
+def test_a_face_that_is_not_there_is_missed(work):
+    looker, box = Looker(work), work.plan.box
+    empty = Image.new("RGB", work.plan.canvas, (90, 160, 110))
+    elsewhere = planted(work, at=(0, 128 - box.height))
+    for image in (empty, elsewhere, planted(work, at=(box.x + 16, box.y + 16), side=20)):
+        gone = picture_of(work, image)
+        assert looker.gone(gone)
+        assert "likeness=" in replace(gone, gone=True).remarks[0]
+    assert picture_of(work, empty).remarks == ()
+
+
+def test_things_and_what_was_blackened_are_not_looked_at(service, work):
+    black = Image.new("RGB", work.plan.canvas)
+    assert not Looker(work).gone(replace(picture_of(work, black), flagged=True))
+    thing = service.work(Request("examples/drawn-curls.png", "a ball", subject="ball"))
+    assert Looker(thing).planted is None
+    assert not Looker(thing).gone(picture_of(thing, black))
+
+
+def test_near_and_alike_is_the_same_place():
+    face = Box(x=40, y=30, width=40, height=40)
+    assert same_place(face, Box(x=50, y=20, width=44, height=36))
+    assert not same_place(face, Box(x=70, y=30, width=40, height=40))
+    assert not same_place(face, Box(x=50, y=40, width=20, height=20))
+    assert not same_place(face, Box(x=0, y=0, width=120, height=120))
