@@ -164,6 +164,8 @@ DOORS = {
         REQUEST), "no folder 'no/such'"),
     "prompts of a number": (lambda s: Service(planner=sow.PlannerChoice(prompts=5)).plan(REQUEST),
                             "prompts= is an int"),
+    "nobody to report to": (lambda s: Service(report=None), "report= is None; give a function"),
+    "an agreement": (lambda s: Service(agree=True), "agree= is a bool"),
     "the name of a planner": (lambda s: Service(planner="offline"), 'PlannerChoice("offline")'),
     "a vendor of no name": (lambda s: sow.make_asker("gemin"), "gemin"),
     "load_image of None": (lambda s: load_image(None), "image= is None"),

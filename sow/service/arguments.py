@@ -16,7 +16,7 @@ MOST_PICTURES = 10**6
 """Of one call: their seeds alone are a list."""
 
 
-def check_service(model: object, device: str, dtype: str, planner: object) -> None:
+def check_service(model: object, device: str, dtype: str, planner: object, **told: object) -> None:
     """Whether a `Service` can be made of these.
 
     Raises:
@@ -27,6 +27,9 @@ def check_service(model: object, device: str, dtype: str, planner: object) -> No
     check_names(device, dtype)
     check_kind("planner", planner, (PlannerChoice, type(None)),
                'one, such as sow.PlannerChoice("offline")')  # fmt: skip
+    for name, function in told.items():
+        if not callable(function):
+            check_kind(name, function, (), "a function, or leave it out")
 
 
 def check_request(request: object) -> None:

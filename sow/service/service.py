@@ -57,7 +57,7 @@ class Service(OneModel):
         download: bool = True,
         agree: Agree = nobody_agrees,
     ) -> None:
-        check_service(model, device, dtype, planner)
+        check_service(model, device, dtype, planner, report=report, agree=agree)
         super().__init__(model, revision, config, device, dtype, report, download)
         self._planner, self._agree = planner or PlannerChoice(), agree
 
