@@ -177,9 +177,10 @@ class Service(OneModel):
         """
         if prompt is not None:
             check_prompt(prompt)
-        # What is no setting is refused before any download.
-        chosen(Settings.preset(preset or "normal"), settings, likeness)
         kept = Kept.read(path, options.get("agree", nobody_agrees))
+        # What is no setting is refused before any download.
+        base = kept.recipe.settings if preset is None else Settings.preset(preset)
+        chosen(base, settings, likeness)
         service = cls(**kept.options(model, revision, dtype), **options)
         work = kept.like(service.model, prompt, preset, settings, likeness)
         OWN.check(work.plan, work.settings, 1, service._agree)

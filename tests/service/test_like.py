@@ -63,6 +63,14 @@ def test_what_is_said_changes_and_nothing_else(made, tmp_path):
     assert work.name == "a-like"
 
 
+def test_what_is_a_setting_depends_on_the_recipes_own(made, tmp_path):
+    long = read_recipe(made)[0].settings.changed(steps=40, t2=8)
+    path = changed(made, tmp_path / "long.png", settings=long)
+    assert Service.like(path, settings={"t2": 39})[1].settings.t2 == 39
+    with pytest.raises(UsageError, match="t2=39"):
+        Service.like(path, preset="normal", settings={"t2": 39})
+
+
 def test_a_new_prompt_is_said_in_the_models_words(made):
     _, work = Service.like(made, prompt="a king in the snow")
     assert work.plan.prompt == "a man in the snow"
