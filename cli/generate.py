@@ -44,9 +44,9 @@ from sow.cli.options import (
     choice_of,
     request_of,
 )
-from sow.cli.output import OPTIONS, print_json, report, say
+from sow.cli.output import print_json, report, say
 from sow.cli.targets import check_apart, contact_of, early_target, named, sheets_of, targets_of
-from sow.errors import UsageError
+from sow.cli.varying import refuse_beside_like, refuse_beside_recipe
 
 if TYPE_CHECKING:
     from sow.service.request import Request
@@ -117,6 +117,14 @@ def generate(
             help="Make a picture again that `sow generate` wrote.", rich_help_panel=RESULT
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            help="More of a picture that `sow generate` wrote: its plan, what is planted and its "
+            "settings, with another --seed, --prompt, --likeness, --preset or --set.",
+            rich_help_panel=RESULT,
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -179,7 +187,7 @@ def generate(
     from sow.service.service import Service
 
     target = early_target(out, cycles_out, force, num)
-    inputs = [face, mask, plan, recipe, prompts, Path(model), Path(config) if config else None]
+    inputs = [face, mask, plan, recipe, like, prompts, Path(model), Path(config or model)]
     check_apart(inputs, [*named(target, num), cycles_out])
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
@@ -192,18 +200,22 @@ def generate(
         "revision": revision, "config": config, "device": device, "dtype": dtype,
         "report": report, "agree": agreement(yes),
     }  # fmt: skip
+    given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
+             "likeness": likeness is not None, "planner": choice != PlannerChoice()}  # fmt: skip
+    said = [*request.decided, *(name for name, value in given.items() if value)]
+    first = secrets.randbelow(2**31) if seed is None else seed
+    seeds = list(range(first, first + num))
+    changes: dict[str, Any] = {"preset": preset, "settings": set_, "likeness": likeness}
     if recipe is not None:
-        given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
-                 "likeness": likeness is not None,
-                 "planner": choice != PlannerChoice()}  # fmt: skip
-        refuse(*request.decided, *(name for name, value in given.items() if value))
+        refuse_beside_recipe(*said, *["like"] * (like is not None))
         service, work, again = Service.of_recipe(recipe, model=model, **options)
         seeds = [again]
+    elif like is not None:
+        refuse_beside_like(*said)
+        service, work = Service.like(like, prompt=prompt, model=model, **changes, **options)
     else:
         service = Service(model, planner=choice, **options)
-        work = service.work(request, preset=preset, settings=set_ or [], likeness=likeness)
-        first = secrets.randbelow(2**31) if seed is None else seed
-        seeds = list(range(first, first + num))
+        work = service.work(request, **changes)
     targets = targets_of(work, seeds, target, force)
     sheets = sheets_of(targets, force) if explain else []
     contact = contact_of(targets, target, force) if num > 1 and not no_sheet else None
@@ -254,17 +266,6 @@ def save_cycles(picture: Picture, path: Path, force: bool) -> None:
     if picture.cycles:
         picture.save_cycles(path, force=force)
         say(f"{path}  the first after each cycle")
-
-
-def refuse(*names: str) -> None:
-    """Nothing else may be said beside a recipe.
-
-    Raises:
-        UsageError: if anything was.
-    """
-    if names:
-        options = ", ".join(f"--{OPTIONS.get(name, name)}" for name in names)
-        raise UsageError("--recipe already says everything", f"leave out {options}")
 
 
 def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -> dict[str, Any]:

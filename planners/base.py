@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from types import NoneType
+from typing import Any, Literal, Protocol, get_args
+
+from PIL import Image
 
 from sow.box import Box
-from sow.plan import Plan, Region, Setting
-
-if TYPE_CHECKING:
-    from PIL import Image
-
+from sow.errors import UsageError
+from sow.given import as_box, as_canvas, as_regions, check_prompt
+from sow.kinds import WHOLE, check_kind
+from sow.pictures.given import as_mask, as_picture
+from sow.plan import USUAL_CANVAS, Plan, Region, Setting
 
 MatteKind = Literal["auto", "rembg", "ellipse", "box", "none"]
+SETTINGS: tuple[str, ...] = get_args(Setting)
+MATTES: tuple[str, ...] = get_args(MatteKind)
+READERS: dict[str, Callable[[Any], Any]] = {
+    "mask": as_mask,
+    "canvas": as_canvas,
+    "box": as_box,
+    "related": as_regions,
+}
 
 
 @dataclass(frozen=True)
@@ -20,9 +32,11 @@ class PlanRequest:
     """A picture and a sentence, and what the user has already decided.
 
     Attributes:
-        image: the user's picture, upright.
+        image: the user's picture; files are read, and arrays taken.
         prompt: the user's words.
-        canvas: `(width, height)` of the picture to make, in pixels.
+        canvas: `(width, height)` of the picture to make, in pixels. None leaves it to the model
+            that carries the plan out, which takes its own size; beside a box or regions it is
+            512x512, because they are in its pixels.
         stride: boxes fall on a grid of this many pixels (one latent).
         subject: what the condition is; None looks for a face.
         setting: which preset; None reads it from the prompt.
@@ -33,11 +47,14 @@ class PlanRequest:
         matte: how it is cut out without a mask: `auto` looks for its outline and takes an
             `ellipse` round a face, or the whole picture, where it finds none; `rembg` looks with
             that package; `box` keeps what is round a face too, `none` the whole picture.
+
+    Raises:
+        SowError: for what cannot be read or makes no sense.
     """
 
     image: Image.Image
     prompt: str
-    canvas: tuple[int, int] = (512, 512)
+    canvas: tuple[int, int] | None = None
     stride: int = 8
     subject: str | None = None
     setting: Setting | None = None
@@ -46,6 +63,50 @@ class PlanRequest:
     face_index: int | None = None
     mask: Image.Image | None = None
     matte: MatteKind = "auto"
+
+    def __post_init__(self) -> None:
+        """Every planner is asked with one of these, so slips end here, and no planner meets them.
+
+        What is given in another shape, such as four numbers for a box, is kept in its own.
+        """
+        check_prompt(self.prompt)
+        check_said(self.subject, self.face_index, self.setting, self.matte)
+        check_kind("stride", self.stride, WHOLE, "the pixels of one latent, 8 for Stable Diffusion")
+        if self.stride < 1:
+            raise UsageError(f"a stride of {self.stride}", "give stride= at least 1")
+        self._keep("image", as_picture(self.image))
+        self._keep("matte", self.matte or "auto")
+        for name, reader in READERS.items():
+            if getattr(self, name) is not None:
+                self._keep(name, reader(getattr(self, name)))
+        if self.canvas is None and (self.box is not None or self.related is not None):
+            self._keep("canvas", USUAL_CANVAS)  # they are in its pixels
+
+    def _keep(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # as dataclasses themselves do where they are frozen
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The canvas to plan on; one that is left open is planned as Stable Diffusion's own."""
+        return self.canvas or USUAL_CANVAS
+
+
+def check_said(subject: object, face_index: object, setting: object, matte: object) -> None:
+    """Refuses what nobody can plan by; None leaves it to the planner.
+
+    Raises:
+        UsageError: if it is that.
+    """
+    for name, word in (("subject", subject), ("setting", setting), ("matte", matte)):
+        check_kind(name, word, (str, NoneType), "a word")
+    for name, choice, allowed in (("setting", setting, SETTINGS), ("matte", matte, MATTES)):
+        if choice not in (None, *allowed):
+            raise UsageError(f"no {name} {choice!r}", f"choose one of {', '.join(allowed)}")
+    if isinstance(subject, str) and not (subject.isprintable() and len(subject) <= 200):
+        raise UsageError("the subject is too long or not valid text", "200 letters at most")
+    check_kind("face_index", face_index, (*WHOLE, NoneType), "a whole number")
+    if isinstance(face_index, int) and face_index < 0:
+        raise UsageError(f"no face number {face_index}", "they are counted from 0")
 
 
 class Planner(Protocol):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import NoneType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from sow.backbones.base import Embedded
 from sow.diffusion.sampler import Step
 from sow.errors import ModelError, UsageError
+from sow.kinds import WHOLE, check_kind
 
 TENSORS = ("latents", "condition_mask", "prompt_embeds")
 """What a callback may ask for."""
@@ -49,14 +51,35 @@ def tensor_inputs_of(callback: Any, asked: Sequence[str]) -> tuple[str, ...]:
     """The tensors a callback wants; diffusers' own callbacks say it themselves.
 
     Raises:
-        UsageError: if there is no such tensor.
+        UsageError: if the callback is none, or there is no such tensor.
     """
+    if not callable(callback):
+        check_kind("callback_on_step_end", callback, (NoneType,), "a function")
     if isinstance(callback, (PipelineCallback, MultiPipelineCallbacks)):
         asked = callback.tensor_inputs
+    check_kind("callback_on_step_end_tensor_inputs", asked, (list, tuple), f"a list of {TENSORS}")
     for name in asked:
         if name not in TENSORS:
             raise UsageError(f"no tensor {name!r} for the callback", f"choose of {TENSORS}")
     return tuple(asked)
+
+
+def numbers_of(return_cycles: Any, count: int) -> list[int]:
+    """The jobs whose cycles are wanted: all, none, or those with these numbers.
+
+    Raises:
+        UsageError: if there is no job with such a number.
+    """
+    if isinstance(return_cycles, bool):
+        return list(range(count)) if return_cycles else []
+    check_kind("return_cycles", return_cycles, (Collection,), "True, or the numbers of jobs")
+    for number in return_cycles:
+        check_kind("return_cycles", number, WHOLE, "the numbers of jobs in a list")
+        if not 0 <= number < count:
+            raise UsageError(
+                f"return_cycles= names a job {number}", f"there are {count}, counted from 0"
+            )
+    return list(return_cycles)
 
 
 def step_end_of(

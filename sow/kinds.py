@@ -20,7 +20,10 @@ def check_kind(name: str, value: object, kinds: tuple[type, ...], mend: str) -> 
         UsageError: if it is not.
     """
     if not isinstance(value, kinds) or isinstance(value, bool):
-        raise UsageError(f"{name}= is a {type(value).__name__}", f"give {mend}")
+        kind = type(value).__name__
+        article = "an" if kind[0] in "aeiouAEIOU" else "a"
+        said = "None" if value is None else f"{article} {kind}"
+        raise UsageError(f"{name}= is {said}", f"give {mend}")
 
 
 def as_path(name: str, value: object) -> Path:

@@ -7,17 +7,17 @@ does is `sow.diffusion.algorithm`, carried out by `sow.diffusion.sampler`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from diffusers.schedulers import KarrasDiffusionSchedulers
 from diffusers.utils import BaseOutput
-from PIL import Image
 from torch import Tensor
 from transformers import (
     CLIPImageProcessor,
@@ -31,15 +31,21 @@ from sow.attention.indicator import Indicator
 from sow.attention.modulation import Modulation, gated, modulates
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import TENSORS, alone, check_numbers, step_end_of, tensor_inputs_of
+from sow.calls import TENSORS, alone, check_numbers, numbers_of, step_end_of, tensor_inputs_of
 from sow.checkpoints.facts import Facts
 from sow.checkpoints.loading import CheckedPipeline
-from sow.diffusion.jobs import PerJob, Picture, make_jobs
+from sow.diffusion.jobs import PerJob, make_jobs
 from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
+from sow.kinds import check_kind
 from sow.plan import Plan, check_canvas
 from sow.quiet import quiet
 from sow.settings import Settings
+
+if TYPE_CHECKING:
+    from sow.diffusion.jobs import Picture
+    from sow.given import Changes, PlanLike
+    from sow.pictures.given import PictureLike
 
 Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
@@ -72,6 +78,7 @@ class SowPipeline(CheckedPipeline):
     Attributes:
         controls: what else has a say in attention while pictures are made, besides modulation;
             see `sow.attention.control`.
+        remark: is told what is odd about a legal call; by itself a warning of `logging`.
 
     Example:
         >>> pipe = SowPipeline.from_pretrained(model_id, torch_dtype=torch.float16).to("cuda")
@@ -106,6 +113,7 @@ class SowPipeline(CheckedPipeline):
         )  # fmt: skip
         self.register_to_config(sow_settings=sow_settings, sow_words=sow_words)
         self.controls: list[Control] = []
+        self.remark: Callable[[str], None] = logging.getLogger(__name__).warning
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
     @property
@@ -150,10 +158,10 @@ class SowPipeline(CheckedPipeline):
     def __call__(
         self,
         image: Picture | Sequence[Picture],
-        plan: Plan | Sequence[Plan],
-        settings: Settings | Sequence[Settings] | None = None,
+        plan: PlanLike | Sequence[PlanLike],
+        settings: Changes | Sequence[Changes] = None,
         *,
-        mask: Image.Image | Sequence[Image.Image | None] | None = None,
+        mask: PictureLike | Sequence[PictureLike | None] | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
@@ -165,14 +173,16 @@ class SowPipeline(CheckedPipeline):
         """Makes one picture per job (the paper's Algorithm 1).
 
         Every argument but the last six may be a list, one entry per job; single values serve
-        all jobs. Jobs of one call may differ in everything but canvas and the settings that are
-        shared by a batch (`Settings.names(SHARED)`). Calls on pipelines that share a UNet wait
-        for one another.
+        all jobs; more generators than one beside single values are refused. Jobs of one call may
+        differ in everything but canvas and the settings that are shared by a batch
+        (`Settings.names(SHARED)`). Calls on pipelines that share a UNet wait for one another.
 
         Args:
-            image: the user's picture, of which the plan's crop is planted, or a `Condition`.
-            plan: where it goes and what is to grow around it.
-            settings: None takes `pipe.preset(plan.setting)`.
+            image: the user's picture, of which the plan's crop is planted: a file, PIL, or an
+                array as diffusers has them; or a `Condition`.
+            plan: where it goes and what is to grow around it, or the file of one. One that leaves
+                its canvas open is carried out on the model's own.
+            settings: None takes `pipe.preset(plan.setting)`; a mapping changes it.
             mask: which part of `image` is the condition, instead of what the plan says.
             generator: a list gives every job its own; a single one is drawn from in turn.
             output_type: `pil`, `np`, `pt` or `latent`.
@@ -195,10 +205,13 @@ class SowPipeline(CheckedPipeline):
                 f"no output_type {output_type!r}", f"choose one of {', '.join(OUTPUT_TYPES)}"
             )
         wanted = tensor_inputs_of(callback_on_step_end, callback_on_step_end_tensor_inputs)
-        if settings is None:
-            settings = self._presets(plan)
-        jobs = make_jobs(image, plan, settings, mask, generator, self.vae_scale_factor)
-        check_canvas(jobs[0].plan.canvas, self.canvas_stride)
+        facts = self.facts
+        jobs = make_jobs(image, plan, settings, mask, generator, facts.stride,
+                         facts.preset, facts.fitted)  # fmt: skip
+        shown_cycles = numbers_of(return_cycles, len(jobs))
+        check_canvas(jobs[0].plan.canvas, facts.canvas_stride)
+        for line in facts.remarks_on(jobs[0].plan.canvas):
+            self.remark(line)
 
         with alone(self.unet), self._offloading():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
@@ -219,20 +232,14 @@ class SowPipeline(CheckedPipeline):
 
             images, flagged = self._decode(backbone, made.latents, output_type)
             cycles = None
-            if return_cycles:
-                chosen = range(len(jobs)) if return_cycles is True else return_cycles
-                rows = [clean[list(chosen)] for clean in made.cycles]
+            if shown_cycles:
+                rows = [clean[shown_cycles] for clean in made.cycles]
                 shown = [self._decode(backbone, some, output_type)[0] for some in rows]
-                cycles = [[pictures[n] for pictures in shown] for n in range(len(chosen))]
+                cycles = [[pictures[n] for pictures in shown] for n in range(len(shown_cycles))]
         if not return_dict:
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
         measured = indicator.history.T if indicator else None
         return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, measured)
-
-    def _presets(self, plan: Plan | Sequence[Plan]) -> Settings | list[Settings]:
-        if isinstance(plan, (list, tuple)):
-            return [self.preset(getattr(each, "setting", "normal")) for each in plan]
-        return self.preset(getattr(plan, "setting", "normal"))
 
     def _chain(self, scene: Scene, indicator: Indicator | None) -> Chain | None:
         """Everybody who has a say in attention; None if nobody has."""
@@ -280,7 +287,11 @@ def trace(pipe: SowPipeline) -> Iterator[Trace]:
         >>> with sow.trace(pipe) as t:
         ...     picture = pipe(image=face, plan=plan).images[0]
         >>> for word, heat in t.words(): ...
+
+    Raises:
+        UsageError: if it is no pipeline of SOW's.
     """
+    check_kind("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
     looking = Trace()
     pipe.controls.append(looking)
     try:

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from sow.box import Box
 from sow.errors import PlanError
@@ -31,6 +39,7 @@ MOST_RELATIONS = 100
 LONGEST = 2**20
 """Bytes of a plan as JSON: a hundred times what one takes, and read in a moment."""
 Setting = Literal["normal", "attribute", "style"]
+USUAL_CANVAS = (512, 512)
 Canvas = tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]]
 
 
@@ -65,7 +74,11 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[2] = PLAN_VERSION
-    canvas: Canvas = Field(description="(width, height) of the picture to make, in pixels")
+    canvas: Canvas = Field(
+        default=USUAL_CANVAS,
+        description="(width, height) of the picture to make, in pixels; a plan that does not say "
+        "is a composition for whichever size is its model's own",
+    )
     prompt: str = Field(min_length=1, max_length=4000, description="what the picture shows")
     box: Box = Field(description="where the condition is planted")
     related: tuple[Region, ...] = Field(
@@ -171,7 +184,11 @@ class Plan(BaseModel):
 
     @classmethod
     def read(cls, path: str | Path) -> Plan:
-        """A plan from a JSON file, as `sow plan` writes it."""
+        """A plan from a JSON file, as `sow plan` writes it.
+
+        Raises:
+            PlanError: if it cannot be read, or is no legal plan.
+        """
         path = as_path("plan", path)
         try:
             text = read_regular(path, LONGEST).decode("utf-8")
@@ -180,6 +197,19 @@ class Plan(BaseModel):
                 f"cannot read the plan {str(path)!r}: {_reason(error)}", "check plan="
             ) from None
         return cls.parse(text)
+
+    @property
+    def sized(self) -> bool:
+        """Whether the canvas was decided; otherwise it is the model's to say (`Facts.fitted`)."""
+        return "canvas" in self.model_fields_set
+
+    @model_serializer(mode="wrap")
+    def _as_decided(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What nobody decided is not written down as if somebody had: it stays open."""
+        data: dict[str, Any] = handler(self)
+        if not self.sized:
+            data.pop("canvas", None)
+        return data
 
     def to_json(self) -> str:
         """The plan as indented JSON."""
@@ -192,7 +222,7 @@ class Plan(BaseModel):
     def scaled(self, canvas: tuple[int, int]) -> Plan:
         """The same composition on a canvas of another size."""
         if canvas == self.canvas:
-            return self
+            return self if self.sized else self.changed(canvas=canvas)
         across, down = canvas[0] / self.canvas[0], canvas[1] / self.canvas[1]
         box = self.box.scaled(across, down).clamped(canvas)
         return self.changed(

@@ -80,7 +80,9 @@ class Recipe(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _place_in_batch(self) -> Recipe:
+    def _complete(self) -> Recipe:
+        if not self.plan.sized:
+            raise ValueError("its plan has no canvas, on which the picture was made")
         if self.place >= self.batch_size:
             raise ValueError(f"there is no place {self.place} in a batch of {self.batch_size}")
         return self

@@ -22,7 +22,7 @@ FLOORS = (
     ("scene",),
     ("plan",),
     ("settings", "prompts"),
-    ("pictures",),
+    ("pictures", "given"),
     ("backbones",),
     ("diffusion",),
     ("attention",),

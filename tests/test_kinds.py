@@ -13,8 +13,9 @@ from sow.errors import PictureError, PlannerError, SowError, UsageError
 from sow.models.find import BUNDLED, find_model
 from sow.pictures.reading import fit_mask, load_image
 from sow.plan import Plan
+from sow.planners.base import MATTES
 from sow.service.asking import PlannerChoice
-from sow.service.request import MATTES, Request
+from sow.service.request import Request
 from sow.service.service import Service
 from sow.settings import Settings
 

@@ -8,10 +8,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from sow.box import Box
+from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
 from sow.plan import Plan
+from sow.recipe import Recipe
 from sow.settings import LIKENESS, PRESETS, Settings, likeness_numbers
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
@@ -193,3 +196,32 @@ def test_likeness_with_fewer_states_than_the_preset_puts_back():
     fewer = Settings().changed(likeness=1, t1=3)
     assert max(fewer.preserve) <= 3
     assert Settings(replant=2, first_cycles=3, cycles=4).all_cycles == 10
+
+
+OPEN = {name: value for name, value in GOOD.items() if name != "canvas"}
+
+
+def test_a_canvas_that_nobody_decided_stays_open_until_a_model_decides():
+    """Through changes and files; then it is the model's, or the shorter side of it."""
+    plan = Plan.parse(OPEN)
+    assert not plan.sized
+    moved = plan.changed(prompt="x").with_box(Box(x=8, y=8, width=64, height=64))
+    moved = Plan.parse(moved.to_json())
+    assert not moved.sized
+    assert "canvas" not in moved.model_dump(mode="json")
+    small = Facts(canvas=(128, 128), canvas_stride=32)
+    assert small.fitted(moved).box.model_dump() == [2, 2, 16, 16]
+    tall = Facts(canvas=(128, 192), canvas_stride=32)
+    assert tall.fitted(moved).canvas == (128, 128)  # nothing is stretched
+    for decided in (Facts().fitted(plan), plan.scaled((512, 512)), plan.scaled((64, 64))):
+        assert decided.sized
+        assert "canvas" in decided.model_dump(mode="json")
+    assert Plan.parse(GOOD).sized
+
+
+def test_a_recipe_without_its_canvas_is_none():
+    settings = {"seed": 5, "model": "figures", "revision": "0", "device": "cpu",
+                "dtype": "float32", "picture_sha256": "", "versions": {}}  # fmt: skip
+    Recipe(plan=Plan.parse(GOOD), settings=Settings(), **settings)
+    with pytest.raises(ValidationError, match="no canvas"):
+        Recipe(plan=Plan.parse(OPEN), settings=Settings(), **settings)

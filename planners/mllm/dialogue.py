@@ -138,7 +138,7 @@ class Dialogue:
         subject: str | None = None,
     ) -> Question:
         """The question of a stage with the user's words and the canvas filled in."""
-        width, height = self.request.canvas
+        width, height = self.request.size
         numbers = "" if box is None else f"[{box.x}, {box.y}, {box.width}, {box.height}]"
         text = self.planner.prompts.text(
             stage,
@@ -201,7 +201,7 @@ class Dialogue:
             return sketch.box
         has_body = sketch.subject == "face" or is_animal(sketch.subject)
         room = ROOM_FOR_A_BODY if has_body else 0.0
-        box = clamp_box(position.box, sketch.box, request.canvas, request.stride, room)
+        box = clamp_box(position.box, sketch.box, request.size, request.stride, room)
         if box is None:
             self._by_rules("position", "the model's box was no box")
             return sketch.box
@@ -236,8 +236,8 @@ class Dialogue:
             if request.setting is None:
                 changes["setting"] = recognition.setting
         if request.related is None:
-            regions = clamp_regions(refinement.regions if refinement else (), box, request.canvas)
-            changes["related"] = regions or region_by_rules(box, request.canvas, plan.subject)
+            regions = clamp_regions(refinement.regions if refinement else (), box, request.size)
+            changes["related"] = regions or region_by_rules(box, request.size, plan.subject)
         if refinement is not None:
             triples = [(r.subject, r.relation, r.object) for r in refinement.relations[:20]]
             objects, relations = scene_of(

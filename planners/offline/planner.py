@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sow.box import LARGEST, SMALLEST, Box, check_inside
+from sow.kinds import check_kind
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.offline.finding import FACE, THING, find
@@ -22,17 +23,18 @@ class OfflinePlanner:
             PictureError: if there is no face with the number asked for.
             PlanError: if the user's box or regions are not legal.
         """
+        check_kind("request", request, (PlanRequest,), "a sow.PlanRequest")
         found = find(request)
         subject = found.subject
         if request.box is not None:
-            check_inside("box", request.box, request.canvas)
+            check_inside("box", request.box, request.size)
         box = request.box or place(request, found.crop, subject)
         related = request.related
         if related is None:
-            related = related_regions(box, request.canvas, subject)
+            related = related_regions(box, request.size, subject)
         plan = Plan.parse(
             {
-                "canvas": request.canvas,
+                **({"canvas": request.canvas} if request.canvas else {}),
                 "prompt": request.prompt.strip(),
                 "box": box,
                 "related": related,
@@ -55,7 +57,7 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     A face sits in the upper third with room for the body below; it moves aside when the prompt
     puts something beside it. Anything else is centred, a little below the middle.
     """
-    width, height = request.canvas
+    width, height = request.size
     shorter = min(width, height)
     share = min(max(share_of_canvas(request.prompt), SMALLEST), LARGEST)
     scale = share * shorter / max(crop.width, crop.height)
@@ -63,13 +65,13 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     side = side_of_subject(request.prompt, subject)
     x = width * {"left": 0.36, "right": 0.64, None: 0.5}[side]
     y = height / 3 if _has_body(subject) else height * 0.55
-    box = Box.around(x, max(y, height * 0.06 + h / 2), w, h).aligned(request.stride, request.canvas)
+    box = Box.around(x, max(y, height * 0.06 + h / 2), w, h).aligned(request.stride, request.size)
     return _legal_size(box, request)
 
 
 def _legal_size(box: Box, request: PlanRequest) -> Box:
     """Rounding to the grid must not leave the paper's range, where the grid has a size in it."""
-    shorter, stride = min(request.canvas), request.stride
+    shorter, stride = min(request.size), request.stride
     least = -int(-SMALLEST * shorter // stride) * stride
     most = int(LARGEST * shorter // stride) * stride
     if most < stride:
@@ -77,7 +79,7 @@ def _legal_size(box: Box, request: PlanRequest) -> Box:
     width, height = min(box.width, most), min(box.height, most)
     if max(width, height) < least <= most:
         width, height = (least, height) if width >= height else (width, least)
-    return Box(x=box.x, y=box.y, width=width, height=height).aligned(stride, request.canvas)
+    return Box(x=box.x, y=box.y, width=width, height=height).aligned(stride, request.size)
 
 
 def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:

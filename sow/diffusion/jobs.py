@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from sow.diffusion.planting import Planted, coverage_of, membership, planted
 from sow.errors import PlanError, UsageError
+from sow.given import Changes, PlanLike, as_plan, as_settings
+from sow.kinds import check_kind
 from sow.pictures.condition import Condition
 from sow.plan import Plan
 from sow.settings import SHARED, Settings
 
-Picture = Image.Image | Condition
+if TYPE_CHECKING:
+    from sow.pictures.given import PictureLike
+
+    Picture = PictureLike | Condition
+
+A_GENERATOR = "a generator: torch.Generator().manual_seed(0)"
 
 
 @dataclass(frozen=True)
@@ -31,65 +38,73 @@ class Job:
 
 def make_jobs(
     image: Picture | Sequence[Picture],
-    plan: Plan | Sequence[Plan],
-    settings: Settings | Sequence[Settings],
-    mask: Image.Image | Sequence[Image.Image | None] | None,
+    plan: PlanLike | Sequence[PlanLike],
+    settings: Changes | Sequence[Changes],
+    mask: PictureLike | Sequence[PictureLike | None] | None,
     generator: torch.Generator | Sequence[torch.Generator] | None,
     stride: int,
+    preset: Callable[[str], Settings] = Settings.preset,
+    fitted: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> list[Job]:
     """One job per picture: single values serve all jobs, lists must be equally long.
 
-    `stride` is the pixels of one latent: boxes are brought onto its grid.
+    `stride` is the pixels of one latent: boxes are brought onto its grid. `preset` and `fitted`
+    say what the model makes of a setting, and of a plan that leaves its canvas open.
 
     Raises:
         UsageError: if something is not what it should be, lists differ in length, or the jobs
             cannot share one batch.
+        PictureError, PlanError: if a picture, a mask or a plan is no use.
     """
-    given: dict[str, Any] = {"image": image, "plan": plan, "settings": settings, "mask": mask,
-                             "generator": generator}  # fmt: skip
-    lengths = {len(v) for v in given.values() if isinstance(v, (list, tuple))} or {1}
-    if len(lengths) > 1 or 0 in lengths:
-        raise UsageError(
-            f"lists of different lengths: {sorted(lengths)}", "one entry per job, or a single value"
-        )
-    count = lengths.pop()
+    given = {"image": image, "plan": plan, "settings": settings, "mask": mask,
+             "generator": generator}  # fmt: skip
+    count = _count(given)
     lists = {name: _spread(value, count) for name, value in given.items()}
-    for name, values in lists.items():
-        for value in values:
-            _check_kind(name, value)
-    plans = [p.aligned(stride) for p in lists["plan"]]
-    _check_alike(plans, lists["settings"])
+    for each in lists["generator"]:
+        check_kind("generator", each, (torch.Generator, NoneType), A_GENERATOR)
+    plans = [p if p.sized else fitted(p) for p in map(as_plan, lists["plan"])]
+    plans = [p.aligned(stride) for p in plans]
+    chosen = [
+        as_settings(changes, preset(p.setting))
+        for changes, p in zip(lists["settings"], plans, strict=True)
+    ]
+    _check_alike(plans, chosen)
     conditions = [
         _condition_of(picture, p, kept)
         for picture, p, kept in zip(lists["image"], plans, lists["mask"], strict=True)
     ]
-    columns = (conditions, plans, lists["settings"], lists["generator"])
-    return [Job(*job) for job in zip(*columns, strict=True)]
+    return [Job(*job) for job in zip(conditions, plans, chosen, lists["generator"], strict=True)]
+
+
+def _count(given: Mapping[str, Any]) -> int:
+    """How many pictures are meant.
+
+    Generators are not counted: a list of them beside one picture and one plan is a slip more often
+    than a wish, and diffusers takes it for one too.
+    """
+    lengths = {name: len(v) for name, v in given.items() if isinstance(v, (list, tuple))}
+    if 0 in lengths.values():
+        raise UsageError("an empty list", "one entry per job, or a single value")
+    if len(set(lengths.values())) > 1:
+        raise UsageError(
+            f"lists of different lengths: {', '.join(f'{n}= {k}' for n, k in lengths.items())}",
+            "one entry per job, or a single value",
+        )
+    seeds = lengths.pop("generator", 1)
+    if seeds > 1 and not lengths:
+        raise UsageError(
+            f"{seeds} generators for one picture",
+            f"for {seeds} pictures give plan=[plan] * {seeds}",
+        )
+    return max(lengths.values(), default=1)
 
 
 def _spread(value: Any, count: int) -> list[Any]:
-    """One value per job; of what kind they are is looked at next."""
+    """One value per job; what serves all of them is the same."""
     return list(value) if isinstance(value, (list, tuple)) else [value] * count
 
 
-KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "image": ((Image.Image, Condition), "a PIL picture (sow.load_image reads files), a Condition"),
-    "plan": ((Plan,), "a sow.Plan"),
-    "settings": ((Settings,), "a sow.Settings, such as pipe.preset('normal')"),
-    "mask": ((Image.Image, type(None)), "a PIL picture: white is kept"),
-    "generator": ((torch.Generator, type(None)), "a torch.Generator"),
-}
-
-
-def _check_kind(name: str, value: object) -> None:
-    kinds, wanted = KINDS[name]
-    if not isinstance(value, kinds):
-        raise UsageError(
-            f"{name}= is a {type(value).__name__}", f"give {wanted}, or a list of them"
-        )
-
-
-def _condition_of(picture: Picture, plan: Plan, mask: Image.Image | None) -> Condition:
+def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
     if not isinstance(picture, Condition):
         return Condition.prepare(picture, plan, mask)
     if mask is not None:

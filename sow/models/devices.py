@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sow.errors import DeviceError
+from sow.kinds import check_kind
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,10 @@ def check_names(device: str, dtype: str) -> None:
 
     Raises:
         DeviceError: if not.
+        UsageError: if they are no names.
     """
+    check_kind("device", device, (str,), "a name, such as device=auto")
+    check_kind("dtype", dtype, (str,), "a name, such as dtype=auto")
     if device != "auto" and device.partition(":")[0] not in DEVICES:
         raise _no_device(device)
     if dtype != "auto" and dtype not in DTYPES:
@@ -40,6 +44,7 @@ def choose_device(device: str = "auto") -> str:
     Raises:
         DeviceError: if the device asked for is not there.
     """
+    check_names(device, "auto")
     import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
@@ -57,11 +62,11 @@ def choose_device(device: str = "auto") -> str:
 
 def choose_dtype(dtype: str, device: str) -> torch.dtype:
     """The precision: `auto` is float16 on CUDA and float32 elsewhere."""
+    check_names(device, dtype)
     import torch
 
     if dtype == "auto":
         return torch.float16 if device.startswith("cuda") else torch.float32
-    check_names(device, dtype)
     found: torch.dtype = getattr(torch, DTYPES[dtype])
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.checkpoints.trust import variant_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_pipeline(
-    model: str | Model = "auto",
+    model: str | Path | Model = "auto",
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -45,7 +46,7 @@ def load_pipeline(
     device = choose_device(device)
     precision = choose_dtype(dtype, device)
     half = precision != torch.float32
-    if isinstance(model, str):
+    if not isinstance(model, Model):
         model = find_model(model, revision=revision, half=half)
     options: dict[str, Any] = {"torch_dtype": precision}
     with _one_line_errors(model.name), quiet():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
 from sow.box import Box
 from sow.errors import PictureError, PlanError
+from sow.pictures.given import as_mask, as_picture
 from sow.pictures.reading import (
     GREY,
     TRANSPARENCY,
@@ -16,9 +18,11 @@ from sow.pictures.reading import (
     nothing_kept,
     opened,
     over_grey,
-    upright_rgb,
 )  # fmt: skip
 from sow.plan import Matte, Plan
+
+if TYPE_CHECKING:
+    from sow.pictures.given import PictureLike
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Condition:
     mask: Image.Image
 
     @classmethod
-    def prepare(cls, image: Image.Image, plan: Plan, mask: Image.Image | None = None) -> Condition:
+    def prepare(cls, image: PictureLike, plan: Plan, mask: PictureLike | None = None) -> Condition:
         """The condition out of the user's picture, as the plan says.
 
         The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
@@ -44,7 +48,7 @@ class Condition:
             PictureError: if the mask is empty there.
             PlanError: if the plan's crop or matte does not fit the picture.
         """
-        image = upright_rgb(image)
+        image = as_picture(image)
         crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
         if not crop.inside(image.size):
             raise PlanError(
@@ -54,7 +58,7 @@ class Condition:
         size = (plan.box.width, plan.box.height)
         if mask is not None:
             image = over_grey(image)
-            image.putalpha(fit_mask(mask, image.size))
+            image.putalpha(fit_mask(as_mask(mask), image.size))
         if image.mode == "RGBA":
             picture, kept = _cut_out(_fit(image, crop, size))
         elif plan.matte is not None:

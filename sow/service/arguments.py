@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sow.errors import UsageError
 from sow.kinds import PATH, WHOLE, check_kind
+from sow.models.devices import check_names
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 
@@ -15,16 +16,20 @@ MOST_PICTURES = 10**6
 """Of one call: their seeds alone are a list."""
 
 
-def check_service(model: object, device: object, dtype: object, planner: object) -> None:
+def check_service(model: object, device: str, dtype: str, planner: object, **told: object) -> None:
     """Whether a `Service` can be made of these.
 
     Raises:
         UsageError: if one is of another kind.
+        DeviceError: for a device or a precision that nobody has.
     """
     check_kind("model", model, PATH, "a name or a path")
-    check_kind("device", device, (str,), "a name, such as device=auto")
-    check_kind("dtype", dtype, (str,), "a name, such as dtype=auto")
-    check_kind("planner", planner, (PlannerChoice, type(None)), "a PlannerChoice")
+    check_names(device, dtype)
+    check_kind("planner", planner, (PlannerChoice, type(None)),
+               'one, such as sow.PlannerChoice("offline")')  # fmt: skip
+    for name, function in told.items():
+        if not callable(function):
+            check_kind(name, function, (), "a function, or leave it out")
 
 
 def check_request(request: object) -> None:

@@ -8,14 +8,16 @@ from typing import Any
 from sow.box import check_inside
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError
+from sow.given import LONGEST_PROMPT, as_settings
 from sow.kinds import check_kind
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
 from sow.planners.rewording import reword, with_person
-from sow.service.request import LONGEST_PROMPT, Asked
+from sow.service.request import Asked
 from sow.settings import Settings
 
+Given = Mapping[str, Any] | Collection[str] | Settings | None
 CHANGES = (Collection, Settings, type(None))
 """What can change a preset; not what can be walked only once."""
 
@@ -58,14 +60,14 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
     """
     if asked.canvas:
         plan = plan.scaled(asked.canvas)
-    elif facts.sure and min(plan.canvas) != min(facts.canvas):
-        scale, grid = min(facts.canvas) / min(plan.canvas), facts.canvas_stride
-        width, height = (max(1, round(side * scale / grid)) * grid for side in plan.canvas)
-        note(
-            f"the plan is scaled from {plan.canvas[0]}x{plan.canvas[1]} to {width}x{height}, the "
-            "model's own size, because no canvas was given"
-        )
-        plan = plan.scaled((width, height))
+    elif facts.sure or not plan.sized:
+        before, plan = plan, facts.fitted(plan)
+        if before.sized and plan.canvas != before.canvas:
+            (width, height), (own_width, own_height) = before.canvas, plan.canvas
+            note(
+                f"the plan is scaled from {width}x{height} to {own_width}x{own_height}, the "
+                "model's own size, because no canvas was given"
+            )
     if asked.box:
         check_inside("box", asked.box, plan.canvas)
         related = related_regions(asked.box, plan.canvas, plan.subject)
@@ -118,7 +120,7 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
 
 def chosen(
     preset: Settings,
-    changes: Mapping[str, Any] | Collection[str] | Settings | None,
+    changes: Given,
     likeness: float | None,
 ) -> Settings:
     """A preset with what is decided otherwise; all settings at once replace it.
@@ -131,7 +133,6 @@ def chosen(
     if isinstance(changes, Settings):
         return changes.changed(**dial)
     if changes is None or isinstance(changes, Mapping):
-        named = {str(name): value for name, value in (changes or {}).items()}
-        return preset.changed(**{**dial, **named})
+        return as_settings({**dial, **(changes or {})}, preset)
     texts = [changes] if isinstance(changes, str) else list(map(str, changes))
     return preset.with_assignments([*(f"{name}={dial[name]}" for name in dial), *texts])

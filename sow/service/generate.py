@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sow.service.asking import PlannerChoice
 from sow.service.budget import Agree, nobody_agrees
+from sow.service.model import Report
 from sow.service.request import Request
 from sow.service.results import Result
-from sow.service.service import Report, Service
+from sow.service.service import Service
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from sow.box import Box
-    from sow.plan import Plan, Region
-    from sow.settings import Settings
+    from sow.given import PlanLike
+    from sow.pictures.given import PictureLike
+    from sow.plan import Region
+    from sow.service.fitting import Given
 
 
 def generate(
-    image: str | Path | Image.Image,
+    image: PictureLike,
     prompt: str | None = None,
     *,
-    mask: str | Path | Image.Image | None = None,
+    mask: PictureLike | None = None,
     subject: str | None = None,
     face_index: int | None = None,
     setting: str | None = None,
@@ -32,11 +32,11 @@ def generate(
     related: Mapping[str, Box | Sequence[int]] | Sequence[Region] | None = None,
     canvas: int | tuple[int, int] | None = None,
     matte: str | None = None,
-    plan: Plan | str | Path | None = None,
+    plan: PlanLike | None = None,
     seed: int | None = None,
     num: int = 1,
     preset: str | None = None,
-    settings: Mapping[str, Any] | Settings | None = None,
+    settings: Given = None,
     likeness: float | None = None,
     planner: str | PlannerChoice = "auto",
     model: str = "auto",
@@ -53,7 +53,7 @@ def generate(
     For more than one request, make a `sow.Service` once: it keeps the model.
 
     Args:
-        image: a file, or a PIL picture, of what must stay recognisable.
+        image: a file, a PIL picture or an array, of what must stay recognisable.
         prompt: what to grow around it; may be left out with a plan.
         mask: which part of the image is meant: white is kept.
         subject: what it is, if it is no face.
@@ -63,7 +63,7 @@ def generate(
         related: the regions that belong to it, `{"body": [40, 280, 430, 232]}`.
         canvas: a side or `(width, height)` in pixels; None takes the model's own.
         matte: how it is cut out: `auto`, `rembg`, `ellipse`, `box` or `none`.
-        plan: a plan, or the file of one, to carry out instead of making one.
+        plan: a plan, the file of one or what is in it, to carry out instead of making one.
         seed: of the first picture; the next ones count up. None draws one.
         num: how many pictures.
         preset: one of `sow.PRESETS`; None takes that of the setting.

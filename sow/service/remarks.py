@@ -1,4 +1,4 @@
-"""What a person should know about a model before they wonder at its pictures."""
+"""What a person should know about a model and a plan before they wonder at the pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from sow.pictures.reading import over_grey
 if TYPE_CHECKING:
     from PIL import Image
 
+    from sow.box import Box
     from sow.pipeline import SowPipeline
+    from sow.plan import Plan
+    from sow.service.request import Asked
+
+LEAST = 6
+"""Latents a side under which no face survives, as was measured on `figures`.
+
+Of three drawn faces with six seeds each, none was the same person to the judge when it was planted
+2 to 5 latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on
+both.
+"""
 
 
 def remarks_on(model: Model, image: Image.Image) -> Iterator[str]:
@@ -22,6 +33,31 @@ def remarks_on(model: Model, image: Image.Image) -> Iterator[str]:
             "`figures` is a small drawn world: a photograph planted in it looks odd; "
             "for photographs take Stable Diffusion 2.1"
         )
+
+
+def remarks_on_box(asked: Asked, plan: Plan, stride: int) -> Iterator[str]:
+    """Of the place of what is planted: where it really is, and whether it survives there.
+
+    stride: the pixels of one latent, on whose grid the plan is.
+    """
+    given, box = asked.box, plan.box
+    if given is None and asked.plan is not None and asked.plan.canvas == plan.canvas:
+        given = asked.plan.box
+    if given not in (None, box):
+        yield (
+            f"the box {_numbers(given)} is taken as {_numbers(box)}: the grid of the model is "
+            f"{stride} px"
+        )
+    least = LEAST * stride
+    if min(box.width, box.height) < least:
+        yield (
+            f"a box of {box.width}x{box.height} is small: faces planted in less than "
+            f"{least}x{least} px become somebody else, or vanish"
+        )
+
+
+def _numbers(box: Box | None) -> str:
+    return ",".join(map(str, box.model_dump())) if box else ""
 
 
 def unread_of(pipe: SowPipeline, prompt: str) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""Making a picture again from its recipe: by which model, and what may come out otherwise."""
+"""Making a picture again from its recipe, or another like it: by which model, and what may differ.
+
+A recipe may come from anybody. It chooses neither what is downloaded or read nor how much is spent;
+see `model_named_by` and `sow.service.budget.STRANGERS`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,95 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sow.errors import ModelError
+from sow.kinds import as_path
 from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
-from sow.recipe import OLD_HASH, Recipe, versions
+from sow.recipe import OLD_HASH, Recipe, read_recipe, versions
+from sow.service.budget import STRANGERS, Agree
+from sow.service.fitting import chosen, in_known_words
+from sow.service.remarks import remarks_on
+from sow.service.results import Work
+
+if TYPE_CHECKING:
+    from sow.pictures.condition import Condition
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is in a picture that `sow generate` wrote."""
+
+    recipe: Recipe
+    condition: Condition
+    name: str
+
+    @classmethod
+    def read(cls, path: str | Path, agree: Agree) -> Kept:
+        """The recipe in a file, within what a stranger may ask for unless the user agrees to more.
+
+        Raises:
+            PictureError: if there is no recipe in it.
+            UsageError: if it asks for more.
+        """
+        path = as_path("path", path)
+        recipe, condition = read_recipe(path)
+        STRANGERS.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
+        return cls(recipe, condition, path.stem)
+
+    def options(self, model: str, revision: str | None, dtype: str) -> dict[str, Any]:
+        """With which model and precision a service is to be made: those given, else the recipe's.
+
+        Raises:
+            ModelError: if the recipe's model may not be taken from it.
+        """
+        if model == "auto":
+            model, revision = model_named_by(self.recipe)
+        dtype = self.recipe.dtype if dtype == "auto" else dtype
+        return {"model": model, "revision": revision, "dtype": dtype}
+
+    def again(self, model: Model, device: str) -> Work:
+        """The work that leads to the same picture."""
+        recipe = self.recipe
+        work = self._work(f"{self.name}-again", differences(recipe, model, device))
+        return replace(
+            work,
+            batch_size=recipe.batch_size,
+            place=recipe.place,
+            threads=threads_of(recipe, device),
+        )
+
+    def like(
+        self,
+        model: Model,
+        prompt: str | None,
+        preset: str | None,
+        changes: Any,
+        likeness: float | None,
+    ) -> Work:
+        """The work that leads to others of the same composition.
+
+        Raises:
+            SowError: for a setting that makes no sense.
+        """
+        base = self.recipe.settings if preset is None else model.facts.preset(preset)
+        work = self._work(f"{self.name}-like", other_model(self.recipe, model))
+        plan = work.plan
+        if prompt is not None:
+            said = plan.changed(prompt=prompt, notes=())
+            plan = in_known_words(said, model.name, model.facts.words)
+        notes = (*work.notes, *plan.notes, *model.facts.remarks_on(plan.canvas),
+                 *remarks_on(model, self.condition.picture))  # fmt: skip
+        settings = chosen(base, changes, likeness)
+        return replace(work, plan=plan, settings=settings, words=prompt or "", notes=notes)
+
+    def _work(self, name: str, notes: Iterator[str]) -> Work:
+        recipe = self.recipe
+        return Work(self.condition, recipe.plan, recipe.settings, name, recipe.picture_sha256,
+                    notes=tuple(notes))  # fmt: skip
 
 
 def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
@@ -38,10 +126,7 @@ def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
 
 def differences(recipe: Recipe, model: Model, device: str) -> Iterator[str]:
     """What may keep the picture from being the same again."""
-    if recipe.revision.endswith(OLD_HASH) and not model.commit:
-        yield "an earlier SOW made the recipe: whether the model is the same cannot be told"
-    elif model.revision != recipe.revision.removesuffix(OLD_HASH).strip():
-        yield f"the model differs from the recipe's ({recipe.revision}): expect changes"
+    yield from other_model(recipe, model)
     if device.split(":")[0] != recipe.device:
         yield f"the recipe was made on {recipe.device}: expect small changes"
     elif recipe.device == "cpu" and threads_of(recipe, device) == 0:
@@ -53,6 +138,14 @@ def differences(recipe: Recipe, model: Model, device: str) -> Iterator[str]:
                if here.get(name) != number]  # fmt: skip
     if changed:
         yield f"the recipe was made with {', '.join(changed)}: expect small changes"
+
+
+def other_model(recipe: Recipe, model: Model) -> Iterator[str]:
+    """Whether it is made by another model than it was."""
+    if recipe.revision.endswith(OLD_HASH) and not model.commit:
+        yield "an earlier SOW made the recipe: whether the model is the same cannot be told"
+    elif model.revision != recipe.revision.removesuffix(OLD_HASH).strip():
+        yield f"the model differs from the recipe's ({recipe.revision}): expect changes"
 
 
 def threads_of(recipe: Recipe, device: str) -> int:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sow.kinds import as_path
-from sow.models.devices import check_names, choose_device, choose_dtype
-from sow.models.find import Model, find_model
+from sow.given import check_prompt
+from sow.kinds import check_kind
+from sow.models.devices import choose_device
 from sow.pictures.condition import Condition
-from sow.recipe import pixels_sha256, read_recipe
+from sow.recipe import pixels_sha256
 from sow.service.arguments import check_request, check_seeds, check_service, counted_up
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
-from sow.service.budget import OWN, STRANGERS, Agree, nobody_agrees
+from sow.service.budget import OWN, Agree, nobody_agrees
 from sow.service.calling import make
-from sow.service.fitting import chosen, given_plan, plan_request
+from sow.service.fitting import Given, chosen, given_plan, plan_request
 from sow.service.looking import Looker
-from sow.service.remarks import remarks_on, unread_of
-from sow.service.repeating import differences, model_named_by, threads_of
+from sow.service.model import OneModel, Report
+from sow.service.remarks import remarks_on, remarks_on_box, unread_of
+from sow.service.repeating import Kept
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
 from sow.settings import Settings
 
-if TYPE_CHECKING:
-    from sow.pipeline import SowPipeline
 
-Report = Callable[[str, str], None]
-"""Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
-
-
-class Service:
+class Service(OneModel):
     """Pictures on request, by one model on one device; may be shared by threads.
 
     The model is found when it is first asked for, and loaded when the first picture is made.
@@ -65,51 +59,9 @@ class Service:
         download: bool = True,
         agree: Agree = nobody_agrees,
     ) -> None:
-        check_service(model, device, dtype, planner)
-        check_names(device, dtype)
-        self._model_name, self._revision, self._config = str(model), revision, config
-        self._device, self._dtype = device, dtype
-        self._planner = planner or PlannerChoice()
-        self._report, self._download, self._agree = report, download, agree
-        self._finding = RLock()
-        self._model: Model | None = None
-        self._pipe: SowPipeline | None = None
-
-    @property
-    def model(self) -> Model:
-        """Where the weights are.
-
-        Raises:
-            ModelError: if they cannot be found or may not be trusted.
-        """
-        with self._finding:
-            if self._model is None:
-                self._model = find_model(self._model_name, revision=self._revision,
-                                         half=self._in_half, download=self._download)  # fmt: skip
-                for note in self._model.notes:
-                    self._report("note", note)
-            return self._model
-
-    def _in_half(self) -> bool:
-        return choose_dtype(self._dtype, choose_device(self._device)).itemsize == 2
-
-    @property
-    def pipe(self) -> SowPipeline:
-        """The model, loaded and on its device.
-
-        Raises:
-            ModelError, DeviceError: if it cannot be.
-        """
-        from sow.models.load import load_pipeline
-
-        with self._finding:
-            if self._pipe is None:
-                model = self.model
-                self._pipe = load_pipeline(
-                    model, device=self._device, dtype=self._dtype, config=self._config
-                )
-                self._report("model", f"{model.name} ({model.revision}) on {self._pipe.device}")
-            return self._pipe
+        check_service(model, device, dtype, planner, report=report, agree=agree)
+        super().__init__(model, revision, config, device, dtype, report, download)
+        self._planner, self._agree = planner or PlannerChoice(), agree
 
     def plan(self, request: Request) -> Planned:
         """The plan for a request: read, or made; on the model's grid.
@@ -129,7 +81,7 @@ class Service:
         request: Request,
         *,
         preset: str | None = None,
-        settings: Mapping[str, Any] | Collection[str] | Settings | None = None,
+        settings: Given = None,
         likeness: float | None = None,
     ) -> Work:
         """What a request leads to, decided to the last.
@@ -152,9 +104,7 @@ class Service:
         plan, model = planned.plan, self.model
         decided = chosen(model.facts.preset(preset or plan.setting), settings, likeness)
         OWN.check(plan, decided, 1, self._agree)
-        notes = [*plan.notes, *remarks_on(model, asked.image)]
-        for note in notes:
-            self._report("note", note)
+        notes = self._told([*plan.notes, *remarks_on(model, asked.image)])
         return Work(
             condition=Condition.prepare(asked.image, plan, asked.mask),
             plan=plan,
@@ -193,33 +143,48 @@ class Service:
             UsageError: if it asks for more than a stranger may, and nobody agrees.
             ModelError: if its model is not to be had, or may not be taken from a recipe.
         """
-        path = as_path("path", path)
-        recipe, condition = read_recipe(path)
-        agree = options.get("agree", nobody_agrees)
-        STRANGERS.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
-        if model == "auto":
-            model, revision = model_named_by(recipe)
-        service = cls(model, revision=revision,
-                      dtype=recipe.dtype if dtype == "auto" else dtype, **options)  # fmt: skip
-        device = choose_device(service._device)
-        notes = tuple(differences(recipe, service.model, device))
-        for note in notes:
-            service._report("note", note)
-        return (
-            service,
-            Work(
-                condition=condition,
-                plan=recipe.plan,
-                settings=recipe.settings,
-                name=f"{path.stem}-again",
-                picture_sha256=recipe.picture_sha256,
-                batch_size=recipe.batch_size,
-                place=recipe.place,
-                threads=threads_of(recipe, device),
-                notes=(*service.model.notes, *notes),
-            ),
-            recipe.seed,
-        )
+        kept = Kept.read(path, options.get("agree", nobody_agrees))
+        service = cls(**kept.options(model, revision, dtype), **options)
+        work = kept.again(service.model, choose_device(service._device))
+        return service, service._told_of(work), kept.recipe.seed
+
+    @classmethod
+    def like(
+        cls,
+        path: str | Path,
+        *,
+        prompt: str | None = None,
+        preset: str | None = None,
+        settings: Given = None,
+        likeness: float | None = None,
+        model: str = "auto",
+        revision: str | None = None,
+        dtype: str = "auto",
+        **options: Any,
+    ) -> tuple[Service, Work]:
+        """The service and the work for more pictures of a recipe's composition.
+
+        Plan, planted pixels and settings are the recipe's; other seeds are given to `make`.
+
+        Args:
+            path: a PNG written by this project.
+            prompt: another one.
+            preset, settings, likeness: as for `work`; settings are changes of the recipe's.
+            model, revision, dtype, options: as for `of_recipe`.
+
+        Raises:
+            SowError: as for `of_recipe`, and for changes that make no sense.
+        """
+        if prompt is not None:
+            check_prompt(prompt)
+        kept = Kept.read(path, options.get("agree", nobody_agrees))
+        # What is no setting is refused before any download.
+        base = kept.recipe.settings if preset is None else Settings.preset(preset)
+        chosen(base, settings, likeness)
+        service = cls(**kept.options(model, revision, dtype), **options)
+        work = kept.like(service.model, prompt, preset, settings, likeness)
+        OWN.check(work.plan, work.settings, 1, service._agree)
+        return service, service._told_of(work)
 
     def make(
         self,
@@ -240,6 +205,8 @@ class Service:
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
+        check_kind("work", work, (Work,), "what `work` or `like` made")
+        check_kind("seeds", seeds, (Sequence,), "a list of whole numbers")
         OWN.check(work.plan, work.settings, len(seeds) * max(1, work.batch_size), self._agree)
         check_seeds(seeds)
         made = make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
@@ -248,10 +215,7 @@ class Service:
 
     def unread(self, work: Work) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
-        notes = list(unread_of(self.pipe, work.plan.prompt))
-        for note in notes:
-            self._report("note", note)
-        return notes
+        return self._told(unread_of(self.pipe, work.plan.prompt))
 
     def generate(
         self,
@@ -260,7 +224,7 @@ class Service:
         seed: int | None = None,
         num: int = 1,
         preset: str | None = None,
-        settings: Mapping[str, Any] | Settings | None = None,
+        settings: Given = None,
         likeness: float | None = None,
         cycles: bool = False,
         explain: bool = False,
@@ -291,10 +255,14 @@ class Service:
             planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
         else:
             planned = ask_for_plan(plan_request(asked, facts), self._planner, self.model)
-        for note in notes:
-            self._report("note", note)
+        plan = planned.plan.aligned(facts.stride)
+        notes += [*remarks_on_box(asked, plan, facts.stride), *facts.remarks_on(plan.canvas)]
+        self._told(notes)
         if planned.origin:
             self._report("planner", planned.origin)
             notes.append(f"planner: {planned.origin}")
-        plan = planned.plan.aligned(facts.stride)
         return Planned(plan, planned.cache, planned.origin, tuple(notes))
+
+    def _told_of(self, work: Work) -> Work:
+        """Work with what its model has to say too, and all of it reported."""
+        return replace(work, notes=(*self.model.notes, *self._told(work.notes)))

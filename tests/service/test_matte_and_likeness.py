@@ -73,7 +73,7 @@ def test_a_given_plan_keeps_its_matte_unless_told_otherwise(service):
         ({"matte": "auto", "mask": Image.new("L", (512, 512), 255)}, "already cuts"),
         ({"matte": "none", "plan": {"canvas": [128, 128], "prompt": "x", "box": [0, 0, 64, 64]}},
          "making a plan"),
-        ({"matte": 3}, "is a int"),
+        ({"matte": 3}, "is an int"),
     ],
 )  # fmt: skip
 def test_mattes_that_make_no_sense_get_one_line(service, more, says):

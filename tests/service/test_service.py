@@ -223,7 +223,7 @@ def test_only_the_cycles_that_are_wanted_are_decoded(service):
 BAD = {
     "no picture": ({"prompt": "x"}, UsageError, "give image="),
     "no prompt": ({"image": FACE}, UsageError, "give prompt="),
-    "a number": ({"image": 7, "prompt": "x"}, UsageError, "image= is a int"),
+    "a number": ({"image": 7, "prompt": "x"}, UsageError, "image= is an int"),
     "a mask of words": ({"image": FACE, "prompt": "x", "mask": ["m"]}, UsageError, "mask= is a"),
     "a box of three": ({"image": FACE, "prompt": "x", "box": [1, 2, 3]}, PlanError, "four numbers"),
     "a nameless region": ({"image": FACE, "prompt": "x", "related": {" ": [0, 0, 8, 8]}},
@@ -233,7 +233,7 @@ BAD = {
     "a canvas": ({"image": FACE, "prompt": "x", "canvas": 5}, UsageError, "no canvas"),
     "a canvas off the grid": ({"image": FACE, "prompt": "x", "canvas": 136}, PlanError,
                               "multiples of 32"),
-    "a prompt of numbers": ({"image": FACE, "prompt": 5}, UsageError, "the prompt is a int"),
+    "a prompt of numbers": ({"image": FACE, "prompt": 5}, UsageError, "prompt= is an int"),
     "a negative face": ({"image": FACE, "prompt": "x", "face_index": -1}, UsageError, "from 0"),
     "a speck": ({"image": Image.new("RGB", (2, 2)), "prompt": "x"}, PictureError, "only 2x2"),
     "half a pixel": ({"image": FACE, "prompt": "x", "canvas": 128.5}, UsageError, "no canvas"),

@@ -1,0 +1,73 @@
+"""What is odd about a box or a canvas is said before any work."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+import sow
+from sow.service.request import Request
+from sow.service.service import Service
+
+CUP = {"image": Image.new("RGB", (64, 64)), "prompt": "a cup", "subject": "cup", "matte": "none"}
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def service(told):
+    return Service(
+        "figures",
+        device="cpu",
+        planner=sow.PlannerChoice("offline"),
+        report=lambda *line: told.append(line),
+    )
+
+
+def told_of(service, told, **fields):
+    """The notes on a place, without a word on the rest."""
+    told.clear()
+    planned = service.plan(Request(**CUP, **fields))
+    assert [line for _, line in told] == list(planned.notes)
+    return [line for _, line in told]
+
+
+def test_a_box_that_was_given_is_not_moved_or_lost_without_a_word(service, told):
+    assert told_of(service, told, box=[40, 16, 48, 56]) == []
+    assert told_of(service, told, box=[37, 14, 50, 55]) == [
+        "the box 37,14,50,55 is taken as 40,16,48,56: the grid of the model is 8 px"
+    ]
+    small = ("a box of 40x64 is small: faces planted in less than 48x48 px become somebody else, "
+             "or vanish")  # fmt: skip
+    assert told_of(service, told, box=[40, 16, 40, 64]) == [small]
+    plan = sow.Plan.parse({"canvas": [128, 128], "prompt": "a cup", "box": [38, 16, 40, 64]})
+    snapped = "the box 38,16,40,64 is taken as 40,16,40,64: the grid of the model is 8 px"
+    told.clear()
+    assert service.plan(Request(image=CUP["image"], plan=plan)).notes == (snapped, small)
+
+
+@pytest.mark.parametrize(
+    ("canvas", "says"),
+    [
+        (128, None),
+        ((128, 192), None),
+        (256, "the model was trained on 128x128: at 256x256 it computes 4 times the pixels and "
+         "tends to draw what it knows more than once"),
+        ((64, 256), "the model was trained on 128x128: at 64x256 it tends to draw what it knows "
+         "more than once"),
+        (64, "the model was trained on 128x128: 64x64 is too small for what it draws"),
+    ],
+)  # fmt: skip
+def test_a_canvas_that_does_not_suit_the_model_is_said(service, told, canvas, says):
+    box = [8, 8, 48, 48]
+    assert told_of(service, told, canvas=canvas, box=box) == ([says] if says else [])
+
+
+def test_a_note_on_the_canvas_is_said_once(service, caplog):
+    """Not by the pipeline's logging too: the service prints nothing."""
+    request = Request(**CUP, canvas=64, box=[8, 8, 48, 48])
+    service.generate(request, seed=1, settings={"cycles": 0, "replant": 0})
+    assert caplog.records == []
