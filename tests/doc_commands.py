@@ -33,7 +33,7 @@ PICTURES = {
 """What the pages call a user's own pictures, and which examples stand for them."""
 OLLAMA = "http://localhost:11434"
 LOADING = ("generate", "plan", "settings", "words", "study")
-"""Commands with a --model: where a page leaves it out, `auto` is to mean `figures`."""
+"""Commands with a --model."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,14 @@ def commands(page: Path) -> list[str]:
 
 @contextmanager
 def elsewhere(folder: Path, server: Server) -> Iterator[None]:
-    """A user's folder, with nobody's keys; who is asked for Gemini is on loopback."""
+    """A user's folder, with nobody's keys; both vendors are on loopback."""
     for name, example in PICTURES.items():
         shutil.copy(EXAMPLES / example, folder / name)
     shutil.copytree(EXAMPLES, folder / "examples")
     environment = {
         **dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), ""),
-        "GOOGLE_GEMINI_BASE_URL": server.address, "OPENAI_BASE_URL": "", "SOW_PLANNER_KEY": "",
+        "GOOGLE_GEMINI_BASE_URL": server.address, "OPENAI_BASE_URL": f"{server.address}/v1",
+        "SOW_PLANNER_KEY": "",
         "SOW_CACHE": str(folder / "cache"), "SOW_CONFIG": str(folder / "config"),
         "COLUMNS": "200",
     }  # fmt: skip
@@ -75,11 +76,18 @@ def elsewhere(folder: Path, server: Server) -> Iterator[None]:
         yield
 
 
-def typed(command: str, server: Server) -> Ran:
-    """A command of `sow` as the command line runs it, but in this process."""
+def typed(command: str, server: Server, seed: int = 1) -> Ran:
+    """A command of `sow` as the command line runs it, but in this process.
+
+    What a page leaves out is not left to the machine and to chance: `auto` is `figures` here,
+    and a picture without a seed gets this one.
+    """
     words = shlex.split(command.replace(OLLAMA, server.address))
-    if words[1] in LOADING and not {"--model", "--recipe"} & set(words):
+    given = set(words)
+    if words[1] in LOADING and not {"--model", "--recipe"} & given:
         words += ["--model", "figures"]
+    if words[1] == "generate" and not {"--seed", "--recipe"} & given:
+        words += ["--seed", str(seed)]
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
     with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):

@@ -97,9 +97,7 @@ def examples() -> dict[str, Image.Image]:
         **{name: large_face(seed) for name, seed in FACES.items()},
         "drawn-curls-face": outline(FACES["drawn-curls"], FACE),
         "drawn-two": side_by_side(large_face(one), large_face(other), WALLS[-1]),
-        "drawn-two-heads": side_by_side(
-            outline(one, FACE, HAIR), outline(other, FACE, HAIR), 0
-        ),
+        "drawn-two-heads": side_by_side(outline(one, FACE, HAIR), outline(other, FACE, HAIR), 0),
         "drawn-cat": thing(*CAT)[0],
         "drawn-car-part": cut_out(*thing(*CAR_PART)),
     }
