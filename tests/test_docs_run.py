@@ -21,7 +21,7 @@ from sow.errors import PictureError
 from sow.recipe import read_recipe, save_png
 
 NOT_RUN = {
-    "make demo": "it installs; its commands are those of the other pages",
+    "make demo": "it installs",
     "make test": "it is what runs this",
     "sow download": "it needs a network, and fetches 2.6 GB at least",
     "export 'GEMINI_API_KEY=…'": "a key; whoever is asked here is on loopback and needs none",

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sow.benchmarks.figures.world.drawing import UNSEEN, draw, identity_of, make, square_around
 from sow.benchmarks.figures.world.layout import sample
-from sow.benchmarks.figures.world.paper import FACE, HAIR, THING, Paper
+from sow.benchmarks.figures.world.paper import FACE, HAIR, THING, Colour, Paper
 from sow.benchmarks.figures.world.scenes import WALLS, draw_scene
 from sow.benchmarks.figures.world.things import Thing, draw_thing
 from sow.box import Box
@@ -66,7 +66,7 @@ def _mask(shown: NDArray[np.uint8], square: Box, *parts: int) -> Image.Image:
     return mask.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=square.corners)
 
 
-def thing(thing: Thing, square: Box) -> tuple[Image.Image, Image.Image]:
+def before_a_wall(thing: Thing, square: Box) -> tuple[Image.Image, Image.Image]:
     """A thing before a plain wall, and its mask."""
     paper = Paper()
     draw_scene(paper, "plain", Random(1))
@@ -82,9 +82,9 @@ def cut_out(image: Image.Image, mask: Image.Image) -> Image.Image:
     return image
 
 
-def side_by_side(left: Image.Image, right: Image.Image, between: object) -> Image.Image:
+def side_by_side(left: Image.Image, right: Image.Image, between: Colour | int) -> Image.Image:
     """Two pictures as one, with a gap of a colour."""
-    page = Image.new(left.mode, (2 * SIZE + GAP, SIZE), between)  # type: ignore[arg-type]
+    page = Image.new(left.mode, (2 * SIZE + GAP, SIZE), between)
     page.paste(left, (0, 0))
     page.paste(right, (SIZE + GAP, 0))
     return page
@@ -98,8 +98,8 @@ def examples() -> dict[str, Image.Image]:
         "drawn-curls-face": outline(FACES["drawn-curls"], FACE),
         "drawn-two": side_by_side(large_face(one), large_face(other), WALLS[-1]),
         "drawn-two-heads": side_by_side(outline(one, FACE, HAIR), outline(other, FACE, HAIR), 0),
-        "drawn-cat": thing(*CAT)[0],
-        "drawn-car-part": cut_out(*thing(*CAR_PART)),
+        "drawn-cat": before_a_wall(*CAT)[0],
+        "drawn-car-part": cut_out(*before_a_wall(*CAR_PART)),
     }
 
 
