@@ -6,7 +6,7 @@ SOW := $(BIN)/sow
 # The folders that pyproject.toml maps into the package `sow`; mypy sees them where they land.
 MAPPED := planners prompts cli benchmarks
 
-.PHONY: demo test fuzz test-floors lint docs clean
+.PHONY: demo test fuzz test-floors lint docs gallery clean
 
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -76,6 +76,10 @@ lint: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py
+
+# The pictures of docs/gallery.md, by the commands that stand there; needed when `figures` changes.
+gallery: $(VENV)/.installed-dev
+	$(BIN)/python tests/gallery.py
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

@@ -11,6 +11,7 @@ import pytest
 
 import sow
 from sow import errors
+from sow.models.memory import UNET_MAPS
 from sow.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +42,8 @@ def test_every_setting_and_exit_code_is_documented():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+    shown = re.findall(r'<img src="([^"]+)"', text)
+    for target in [*shown, *re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)]:
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
 
@@ -53,6 +55,21 @@ def test_the_readme_is_short_and_its_names_are_there():
     for name in set(re.findall(r"\bsow\.([A-Za-z_]+)\b(?!\.)", everything)):
         if name not in ("cli", "planners", "benchmarks", "plan", "recipe"):
             assert hasattr(sow, name), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_measure_is_explained_before_it_is_used(page):
+    text = page.read_text(encoding="utf-8").replace("*", "")
+    first = re.search("ID-Distance.{12}", text, re.DOTALL)
+    assert first is None or first[0] == "ID-Distance is how far "
+
+
+def test_memory_is_said_as_the_program_counts_it():
+    costs = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")
+    for width, height in ((512, 512), (768, 512)):
+        latents, channels, branches, size = width * height / 64, 320, 4, 4
+        takes = UNET_MAPS * latents * channels * branches * size / 1e9
+        assert re.search(rf"{width} x {height} some\s{takes:.1f} GB", costs)
 
 
 def test_public_names_are_documented():

@@ -132,9 +132,9 @@ def faces_of(answer: torch.Tensor, least: float) -> list[Seen]:
         right, down, width, height = answer[1:, row, column].tolist()
         width, height = float(np.exp(min(width, 4))), float(np.exp(min(height, 4)))
         x, y = column + 0.5 + right - width / 2, row + 0.5 + down - height / 2
-        face = (*(STRIDE * v for v in (x, y, width, height)), float(chance[row, column]))
-        if all(overlap(face[:4], other[:4]) <= OVERLAP for other in found):
-            found.append(face)
+        place = (STRIDE * x, STRIDE * y, STRIDE * width, STRIDE * height)
+        if all(overlap(place, other[:4]) <= OVERLAP for other in found):
+            found.append((*place, float(chance[row, column])))
     return found
 
 

@@ -88,6 +88,8 @@ def words_of(name: str) -> tuple:
 OTHERS = {
     ("settings",): 0,
     ("settings", "--model", "figures", "--json"): 0,
+    ("words", "--model", "figures"): 0,
+    ("words", "--model", "figures", "--json"): 0,
     ("show", "made.png"): 0,
     ("show", "made.png", "--json"): 0,
     ("show", "black.png"): 3,

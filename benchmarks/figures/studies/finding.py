@@ -95,7 +95,8 @@ def looking(made: Service, judge: Judge, count: int) -> Iterator[str]:
 
 def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Image]) -> str:
     verdicts = judge.look(images, [trial.work.plan.box for trial in work])
-    noticed, false = [], []
+    noticed: list[bool] = []
+    false: list[bool] = []
     for trial, image, verdict in zip(work, images, verdicts, strict=True):
         planted = planted_face(trial.work)
         said = planted is not None and not any(same_place(planted, b) for b in find_faces(image))

@@ -33,7 +33,7 @@ PHOTOGRAPHS = (
 )  # fmt: skip
 """scikit-image's, but for those that are kept back: astronaut, chelsea, coffee and rocket."""
 Pixels = NDArray[np.uint8]
-Face = NDArray[np.float32]
+Face = NDArray[np.floating]
 """Centre, width and height."""
 
 
@@ -101,7 +101,7 @@ def _photograph(sheets: Sheets, random: np.random.Generator) -> Pixels:
     side = round(min(photograph.shape[:2]) * random.uniform(0.2, 1))
     y, x = (random.integers(length - side + 1) for length in photograph.shape[:2])
     cut = photograph[y : y + side, x : x + side]
-    return cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _seen(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]:
@@ -123,7 +123,7 @@ def _seen(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]:
 def _turned(
     picture: Pixels,
     face: Face | None,
-    seen: tuple[float, NDArray[np.float32], float],
+    seen: tuple[float, Face, float],
     random: np.random.Generator,
 ) -> tuple[Pixels, Face]:
     scale, (x, y), reach = seen
@@ -133,11 +133,10 @@ def _turned(
     turn[:, 2] = to - turn[:, :2] @ (x, y)
     border = (cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE)[int(random.random() < 0.4)]
     fill = (128, 128, 128) if random.random() < 0.6 else random.integers(0, 256, 3).tolist()
-    shrunk = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    if scale < 0.6:  # what is shrunk by warping alone has jagged edges
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale)
-    made = cv2.warpAffine(picture, turn, (SIDE, SIDE), flags=shrunk, borderMode=border,
-                          borderValue=fill)  # fmt: skip
+    # What is shrunk by warping alone has jagged edges.
+    smooth = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale) if scale < 0.6 else picture
+    warped = cv2.warpAffine(smooth, turn, (SIDE, SIDE), borderMode=border, borderValue=fill)
+    made = np.asarray(warped, np.uint8)
     if face is None:
         return made, np.empty((0, 4), np.float32)
     centre = turn @ np.array([face[0], face[1], 1])
@@ -148,15 +147,15 @@ def _turned(
 
 def _headless(sheets: Sheets, number: int, random: np.random.Generator) -> Pixels:
     """Somebody whose head is hidden by a piece of another drawing, or of their own."""
-    picture = sheets.pictures[number].copy()
-    hidden = cv2.resize(sheets.heads[number].astype(np.uint8), (FINE, FINE))
-    hidden = cv2.dilate(hidden, np.ones((9, 9), np.uint8)).astype(bool)
+    picture: Pixels = sheets.pictures[number].copy()
+    head = cv2.resize(sheets.heads[number].astype(np.uint8), (FINE, FINE))
+    hidden = np.asarray(cv2.dilate(head, np.ones((9, 9), np.uint8)), bool)
     nobody = np.flatnonzero(sheets.faces[:, 2] == 0)
     other = sheets.pictures[random.choice(nobody)]
     if random.random() < 0.4:
         other = np.broadcast_to(random.integers(0, 256, 3).astype(np.uint8), picture.shape)
     elif random.random() < 0.3:
-        other = cv2.GaussianBlur(picture, (0, 0), 24)
+        other = np.asarray(cv2.GaussianBlur(picture, (0, 0), 24), np.uint8)
     picture[hidden] = other[hidden]
     return picture
 
@@ -185,7 +184,7 @@ def _collage(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]
 
 def _coloured(picture: Pixels, random: np.random.Generator) -> Pixels:
     """Other light, other colours, noise, and JPEG's blocks: no picture is perfect."""
-    x = picture.astype(np.float32)
+    x: Face = picture.astype(np.float32)
     if random.random() < 0.08:
         x = np.repeat(x.mean(-1, keepdims=True), 3, -1)
     gain, light = random.uniform(0.8, 1.2, 3) ** (random.random() < 0.5), random.uniform(-24, 24)

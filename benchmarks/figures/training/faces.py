@@ -83,6 +83,7 @@ def train(sheets: Sheets, folder: Path, course: Course = COURSE) -> DrawnFaces:
     """The detector, trained."""
     torch.manual_seed(course.seed)
     network = DrawnFaces().to(memory_format=torch.channels_last)
+    assert network.head.bias is not None
     torch.nn.init.constant_(network.head.bias[0], -4.0)  # faces are rare: begin with none
     use_fast_groupnorm(network)
 

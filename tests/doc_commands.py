@@ -1,0 +1,98 @@
+"""The commands and snippets of the documentation, and running them as somebody reads them.
+
+In an empty folder with the pictures that the pages name, in this process, by `figures`: nothing is
+asked of a hub, and of language models only one on loopback.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from mllm_server import Server
+
+from sow.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PICTURES = {
+    "img.png": "drawn-curls.png",
+    "mask.png": "drawn-curls-face.png",
+    "cat.png": "drawn-cat.png",
+}
+"""What the pages call a user's own pictures, and which examples stand for them."""
+OLLAMA = "http://localhost:11434"
+LOADING = ("generate", "plan", "settings", "words", "study")
+"""Commands with a --model."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that was run: its exit code and what it said."""
+
+    command: str
+    code: int
+    out: str
+    err: str
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """A page's blocks of code in a language."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[str]:
+    """What a page's blocks say to type, a command each, without remarks."""
+    lines = "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
+    split = (shlex.split(line, comments=True) for line in lines)
+    return [shlex.join(words) for words in split if words]
+
+
+@contextmanager
+def elsewhere(folder: Path, server: Server) -> Iterator[None]:
+    """A user's folder, with nobody's keys; both vendors are on loopback."""
+    for name, example in PICTURES.items():
+        shutil.copy(EXAMPLES / example, folder / name)
+    shutil.copytree(EXAMPLES, folder / "examples")
+    environment = {
+        **dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), ""),
+        "GOOGLE_GEMINI_BASE_URL": server.address, "OPENAI_BASE_URL": f"{server.address}/v1",
+        "SOW_PLANNER_KEY": "",
+        "SOW_CACHE": str(folder / "cache"), "SOW_CONFIG": str(folder / "config"),
+        "COLUMNS": "200",
+    }  # fmt: skip
+    with chdir(folder), patch.dict(os.environ, environment):
+        yield
+
+
+def typed(command: str, server: Server, seed: int = 1) -> Ran:
+    """A command of `sow` as the command line runs it, but in this process.
+
+    What a page leaves out is not left to the machine and to chance: `auto` is `figures` here,
+    and a picture without a seed gets this one.
+    """
+    words = shlex.split(command.replace(OLLAMA, server.address))
+    given = set(words)
+    if words[1] in LOADING and not {"--model", "--recipe"} & given:
+        words += ["--model", "figures"]
+    if words[1] == "generate" and not {"--seed", "--recipe"} & given:
+        words += ["--seed", str(seed)]
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    return Ran(command, int(str(code)), out.getvalue(), err.getvalue())
