@@ -68,6 +68,14 @@ def find_photographed_faces(image: Image.Image) -> list[Box]:
     return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
 
+def possible_faces(image: Image.Image, least: float) -> list[Box]:
+    """Whatever may be a face in a photograph with this chance, the largest first."""
+    small, scale = _shrunk(image)
+    boxes = [Box.around(*(value / scale for value in face[:4]))
+             for face in _detect(small, least, LIKELY_STAGES)]  # fmt: skip
+    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
+
+
 def likely_face(image: Image.Image) -> Box | None:
     """The likeliest face that fills a picture in which none is certain, in its pixels."""
     small, scale = _shrunk(image)

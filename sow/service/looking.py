@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from sow.box import Box
 from sow.pictures.reading import GREY
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from sow.service.results import Picture, Work
 
+LEAST = 0.3
+"""The chance of a face that is enough where one is expected."""
 FARTHEST = 0.5
 """How far the face may have moved, in its widths and heights."""
 LARGEST = 1.8
@@ -21,30 +24,34 @@ LARGEST = 1.8
 class Looker:
     """Looks for the face that a work plants, where it was planted.
 
-    It asks the detectors of the planner. What they do not find in the condition itself, as it is
-    planted, they cannot miss in a picture either: then nothing is said.
+    It asks the planner's detectors, the one that finds the condition itself as it is planted. What
+    neither finds there it cannot miss in a picture either: then nothing is said.
+
+    Attributes:
+        planted: the face, in canvas pixels, if one is planted and seen.
     """
 
     def __init__(self, work: Work) -> None:
-        self.planted = planted_face(work)
+        self.planted: Box | None = None
+        if work.plan.subject == "face":
+            self.planted, self._find = _first(planted_alone(work))
 
     def gone(self, picture: Picture) -> bool:
-        """Whether the planted face is not there any more."""
-        if self.planted is None or picture.flagged:
-            return False
-        return not any(same_place(self.planted, face) for face in _faces(picture.image))
+        """Whether the planted face cannot be made out any more."""
+        return self.planted is not None and not picture.flagged and self.missing(picture.image)
+
+    def missing(self, image: Image.Image) -> bool:
+        """The same of a picture of the plan's canvas; False where nothing was planted."""
+        there = self.planted
+        return there is not None and not any(same_place(there, f) for f in self._find(image))
 
 
-def planted_face(work: Work) -> Box | None:
-    """The face that is planted, in canvas pixels, if it is one and can be seen there."""
-    from PIL import Image
-
-    plan = work.plan
-    if plan.subject != "face":
-        return None
-    canvas = Image.new("RGB", plan.canvas, GREY)
-    canvas.paste(work.condition.picture, (plan.box.x, plan.box.y), work.condition.mask)
-    return next(iter(_faces(canvas)), None)
+def planted_alone(work: Work) -> Image.Image:
+    """What is planted, where it is planted, on grey."""
+    box = work.plan.box
+    canvas = Image.new("RGB", work.plan.canvas, GREY)
+    canvas.paste(work.condition.picture, (box.x, box.y), work.condition.mask)
+    return canvas
 
 
 def same_place(one: Box, other: Box) -> bool:
@@ -55,7 +62,17 @@ def same_place(one: Box, other: Box) -> bool:
     return near and 1 / LARGEST <= grown <= LARGEST
 
 
-def _faces(image: Image.Image) -> list[Box]:
-    from sow.planners.offline.faces import find_faces
+def _first(image: Image.Image) -> tuple[Box | None, Callable[[Image.Image], list[Box]]]:
+    """The largest face in a picture, and who finds it."""
+    from sow.planners.offline.drawn import find_drawn_faces
+    from sow.planners.offline.faces import possible_faces
 
-    return find_faces(image)
+    def drawn(image: Image.Image) -> list[Box]:
+        return find_drawn_faces(image, LEAST)
+
+    def photographed(image: Image.Image) -> list[Box]:
+        return possible_faces(image, LEAST)
+
+    if found := find_drawn_faces(image):
+        return found[0], drawn
+    return next(iter(photographed(image)), None), photographed

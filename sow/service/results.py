@@ -77,7 +77,7 @@ class Picture:
             return (f"the checkpoint's safety checker blackened the picture of {seed}",)
         if self.gone:
             return (
-                f"the planted face cannot be seen in the picture of {seed}, "
+                f"the planted face cannot be made out in the picture of {seed}, "
                 "likeness=0.8, or a larger box=",
             )
         return ()

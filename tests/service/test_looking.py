@@ -65,6 +65,14 @@ def test_things_and_what_was_blackened_are_not_looked_at(service, work):
     assert not Looker(thing).gone(picture_of(thing, black))
 
 
+def test_a_photographs_face_is_looked_for_by_the_other_detector(service, astronaut):
+    work = service.work(Request(astronaut, "a woman in the forest", canvas=256))
+    looker = Looker(work)
+    assert looker.planted is not None
+    assert not looker.missing(planted(work))
+    assert looker.missing(Image.new("RGB", work.plan.canvas, (90, 160, 110)))
+
+
 def test_near_and_alike_is_the_same_place():
     face = Box(x=40, y=30, width=40, height=40)
     assert same_place(face, Box(x=50, y=20, width=44, height=36))
