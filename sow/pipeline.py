@@ -28,6 +28,7 @@ from transformers import (
 
 from sow.attention.control import Chain, Control, Scene
 from sow.attention.indicator import Indicator
+from sow.attention.layout import Layout, lays_out
 from sow.attention.modulation import Modulation, gated, modulates
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
@@ -251,6 +252,8 @@ class SowPipeline(CheckedPipeline):
             controls.append(indicator)
         if modulates(settings):
             controls.append(Modulation(indicator if gated(settings) else None))
+        if lays_out(scene.jobs):
+            controls.append(Layout())
         return Chain(controls, scene) if controls else None
 
     @contextmanager

@@ -39,6 +39,8 @@ MOST_RELATIONS = 100
 LONGEST = 2**20
 """Bytes of a plan as JSON: a hundred times what one takes, and read in a moment."""
 Setting = Literal["normal", "attribute", "style"]
+NOTHING = "nothing"
+"""The subject of a plan by which nothing is planted: its box is the whole canvas."""
 USUAL_CANVAS = (512, 512)
 Canvas = tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]]
 
@@ -197,6 +199,16 @@ class Plan(BaseModel):
                 f"cannot read the plan {str(path)!r}: {_reason(error)}", "check plan="
             ) from None
         return cls.parse(text)
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing is planted: the picture is made of the sentence alone."""
+        return self.subject == NOTHING
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset that goes with it."""
+        return "text" if self.bare else self.setting
 
     @property
     def sized(self) -> bool:

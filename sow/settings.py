@@ -186,6 +186,17 @@ class Settings(BaseModel):
         "all", description="modulated branches of guidance (open)"
     )
 
+    layout_steps: Shared[int] = Field(
+        4,
+        ge=0,
+        le=1000,
+        description="first steps of a picture in which the objects' phrases are kept to their "
+        "boxes, and every cycle; 0: boxes of objects count for nothing",
+    )
+    layout_pull: Own[float] = Field(
+        1.0, ge=0, le=1, description="how much a box is drawn to its phrase and keeps to itself"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if not self.t1 < self.t2 <= self.steps:
@@ -286,6 +297,10 @@ PRESETS: dict[str, Settings] = {
     "paper-normal": PAPER,
     "paper-attribute": PAPER.changed(preserve=(4,), eta=0.1),
     "paper-style": PAPER.changed(preserve=(4,), eta=1.0),
+    # Nothing is planted: the sentence alone, from noise.
+    "text": NORMAL.changed(
+        seed_canvas="none", inversion="alone", replant=0, cycles=0, preserve=(), alpha_plus=0.0
+    ),
     # As the first release of COW ran it: noise in the cycles, inversion with guidance.
     "cow": PAPER.changed(
         preserve=(4,),

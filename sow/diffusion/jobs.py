@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sow.diffusion.planting import Planted, coverage_of, membership, planted
+from sow.diffusion.planting import Planted, check_membership, coverage_of, membership, planted
 from sow.errors import PlanError, UsageError
 from sow.given import Changes, PlanLike, as_plan, as_settings
 from sow.kinds import check_kind
@@ -65,7 +65,7 @@ def make_jobs(
     plans = [p if p.sized else fitted(p) for p in map(as_plan, lists["plan"])]
     plans = [p.aligned(stride) for p in plans]
     chosen = [
-        as_settings(changes, preset(p.setting))
+        as_settings(changes, preset(p.preset))
         for changes, p in zip(lists["settings"], plans, strict=True)
     ]
     _check_alike(plans, chosen)
@@ -105,6 +105,8 @@ def _spread(value: Any, count: int) -> list[Any]:
 
 
 def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
+    if plan.bare:
+        return Condition.nothing(plan.canvas)
     if not isinstance(picture, Condition):
         return Condition.prepare(picture, plan, mask)
     if mask is not None:
@@ -171,6 +173,9 @@ class PerJob:
         def inside(name: str) -> Tensor:
             rims = [getattr(job.settings, name) for job in jobs]
             parts = [membership(each, rim) for each, rim in zip(coverage, rims, strict=True)]
+            for job, part in zip(jobs, parts, strict=True):
+                if not job.plan.bare:
+                    check_membership(part)
             return torch.stack(parts).to(device)
 
         def column(values: list[float]) -> Tensor:
