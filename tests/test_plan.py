@@ -121,9 +121,9 @@ def test_the_papers_presets_can_be_had_by_name():
     assert PRESETS["cow"].inversion_guidance_scale == 7.5
 
 
-def test_only_the_first_release_of_cow_runs_without_modulation():
+def test_only_the_first_release_of_cow_and_text_alone_run_without_modulation():
     for name, preset in PRESETS.items():
-        assert bool(preset.alpha_plus) == (name != "cow")
+        assert bool(preset.alpha_plus) == (name not in ("cow", "text"))
     assert Settings() == PRESETS["normal"]
 
 

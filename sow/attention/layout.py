@@ -55,9 +55,7 @@ class Layout(AttentionControl):
     def begin(self, scene: Scene) -> None:
         """Works out boxes and tokens of all pictures, on the CPU, at every resolution."""
         self._settings = scene.jobs[0].settings
-        phrases = [
-            phrases_of(job.plan) if job.settings.layout_steps else [] for job in scene.jobs
-        ]
+        phrases = [phrases_of(job.plan) if job.settings.layout_steps else [] for job in scene.jobs]
         most = max(map(len, phrases))
         tokens = _tokens(scene, phrases, most)
         mask = scene.condition_mask.cpu()
@@ -98,7 +96,9 @@ def forms(move: Denoise, settings: Settings) -> bool:
 def tokens_of(phrase: str, words: Words) -> list[int]:
     """The places of a phrase's tokens: where all its words follow each other, else each word."""
     wanted, said = _plain(phrase), [_plain(word) for word, _ in words]
-    flat = [(part, places) for parts, (_, places) in zip(said, words, strict=True) for part in parts]
+    flat = [
+        (part, places) for parts, (_, places) in zip(said, words, strict=True) for part in parts
+    ]
     for start in range(len(flat) - len(wanted) + 1):
         if [part for part, _ in flat[start : start + len(wanted)]] == wanted:
             return [place for _, places in flat[start : start + len(wanted)] for place in places]
