@@ -21,6 +21,7 @@ FLOORS = (
     ("files", "box", "kinds"),
     ("scene",),
     ("plan",),
+    ("likeness",),
     ("settings", "prompts"),
     ("pictures", "given"),
     ("backbones",),

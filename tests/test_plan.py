@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from sow.box import Box
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
+from sow.likeness import likeness_numbers
 from sow.plan import Plan
 from sow.recipe import Recipe
-from sow.settings import LIKENESS, PRESETS, Settings, likeness_numbers
+from sow.settings import LIKENESS, PRESETS, Settings
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
 sides = st.integers(8, 2048)
