@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from sow.box import Box
+from sow.records import without_default
 
 CONDITION = "condition"
 """The id by which relations speak of the visual condition; no object has it."""
@@ -38,6 +47,14 @@ class Relation(BaseModel):
     subject: str = Field(max_length=64)
     predicate: str = Field(min_length=1, max_length=200)
     object: str = Field(max_length=64)
+    distant: bool = Field(
+        default=False, description="their centres are over a third of the canvas's width apart"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans of near things look as they did before there were distant ones."""
+        return without_default(self, handler(self), "distant")
 
 
 def scene_of(
