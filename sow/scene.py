@@ -57,6 +57,15 @@ class Relation(BaseModel):
         return without_default(self, handler(self), "distant")
 
 
+def free_id(name: str, taken: Collection[str]) -> str:
+    """An id for a thing of this name, numbered where others have it."""
+    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"
+    free, number = word if word != CONDITION else "object", 2
+    while free in taken:
+        free, number = f"{word}-{number}", number + 1
+    return free
+
+
 def scene_of(
     triples: Iterable[tuple[str, str, str]], condition: Collection[str] = ()
 ) -> tuple[tuple[SceneObject, ...], tuple[Relation, ...]]:
@@ -71,12 +80,7 @@ def scene_of(
     def id_of(name: str) -> str:
         key = name.strip().lower()
         if key not in ids:
-            word = re.sub(r"[^a-z0-9]+", "-", key).strip("-")[:48].strip("-") or "object"
-            free = word if word != CONDITION else "object"
-            number = 2
-            while free in objects:
-                free, number = f"{word}-{number}", number + 1
-            ids[key] = free
+            free = ids[key] = free_id(key, objects)
             objects[free] = SceneObject(id=free, label=name.strip() or "object")
         return ids[key]
 
