@@ -28,8 +28,10 @@ ASIDE = 0.14
 CROWDED = 0.75
 """Things that have to shrink below this share of their size leave somebody planted less room."""
 LEAST, EQUAL = 0.12, 0.36
+SHRUNK = 0.02
+"""Things that become smaller by less than this share have not shrunk."""
 SMALL = 1 / 8
-"""The share of a side under which little can be drawn in a box."""
+"""The share of the sides, in a square box, under which little can be drawn."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class Laid:
 
     Attributes:
         boxes: by ids; that of the condition is what is planted.
+        wholes: the same, but of the condition head and body.
         notes: what the user should know about it.
     """
 
     boxes: Mapping[str, Box]
+    wholes: Mapping[str, Box]
     notes: tuple[str, ...] = ()
 
 
@@ -82,7 +86,7 @@ def lay_out(graph: SceneGraph, ground: Ground) -> Laid:
         except NoRoom as error:
             problem = error
             continue
-        best = Laid(found.boxes, (*notes, *found.remarks()))
+        best = Laid(found.boxes, found.wholes(), (*notes, *found.remarks()))
         if found.roomy:
             break
     if best is None:
@@ -198,13 +202,23 @@ class _Search:
         """Whether nothing had to be squeezed."""
         return not self._stuck
 
+    def wholes(self) -> dict[str, Box]:
+        """The boxes, with the body of who is planted."""
+        if CONDITION not in self.boxes:
+            return self.boxes
+        (left, right), (top, bottom) = (
+            map(round, self._edges(along, CONDITION)) for along in ("across", "down")
+        )
+        whole = Box(x=left, y=top, width=right - left, height=bottom - top)
+        return {**self.boxes, CONDITION: whole.clamped(self._sizes.canvas)}
+
     def remarks(self) -> Iterator[str]:
         """What is not as it should be."""
         labels, canvas = self._arrangement.graph.labels, self._sizes.canvas
         for pair in sorted(map(sorted, self._stuck)):
             yield f"there is no room to keep '{labels[pair[0]]}' and '{labels[pair[1]]}' apart"
         small = [labels[thing] for thing, box in self.boxes.items()
-                 if box.width < SMALL * canvas[0] and box.height < SMALL * canvas[1]]  # fmt: skip
+                 if box.width * box.height < SMALL**2 * canvas[0] * canvas[1]]  # fmt: skip
         if small:
             yield f"the picture is full: {', '.join(small[:5])} may be too small to be drawn"
 
@@ -247,21 +261,24 @@ class _Search:
         return None
 
     def _apart(self, attempt: Attempt, one: str, other: str) -> Attempt:
-        """The attempt with the pair apart: where things stay largest, and then move least."""
+        """The attempt with the pair apart: where they move least and nothing has to shrink, or
+        else as little as can be."""
         ways = [Rule(along, first, second) for along in ("across", "down")
                 for first, second in ((one, other), (other, one))]  # fmt: skip
-        tried: list[tuple[float, float, int, Attempt]] = []
-        for number, way in enumerate(ways):
+        ways.sort(key=lambda way: self._way(way.along, way.first, way.second))
+        tried: list[tuple[float, Rule, Attempt]] = []
+        for way in ways:
             if self._arrangement.may_come_before(way.along, way.first, way.second):
                 with suppress(NoRoom), self._arrangement.trying(way):
                     made = Attempt(self._arrangement, self._sizes, self._given)
-                    far = self._way(way.along, way.first, way.second)
-                    tried.append((-round(made.shrunk, 2), far, number, made))
+                    tried.append((made.shrunk, way, made))
+                    if made.shrunk > attempt.shrunk - SHRUNK:
+                        break
         if not tried:
             self._stuck.add(frozenset((one, other)))
             return attempt
-        _, _, number, made = min(tried)
-        self._arrangement.add(ways[number])
+        _, way, made = max(tried, key=lambda one: one[0])
+        self._arrangement.add(way)
         return made
 
     def _edges(self, along: str, thing: str) -> tuple[float, float]:

@@ -167,6 +167,8 @@ class Arrangement:
         elif far == CONDITION and CONDITION in self.bodies:
             self.add(Rule("down", far, near, edge=edge))
             self.wishes.append(Wish("centred", far, near))
+        elif self.decided(far, near):
+            self.add(Rule("deep", far, near, edge=edge))
         elif near == CONDITION and CONDITION in self.bodies:
             self._beside_head(near, far, "behind")
         else:

@@ -22,7 +22,7 @@ HAND = 0.68
 """How far down hands are, in somebody's box or on the canvas."""
 GAP, DEPTH = 1 / 32, 1 / 12
 """Between things side by side, and how much lower what stands nearer ends: shares of a side."""
-LEAST_DEPTH = 1 / 64
+LEAST_DEPTH, LEAST_WORN = 1 / 64, 1 / 32
 STANDING = 0.64
 """Where things have their centres that nothing is said of, as a share of the canvas's height."""
 WORN = {"head": (1.15, -0.25, 0.35), "face": (0.9, 0.3, 0.65)}
@@ -201,8 +201,8 @@ class Attempt:
             return
         across, down = self._sizes.shares[thing]
         if thing in self._sizes.worn:  # whoever wears it says how large it is
-            self._must(frame.width >= 1)
-            self._must(frame.height >= 1)
+            self._must(frame.width >= LEAST_WORN * self._sizes.side)
+            self._must(frame.height >= LEAST_WORN * self._sizes.side)
             self._want(frame.width == across * self._across, WEAK)
             self._want(frame.height == down * self._down, WEAK)
             return
