@@ -94,15 +94,18 @@ def forms(move: Denoise, settings: Settings) -> bool:
 
 
 def tokens_of(phrase: str, words: Words) -> list[int]:
-    """The places of a phrase's tokens: where all its words follow each other, else each word."""
-    wanted, said = _plain(phrase), [_plain(word) for word, _ in words]
-    flat = [
-        (part, places) for parts, (_, places) in zip(said, words, strict=True) for part in parts
-    ]
-    for start in range(len(flat) - len(wanted) + 1):
-        if [part for part, _ in flat[start : start + len(wanted)]] == wanted:
-            return [place for _, places in flat[start : start + len(wanted)] for place in places]
-    return [place for part, places in flat if part in wanted[-1:] for place in places]
+    """The places of a phrase's tokens: wherever its words follow each other, else of its noun."""
+    wanted = _plain(phrase)
+    said = [(part, places) for word, places in words for part in _plain(word)]
+    length = len(wanted)
+    whole = {
+        n
+        for start in range(len(said) - length + 1)
+        if length and [part for part, _ in said[start : start + length]] == wanted
+        for n in range(start, start + length)
+    }
+    noun = {n for n, (part, _) in enumerate(said) if part in wanted[-1:]}
+    return sorted({place for n in whole or noun for place in said[n][1]})
 
 
 def _plain(text: str) -> list[str]:

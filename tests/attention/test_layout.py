@@ -61,7 +61,7 @@ def watched(pipe, phrase, **arguments):
 
 
 def test_a_phrase_is_heard_in_its_box_alone_while_the_picture_forms(tiny):
-    settings = TEXT.changed(layout_steps=3, steps=6, t1=2, t2=4)
+    settings = TEXT.changed(layout_steps=3, layout_pull=1, steps=6, t1=2, t2=4)
     _, seen = watched(
         tiny, "red ball", image=None, plan=bare(OBJECTS), settings=settings, generator=seeded(0)
     )
@@ -132,7 +132,7 @@ def test_nothing_is_planted_and_nothing_inverted(tiny):
 @pytest.mark.parametrize(
     ("settings", "states"),
     [
-        (TEXT, [10, 9, 8, 7]),
+        (TEXT, [10, 9, 8, 7, 6]),
         (TEXT.changed(layout_steps=7), [10, 9, 8, 7, 6, 5, 4]),
         (Settings(layout_steps=2), [5, 4, 7, 6]),  # the first picture, then the cycle
         (Settings.preset("paper-normal").changed(cycles=2), [7, 6, 7, 6]),
