@@ -52,9 +52,7 @@ def distant(one: Box, other: Box, canvas: tuple[int, int]) -> bool:
     return (x - u) ** 2 + (y - v) ** 2 > (DISTANT * canvas[0]) ** 2
 
 
-def flow(
-    graph: SceneGraph, boxes: Mapping[str, Box], canvas: tuple[int, int]
-) -> Iterator[Region]:
+def flow(graph: SceneGraph, boxes: Mapping[str, Box], canvas: tuple[int, int]) -> Iterator[Region]:
     """The regions outwards from the condition, beyond what belongs to it by itself."""
     told = {CONDITION}
     for hop, edge in graph.hops():

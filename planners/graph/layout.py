@@ -253,9 +253,13 @@ class _Search:
             pair = frozenset((one, other))
             if pair in self._arrangement.together or pair in self._stuck:
                 continue
-            if self._lap("across", one, other) > 0 and self._lap("down", one, other) > 0 and not (
-                self._arrangement.decided(one, other)
-                or (one in self._given and other in self._given)
+            if (
+                self._lap("across", one, other) > 0
+                and self._lap("down", one, other) > 0
+                and not (
+                    self._arrangement.decided(one, other)
+                    or (one in self._given and other in self._given)
+                )
             ):
                 return one, other
         return None
