@@ -6,6 +6,7 @@ What is here is only read and bounded; what it means is worked out by `sow.plann
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -93,6 +94,9 @@ class GivenGraph(BaseModel):
     def boxes(self) -> list[Box]:
         """Those that are given, in canvas pixels."""
         return [thing.box for thing in self.objects if thing.box is not None]
+
+
+GraphLike = GivenGraph | str | os.PathLike[str] | Mapping[str, Any]
 
 
 def as_graph(value: Any) -> GivenGraph | Source:

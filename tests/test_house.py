@@ -34,6 +34,7 @@ FLOORS = (
     ("recipe",),
     ("planners",),
     ("planners.offline",),
+    ("planners.graph",),
     ("planners.mllm",),
     ("planners.mllm.vendors",),
     ("service",),

@@ -84,11 +84,11 @@ class SceneGraph:
                                 "leave out one of them")  # fmt: skip
 
     @cached_property
-    def nx(self) -> MultiDiGraph[str]:
+    def nx(self) -> MultiDiGraph:
         """As networkx has it: nodes with their `label` and `box`, edges by predicate."""
         from networkx import MultiDiGraph
 
-        graph: MultiDiGraph[str] = MultiDiGraph()
+        graph: MultiDiGraph = MultiDiGraph()
         if not self.bare:
             graph.add_node(CONDITION, label=CONDITION, box=None)
         for thing in self.objects:
@@ -106,11 +106,11 @@ class SceneGraph:
         """A relation in words, quoted."""
         return f"'{self.labels[edge.subject]} {edge.name} {self.labels[edge.object]}'"
 
-    def ordered(self, along: str) -> DiGraph[str]:
+    def ordered(self, along: str) -> DiGraph:
         """Who comes before whom, with the relation that says it; `along` as in `ORDERS`."""
         from networkx import DiGraph
 
-        graph: DiGraph[str] = DiGraph()
+        graph: DiGraph = DiGraph()
         for edge in self.edges:
             order = edge.order
             if order is not None and order[0] == along:
@@ -127,7 +127,7 @@ class SceneGraph:
         from networkx import Graph, bfs_edges
 
         acting = [edge for edge in self.edges if edge.predicate.acts]
-        graph: Graph[str] = Graph([(edge.subject, edge.object) for edge in acting])
+        graph: Graph = Graph([(edge.subject, edge.object) for edge in acting])
         depth = {CONDITION: 0}
         if CONDITION not in graph:
             return
@@ -139,7 +139,7 @@ class SceneGraph:
         yield from sorted(far_end)
 
 
-def circle(graph: DiGraph[str]) -> list[Edge]:
+def circle(graph: DiGraph) -> list[Edge]:
     """The relations of a circle in an order, or none."""
     from networkx import NetworkXNoCycle, find_cycle
 

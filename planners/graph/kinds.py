@@ -6,24 +6,19 @@ import re
 from collections.abc import Collection, Iterable
 from functools import cache
 
+from sow.planners.graph.predicates import little
 from sow.planners.offline.wording import is_animal, names_person
-from sow.planners.rewording import reword
+from sow.planners.rewording import reword, without_article
 from sow.prompts import load_toml
 
-SELVES = frozenset(
-    "person human face someone somebody head he she him her they them portrait me".split()
-)
-"""What a planted face is called where it is not said who it is."""
-SILENT = frozenset(" ".join(load_toml("rewording")["grammar"]["articles"].split(",")).split())
+SILENT = frozenset(load_toml("rewording")["grammar"]["articles"].replace(",", " ").split())
 """What may stand before a noun and is no part of its name."""
 
 
 def words_of(text: str) -> list[str]:
     """The words of a name in lower case, without articles before it."""
     words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.lower())
-    while len(words) > 1 and words[0] in SILENT:
-        words = words[1:]
-    return words
+    return without_article(" ".join(words)).split()
 
 
 def noun_of(name: str) -> str:
@@ -53,7 +48,7 @@ def kind_of(name: str) -> str:
         return "person"
     if is_animal(noun):
         return "animal"
-    if noun in load_toml("predicates")["scenery"].replace(",", " ").split():
+    if noun in little("scenery"):
         return "place"
     known = frozenset[str]().union(*_groups().values())
     near = (words_of(reword(noun, known).text) or [noun])[-1]
@@ -75,7 +70,7 @@ def condition_names(
     own = subject.lower().strip()
     if subject == "face":
         alike = {name for name in plain if names_person(name)}
-        selves = {name for name in alike if SELVES & {*words_of(name)}}
+        selves = {name for name in alike if little("selves") & {*words_of(name)}}
     else:
         alike = {name for name in plain if noun_of(name) == noun_of(own)}
         selves = {name for name, said in plain.items() if said == own}

@@ -81,8 +81,7 @@ def laid_out(plan: Plan, request: PlanRequest) -> Plan:
             check_inside(f"object {thing.id!r}", thing.box, canvas)
     fixed = _given_box(request) is not None
     laid = lay_out(graph, Ground(canvas, request.stride, plan.subject, plan.box, fixed))
-    somebody = "person" if plan.subject == "face" else plan.subject
-    prompt = with_words(plan.prompt, graph, somebody)
+    prompt = with_words(plan.prompt, graph, read.spoken, read.called)
     notes = [*plan.notes, *read.notes, *laid.notes]
     if prompt != plan.prompt:
         notes.append(f'the prompt is taken as "{prompt}"'[:500])

@@ -16,11 +16,6 @@ Place = Literal[
 DIRECTIONS = ("left", "right", "above", "below", "front", "behind")
 UNKNOWN = "near"
 """What stands for a relation that nobody knows."""
-FILLERS = frozenset(
-    "is are was were be being been that which who has have having a an the just right exactly "
-    "slightly standing placed located positioned somewhere directly".split()
-)
-"""Words before a relation that say nothing of where, where the rest is one too."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,12 @@ class Saying:
 
 
 @cache
+def little(name: str) -> frozenset[str]:
+    """A list of little words: `prompts/sentences.toml`."""
+    return frozenset(load_toml("sentences")[name].replace(",", " ").split())
+
+
+@cache
 def predicates() -> dict[str, Predicate]:
     """All of them by name."""
     table = load_toml("predicates")
@@ -83,7 +84,7 @@ def read_predicate(text: str) -> Saying | None:
         known = sayings().get(" ".join(words))
         if known is not None:
             return known
-        if words[0] not in FILLERS:
+        if words[0] not in little("fillers"):
             return None
         words = words[1:]
     return None

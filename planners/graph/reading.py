@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sow.box import Box
@@ -21,9 +21,17 @@ MOST_NOTED = 5
 
 @dataclass
 class Read:
-    """A graph, and what the user should know about how it was read."""
+    """A graph, and how it was read.
+
+    Attributes:
+        spoken: the relations that the prompt says by itself.
+        called: what the prompt calls the condition.
+        notes: what the user should know.
+    """
 
     graph: SceneGraph
+    spoken: frozenset[Edge] = frozenset()
+    called: str = "person"
     notes: list[str] = field(default_factory=list)
 
 
@@ -35,25 +43,22 @@ def read_graph(request: PlanRequest, plan: Plan) -> Read:
     """
     notes: list[str] = []
     given = request.graph if isinstance(request.graph, GivenGraph) else GivenGraph()
-    told = [*given.relations, *(request.triples or ())]
-    said = Said()
-    if request.graph == "planner" and not plan.relations:
-        notes.append("the planner answered no relations: the prompt is read for the graph")
-    if request.graph == "prompt" or (request.graph == "planner" and not plan.relations):
-        said = read_sentence(request.prompt)
     answered = _answered(plan) if request.graph == "planner" else []
-    cast = _Cast(given.objects, said.names, [*told, *said.triples, *answered], plan)
-    edges = [edge for triple in [*told, *said.triples] for edge in _edges(triple, cast, notes)]
-    graph = SceneGraph(cast.objects, tuple(edges), plan.bare)
-    if answered:
-        more = sorted({edge for triple in answered for edge in _edges(triple, cast, notes)})
-        graph = believed(graph, more)
+    if request.graph == "planner" and not answered:
+        notes.append("the planner answered no relations: the prompt is read for the graph")
+    heard = read_sentence(plan.prompt)
+    read = request.graph == "prompt" or (request.graph == "planner" and not answered)
+    told = [*given.relations, *(request.triples or ()), *(heard.triples if read else ())]
+    cast = _Cast(given.objects, heard.names if read else (), [*told, *answered], heard.names, plan)
+    edges = [edge for triple in told for edge in _edges(triple, cast, notes)]
+    more = sorted({edge for triple in answered for edge in _edges(triple, cast, notes)})
+    graph = believed(SceneGraph(cast.objects, tuple(edges), plan.bare), more)
     if len(notes) > MOST_NOTED:
-        notes = [
-            *notes[:MOST_NOTED],
-            f"and {len(notes) - MOST_NOTED} more relations that are not known",
-        ]
-    return Read(graph, notes)
+        notes = [*notes[:MOST_NOTED], f"{len(notes) - MOST_NOTED} more relations are not known"]
+    spoken = {edge for triple in heard.triples for edge in _edges(triple, cast, [])}
+    called = next((name for name in heard.names if cast.find(name) == CONDITION), None)
+    usual = "person" if plan.subject == "face" else plan.subject
+    return Read(graph, frozenset(spoken), called or usual, notes)
 
 
 def _answered(plan: Plan) -> list[Triple]:
@@ -69,17 +74,19 @@ def _edges(triple: Triple, cast: _Cast, notes: list[str]) -> list[Edge]:
     if saying is None:
         notes.append(f"'{subject} {text} {thing}': {text!r} is not known and is taken as {UNKNOWN}")
         saying = Saying(predicates()[UNKNOWN])
-    ends = [cast.id_of(name) for name in (subject, thing)]
-    if None in ends:
+    first, second = cast.find(subject), cast.find(thing)
+    if first is None or second is None:
         return []
-    first, second = (str(end) for end in (ends[::-1] if saying.turned else ends))
+    if saying.turned:
+        first, second = second, first
     return [Edge.of(first, saying.predicate, second)]
 
 
 class _Cast:
     """Who is who: every name that was said, and the thing it means, in whatever order.
 
-    The same words are the same thing, and so is "balloon" where there is one "red balloon".
+    The same words are the same thing, and so is "balloon" where there is one "red balloon". heard:
+    the names in the prompt, of which one may be the condition's.
 
     Raises:
         PlanError: if they are too many, or two have the same id.
@@ -90,6 +97,7 @@ class _Cast:
         given: Sequence[GivenObject],
         names: Sequence[str],
         triples: Sequence[Triple],
+        heard: Sequence[str],
         plan: Plan,
     ) -> None:
         self._ids: dict[str, str | None] = {CONDITION: None if plan.bare else CONDITION}
@@ -99,12 +107,12 @@ class _Cast:
         said = {*names, *(name for subject, _, thing in triples for name in (subject, thing))}
         if not plan.bare and not any(thing.condition for thing in given):
             together = {frozenset((subject, thing)) for subject, _, thing in triples}
-            free = [name for name in said if _key(name) not in self._ids]
+            free = [name for name in (*said, *heard) if _key(name) not in self._ids]
             selves = condition_names(free, together, plan.subject, plan.prompt)
             self._ids |= {_key(name): CONDITION for name in selves}
         for name in sorted(said, key=lambda name: (-len(words_of(name)), name)):
             if _key(name) not in self._ids:
-                self._ids[_key(name)] = self._known(name) or self._new(name, name)
+                self._ids[_key(name)] = self.find(name) or self._new(name, name)
         if len(self._things) > MOST_OBJECTS:
             raise PlanError(f"a graph of {len(self._things)} things is too large",
                             f"{MOST_OBJECTS} at most")  # fmt: skip
@@ -126,15 +134,17 @@ class _Cast:
         """All but the condition."""
         return tuple(self._things.values())
 
-    def id_of(self, name: str) -> str | None:
-        """The thing that a name means; None for a condition that is not there."""
-        return self._ids[_key(name)]
-
-    def _known(self, name: str) -> str | None:
-        """A thing that is already there, which this name may mean: the only one that ends so."""
+    def find(self, name: str) -> str | None:
+        """What a name means: the same words, or the only thing whose words end so, or whose words
+        it ends with; None if that is nobody."""
+        if _key(name) in self._ids:
+            return self._ids[_key(name)]
         words = words_of(name)
-        ending = {i for key, i in self._ids.items() if key.split()[-len(words) :] == words}
-        return ending.pop() if len(ending) == 1 else None
+        alike = {
+            thing for key, thing in self._ids.items()
+            if _ends(key.split(), words) or _ends(words, key.split())
+        }  # fmt: skip
+        return alike.pop() if len(alike) == 1 else None
 
     def _new(self, name: str, phrase: str, box: Box | None = None) -> str:
         free = free_id(name, self._things)
@@ -144,3 +154,7 @@ class _Cast:
 
 def _key(name: str) -> str:
     return " ".join(words_of(name)) or name.lower()
+
+
+def _ends(words: list[str], ending: list[str]) -> bool:
+    return words[-len(ending) :] == ending

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Mapping
 
 from sow.planners.graph.graph import Edge, SceneGraph
-from sow.planners.graph.kinds import words_of
-from sow.planners.graph.predicates import sayings
+from sow.planners.graph.kinds import SILENT, words_of
 from sow.scene import CONDITION
 
 CONTRARY = {
@@ -17,19 +16,49 @@ CONTRARY = {
 """What the object is of the subject."""
 
 
-def with_words(prompt: str, graph: SceneGraph, somebody: str) -> str:
+def with_words(prompt: str, graph: SceneGraph, spoken: Collection[Edge], called: str) -> str:
     """A prompt that names all things of a graph and says all of its relations.
 
-    The user's words come first and stay as they are. somebody: what the condition is called.
+    The user's words come first and stay as they are, but for an "and" between two things that a
+    relation stands for: a model that reads "a ball and a box" often draws one of them.
+
+    Args:
+        prompt: the user's.
+        graph: what it is to say.
+        spoken: the relations that it says already.
+        called: what the prompt calls the condition.
     """
-    text = prompt.strip().rstrip(" ,.;")
+    text, labels = prompt.strip(), {**graph.labels, CONDITION: called}
     for edge in graph.edges:
-        if not _said(edge, graph, text):
-            text = f"{text}, {_clause(edge, graph, somebody, text)}"
+        if not {edge, turned(edge)} & {*spoken}:
+            text = _joined(edge, labels, text) or _added(text, _clause(edge, labels, text))
     for thing in graph.objects:
         if not _mentions(text, thing.label):
-            text = f"{text}, {_named(thing.label, text)}"
-    return text if text != prompt.strip().rstrip(" ,.;") else prompt
+            text = _added(text, _named(thing.label, text))
+    return text
+
+
+def turned(edge: Edge) -> Edge | None:
+    """The same said of its object, where there is a word for it."""
+    contrary = CONTRARY.get(edge.name)
+    return Edge(edge.object, contrary, edge.subject) if contrary else None
+
+
+def _added(text: str, clause: str) -> str:
+    return f"{text.rstrip(' ,.;')}, {clause}"
+
+
+def _joined(edge: Edge, labels: Mapping[str, str], text: str) -> str | None:
+    """The text with a relation in place of the "and" between its two things, if there is one."""
+    articles = "|".join(sorted(SILENT))
+    for way in filter(None, (edge, turned(edge))):
+        first, second = (r"\s+".join(map(re.escape, labels[end].split()))
+                         for end in (way.subject, way.object))  # fmt: skip
+        joint = rf"(\b{first}\s+)and(\s+(?:(?:{articles})\s+)?{second}\b)"
+        said, count = re.subn(joint, rf"\g<1>{way.name}\g<2>", text, count=1, flags=re.IGNORECASE)
+        if count:
+            return said
+    return None
 
 
 def _mentions(text: str, phrase: str) -> bool:
@@ -41,39 +70,20 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
-def _said(edge: Edge, graph: SceneGraph, text: str) -> bool:
-    """Whether a text has both things, and words for what is between them."""
-    ends = [graph.labels[end] for end in (edge.subject, edge.object) if end != CONDITION]
-    return all(_mentions(text, end) for end in ends) and any(
-        _mentions(text, words) for words in _ways(edge.name)
-    )
-
-
-def _ways(name: str) -> Iterator[str]:
-    """All that says a relation, of its object too: who is left of a dog has a dog on the right."""
-    alike = {name, CONTRARY.get(name, name)}
-    for words, saying in sayings().items():
-        if saying.predicate.name in alike and words not in ("left", "right", "before"):
-            yield words
-    if "left of" in alike:
-        yield from ("on the left", "on the right", "to the left", "to the right")
-
-
-def _clause(edge: Edge, graph: SceneGraph, somebody: str, text: str) -> str:
+def _clause(edge: Edge, labels: Mapping[str, str], text: str) -> str:
     """A relation in words that may follow a comma."""
-    subject, thing = (graph.labels[end] for end in (edge.subject, edge.object))
-    if CONDITION not in (edge.subject, edge.object):
-        return f"{_named(subject, text)} {edge.name} {_named(thing, text)}"
-    other = thing if edge.subject == CONDITION else subject
-    contrary = CONTRARY.get(edge.name)
-    if edge.name in ("left of", "right of"):
-        side = contrary if edge.subject == CONDITION else edge.name
-        return f"with {_named(other, text)} on the {str(side).split()[0]}"
+    name, contrary = edge.name, CONTRARY.get(edge.name)
+    subject, thing = (_named(labels[end], text) for end in (edge.subject, edge.object))
+    if name in ("left of", "right of") and CONDITION in (edge.subject, edge.object):
+        other, side = (thing, contrary) if edge.subject == CONDITION else (subject, name)
+        return f"with {other} on the {str(side).split()[0]}"
     if edge.subject == CONDITION:
-        return f"{edge.name} {_named(other, text)}"
-    if contrary:
-        return f"{contrary} {_named(other, text)}"
-    return f"{_named(other, text)} {edge.name} the {somebody}"
+        return f"{name} {thing}"
+    if edge.object == CONDITION and contrary:
+        return f"{contrary} {subject}"
+    if edge.object == CONDITION:
+        return f"{subject} {name} the {labels[CONDITION]}"
+    return f"{subject} {name} {thing}"
 
 
 def _named(label: str, text: str) -> str:

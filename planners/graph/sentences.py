@@ -12,19 +12,13 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from sow.planners.graph.kinds import SILENT, kind_of
-from sow.planners.graph.predicates import read_predicate, sayings
+from sow.planners.graph.predicates import little, read_predicate, sayings
 from sow.planners.scenes import Triple
-from sow.prompts import load_toml
 from sow.scene import CONDITION
 
-AMBIGUOUS = frozenset(
-    "left right before at by with hold held showing around front use feeling".split()
-)
-"""Words that say a relation in a triple, and other things in a sentence."""
-BREAKS = frozenset("is are was were who which that there while being".split())
-PRONOUNS = frozenset("he she him it them they himself herself itself her his their its".split())
 SIDES = re.compile(r"(?:on|to|at) (?:the|his|her|their|its) (?:far )?(left|right)(?: side)?$")
 LONGEST_SAYING = 5
+SOMEBODY = ("person", "animal")
 Item = tuple[str, str]
 """What it is (`name`, `pronoun`, `link`, `side`, `with`, `and`, `stop`) and its words."""
 
@@ -48,7 +42,7 @@ def read_sentence(text: str) -> Said:
 
 @cache
 def _links() -> frozenset[str]:
-    return frozenset(sayings()) - AMBIGUOUS
+    return frozenset(sayings()) - little("ambiguous")
 
 
 def _items(words: Sequence[str]) -> Iterator[Item]:
@@ -85,14 +79,16 @@ def _piece(words: Sequence[str], place: int, name: Sequence[str]) -> tuple[int, 
         return 1, (word, "")
     if not word[0].isalnum():
         return 1, ("stop", "")
-    if word in BREAKS:
+    if word in little("breaks"):
         return 1, ("", "")
     if word in SILENT:
         if name[-1:] == ["of"]:
             return 1, None
-        alone = word in PRONOUNS and (not after or _piece(words, place + 1, ())[1] is not None)
+        alone = word in little("pronouns") and (
+            not after or _piece(words, place + 1, ())[1] is not None
+        )
         return 1, ("pronoun", word) if alone else ("", "")
-    if word in PRONOUNS:
+    if word in little("pronouns"):
         return 1, ("pronoun", word)
     if word.endswith("ing") and name and after and after[0] in SILENT:
         return 1, ("link", word)  # what nobody knows: "a man painting a fence"
@@ -101,7 +97,7 @@ def _piece(words: Sequence[str], place: int, name: Sequence[str]) -> tuple[int, 
 
 def _named(words: list[str]) -> Iterator[Item]:
     """A name, without what somebody only does: "a person standing" is a person."""
-    while len(words) > 1 and words[-1].endswith("ing") or words[-1:] == ["of"]:
+    while (len(words) > 1 and words[-1].endswith("ing")) or words[-1:] == ["of"]:
         words = words[:-1]
     if words:
         yield "name", " ".join(words)
@@ -154,9 +150,9 @@ class _Reader:
     def _link(self, words: str) -> None:
         subject = self.last or self.main or CONDITION
         saying = read_predicate(words)
-        by_hand = saying is not None and saying.predicate.place in ("hand", "worn")
-        if by_hand and not saying.turned and kind_of(subject) not in ("person", "animal"):
-            subject = self.main or CONDITION
+        if saying is not None and saying.predicate.place in ("hand", "worn") and not saying.turned:
+            # A thing holds nothing: "a person near a tree holding a balloon" is about the person.
+            subject = subject if kind_of(subject) in SOMEBODY else self.main or CONDITION
         self.open = (subject, words)
         self.listing = None
 

@@ -78,8 +78,8 @@ class Arrangement:
     def __post_init__(self) -> None:
         from networkx import DiGraph
 
-        self._across: DiGraph[str] = DiGraph()
-        self._down: DiGraph[str] = DiGraph()
+        self._across: DiGraph = DiGraph()
+        self._down: DiGraph = DiGraph()
         ids = [thing.id for thing in self.graph.objects]
         self.ids = [*([] if self.graph.bare else [CONDITION]), *ids]
         for order in (self._across, self._down):
@@ -139,7 +139,7 @@ class Arrangement:
         order = self._order(along)
         return len(ancestors(order, thing)), len(descendants(order, thing))
 
-    def _order(self, along: str) -> DiGraph[str]:
+    def _order(self, along: str) -> DiGraph:
         return self._across if along in ("across", "head") else self._down
 
     def _ordered(self, edge: Edge) -> None:
@@ -215,11 +215,11 @@ class Arrangement:
         return usual if left == right else (1 if right < left else -1)
 
 
-def leads(order: DiGraph[str], first: str, second: str) -> bool:
+def leads(order: DiGraph, first: str, second: str) -> bool:
     """Whether one thing comes before another by any number of rules."""
     from networkx import has_path
 
-    return has_path(order, first, second)
+    return bool(has_path(order, first, second))
 
 
 def with_bodies(graph: SceneGraph, subject: str) -> set[str]:

@@ -120,9 +120,9 @@ class Attempt:
     """
 
     def __init__(self, arrangement: Arrangement, sizes: Sizes, given: Mapping[str, Box]) -> None:
-        from kiwisolver import Solver
+        from kiwisolver import Solver, UnsatisfiableConstraint
 
-        self._solver, self._wanted = Solver(), 0
+        self._solver, self._wanted, self._unsatisfiable = Solver(), 0, UnsatisfiableConstraint
         self._sizes, self._given, self._bodies = sizes, given, arrangement.bodies
         self._spaces()
         self._frames = {thing: self._frame(thing) for thing in arrangement.ids}
@@ -224,15 +224,13 @@ class Attempt:
         return Frame(head.left - aside, head.top, head.right + aside, head.bottom + below, head)
 
     def _must(self, term: Any, rule: Rule | None = None) -> None:
-        from kiwisolver import UnsatisfiableConstraint
-
         if isinstance(term, bool):  # between what is given there is nothing to solve
             if not term:
                 raise NoRoom(rule)
             return
         try:
             self._solver.addConstraint(term)
-        except UnsatisfiableConstraint:
+        except self._unsatisfiable:
             raise NoRoom(rule) from None
 
     def _want(self, term: Any, strength: float) -> None:

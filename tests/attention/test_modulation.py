@@ -192,7 +192,7 @@ def test_weights_share_out_the_enhancement(tiny):
     halves = [{"label": name, "box": [left, 40, 24, 24]} for name, left in (("a", 8), ("b", 32))]
     whole = plan().changed(related=[{**half, "weight": 1.0} for half in halves])
     assert torch.equal(latents(tiny, **{**job(), "plan": whole}), expected)
-    less = plan().changed(related=[{**half, "weight": w} for half, w in zip(halves, (0.25, 1.0))])
+    less = plan().changed(related=[{**halves[0], "weight": 0.25}, halves[1]])
     assert (latents(tiny, **{**job(), "plan": less}) - expected).abs().max() > 1e-4
     strengths = []
     for one in (whole, less):
