@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 
 from sow.prompts import load_toml
@@ -26,7 +27,7 @@ class Rewording:
     Attributes:
         text: in words that the model knows; empty if it knows none of it.
         replaced: what it does not know, and what stands in.
-        left_out: what is gone.
+        left_out: which words are not known, and what is gone with them, as they are told.
     """
 
     text: str
@@ -36,7 +37,7 @@ class Rewording:
     def told(self) -> str:
         """What was done, as a list."""
         told = [f"{word} ({near} stands in)" for word, near in dict(self.replaced).items()]
-        told += [f"{words} (left out)" for words in dict.fromkeys(self.left_out)]
+        told += dict.fromkeys(self.left_out)
         more = len(told) - MOST_TOLD
         return ", ".join([*told[:MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
@@ -275,9 +276,19 @@ class _Speech:
 
     def _leave_out(self, words: Sequence[str]) -> str:
         silent = _listed("little") | _listed("articles")
-        if any(word not in self.known | silent for word in words):
-            self.left_out.append(" ".join(word for word in words if word not in silent))
+        unknown = [word for word in words if word not in self.known | silent]
+        if unknown:
+            gone, missing = " ".join(w for w in words if w not in silent), " ".join(unknown)
+            meant = [near for w in unknown for near in self._meant(w)]
+            told = "left out" if gone == missing else f"{gone} left out"
+            told += f"; did you mean {', '.join(meant)}?" if meant else ""
+            self.left_out.append(f"{missing} ({told})")
         return ""
+
+    def _meant(self, word: str) -> list[str]:
+        """What was probably meant, if a word is misspelt."""
+        known = sorted(name for name in self.known if len(name) > 3)
+        return get_close_matches(word, known, 1, cutoff=0.8)
 
     def _is_whole(self, noun: str) -> bool:
         """Whether it has its own little word: "at night", "indoors"."""

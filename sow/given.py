@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sow.box import Box
+from sow.box import Box, parse_box
 from sow.errors import PlanError, UsageError
 from sow.kinds import PATH, check_kind
 from sow.plan import Plan, Region
@@ -70,11 +70,13 @@ def check_prompt(prompt: object) -> None:
 
 
 def as_box(value: Any, name: str = "box") -> Box:
-    """A box from a `Box` or four whole numbers.
+    """A box from a `Box`, four whole numbers, or the same as text: `8,16,56,56`.
 
     Raises:
         PlanError: if it is neither.
     """
+    if isinstance(value, str):
+        return parse_box(value, name)
     try:
         return Box.model_validate(value)
     except ValidationError as error:
@@ -93,7 +95,10 @@ def as_regions(value: Any) -> tuple[Region, ...]:
     check_kind("related", value, (Mapping, Sequence), "names and boxes, or Regions")
     if not isinstance(value, Mapping):
         if not all(isinstance(region, Region) for region in value):
-            raise PlanError("related= holds something else", "give names and boxes, or Regions")
+            raise PlanError(
+                "related= holds something else",
+                'give names and boxes, such as {"body": [8, 72, 112, 56]}, or Regions',
+            )
         return tuple(value)
     regions = []
     for label, box in value.items():

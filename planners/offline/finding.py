@@ -11,7 +11,7 @@ from sow.pictures.kinds import photographed
 from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
 from sow.plan import Matte
 from sow.planners.offline.faces import find_faces, likely_face, turned_face
-from sow.planners.offline.wording import named_animal
+from sow.planners.offline.wording import named_animal, names_person
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +66,7 @@ def find(request: PlanRequest) -> Found:
     face, notes = _face(request)
     if face is not None:
         return _head_of(request, face, notes)
-    if not given and (photographed(image) or named_animal(request.prompt)):
+    if not given and (turned_face(image) or not may_be_face(request)):
         return _no_face(request)
     likely = likely_face(image)
     if likely is not None:
@@ -76,9 +76,18 @@ def find(request: PlanRequest) -> Found:
     return _close_crop(request) if given else _no_face(request)
 
 
+def may_be_face(request: PlanRequest) -> bool:
+    """Whether a likely face will do: the prompt is about somebody, or it is drawn otherwise."""
+    about = request.prompt
+    return names_person(about) or not (named_animal(about) or photographed(request.image))
+
+
 def _unseen(request: PlanRequest, given: str) -> str:
-    """What the subject is where nobody looks for a face: a mask says what of it is meant."""
-    return given or named_animal(request.prompt) or FACE
+    """What it is where a mask says what of the picture is meant, or all of it is."""
+    animal = named_animal(request.prompt)
+    if given or animal:
+        return given or animal or THING
+    return FACE if names_person(request.prompt) or find_faces(request.image) else THING
 
 
 def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:

@@ -28,10 +28,13 @@ class OfflinePlanner:
         subject = found.subject
         if request.box is not None:
             check_inside("box", request.box, request.size)
-        box = request.box or place(request, found.crop, subject)
+        # What was cut out and is no face is whole: it stands somewhere, and nothing hangs below it.
+        whole = subject != FACE and found.matte is not None
+        box = request.box or place(request, found.crop, THING if whole else subject)
         related = request.related
         if related is None:
-            related = related_regions(box, request.size, subject)
+            around = surroundings if whole else related_regions
+            related = around(box, request.size, subject)
         plan = Plan.parse(
             {
                 **({"canvas": request.canvas} if request.canvas else {}),
@@ -85,7 +88,7 @@ def _legal_size(box: Box, request: PlanRequest) -> Box:
 def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
     """The body below a head, down to the edge; around anything else, its surroundings."""
     width, height = canvas
-    x, y = box.centre
+    x, _ = box.centre
     if _has_body(subject):
         if box.bottom >= height:
             return ()
@@ -93,7 +96,12 @@ def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Re
         right = min(width, round(x + 1.1 * box.width))
         body = Box(x=left, y=box.bottom, width=right - left, height=height - box.bottom)
         return (Region(label="body", box=body),)
-    around = Box.around(x, y, 1.8 * box.width, 1.8 * box.height)
+    return surroundings(box, canvas, subject)
+
+
+def surroundings(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
+    """What is right beside a thing, on all sides: its rest grows there."""
+    around = Box.around(*box.centre, 1.8 * box.width, 1.8 * box.height)
     return (Region(label=f"the rest of the {subject}", box=around.clamped(canvas)),)
 
 

@@ -49,7 +49,7 @@ def remarks_on_box(asked: Asked, plan: Plan, stride: int) -> Iterator[str]:
             f"{stride} px"
         )
     least = LEAST * stride
-    if min(box.width, box.height) < least:
+    if plan.subject == "face" and min(box.width, box.height) < least:
         yield (
             f"a box of {box.width}x{box.height} is small: faces planted in less than "
             f"{least}x{least} px become somebody else, or vanish"

@@ -21,7 +21,6 @@ from sow.models.hub import SD21
 from sow.recipe import OLD_HASH, Recipe, read_recipe, versions
 from sow.service.budget import STRANGERS, Agree
 from sow.service.fitting import chosen, in_known_words
-from sow.service.remarks import remarks_on
 from sow.service.results import Work
 
 if TYPE_CHECKING:
@@ -90,8 +89,7 @@ class Kept:
         if prompt is not None:
             said = plan.changed(prompt=prompt, notes=())
             plan = in_known_words(said, model.name, model.facts.words)
-        notes = (*work.notes, *plan.notes, *model.facts.remarks_on(plan.canvas),
-                 *remarks_on(model, self.condition.picture))  # fmt: skip
+        notes = (*work.notes, *plan.notes, *model.facts.remarks_on(plan.canvas))
         settings = chosen(base, changes, likeness)
         return replace(work, plan=plan, settings=settings, words=prompt or "", notes=notes)
 

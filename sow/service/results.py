@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from sow.errors import OutputError
 from sow.files import write_png
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
@@ -73,12 +74,13 @@ class Picture:
     def remarks(self) -> tuple[str, ...]:
         """What is not as it should be with this picture, and what to try."""
         seed = f"seed {self.recipe.seed}: try another seed="
+        loose = self.recipe.settings.condition_guidance_scale > 1
         if self.flagged:
             return (f"the checkpoint's safety checker blackened the picture of {seed}",)
         if self.gone:
             return (
-                f"the planted face cannot be made out in the picture of {seed}, "
-                "likeness=0.8, or a larger box=",
+                f"the planted face cannot be made out in the picture of {seed} or a larger box="
+                + (", or likeness=1" if loose else ""),
             )
         return ()
 
@@ -86,8 +88,12 @@ class Picture:
         """Writes the picture with its recipe inside, as a PNG.
 
         Raises:
-            OutputError: if the file exists and `force` is not set, or cannot be written.
+            OutputError: if it is no PNG, or exists and `force` is not set, or cannot be written.
         """
+        if Path(path).suffix.lower() != ".png":
+            raise OutputError(
+                f"{str(path)!r} is no PNG", "recipes are kept in those: end it in .png"
+            )
         save_png(self.image, Path(path), self.recipe, self.condition, force=force)
         return Path(path)
 

@@ -93,6 +93,18 @@ def test_what_is_no_face_is_not_taken_for_one(name, prompt, subject):
     assert any(region.label == "body" for region in plan.related) == (subject != "thing")
 
 
+def test_what_is_cut_out_and_no_face_stands_on_the_ground():
+    """A whole cat has no body below it; a picture that it fills may be of its head."""
+    page = Image.new("RGB", (200, 200), (90, 140, 200))
+    ImageDraw.Draw(page).ellipse((60, 50, 140, 150), fill=(220, 130, 60))
+    whole = make(page, "a cat in the snow", subject="cat")
+    assert whole.matte is not None
+    assert whole.box.centre[1] > 256
+    assert whole.related[0].label == "the rest of the cat"
+    filled = make(page, "a cat in the snow", subject="cat", matte="none")
+    assert filled.related[0].label == "body"
+
+
 def test_a_prompt_about_an_animal_says_what_a_mask_keeps(astronaut):
     mask = Image.new("L", astronaut.size)
     mask.paste(255, (50, 300, 250, 500))

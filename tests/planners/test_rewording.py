@@ -61,6 +61,10 @@ def test_what_cannot_be_said_is_replaced_or_left_out_with_what_hangs_on_it(promp
 def test_it_is_told_what_stands_in_and_what_is_gone():
     done = reword("a king in a velvet coat", WORDS)
     assert done.told() == "king (man stands in), velvet (left out)"
+    sofa = reword("a person on a red sofa", WORDS)
+    assert sofa.told() == "sofa (red sofa left out)"  # red is known
+    slip = reword("a man wih a red cot", WORDS)
+    assert slip.told() == "wih cot (wih red cot left out; did you mean with, coat?)"
     many = reword(" and ".join(f"a zorb{n}" for n in range(90)), WORDS)
     assert many.told().endswith("and 78 more")
 

@@ -53,7 +53,7 @@ def test_a_face_that_is_not_there_is_missed(work):
     for image in (empty, elsewhere, planted(work, at=(box.x + 16, box.y + 16), side=20)):
         gone = picture_of(work, image)
         assert looker.gone(gone)
-        assert "likeness=" in replace(gone, gone=True).remarks[0]
+        assert "another seed=" in replace(gone, gone=True).remarks[0]
     assert picture_of(work, empty).remarks == ()
 
 

@@ -65,6 +65,8 @@ def test_one_line_of_python(tmp_path, capsys):
     assert captured.out == captured.err == ""
     with pytest.raises(SowError, match="exists"):
         out.save(tmp_path / "out.png")
+    with pytest.raises(SowError, match="no PNG"):
+        out.save(tmp_path / "out.jpg")
 
 
 def test_pictures_of_one_plan_share_a_call_and_stay_what_they_are(service, tmp_path):

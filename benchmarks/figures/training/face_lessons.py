@@ -42,12 +42,14 @@ class Sheets:
     """What pictures are cut out of.
 
     pictures: uint8 (N, 256, 256, 3); heads: bool (N, 128, 128); faces: float (N, 4), centre,
-    width and height in pixels of 256, 0 where nobody is. photographs: of any size.
+    width and height in pixels of 256, 0 where nobody is. things: float (N, 3), the first thing's
+    centre and size likewise. photographs: of any size.
     """
 
     pictures: Pixels
     heads: NDArray[np.bool_]
     faces: Face
+    things: Face
     photographs: list[Pixels]
 
 
@@ -57,12 +59,16 @@ def face_of(person: Person) -> tuple[float, float, float, float]:
     return pose.x, pose.y + 0.14 * tall, 1.92 * half, 1.71 * tall
 
 
-def _sheet(number: int) -> tuple[Pixels, NDArray[np.bool_], tuple[float, float, float, float]]:
+Row = tuple[Pixels, NDArray[np.bool_], tuple[float, ...], tuple[float, ...]]
+
+
+def _sheet(number: int) -> Row:
     random = Random(SEEDS + number)
     spec = layout.sample(random)
     image, parts = draw(spec, random, size=FINE)
     face = face_of(spec.person) if spec.person is not None else (0.0, 0.0, 0.0, 0.0)
-    return np.asarray(image), np.isin(parts, (FACE, HAIR)), face
+    thing = next(((t.x, t.y, t.size) for t in spec.things), (0.0, 0.0, 0.0))
+    return np.asarray(image), np.isin(parts, (FACE, HAIR)), face, thing
 
 
 def make_sheets(count: int) -> Sheets:
@@ -71,8 +77,12 @@ def make_sheets(count: int) -> Sheets:
         rows = list(
             tqdm(pool.imap(_sheet, range(count), 50), total=count, desc="drawings", disable=None)
         )
-    pictures, heads, faces = (np.stack([row[k] for row in rows]) for k in range(3))
-    return Sheets(pictures, heads, (faces * (FINE / 128)).astype(np.float32), photographs())
+    pictures, heads, faces, things = (np.stack([row[k] for row in rows]) for k in range(4))
+    scale = FINE / 128
+    return Sheets(
+        pictures, heads, (faces * scale).astype(np.float32), (things * scale).astype(np.float32),
+        photographs(),
+    )  # fmt: skip
 
 
 def photographs() -> list[Pixels]:
@@ -111,9 +121,14 @@ def _seen(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]:
     somebody = bool(face[2] > 0)
     if somebody and random.random() < 0.15:
         picture, somebody = _headless(sheets, number, random), False
+    thing = sheets.things[number]
     if face[2] > 0 and random.random() < 0.75:
         scale = math.exp(random.uniform(math.log(14), math.log(105))) / face[2]
         centre, reach = face[:2], max(0.0, SIDE / 2 - 0.3 * scale * face[2])
+    elif face[2] == 0 and thing[2] > 0 and random.random() < 0.8:
+        # Cats and dogs have eyes and cars have lamps: from near, they fill the picture too.
+        scale = math.exp(random.uniform(math.log(30), math.log(160))) / thing[2]
+        centre, reach = thing[:2], SIDE * 0.15
     else:
         scale = math.exp(random.uniform(math.log(0.4), math.log(1.0)))
         centre, reach = np.array([FINE / 2, FINE / 2]), SIDE * 0.1

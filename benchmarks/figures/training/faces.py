@@ -27,7 +27,7 @@ from sow.models.find import find_model
 from sow.planners.offline.drawn import SIDE, STRIDE, DrawnFaces
 
 DRAWINGS = 5000
-COURSE = Course(steps=1600, learning_rate=2e-3, hold=0.4, ema=0.995, seed=6)
+COURSE = Course(steps=1800, learning_rate=2e-3, hold=0.4, ema=0.995, seed=6)
 BATCH = 32
 
 
