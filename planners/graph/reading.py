@@ -12,7 +12,7 @@ from sow.planners.base import PlanRequest
 from sow.planners.graph.graph import Edge, SceneGraph, believed
 from sow.planners.graph.kinds import condition_names, words_of
 from sow.planners.graph.predicates import UNKNOWN, Saying, predicates, read_predicate
-from sow.planners.graph.sentences import Said, read_sentence
+from sow.planners.graph.sentences import read_sentence
 from sow.planners.scenes import MOST_OBJECTS, GivenGraph, GivenObject, Triple
 from sow.scene import CONDITION, SceneObject, free_id
 

@@ -7,8 +7,7 @@ would lie over each other, by the layout when it sees them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -110,15 +109,6 @@ class Arrangement:
         """Takes the last rule back."""
         rule = self.rules.pop()
         self._order(rule.along).remove_edge(rule.first, rule.second)
-
-    @contextmanager
-    def trying(self, rule: Rule) -> Iterator[None]:
-        """One more for a while."""
-        self.add(rule)
-        try:
-            yield
-        finally:
-            self.drop()
 
     def may_come_before(self, along: Along, first: str, second: str) -> bool:
         """Whether no rule says the contrary."""

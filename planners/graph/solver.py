@@ -123,6 +123,7 @@ class Attempt:
         from kiwisolver import Solver, UnsatisfiableConstraint
 
         self._solver, self._wanted, self._unsatisfiable = Solver(), 0, UnsatisfiableConstraint
+        self._kept: dict[Rule, Any] = {}
         self._sizes, self._given, self._bodies = sizes, given, arrangement.bodies
         self._spaces()
         self._frames = {thing: self._frame(thing) for thing in arrangement.ids}
@@ -161,7 +162,12 @@ class Attempt:
             "head": lambda: first.head.right <= second.head.left,
             "deep": lambda: first.bottom + self._depth <= second.bottom,
         }
-        self._must(terms[rule.along](), rule)
+        self._kept[rule] = terms[rule.along]()
+        self._must(self._kept[rule], rule)
+
+    def release(self, rule: Rule) -> None:
+        """A rule that was kept is not needed any more."""
+        self._solver.removeConstraint(self._kept.pop(rule))
 
     def _spaces(self) -> None:
         """The size of all things, the gaps between them and the depth of what stands behind."""
