@@ -11,9 +11,10 @@ from sow.planners.base import Planner, PlanRequest
 from sow.planners.graph.flow import distant, flow
 from sow.planners.graph.graph import SceneGraph
 from sow.planners.graph.kinds import kind_of, noun_of
-from sow.planners.graph.layout import Ground, Laid, lay_out
+from sow.planners.graph.layout import Laid, lay_out
 from sow.planners.graph.reading import read_graph
 from sow.planners.graph.saying import with_words
+from sow.planners.graph.search import Ground
 from sow.planners.offline.planner import OfflinePlanner, related_regions
 from sow.planners.scenes import GivenGraph
 from sow.scene import CONDITION, Relation
@@ -36,10 +37,21 @@ class GraphPlanner:
             PlanError: if the graph contradicts itself, or there is no room for it.
             SowError: whatever the inner planner raises.
         """
+        check_graph(request)
         if request.image is None:
             return laid_out(bare(request), request)
         plan = self.inner.plan(without_graph(request))
         return laid_out(plan, request) if request.has_graph else plan
+
+
+def check_graph(request: PlanRequest) -> None:
+    """Refuses what can be seen to be no graph before anything is looked for in a picture.
+
+    Raises:
+        PlanError: if its relations contradict each other, or it is too large.
+    """
+    if request.has_graph and request.graph != "planner":
+        read_graph(request, bare(request))
 
 
 def without_graph(request: PlanRequest) -> PlanRequest:

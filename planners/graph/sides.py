@@ -78,10 +78,11 @@ class Arrangement:
         from networkx import DiGraph
 
         self._across: DiGraph = DiGraph()
-        self._down: DiGraph = DiGraph()
+        self._down: DiGraph = DiGraph()  # what ends before another begins
+        self._lower: DiGraph = DiGraph()  # what ends higher up than another: that, and what is deep
         ids = [thing.id for thing in self.graph.objects]
         self.ids = [*([] if self.graph.bare else [CONDITION]), *ids]
-        for order in (self._across, self._down):
+        for order in (self._across, self._down, self._lower):
             order.add_nodes_from(self.ids)
         edges = self.graph.edges
         for edge in edges:
@@ -103,22 +104,29 @@ class Arrangement:
     def add(self, rule: Rule) -> None:
         """One more."""
         self.rules.append(rule)
-        self._order(rule.along).add_edge(rule.first, rule.second)
+        for order in self._orders(rule):
+            order.add_edge(rule.first, rule.second)
 
     def drop(self) -> None:
         """Takes the last rule back."""
         rule = self.rules.pop()
-        self._order(rule.along).remove_edge(rule.first, rule.second)
+        for order in self._orders(rule):
+            pair = (rule.first, rule.second)
+            if not any(
+                (r.first, r.second) == pair and order in self._orders(r) for r in self.rules
+            ):
+                order.remove_edge(*pair)
 
     def may_come_before(self, along: Along, first: str, second: str) -> bool:
         """Whether no rule says the contrary."""
-        return not leads(self._order(along), second, first)
+        order = self._across if along in ("across", "head") else self._lower
+        return not leads(order, second, first)
 
     def decided(self, one: str, other: str) -> bool:
         """Whether rules keep two things apart."""
         return any(
-            leads(self._order(along), first, second)
-            for along in ("across", "down")
+            leads(order, first, second)
+            for order in (self._across, self._down)
             for first, second in ((one, other), (other, one))
         )
 
@@ -126,11 +134,14 @@ class Arrangement:
         """How many come before it, and how many after."""
         from networkx import ancestors, descendants
 
-        order = self._order(along)
+        order = self._across if along == "across" else self._down
         return len(ancestors(order, thing)), len(descendants(order, thing))
 
-    def _order(self, along: str) -> DiGraph:
-        return self._across if along in ("across", "head") else self._down
+    def _orders(self, rule: Rule) -> list[DiGraph]:
+        """Those that a rule belongs to."""
+        if rule.along in ("across", "head"):
+            return [self._across]
+        return [self._lower] if rule.along == "deep" else [self._down, self._lower]
 
     def _ordered(self, edge: Edge) -> None:
         """What a relation says of before and after, and what goes with it."""

@@ -1,13 +1,16 @@
 """Boxes that keep to rules and come near to wishes: Cassowary, by kiwisolver.
 
-With equal strengths its answer depends on the order in which constraints come. So they come sorted,
-and each has a strength of its own.
+Where two answers are equally good, which one it gives depends on where its variables happen to lie
+in memory. So constraints come sorted, and each wish has a strength that no sum of others equals:
+then there is one best answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
+from random import Random
 from typing import Any
 
 from sow.box import Box
@@ -29,7 +32,7 @@ WORN = {"head": (1.15, -0.25, 0.35), "face": (0.9, 0.3, 0.65)}
 """What is worn: its width, where it begins and where it ends, in heads from the top of the head."""
 MOST_STRETCHED = 2.0
 """How much more things may shrink one way than the other."""
-STRONG, MEDIUM, WEAK, STEP = 1e6, 1e3, 1.0, 1 / 1024
+STRONG, MEDIUM, WEAK = 1e6, 1e3, 1.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Attempt:
     def __init__(self, arrangement: Arrangement, sizes: Sizes, given: Mapping[str, Box]) -> None:
         from kiwisolver import Solver, UnsatisfiableConstraint
 
-        self._solver, self._wanted, self._unsatisfiable = Solver(), 0, UnsatisfiableConstraint
+        self._solver, self._dice, self._unsatisfiable = Solver(), Random(0), UnsatisfiableConstraint
         self._kept: dict[Rule, Any] = {}
         self._sizes, self._given, self._bodies = sizes, given, arrangement.bodies
         self._spaces()
@@ -146,7 +149,8 @@ class Attempt:
     def shrunk(self) -> float:
         """How small things had to become: 1 is as large as they should be."""
         self._solver.updateVariables()
-        return float(min(self._across.value(), self._down.value()) / self._sizes.side)
+        small = min(self._across.value(), self._down.value())
+        return round(float(small) / self._sizes.side, 4)
 
     def keep(self, rule: Rule) -> None:
         """One more rule.
@@ -241,8 +245,7 @@ class Attempt:
 
     def _want(self, term: Any, strength: float) -> None:
         if not isinstance(term, bool):
-            self._solver.addConstraint(term | (strength * (1 + STEP * self._wanted)))
-            self._wanted += 1
+            self._solver.addConstraint(term | (strength * (1 + 0.1 * self._dice.random())))
 
 
 def wished(wish: Wish, frames: Mapping[str, Frame], sizes: Sizes) -> Iterator[Any]:
@@ -286,7 +289,9 @@ def _worn(part: str, owner: Frame, thing: Frame, ground: int) -> Iterator[Any]:
 
 
 def _rounded(frame: Frame) -> Box:
+    """The nearest pixels; of two that are equally near the first, whatever the last bit says."""
     left, top, right, bottom = (
-        round(edge.value()) for edge in (frame.left, frame.top, frame.right, frame.bottom)
+        ceil(round(edge.value(), 3) - 0.5)
+        for edge in (frame.left, frame.top, frame.right, frame.bottom)
     )
     return Box(x=left, y=top, width=max(1, right - left), height=max(1, bottom - top))

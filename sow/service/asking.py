@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sow.errors import PlannerError, UsageError
 from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import bare, laid_out, without_graph
+from sow.planners.graph.planner import bare, check_graph, laid_out, without_graph
 from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import in_known_words
@@ -135,6 +135,7 @@ def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> P
     Raises:
         SowError: if there is none.
     """
+    check_graph(request)
     if request.image is None:
         planned = Planned(bare(request))
     else:
