@@ -31,10 +31,12 @@ def phrase_of(label: str, prompt: str, others: Collection[str]) -> str:
 def steers(graph: SceneGraph, name: str) -> bool:
     """Whether a thing is to be drawn in its box.
 
-    What is held or worn, and what is near somebody, finds its place by what is said of it; in
-    boxes fewer of these relations held (studies/results/relations.md).
+    Where nothing is planted, what is held or worn, and what is near somebody, finds its place by
+    what is said of it: in boxes fewer of these relations hold.
     """
     labels = graph.labels
+    if not graph.bare:
+        return True
 
     def loose(subject: str, thing: str) -> bool:
         other = thing if subject == name else subject

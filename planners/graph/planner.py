@@ -12,12 +12,13 @@ from sow.planners.graph.flow import distant, flow
 from sow.planners.graph.graph import SceneGraph
 from sow.planners.graph.kinds import kind_of, noun_of
 from sow.planners.graph.layout import Laid, lay_out
+from sow.planners.graph.phrases import phrase_of, steers
 from sow.planners.graph.reading import read_graph
 from sow.planners.graph.saying import with_words
 from sow.planners.graph.search import Ground
 from sow.planners.offline.planner import OfflinePlanner, related_regions
 from sow.planners.scenes import GivenGraph
-from sow.scene import CONDITION, Relation
+from sow.scene import CONDITION, Relation, SceneObject
 
 
 @dataclass
@@ -107,11 +108,24 @@ def laid_out(plan: Plan, request: PlanRequest) -> Plan:
         prompt=prompt,
         related=related,
         suppress="" if _another(graph, plan.subject) else plan.suppress,
-        objects=[thing.model_copy(update={"box": laid.boxes[thing.id]}) for thing in graph.objects],
+        objects=_objects(graph, laid, prompt),
         relations=list(_relations(graph, laid.wholes, canvas)),
         planner=plan.planner if plan.bare else f"{plan.planner}, graph"[:200],
         notes=notes,
     )
+
+
+def _objects(graph: SceneGraph, laid: Laid, prompt: str) -> list[SceneObject]:
+    """The things as they are to be drawn."""
+    labels = {thing.label for thing in graph.objects}
+    return [
+        SceneObject(
+            id=thing.id,
+            label=phrase_of(thing.label, prompt, labels - {thing.label})[:200],
+            box=laid.boxes[thing.id] if thing.box or steers(graph, thing.id) else None,
+        )
+        for thing in graph.objects
+    ]
 
 
 def _another(graph: SceneGraph, subject: str) -> bool:

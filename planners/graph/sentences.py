@@ -72,6 +72,8 @@ def _piece(words: Sequence[str], place: int, name: Sequence[str]) -> tuple[int, 
         side = SIDES.match(phrase)
         if side and after != ["of"] and len(words[place : place + size]) == size:
             return size, ("side", side[1])
+        if phrase in little("times") and phrase not in _links():
+            return size, ("stop", "")
         if phrase in _links() and len(words[place : place + size]) == size:
             return size, ("link", phrase)
     word, after = words[place], words[place + 1 : place + 2]
