@@ -79,7 +79,7 @@ def find(request: PlanRequest) -> Found:
 def may_be_face(request: PlanRequest) -> bool:
     """Whether a likely face will do: the prompt is about somebody, or it is drawn otherwise."""
     about = request.prompt
-    return names_person(about) or not (named_animal(about) or photographed(request.image))
+    return names_person(about) or not (named_animal(about) or photographed(request.picture))
 
 
 def _unseen(request: PlanRequest, given: str) -> str:
@@ -87,7 +87,7 @@ def _unseen(request: PlanRequest, given: str) -> str:
     animal = named_animal(request.prompt)
     if given or animal:
         return given or animal or THING
-    return FACE if names_person(request.prompt) or find_faces(request.image) else THING
+    return FACE if names_person(request.prompt) or find_faces(request.picture) else THING
 
 
 def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from sow.settings import SHARED, Settings
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike
 
-    Picture = PictureLike | Condition
+    Picture = PictureLike | Condition | None
 
 A_GENERATOR = "a generator: torch.Generator().manual_seed(0)"
 

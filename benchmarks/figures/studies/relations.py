@@ -62,7 +62,7 @@ class Case:
     @property
     def plan(self) -> Plan:
         """As `sow plan` makes it of the sentence and the triple, with nothing planted."""
-        request = PlanRequest(None, self.prompt, canvas=(128, 128), triples=[self.triple])
+        request = PlanRequest(None, self.prompt, canvas=(128, 128), triples=(self.triple,))
         return GraphPlanner().plan(request)
 
 
