@@ -40,8 +40,8 @@ def test_a_box_that_was_given_is_not_moved_or_lost_without_a_word(service, told)
     assert told_of(service, told, box=[37, 14, 50, 55]) == [
         "the box 37,14,50,55 is taken as 40,16,48,56: the grid of the model is 8 px"
     ]
-    small = ("a box of 40x64 is small: faces planted in less than 48x48 px become somebody else, "
-             "or vanish")  # fmt: skip
+    small = ("a box of 40x64 is small: faces planted in less than 48x48 px mostly become "
+             "somebody else, or vanish")  # fmt: skip
     assert told_of(service, told, box=[40, 16, 40, 64]) == []  # it is a cup
     plan = sow.Plan.parse({"canvas": [128, 128], "prompt": "a cup", "box": [38, 16, 40, 64]})
     snapped = "the box 38,16,40,64 is taken as 40,16,40,64: the grid of the model is 8 px"
