@@ -81,14 +81,6 @@ def with_person(text: str, known: Collection[str]) -> str:
     return f"{somebody} {text}"
 
 
-def without_article(name: str) -> str:
-    """The words of a name without what stands before it: a red ball, red ball."""
-    words = name.split()
-    while len(words) > 1 and words[0] in _listed("articles"):
-        words = words[1:]
-    return " ".join(words)
-
-
 def _ends_in_style(text: str) -> bool:
     styles = load_toml("words")["groups"]["styles"]
     return any(word in _split(styles) for word in _words(text)[-1:])

@@ -8,7 +8,7 @@ from functools import cache
 
 from sow.planners.graph.predicates import little
 from sow.planners.offline.wording import is_animal, names_person
-from sow.planners.rewording import reword, without_article
+from sow.planners.rewording import reword
 from sow.prompts import load_toml
 
 SILENT = frozenset(load_toml("rewording")["grammar"]["articles"].replace(",", " ").split())
@@ -17,8 +17,10 @@ SILENT = frozenset(load_toml("rewording")["grammar"]["articles"].replace(",", " 
 
 def words_of(text: str) -> list[str]:
     """The words of a name in lower case, without articles before it."""
-    words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.lower())
-    return without_article(" ".join(words)).split()
+    words: list[str] = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.lower())
+    while len(words) > 1 and words[0] in SILENT:
+        words = words[1:]
+    return words
 
 
 def noun_of(name: str) -> str:

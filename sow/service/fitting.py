@@ -13,8 +13,9 @@ from sow.kinds import check_kind
 from sow.pictures.condition import Condition
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
+from sow.planners.graph.kinds import words_of
 from sow.planners.offline.planner import related_regions
-from sow.planners.rewording import reword, with_person, without_article
+from sow.planners.rewording import reword, with_person
 from sow.scene import SceneObject
 from sow.service.request import Asked
 from sow.settings import Settings
@@ -139,7 +140,7 @@ def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
     has no box, since nothing could be drawn there."""
     if thing.box is None:
         return thing
-    said = without_article(reword(thing.label, known).text)
+    said = " ".join(words_of(reword(thing.label, known).text))
     return thing.model_copy(update={"label": said} if said else {"box": None})
 
 
