@@ -179,7 +179,7 @@ class SowPipeline(CheckedPipeline):
 
         Args:
             image: the user's picture, of which the plan's crop is planted: a file, PIL, or an
-                array as diffusers has them; or a `Condition`.
+                array as diffusers has them; or a `Condition`. None for a plan that plants nothing.
             plan: where it goes and what is to grow around it, or the file of one. One that leaves
                 its canvas open is carried out on the model's own.
             settings: None takes `pipe.preset(plan.setting)`; a mapping changes it.
