@@ -218,7 +218,7 @@ class Settings(BaseModel):
             if name not in Settings.model_fields:
                 names = ["likeness", *Settings.model_fields]
                 near = get_close_matches(name, names, 1)
-                known = f"did you mean {near[0]!r}?" if near else ", ".join(names)
+                known = f"did you mean {near[0]!r}?" if near else "`sow settings` lists them"
                 raise UsageError(f"no setting {name!r}", known)
         both = self.replant == 0 and self.condition_guidance_scale == self.guidance_scale
         if "guidance_scale" in fields and both:  # one number, as in the paper and in COW
