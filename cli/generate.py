@@ -23,6 +23,7 @@ from sow.cli.options import (
     FaceIndex,
     Fallback,
     Force,
+    GraphFile,
     Json,
     Mask,
     MatteName,
@@ -40,6 +41,7 @@ from sow.cli.options import (
     Revision,
     Setting,
     Subject,
+    Triples,
     Yes,
     choice_of,
     request_of,
@@ -63,6 +65,8 @@ def generate(
     box: BoxText = None,
     related: Related = None,
     plan: PlanFile = None,
+    graph: GraphFile = None,
+    triples: Triples = None,
     canvas: Canvas = None,
     matte: MatteName = None,
     model: ModelName = "auto",
@@ -187,11 +191,13 @@ def generate(
     from sow.service.service import Service
 
     target = early_target(out, cycles_out, force, num)
-    inputs = [face, mask, plan, recipe, like, prompts, Path(model), Path(config or model)]
+    inputs = [face, mask, plan, recipe, like, prompts, Path(graph) if graph else None, Path(model),
+              Path(config or model)]  # fmt: skip
     check_apart(inputs, [*named(target, num), cycles_out])
     request = request_of(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
-    )
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,
+        graph, triples,
+    )  # fmt: skip
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,

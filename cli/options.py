@@ -83,6 +83,24 @@ Related = Annotated[
 PlanFile = Annotated[
     Path | None, typer.Option("--plan", help="A plan made by `sow plan`.", rich_help_panel=PLAN)
 ]
+GraphFile = Annotated[
+    str | None,
+    typer.Option(
+        "--graph",
+        help="A scene graph to lay out: a .json file; prompt: as the prompt has it; planner: as "
+        "the planner answers it.",
+        rich_help_panel=PLAN,
+    ),
+]
+Triples = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--triple",
+        help="Somebody or something, a relation, something: person,holding,red balloon. May be "
+        "repeated; then there need be no picture.",
+        rich_help_panel=PLAN,
+    ),
+]
 Canvas = Annotated[
     str | None,
     typer.Option(
@@ -187,7 +205,8 @@ PlannerTimeout = Annotated[
 def request_of(
     face: Path | None, prompt: str | None, mask: Path | None, subject: str | None,
     face_index: int | None, setting: str | None, box: str | None, related: list[str] | None,
-    plan: Path | None, canvas: str | None, matte: str | None,
+    plan: Path | None, canvas: str | None, matte: str | None, graph: str | None,
+    triples: list[str] | None,
 ) -> Request:  # fmt: skip
     """What is asked of the service.
 
@@ -211,6 +230,8 @@ def request_of(
         canvas=parse_canvas(canvas) if canvas is not None else None,
         matte=matte,
         plan=plan,
+        graph=graph,
+        triples=triples or None,
     )
 
 

@@ -16,8 +16,8 @@ from sow.errors import SowError
 OPTIONS = {
     "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
-    "face_index": "face-index", "agree": "yes",
-    **{name: name for name in ("canvas", "device", "dtype", "force", "likeness", "mask",
+    "face_index": "face-index", "agree": "yes", "triples": "triple",
+    **{name: name for name in ("canvas", "device", "dtype", "force", "graph", "likeness", "mask",
                                "matte", "model", "out",
                                "plan", "planner", "preset", "prompt", "prompts", "related",
                                "revision", "seed", "setting", "subject", "num")},

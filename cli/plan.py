@@ -18,6 +18,7 @@ from sow.cli.options import (
     FaceIndex,
     Fallback,
     Force,
+    GraphFile,
     Mask,
     MatteName,
     ModelName,
@@ -34,6 +35,7 @@ from sow.cli.options import (
     Revision,
     Setting,
     Subject,
+    Triples,
     Yes,
     choice_of,
     request_of,
@@ -52,6 +54,8 @@ def plan(
     box: BoxText = None,
     related: Related = None,
     plan: PlanFile = None,
+    graph: GraphFile = None,
+    triples: Triples = None,
     canvas: Canvas = None,
     matte: MatteName = None,
     model: ModelName = "auto",
@@ -112,8 +116,9 @@ def plan(
     from sow.service.service import Service
 
     request = request_of(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte
-    )
+        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,
+        graph, triples,
+    )  # fmt: skip
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
@@ -128,7 +133,9 @@ def plan(
         return
     usual = Path(f"{face.stem if face else 'sow'}-plan.png")
     target = None if no_draw else draw or free_name(usual, force)
-    check_apart([face, mask, plan, prompts, Path(model)], [target, out])
+    check_apart(
+        [face, mask, plan, prompts, Path(graph) if graph else None, Path(model)], [target, out]
+    )
     for path in (target, out):
         if path is not None:
             check_free(path, force)

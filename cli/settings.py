@@ -73,7 +73,8 @@ def plainly(description: str | None) -> str:
 
 def likeness_rows() -> Iterator[tuple[str, ...]]:
     """Of some places of the dial: the likeness, what it stands for, whose default it is."""
-    from sow.settings import LIKENESS, PRESETS, likeness_numbers
+    from sow.likeness import likeness_numbers
+    from sow.settings import LIKENESS, PRESETS
 
     normal = PRESETS["normal"]
     for value in sorted({0, 0.25, 0.5, 0.75, 1, *LIKENESS.values()}):

@@ -14,7 +14,8 @@ from sow.errors import UsageError
 from sow.given import as_box, as_canvas, as_regions, check_prompt
 from sow.kinds import WHOLE, check_kind
 from sow.pictures.given import as_mask, as_picture
-from sow.plan import USUAL_CANVAS, Plan, Region, Setting
+from sow.plan import NOTHING, USUAL_CANVAS, Plan, Region, Setting
+from sow.planners.scenes import GivenGraph, Source, Triple, as_graph, as_triples
 
 MatteKind = Literal["auto", "rembg", "ellipse", "box", "none"]
 SETTINGS: tuple[str, ...] = get_args(Setting)
@@ -24,7 +25,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "canvas": as_canvas,
     "box": as_box,
     "related": as_regions,
+    "graph": as_graph,
+    "triples": as_triples,
 }
+ABOUT_PICTURES = ("mask", "subject", "face_index", "box", "related")
+"""What says something of a picture, and nothing where there is none."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class PlanRequest:
     """A picture and a sentence, and what the user has already decided.
 
     Attributes:
-        image: the user's picture; files are read, and arrays taken.
+        image: the user's picture; files are read, and arrays taken. None plants nothing, where
+            `graph` or `triples` say what else to lay out.
         prompt: the user's words.
         canvas: `(width, height)` of the picture to make, in pixels. None leaves it to the model
             that carries the plan out, which takes its own size; beside a box or regions it is
@@ -47,12 +53,15 @@ class PlanRequest:
         matte: how it is cut out without a mask: `auto` looks for its outline and takes an
             `ellipse` round a face, or the whole picture, where it finds none; `rembg` looks with
             that package; `box` keeps what is round a face too, `none` the whole picture.
+        graph: a scene graph to lay out: a file, what is in it, `prompt` to read it from there, or
+            `planner` to take what a model answers. Only `sow.GraphPlanner` lays out.
+        triples: more of it: "person,holding,red balloon".
 
     Raises:
         SowError: for what cannot be read or makes no sense.
     """
 
-    image: Image.Image
+    image: Image.Image | None
     prompt: str
     canvas: tuple[int, int] | None = None
     stride: int = 8
@@ -63,6 +72,8 @@ class PlanRequest:
     face_index: int | None = None
     mask: Image.Image | None = None
     matte: MatteKind = "auto"
+    graph: GivenGraph | Source | None = None
+    triples: tuple[Triple, ...] | None = None
 
     def __post_init__(self) -> None:
         """Every planner is asked with one of these, so slips end here, and no planner meets them.
@@ -74,21 +85,53 @@ class PlanRequest:
         check_kind("stride", self.stride, WHOLE, "the pixels of one latent, 8 for Stable Diffusion")
         if self.stride < 1:
             raise UsageError(f"a stride of {self.stride}", "give stride= at least 1")
-        self._keep("image", as_picture(self.image))
+        if self.image is not None or not self.has_graph:
+            self._keep("image", as_picture(self.image))
+        check_about_picture(self)
         self._keep("matte", self.matte or "auto")
         for name, reader in READERS.items():
             if getattr(self, name) is not None:
                 self._keep(name, reader(getattr(self, name)))
-        if self.canvas is None and (self.box is not None or self.related is not None):
+        given = self.graph.boxes if isinstance(self.graph, GivenGraph) else []
+        if self.canvas is None and (self.box is not None or self.related is not None or given):
             self._keep("canvas", USUAL_CANVAS)  # they are in its pixels
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # as dataclasses themselves do where they are frozen
 
     @property
+    def has_graph(self) -> bool:
+        """Whether there is anything to lay out."""
+        return self.graph is not None or self.triples is not None
+
+    @property
+    def picture(self) -> Image.Image:
+        """The user's picture.
+
+        Raises:
+            UsageError: if there is none, or a graph that somebody else has to lay out.
+        """
+        if self.has_graph:
+            raise UsageError("a graph is laid out by sow.GraphPlanner", "leave out graph= and "
+                             "triples=, or let it plan with this planner")  # fmt: skip
+        assert self.image is not None
+        return self.image
+
+    @property
     def size(self) -> tuple[int, int]:
         """The canvas to plan on; one that is left open is planned as Stable Diffusion's own."""
         return self.canvas or USUAL_CANVAS
+
+
+def check_about_picture(request: Any) -> None:
+    """Refuses what is said of a picture that is not there.
+
+    Raises:
+        UsageError: if anything is.
+    """
+    said = [name for name in ABOUT_PICTURES if getattr(request, name) is not None]
+    if request.image is None and said:
+        raise UsageError(f"{said[0]}= is said of a picture, and there is none", "give image=")
 
 
 def check_said(subject: object, face_index: object, setting: object, matte: object) -> None:
@@ -104,6 +147,8 @@ def check_said(subject: object, face_index: object, setting: object, matte: obje
             raise UsageError(f"no {name} {choice!r}", f"choose one of {', '.join(allowed)}")
     if isinstance(subject, str) and not (subject.isprintable() and len(subject) <= 200):
         raise UsageError("the subject is too long or not valid text", "200 letters at most")
+    if subject == NOTHING:
+        raise UsageError(f"the subject is {NOTHING}", "leave out image= to plant nothing")
     check_kind("face_index", face_index, (*WHOLE, NoneType), "a whole number")
     if isinstance(face_index, int) and face_index < 0:
         raise UsageError(f"no face number {face_index}", "they are counted from 0")

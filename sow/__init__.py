@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sow.pipeline import SowPipeline, SowPipelineOutput, trace
     from sow.plan import Plan, Region
     from sow.planners.base import Planner, PlanRequest
+    from sow.planners.graph.planner import GraphPlanner
     from sow.planners.mllm.planner import StagedPlanner, plan_many
     from sow.planners.mllm.vendors.table import make_asker
     from sow.planners.offline.planner import OfflinePlanner
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Box": "sow.box",
     "Condition": "sow.pictures.condition",
+    "GraphPlanner": "sow.planners.graph.planner",
     "OfflinePlanner": "sow.planners.offline.planner",
     "Plan": "sow.plan",
     "PlanRequest": "sow.planners.base",
@@ -63,6 +65,7 @@ _HOMES = {
 __all__ = [
     "Box",
     "Condition",
+    "GraphPlanner",
     "OfflinePlanner",
     "Plan",
     "PlanRequest",

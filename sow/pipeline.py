@@ -26,9 +26,9 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from sow.attention.control import Chain, Control, Scene
+from sow.attention.chain import chain_of
+from sow.attention.control import Control, Scene
 from sow.attention.indicator import Indicator
-from sow.attention.modulation import Modulation, gated, modulates
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.calls import TENSORS, alone, check_numbers, numbers_of, step_end_of, tensor_inputs_of
@@ -179,7 +179,7 @@ class SowPipeline(CheckedPipeline):
 
         Args:
             image: the user's picture, of which the plan's crop is planted: a file, PIL, or an
-                array as diffusers has them; or a `Condition`.
+                array as diffusers has them; or a `Condition`. None for a plan that plants nothing.
             plan: where it goes and what is to grow around it, or the file of one. One that leaves
                 its canvas open is carried out on the model's own.
             settings: None takes `pipe.preset(plan.setting)`; a mapping changes it.
@@ -218,7 +218,8 @@ class SowPipeline(CheckedPipeline):
             backbone = StableDiffusion(self)
             own = PerJob.of(jobs, backbone.stride, backbone.device)
             indicator = Indicator() if return_indicators else None
-            chain = self._chain(Scene.of(jobs, own.condition_mask, backbone), indicator)
+            scene = Scene.of(jobs, own.condition_mask, backbone)
+            chain = chain_of(scene, self.controls, indicator)
             sampler = Sampler(backbone, jobs, own, self.canvas_stride, chain)
             self._num_timesteps = sampler.unet_calls
             with (
@@ -240,18 +241,6 @@ class SowPipeline(CheckedPipeline):
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
         measured = indicator.history.T if indicator else None
         return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, measured)
-
-    def _chain(self, scene: Scene, indicator: Indicator | None) -> Chain | None:
-        """Everybody who has a say in attention; None if nobody has."""
-        settings = [job.settings for job in scene.jobs]
-        controls = list(self.controls)
-        if gated(settings) and indicator is None:
-            indicator = Indicator()
-        if indicator is not None:
-            controls.append(indicator)
-        if modulates(settings):
-            controls.append(Modulation(indicator if gated(settings) else None))
-        return Chain(controls, scene) if controls else None
 
     @contextmanager
     def _offloading(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ from sow.box import Box
 from sow.errors import PlanError
 from sow.files import read_regular
 from sow.kinds import as_path
-from sow.records import UPDATE, check_version, first_problem, newer_version
+from sow.records import UPDATE, check_version, first_problem, newer_version, without_default
 from sow.scene import CONDITION, Relation, SceneObject, scene_of
 
 __all__ = [
@@ -39,6 +39,8 @@ MOST_RELATIONS = 100
 LONGEST = 2**20
 """Bytes of a plan as JSON: a hundred times what one takes, and read in a moment."""
 Setting = Literal["normal", "attribute", "style"]
+NOTHING = "nothing"
+"""The subject of a plan by which nothing is planted: its box is the whole canvas."""
 USUAL_CANVAS = (512, 512)
 Canvas = tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]]
 
@@ -50,6 +52,14 @@ class Region(BaseModel):
 
     label: str = Field(min_length=1, max_length=200)
     box: Box
+    weight: float = Field(
+        default=1.0, gt=0, le=1, description="how much of the enhancement its tokens get"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans without weights read and look as they did before there were any."""
+        return without_default(self, handler(self), "weight")
 
 
 class Matte(BaseModel):
@@ -148,6 +158,8 @@ class Plan(BaseModel):
             )
         if self.crop is not None and (self.crop.x < 0 or self.crop.y < 0):
             raise ValueError(f"crop {self.crop.model_dump()} starts outside the picture")
+        if self.bare and self.planted_at:
+            raise ValueError(f"nothing is planted, so there is no {self.planted_at[0]} to say")
         self._check_graph()
         return self
 
@@ -199,6 +211,24 @@ class Plan(BaseModel):
         return cls.parse(text)
 
     @property
+    def bare(self) -> bool:
+        """Whether nothing is planted: the picture is made of the sentence alone."""
+        return self.subject == NOTHING
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset that goes with it."""
+        return "text" if self.bare else self.setting
+
+    @property
+    def planted_at(self) -> list[str]:
+        """The names of what says how something is planted, other than on the whole canvas."""
+        said = {"box": self.box.corners != (0, 0, *self.canvas), "related": self.related,
+                "suppress": self.suppress, "crop": self.crop, "ellipse": self.ellipse,
+                "matte": self.matte}  # fmt: skip
+        return [name for name, value in said.items() if value]
+
+    @property
     def sized(self) -> bool:
         """Whether the canvas was decided; otherwise it is the model's to say (`Facts.fitted`)."""
         return "canvas" in self.model_fields_set
@@ -230,7 +260,7 @@ class Plan(BaseModel):
             box=box,
             ellipse=self.ellipse and self.ellipse.carried(self.box, box),
             related=[
-                Region(label=r.label, box=r.box.scaled(across, down).clamped(canvas))
+                r.model_copy(update={"box": r.box.scaled(across, down).clamped(canvas)})
                 for r in self.related
             ],
             objects=[

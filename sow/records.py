@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 UPDATE = "update SOW: pip install --upgrade sow"
 
@@ -39,6 +39,13 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"])[:100]  # keys are strangers' words too
     what = str(problem["msg"]).removeprefix("Value error, ")[:500]
     return f"{where}: {what}" if where else what
+
+
+def without_default(model: BaseModel, data: dict[str, Any], field: str) -> dict[str, Any]:
+    """A record's data without a field that came later, where it says what was always meant."""
+    if getattr(model, field) == type(model).model_fields[field].default:
+        data.pop(field, None)
+    return data
 
 
 def _complaints(error: ValidationError) -> list[Any]:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from sow.box import Box
+from sow.records import without_default
 
 CONDITION = "condition"
 """The id by which relations speak of the visual condition; no object has it."""
@@ -38,6 +47,23 @@ class Relation(BaseModel):
     subject: str = Field(max_length=64)
     predicate: str = Field(min_length=1, max_length=200)
     object: str = Field(max_length=64)
+    distant: bool = Field(
+        default=False, description="their centres are over a third of the canvas's width apart"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans of near things look as they did before there were distant ones."""
+        return without_default(self, handler(self), "distant")
+
+
+def free_id(name: str, taken: Collection[str]) -> str:
+    """An id for a thing of this name, numbered where others have it."""
+    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"
+    free, number = word if word != CONDITION else "object", 2
+    while free in taken:
+        free, number = f"{word}-{number}", number + 1
+    return free
 
 
 def scene_of(
@@ -54,12 +80,7 @@ def scene_of(
     def id_of(name: str) -> str:
         key = name.strip().lower()
         if key not in ids:
-            word = re.sub(r"[^a-z0-9]+", "-", key).strip("-")[:48].strip("-") or "object"
-            free = word if word != CONDITION else "object"
-            number = 2
-            while free in objects:
-                free, number = f"{word}-{number}", number + 1
-            ids[key] = free
+            free = ids[key] = free_id(key, objects)
             objects[free] = SceneObject(id=free, label=name.strip() or "object")
         return ids[key]
 

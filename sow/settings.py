@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import UsageError
+from sow.likeness import likeness_numbers
 from sow.records import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
@@ -31,33 +32,6 @@ Own = Annotated[T, OWN]
 FACTORS = (1, 2, 4, 8)
 # UNet samples per denoising step and picture, for each kind of guidance outside the condition.
 BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
-
-# How much of what is planted stays, from 0 (free to change) to 1 (as planted), in one number:
-# guidance inside the condition falls with it, and from these on one more state of the finish puts
-# the condition back, the first near its start, the last near the clean picture.
-PUT_BACK_FROM = (0.05, 0.35, 0.6, 0.85)
-
-
-def likeness_numbers(likeness: float, guidance_scale: float, t1: int) -> dict[str, Any]:
-    """What a likeness stands for: `condition_guidance_scale` and `preserve`.
-
-    Raises:
-        UsageError: if it is not a number from 0 to 1.
-    """
-    try:
-        value = float(likeness)
-    except (TypeError, ValueError, OverflowError):
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise UsageError(f"bad setting: likeness is {likeness!r}", "give a number from 0 to 1")
-    parts = len(PUT_BACK_FROM) + 1
-    states = [max(1, round(t1 * (parts - n) / parts)) for n in range(1, parts)]
-    return {
-        "condition_guidance_scale": round(max(1.0, guidance_scale) ** (1 - value), 3),
-        "preserve": tuple(dict.fromkeys(
-            state for state, start in zip(states, PUT_BACK_FROM, strict=True) if value >= start
-        )),
-    }  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -186,6 +160,17 @@ class Settings(BaseModel):
         "all", description="modulated branches of guidance (open)"
     )
 
+    layout_steps: Shared[int] = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="first steps of a picture in which the objects' phrases are kept to their "
+        "boxes, and every cycle; 0: boxes of objects count for nothing",
+    )
+    layout_pull: Own[float] = Field(
+        0.3, ge=0, le=1, description="how much a box is drawn to its phrase and keeps to itself"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if not self.t1 < self.t2 <= self.steps:
@@ -233,7 +218,7 @@ class Settings(BaseModel):
             if name not in Settings.model_fields:
                 names = ["likeness", *Settings.model_fields]
                 near = get_close_matches(name, names, 1)
-                known = f"did you mean {near[0]!r}?" if near else ", ".join(names)
+                known = f"did you mean {near[0]!r}?" if near else "`sow settings` lists them"
                 raise UsageError(f"no setting {name!r}", known)
         both = self.replant == 0 and self.condition_guidance_scale == self.guidance_scale
         if "guidance_scale" in fields and both:  # one number, as in the paper and in COW
@@ -286,6 +271,10 @@ PRESETS: dict[str, Settings] = {
     "paper-normal": PAPER,
     "paper-attribute": PAPER.changed(preserve=(4,), eta=0.1),
     "paper-style": PAPER.changed(preserve=(4,), eta=1.0),
+    # Nothing is planted: the sentence alone, from noise.
+    "text": NORMAL.changed(
+        seed_canvas="none", inversion="alone", replant=0, cycles=0, preserve=(), alpha_plus=0.0
+    ),
     # As the first release of COW ran it: noise in the cycles, inversion with guidance.
     "cow": PAPER.changed(
         preserve=(4,),

@@ -190,13 +190,14 @@ def test_every_setting_is_shared_or_each_jobs_own(tiny):
         "alpha_minus": 0.9, "alpha_plus": 0.1, "lambda_c": 1.0, "lambda_d": 1.0, "gate": "ramp",
         "tau": 0.05, "modulated_factors": (1,), "modulated_branches": "prompt",
         "condition_guidance_scale": 1.0, "planted": "box", "rim": (0.02, 0.02), "replant": 2,
-        "first_cycles": 1, "first_rim": (0.0, 1.0),
+        "first_cycles": 1, "first_rim": (0.0, 1.0), "layout_steps": 1, "layout_pull": 0.5,
     }  # fmt: skip
     shared, own = Settings.names("shared by a batch"), Settings.names("each job's own")
     assert set(others) == set(Settings.model_fields) == {*shared, *own}
     assert not set(shared) & set(own)
     base = ON.changed(gate="ramp", tau=0.12, replant=1, planted="condition")
-    ragged = plan(ellipse=[19, 13, 27, 25], related=job()["plan"].related)
+    person = [{"id": "person", "label": "a person", "box": [0, 32, 64, 32]}]
+    ragged = plan(ellipse=[19, 13, 27, 25], related=job()["plan"].related, objects=person)
     for name, value in others.items():
         start = base.changed(gate="none") if name == "gate" else base
         two = [start, start.changed(**{name: value})]

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from sow.box import Box
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
+from sow.likeness import likeness_numbers
 from sow.plan import Plan
 from sow.recipe import Recipe
-from sow.settings import LIKENESS, PRESETS, Settings, likeness_numbers
+from sow.settings import LIKENESS, PRESETS, Settings
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
 sides = st.integers(8, 2048)
@@ -121,9 +122,9 @@ def test_the_papers_presets_can_be_had_by_name():
     assert PRESETS["cow"].inversion_guidance_scale == 7.5
 
 
-def test_only_the_first_release_of_cow_runs_without_modulation():
+def test_only_the_first_release_of_cow_and_text_alone_run_without_modulation():
     for name, preset in PRESETS.items():
-        assert bool(preset.alpha_plus) == (name != "cow")
+        assert bool(preset.alpha_plus) == (name not in ("cow", "text"))
     assert Settings() == PRESETS["normal"]
 
 

@@ -50,7 +50,7 @@ def fingerprint(planner: StagedPlanner, request: PlanRequest) -> str:
         "words": sorted(planner.words), "rules": RULES_VERSION,
     }  # fmt: skip
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode())
-    for picture in (request.image, request.mask):
+    for picture in (request.picture, request.mask):
         if picture is not None:
             digest.update(f"{picture.mode} {picture.size}".encode())
             digest.update(picture.tobytes())

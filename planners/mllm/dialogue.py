@@ -271,7 +271,7 @@ def encode(request: PlanRequest, sketch: Plan) -> bytes:
     """The condition as a small PNG: what mask or transparency leave out is grey, metadata gone."""
     from PIL import Image as Pillow
 
-    picture: Image.Image = over_grey(request.image)
+    picture: Image.Image = over_grey(request.picture)
     if request.mask is not None:
         kept = fit_mask(request.mask, picture.size)
         picture = Pillow.composite(picture, Pillow.new("RGB", picture.size, GREY), kept)

@@ -55,7 +55,7 @@ def find(request: PlanRequest) -> Found:
     Raises:
         PictureError: if there is no face with the number asked for, or a mask keeps nothing.
     """
-    image = request.image
+    image = request.picture
     given = (request.subject or "").strip().lower()
     if request.mask is not None or image.mode == "RGBA":
         return Found(_kept(image, request.mask), _unseen(request, given))
@@ -79,7 +79,7 @@ def find(request: PlanRequest) -> Found:
 def may_be_face(request: PlanRequest) -> bool:
     """Whether a likely face will do: the prompt is about somebody, or it is drawn otherwise."""
     about = request.prompt
-    return names_person(about) or not (named_animal(about) or photographed(request.image))
+    return names_person(about) or not (named_animal(about) or photographed(request.picture))
 
 
 def _unseen(request: PlanRequest, given: str) -> str:
@@ -87,12 +87,12 @@ def _unseen(request: PlanRequest, given: str) -> str:
     animal = named_animal(request.prompt)
     if given or animal:
         return given or animal or THING
-    return FACE if names_person(request.prompt) or find_faces(request.image) else THING
+    return FACE if names_person(request.prompt) or find_faces(request.picture) else THING
 
 
 def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
     """The face that is meant, if one is certain, and what to say of it."""
-    faces = find_faces(request.image)
+    faces = find_faces(request.picture)
     wanted = request.face_index
     if wanted is not None and wanted >= len(faces):
         raise PictureError(
@@ -107,7 +107,7 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
 
 def _head_of(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> Found:
     """The head to which a face belongs, with its hair, cut out as the request says."""
-    image = request.image
+    image = request.picture
     around = _around_face(face, image.size)
     if request.matte == "box":
         return Found(around, FACE, notes=notes)
@@ -128,7 +128,7 @@ def _close_crop(request: PlanRequest) -> Found:
     """No face is seen: who says `face` all the same may have cut one out closely."""
     from sow.pictures.matte import outline_seen
 
-    image = request.image
+    image = request.picture
     if request.matte in ("auto", "rembg"):
         width, height = image.size
         head = Box(x=round(0.08 * width), y=round(0.03 * height),
@@ -154,13 +154,13 @@ def _no_face(request: PlanRequest) -> Found:
             "no face was found: it is planted as a thing; say what it is with subject= "
             f"(`{FACE}`, if it is one all the same), or what of it with mask="
         )
-    if turned_face(request.image):
+    if turned_face(request.picture):
         note = "a face lies on its side or upside down: turn the picture; as it is, it is a thing"
     return replace(found, notes=(note, *found.notes))
 
 
 def _thing(request: PlanRequest, subject: str) -> Found:
-    image = request.image
+    image = request.picture
     if request.matte not in ("auto", "rembg"):
         return Found(_whole(image), subject)
     matte = Matte(by=_by(request))

@@ -2,8 +2,8 @@
 
 While COW cycles, self-attention from C to everything else is suppressed, so that the condition
 keeps to itself, and attention from R, the regions that belong to it, to C is enhanced, so that
-they listen to it. Both fade with the cycles, the second also with the distance from C, and an
-indicator of how far the flow has spread gates them picture by picture.
+they listen to it, each as its weight says. Both fade with the cycles, the second also with the
+distance from C, and an indicator of how far the flow has spread gates them picture by picture.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Modulation(AttentionControl):
             regions = self._regions[factor]
             if kind == "raise":
                 near = torch.exp(-own["lambda_d"] * regions.distance)
-                strength = own["alpha_plus"] * fading * near * regions.related
+                strength = own["alpha_plus"] * fading * near * regions.weight
                 edit = Edit("raise", queries, regions.condition, strength, branches)
             else:
                 strength = own["alpha_minus"] * fading * regions.condition

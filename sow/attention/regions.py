@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -24,11 +25,13 @@ class Regions:
     Attributes:
         condition: C, boolean `[B, N]`.
         related: R, boolean `[B, N]`; no token is in both.
+        weight: of each token of R, the largest of the regions it lies in, `[B, N]`; elsewhere 0.
         distance: of each token from the centre of C, in canvas widths, `[B, N]`.
     """
 
     condition: Tensor
     related: Tensor
+    weight: Tensor
     distance: Tensor
 
     @property
@@ -46,7 +49,8 @@ class Regions:
 
     def to(self, device: torch.device) -> Regions:
         """The same on another device."""
-        return Regions(self.condition.to(device), self.related.to(device), self.distance.to(device))
+        parts = (self.condition, self.related, self.weight, self.distance)
+        return Regions(*(part.to(device) for part in parts))
 
 
 def coarser(size: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -66,18 +70,23 @@ def regions_of(condition_mask: Tensor, plans: Sequence[Plan], factor: int) -> Re
     """
     height, width = coarser((condition_mask.shape[2], condition_mask.shape[3]), factor)
     inside = adaptive_avg_pool2d(condition_mask.float(), (height, width)).flatten(1) >= 0.5
-    related = torch.stack([_related(plan, height, width) for plan in plans]) & ~inside
+    weight = torch.stack([_weight(plan, height, width) for plan in plans]) * ~inside
     distance = torch.stack([_distance(plan, height, width) for plan in plans])
-    return Regions(inside, related, distance)
+    return Regions(inside, weight > 0, weight, distance)
 
 
-def _related(plan: Plan, height: int, width: int) -> Tensor:
-    """R of one plan, `[N]`, before C is taken out of it."""
+def _weight(plan: Plan, height: int, width: int) -> Tensor:
+    """Of each token of one plan's R, `[N]`, before C is taken out of it: what at least half of
+    the token lies in has that weight or a larger one."""
     covered = torch.zeros(1, plan.canvas[1], plan.canvas[0])
-    for region in plan.related:
-        box = region.box
-        covered[:, box.y : box.bottom, box.x : box.right] = 1
-    return adaptive_avg_pool2d(covered, (height, width)).flatten() >= 0.5
+    weight = torch.zeros(height * width)
+    heaviest_first = sorted(plan.related, key=lambda region: -region.weight)
+    for own, regions in groupby(heaviest_first, key=lambda region: region.weight):
+        for box in (region.box for region in regions):
+            covered[:, box.y : box.bottom, box.x : box.right] = 1
+        inside = adaptive_avg_pool2d(covered, (height, width)).flatten() >= 0.5
+        weight = torch.where(inside & (weight == 0), own, weight)
+    return weight
 
 
 def _distance(plan: Plan, height: int, width: int) -> Tensor:

@@ -94,6 +94,7 @@ class Backbone(Protocol):
 
     stride: int
     channels: int
+    text_tokens: int
     device: torch.device
 
     def schedule(self, steps: int) -> Schedule:

@@ -23,6 +23,7 @@ class StableDiffusion:
         self.pipe = pipe
         self.stride: int = pipe.vae_scale_factor
         self.channels: int = pipe.unet.config.in_channels
+        self.text_tokens: int = pipe.tokenizer.model_max_length
         self.device: torch.device = pipe._execution_device
         self._dtype: torch.dtype = pipe.unet.dtype  # asked once: it looks through all modules
         self._factor: float = pipe.vae.config.scaling_factor

@@ -58,6 +58,8 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
     ]  # fmt: skip
     by_size: dict[tuple[int, int], list[int]] = {}
     for number, job in enumerate(jobs) if settings.inversion == "alone" else ():
+        if job.plan.bare:
+            continue
         by_size.setdefault((job.plan.box.width, job.plan.box.height), []).append(number)
     for (width, height), members in by_size.items():
         own = [jobs[number] for number in members]

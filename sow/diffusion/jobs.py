@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sow.diffusion.planting import Planted, coverage_of, membership, planted
+from sow.diffusion.planting import Planted, check_membership, coverage_of, membership, planted
 from sow.errors import PlanError, UsageError
 from sow.given import Changes, PlanLike, as_plan, as_settings
 from sow.kinds import check_kind
 from sow.pictures.condition import Condition
+from sow.pictures.given import as_picture
 from sow.plan import Plan
 from sow.settings import SHARED, Settings
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike
 
-    Picture = PictureLike | Condition
+    Picture = PictureLike | Condition | None
 
 A_GENERATOR = "a generator: torch.Generator().manual_seed(0)"
 
@@ -65,7 +66,7 @@ def make_jobs(
     plans = [p if p.sized else fitted(p) for p in map(as_plan, lists["plan"])]
     plans = [p.aligned(stride) for p in plans]
     chosen = [
-        as_settings(changes, preset(p.setting))
+        as_settings(changes, preset(p.preset))
         for changes, p in zip(lists["settings"], plans, strict=True)
     ]
     _check_alike(plans, chosen)
@@ -105,8 +106,10 @@ def _spread(value: Any, count: int) -> list[Any]:
 
 
 def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
+    if plan.bare:
+        return Condition.nothing(plan.canvas)
     if not isinstance(picture, Condition):
-        return Condition.prepare(picture, plan, mask)
+        return Condition.prepare(as_picture(picture), plan, mask)
     if mask is not None:
         raise UsageError(
             "mask= goes with a picture, but image= is a Condition, which has its own",
@@ -171,6 +174,9 @@ class PerJob:
         def inside(name: str) -> Tensor:
             rims = [getattr(job.settings, name) for job in jobs]
             parts = [membership(each, rim) for each, rim in zip(coverage, rims, strict=True)]
+            for job, part in zip(jobs, parts, strict=True):
+                if not job.plan.bare:
+                    check_membership(part)
             return torch.stack(parts).to(device)
 
         def column(values: list[float]) -> Tensor:

@@ -73,18 +73,23 @@ def membership(coverage: Tensor, rim: tuple[float, ...]) -> Tensor:
 
     rim: below the first share of coverage not at all, from the second on wholly, between them in
     part.
-
-    Raises:
-        PlanError: if no latent belongs to it by half.
     """
     least, most = rim
     if most > least:
         inside = ((coverage - least) / (most - least)).clamp(0, 1)
     else:
         inside = (coverage >= least).float() if least > 0 else (coverage > 0).float()
+    return inside
+
+
+def check_membership(inside: Tensor) -> None:
+    """Whether there is anything in C.
+
+    Raises:
+        PlanError: if no latent belongs to it by half.
+    """
     if not (inside >= 0.5).any():
         raise PlanError("the condition is smaller than one latent", "make its box larger")
-    return inside
 
 
 def _levels(mask: Image.Image) -> Tensor:

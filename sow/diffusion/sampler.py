@@ -107,6 +107,7 @@ class Sampler:
         )
         self.pixels = [frame.pixels for frame in self.frames]
         self.inside = own.first_inside
+        self.bare = all(job.plan.bare for job in jobs)
         self.latents = self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)
         self.states: list[list[Tensor]] = [[] for _ in self.frames]  # of each frame, from x_0 on
         self.shown: list[Tensor] = []
@@ -153,6 +154,8 @@ class Sampler:
                 self.latents = self.schedule.disturb(
                     x, self.noise[move], settings.t1, settings.t2, own.noise_level
                 )
+            case Inject() if self.bare:
+                pass  # nothing is planted
             case Inject(state):
                 self.latents = torch.lerp(x, self.condition(state), self.inside)
             case Preserve(state):

@@ -38,6 +38,11 @@ class Condition:
     mask: Image.Image
 
     @classmethod
+    def nothing(cls, canvas: tuple[int, int]) -> Condition:
+        """What is planted where nothing is: for plans that are `bare`."""
+        return cls(Image.new("RGB", canvas, GREY), Image.new("L", canvas, 0))
+
+    @classmethod
     def prepare(cls, image: PictureLike, plan: Plan, mask: PictureLike | None = None) -> Condition:
         """The condition out of the user's picture, as the plan says.
 

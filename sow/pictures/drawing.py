@@ -8,6 +8,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
+from sow.pictures.scenes import draw_scene
 from sow.plan import Plan
 
 INK = (20, 20, 20)
@@ -16,7 +17,8 @@ CONDITION, OUTLINE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)
 
 def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Image:
     """The seed canvas with the plan's box (red), the condition's outline (yellow) and related
-    regions (blue); of the box, what is not the condition is faint.
+    regions (blue); of the box, what is not the condition is faint. With a graph, its objects
+    (green) and relations (purple).
 
     Small canvases are enlarged until their shorter side has `at_least` pixels.
     """
@@ -32,11 +34,14 @@ def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Im
         corners = [v * scale for v in region.box.corners]
         pen.rectangle(corners, fill=(*RELATED, 60), outline=(*RELATED, 255), width=line)
         pen.text((corners[0] + 6, corners[1] + 4), region.label, fill=(*RELATED, 255), font_size=18)
-    corners = [v * scale for v in plan.box.corners]
-    pen.rectangle(corners, outline=(*CONDITION, 255), width=line)
-    pen.text((corners[0] + 6, corners[1] + 4), plan.subject, fill=(*CONDITION, 255), font_size=18)
-    outline = _outline(condition.mask, scale, line)
-    shade.paste((*OUTLINE, 255), (plan.box.x * scale, plan.box.y * scale), outline)
+    if not plan.bare:
+        corners = [v * scale for v in plan.box.corners]
+        at = (corners[0] + 6, corners[1] + 4)
+        pen.rectangle(corners, outline=(*CONDITION, 255), width=line)
+        pen.text(at, plan.subject, fill=(*CONDITION, 255), font_size=18)
+        outline = _outline(condition.mask, scale, line)
+        shade.paste((*OUTLINE, 255), (plan.box.x * scale, plan.box.y * scale), outline)
+    draw_scene(pen, plan, scale, line)
     return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sow.errors import PlannerError, UsageError
 from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
+from sow.planners.graph.planner import bare, check_graph, laid_out, without_graph
 from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import in_known_words
@@ -128,13 +129,19 @@ class Planned:
 
 
 def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
-    """Asks for a plan as chosen, and says it in words that the model knows.
+    """Asks for a plan as chosen, lays out what it is to show besides, and says it in words that
+    the model knows.
 
     Raises:
         SowError: if there is none.
     """
-    planned = _planned(request, choice, model)
-    return replace(planned, plan=in_known_words(planned.plan, model.name, model.facts.words))
+    check_graph(request)
+    if request.image is None:
+        planned = Planned(bare(request))
+    else:
+        planned = _planned(without_graph(request), choice, model)
+    plan = laid_out(planned.plan, request) if request.has_graph else planned.plan
+    return replace(planned, plan=in_known_words(plan, model.name, model.facts.words))
 
 
 def _planned(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
@@ -185,7 +192,9 @@ def would_be_sent(request: PlanRequest, choice: PlannerChoice, model: Model) -> 
     if vendor is None:
         raise UsageError("nothing would be sent: plans are made by rules", "name a planner=")
     planner = choice.planner(vendor, model)
-    picture, questions = planner.questions(request)
+    if request.image is None:
+        raise UsageError("nothing would be sent: there is no picture", "give image=")
+    picture, questions = planner.questions(without_graph(request))
     return {
         "vendor": planner.asker.vendor,
         "model": planner.asker.model,

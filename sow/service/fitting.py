@@ -10,10 +10,13 @@ from sow.checkpoints.facts import Facts
 from sow.errors import PlanError
 from sow.given import LONGEST_PROMPT, as_settings
 from sow.kinds import check_kind
+from sow.pictures.condition import Condition
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
+from sow.planners.graph.kinds import words_of
 from sow.planners.offline.planner import related_regions
 from sow.planners.rewording import reword, with_person
+from sow.scene import SceneObject
 from sow.service.request import Asked
 from sow.settings import Settings
 
@@ -47,6 +50,8 @@ def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
         face_index=asked.face_index,
         mask=asked.mask,
         matte=asked.matte or "auto",
+        graph=asked.graph,
+        triples=asked.triples,
     )
 
 
@@ -89,6 +94,17 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
     return plan.changed(**changes)
 
 
+def condition_of(asked: Asked, plan: Plan) -> Condition:
+    """What is planted by a plan that was made for this request.
+
+    Raises:
+        SowError: as `Condition.prepare`.
+    """
+    if plan.bare or asked.image is None:
+        return Condition.nothing(plan.canvas)
+    return Condition.prepare(asked.image, plan, asked.mask)
+
+
 def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
     """A plan for a model that lists the words it knows, with its prompt in these and a note.
 
@@ -114,8 +130,18 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
         notes.append(f'{name} is asked for "{text}": the prompt named nobody for the face')
     return plan.changed(
         prompt=(text or plan.prompt)[:LONGEST_PROMPT],
+        objects=[_known(thing, known) for thing in plan.objects],
         notes=(*plan.notes, *(note[:500] for note in notes)),
     )
+
+
+def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
+    """A thing by the words for it in the prompt, where it is found by them; what cannot be said
+    has no box, since nothing could be drawn there."""
+    if thing.box is None:
+        return thing
+    said = " ".join(words_of(reword(thing.label, known).text))
+    return thing.model_copy(update={"label": said} if said else {"box": None})
 
 
 def chosen(

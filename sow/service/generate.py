@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from sow.given import PlanLike
     from sow.pictures.given import PictureLike
     from sow.plan import Region
+    from sow.planners.scenes import GraphLike
     from sow.service.fitting import Given
 
 
 def generate(
-    image: PictureLike,
+    image: PictureLike | None = None,
     prompt: str | None = None,
     *,
     mask: PictureLike | None = None,
@@ -33,6 +34,8 @@ def generate(
     canvas: int | tuple[int, int] | None = None,
     matte: str | None = None,
     plan: PlanLike | None = None,
+    graph: GraphLike | None = None,
+    triples: str | Sequence[str | Sequence[str]] | None = None,
     seed: int | None = None,
     num: int = 1,
     preset: str | None = None,
@@ -53,7 +56,8 @@ def generate(
     For more than one request, make a `sow.Service` once: it keeps the model.
 
     Args:
-        image: a file, a PIL picture or an array, of what must stay recognisable.
+        image: a file, a PIL picture or an array, of what must stay recognisable; may be left out
+            where `graph` or `triples` say what to draw.
         prompt: what to grow around it; may be left out with a plan.
         mask: which part of the image is meant: white is kept.
         subject: what it is, if it is no face.
@@ -64,6 +68,9 @@ def generate(
         canvas: a side or `(width, height)` in pixels; None takes the model's own.
         matte: how it is cut out: `auto`, `rembg`, `ellipse`, `box` or `none`.
         plan: a plan, the file of one or what is in it, to carry out instead of making one.
+        graph: a scene graph to lay out: a file, what is in it, `prompt` to read it from there, or
+            `planner` to take what a model answers.
+        triples: more of it, `["person,holding,red balloon"]`.
         seed: of the first picture; the next ones count up. None draws one.
         num: how many pictures.
         preset: one of `sow.PRESETS`; None takes that of the setting.
@@ -91,8 +98,9 @@ def generate(
     service = Service(model, revision=revision, device=device, dtype=dtype, planner=chosen,
                       report=report, agree=agree)  # fmt: skip
     request = Request(
-        image, prompt, mask, subject, face_index, setting, box, related, canvas, matte, plan
-    )
+        image, prompt, mask, subject, face_index, setting, box, related, canvas, matte, plan,
+        graph, triples,
+    )  # fmt: skip
     return service.generate(
         request, seed=seed, num=num, preset=preset, settings=settings,
         likeness=likeness, cycles=cycles, explain=explain,

@@ -15,10 +15,14 @@ from sow.given import PlanLike, as_box, as_canvas, as_plan, as_regions, check_pr
 from sow.pictures.given import as_mask, with_notes
 from sow.pictures.reading import TRANSPARENCY
 from sow.plan import Plan, Region
-from sow.planners.base import check_said
+from sow.planners.base import check_about_picture, check_said
+from sow.planners.scenes import GivenGraph, Source, Triple, as_graph, as_triples
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike
+    from sow.planners.scenes import GraphLike
+
+NO_PICTURE = "give image=picture.png, or something to lay out without one: triples="
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Request:
         matte: how it is cut out: `auto`, `rembg`, `ellipse`, `box` or `none`; see `PlanRequest`.
             None is `auto`, and leaves a given plan as it is.
         plan: a plan, the file of one, or what is in it, to carry out instead of making one.
+        graph: a scene graph to lay out: a file, what is in it, `prompt` or `planner`.
+        triples: more of it, "person,holding,red balloon"; with either of them, or a plan that
+            plants nothing, there may be no image.
     """
 
     image: PictureLike | None = None
@@ -51,11 +58,18 @@ class Request:
     canvas: int | tuple[int, int] | None = None
     matte: str | None = None
     plan: PlanLike | None = None
+    graph: GraphLike | None = None
+    triples: str | Sequence[str | Sequence[str]] | None = None
 
     @property
     def decided(self) -> list[str]:
         """The names of what was given."""
         return [name for name, value in vars(self).items() if value is not None]
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether there is anything to lay out."""
+        return self.graph is not None or self.triples is not None
 
     def check(self) -> None:
         """Refuses what makes no sense, before any file is opened.
@@ -63,14 +77,19 @@ class Request:
         Raises:
             UsageError: for no picture, no prompt, or two things that exclude each other.
         """
-        if self.image is None:
-            raise UsageError("no picture", "give image=picture.png")
+        if self.image is None and self.plan is None and not self.has_graph:
+            raise UsageError("no picture", NO_PICTURE)
+        check_about_picture(self)
         check_said(self.subject, self.face_index, self.setting, self.matte)
         if self.prompt or self.plan is None:
             check_prompt(self.prompt or "")
         if self.plan is not None and (self.subject or self.face_index is not None):
             raise UsageError(
                 "subject= and face_index= are for making a plan", "leave them out with plan="
+            )
+        if self.plan is not None and self.has_graph:
+            raise UsageError(
+                "graph= and triples= are for making a plan", "leave them out with plan="
             )
         if self.matte and self.mask is not None:
             raise UsageError("the mask already cuts it out", "leave out matte= or mask=")
@@ -86,8 +105,11 @@ class Request:
             SowError: for what cannot be read or makes no sense.
         """
         self.check()
-        image, notes = with_notes(self.image)
-        if image.mode == "RGBA" and self.matte is not None:
+        plan = None if self.plan is None else as_plan(self.plan)
+        image, notes = (None, ()) if self.image is None else with_notes(self.image)
+        if image is None and plan is not None and not plan.bare:
+            raise UsageError("no picture", NO_PICTURE)
+        if image is not None and image.mode == "RGBA" and self.matte is not None:
             notes = (*notes, f"{TRANSPARENCY} says what is planted, not the matte")
         return Asked(
             image=image,
@@ -100,7 +122,9 @@ class Request:
             related=None if self.related is None else as_regions(self.related),
             canvas=None if self.canvas is None else as_canvas(self.canvas),
             matte=self.matte,
-            plan=None if self.plan is None else as_plan(self.plan),
+            plan=plan,
+            graph=None if self.graph is None else as_graph(self.graph),
+            triples=None if self.triples is None else as_triples(self.triples),
             name=Path(self.image).stem if isinstance(self.image, (str, Path)) else "sow",
             notes=notes,
         )
@@ -115,7 +139,7 @@ class Asked:
         notes: what of the picture or of the request does not count.
     """
 
-    image: Image.Image
+    image: Image.Image | None
     mask: Image.Image | None
     prompt: str
     subject: str | None
@@ -126,5 +150,7 @@ class Asked:
     canvas: tuple[int, int] | None
     matte: Any
     plan: Plan | None
+    graph: GivenGraph | Source | None
+    triples: tuple[Triple, ...] | None
     name: str
     notes: tuple[str, ...] = ()

@@ -10,13 +10,12 @@ from typing import Any
 from sow.given import check_prompt
 from sow.kinds import check_kind
 from sow.models.devices import choose_device
-from sow.pictures.condition import Condition
 from sow.recipe import pixels_sha256
 from sow.service.arguments import check_request, check_seeds, check_service, counted_up
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.budget import OWN, Agree, nobody_agrees
 from sow.service.calling import make
-from sow.service.fitting import Given, chosen, given_plan, plan_request
+from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
 from sow.service.looking import Looker
 from sow.service.model import OneModel, Report
 from sow.service.remarks import remarks_on, remarks_on_box, unread_of
@@ -102,16 +101,17 @@ class Service(OneModel):
         chosen(Settings.preset(preset or "normal"), settings, likeness)
         planned = self._planned(asked)
         plan, model = planned.plan, self.model
-        decided = chosen(model.facts.preset(preset or plan.setting), settings, likeness)
+        decided = chosen(model.facts.preset(preset or plan.preset), settings, likeness)
         OWN.check(plan, decided, 1, self._agree)
-        notes = self._told([*plan.notes, *remarks_on(model, asked.image)])
+        condition = condition_of(asked, plan)
+        notes = self._told([*plan.notes, *remarks_on(model, asked.image or condition.picture)])
         return Work(
-            condition=Condition.prepare(asked.image, plan, asked.mask),
+            condition=condition,
             plan=plan,
             settings=decided,
             name=asked.name,
             words=asked.prompt,
-            picture_sha256=pixels_sha256(asked.image),
+            picture_sha256=pixels_sha256(asked.image or condition.picture),
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
         )

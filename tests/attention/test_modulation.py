@@ -186,6 +186,24 @@ def test_edits_fade_with_the_cycles_and_the_distance():
     assert set(first[1].unique().tolist()) == {0.5, 0.0}
 
 
+def test_weights_share_out_the_enhancement(tiny):
+    """Weights of 1 change nothing, to the last bit; less of one is less enhancement, there only."""
+    expected = latents(tiny, **job())
+    halves = [{"label": name, "box": [left, 40, 24, 24]} for name, left in (("a", 8), ("b", 32))]
+    whole = plan().changed(related=[{**half, "weight": 1.0} for half in halves])
+    assert torch.equal(latents(tiny, **{**job(), "plan": whole}), expected)
+    less = plan().changed(related=[{**halves[0], "weight": 0.25}, halves[1]])
+    assert (latents(tiny, **{**job(), "plan": less}) - expected).abs().max() > 1e-4
+    strengths = []
+    for one in (whole, less):
+        control = modulation(ON, one)
+        control.before_call(Denoise(7, 0))
+        strengths.append(control.edits(LAYER)[0].strength.view(8, 8))
+    assert torch.equal(strengths[1][:, 1:4], 0.25 * strengths[0][:, 1:4])
+    assert torch.equal(strengths[1][:, 4:], strengths[0][:, 4:])
+    assert strengths[0][5:, 1:7].all()
+
+
 def scores_regions():
     """One picture, and keys that make query i's mean logit over C equal to its first entry."""
     p = plan()

@@ -84,3 +84,21 @@ def test_pictures_of_a_batch_keep_to_themselves():
     both = regions_of(torch.cat([mask_of(one), mask_of(other)]), [one, other], 1)
     assert (both.condition.sum(1).tolist(), both.related.sum(1).tolist()) == ([16, 1], [32, 0])
     assert not both.nearest[1].any()
+
+
+def test_a_token_has_the_largest_weight_of_the_regions_it_lies_in():
+    one, other = [0, 32, 64, 24], [0, 48, 32, 16]
+    plain = plan_with(one, other)
+    assert torch.equal(*(getattr(regions_of(mask_of(plain), [plain], 1), name).float()
+                         for name in ("related", "weight")))  # fmt: skip
+    regions = [{"label": "light", "box": one, "weight": 0.25}, {"label": "heavy", "box": other}]
+    for order in (regions, regions[::-1]):
+        weighted = plain.changed(related=order)
+        made = regions_of(mask_of(weighted), [weighted], 1)
+        grid = made.weight.view(8, 8)
+        assert (grid[6:, :4] == 1).all()
+        assert (grid[4:7, 4:] == 0.25).all()
+        assert (grid[4:6] == 0.25).all()
+        assert not grid[:4].any()
+        assert not grid[7, 4:].any()
+        assert torch.equal(made.related, regions_of(mask_of(plain), [plain], 1).related)

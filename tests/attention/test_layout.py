@@ -1,0 +1,161 @@
+"""Layout into pixels: phrases stay in their boxes while a picture forms, and only then."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers import job, latents, noise_picture, plan, seeded, with_body
+
+from sow.attention.control import AttentionControl
+from sow.attention.layout import covered, forms, tokens_of
+from sow.box import Box
+from sow.diffusion.algorithm import Denoise, algorithm
+from sow.plan import NOTHING, Plan
+from sow.settings import Settings
+
+TEXT = Settings.preset("text")
+PROMPT = "a red ball left of a blue box"
+LEFT, RIGHT = [0, 16, 32, 32], [32, 16, 32, 32]
+OBJECTS = [
+    {"id": "ball", "label": "red ball", "box": LEFT},
+    {"id": "box", "label": "blue box", "box": RIGHT},
+]
+
+
+def bare(objects=(), prompt=PROMPT, canvas=(64, 64)) -> Plan:
+    return plan([0, 0, *canvas], canvas, prompt, subject=NOTHING, suppress="", objects=objects)
+
+
+class Watcher(AttentionControl):
+    """How much each place listens to the tokens of a phrase, step by step."""
+
+    def __init__(self, phrase: str) -> None:
+        self.phrase, self.seen = phrase, {}
+
+    def begin(self, scene):
+        words = scene.backbone.words(scene.jobs[0].plan.prompt)
+        self.places, self.size = tokens_of(self.phrase, words), scene.size
+        assert len(self.places) >= 2
+
+    def before_call(self, move):
+        self.state = getattr(move, "state", None)
+
+    def watches(self, layer):
+        return layer.kind == "cross" and layer.factor == 1
+
+    def watch(self, layer, seen):
+        value = torch.zeros_like(seen.key)
+        value[:, :, self.places] = 1
+        share = seen.attend(value)[0, :, :, 0].mean(0).unflatten(0, self.size)
+        self.seen[self.state] = share
+
+
+def watched(pipe, phrase, **arguments):
+    watcher = Watcher(phrase)
+    pipe.controls[:] = [watcher]
+    try:
+        made = latents(pipe, **arguments)
+    finally:
+        pipe.controls.clear()
+    return made, watcher.seen
+
+
+def test_a_phrase_is_heard_in_its_box_alone_while_the_picture_forms(tiny):
+    settings = TEXT.changed(layout_steps=3, layout_pull=1, steps=6, t1=2, t2=4)
+    _, seen = watched(
+        tiny, "red ball", image=None, plan=bare(OBJECTS), settings=settings, generator=seeded(0)
+    )
+    for state, share in seen.items():
+        inside, outside = share[2:6, :4], share[:, 4:]
+        if state > 3:  # the first three of six
+            assert outside.max() == 0
+            assert inside.min() > 0
+        else:
+            assert outside.max() > 0
+    _, free = watched(
+        tiny, "red ball", image=None, plan=bare(OBJECTS), generator=seeded(0),
+        settings=settings.changed(layout_pull=0),
+    )  # fmt: skip
+    assert seen[6][2:6, :4].mean() > 1.2 * free[6][2:6, :4].mean()  # drawn to, too
+
+
+def test_without_boxes_or_steps_nothing_changes(tiny):
+    """Bit for bit, also beside a job that has boxes."""
+    unplaced = [{**thing, "box": None} for thing in OBJECTS]
+    plain = latents(tiny, image=None, plan=bare(), generator=seeded(1))
+    for other, changes in ((unplaced, {}), (OBJECTS, {"layout_steps": 0})):
+        made = latents(tiny, image=None, plan=bare(other), settings=changes, generator=seeded(1))
+        assert torch.equal(made, plain)
+    placed = latents(tiny, image=None, plan=bare(OBJECTS), generator=seeded(1))
+    assert not torch.allclose(placed, plain, atol=1e-3)
+    both = latents(
+        tiny, image=[None, None], plan=[bare(OBJECTS), bare()],
+        generator=[seeded(1), seeded(1)],
+    )  # fmt: skip
+    torch.testing.assert_close(both[0], placed[0], atol=2e-4, rtol=0)
+    torch.testing.assert_close(both[1], plain[0], atol=2e-4, rtol=0)
+
+
+def test_a_planted_condition_hears_what_it_likes(tiny):
+    """C is left out, and the condition is there all the same."""
+    things = [{"id": "ball", "label": "red ball", "box": [0, 8, 16, 32]}]
+    with_ball = with_body(prompt="a person left of a red ball", objects=things)
+    made = [
+        latents(tiny, **{**job(Settings()), "plan": each})
+        for each in (with_ball, with_ball.changed(objects=()))
+    ]
+    assert not torch.equal(made[0], made[1])
+    assert made[0].isfinite().all()
+    _, seen = watched(tiny, "red ball", **{**job(Settings()), "plan": with_ball})
+    inside = seen[7][1:5, 2:6]  # the condition's own latents
+    assert inside.max() > 0
+    assert seen[7][:, 6:].max() == 0
+
+
+def test_nothing_is_planted_and_nothing_inverted(tiny):
+    """The sentence alone, from noise: as many calls as steps."""
+    made = tiny(image=None, plan=bare(), generator=seeded(2), return_cycles=True)
+    assert made.images[0].size == (64, 64)
+    calls = []
+    tiny(
+        image=noise_picture(1), plan=bare(), generator=seeded(2),
+        callback_on_step_end=lambda pipe, number, time, seen: calls.append(number) or {},
+    )  # fmt: skip
+    assert len(calls) == TEXT.steps
+    mixed = tiny(
+        image=[None, noise_picture(1)], plan=[bare(), with_body()], settings=TEXT,
+        generator=[seeded(2), seeded(3)],
+    )  # fmt: skip
+    assert len(mixed.images) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "states"),
+    [
+        (TEXT, [10, 9, 8, 7, 6]),
+        (TEXT.changed(layout_steps=7), [10, 9, 8, 7, 6, 5, 4]),
+        (Settings(layout_steps=2), [5, 4, 7, 6]),  # the first picture, then the cycle
+        (Settings.preset("paper-normal").changed(cycles=2), [7, 6, 7, 6]),
+        (Settings(layout_steps=0), []),
+    ],
+)
+def test_where_compositions_form(settings, states):
+    moves = [move for move in algorithm(settings, 1) if isinstance(move, Denoise)]
+    assert [move.state for move in moves if forms(move, settings)] == states
+
+
+def test_phrases_are_found_in_prompts():
+    words = [("a", [1]), ("red", [2]), ("ball", [3, 4]), ("and", [5]), ("a", [6]), ("ball", [7])]
+    assert tokens_of("red ball", words) == [2, 3, 4]
+    assert tokens_of("Red, ball!", words) == [2, 3, 4]
+    assert tokens_of("green ball", words) == [3, 4, 7]  # its noun, wherever it is
+    assert tokens_of("cat", words) == []
+    assert tokens_of("", words) == []
+
+
+def test_a_box_that_covers_no_cell_by_half_has_the_one_it_covers_most():
+    small = covered([Box(x=20, y=4, width=8, height=6)], (64, 64), (4, 4))
+    assert small.sum() == 1
+    assert small[1]  # the second cell of the first row
+    half = covered([Box(x=0, y=0, width=40, height=64)], (64, 64), (4, 4))
+    assert half.view(4, 4).any(0).tolist() == [True, True, True, False]
