@@ -16,6 +16,7 @@ from PIL import Image
 import sow
 from sow.benchmarks.figures.judge.anatomy import pieces
 from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.relations import holds
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.errors import PictureError
 from sow.recipe import read_recipe, save_png
@@ -71,8 +72,16 @@ def planted_at(file: Path) -> tuple[str, list[sow.Box]]:
 def is_there(judge: Judge, file: Path) -> bool:
     """Whether a head, or a thing by its name, has its centre within a third of all that was
     planted in a picture."""
-    subject, places = planted_at(file)
+    plan = read_recipe(file)[0].plan
     (verdict,) = judge.look([Image.open(file)])
+    if plan.bare:  # then what its graph says is looked for
+        kinds = {thing.id: thing.label.split()[-1] for thing in plan.objects}
+        asked = [(r.predicate, kinds[r.subject], kinds[r.object]) for r in plan.relations]
+        return all(
+            holds(verdict, {"relation": name, "thing": one, "other_thing": other})
+            for name, one, other in asked
+        )
+    subject, places = planted_at(file)
     things = [thing.box for thing in verdict.things if thing.kind == subject]
     seen = [head.box for head in verdict.heads] if subject == "face" else things
     return places != [] and all(any(near(box, place) for box in seen) for place in places)

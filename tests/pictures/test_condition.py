@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from sow.diffusion.noise import background
-from sow.diffusion.planting import coverage_of, membership, planted
+from sow.diffusion.planting import check_membership, coverage_of, membership, planted
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
 from sow.plan import Plan
@@ -104,7 +104,7 @@ def test_a_latent_belongs_to_C_if_half_of_it_does(gradient):
     assert torch.equal(membership(coverage, (0.5, 0.5)), expected)
     speck = Condition(gradient.resize((40, 40)), Image.new("L", (40, 40), 100))
     with pytest.raises(PlanError, match="larger"):
-        membership(coverage_of(speck, made.box, made.canvas, 8), (0.5, 0.5))
+        check_membership(membership(coverage_of(speck, made.box, made.canvas, 8), (0.5, 0.5)))
 
 
 def test_the_rim_of_C_is_as_wide_and_as_soft_as_it_is_set():
