@@ -20,7 +20,7 @@ from sow.kinds import PATH, check_kind
 from sow.records import first_problem
 
 Source = Literal["prompt", "planner"]
-SOURCES: tuple[str, ...] = get_args(Source)
+SOURCES: tuple[Source, ...] = get_args(Source)
 """Words that stand where a file could: who is to be asked for the graph."""
 Triple = tuple[str, str, str]
 MOST_OBJECTS, MOST_TRIPLES = 16, 48
@@ -108,8 +108,11 @@ def as_graph(value: Any) -> GivenGraph | Source:
     """
     kind = f"a file, what is in it, or one of {', '.join(SOURCES)}"
     check_kind("graph", value, (*PATH, Mapping, GivenGraph), kind)
-    if isinstance(value, GivenGraph) or value in SOURCES:
-        return value  # type: ignore[no-any-return]
+    if isinstance(value, GivenGraph):
+        return value
+    for source in SOURCES:
+        if value == source:
+            return source
     data = value if isinstance(value, Mapping) else _read(Path(value))
     try:
         return GivenGraph.model_validate(_with_rows(data))

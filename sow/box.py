@@ -12,6 +12,8 @@ from sow.errors import PlanError
 SMALLEST, LARGEST = 180 / 512, 256 / 512
 FURTHEST = 10**7
 """Pixels: no picture that can be read is wider."""
+Corners = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
 
 
 class Box(BaseModel):
@@ -130,6 +132,15 @@ def check_inside(name: str, box: Box, canvas: tuple[int, int]) -> None:
             f"{name} {box.model_dump()} leaves the canvas {canvas[0]}x{canvas[1]}",
             "boxes are x,y,width,height in canvas pixels",
         )
+
+
+def overlap(one: Corners, other: Corners) -> float:
+    """How much of two rectangles is common: intersection over union, 0 to 1."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0.0, across) * max(0.0, down)
+    areas = ((right - left) * (bottom - top) for left, top, right, bottom in (one, other))
+    return both / (sum(areas) - both)
 
 
 def parse_box(text: str, name: str = "box") -> Box:

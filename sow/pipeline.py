@@ -182,7 +182,7 @@ class SowPipeline(CheckedPipeline):
                 array as diffusers has them; or a `Condition`. None for a plan that plants nothing.
             plan: where it goes and what is to grow around it, or the file of one. One that leaves
                 its canvas open is carried out on the model's own.
-            settings: None takes `pipe.preset(plan.setting)`; a mapping changes it.
+            settings: None takes `pipe.preset(plan.preset)`; a mapping changes it.
             mask: which part of `image` is the condition, instead of what the plan says.
             generator: a list gives every job its own; a single one is drawn from in turn.
             output_type: `pil`, `np`, `pt` or `latent`.

@@ -6,6 +6,7 @@ sow.benchmarks.figures.training.faces`); its weights come with the package.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from sow.box import Box
+from sow.box import Box, Corners, overlap
 from sow.pictures.reading import GREY, over_grey
 
 WEIGHTS = Path(__file__).parent / "drawn.safetensors"
@@ -28,8 +29,8 @@ CERTAIN = 0.5
 OVERLAP = 0.3
 """Faces that overlap more (IoU) are one."""
 
-Seen = tuple[float, float, float, float, float]
-"""Left, top, width and height of a face, in pixels, and its chance."""
+Seen = tuple[Corners, float]
+"""Where a face is, in pixels, and its chance."""
 
 
 class Block(nn.Module):
@@ -103,10 +104,10 @@ def find_drawn_faces(image: Image.Image, least: float = CERTAIN) -> list[Box]:
         Box(
             x=round(left * scale),
             y=round(top * scale),
-            width=max(1, round(width * scale)),
-            height=max(1, round(height * scale)),
+            width=max(1, round((right - left) * scale)),
+            height=max(1, round((bottom - top) * scale)),
         )
-        for left, top, width, height, _ in faces_of(answer, least)
+        for (left, top, right, bottom), _ in faces_of(answer, least)
     ]
     return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
@@ -130,23 +131,13 @@ def faces_of(answer: torch.Tensor, least: float) -> list[Seen]:
         zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: -float(chance[at])
     ):
         right, down, width, height = answer[1:, row, column].tolist()
-        width, height = float(np.exp(min(width, 4))), float(np.exp(min(height, 4)))
-        x, y = column + 0.5 + right - width / 2, row + 0.5 + down - height / 2
-        place = (STRIDE * x, STRIDE * y, STRIDE * width, STRIDE * height)
-        if all(overlap(place, other[:4]) <= OVERLAP for other in found):
-            found.append((*place, float(chance[row, column])))
+        width, height = STRIDE * math.exp(min(width, 4)), STRIDE * math.exp(min(height, 4))
+        x = STRIDE * (column + 0.5 + right) - width / 2
+        y = STRIDE * (row + 0.5 + down) - height / 2
+        place = (x, y, x + width, y + height)
+        if all(overlap(place, other) <= OVERLAP for other, _ in found):
+            found.append((place, float(chance[row, column])))
     return found
-
-
-Rectangle = tuple[float, float, float, float]
-
-
-def overlap(one: Rectangle, other: Rectangle) -> float:
-    """Intersection over union of two boxes (left, top, width, height)."""
-    wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    both = max(0.0, wide) * max(0.0, high)
-    return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -64,16 +65,13 @@ def find_photographed_faces(image: Image.Image) -> list[Box]:
     faces = _detect(small, CERTAIN, STAGES) or _detect_padded(small, CERTAIN, STAGES)
     if faces and max(face[4] for face in faces) < SURE and turned_face(image):
         return []
-    boxes = [Box.around(*(value / scale for value in face[:4])) for face in faces]
-    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
+    return _largest_first(faces, scale)
 
 
 def possible_faces(image: Image.Image, least: float) -> list[Box]:
     """Whatever may be a face in a photograph with this chance, the largest first."""
     small, scale = _shrunk(image)
-    boxes = [Box.around(*(value / scale for value in face[:4]))
-             for face in _detect(small, least, LIKELY_STAGES)]  # fmt: skip
-    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
+    return _largest_first(_detect(small, least, LIKELY_STAGES), scale)
 
 
 def likely_face(image: Image.Image) -> Box | None:
@@ -83,8 +81,13 @@ def likely_face(image: Image.Image) -> Box | None:
     large = [face for face in faces if face[2] >= LIKELY_SHARE * min(small.size)]
     if not large:
         return None
-    *place, _ = max(large, key=lambda face: face[4])
-    return Box.around(*(value / scale for value in place))
+    return _largest_first([max(large, key=lambda face: face[4])], scale)[0]
+
+
+def _largest_first(faces: Sequence[Seen], scale: float) -> list[Box]:
+    """In pixels of the picture that was looked at at this scale."""
+    boxes = [Box.around(*(value / scale for value in face[:4])) for face in faces]
+    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
 
 def _shrunk(image: Image.Image) -> tuple[Image.Image, float]:

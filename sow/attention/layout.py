@@ -18,7 +18,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from sow.attention.control import AttentionControl, Scene
 from sow.attention.edits import Edit
-from sow.attention.regions import coarser
+from sow.attention.regions import coarser, share_of
 from sow.backbones.base import AttentionLayer
 from sow.box import Box
 from sow.diffusion.algorithm import Denoise, Invert
@@ -148,10 +148,7 @@ def _places(
 
 def covered(boxes: Sequence[Box], canvas: tuple[int, int], grid: tuple[int, int]) -> Tensor:
     """The cells that boxes cover by half, or else the one that they cover most; boolean `[N]`."""
-    pixels = torch.zeros(1, canvas[1], canvas[0])
-    for box in boxes:
-        pixels[:, box.y : box.bottom, box.x : box.right] = 1
-    share = adaptive_avg_pool2d(pixels, grid).flatten()
+    share = share_of(boxes, canvas, grid)
     half = share >= 0.5
     return half if half.any() else share >= share.max() - 1e-6
 
@@ -172,7 +169,7 @@ def _among(scene: Scene, places: Tensor, taken: Tensor) -> list[Edit]:
     """Of two boxes, each listens more to itself and less to the other; C to whom it likes."""
     device, branches, edits = scene.condition_mask.device, scene.jobs[0].settings.branches, []
     pull = torch.tensor([[job.settings.layout_pull] for job in scene.jobs])
-    if len(places) < 2 or not pull.any():
+    if not pull.any():
         return []
     everyone = places.any(0)
     for place in places:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from sow.box import Box
 from sow.plan import Plan
 
 
@@ -78,15 +79,21 @@ def regions_of(condition_mask: Tensor, plans: Sequence[Plan], factor: int) -> Re
 def _weight(plan: Plan, height: int, width: int) -> Tensor:
     """Of each token of one plan's R, `[N]`, before C is taken out of it: what at least half of
     the token lies in has that weight or a larger one."""
-    covered = torch.zeros(1, plan.canvas[1], plan.canvas[0])
-    weight = torch.zeros(height * width)
+    weight, boxes = torch.zeros(height * width), list[Box]()
     heaviest_first = sorted(plan.related, key=lambda region: -region.weight)
     for own, regions in groupby(heaviest_first, key=lambda region: region.weight):
-        for box in (region.box for region in regions):
-            covered[:, box.y : box.bottom, box.x : box.right] = 1
-        inside = adaptive_avg_pool2d(covered, (height, width)).flatten() >= 0.5
+        boxes += [region.box for region in regions]
+        inside = share_of(boxes, plan.canvas, (height, width)) >= 0.5
         weight = torch.where(inside & (weight == 0), own, weight)
     return weight
+
+
+def share_of(boxes: Sequence[Box], canvas: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """How much of each cell of a grid (height, width) boxes on a canvas cover, `[N]`, 0 to 1."""
+    pixels = torch.zeros(1, canvas[1], canvas[0])
+    for box in boxes:
+        pixels[:, box.y : box.bottom, box.x : box.right] = 1
+    return adaptive_avg_pool2d(pixels, grid).flatten()
 
 
 def _distance(plan: Plan, height: int, width: int) -> Tensor:

@@ -15,7 +15,6 @@ from sow.errors import PlanError, UsageError
 from sow.given import Changes, PlanLike, as_plan, as_settings
 from sow.kinds import check_kind
 from sow.pictures.condition import Condition
-from sow.pictures.given import as_picture
 from sow.plan import Plan
 from sow.settings import SHARED, Settings
 
@@ -109,7 +108,7 @@ def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Con
     if plan.bare:
         return Condition.nothing(plan.canvas)
     if not isinstance(picture, Condition):
-        return Condition.prepare(as_picture(picture), plan, mask)
+        return Condition.prepare(picture, plan, mask)
     if mask is not None:
         raise UsageError(
             "mask= goes with a picture, but image= is a Condition, which has its own",

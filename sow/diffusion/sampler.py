@@ -154,9 +154,7 @@ class Sampler:
                 self.latents = self.schedule.disturb(
                     x, self.noise[move], settings.t1, settings.t2, own.noise_level
                 )
-            case Inject() if self.bare:
-                pass  # nothing is planted
-            case Inject(state):
+            case Inject(state) if not self.bare:  # else nothing is planted
                 self.latents = torch.lerp(x, self.condition(state), self.inside)
             case Preserve(state):
                 if state in own.preserving:

@@ -43,13 +43,16 @@ class Condition:
         return cls(Image.new("RGB", canvas, GREY), Image.new("L", canvas, 0))
 
     @classmethod
-    def prepare(cls, image: PictureLike, plan: Plan, mask: PictureLike | None = None) -> Condition:
+    def prepare(
+        cls, image: PictureLike | None, plan: Plan, mask: PictureLike | None = None
+    ) -> Condition:
         """The condition out of the user's picture, as the plan says.
 
         The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
         plan's matte, else its ellipse, else the whole box.
 
         Raises:
+            UsageError: if there is no picture.
             PictureError: if the mask is empty there.
             PlanError: if the plan's crop or matte does not fit the picture.
         """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from sow.box import Box
-from sow.pictures.reading import GREY
+from sow.pictures.drawing import planted
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from sow.box import Box
     from sow.service.results import Picture, Work
 
 LEAST = 0.3
@@ -34,7 +34,7 @@ class Looker:
     def __init__(self, work: Work) -> None:
         self.planted: Box | None = None
         if work.plan.subject == "face":
-            self.planted, self._find = _first(planted_alone(work))
+            self.planted, self._find = _first(planted(work.plan, work.condition))
 
     def gone(self, picture: Picture) -> bool:
         """Whether the planted face cannot be made out any more."""
@@ -44,14 +44,6 @@ class Looker:
         """The same of a picture of the plan's canvas; False where nothing was planted."""
         there = self.planted
         return there is not None and not any(same_place(there, f) for f in self._find(image))
-
-
-def planted_alone(work: Work) -> Image.Image:
-    """What is planted, where it is planted, on grey."""
-    box = work.plan.box
-    canvas = Image.new("RGB", work.plan.canvas, GREY)
-    canvas.paste(work.condition.picture, (box.x, box.y), work.condition.mask)
-    return canvas
 
 
 def same_place(one: Box, other: Box) -> bool:

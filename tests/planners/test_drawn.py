@@ -8,16 +8,15 @@ from skimage import data
 
 from sow.benchmarks.figures.training.face_lessons import PHOTOGRAPHS, face_of
 from sow.benchmarks.figures.world.drawing import TESTING, head_crop, make
-from sow.box import Box
-from sow.planners.offline.drawn import find_drawn_faces, overlap
+from sow.box import Box, overlap
+from sow.planners.offline.drawn import find_drawn_faces
 
 SEEDS = range(TESTING + 7_000_000, TESTING + 7_000_060)
 
 
 def share(one: Box, other: tuple[float, float, float, float]) -> float:
     x, y, width, height = other
-    corner = (x - width / 2, y - height / 2, width, height)
-    return overlap((one.x, one.y, one.width, one.height), corner)
+    return overlap(one.corners, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
 
 
 def test_drawn_people_are_found_where_they_are_and_nobody_else_is():

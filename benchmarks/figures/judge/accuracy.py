@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from sow.benchmarks.figures.judge.anatomy import overlap
 from sow.benchmarks.figures.judge.classes import FIRST_KIND, HEAD, PARTS, PICTURE
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
 from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict
@@ -30,6 +29,7 @@ from sow.benchmarks.figures.world.paper import FACE, HAIR, NECK
 from sow.benchmarks.figures.world.people import SKINS
 from sow.benchmarks.figures.world.scenes import STYLES
 from sow.benchmarks.statistics import mean, rate
+from sow.box import overlap
 
 PICTURES = 1200
 FIRST = TESTING + 8_000_000
@@ -96,13 +96,18 @@ def read_things(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
         for thing, box in truth:
             same = [
                 seen for seen in verdict.things
-                if seen.kind == thing.kind and overlap(seen.box, box) >= 0.5
+                if seen.kind == thing.kind and overlap(seen.box.corners, box.corners) >= 0.5
             ]  # fmt: skip
             found.append(bool(same))
             if same and drawing.spec.style != "sketch":
                 coloured.append(same[0].colour == thing.colour)
         for seen in verdict.things:
-            true.append(any(t.kind == seen.kind and overlap(seen.box, b) >= 0.5 for t, b in truth))
+            true.append(
+                any(
+                    t.kind == seen.kind and overlap(seen.box.corners, b.corners) >= 0.5
+                    for t, b in truth
+                )
+            )
     return [
         Line("objects found", rate(found).percent(), len(found)),
         Line("found objects that are there", rate(true).percent(), len(true)),

@@ -20,7 +20,7 @@ from sow.benchmarks.figures.judge.classes import (
 )
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import SKINS
-from sow.box import Box
+from sow.box import Box, overlap
 
 Classes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -63,14 +63,6 @@ def pieces(mask: Mask) -> list[Mask]:
     return sorted(found, key=lambda piece: -int(piece.sum()))
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    across = min(one.right, other.right) - max(one.x, other.x)
-    down = min(one.bottom, other.bottom) - max(one.y, other.y)
-    both = max(0, across) * max(0, down)
-    return both / (one.width * one.height + other.width * other.height - both)
-
-
 def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
     """Heads: every face that is large enough, with the hair that touches it.
 
@@ -91,7 +83,7 @@ def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
         assert box is not None
         heads.append(Head(box, face))
     if near is not None:
-        heads.sort(key=lambda head: -overlap(head.box, near))
+        heads.sort(key=lambda head: -overlap(head.box.corners, near.corners))
     return tuple(heads)
 
 

@@ -9,29 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from sow.benchmarks.figures.judge.classes import HEAD, PARTS, PICTURE, SHADES
+from sow.planners.offline.drawn import Block
 
 HEAD_SIZE = 64
 """Heads are read as squares of this many pixels."""
 EMBEDDING = 64
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions with a shortcut: (B, inward, H, W) -> (B, outward, H, W)."""
-
-    def __init__(self, inward: int, outward: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(8, inward), nn.GroupNorm(8, outward)
-        self.conv1 = nn.Conv2d(inward, outward, 3, padding=1)
-        self.conv2 = nn.Conv2d(outward, outward, 3, padding=1)
-        same = inward == outward
-        self.shortcut = nn.Identity() if same else nn.Conv2d(inward, outward, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The block's answer."""
-        inner = self.conv1(functional.silu(self.norm1(x)))
-        inner = self.conv2(functional.silu(self.norm2(inner)))
-        result: torch.Tensor = self.shortcut(x) + inner
-        return result
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-from sow.benchmarks.figures.judge.anatomy import overlap
 from sow.benchmarks.figures.judge.reading import Judge
-from sow.box import Box
+from sow.box import Box, overlap
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
 from sow.pictures.reading import GREY, load_image
@@ -105,7 +104,7 @@ def heads(made: list[Made], judge: Judge) -> list[tuple[bool, bool]]:
     verdicts = judge.look([one.image for one in made], [one.box for one in made])
     answers = []
     for one, verdict in zip(made, verdicts, strict=True):
-        here = [overlap(head.box, one.box) >= 0.4 for head in verdict.heads]
+        here = [overlap(head.box.corners, one.box.corners) >= 0.4 for head in verdict.heads]
         answers.append((any(here), not all(here)))
     return answers
 

@@ -22,9 +22,9 @@ from sow.benchmarks.figures.training.face_lessons import face_of
 from sow.benchmarks.figures.world.drawing import TESTING, Drawing, make
 from sow.benchmarks.figures.world.tv2i import fresh
 from sow.benchmarks.statistics import rate
-from sow.box import Box
+from sow.box import Box, overlap
 from sow.pictures.condition import Condition
-from sow.planners.offline.drawn import find_drawn_faces, overlap
+from sow.planners.offline.drawn import find_drawn_faces
 from sow.planners.offline.faces import find_faces, find_photographed_faces
 from sow.service.looking import Looker
 from sow.service.service import Service
@@ -57,8 +57,8 @@ def found(finder: Finder, drawings: Sequence[Drawing]) -> tuple[str, str]:
 
 def _same(box: Box, face: tuple[float, float, float, float]) -> bool:
     x, y, width, height = face
-    true = (x - width / 2, y - height / 2, width, height)
-    return overlap((box.x, box.y, box.width, box.height), true) > ENOUGH
+    true = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return overlap(box.corners, true) > ENOUGH
 
 
 def finding(count: int) -> Iterator[str]:

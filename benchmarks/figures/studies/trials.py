@@ -21,6 +21,7 @@ from sow.benchmarks.figures.world.drawing import box_of, square_around
 from sow.benchmarks.figures.world.paper import FACE, HAIR
 from sow.benchmarks.figures.world.tv2i import MARGIN, Pair
 from sow.benchmarks.statistics import Estimate, mean, rate
+from sow.pictures.drawing import planted
 from sow.pictures.reading import GREY
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
@@ -59,10 +60,7 @@ class Trial:
     @cached_property
     def canvas(self) -> Image.Image:
         """What is planted, on grey."""
-        canvas, box = Image.new("RGB", CANVAS, GREY), self.work.plan.box
-        condition = self.work.condition
-        canvas.paste(condition.picture, (box.x, box.y), condition.mask)
-        return canvas
+        return planted(self.work.plan, self.work.condition)
 
     def found(self, verdict: Verdict) -> bool:
         """Whether there is a head, its centre within a third of a box of where it was planted."""
