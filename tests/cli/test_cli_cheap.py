@@ -49,12 +49,12 @@ def ran(folder, commands):
     return json.loads(done.stdout)
 
 
-def seconds(folder, words) -> float:
-    """Of a processor, that a command takes by itself: the less of two tries, it is shared."""
+def seconds(folder, command) -> float:
+    """Of a processor, that a command takes by itself: the least of three tries, it is shared."""
     tries = []
-    for _ in range(2):
+    for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*ONE, *map(str, words)], cwd=folder, capture_output=True, check=False)
+        subprocess.run([*map(str, command)], cwd=folder, capture_output=True, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         tries.append(sum(after[:2]) - sum(before[:2]))
     return min(tries)
@@ -119,6 +119,7 @@ def test_a_command_that_needs_torch_is_seen_to_import_it(folder):
 @pytest.mark.parametrize(
     "words", [words_of("empty mask"), words_of("no such device"), ("show", "made.png")]
 )
-def test_a_refusal_costs_about_what_help_does(folder, words):
-    """Not in seconds: on a busy machine all of them take longer. Torch takes ten times as much."""
-    assert seconds(folder, words) < 2.5 * seconds(folder, ("--help",))
+def test_a_refusal_costs_far_less_than_torch(folder, words):
+    """Not in seconds: on a busy machine all of them take longer."""
+    torch = seconds(folder, [sys.executable, "-c", "import torch"])
+    assert seconds(folder, [*ONE, *words]) < 0.6 * torch
