@@ -74,7 +74,11 @@ def test_what_is_no_file_at_all_says_so(tmp_path, monkeypatch, path, says):
 def test_what_is_left_out_of_an_animation_is_said(tmp_path, kind):
     frames = [Image.effect_noise((32, 32), 90).convert("RGB") for _ in range(3)]
     file, others = tmp_path / f"a.{kind}", frames[1:]
+    if f".{kind}" not in Image.registered_extensions():
+        pytest.skip("this Pillow does not write it")
     frames[0].save(file, save_all=True, append_images=others)
+    if kind == "mpo" and Image.open(file).format != "MPO":
+        pytest.skip("this Pillow writes damaged ones")
     said = () if kind == "mpo" else (f"'a.{kind}' holds several pictures: only the first is taken",)
     assert load_with_notes(file)[1] == said
     assert Request(image=file, prompt="a man").read().notes == said

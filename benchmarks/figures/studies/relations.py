@@ -36,102 +36,12 @@ from sow.planners.graph.planner import GraphPlanner
 
 BATCH = 16
 FRESH, TUNING = "relations fresh", "relations tuning"
-WITH_PERSON = ("left of", "right of", "above", "below", "near", "holding", "wearing")
-OF_THINGS = ("left of", "right of", "above", "below", "near", "on")
-UPON, UNDER = ("ball", "box", "cat", "dog", "hat"), ("box", "car", "house")
 METHODS: dict[str, Mapping[str, Any]] = {
     "prompt only": {"layout_steps": 0},
     "boxes only": {"layout_pull": 0.0},
     "layout": {},
 }
 """The same plans with other settings; by `boxes only` phrases are kept in, but not drawn to."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A graph of two nodes, and the sentence that says the same.
-
-    said: as the judge is asked.
-    """
-
-    prompt: str
-    triple: tuple[str, str, str]
-    said: dict[str, str]
-    seed: int
-
-    @property
-    def plan(self) -> Plan:
-        """As `sow plan` makes it of the sentence and the triple, with nothing planted."""
-        request = PlanRequest(None, self.prompt, canvas=(128, 128), triples=(self.triple,))
-        return GraphPlanner().plan(request)
-
-
-def case_of(relation: str, number: int, *, people: bool, negative: bool, kind: str) -> Case:
-    """The case of a number; chance decides who, what and where."""
-    random = Random(f"{kind} {relation} {people} {number}")
-    scene = random.choice([scene for scene in SCENES if scene != "plain"])
-    where = SCENE_WORDS[scene][0]
-    seed = random.randrange(2**31)
-    thing, other = _things(relation, random, people)
-    said = {"scene": scene, "thing": thing.split()[-1]}
-    if people:
-        clothes = f"{random.choice(tuple(COLOURS))} {random.choice(('coat', 'shirt', 'sweater'))}"
-        person = f"{random.choice(('person', 'man', 'woman'))} in {article(clothes)}"
-        return _with_person(relation, person, thing, where, said, seed, negative)
-    said |= {"other_thing": other.split()[-1]}
-    named = relation
-    if negative:
-        if relation in ("near", "on"):
-            named = {"near": "above", "on": "below"}[relation]
-        else:
-            thing, other = other, thing
-            said = {**said, "thing": said["other_thing"], "other_thing": said["thing"]}
-    prompt = f"{article(thing)} {RELATION_WORDS[named][0]} {article(other)} {where}"
-    return Case(prompt, (thing, named, other), {**said, "relation": named}, seed)
-
-
-def _with_person(
-    relation: str, person: str, thing: str, where: str, said: dict[str, str], seed: int,
-    negative: bool,
-) -> Case:  # fmt: skip
-    who = person.split()[0]
-    named = relation
-    if negative:
-        other = {"holding": "left of", "wearing": "holding", "near": "above"}
-        named = OPPOSITE.get(relation) or other[relation]
-    if named in ("holding", "wearing"):
-        prompt = f"{article(person)} {named} {article(thing)} {where}"
-        triple = (who, named, thing)
-    else:
-        prompt = f"{article(thing)} {RELATION_WORDS[named][0]} {article(person)} {where}"
-        triple = (thing, named, who)
-    return Case(prompt, triple, {**said, "relation": named}, seed)
-
-
-def _things(relation: str, random: Random, people: bool) -> tuple[str, str]:
-    if relation == "wearing":
-        kinds = ["hat", "ball"]
-    elif relation == "holding":
-        kinds = [random.choice(HELD), "cat"]
-    elif relation == "on":
-        under = random.choice(UNDER)
-        kinds = [random.choice([kind for kind in UPON if kind != under]), under]
-    else:
-        kinds = random.sample([kind for kind in KINDS if not (people and kind == "hat")], 2)
-    one, other = (
-        kind if kind == "tree" else f"{random.choice(colours_of(kind))} {kind}" for kind in kinds
-    )
-    return one, other
-
-
-def covered(verdict: Verdict, case: Case) -> bool:
-    """Whether everything in the graph is found."""
-    kinds = {thing.kind for thing in verdict.things}
-    both = "other_thing" in case.said
-    people = both or bool(verdict.heads)
-    return (
-        case.said["thing"] in kinds and people and (not both or case.said["other_thing"] in kinds)
-    )
 
 
 def grow(pipe: SowPipeline, cases: Sequence[Case], changes: Mapping[str, Any]) -> list[Image.Image]:
