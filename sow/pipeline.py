@@ -213,7 +213,7 @@ class SowPipeline(CheckedPipeline):
         for line in facts.remarks_on(jobs[0].plan.canvas):
             self.remark(line)
 
-        with alone(self.unet), self._offloading():
+        with alone(self.unet), self.offloading():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
             backbone = StableDiffusion(self)
             own = PerJob.of(jobs, backbone.stride, backbone.device)
@@ -243,7 +243,7 @@ class SowPipeline(CheckedPipeline):
         return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, measured)
 
     @contextmanager
-    def _offloading(self) -> Iterator[None]:
+    def offloading(self) -> Iterator[None]:
         """Parts that are offloaded go back where they were, whatever happens."""
         try:
             yield

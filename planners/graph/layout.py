@@ -24,8 +24,9 @@ STACKED, SEATED = 0.8, (0.75, 0.72)
 """What is above or below somebody is less tall, and so are they."""
 ASIDE = 0.14
 """How far somebody moves aside for what stands on their other side, as a share of the width."""
-CROWDED = 0.75
-"""Things that have to shrink below this share of their size leave somebody planted less room."""
+CROWDED, CRAMPED = 0.75, 0.4
+"""How far things shrink at first, and before somebody planted leaves them room: a face is soon
+somebody else's where it is small, so they do it first."""
 LEAST, EQUAL = 0.12, 0.36
 """How far all may shrink at last, and the size of every one of them then."""
 
@@ -87,10 +88,12 @@ def _sizes(arrangement: Arrangement, ground: Ground) -> Iterator[Sizes]:
     head = (ground.box.width, ground.box.height)
     sizes = Sizes(ground.canvas, usual, CROWDED, head, _aims(arrangement, ground), worn)
     yield sizes
+    yield replace(sizes, least=CRAMPED)
     least = -int(-SMALLEST * sizes.side // ground.stride) * ground.stride
     if not ground.fixed and not graph.bare and max(head) > least:
         head = _scaled(head, least, ground.stride)
         yield replace(sizes, head=head)
+        yield replace(sizes, head=head, least=CRAMPED)
     yield replace(sizes, head=head, least=LEAST)
     yield replace(sizes, head=head, least=LEAST, shares=dict.fromkeys(usual, (EQUAL, EQUAL)))
 

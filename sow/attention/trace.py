@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from sow.attention.control import AttentionControl, Scene, Seen
+from sow.attention.heat import Average, spread, word_weights
 from sow.attention.indicator import Indicator
-from sow.attention.regions import coarser, regions_of
+from sow.attention.regions import regions_of
 from sow.backbones.base import AttentionLayer
 from sow.diffusion.algorithm import Denoise, Invert
 
@@ -78,9 +78,7 @@ class Trace(AttentionControl):
         """Adds one layer's maps."""
         size = self._scene.size
         if layer.kind == "cross":
-            scaled = seen.key.float() * seen.key.shape[3] ** -0.5
-            weights = (seen.query.float() @ scaled.transpose(2, 3)).softmax(-1)
-            self._average.add(spread(weights.mean(1).transpose(1, 2), size, layer.factor))
+            self._average.add(word_weights(seen, size, layer.factor))
             return
         self._indicator.watch(layer, seen)
         on_condition = self._on_condition[layer.factor]
@@ -104,28 +102,3 @@ class Trace(AttentionControl):
         seen = [each.mean()[:, 0] for each in self._flow if each.count]
         self.flow = torch.stack(seen) if seen else torch.zeros(0, pictures, *scene.size)
         self.indicators = self._indicator.history
-
-
-class Average:
-    """The mean of maps that come one by one."""
-
-    def __init__(self) -> None:
-        self._sum: Tensor | float = 0.0
-        self.count = 0
-
-    def add(self, maps: Tensor) -> None:
-        """Maps of any one shape, on any device."""
-        self._sum = self._sum + maps
-        self.count += 1
-
-    def mean(self) -> Tensor:
-        """On the CPU."""
-        if not isinstance(self._sum, Tensor):
-            raise ValueError("nothing has been added")
-        return (self._sum / self.count).cpu()
-
-
-def spread(maps: Tensor, size: tuple[int, int], factor: int) -> Tensor:
-    """Maps of a layer, `[B, M, N]`, at the size of the latents, `[B, M, h, w]`."""
-    grid = coarser(size, factor)
-    return interpolate(maps.reshape(*maps.shape[:2], *grid).float(), size, mode="bilinear")
