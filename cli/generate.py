@@ -13,7 +13,6 @@ import typer
 from sow.cli.consent import agreement
 from sow.cli.options import (
     MODEL,
-    RESULT,
     BaseUrl,
     BoxText,
     Canvas,
@@ -47,12 +46,37 @@ from sow.cli.options import (
     request_of,
 )
 from sow.cli.output import print_json, report, say
-from sow.cli.targets import check_apart, contact_of, early_target, named, sheets_of, targets_of
+from sow.cli.results import (
+    Changes,
+    CyclesOut,
+    Explain,
+    FirstSeed,
+    LikeFile,
+    Likeness,
+    NoSheet,
+    Num,
+    Out,
+    Preset,
+    RecipeFile,
+    Retries,
+    Verify,
+)
+from sow.cli.targets import (
+    check_apart,
+    contact_of,
+    early_target,
+    named,
+    of_seed,
+    sheets_of,
+    targets_of,
+)
 from sow.cli.varying import refuse_beside_like, refuse_beside_recipe
 
 if TYPE_CHECKING:
     from sow.service.request import Request
     from sow.service.results import Picture
+
+HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
 
 def generate(
@@ -78,91 +102,19 @@ def generate(
             rich_help_panel=MODEL,
         ),
     ] = None,
-    num: Annotated[
-        int,
-        typer.Option("--num", "-n", min=1, max=1000, help="How many.", rich_help_panel=RESULT),
-    ] = 1,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=2**62,
-            help="Seed of the first; the next count up.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="One of `sow settings`: normal, paper-normal … Default: the plan's.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    likeness: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="How much stays: 0 is free to change, 1 as planted. Default: the preset's.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="An engine setting: cycles=5. May be repeated; `sow settings`.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(
-            help="Make a picture again that `sow generate` wrote.", rich_help_panel=RESULT
-        ),
-    ] = None,
-    like: Annotated[
-        Path | None,
-        typer.Option(
-            help="More of a picture that `sow generate` wrote: its plan, what is planted and its "
-            "settings, with another --seed, --prompt, --likeness, --preset or --set.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="A .png file, or a folder (made if it ends in /). Default: a name in this folder.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    no_sheet: Annotated[
-        bool,
-        typer.Option(
-            "--no-sheet",
-            help="With --num: no NAME-sheet.png of all of them.",
-            rich_help_panel=RESULT,
-        ),
-    ] = False,
-    cycles_out: Annotated[
-        Path | None,
-        typer.Option(
-            "--save-cycles",
-            help="A PNG of what the first picture looked like after each cycle.",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    explain: Annotated[
-        bool,
-        typer.Option(
-            "--explain",
-            help="Beside each picture, a sheet of what its words and the condition did: "
-            "NAME.explain.png.",
-            rich_help_panel=RESULT,
-        ),
-    ] = False,
+    num: Num = 1,
+    seed: FirstSeed = None,
+    preset: Preset = None,
+    likeness: Likeness = None,
+    set_: Changes = None,
+    recipe: RecipeFile = None,
+    like: LikeFile = None,
+    out: Out = None,
+    no_sheet: NoSheet = False,
+    cycles_out: CyclesOut = None,
+    explain: Explain = False,
+    verify: Verify = False,
+    retries: Retries = 0,
     force: Force = False,
     yes: Yes = False,
     planner: PlannerName = "auto",
@@ -207,7 +159,8 @@ def generate(
         "report": report, "agree": agreement(yes),
     }  # fmt: skip
     given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
-             "likeness": likeness is not None, "planner": choice != PlannerChoice()}  # fmt: skip
+             "likeness": likeness is not None, "retries": retries > 0,
+             "planner": choice != PlannerChoice()}  # fmt: skip
     said = [*request.decided, *(name for name, value in given.items() if value)]
     first = secrets.randbelow(2**31) if seed is None else seed
     seeds = list(range(first, first + num))
@@ -235,10 +188,18 @@ def generate(
     made = []
     page = contact_sheet(work.plan.prompt, work.plan, work.condition) if contact else None
     first_cycles = [0] if cycles_out is not None else []
-    pictures = service.make(work, seeds, cycles_of=first_cycles, explain=explain)
+    pictures = service.make(
+        work, seeds, cycles_of=first_cycles, explain=explain, verify=verify, retries=retries
+    )
+    if (verify or retries) and not work.plan.relations:
+        notes.append("the plan says nothing of relations: only the face is looked for")
+        report("note", notes[-1])
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
+        path = of_seed(path, target, seeds[number], picture.recipe.seed, force)
         picture.save(path, force=force)
         say(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
+        for check in picture.checks:
+            say(f"  {HOLDS[check.holds]}: {check.said}")
         if cycles_out is not None and number == 0:
             save_cycles(picture, cycles_out, force)
         if picture.explained is not None:
@@ -274,6 +235,12 @@ def save_cycles(picture: Picture, path: Path, force: bool) -> None:
         say(f"{path}  the first after each cycle")
 
 
+def _checked(picture: Picture) -> dict[str, Any]:
+    """What `--json` prints of relations that were looked for."""
+    rows = [{**check.relation.model_dump(), "holds": check.holds} for check in picture.checks]
+    return {"relations": rows} if rows else {}
+
+
 def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -> dict[str, Any]:
     """What `--json` prints of one picture."""
     explained = {"explained": str(sheet)} if sheet else {}
@@ -281,6 +248,7 @@ def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -
         "file": str(path),
         "seconds": round(picture.seconds, 2),
         "notes": [*notes, *picture.remarks],
+        **_checked(picture),
         **explained,
         **picture.recipe.model_dump(mode="json"),
     }

@@ -7,7 +7,7 @@ import sys
 import typer
 
 import sow
-from sow.cli import doctor, download, generate, plan, settings, show, study, words
+from sow.cli import doctor, download, generate, graph, plan, settings, show, study, words
 from sow.cli.output import hush, insist, say_error
 from sow.errors import INTERRUPTED, SowError, UsageError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("generate")(generate.generate)
 app.command("plan")(plan.plan)
+app.command("graph")(graph.graph)
 app.command("show")(show.show)
 app.command("settings")(settings.settings)
 app.command("words")(words.words)

@@ -63,6 +63,14 @@ def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) 
     return targets
 
 
+def of_seed(path: Path, out: Path | None, asked: int, made: int, force: bool) -> Path:
+    """Where a picture goes that is of another seed than was asked for: names that nobody chose
+    speak of its own."""
+    if made == asked or (out is not None and out.suffix.lower() == ".png"):
+        return path
+    return free_name(path.with_stem(path.stem.removesuffix(str(asked)) + str(made)), force)
+
+
 def free_name(path: Path, force: bool) -> Path:
     """A name that nobody chose: with a number where it is taken, so that it is in no one's way."""
     names = (path.with_stem(f"{path.stem}-{n}") for n in count(2))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sow.cli.output import OPTIONS
 from sow.errors import UsageError
 
-VARIED = {"num", "seed", "preset", "set", "likeness", "prompt"}
+VARIED = {"num", "seed", "preset", "set", "likeness", "prompt", "retries"}
 """What may differ from a picture that others are to be like."""
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import hypot
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.box import Box
+from sow.box import Box, overlap
 from sow.planners.graph.flow import around
 from sow.planners.graph.kinds import kind_of
 from sow.planners.graph.predicates import Predicate
+from sow.planners.graph.solver import BODY_WIDTH
 
 Heat = NDArray[np.floating]
 Asked = tuple[str, tuple[str, ...]]
@@ -25,7 +27,11 @@ highest; of lower and higher ones it gives the best boxes."""
 STEEPER = 0.7
 """How much further along one axis than along the other the centres of two things on that side of
 each other are at least."""
-CLOSE, TOUCHING = 1 / 5, 1 / 16
+CUT = 1 / 3
+"""How much of a thing may be cut, so that it ends before another begins."""
+SAME = 0.5
+"""The overlap (intersection over union) from which on two boxes are of one thing."""
+CLOSE, TOUCHING = 1 / 4, 1 / 16
 """Of the canvas's shorter side: the gap between things near each other, and between things that
 touch or are held."""
 PEOPLE = "a {} with hair and glasses in a coat"
@@ -50,8 +56,23 @@ class Sight:
 
     @property
     def whole(self) -> Box:
-        """The box, and with it the body."""
-        return around(self.box, self.body) if self.body else self.box
+        """The box, and with it the body, which is wider than the head as layouts have it."""
+        if self.body is None:
+            return self.box
+        aside = int((BODY_WIDTH - 1) / 2 * self.box.width)
+        left = max(0, self.box.x - aside)
+        right = max(self.box.right, min(self.box.right + aside, self.body.right))
+        shoulders = Box(x=left, y=self.box.y, width=right - left, height=self.box.height)
+        return around(shoulders, self.body)
+
+
+def doubles(seen: Mapping[str, Sight], sure: Mapping[str, float]) -> set[str]:
+    """What was found where something else was found for more certain: they are one thing."""
+    return {
+        min(pair, key=lambda name: sure[name])
+        for pair in combinations(sure, 2)
+        if overlap(*(seen[name].box.corners for name in pair)) >= SAME
+    }
 
 
 def box_of(heat: Heat, canvas: tuple[int, int]) -> Box:
@@ -68,12 +89,12 @@ def box_of(heat: Heat, canvas: tuple[int, int]) -> Box:
 def sentences(labels: Sequence[str], pairs: Collection[frozenset[str]]) -> list[Asked]:
     """What a picture is inverted under to see all things, with the phrases in question.
 
-    pairs: of things that are seen together; each thing of none alone.
+    pairs: of things that are seen together, also with what is no label; others alone.
     """
     people = [label for label in labels if kind_of(label) == "person"]
     asked: list[Asked] = [(PEOPLE.format(label), (*HEAD, BODY)) for label in people]
     for pair in sorted(map(sorted, pairs)):
-        one, other = sorted(pair, key=labels.index)
+        one, other = sorted(pair, key=lambda name: labels.index(name) if name in labels else -1)
         asked.append((f"{one} is near {other}", (one, other)))
     paired = frozenset().union(*pairs) if pairs else frozenset()
     asked += [(label, (label,)) for label in labels if label not in paired | {*people}]
@@ -101,12 +122,55 @@ def sights(
     return seen
 
 
-def side_of(one: Sight, other: Sight) -> str:
-    """On which side of another thing something is: left of, right of, above or below."""
+def settled(seen: Mapping[str, Sight]) -> tuple[dict[str, Box], list[tuple[str, str, str]]]:
+    """Boxes of things, and on which side of one another they are, so that both agree.
+
+    A side is left of, right of, above or below: where the centres lie. Where boxes reach into each
+    other a little, things are cut; where they do more, nothing is said of the two.
+    """
+    corners = {name: list(one.box.corners) for name, one in seen.items()}
+    sides = []
+    for one, other in combinations(seen, 2):
+        side = _side(seen[one], seen[other])
+        along = 0 if side in ("left of", "right of") else 1
+        first, second = (one, other) if side in ("left of", "above") else (other, one)
+        if _cut(corners, seen, first, second, along):
+            sides.append((one, side, other))
+    boxes = {
+        name: Box(x=x, y=y, width=right - x, height=bottom - y)
+        for name, (x, y, right, bottom) in corners.items()
+    }
+    return boxes, sides
+
+
+def _side(one: Sight, other: Sight) -> str:
     across, down = _apart(one, other)
     if abs(across) >= abs(down):
         return "left of" if across < 0 else "right of"
     return "above" if down < 0 else "below"
+
+
+def _cut(
+    corners: dict[str, list[int]], seen: Mapping[str, Sight], first: str, second: str, along: int
+) -> bool:
+    """Lets one thing end before another begins, along an axis; False if too much would be lost."""
+
+    def edge(name: str, far: int) -> int:
+        body = seen[name].body
+        return seen[name].whole.corners[along + far] if body else corners[name][along + far]
+
+    lap = edge(first, 2) - edge(second, 0)
+    things = [name for name in (first, second) if seen[name].body is None]
+    sizes = [corners[name][along + 2] - corners[name][along] for name in things]
+    if lap > CUT * min(sizes, default=0) and lap > 0:
+        return False
+    if lap > 0:
+        shares = [lap] if len(things) == 1 else [lap // 2, lap - lap // 2]
+        for name, share in zip(things, shares, strict=True):
+            corners[name][along + (2 if name == first else 0)] -= share * (
+                1 if name == first else -1
+            )
+    return True
 
 
 def holds(predicate: Predicate, one: Sight, other: Sight, canvas: tuple[int, int]) -> bool | None:

@@ -1,7 +1,8 @@
-"""A finished picture, inverted under sentences: where do their words look in it?
+"""What a frozen diffusion model knows of a finished picture: where things are, and whether at all.
 
-What a diffusion model knows of a picture it shows when it is led back to the noise that the picture
-could have come from: SPADE reads its prior of where things are out of DDIM inversions.
+Where the words of a sentence look while the picture is inverted under it says where the things are:
+SPADE reads its prior of places out of DDIM inversions. Whether a thing is there says how much
+better the model tells the picture from noise, in that place, with the sentence than without.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from torch import Tensor
 from sow.attention.control import Chain, Scene
 from sow.attention.heat import InversionHeat
 from sow.attention.layout import tokens_of
+from sow.attention.regions import share_of
 from sow.backbones.stable_diffusion import StableDiffusion
+from sow.box import Box
 from sow.calls import alone
 from sow.diffusion.algorithm import CANVAS, Invert
 from sow.diffusion.jobs import Job
@@ -31,6 +34,11 @@ if TYPE_CHECKING:
 STATES = 0.6
 """How far a picture is inverted, as a share of the way to noise; beyond it little can be seen."""
 
+NOISY, DRAWS = (0.2, 0.3, 0.4, 0.5, 0.6), 2
+"""At which noise a picture is told from it, as shares of the way there, and how often at each."""
+AT_ONCE = 8
+"""Sentences in a batch: as much memory as a batch of two pictures takes, with its guidance."""
+
 
 @torch.no_grad()
 def phrase_heat(
@@ -38,7 +46,7 @@ def phrase_heat(
 ) -> list[list[Tensor]]:
     """Where each phrase of each sentence is looked for in a picture.
 
-    The picture is inverted under each sentence alone (DDIM, no guidance), all of them in one batch.
+    The picture is inverted under each sentence alone (DDIM, no guidance), several in a batch.
 
     Args:
         pipe: whose UNet is asked, once for each of the first `STATES` of its steps.
@@ -49,12 +57,22 @@ def phrase_heat(
         For each sentence the maps `[h, w]` of its phrases, 0 to 1, at the size of the latents;
         nothing but 0 for a phrase that is not in it.
     """
+    return [
+        row
+        for start in range(0, len(sentences), AT_ONCE)
+        for row in _heat(pipe, image, sentences[start : start + AT_ONCE])
+    ]
+
+
+def _heat(
+    pipe: SowPipeline, image: Image.Image, sentences: Sequence[tuple[str, Sequence[str]]]
+) -> list[list[Tensor]]:
+    """The same of few sentences, in one batch."""
     settings = pipe.preset("text")
     jobs = [_job(sentence, image.size, settings) for sentence, _ in sentences]
     with alone(pipe.unet), pipe.offloading():
         backbone = StableDiffusion(pipe)
-        pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
-        latents = backbone.encode(pixels).repeat(len(jobs), 1, 1, 1)
+        latents = _encoded(backbone, image).repeat(len(jobs), 1, 1, 1)
         nowhere = torch.zeros_like(latents[:, :1], dtype=torch.bool)
         scene, looking = Scene.of(jobs, nowhere, backbone), InversionHeat()
         chain = Chain([looking], scene)
@@ -72,6 +90,56 @@ def phrase_heat(
             [_of(looking.maps[number], phrase, backbone.words(sentence)) for phrase in phrases]
             for number, (sentence, phrases) in enumerate(sentences)
         ]
+
+
+@torch.no_grad()
+def presence(
+    pipe: SowPipeline, image: Image.Image, asked: Sequence[tuple[str, Box]], seed: int = 0
+) -> list[float]:
+    """How much a sentence helps to tell a picture from noise, in a box: below 0 it misleads.
+
+    A diffusion classifier (Li et al., "Your Diffusion Model is Secretly a Zero-Shot Classifier",
+    2023) of one place: the logarithm of the mean squared error of the clean latents without any
+    words, over that with the sentence, both in the box.
+
+    Args:
+        pipe: whose UNet is asked, `DRAWS` times for each of the `NOISY` states.
+        image: RGB, of a size that is a canvas of the model's.
+        asked: sentences, and the box of a thing that they name.
+        seed: of the noise, the same for all of them.
+    """
+    settings, found = pipe.preset("text"), list[float]()
+    with alone(pipe.unet), pipe.offloading():
+        backbone = StableDiffusion(pipe)
+        clean = _encoded(backbone, image)
+        sentences = ["", *dict.fromkeys(sentence for sentence, _ in asked)]
+        schedule = backbone.schedule(settings.steps)
+        times = torch.tensor(schedule.times, device=backbone.device)
+        (texts,) = backbone.embed([[sentences]])
+        generator = torch.Generator().manual_seed(seed)
+        many = (len(sentences), 1, 1, 1)
+        error = torch.zeros(len(sentences), *clean.shape[2:], device=backbone.device)
+        states = [max(1, round(share * settings.steps)) for share in NOISY] * DRAWS
+        with pipe.progress_bar(total=len(states)) as bar:
+            for state in states:
+                noise = torch.randn(clean.shape, generator=generator).to(backbone.device)
+                noisy = schedule.disturb(clean, noise, 0, state).repeat(many)
+                answer = backbone.predict(noisy, times[state], texts)[0]
+                _, back = schedule.denoise(noisy, answer, state)
+                error += (back - clean).square().mean(1)
+                bar.update()
+    for sentence, box in asked:
+        inside = share_of([box], image.size, (error.shape[1], error.shape[2])).to(error.device)
+        plain, told = (
+            (error[number].flatten() * inside).sum() for number in (0, sentences.index(sentence))
+        )
+        found.append(float((plain / told).log()))
+    return found
+
+
+def _encoded(backbone: StableDiffusion, image: Image.Image) -> Tensor:
+    pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+    return backbone.encode(pixels)
 
 
 def _job(sentence: str, canvas: tuple[int, int], settings: Settings) -> Job:

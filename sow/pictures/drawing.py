@@ -45,6 +45,16 @@ def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Im
     return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
 
 
+def draw_over(picture: Image.Image, plan: Plan, at_least: int = 512) -> Image.Image:
+    """The graph of a plan over a picture of its canvas: objects (green), relations (purple)."""
+    scale = max(1, -(-at_least // min(plan.canvas)))
+    size = (picture.width * scale, picture.height * scale)
+    shade = Image.new("RGBA", size, (0, 0, 0, 0))
+    draw_scene(ImageDraw.Draw(shade), plan, scale, max(2, min(size) // 200))
+    large = picture.convert("RGBA").resize(size, Image.Resampling.NEAREST)
+    return Image.alpha_composite(large, shade).convert("RGB")
+
+
 def planted(plan: Plan, condition: Condition) -> Image.Image:
     """Only what is planted, where it is planted, on grey."""
     canvas = Image.new("RGB", plan.canvas, GREY)

@@ -12,6 +12,7 @@ from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 
 LARGEST_SEED = 2**62
+MOST_RETRIES = 100
 MOST_PICTURES = 10**6
 """Of one call: their seeds alone are a list."""
 
@@ -65,3 +66,14 @@ def counted_up(seed: int | None, num: int) -> range:
     first = secrets.randbelow(2**31) if seed is None else seed
     check_seeds([first])
     return range(first, first + num)
+
+
+def check_retries(retries: object) -> None:
+    """Whether a picture can be tried again so often.
+
+    Raises:
+        UsageError: if it is no whole number, or out of range.
+    """
+    check_kind("retries", retries, WHOLE, "a whole number")
+    if not 0 <= retries <= MOST_RETRIES:  # type: ignore[operator]
+        raise UsageError(f"retries={retries}", f"give retries= from 0 to {MOST_RETRIES}")

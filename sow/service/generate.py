@@ -48,6 +48,8 @@ def generate(
     dtype: str = "auto",
     cycles: bool = False,
     explain: bool = False,
+    verify: bool = False,
+    retries: int = 0,
     report: Report = lambda kind, line: None,
     agree: Agree = nobody_agrees,
 ) -> Result:
@@ -85,6 +87,8 @@ def generate(
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         cycles: also what the pictures looked like after each cycle.
         explain: also a sheet for each of what its words and the condition did.
+        verify: also look whether the relations of the plan hold: `picture.checks`.
+        retries: verify, and try so many other seeds for a picture in which they do not.
         report: is told what a person should know, as it happens; by itself nothing is printed.
         agree: is asked before anything that costs far more than usual; by itself it is refused.
 
@@ -103,5 +107,5 @@ def generate(
     )  # fmt: skip
     return service.generate(
         request, seed=seed, num=num, preset=preset, settings=settings,
-        likeness=likeness, cycles=cycles, explain=explain,
+        likeness=likeness, cycles=cycles, explain=explain, verify=verify, retries=retries,
     )  # fmt: skip

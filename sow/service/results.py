@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -14,6 +15,9 @@ from sow.pictures.drawing import side_by_side
 from sow.plan import Plan
 from sow.recipe import Recipe, save_png
 from sow.settings import Settings
+
+if TYPE_CHECKING:
+    from sow.service.seeing import Check
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Picture:
         explained: on request, the sheet of what its words and the condition did.
         flagged: the checkpoint's safety checker blackened it.
         gone: the planted face cannot be seen in it any more.
+        checks: on request, which relations of its plan can be seen in it.
         seconds: what it took, its share of a batch.
     """
 
@@ -68,6 +73,7 @@ class Picture:
     explained: Image.Image | None = None
     flagged: bool = False
     gone: bool = False
+    checks: tuple[Check, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -77,12 +83,20 @@ class Picture:
         loose = self.recipe.settings.condition_guidance_scale > 1
         if self.flagged:
             return (f"the checkpoint's safety checker blackened the picture of {seed}",)
+        told = [f"'{check.said}' cannot be seen in the picture of {seed}, or retries="
+                for check in self.checks if check.holds is False]  # fmt: skip
         if self.gone:
-            return (
+            told.insert(
+                0,
                 f"the planted face cannot be made out in the picture of {seed} or a larger box="
                 + (", or likeness=1" if loose else ""),
             )
-        return ()
+        return tuple(told)
+
+    @property
+    def faults(self) -> int:
+        """How much of what was looked for in it is not there."""
+        return self.flagged + self.gone + sum(check.holds is False for check in self.checks)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the picture with its recipe inside, as a PNG.

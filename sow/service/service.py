@@ -11,21 +11,29 @@ from sow.given import check_prompt
 from sow.kinds import check_kind
 from sow.models.devices import choose_device
 from sow.recipe import pixels_sha256
-from sow.service.arguments import check_request, check_seeds, check_service, counted_up
+from sow.service.arguments import (
+    check_request,
+    check_retries,
+    check_seeds,
+    check_service,
+    counted_up,
+)
 from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.budget import OWN, Agree, nobody_agrees
 from sow.service.calling import make
 from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
 from sow.service.looking import Looker
-from sow.service.model import OneModel, Report
+from sow.service.model import Report
 from sow.service.remarks import remarks_on, remarks_on_box, unread_of
 from sow.service.repeating import Kept
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
+from sow.service.retrying import retried
+from sow.service.seeing import Seer, checks
 from sow.settings import Settings
 
 
-class Service(OneModel):
+class Service(Seer):
     """Pictures on request, by one model on one device; may be shared by threads.
 
     The model is found when it is first asked for, and loaded when the first picture is made.
@@ -193,6 +201,8 @@ class Service(OneModel):
         *,
         cycles_of: Iterable[int] = (),
         explain: bool = False,
+        verify: bool = False,
+        retries: int = 0,
     ) -> Iterator[Picture]:
         """Makes one picture per seed; those of one call come together.
 
@@ -201,17 +211,28 @@ class Service(OneModel):
             seeds: of the pictures.
             cycles_of: the numbers of those, from 0, whose cycles are wanted too.
             explain: also a sheet of what their words and the condition did.
+            verify: also look whether the relations of the plan hold: `Picture.checks`.
+            retries: verify, and try so many other seeds, those that follow, for a picture in which
+                they do not, or in which the face is lost; the best is kept.
 
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
         check_kind("work", work, (Work,), "what `work` or `like` made")
         check_kind("seeds", seeds, (Sequence,), "a list of whole numbers")
-        OWN.check(work.plan, work.settings, len(seeds) * max(1, work.batch_size), self._agree)
+        check_retries(retries)
+        count = len(seeds) * max(1, work.batch_size) * (1 + retries)
+        OWN.check(work.plan, work.settings, count, self._agree)
         check_seeds(seeds)
-        made = make(self.pipe, self.model, work, seeds, set(cycles_of), explain, self._report)
-        looker = Looker(work)
-        yield from (replace(picture, gone=looker.gone(picture)) for picture in made)
+        looker, wanted = Looker(work), set(cycles_of)
+
+        def looked_at(seeds: Sequence[int]) -> Iterator[Picture]:
+            made = make(self.pipe, self.model, work, seeds, wanted, explain, self._report)
+            for picture in made:
+                seen = checks(self.pipe, work.plan, picture.image) if verify or retries else ()
+                yield replace(picture, gone=looker.gone(picture), checks=seen)
+
+        yield from retried(looked_at, seeds, retries) if retries and seeds else looked_at(seeds)
 
     def unread(self, work: Work) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
@@ -228,8 +249,10 @@ class Service(OneModel):
         likeness: float | None = None,
         cycles: bool = False,
         explain: bool = False,
+        verify: bool = False,
+        retries: int = 0,
     ) -> Result:
-        """The pictures of a request, their seeds counting up from `seed`.
+        """The pictures of a request, their seeds counting up from `seed`; see `work` and `make`.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
@@ -237,7 +260,10 @@ class Service(OneModel):
         seeds, which = counted_up(seed, num), range(num if cycles else 0)
         work = self.work(request, preset=preset, settings=settings, likeness=likeness)
         notes = (*work.notes, *self.unread(work))
-        made = tuple(self.make(work, seeds, cycles_of=which, explain=explain))
+        pictures = self.make(
+            work, seeds, cycles_of=which, explain=explain, verify=verify, retries=retries
+        )
+        made = tuple(pictures)
         remarks = tuple(remark for picture in made for remark in picture.remarks)
         for remark in remarks:
             self._report("note", remark)

@@ -1,0 +1,70 @@
+"""`sow graph`: a scene graph from a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
+from sow.cli.output import print_json, report, say
+from sow.cli.targets import check_apart, free_name
+
+
+def graph(
+    picture: Annotated[Path, typer.Argument(help="The picture to read.", show_default=False)],
+    labels: Annotated[str, typer.Option(help="What to find in it, with commas: person,dog,ball.")],
+    condition: Annotated[
+        str | None,
+        typer.Option(help="Which of them is planted, where the graph is laid out again."),
+    ] = None,
+    model: ModelName = "auto",
+    revision: Revision = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to draw it. Default: <picture>-graph.png, numbered if that is there."
+        ),
+    ] = None,
+    no_draw: Annotated[bool, typer.Option("--no-draw", help="Only print it.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write the JSON here instead of printing it."),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Find things in a picture, and on which side of one another they are.
+
+    \b
+    sow graph photo.png --labels "person,dog" --condition person --out scene.json
+    sow generate --face img.png --prompt "a person in the snow" --graph scene.json
+    """
+    from sow.files import check_free, write_png
+    from sow.service.seeing import as_labels
+    from sow.service.service import Service
+
+    names = as_labels(labels)
+    target = None if no_draw else draw or free_name(Path(f"{picture.stem}-graph.png"), force)
+    service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
+    check_apart([picture, Path(model)], [target, out])
+    for path in (target, out):
+        if path is not None:
+            check_free(path, force)
+    if quiet:
+        service.pipe.set_progress_bar_config(disable=True)
+    seen = service.graph(picture, names, condition)
+    if target is not None:
+        write_png(seen.drawn(), target, force=force)
+        say(f"drawn: {target}")
+    if out is not None:
+        seen.save(out, force=force)
+        say(f"written: {out}")
+    if json:
+        print_json({"canvas": list(seen.picture.size), **seen.plain()})
+    elif out is None:
+        print_json(seen.plain())
