@@ -43,6 +43,11 @@ class Case:
     seed: int
 
     @property
+    def key(self) -> tuple[str, int]:
+        """What its picture depends on."""
+        return self.prompt, self.seed
+
+    @property
     def plan(self) -> Plan:
         """As `sow plan` makes it of the sentence and the triples, with nothing planted."""
         request = PlanRequest(None, self.prompt, canvas=(128, 128), triples=self.triples)
