@@ -32,7 +32,7 @@ PICTURES = {
 }
 """What the pages call a user's own pictures, and which examples stand for them."""
 OLLAMA = "http://localhost:11434"
-LOADING = ("generate", "plan", "settings", "words", "study")
+LOADING = ("generate", "plan", "settings", "words", "study", "graph")
 """Commands with a --model."""
 
 

@@ -30,6 +30,7 @@ FLOORS = (
     ("checkpoints",),
     ("calls",),
     ("pipeline",),
+    ("inverting",),
     ("models",),
     ("recipe",),
     ("planners",),

@@ -144,7 +144,8 @@ def settled(seen: Mapping[str, Sight]) -> tuple[dict[str, Box], list[tuple[str, 
 
 
 def _side(one: Sight, other: Sight) -> str:
-    across, down = _apart(one, other)
+    (x, y), (u, v) = one.whole.centre, other.whole.centre
+    across, down = x - u, y - v
     if abs(across) >= abs(down):
         return "left of" if across < 0 else "right of"
     return "above" if down < 0 else "below"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MOST_LABELS = 8
 """Of a picture; every pair of them is looked at together."""
 MISSING = -0.15
-"""The presence (see `sow.diffusion.inverting`) below which a thing is taken to be missing; of
+"""The presence (see `sow.inverting`) below which a thing is taken to be missing; of
 drawn ones that were there it took 6 % for missing, of those that were not it missed 11 %."""
 LONGEST_SIDE = 3.0
 """How many times as long as the other a side is at most; more is squeezed."""
@@ -51,7 +51,7 @@ def see(
 
     pairs: of things that are looked for together.
     """
-    from sow.diffusion.inverting import phrase_heat, presence
+    from sow.inverting import phrase_heat, presence
     from sow.planners.graph.seeing import doubles, sentences, sights
 
     asked = sentences(labels, pairs)
