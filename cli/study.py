@@ -78,3 +78,44 @@ def interference(
                 "moved": moved,
             }
         )
+
+
+@app.command()
+def spatial(
+    model: ModelName = "auto",
+    revision: Revision = None,
+    detector: Annotated[
+        str, typer.Option(help="Who looks for the things: a folder or hub id of OWL-ViT or OWLv2.")
+    ] = "google/owlv2-base-patch16-ensemble",
+    num: Annotated[int, typer.Option("--num", "-n", min=1, max=100, help="Seeds each.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The first of them.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many sentences.")] = 100,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The folder of the pictures and of spatial.md.")
+    ] = Path("spatial"),
+    force: Force = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """A hundred sentences of one thing left of, right of, above or below another.
+
+    Each by the prompt alone and with layout. Pictures that are there already are not made again.
+    """
+    from sow.files import check_free, write_text
+
+    table = out / "spatial.md"
+    check_free(table, force)
+
+    from sow.benchmarks.spatial import detector as load
+    from sow.benchmarks.spatial import spatial as run
+    from sow.service.service import Service
+
+    service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
+    name = service.model.name
+    find = load(detector, str(service.pipe.device))
+    service.pipe.set_progress_bar_config(disable=True)
+    lines = run(service, find, out, range(seed, seed + num), limit)
+    title = f"# Spatial relations: {name}, {limit} sentences, seeds {seed} to {seed + num - 1}"
+    write_text("\n".join([title, "", f"Found by {detector}.", "", *lines, ""]), table, force=force)
+    say(f"{table}")

@@ -53,9 +53,11 @@ def kind_of(name: str) -> str:
     if noun in little("scenery"):
         return "place"
     known = frozenset[str]().union(*_groups().values())
-    near = (words_of(reword(noun, known).text) or [noun])[-1]
+    near = words_of(reword(noun, known).text)
+    # "by the sea" is where boats are, not what they are.
+    noun = near[0] if len(near) == 1 else noun
     kinds = {"clothes": "clothes", "places": "place", "hair and face": "looks"}
-    return next((kinds[group] for group in kinds if near in _groups()[group]), "thing")
+    return next((kinds[group] for group in kinds if noun in _groups()[group]), "thing")
 
 
 def condition_names(

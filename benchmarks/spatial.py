@@ -1,0 +1,161 @@
+"""A hundred sentences of two things and the side on which one is of the other, and who sees it.
+
+In the four categories of the spatial prompts of LLM-grounded Diffusion (Lian et al., 2023): left
+of, right of, above, below; the sentences are written anew. A detector finds the most certain box
+for each of the two words; a picture passes if the centres lie as the sentence says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from sow.benchmarks.statistics import rate, sign_test
+from sow.errors import ModelError
+from sow.pictures.reading import load_image
+from sow.service.request import Request
+from sow.service.service import Service
+
+SIDES = ("left of", "right of", "above", "below")
+BESIDE = (
+    ("cat", "dog"), ("bicycle", "bench"), ("apple", "banana"), ("car", "bus"), ("chair", "table"),
+    ("horse", "cow"), ("cup", "teapot"), ("book", "lamp"), ("suitcase", "backpack"),
+    ("sheep", "tree"), ("guitar", "piano"), ("sofa", "plant"), ("bird", "rabbit"),
+    ("truck", "motorcycle"), ("vase", "clock"), ("bottle", "bowl"), ("elephant", "zebra"),
+    ("umbrella", "ball"), ("laptop", "mug"), ("boat", "lighthouse"), ("hat", "shoe"),
+    ("pizza", "cake"), ("fire hydrant", "mailbox"), ("bear", "fox"), ("toaster", "kettle"),
+)  # fmt: skip
+UPRIGHT = (
+    ("kite", "dog"), ("balloon", "car"), ("bird", "horse"), ("airplane", "boat"), ("clock", "sofa"),
+    ("lamp", "table"), ("drone", "bicycle"), ("umbrella", "chair"), ("butterfly", "cat"),
+    ("candle", "drawer"), ("helicopter", "truck"), ("mirror", "sink"), ("cloud", "house"),
+    ("lantern", "tree"), ("owl", "barrel"), ("shelf", "desk"), ("flag", "bus"), ("bee", "flower"),
+    ("frisbee", "sheep"), ("bell", "door"), ("parrot", "suitcase"), ("kettle", "stove"),
+    ("hat", "vase"), ("parachute", "cow"), ("ball", "basket"),
+)  # fmt: skip
+METHODS: Mapping[str, Mapping[str, Any]] = {"prompt only": {"layout_steps": 0}, "layout": {}}
+LEAST = 0.1
+"""How certain a detection has to be: what OWL-ViT's authors and LMD use."""
+
+Find = Callable[[Image.Image, Sequence[str]], dict[str, tuple[float, float]]]
+"""The centre of the most certain box for each of these words that is found in a picture."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One of the hundred."""
+
+    one: str
+    side: str
+    other: str
+
+    @property
+    def prompt(self) -> str:
+        """As it is given to the model."""
+        return f"a photo of {_article(self.one)} {self.side} {_article(self.other)}"
+
+    @property
+    def triple(self) -> tuple[str, str, str]:
+        """As it is laid out."""
+        return self.one, self.side, self.other
+
+    def holds(self, centres: Mapping[str, tuple[float, float]]) -> bool:
+        """Whether both are found and lie as is said."""
+        if not {self.one, self.other} <= set(centres):
+            return False
+        (x, y), (u, v) = centres[self.one], centres[self.other]
+        return {"left of": x < u, "right of": x > u, "above": y < v, "below": y > v}[self.side]
+
+
+def _article(words: str) -> str:
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
+def sentences() -> list[Sentence]:
+    """All hundred, 25 of each side; of below, the lower thing is named first."""
+    return [
+        Sentence(*((other, side, one) if side == "below" else (one, side, other)))
+        for number in range(len(BESIDE))
+        for side in SIDES
+        for one, other in [(BESIDE if side in SIDES[:2] else UPRIGHT)[number]]
+    ]
+
+
+def detector(name: str, device: str) -> Find:
+    """Somebody who finds things by their names: OWL-ViT, OWLv2 and the like, by transformers.
+
+    Args:
+        name: a folder, or a hub id; only safetensors are loaded, and no code.
+        device: as transformers has it.
+
+    Raises:
+        ModelError: if it cannot be had.
+    """
+    from transformers import pipeline
+
+    try:
+        find = pipeline("zero-shot-object-detection", model=name, device=device,
+                        model_kwargs={"use_safetensors": True})  # fmt: skip
+    except (OSError, ValueError, KeyError) as error:
+        said = str(error).splitlines()[0][:200]
+        raise ModelError(
+            f"the detector {name!r} cannot be loaded: {said}",
+            "give detector= a folder or a hub id of OWL-ViT or OWLv2",
+        ) from None
+
+    def found(image: Image.Image, words: Sequence[str]) -> dict[str, tuple[float, float]]:
+        seen = find(image, candidate_labels=[_article(word) for word in words], threshold=LEAST)
+        best: dict[str, tuple[float, float]] = {}
+        for each in sorted(seen, key=lambda one: one["score"]):
+            box = each["box"]
+            centre = ((box["xmin"] + box["xmax"]) / 2, (box["ymin"] + box["ymax"]) / 2)
+            best[each["label"].split(maxsplit=1)[1]] = centre
+        return best
+
+    return found
+
+
+def pictures(
+    service: Service, folder: Path, seeds: Sequence[int], limit: int
+) -> Iterator[tuple[str, Sentence, Path]]:
+    """A picture of each sentence and seed by each method; those in the folder are kept."""
+    asked = sentences()[:limit]
+    work = [(m, s, seed) for s in asked for seed in seeds for m in METHODS]
+    for method, sentence, seed in tqdm(work, desc="pictures", disable=None):
+        name = f"{sentence.prompt.removeprefix('a photo of ').replace(' ', '-')}-{seed}.png"
+        path = folder / method.replace(" ", "-") / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            request = Request(None, sentence.prompt, triples=[sentence.triple])
+            service.generate(request, seed=seed, settings=dict(METHODS[method])).save(path)
+        yield method, sentence, path
+
+
+def spatial(
+    service: Service, find: Find, folder: Path, seeds: Sequence[int], limit: int = 100
+) -> list[str]:
+    """Makes the pictures, looks at them, and reports, line by line in markdown."""
+    told: dict[str, list[tuple[Sentence, bool, bool]]] = {method: [] for method in METHODS}
+    for method, sentence, path in pictures(service, folder, seeds, limit):
+        centres = find(load_image(path), (sentence.one, sentence.other))
+        both = {sentence.one, sentence.other} <= set(centres)
+        told[method].append((sentence, both, sentence.holds(centres)))
+    lines = ["| | pass | both found | pass, where both are found |", "|---|---|---|---|"]
+    for side in (*SIDES, "all"):
+        for method, rows in told.items():
+            some = [row for row in rows if side in (row[0].side, "all")]
+            rates = [
+                rate([held for _, _, held in some]), rate([both for _, both, _ in some]),
+                rate([held for _, both, held in some if both]),
+            ]  # fmt: skip
+            cells = " | ".join(each.percent() if each.count else "none" for each in rates)
+            lines.append(f"| {side}: {method} | {cells} |")
+    pairs = list(zip(*([held for _, _, held in rows] for rows in told.values()), strict=True))
+    up, down = (sum(b > a for a, b in pairs), sum(a > b for a, b in pairs))
+    p = sign_test(up, down)
+    return [*lines, "", f"Layout: {up} better, {down} worse (sign test, p {p:.2g})."]
