@@ -29,6 +29,7 @@ PICTURES = {
     "img.png": "drawn-curls.png",
     "mask.png": "drawn-curls-face.png",
     "cat.png": "drawn-cat.png",
+    "photo.png": "drawn-long-hair.png",
 }
 """What the pages call a user's own pictures, and which examples stand for them."""
 OLLAMA = "http://localhost:11434"

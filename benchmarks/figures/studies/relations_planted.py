@@ -93,7 +93,9 @@ def trial(made: Service, case: Case, face: int, *, graph: bool) -> Trial:
     return Trial(pair, case.seed, made.work(request))
 
 
-def outcome(relation: str, count: int, tuning: bool) -> tuple[dict[str, Cell], list[Image.Image]]:
+def outcome(
+    relation: str, count: int, tuning: bool, methods: Sequence[str] = METHODS
+) -> tuple[dict[str, Cell], list[Image.Image]]:
     """What the judge says of a class by every method, and a row of pictures for each."""
     torch.set_num_threads(1)
     made, judge = _tools()
@@ -105,7 +107,7 @@ def outcome(relation: str, count: int, tuning: bool) -> tuple[dict[str, Cell], l
         for graph in (False, True)
     )
     cells, rows = {}, []
-    for method in METHODS:
+    for method in methods:
         work = plain if method == "prompt only" else graphs
         started = time.process_time()
         images = grow(made, work, {"layout_steps": 0} if method == "place only" else None)
