@@ -17,7 +17,7 @@ from sow.recipe import Recipe, save_png
 from sow.settings import Settings
 
 if TYPE_CHECKING:
-    from sow.service.seeing import Check
+    from sow.service.verifying import Check
 
 
 @dataclass(frozen=True)

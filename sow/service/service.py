@@ -29,7 +29,8 @@ from sow.service.repeating import Kept
 from sow.service.request import Asked, Request
 from sow.service.results import Picture, Result, Work
 from sow.service.retrying import retried
-from sow.service.seeing import Seer, checks
+from sow.service.seeing import Seer
+from sow.service.verifying import checks
 from sow.settings import Settings
 
 

@@ -19,8 +19,9 @@ from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
 from sow.service.request import Request
 from sow.service.retrying import retried
-from sow.service.seeing import as_labels, canvas_for, checks, plain
+from sow.service.seeing import as_labels, canvas_for, certain
 from sow.service.service import Service
+from sow.service.verifying import checks, plain
 
 CONTRARY = {"left of": "right of", "right of": "left of"}
 
@@ -81,6 +82,19 @@ def test_what_is_missing_is_less_present_than_what_is_there(service, drawn):
     there, not_there = presence(service.pipe, image, asked)
     assert there > not_there
     assert [there, not_there] == presence(service.pipe, image, asked)  # the same noise
+
+
+def test_things_are_believed_beside_what_is_certain():
+    """A sentence that names what is missing says little of the other."""
+    there = {
+        ("dog", "dog is near cat"): 0.1, ("cat", "dog is near cat"): 0.0,
+        ("dog", "dog is near car"): -0.2, ("car", "dog is near car"): -0.5,
+        ("cat", "cat is near car"): -0.4, ("car", "cat is near car"): 0.3,
+    }  # fmt: skip
+    assert certain(there, None) == {"dog": 0.1, "cat": 0.0, "car": -0.5}
+    beside = {("dog", "person is near dog"): -0.1, ("dog", "dog is near car"): 0.5}
+    assert certain(beside, "person") == {"dog": -0.1}
+    assert certain({}, None) == {}
 
 
 def test_heat_is_a_share_of_attention(service, drawn):

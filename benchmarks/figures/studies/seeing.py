@@ -1,0 +1,162 @@
+"""How well graphs are read from pictures, and whether a relation is rightly said to hold.
+
+    python -m sow.benchmarks.figures.studies.seeing --count 200
+
+By drawings, whose truth is known, and by pictures of sentences without layout, in which about half
+of all relations hold, against the judge. Then with `--retries 3`: how often the judge agrees.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+from tqdm import tqdm
+
+from sow.benchmarks.figures.studies import relations
+from sow.benchmarks.figures.studies.relation_cases import CLASSES, PEOPLE, TWO, case_of
+from sow.benchmarks.figures.world.captions import OPPOSITE
+from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN, Drawing, make
+from sow.benchmarks.figures.world.things import KINDS
+from sow.benchmarks.statistics import mean, rate
+from sow.box import Box, overlap
+from sow.service.request import Request
+from sow.service.seeing import graph_of
+from sow.service.service import Service
+from sow.service.verifying import checks
+
+SIDES = ("left of", "right of", "above", "below")
+
+
+def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[Box]]]:
+    """Drawings of two things, or of somebody and a thing, with their names and boxes."""
+    seed = first
+    while count:
+        seed += 1
+        drawing = make(seed)
+        things = [thing.kind for thing in drawing.spec.things]
+        names = (["person"] if drawing.spec.person else []) + things
+        nodes = drawing.scene_graph["nodes"]
+        assert isinstance(nodes, dict)
+        boxes = [node["box"] for node in nodes.values()]
+        if len(set(names)) == 2 and drawing.spec.style == "none" and all(boxes):
+            count -= 1
+            truth = [Box.model_validate(box) for box in boxes]
+            if drawing.spec.person and drawing.head:
+                truth[0] = drawing.head
+            yield drawing, names, truth
+
+
+def read(service: Service, count: int, first: int) -> Iterator[str]:
+    """Lines about drawings: whether things are found, where, and on which side."""
+    random, here, gone, laps, sides = (
+        Random(first),
+        list[bool](),
+        list[bool](),
+        dict[str, list[float]](),
+        list[bool](),
+    )
+    for drawing, names, truth in tqdm(drawings(count, first), total=count, disable=None):
+        other = random.choice([kind for kind in KINDS if kind not in names])
+        seen = graph_of(service.pipe, drawing.image, [*names, other])
+        gone.append(other in seen.missing)
+        found = {thing.label: thing.box for thing in seen.graph.objects if thing.box}
+        for name, box in zip(names, truth, strict=True):
+            here.append(name not in seen.missing)
+            kind = "people's heads" if name == "person" else "things"
+            laps.setdefault(kind, []).append(overlap(found[name].corners, box.corners))
+        said = {(one, other): side for one, side, other in seen.graph.relations}
+        side, wanted = said.get((names[0], names[1])), drawing.spec.relation
+        if wanted in SIDES and side is not None:
+            # A drawing says where the thing is, of people too; here they are named first.
+            sides.append(side == (OPPOSITE[wanted] if drawing.spec.person else wanted))
+    yield f"- of what is there, taken to be there: {rate(here).percent()}"
+    yield f"- of what is not there, taken to be missing: {rate(gone).percent()}"
+    for kind, values in laps.items():
+        good = rate([value >= 0.5 for value in values]).percent()
+        lap = mean(values).number()
+        yield f"- boxes of {kind}: intersection over union {lap}, at least 0.5 in {good}"
+    yield f"- of two, the side, where one is said: {rate(sides).percent()}, n {len(sides)}"
+
+
+def verified(service: Service, count: int, kind: str) -> Iterator[str]:
+    """A table of what is said of relations against the judge, by class."""
+    pipe, judge = service.pipe, relations._tools()[1]
+    yield "| | the judge sees it: said to hold | he does not: said not to hold |\n|---|---|---|"
+    every: dict[bool, list[bool]] = {True: [], False: []}
+    for relation, people in tqdm([c for c in CLASSES if c[0] not in TWO], disable=None):
+        cases = [case_of(relation, n, people, kind, negative=n % 2 == 0) for n in range(count)]
+        images = relations.grow(pipe, cases, {"layout_steps": 0})
+        told: dict[bool, list[bool]] = {True: [], False: []}
+        for case, image, verdict in zip(cases, images, judge.look(images), strict=True):
+            (check,) = checks(pipe, case.plan, image)
+            true = case.holds(verdict)
+            told[true].append(bool(check.holds) == true)
+        for true in told:
+            every[true] += told[true]
+        name = f"{relation}, {'a person' if people else 'two things'}"
+        yield f"| {name} | {_of(told[True])} | {_of(told[False])} |"
+    yield f"| **all** | {_of(every[True])} | {_of(every[False])} |"
+
+
+def _of(right: Sequence[bool]) -> str:
+    return f"{rate(right).percent()}, n {len(right)}" if right else "none"
+
+
+def retried(service: Service, count: int, kind: str) -> Iterator[str]:
+    """A table of how often the judge sees the relation, in the first picture and after retries."""
+    judge = relations._tools()[1]
+    yield "| | first seed | after at most 3 others | seeds used |\n|---|---|---|---|"
+    for relation, people in (("left of", PEOPLE), ("below", PEOPLE), ("near", ())):
+        first, last, used = list[bool](), list[bool](), list[float]()
+        for n in tqdm(range(count), disable=None):
+            case = case_of(relation, n, people, f"{kind} again")
+            work = service.work(Request(None, case.prompt, triples=case.triples))
+            seeds = []
+            for retries in (0, 3):
+                (picture,) = service.make(work, [case.seed], retries=retries)
+                (first, last)[retries > 0].append(case.holds(judge.look([picture.image])[0]))
+                seeds.append(picture.recipe.seed)
+            used.append(1.0 + seeds[1] - seeds[0])
+        name = f"{relation}, {'a person' if people else 'two things'}"
+        row = f"{rate(first).percent()} | {rate(last).percent()} | {mean(used).number()}"
+        yield f"| {name} | {row} |"
+
+
+def main() -> None:
+    """Writes `seeing.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--tuning", action="store_true", help="other captions, to choose by")
+    options = parser.parse_args()
+    count, service = options.count, Service("figures", device="cpu", dtype="float32")
+    torch.set_num_threads(1)
+    service.pipe.set_progress_bar_config(disable=True)
+    kind = "seeing tuning" if options.tuning else "seeing fresh"
+    first = (TUNING if options.tuning else UNSEEN) + 90_000
+    lines = [
+        "# Graphs from pictures, and whether relations hold", "",
+        f"`python -m sow.benchmarks.figures.studies.seeing --count {count}`; 95 % intervals.", "",
+        f"{count} drawings, in each also a thing looked for that is not there:", "",
+    ]  # fmt: skip
+    some = max(2, count // 10)
+    parts = (
+        read(service, count, first), [""],
+        [f"Pictures of {some} sentences a class, without layout, half of them turned round:", ""],
+        verified(service, some, kind), [""],
+        [f"With layout and `--retries 3`, {2 * some} sentences a class, by the judge:", ""],
+        retried(service, 2 * some, kind),
+    )  # fmt: skip
+    for part in parts:
+        for line in part:
+            lines.append(line)
+            print(line, flush=True)
+    (options.out / "seeing.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
