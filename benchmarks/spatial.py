@@ -18,6 +18,7 @@ from tqdm import tqdm
 from sow.benchmarks.statistics import rate, sign_test
 from sow.errors import ModelError
 from sow.pictures.reading import load_image
+from sow.scene import article
 from sow.service.request import Request
 from sow.service.service import Service
 
@@ -57,7 +58,7 @@ class Sentence:
     @property
     def prompt(self) -> str:
         """As it is given to the model."""
-        return f"a photo of {_article(self.one)} {self.side} {_article(self.other)}"
+        return f"a photo of {article(self.one)} {self.side} {article(self.other)}"
 
     @property
     def triple(self) -> tuple[str, str, str]:
@@ -70,10 +71,6 @@ class Sentence:
             return False
         (x, y), (u, v) = centres[self.one], centres[self.other]
         return {"left of": x < u, "right of": x > u, "above": y < v, "below": y > v}[self.side]
-
-
-def _article(words: str) -> str:
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
 def sentences() -> list[Sentence]:
@@ -109,7 +106,7 @@ def detector(name: str, device: str) -> Find:
         ) from None
 
     def found(image: Image.Image, words: Sequence[str]) -> dict[str, tuple[float, float]]:
-        seen = find(image, candidate_labels=[_article(word) for word in words], threshold=LEAST)
+        seen = find(image, candidate_labels=[article(word) for word in words], threshold=LEAST)
         best: dict[str, tuple[float, float]] = {}
         for each in sorted(seen, key=lambda one: one["score"]):
             box = each["box"]

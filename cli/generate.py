@@ -202,21 +202,23 @@ def generate(
             say(f"  {HOLDS[check.holds]}: {check.said}")
         if cycles_out is not None and number == 0:
             save_cycles(picture, cycles_out, force)
-        if picture.explained is not None:
-            write_png(picture.explained, sheets[number], force=force)
-            say(f"explained in {sheets[number]}")
+        sheet = sheets[number] if picture.explained is not None else None
+        if picture.explained is not None and sheet is not None:
+            sheet = of_seed(sheet, target, seeds[number], picture.recipe.seed, force)
+            write_png(picture.explained, sheet, force=force)
+            say(f"explained in {sheet}")
         for remark in picture.remarks:
             report("note", remark)
         if page is not None:
             page.add(f"seed {picture.recipe.seed}", picture.image)
-        made.append(_entry(picture, path, notes, sheets[number] if sheets else None))
+        made.append(_entry(picture, path, notes, sheet))
     if page is not None and contact is not None:
         write_png(page.drawn(), contact, force=force)
         say(f"{contact}  all of them")
     if json:
         print_json([{**entry, "sheet": str(contact)} if contact else entry for entry in made])
     if sys.stderr.isatty():
-        say(what_next(targets[0], request, num, likeness))
+        say(what_next(Path(made[0]["file"]), request, num, likeness))
 
 
 def what_next(path: Path, asked: Request, num: int, likeness: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
@@ -141,6 +142,13 @@ def overlap(one: Corners, other: Corners) -> float:
     both = max(0.0, across) * max(0.0, down)
     areas = ((right - left) * (bottom - top) for left, top, right, bottom in (one, other))
     return both / (sum(areas) - both)
+
+
+def gap(one: Box, other: Box) -> float:
+    """Pixels between two boxes, 0 where they touch or overlap."""
+    across = max(one.x, other.x) - min(one.right, other.right)
+    down = max(one.y, other.y) - min(one.bottom, other.bottom)
+    return hypot(max(0, across), max(0, down))
 
 
 def parse_box(text: str, name: str = "box") -> Box:

@@ -36,8 +36,8 @@ STATES = 0.6
 
 NOISY, DRAWS = (0.2, 0.3, 0.4, 0.5, 0.6), 2
 """At which noise a picture is told from it, as shares of the way there, and how often at each."""
-AT_ONCE = 8
-"""Sentences in a batch: as much memory as a batch of two pictures takes, with its guidance."""
+AT_ONCE = 4
+"""Sentences in a batch: no more than the branches of guidance of one picture."""
 
 
 @torch.no_grad()
@@ -108,33 +108,42 @@ def presence(
         asked: sentences, and the box of a thing that they name.
         seed: of the noise, the same for all of them.
     """
-    settings, found = pipe.preset("text"), list[float]()
+    plain, *_ = _errors(pipe, image, [""], seed)
+    sentences = list(dict.fromkeys(sentence for sentence, _ in asked))
+    told = {
+        sentence: error
+        for start in range(0, len(sentences), AT_ONCE)
+        for some in [sentences[start : start + AT_ONCE]]
+        for sentence, error in zip(some, _errors(pipe, image, some, seed), strict=True)
+    }
+    found = []
+    for sentence, box in asked:
+        inside = share_of([box], image.size, (plain.shape[0], plain.shape[1])).reshape(plain.shape)
+        found.append(float(((plain * inside).sum() / (told[sentence] * inside).sum()).log()))
+    return found
+
+
+def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], seed: int) -> Tensor:
+    """How far the clean latents are from what is told of them, `[sentences, h, w]` on the CPU."""
+    settings = pipe.preset("text")
+    generator = torch.Generator().manual_seed(seed)
     with alone(pipe.unet), pipe.offloading():
         backbone = StableDiffusion(pipe)
         clean = _encoded(backbone, image)
-        sentences = ["", *dict.fromkeys(sentence for sentence, _ in asked)]
         schedule = backbone.schedule(settings.steps)
         times = torch.tensor(schedule.times, device=backbone.device)
         (texts,) = backbone.embed([[sentences]])
-        generator = torch.Generator().manual_seed(seed)
-        many = (len(sentences), 1, 1, 1)
         error = torch.zeros(len(sentences), *clean.shape[2:], device=backbone.device)
         states = [max(1, round(share * settings.steps)) for share in NOISY] * DRAWS
         with pipe.progress_bar(total=len(states)) as bar:
             for state in states:
                 noise = torch.randn(clean.shape, generator=generator).to(backbone.device)
-                noisy = schedule.disturb(clean, noise, 0, state).repeat(many)
+                noisy = schedule.disturb(clean, noise, 0, state).repeat(len(sentences), 1, 1, 1)
                 answer = backbone.predict(noisy, times[state], texts)[0]
                 _, back = schedule.denoise(noisy, answer, state)
                 error += (back - clean).square().mean(1)
                 bar.update()
-    for sentence, box in asked:
-        inside = share_of([box], image.size, (error.shape[1], error.shape[2])).to(error.device)
-        plain, told = (
-            (error[number].flatten() * inside).sum() for number in (0, sentences.index(sentence))
-        )
-        found.append(float((plain / told).log()))
-    return found
+    return error.cpu()
 
 
 def _encoded(backbone: StableDiffusion, image: Image.Image) -> Tensor:

@@ -57,6 +57,11 @@ class Relation(BaseModel):
         return without_default(self, handler(self), "distant")
 
 
+def article(words: str) -> str:
+    """The words with "a" or "an" before them."""
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
 def free_id(name: str, taken: Collection[str]) -> str:
     """An id for a thing of this name, numbered where others have it."""
     word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"

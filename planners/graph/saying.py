@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from sow.planners.graph.graph import Edge, SceneGraph
 from sow.planners.graph.kinds import SILENT, words_of
-from sow.scene import CONDITION
+from sow.scene import CONDITION, article
 
 CONTRARY = {
     "left of": "right of", "right of": "left of", "above": "below", "below": "above",
@@ -93,4 +93,4 @@ def _named(label: str, text: str) -> str:
     last = words_of(label)[-1] if words_of(label) else label
     if last.endswith("s") and not last.endswith("ss"):
         return label
-    return f"an {label}" if label[0] in "aeiou" else f"a {label}"
+    return article(label)

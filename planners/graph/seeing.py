@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import hypot
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.box import Box, overlap
+from sow.box import Box, gap, overlap
 from sow.planners.graph.flow import around
 from sow.planners.graph.kinds import kind_of
 from sow.planners.graph.predicates import Predicate
@@ -37,7 +36,8 @@ touch or are held."""
 PEOPLE = "a {} with hair and glasses in a coat"
 HEAD, BODY = ("hair", "glasses"), "coat"
 """Somebody is looked for all over themselves, and by these of their parts where head and body are,
-whatever they wear: a head is found so within 5 pixels of 128 in 95 % of drawn people."""
+whatever they wear: so the middle of a head is found, in 95 % of 80 pictures of drawn people, to 5
+pixels of 128 sideways and to 13 up and down."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Sight:
 
     @property
     def whole(self) -> Box:
-        """The box, and with it the body, which is wider than the head as layouts have it."""
+        """The box, and with it the body, as wide as layouts have it or as far as it was seen."""
         if self.body is None:
             return self.box
         aside = int((BODY_WIDTH - 1) / 2 * self.box.width)
@@ -154,23 +154,26 @@ def _side(one: Sight, other: Sight) -> str:
 def _cut(
     corners: dict[str, list[int]], seen: Mapping[str, Sight], first: str, second: str, along: int
 ) -> bool:
-    """Lets one thing end before another begins, along an axis; False if too much would be lost."""
+    """Lets one thing end before another begins, along an axis; False if too much would be lost.
 
-    def edge(name: str, far: int) -> int:
-        body = seen[name].body
-        return seen[name].whole.corners[along + far] if body else corners[name][along + far]
+    People are not cut, and end with their bodies.
+    """
 
-    lap = edge(first, 2) - edge(second, 0)
+    def extent(name: str) -> tuple[int, int]:
+        person = seen[name].body is not None
+        own = seen[name].whole.corners if person else corners[name]
+        return own[along], own[along + 2]
+
+    lap = extent(first)[1] - extent(second)[0]
+    if lap <= 0:
+        return True
     things = [name for name in (first, second) if seen[name].body is None]
-    sizes = [corners[name][along + 2] - corners[name][along] for name in things]
-    if lap > CUT * min(sizes, default=0) and lap > 0:
+    sizes = [end - begin for begin, end in map(extent, things)]
+    if not things or lap > CUT * min(sizes):
         return False
-    if lap > 0:
-        shares = [lap] if len(things) == 1 else [lap // 2, lap - lap // 2]
-        for name, share in zip(things, shares, strict=True):
-            corners[name][along + (2 if name == first else 0)] -= share * (
-                1 if name == first else -1
-            )
+    before = lap // len(things) if first in things else 0
+    corners[first][along + 2] -= before
+    corners[second][along] += lap - before if second in things else 0
     return True
 
 
@@ -181,9 +184,9 @@ def holds(predicate: Predicate, one: Sight, other: Sight, canvas: tuple[int, int
     if predicate.directional:
         return _beside(predicate.name, one, other)
     side = min(canvas)
-    gap = _gap(one.whole, other.whole)
+    away = gap(one.whole, other.whole)
     if predicate.place == "worn":
-        return gap <= TOUCHING * side and one.box.x <= other.box.centre[0] <= one.box.right
+        return away <= TOUCHING * side and one.box.x <= other.box.centre[0] <= one.box.right
     if predicate.place == "inside":
         x, y = one.box.centre
         left, top, right, bottom = other.box.corners
@@ -191,8 +194,8 @@ def holds(predicate: Predicate, one: Sight, other: Sight, canvas: tuple[int, int
     if predicate.place in ("upon", "hanging"):
         upper, lower = (one, other) if predicate.place == "upon" else (other, one)
         lap = min(upper.box.right, lower.box.right) - max(upper.box.x, lower.box.x)
-        return lap > 0 and upper.box.centre[1] < lower.box.centre[1] and gap <= TOUCHING * side
-    return gap <= (CLOSE if predicate.place == "beside" else TOUCHING) * side
+        return lap > 0 and upper.box.centre[1] < lower.box.centre[1] and away <= TOUCHING * side
+    return away <= (CLOSE if predicate.place == "beside" else TOUCHING) * side
 
 
 def _beside(name: str, one: Sight, other: Sight) -> bool:
@@ -214,10 +217,3 @@ def _apart(one: Sight, other: Sight) -> tuple[float, float]:
     """How far right of another centre a centre is, and how far below it."""
     (x, y), (u, v) = one.box.centre, other.box.centre
     return x - u, y - v
-
-
-def _gap(one: Box, other: Box) -> float:
-    """Pixels between two boxes, 0 where they touch or overlap."""
-    across = max(one.x, other.x) - min(one.right, other.right)
-    down = max(one.y, other.y) - min(one.bottom, other.bottom)
-    return hypot(max(0, across), max(0, down))

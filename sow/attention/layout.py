@@ -54,23 +54,27 @@ class Layout(AttentionControl):
 
     def begin(self, scene: Scene) -> None:
         """Works out boxes and tokens of all pictures, on the CPU, at every resolution."""
-        self._settings = scene.jobs[0].settings
-        phrases = [phrases_of(job.plan) if job.settings.layout_steps else [] for job in scene.jobs]
-        most = max(map(len, phrases))
-        tokens = _tokens(scene, phrases, most)
-        mask = scene.condition_mask.cpu()
+        self._scene, self._active = scene, False
         self._edits: dict[tuple[str, int], list[Edit]] = {}
+        self._phrases = [
+            phrases_of(job.plan) if job.settings.layout_steps else [] for job in scene.jobs
+        ]
+        self._tokens = _tokens(scene, self._phrases)
+        self._lay(self._phrases)
+
+    def _lay(self, phrases: Sequence[Sequence[Phrase]]) -> None:
+        """Keeps the phrases of all pictures to these boxes."""
+        scene, mask = self._scene, self._scene.condition_mask.cpu()
         for factor in sorted({layer.factor for layer in scene.layers}):
             grid = coarser(scene.size, factor)
             taken = adaptive_avg_pool2d(mask.float(), grid).flatten(1) >= 0.5
-            places = _places(scene.jobs, phrases, most, grid, taken)
-            self._edits["cross", factor] = _crossing(scene, places, tokens, taken)
+            places = _places(scene.jobs, phrases, grid, taken)
+            self._edits["cross", factor] = _crossing(scene, places, self._tokens, taken)
             self._edits["self", factor] = _among(scene, places, taken)
-        self._active = False
 
     def before_call(self, move: Invert | Denoise) -> None:
         """Only the steps in which a composition forms are guided."""
-        self._active = isinstance(move, Denoise) and forms(move, self._settings)
+        self._active = isinstance(move, Denoise) and forms(move, self._scene.jobs[0].settings)
 
     def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
         """Of both kinds of attention, everywhere."""
@@ -112,8 +116,9 @@ def _plain(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
 
-def _tokens(scene: Scene, phrases: Sequence[Sequence[Phrase]], most: int) -> Tensor:
+def _tokens(scene: Scene, phrases: Sequence[Sequence[Phrase]]) -> Tensor:
     """Which tokens of its prompt are those of a picture's phrases, `[phrases, B, M]`."""
+    most = max(map(len, phrases))
     found = torch.zeros(most, len(phrases), scene.backbone.text_tokens, dtype=torch.bool)
     for picture, (job, own) in enumerate(zip(scene.jobs, phrases, strict=True)):
         words = scene.backbone.words(job.plan.prompt) if own else []
@@ -125,7 +130,6 @@ def _tokens(scene: Scene, phrases: Sequence[Sequence[Phrase]], most: int) -> Ten
 def _places(
     jobs: Sequence[Job],
     phrases: Sequence[Sequence[Phrase]],
-    most: int,
     grid: tuple[int, int],
     taken: Tensor,
 ) -> Tensor:
@@ -133,6 +137,7 @@ def _places(
 
     Nobody shares a cell: what is smaller comes first.
     """
+    most = max(map(len, phrases))
     places = torch.zeros(most + 1, *taken.shape, dtype=torch.bool)
     for picture, (job, own) in enumerate(zip(jobs, phrases, strict=True)):
         free = ~taken[picture]

@@ -10,6 +10,7 @@ from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
 from sow.pictures.scenes import draw_scene
 from sow.plan import Plan
+from sow.scene import Relation, SceneObject
 
 INK = (20, 20, 20)
 CONDITION, OUTLINE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)
@@ -41,16 +42,24 @@ def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Im
         pen.text(at, plan.subject, fill=(*CONDITION, 255), font_size=18)
         outline = _outline(condition.mask, scale, line)
         shade.paste((*OUTLINE, 255), (plan.box.x * scale, plan.box.y * scale), outline)
-    draw_scene(pen, plan, scale, line)
+    planted_at = None if plan.bare else plan.box
+    draw_scene(pen, plan.objects, plan.relations, planted_at, scale, line)
     return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
 
 
-def draw_over(picture: Image.Image, plan: Plan, at_least: int = 512) -> Image.Image:
-    """The graph of a plan over a picture of its canvas: objects (green), relations (purple)."""
-    scale = max(1, -(-at_least // min(plan.canvas)))
+def draw_over(
+    picture: Image.Image, objects: Sequence[SceneObject], relations: Sequence[Relation],
+    at_least: int = 512,
+) -> Image.Image:  # fmt: skip
+    """A scene graph over a picture: objects (green), relations (purple).
+
+    Small pictures are enlarged until their shorter side has `at_least` pixels.
+    """
+    scale = max(1, -(-at_least // min(picture.size)))
     size = (picture.width * scale, picture.height * scale)
     shade = Image.new("RGBA", size, (0, 0, 0, 0))
-    draw_scene(ImageDraw.Draw(shade), plan, scale, max(2, min(size) // 200))
+    line = max(2, min(size) // 200)
+    draw_scene(ImageDraw.Draw(shade), objects, relations, None, scale, line)
     large = picture.convert("RGBA").resize(size, Image.Resampling.NEAREST)
     return Image.alpha_composite(large, shade).convert("RGB")
 

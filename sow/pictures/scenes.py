@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from PIL import ImageDraw
 
 from sow.box import Box
-from sow.plan import Plan
-from sow.scene import CONDITION
+from sow.scene import CONDITION, Relation, SceneObject
 
 THING, ARROW, PAPER = (20, 140, 70), (110, 40, 130), (255, 255, 255)
 LETTERS = 18
 """Pixels, as the names of regions have."""
 
 
-def draw_scene(pen: ImageDraw.ImageDraw, plan: Plan, scale: int, line: int) -> None:
+def draw_scene(
+    pen: ImageDraw.ImageDraw, objects: Sequence[SceneObject], relations: Sequence[Relation],
+    condition: Box | None, scale: int, line: int,
+) -> None:  # fmt: skip
     """Every object with a box (green), and arrows (purple) from subjects to objects.
 
-    pen: on a canvas `scale` times as large as the plan's. line: the width of lines, in pixels.
+    pen: on a canvas `scale` times as large as the plan's. condition: where it is planted, if
+    anything is. line: the width of lines, in pixels.
     """
-    placed = {thing.id: thing.box for thing in plan.objects if thing.box is not None}
-    for thing in plan.objects:
+    placed = {thing.id: thing.box for thing in objects if thing.box is not None}
+    for thing in objects:
         if thing.box is not None:
             left, top, right, bottom = (v * scale for v in thing.box.corners)
             corners = (left, top, right, bottom)
             pen.rectangle(corners, fill=(*THING, 50), outline=(*THING, 255), width=line)
             at = (left + 6, bottom - LETTERS - 8)
             pen.text(at, thing.label, fill=(*THING, 255), font_size=LETTERS)
-    if not plan.bare:
-        placed[CONDITION] = plan.box
-    for (one, other), names in _arrows(plan).items():
+    if condition is not None:
+        placed[CONDITION] = condition
+    for (one, other), names in _arrows(relations).items():
         if one in placed and other in placed:
             _arrow(pen, placed[one], placed[other], ", ".join(names), scale, line)
 
 
-def _arrows(plan: Plan) -> dict[tuple[str, str], list[str]]:
+def _arrows(relations: Iterable[Relation]) -> dict[tuple[str, str], list[str]]:
     """What is said of each pair, so that it is written once."""
     found: dict[tuple[str, str], list[str]] = {}
-    for edge in plan.relations:
+    for edge in relations:
         found.setdefault((edge.subject, edge.object), []).append(edge.predicate)
     return found
 

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from sow.box import Box
 from sow.errors import UsageError
 from sow.files import write_text
 from sow.kinds import check_kind
 from sow.pictures.drawing import draw_over
 from sow.pictures.given import with_notes
-from sow.plan import NOTHING, Plan
 from sow.planners.scenes import GivenGraph
-from sow.scene import Relation, free_id
+from sow.scene import Relation, SceneObject, free_id
 from sow.service.model import OneModel
+from sow.service.remarks import unread_of
 
 if TYPE_CHECKING:
     from sow.checkpoints.facts import Facts
@@ -119,20 +118,14 @@ class SeenGraph:
     def drawn(self) -> Image.Image:
         """The boxes and relations over the picture."""
         things = [
-            {"id": thing.id, "label": thing.label, "box": thing.box} for thing in self.graph.objects
+            SceneObject(id=thing.id or "", label=thing.label, box=thing.box)
+            for thing in self.graph.objects
         ]
         edges = [
             Relation(subject=one, predicate=name, object=other)
             for one, name, other in self.graph.relations
         ]
-        return draw_over(self.picture, bare(self.picture.size, objects=things, relations=edges))
-
-
-def bare(canvas: tuple[int, int], **more: object) -> Plan:
-    """A plan for a picture that is there already."""
-    whole = Box(x=0, y=0, width=canvas[0], height=canvas[1])
-    return Plan.parse({"canvas": canvas, "prompt": "a picture", "box": whole, "subject": NOTHING,
-                       "suppress": "", **more})  # fmt: skip
+        return draw_over(self.picture, things, edges)
 
 
 def as_labels(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -208,11 +201,7 @@ class Seer(OneModel):
         names, (picture, notes) = as_labels(labels), with_notes(image)
         if condition is not None and condition not in names:
             raise UsageError(f"condition={condition} is no label", f"one of {', '.join(names)}")
-        unknown = [word for name in names for word in self.model.facts.unknown_words(name)]
-        if unknown:
-            said = f"{self.model.name} does not know {', '.join(map(repr, unknown))}: `sow words`"
-            notes = (*notes, said)
-        self._told(notes)
+        self._told([*notes, *unread_of(self.pipe, ", ".join(names))])
         seen = graph_of(self.pipe, picture, names, condition)
         self._told(f"there may be no {label} in it: its box is a guess" for label in seen.missing)
         return seen

@@ -44,9 +44,9 @@ def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[Check, ..
 
     names = {thing.id: plain(thing.label) for thing in plan.objects}
     called = "person" if plan.subject == "face" else plan.subject
-    labels = sorted({name for edge in plan.relations for end in (edge.subject, edge.object)
-                     if (name := names.get(end)) is not None})  # fmt: skip
-    if not plan.relations or (not labels and not plan.bare):
+    ends = {end for edge in plan.relations for end in (edge.subject, edge.object)}
+    labels = sorted({names[end] for end in ends if end in names})
+    if not labels:
         return ()
     pairs = {
         frozenset(names.get(end, called) for end in (edge.subject, edge.object))

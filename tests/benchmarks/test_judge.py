@@ -13,10 +13,10 @@ from sow.benchmarks.figures.judge.anatomy import Seen, find_heads, find_things
 from sow.benchmarks.figures.judge.classes import FACE, PARTS, SHADES
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
 from sow.benchmarks.figures.judge.reading import SAME_PERSON, WEIGHTS, Judge, distance
-from sow.benchmarks.figures.judge.relations import answers, between_things, gap
+from sow.benchmarks.figures.judge.relations import answers, between_things
 from sow.benchmarks.figures.world.captions import Caption
 from sow.benchmarks.figures.world.drawing import TESTING, identity_of, make, portrait
-from sow.box import Box
+from sow.box import Box, gap
 
 FIRST = TESTING + 9_500_000
 DRAWINGS = [make(FIRST + n) for n in range(120)]

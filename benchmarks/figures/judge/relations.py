@@ -10,7 +10,7 @@ from sow.benchmarks.figures.judge.anatomy import Head, Seen
 from sow.benchmarks.figures.judge.classes import BODY, FACE, HAIR, HAND, NECK
 from sow.benchmarks.figures.judge.reading import Verdict
 from sow.benchmarks.figures.world.drawing import box_of
-from sow.box import Box
+from sow.box import gap
 
 NEAR = 20
 """Pixels between two boxes that still are near each other."""
@@ -106,10 +106,3 @@ def between_things(relation: str, one: Seen, other: Seen) -> bool:
         lap = min(one.box.right, other.box.right) - max(one.box.x, other.box.x)
         return lap > 0 and down < 0 and abs(one.box.bottom - other.box.y) <= 12
     return gap(one.box, other.box) <= NEAR  # near
-
-
-def gap(one: Box, other: Box) -> float:
-    """Pixels between two boxes, 0 where they touch or overlap."""
-    across = max(one.x, other.x) - min(one.right, other.right)
-    down = max(one.y, other.y) - min(one.bottom, other.bottom)
-    return float(np.hypot(max(0, across), max(0, down)))

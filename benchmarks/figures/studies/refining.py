@@ -19,15 +19,12 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 from tqdm import tqdm
 
-from sow.attention import layout
 from sow.attention.control import Scene, Seen
 from sow.attention.edits import Edit
 from sow.attention.heat import Average, word_weights
 from sow.attention.layout import Layout, Phrase
-from sow.attention.regions import coarser
 from sow.backbones.base import AttentionLayer
 from sow.benchmarks.figures.studies import relations, relations_planted
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
@@ -55,10 +52,8 @@ class Refined(Layout):
     def begin(self, scene: Scene) -> None:
         """As laid out."""
         super().begin(scene)
-        self._scene, self._steps, self._done, self._looks = scene, 0, False, False
+        self._steps, self._done, self._looks = 0, False, False
         self._heat, self._peaks = Average(), list[float]()
-        self._phrases = [layout.phrases_of(job.plan) for job in scene.jobs]
-        self._words = layout._tokens(scene, self._phrases, max(map(len, self._phrases)))
 
     def before_call(self, move: Invert | Denoise) -> None:
         """Counts, and refines when it is time."""
@@ -82,27 +77,21 @@ class Refined(Layout):
 
     def _refine(self, heat: Tensor) -> None:
         maps = [
-            [heat[n, self._words[k, n]].mean(0) for k in range(len(own))]
+            [heat[n, self._tokens[k, n]].mean(0) for k in range(len(own))]
             for n, own in enumerate(self._phrases)
         ]
         peaks = [[float(one.max()) for one in row] for row in maps]
         self._peaks += [peak for row in peaks for peak in row]
         cold = COLD * median(self._peaks)
         factors = [[MORE if self.more and peak < cold else 1.0 for peak in row] for row in peaks]
-        phrases = self._phrases
         if self.follow:
-            phrases = [self._moved(n, row) for n, row in enumerate(maps)]
-        mask = self._scene.condition_mask.cpu()
-        for factor in {layer.factor for layer in self._scene.layers}:
-            grid = coarser(self._scene.size, factor)
-            taken = adaptive_avg_pool2d(mask.float(), grid).flatten(1) >= 0.5
-            places = layout._places(self._scene.jobs, phrases, len(self._words), grid, taken)
-            crossing = layout._crossing(self._scene, places, self._words, taken)
-            self._edits["cross", factor] = [
-                _stronger(edit, [row[k // 2] if k // 2 < len(row) else 1.0 for row in factors])
-                for k, edit in enumerate(crossing)
-            ]
-            self._edits["self", factor] = layout._among(self._scene, places, taken)
+            self._lay([self._moved(n, row) for n, row in enumerate(maps)])
+        for (kind, factor), edits in self._edits.items():
+            if kind == "cross":  # two for each phrase
+                self._edits[kind, factor] = [
+                    _stronger(edit, [row[k // 2] if k // 2 < len(row) else 1.0 for row in factors])
+                    for k, edit in enumerate(edits)
+                ]
 
     def _moved(self, number: int, maps: Sequence[Tensor]) -> list[Phrase]:
         own, plan = self._phrases[number], self._scene.jobs[number].plan
@@ -148,7 +137,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--count", type=int, default=24)
     options = parser.parse_args()
-    count, pipe, judge = options.count, *relations._tools()
+    count, pipe, judge = options.count, *relations.tools()
     lines = [
         "| | nothing planted: pass | a face planted: pass | ID-Distance |",
         "|---|---|---|---|",

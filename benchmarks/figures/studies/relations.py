@@ -13,23 +13,22 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from sow.attention.layout import phrases_of
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, Case, case_of
+from sow.benchmarks.figures.studies.sharing import by_processes, joined, save_sheet
+from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import rate, sign_test
-from sow.pictures.drawing import labelled_row, stacked
+from sow.pictures.drawing import labelled_row
 from sow.pipeline import SowPipeline
 
 BATCH = 16
@@ -69,16 +68,6 @@ class Cell:
         rates = (self.passed, self.found, given, self.beats, self.both)
         return f"| {name} | {' | '.join(rate(r).percent() for r in rates)} |"
 
-    @classmethod
-    def joined(cls, several: Iterable[Cell]) -> Cell:
-        """All of them as one."""
-        cells = list(several)
-        lists: dict[str, Any] = {
-            name: tuple(value for cell in cells for value in getattr(cell, name))
-            for name in ("passed", "found", "beats", "both", "distant")
-        }
-        return cls(**lists, seconds=sum(cell.seconds for cell in cells))
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -94,7 +83,8 @@ class Outcome:
 
 
 @cache
-def _tools() -> tuple[SowPipeline, Judge]:
+def tools() -> tuple[SowPipeline, Judge]:
+    """The model and the judge of a process."""
     from sow.models import load_pipeline
 
     pipe = load_pipeline("figures", device="cpu", dtype="float32")
@@ -119,7 +109,7 @@ def grow(pipe: SowPipeline, cases: Sequence[Case], changes: Mapping[str, Any]) -
 def outcome(which: tuple[str, Sequence[str]], count: int, kind: str) -> Outcome:
     """What the judge says of a class by every method; with one thread, others work beside it."""
     torch.set_num_threads(1)
-    (pipe, judge), (relation, people) = _tools(), which
+    (pipe, judge), (relation, people) = tools(), which
     name = f"{relation}, {'a person' if people else 'two things'}"
     plus, minus = (
         [case_of(relation, n, people, kind, negative=no) for n in range(count)]
@@ -159,8 +149,7 @@ def outcome(which: tuple[str, Sequence[str]], count: int, kind: str) -> Outcome:
 
 def sided(found: Sequence[Outcome], method: str) -> Cell:
     """The classes that say on which side, by a method: there everything has a box."""
-    sides = ("left of", "right of", "above", "below")
-    return Cell.joined(o.cells[method] for o in found if o.name.split(",")[0] in sides)
+    return joined(o.cells[method] for o in found if o.name.split(",")[0] in SIDES)
 
 
 def apart(found: Sequence[Outcome]) -> Iterator[str]:
@@ -177,7 +166,7 @@ def apart(found: Sequence[Outcome]) -> Iterator[str]:
 
 def report(found: Sequence[Outcome], count: int) -> list[str]:
     """The page."""
-    every = {method: Cell.joined(o.cells[method] for o in found) for method in METHODS}
+    every = {method: joined(o.cells[method] for o in found) for method in METHODS}
     pairs = list(zip(every["prompt only"].passed, every["layout"].passed, strict=True))
     up, down = sum(b > a for a, b in pairs), sum(a > b for a, b in pairs)
     cost = sided(found, "layout").seconds / sided(found, "prompt only").seconds
@@ -207,14 +196,12 @@ def main() -> None:
     options = parser.parse_args()
     kind, found = TUNING if options.tuning else FRESH, []
     work = partial(outcome, count=options.count, kind=kind)
-    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
-        for result in tqdm(pool.map(work, CLASSES), total=len(CLASSES), disable=None):
-            found.append(result)
-            print(*result.lines(), sep="\n", flush=True)
+    for result in by_processes(work, CLASSES, options.workers):
+        found.append(result)
+        print(*result.lines(), sep="\n", flush=True)
     text = "\n".join(report(found, options.count)) + "\n"
     (options.out / "relations.md").write_text(text, encoding="utf-8")
-    sheet = stacked([row for result in found for row in result.rows], 4)
-    sheet.quantize(255, dither=Image.Dither.NONE).save(options.out / "relations.png", optimize=True)
+    save_sheet([row for result in found for row in result.rows], options.out / "relations.png")
 
 
 if __name__ == "__main__":

@@ -12,25 +12,22 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.relation_cases import Case, case_of
+from sow.benchmarks.figures.studies.sharing import by_processes, joined, save_sheet
 from sow.benchmarks.figures.studies.trials import Trial, grow, judged, service
 from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN
 from sow.benchmarks.figures.world.tv2i import Pair
 from sow.benchmarks.statistics import Estimate, mean, mean_difference, rate, sign_test
-from sow.pictures.drawing import labelled_row, stacked
+from sow.pictures.drawing import labelled_row
 from sow.service.request import Request
 from sow.service.service import Service
 
@@ -67,16 +64,6 @@ class Cell:
 
     def _distance(self) -> Estimate:
         return mean([value for value in self.identity if not math.isnan(value)])
-
-    @classmethod
-    def joined(cls, several: Iterable[Cell]) -> Cell:
-        """All of them as one."""
-        cells = list(several)
-        lists: dict[str, Any] = {
-            name: tuple(value for cell in cells for value in getattr(cell, name))
-            for name in ("passed", "found", "identity", "same")
-        }
-        return cls(**lists, seconds=sum(cell.seconds for cell in cells))
 
 
 @cache
@@ -139,7 +126,7 @@ def report(found: Sequence[dict[str, Cell]], count: int) -> Iterator[str]:
     for relation, cells in zip(CLASSES, found, strict=True):
         for method, cell in cells.items():
             yield cell.row(f"{relation}: {method}")
-    every = {method: Cell.joined(cells[method] for cells in found) for method in METHODS}
+    every = {method: joined(cells[method] for cells in found) for method in METHODS}
     for method, cell in every.items():
         yield cell.row(f"**all: {method}**")
     for one, other in (("prompt only", "place only"), ("place only", "layout")):
@@ -164,17 +151,15 @@ def main() -> None:
     options = parser.parse_args()
     found, rows = [], []
     work = partial(outcome, count=options.count, tuning=options.tuning)
-    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
-        results = tqdm(pool.map(work, CLASSES), total=len(CLASSES), disable=None)
-        for relation, (cells, shown) in zip(CLASSES, results, strict=True):
-            found.append(cells)
-            rows += shown
-            for method, cell in cells.items():
-                print(cell.row(f"{relation}: {method}"), flush=True)
+    results = by_processes(work, CLASSES, options.workers)
+    for relation, (cells, shown) in zip(CLASSES, results, strict=True):
+        found.append(cells)
+        rows += shown
+        for method, cell in cells.items():
+            print(cell.row(f"{relation}: {method}"), flush=True)
     text = "\n".join(report(found, options.count)) + "\n"
     (options.out / "relations-planted.md").write_text(text, encoding="utf-8")
-    sheet = stacked(rows, 4).quantize(255, dither=Image.Dither.NONE)
-    sheet.save(options.out / "relations-planted.png", optimize=True)
+    save_sheet(rows, options.out / "relations-planted.png")
 
 
 if __name__ == "__main__":

@@ -21,14 +21,13 @@ from sow.benchmarks.figures.studies.relation_cases import CLASSES, PEOPLE, TWO, 
 from sow.benchmarks.figures.world.captions import OPPOSITE
 from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN, Drawing, make
 from sow.benchmarks.figures.world.things import KINDS
+from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
 from sow.box import Box, overlap
 from sow.service.request import Request
 from sow.service.seeing import graph_of
 from sow.service.service import Service
 from sow.service.verifying import checks
-
-SIDES = ("left of", "right of", "above", "below")
 
 
 def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[Box]]]:
@@ -52,13 +51,8 @@ def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[
 
 def read(service: Service, count: int, first: int) -> Iterator[str]:
     """Lines about drawings: whether things are found, where, and on which side."""
-    random, here, gone, laps, sides = (
-        Random(first),
-        list[bool](),
-        list[bool](),
-        dict[str, list[float]](),
-        list[bool](),
-    )
+    random, laps = Random(first), dict[str, list[float]]()
+    here, gone, sides = list[bool](), list[bool](), list[bool]()
     for drawing, names, truth in tqdm(drawings(count, first), total=count, disable=None):
         other = random.choice([kind for kind in KINDS if kind not in names])
         seen = graph_of(service.pipe, drawing.image, [*names, other])
@@ -84,7 +78,7 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
 
 def verified(service: Service, count: int, kind: str) -> Iterator[str]:
     """A table of what is said of relations against the judge, by class."""
-    pipe, judge = service.pipe, relations._tools()[1]
+    pipe, judge = service.pipe, relations.tools()[1]
     yield "| | the judge sees it: said to hold | he does not: said not to hold |\n|---|---|---|"
     every: dict[bool, list[bool]] = {True: [], False: []}
     for relation, people in tqdm([c for c in CLASSES if c[0] not in TWO], disable=None):
@@ -108,7 +102,7 @@ def _of(right: Sequence[bool]) -> str:
 
 def retried(service: Service, count: int, kind: str) -> Iterator[str]:
     """A table of how often the judge sees the relation, in the first picture and after retries."""
-    judge = relations._tools()[1]
+    judge = relations.tools()[1]
     yield "| | first seed | after at most 3 others | seeds used |\n|---|---|---|---|"
     for relation, people in (("left of", PEOPLE), ("below", PEOPLE), ("near", ())):
         first, last, used = list[bool](), list[bool](), list[float]()

@@ -9,6 +9,7 @@ from random import Random
 from sow.benchmarks.figures.world.layout import Spec
 from sow.benchmarks.figures.world.people import Person
 from sow.benchmarks.figures.world.things import Thing
+from sow.scene import article
 
 STYLE_WORDS = {
     "none": ("a photo of", "a picture of", "a cartoon of", "a portrait of", "an image of"),
@@ -57,11 +58,6 @@ class Caption:
 
     text: str
     said: dict[str, str] = field(default_factory=dict)
-
-
-def article(words: str) -> str:
-    """The words with "a" or "an" before them."""
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
 def describe(spec: Spec, random: Random) -> Caption:

@@ -19,7 +19,7 @@ from random import Random
 from PIL import Image
 from tqdm import tqdm
 
-from sow.benchmarks.figures.world.captions import SCENE_WORDS, STYLE_WORDS, article
+from sow.benchmarks.figures.world.captions import SCENE_WORDS, STYLE_WORDS
 from sow.benchmarks.figures.world.drawing import (
     TESTING,
     TUNING,
@@ -36,6 +36,7 @@ from sow.benchmarks.figures.world.people import Identity
 from sow.benchmarks.figures.world.scenes import SCENES
 from sow.benchmarks.figures.world.things import COLOURS, HELD, colours_of
 from sow.box import Box
+from sow.scene import article
 
 SETTINGS = ("normal", "attribute", "style")
 PROMPTS = 100
