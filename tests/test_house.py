@@ -39,6 +39,7 @@ FLOORS = (
     ("planners.mllm",),
     ("planners.mllm.vendors",),
     ("service",),
+    ("jobs",),
     ("benchmarks",),
     ("benchmarks.figures",),
     ("benchmarks.figures.world",),
