@@ -8,8 +8,8 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +134,28 @@ def publish(write: Callable[[Path], object], path: Path, force: bool = False) ->
         _WRITING.discard(temporary)
 
 
+@contextmanager
+def aside(folder: Path) -> Iterator[Path]:
+    """The name of a temporary file in a folder, of which nothing is left at the end.
+
+    Raises:
+        OutputError: if what is done with it fails.
+    """
+    temporary = folder / _temporary_name()
+    _WRITING.add(temporary)
+    try:
+        yield temporary
+    except OSError as error:
+        raise OutputError(
+            f"the folder {str(folder)!r} cannot be written to ({error.strerror or error})",
+            "choose another one",
+        ) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        _WRITING.discard(temporary)
+
+
 def abandon() -> None:
     """Removes whatever is half written: the program is about to end without another word."""
     for temporary in tuple(_WRITING):
@@ -143,7 +165,11 @@ def abandon() -> None:
 
 def _temporary(path: Path) -> Path:
     # A short name of its own: the result's may be as long as a name can be.
-    return path.with_name(f".sow-{secrets.token_hex(8)}.tmp")
+    return path.with_name(_temporary_name())
+
+
+def _temporary_name() -> str:
+    return f".sow-{secrets.token_hex(8)}.tmp"
 
 
 def _sync(path: Path) -> None:
@@ -152,13 +178,13 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def sweep(folder: Path) -> None:
-    """Removes what writers that were killed left behind in a folder, a day after."""
+def sweep(folder: Path, stale: float = STALE) -> None:
+    """Removes what writers that were killed left behind in a folder, so many seconds after."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if TEMPORARY.fullmatch(entry.name):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - STALE:
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - stale:
                         Path(entry.path).unlink()
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sow.errors import DeviceError
 from sow.models.devices import out_of_memory
 from sow.recipe import Recipe, versions
 from sow.service.results import Picture, Work
+from sow.settings import SHARED, Settings
 
 if TYPE_CHECKING:
     from sow.models.find import Model
-    from sow.pipeline import SowPipeline
+    from sow.pipeline import SowPipeline, SowPipelineOutput
 
 
 def make(
@@ -65,6 +67,35 @@ def make(
         yield from made
 
 
+@dataclass(frozen=True)
+class Task:
+    """A picture to make."""
+
+    work: Work
+    seed: int
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What tasks of one call have in common: their canvas, and the settings they share."""
+        shared = (getattr(self.work.settings, name) for name in Settings.names(SHARED))
+        return (self.work.plan.canvas, *shared)
+
+
+def together(pipe: SowPipeline, model: Model, tasks: Sequence[Task], size: int) -> list[Picture]:
+    """The pictures of one call, of works that may share one: see `SowPipeline.__call__`.
+
+    size: of the batch; a smaller one is filled up with the last task, so that a picture does not
+    depend on who else was there, since sums are rounded otherwise in batches of other sizes.
+    """
+    filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
+    started = time.monotonic()
+    with _threads(0) as threads:
+        out = _run(pipe, filled)
+    seconds = (time.monotonic() - started) / len(tasks)
+    pictures = _pictures(pipe, model, filled, out, threads, seconds)
+    return list(pictures)[: len(tasks)]
+
+
 class _Calls:
     """Calls of one pipeline for one work."""
 
@@ -75,57 +106,78 @@ class _Calls:
         self, seeds: Sequence[int], cycles_of: Sequence[int], only: int | None = None
     ) -> list[Picture]:
         """The pictures of one call, or only one; with the cycles of those at these places."""
-        import torch
-
         from sow.attention.explain import explain as sheet_of
         from sow.pipeline import trace
 
         pipe, work = self.pipe, self.work
+        tasks = [Task(work, seed) for seed in seeds]
         started = time.monotonic()
-        with trace(pipe) if self.explain else nullcontext() as seen, _threads(work) as threads:
-            out = pipe(
-                image=[work.condition] * len(seeds),
-                plan=work.plan,
-                settings=work.settings,
-                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                return_cycles=cycles_of,
-            )
+        with (
+            trace(pipe) if self.explain else nullcontext() as seen,
+            _threads(work.threads) as threads,
+        ):
+            out = _run(pipe, tasks, cycles_of)
         seconds = (time.monotonic() - started) / len(seeds)
         cycles = dict(zip(cycles_of, out.cycles or (), strict=False))
-        flagged = out.nsfw_content_detected or [False] * len(seeds)
+        pictures = _pictures(pipe, self.model, tasks, out, threads, seconds)
         return [
-            Picture(
-                image=image,
-                recipe=self._recipe(seed, len(seeds), place, threads),
-                condition=work.condition,
+            replace(
+                picture,
                 cycles=tuple(cycles.get(place, ())),
-                explained=sheet_of(seen, image, work.plan, work.condition, place) if seen else None,
-                flagged=flagged[place],
-                seconds=seconds,
+                explained=sheet_of(seen, picture.image, work.plan, work.condition, place)
+                if seen
+                else None,
             )
-            for place, (seed, image) in enumerate(zip(seeds, out.images, strict=True))
+            for place, picture in enumerate(pictures)
             if only is None or place == only
         ]
 
-    def _recipe(self, seed: int, batch_size: int, place: int, threads: int) -> Recipe:
-        return Recipe(
-            plan=self.work.plan,
-            settings=self.work.settings,
-            seed=seed,
-            model=self.model.name.encode(errors="replace").decode(),  # a folder's may be no text
-            revision=self.model.revision,
-            device=self.pipe.device.type,
-            dtype=str(self.pipe.unet.dtype).removeprefix("torch."),
-            picture_sha256=self.work.picture_sha256,
+
+def _run(
+    pipe: SowPipeline, tasks: Sequence[Task], cycles_of: Sequence[int] = ()
+) -> SowPipelineOutput:
+    import torch
+
+    return pipe(
+        image=[task.work.condition for task in tasks],
+        plan=[task.work.plan for task in tasks],
+        settings=[task.work.settings for task in tasks],
+        generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
+        return_cycles=cycles_of,
+    )
+
+
+def _pictures(
+    pipe: SowPipeline,
+    model: Model,
+    tasks: Sequence[Task],
+    out: SowPipelineOutput,
+    threads: int,
+    seconds: float,
+) -> Iterator[Picture]:
+    """Those of one call, in their order, each with its recipe."""
+    flagged = out.nsfw_content_detected or [False] * len(tasks)
+    for place, (task, image) in enumerate(zip(tasks, out.images, strict=True)):
+        work = task.work
+        recipe = Recipe(
+            plan=work.plan,
+            settings=work.settings,
+            seed=task.seed,
+            model=model.name.encode(errors="replace").decode(),  # a folder's may be no text
+            revision=model.revision,
+            device=pipe.device.type,
+            dtype=str(pipe.unet.dtype).removeprefix("torch."),
+            picture_sha256=work.picture_sha256,
             versions=versions(),
-            batch_size=batch_size,
+            batch_size=len(tasks),
             place=place,
-            threads=threads if self.pipe.device.type == "cpu" else 0,
+            threads=threads if pipe.device.type == "cpu" else 0,
         )
+        yield Picture(image, recipe, work.condition, flagged=flagged[place], seconds=seconds)
 
 
 @contextmanager
-def _threads(work: Work) -> Iterator[int]:
+def _threads(wanted: int) -> Iterator[int]:
     """Computes with as many threads as a repeated picture wants; says how many there are.
 
     Sums are cut into as many parts, which rounds them otherwise. The number belongs to the whole
@@ -134,11 +186,11 @@ def _threads(work: Work) -> Iterator[int]:
     import torch
 
     before = torch.get_num_threads()
-    if work.threads in (0, before):
+    if wanted in (0, before):
         yield before
         return
-    torch.set_num_threads(work.threads)
+    torch.set_num_threads(wanted)
     try:
-        yield work.threads
+        yield wanted
     finally:
         torch.set_num_threads(before)

@@ -1,0 +1,278 @@
+"""`sow batch`: many jobs into a folder, what became of them, and their export."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sow.cli.options import (
+    MODEL,
+    PLAN,
+    PLANNER,
+    RESULT,
+    BaseUrl,
+    Canvas,
+    Device,
+    Dtype,
+    Fallback,
+    Force,
+    MatteName,
+    ModelName,
+    NoCache,
+    PlannerCalls,
+    PlannerModel,
+    PlannerName,
+    PlannerTimeout,
+    PromptFolder,
+    Quiet,
+    Revision,
+    Setting,
+    Yes,
+    choice_of,
+    parse_canvas,
+)
+from sow.cli.output import insist, print_json, report, say
+from sow.cli.results import Changes, Likeness, Preset
+from sow.errors import INTERRUPTED
+
+if TYPE_CHECKING:
+    from sow.cli.batch_progress import Progress
+    from sow.jobs.admission import BadManifest
+    from sow.jobs.batch import Batch
+
+RUN = "run"
+
+
+class RunByDefault(TyperGroup):
+    """`sow batch jobs.jsonl` is `sow batch run jobs.jsonl`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts in what was left out; a manifest may not be called as a command is."""
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=RunByDefault,
+    help="Many jobs, each a line of a file, into a folder; the same command again goes on.",
+    no_args_is_help=True,
+)
+
+Folder = Annotated[Path, typer.Argument(help="The folder of results.")]
+
+
+@app.command(RUN)
+def run(
+    jobs: Annotated[
+        Path,
+        typer.Argument(
+            help="A manifest, .jsonl, .csv or .parquet, a job a line; or a folder of pictures, "
+            "with --prompts-file."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="The folder of the results.", rich_help_panel=RESULT),
+    ],
+    prompts_file: Annotated[
+        Path | None,
+        typer.Option(help="A prompt a line, each for every picture.", rich_help_panel=PLAN),
+    ] = None,
+    setting: Setting = None,
+    canvas: Canvas = None,
+    matte: MatteName = None,
+    preset: Preset = None,
+    likeness: Likeness = None,
+    set_: Changes = None,
+    model: ModelName = "auto",
+    revision: Revision = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="For a single .safetensors file: folder or hub id of its configuration.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Pictures in a call of the model. Default: as many as fit, at most 8.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    planner: PlannerName = "auto",
+    planner_model: PlannerModel = None,
+    base_url: BaseUrl = None,
+    planner_calls: PlannerCalls = 3,
+    fallback: Fallback = False,
+    no_cache: NoCache = False,
+    prompts: PromptFolder = None,
+    planner_timeout: PlannerTimeout = 90.0,
+    planners: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Plans at a time. Default: 8 where a language model is asked, 2 by rules.",
+            rich_help_panel=PLANNER,
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Also try again what failed.", rich_help_panel=RESULT),
+    ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out lines that are wrong.", rich_help_panel=RESULT),
+    ] = False,
+    force: Force = False,
+    yes: Yes = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print a JSON line for every job.", rich_help_panel=RESULT),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Carry out a file of jobs; the same command again goes on where it ended.
+
+    What is given here beside the jobs holds for all that do not say otherwise.
+
+    \b
+    sow batch jobs.jsonl --out results/
+    sow batch faces/ --prompts-file prompts.txt --out results/
+    sow batch jobs.jsonl --out results/ --retry-failed
+    """
+    from sow.cli.batch_progress import Progress, checking
+    from sow.jobs.admission import BadManifest
+    from sow.jobs.batch import Batch, Options, source_of
+
+    choice = choice_of(
+        planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
+        planner_timeout,
+    )  # fmt: skip
+    given = {"setting": setting, "matte": matte, "preset": preset, "likeness": likeness,
+             "canvas": list(parse_canvas(canvas)) if canvas else None,
+             "settings": assigned(set_)}  # fmt: skip
+    defaults = {name: value for name, value in given.items() if value is not None}
+    options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes)
+    try:
+        with checking(quiet) as tick:
+            batch = Batch(source_of(jobs, prompts_file, defaults), out, options,
+                          retry_failed=retry_failed, skip_bad=skip_bad, force=force,
+                          report=only_the_model, tick=tick)  # fmt: skip
+    except BadManifest as error:
+        tell_all(error)
+        raise
+    tell_admitted(batch)
+    failed = carried_out(batch, Progress(batch, json, quiet))
+    if failed:
+        sys.exit(1)
+
+
+def carried_out(batch: Batch, progress: Progress) -> int:
+    """Carries the jobs out; an interrupt ends it in good order, a second one at once."""
+    from sow.cli.entry import leave
+
+    def interrupted(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, leave)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    results = iter(batch)
+    try:
+        with progress:
+            for result in results:
+                progress.add(result)
+    except KeyboardInterrupt:
+        results.close()  # type: ignore[attr-defined]  # it is a generator
+        insist(f"sow: interrupted, {progress.summary()}; the same command goes on")
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # a planner that waits for an answer is not waited for
+    finally:
+        signal.signal(signal.SIGINT, before)
+    say(progress.summary())
+    return progress.failed
+
+
+@app.command()
+def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """How many jobs are done, failed or still wait, and why they failed."""
+    from sow.jobs.batch import opened
+
+    with opened(folder) as ledger:
+        counts, failures = ledger.counts(), list(ledger.failures())
+    if json:
+        print_json({**counts, "failures": [vars(failure) for failure in failures]})
+        return
+    say(", ".join(f"{count} {state}" for state, count in counts.items()))
+    for failure in failures:
+        say(f"{failure.id} (line {failure.line}): {failure.reason}")
+
+
+@app.command()
+def export(
+    folder: Folder,
+    to: Annotated[str, typer.Option(help="webdataset or parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the shards.")],
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Pack the pictures of a batch, with what is said of them, for training or sharing."""
+    from sow.jobs.batch import opened, write_metadata
+    from sow.jobs.export import export as run_export
+
+    with opened(folder) as ledger:
+        write_metadata(ledger)
+    for path in run_export(folder, to, out, force=force):
+        say(f"{path}")
+
+
+def assigned(texts: list[str] | None) -> dict[str, Any] | None:
+    """`cycles=5` as a name and its value."""
+    from sow.settings import Settings
+
+    if not texts:
+        return None
+    changed = Settings.preset("normal").with_assignments(texts)  # refuses what is none
+    pairs = (text.partition("=") for text in texts)
+    return {
+        name.strip(): getattr(changed, name.strip(), None) if name.strip() != "likeness"
+        else float(value)
+        for name, _, value in pairs
+    }  # fmt: skip
+
+
+def only_the_model(kind: str, line: str) -> None:
+    """Of thousands of jobs nobody wants every note: they stand in metadata.jsonl."""
+    if kind == "model":
+        report(kind, line)
+
+
+def tell_all(error: BadManifest) -> None:
+    """Every problem of a manifest, but for the last line, which says how many there are."""
+    for line, problem in error.problems[1:]:
+        insist(f"line {line}: {problem}")
+
+
+def tell_admitted(batch: Batch) -> None:
+    """What the manifest came to, where it is not plain."""
+    found = batch.admitted
+    for line, problem in found.problems:
+        say(f"left out: line {line}: {problem}")
+    if found.wrong > len(found.problems):
+        say(f"left out: {found.wrong - len(found.problems)} more")
+    if found.changed:
+        say(f"{found.changed} jobs have changed: their pictures are put aside and made again")
+    if batch.gone:
+        say(f"{batch.gone} pictures are gone from the folder: they are made again")

@@ -1,0 +1,121 @@
+"""What a batch says while it runs: a bar for people, a line a job for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from sow.cli.output import say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from sow.jobs.batch import Batch
+    from sow.jobs.run import JobResult
+
+
+@contextmanager
+def checking(quiet: bool) -> Iterator[Callable[[int], object]]:
+    """Counts the lines of a manifest while they are checked, at a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda lines: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("checking the jobs") as status:
+        yield lambda lines: status.update(f"checking the jobs: {lines} lines")
+
+
+class Progress:
+    """Counts what ends; a live bar at a terminal, a JSON line each for programs.
+
+    Attributes:
+        failed: jobs that failed now.
+    """
+
+    def __init__(self, batch: Batch, as_json: bool, quiet: bool) -> None:
+        """Nothing has ended yet."""
+        counts = batch.ledger.counts()
+        self._batch, self._json = batch, as_json
+        self._left = counts["waiting"] + counts["running"]
+        self._before = counts["done"]
+        self.done = self.failed = 0
+        self._started, self._bar = time.monotonic(), self._made_bar(quiet)
+
+    def _made_bar(self, quiet: bool) -> Bar | None:
+        if quiet or not sys.stderr.isatty():
+            return None
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        return Progress(
+            BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(), TextColumn("{task.fields[trouble]}", style="red"),
+            console=Console(stderr=True),
+        )  # fmt: skip
+
+    def __enter__(self) -> Progress:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self._left, rate="", trouble="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if self._bar is not None:
+            self._bar.stop()
+
+    def add(self, result: JobResult) -> None:
+        """One more job has ended."""
+        self.done, self.failed = self.done + result.done, self.failed + (not result.done)
+        if self._json:
+            sys.stdout.write(json.dumps(self._line(result), ensure_ascii=True) + "\n")
+            sys.stdout.flush()
+        if self._bar is not None:
+            pace = (self.done + self.failed) / (time.monotonic() - self._started)
+            trouble = f"{self.failed} failed" if self.failed else ""
+            self._bar.update(self._task, advance=1, rate=said(pace), trouble=trouble)
+        if not result.done:
+            say(f"{result.id} (line {result.line}) failed: {result.error}")
+
+    def _line(self, result: JobResult) -> dict[str, Any]:
+        ended = self.done + self.failed
+        return {
+            "id": result.id,
+            "line": result.line,
+            "state": "done" if result.done else "failed",
+            "files": [str(file) for file in result.files],
+            "error": result.error,
+            "seconds": round(result.seconds, 3),
+            "left": max(0, self._left - ended),
+        }
+
+    def summary(self) -> str:
+        """What this run came to."""
+        parts = [f"{self.done} done"]
+        if self._before:
+            parts.append(f"{self._before} were done before")
+        if self.failed:
+            parts.append(f"{self.failed} failed (sow batch status {self._batch.folder})")
+        return ", ".join(parts)
+
+
+def said(pace: float) -> str:
+    """How many a second, or a minute, or an hour."""
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if pace * seconds >= 1:
+            return f"{pace * seconds:.1f}/{unit}"
+    return f"{pace * 3600:.1f}/h"
