@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sow.errors import OutputError
 
@@ -26,20 +26,29 @@ STALE = 24 * 3600
 _WRITING: set[Path] = set()
 
 
-def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
-    """A file's bytes, if it is a plain file and not too large.
+def open_regular(path: Path) -> BinaryIO:
+    """A plain file, open for reading.
 
     A pipe could hang for ever, a device never end: what it is is asked before it is opened, and
     again of what was opened.
 
     Raises:
-        OSError: if it is none, or cannot be read.
+        OSError: if it is none, or cannot be opened.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(0, "it is no plain file", str(path))
-    with os.fdopen(handle, "rb") as file:
+    return os.fdopen(handle, "rb")
+
+
+def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
+    """A plain file's bytes, if it is not too large.
+
+    Raises:
+        OSError: if it is, or it is no plain file, or cannot be read.
+    """
+    with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
