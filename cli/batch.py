@@ -229,8 +229,9 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Pack the pictures of a batch, with what is said of them, for training or sharing."""
-    from sow.jobs.batch import opened, write_metadata
+    from sow.jobs.batch import opened
     from sow.jobs.export import export as run_export
+    from sow.jobs.publishing import write_metadata
 
     with opened(folder) as ledger:
         write_metadata(ledger)

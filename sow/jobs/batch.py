@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from sow.errors import OutputError, UsageError
-from sow.files import aside, sweep
+from sow.files import sweep
 from sow.jobs.admission import Admitted, Source, admit, digest_of, listed, recover
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
+from sow.jobs.publishing import Publisher, write_thumbs
 from sow.jobs.run import JobResult, Run
 from sow.jobs.schema import OWN_FOLDER, ledger_path
 from sow.service.asking import PlannerChoice
 from sow.service.model import Report
 from sow.service.service import Service
 
-METADATA = "metadata.jsonl"
 VENDOR_PLANNERS, RULE_PLANNERS = 8, 2
 """Plans at a time: a language model is waited for, rules compute."""
 
@@ -103,7 +103,8 @@ class Batch:
             self.ledger.close()
             raise
         self.run = Run(options.service(report), self.ledger, options.batch_size,
-                       options.plans_at_a_time)  # fmt: skip
+                       options.plans_at_a_time, write_thumbs)  # fmt: skip
+        self._publisher = Publisher(self.ledger)
 
     def __iter__(self) -> Iterator[JobResult]:
         """What became of each job, as it ends; then, or when it is left off, all is written.
@@ -113,14 +114,16 @@ class Batch:
         """
         sweep(self.folder / OWN_FOLDER)
         try:
-            yield from self.run
+            for result in self.run:
+                self._publisher.if_due()
+                yield result
         finally:
-            self.finish()
+            self._finish()
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Writes what is said of all pictures, and gives back what was not done."""
         try:
-            write_metadata(self.ledger)
+            self._publisher.now()
         finally:
             self.ledger.close()
 
@@ -220,18 +223,3 @@ def opened(folder: Path) -> Iterator[Ledger]:
         raise OutputError(f"no batch has run in {str(folder)!r}", "sow batch jobs.jsonl --out")
     with closing(Ledger(folder)) as ledger:
         yield ledger
-
-
-def write_metadata(ledger: Ledger) -> Path:
-    """`metadata.jsonl`: a line for every picture, as ImageFolder reads it.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    target = ledger.folder / METADATA
-    with aside(ledger.folder / OWN_FOLDER) as file:
-        with file.open("w", encoding="utf-8") as lines:
-            for told in ledger.entries():
-                lines.write(json.dumps(told, ensure_ascii=False) + "\n")
-        file.replace(target)
-    return target

@@ -81,12 +81,16 @@ class Condition:
             raise nothing_kept("the mask" if mask is not None else outline)
         return cls(picture, kept)
 
-    def to_png(self) -> bytes:
-        """Both as one PNG, the mask as its alpha channel."""
+    def cut_out(self) -> Image.Image:
+        """Both as one picture, the mask as its alpha channel."""
         both = _bare(self.picture)
         both.putalpha(self.mask)
+        return both
+
+    def to_png(self) -> bytes:
+        """The same as a PNG."""
         buffer = io.BytesIO()
-        both.save(buffer, "PNG")
+        self.cut_out().save(buffer, "PNG")
         return buffer.getvalue()
 
     @classmethod

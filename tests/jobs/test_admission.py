@@ -1,4 +1,4 @@
-"""Manifests on their way into the ledger: every line is checked, nothing runs while one is wrong."""
+"""Manifests on their way into the ledger: every line is checked, or nothing runs."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_a_picture_that_is_gone_is_made_again(ledger, folder):
 def test_a_damaged_ledger_says_so(folder, ledger):
     ledger.close()
     ledger_path(folder).write_bytes(b"nonsense" * 4096)
-    with pytest.raises(OutputError, match="is damaged .* move its"):
+    with pytest.raises(OutputError, match=r"is damaged .* move its"):
         Ledger(folder)
 
 

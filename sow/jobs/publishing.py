@@ -1,0 +1,89 @@
+"""What a folder of results shows besides its pictures: their list, and a page to look at them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from sow.files import aside
+from sow.jobs.gallery import Entry, thumbnail, write_gallery
+from sow.jobs.ledger import Ledger
+from sow.jobs.saving import Made
+from sow.jobs.schema import OWN_FOLDER
+
+METADATA = "metadata.jsonl"
+THUMBS = f"{OWN_FOLDER}/thumbs"
+SHARE, SELDOM = 0.02, 10.0
+"""The share of the time that may go into keeping both up to date, and the least seconds between."""
+
+
+def thumbs_of(file_name: str) -> tuple[str, str]:
+    """The small pictures of a result and of what was planted, from the folder on."""
+    stem = f"{THUMBS}/{file_name.removesuffix('.png')}"
+    return f"{stem}.webp", f"{stem}.condition.webp"
+
+
+def write_thumbs(made: Made, path: Path) -> dict[str, Any]:
+    """Small pictures of both, for the page; there is nothing more to say of them."""
+    result, condition = thumbs_of(path.name)
+    thumbnail(made.picture.image, path.parent / result)
+    if not made.work.plan.bare:
+        thumbnail(made.picture.condition.cut_out(), path.parent / condition)
+    return {}
+
+
+def write_metadata(ledger: Ledger) -> Path:
+    """`metadata.jsonl`: a line for every picture, as ImageFolder reads it.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    target = ledger.folder / METADATA
+    with aside(ledger.folder / OWN_FOLDER) as file:
+        with file.open("w", encoding="utf-8") as lines:
+            for told in ledger.entries():
+                lines.write(json.dumps(told, ensure_ascii=False) + "\n")
+        file.replace(target)
+    return target
+
+
+def write_page(ledger: Ledger, title: str) -> Path:
+    """`index.html`: every picture beside what was planted in it, and what failed.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    entries = (entry_of(told) for told in ledger.entries())
+    return write_gallery(ledger.folder, entries, ledger.failures(), title)
+
+
+def entry_of(told: dict[str, Any]) -> Entry:
+    """A picture on the page."""
+    thumb, condition = thumbs_of(told["file_name"])
+    return Entry(
+        told["file_name"], told["id"], told["prompt"], told["seed"], told["seconds"], thumb,
+        condition if told.get("box") else "", tuple(told["notes"]),
+    )  # fmt: skip
+
+
+class Publisher:
+    """Keeps both up to date while a batch runs, seldom enough to cost next to nothing."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Nothing is written yet."""
+        self._ledger, self._next = ledger, time.monotonic() + SELDOM
+
+    def now(self) -> None:
+        """Writes both."""
+        started = time.monotonic()
+        write_metadata(self._ledger)
+        write_page(self._ledger, self._ledger.folder.absolute().name)
+        took = time.monotonic() - started
+        self._next = time.monotonic() + max(SELDOM, took / SHARE)
+
+    def if_due(self) -> None:
+        """Writes both, if it is time."""
+        if time.monotonic() >= self._next:
+            self.now()
