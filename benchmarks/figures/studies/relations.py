@@ -106,14 +106,13 @@ def grow(pipe: SowPipeline, cases: Sequence[Case], changes: Mapping[str, Any]) -
     return images
 
 
-def outcome(which: tuple[str, Sequence[str]], count: int, kind: str) -> Outcome:
+def outcome(which: tuple[str, Sequence[str]], numbers: range, kind: str) -> Outcome:
     """What the judge says of a class by every method; with one thread, others work beside it."""
     torch.set_num_threads(1)
     (pipe, judge), (relation, people) = tools(), which
     name = f"{relation}, {'a person' if people else 'two things'}"
     plus, minus = (
-        [case_of(relation, n, people, kind, negative=no) for n in range(count)]
-        for no in (False, True)
+        [case_of(relation, n, people, kind, negative=no) for n in numbers] for no in (False, True)
     )
     distant = tuple(any(edge.distant for edge in case.plan.relations) for case in plus)
     cells, rows = {}, []
@@ -164,7 +163,7 @@ def apart(found: Sequence[Outcome]) -> Iterator[str]:
         yield f"| {method} | " + " | ".join(f"{e.percent()}, n {e.count}" for e in both) + " |"
 
 
-def report(found: Sequence[Outcome], count: int) -> list[str]:
+def report(found: Sequence[Outcome], numbers: range) -> list[str]:
     """The page."""
     every = {method: joined(o.cells[method] for o in found) for method in METHODS}
     pairs = list(zip(every["prompt only"].passed, every["layout"].passed, strict=True))
@@ -172,10 +171,11 @@ def report(found: Sequence[Outcome], count: int) -> list[str]:
     cost = sided(found, "layout").seconds / sided(found, "prompt only").seconds
     return [
         "# Relations", "",
-        f"`python -m sow.benchmarks.figures.studies.relations --count {count}`; so many captions a "
-        "class that nothing was tuned on, nothing planted, one seed each, the same for every "
-        "method; 95 % intervals. `boxes only`: phrases are kept in their boxes and not drawn to "
-        "them. Of two relations, both have to hold.", "",
+        f"`python -m sow.benchmarks.figures.studies.relations --count {len(numbers)} --first "
+        f"{numbers.start}`; so many captions a class, from that number on, that nothing was tuned "
+        "on, nothing planted, one seed each, the same for every method; 95 % intervals. `boxes "
+        "only`: phrases are kept in their boxes and not drawn to them. Of two relations, both have "
+        "to hold.", "",
         Cell.HEADER, *(line for o in found for line in o.lines()),
         *(cell.row(f"**all: {method}**") for method, cell in every.items()), "",
         f"Layout against the prompt alone, picture by picture: {up} better, {down} worse "
@@ -187,21 +187,24 @@ def report(found: Sequence[Outcome], count: int) -> list[str]:
 
 
 def main() -> None:
-    """Writes `relations.md` and `relations.png`."""
+    """Writes `relations.md` and `relations.png`; from another caption on, under that number."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first caption")
     parser.add_argument("--tuning", action="store_true", help="other captions, to choose by")
     parser.add_argument("--workers", type=int, default=2, help="processes, a thread each")
     options = parser.parse_args()
     kind, found = TUNING if options.tuning else FRESH, []
-    work = partial(outcome, count=options.count, kind=kind)
+    numbers = range(options.first, options.first + options.count)
+    work = partial(outcome, numbers=numbers, kind=kind)
     for result in by_processes(work, CLASSES, options.workers):
         found.append(result)
         print(*result.lines(), sep="\n", flush=True)
-    text = "\n".join(report(found, options.count)) + "\n"
-    (options.out / "relations.md").write_text(text, encoding="utf-8")
-    save_sheet([row for result in found for row in result.rows], options.out / "relations.png")
+    text = "\n".join(report(found, numbers)) + "\n"
+    name = f"relations-{options.first}" if options.first else "relations"
+    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
+    save_sheet([row for result in found for row in result.rows], options.out / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -136,8 +136,8 @@ def report(found: Sequence[dict[str, Cell]], count: int) -> Iterator[str]:
         cost = every[other].seconds / every[one].seconds
         yield (
             f"\n{other} against {one}, picture by picture: {up} better, {down} worse (sign test, "
-            f"p {sign_test(up, down):.2g}); ID-Distance {away.number()} higher; {cost:.2f} times "
-            "the processor's time."
+            f"p {sign_test(up, down):.2g}); ID-Distance changes by {away.number()}; {cost:.2f} "
+            "times the processor's time."
         )
 
 
