@@ -48,7 +48,7 @@ class Columns:
         import pyarrow as pa
 
         image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        fields = [(IMAGE, image), *((_column(n), getattr(pa, k)()) for n, k in self._plain)]
+        fields = [(IMAGE, image), *((_column(n), pa.type_for_alias(k)) for n, k in self._plain)]
         return pa.schema(fields, metadata={"huggingface": json.dumps(self._features())})
 
     def row(self, data: Mapping[str, Any], picture: bytes, path: str) -> dict[str, Any]:
@@ -66,8 +66,7 @@ class Columns:
     @property
     def _plain(self) -> list[tuple[str, str]]:
         """Names and kinds; a column that never says anything, or says too much, is a text."""
-        kinds = KINDS.values()
-        return [(n, kind if kind in kinds else "string") for n, kind in self._kinds.items()]
+        return [(n, k if k and k != "json" else "string") for n, k in self._kinds.items()]
 
     def _features(self) -> dict[str, Any]:
         values = {

@@ -37,7 +37,7 @@ class Kind:
 
     name: Callable[[int, int], str]
     shards: re.Pattern[str]
-    write: Callable[[Path, Iterator[Result], Columns], None]
+    write: Callable[[Iterator[Result], Columns, Path], None]
 
 
 def export(
@@ -76,7 +76,7 @@ def export(
     remaining = _exactly(total, results(folder))
     for file in files:
         taken = islice(remaining, shard)
-        publish(partial(kind.write, taken=taken, columns=columns), file, force)
+        publish(partial(kind.write, taken, columns), file, force)
     return files
 
 
@@ -129,7 +129,7 @@ def _check_out(out: Path, files: list[Path], kind: Kind, force: bool) -> None:
         )
 
 
-def _write_tar(path: Path, taken: Iterator[Result], columns: Columns) -> None:
+def _write_tar(taken: Iterator[Result], columns: Columns, path: Path) -> None:
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for result in taken:
             members = {
@@ -144,7 +144,7 @@ def _write_tar(path: Path, taken: Iterator[Result], columns: Columns) -> None:
                 tar.addfile(info, io.BytesIO(data))
 
 
-def _write_parquet(path: Path, taken: Iterator[Result], columns: Columns) -> None:
+def _write_parquet(taken: Iterator[Result], columns: Columns, path: Path) -> None:
     import pyarrow as pa
 
     schema = columns.schema()

@@ -82,7 +82,11 @@ def _inside(folder: Path, name: str, where: str) -> Path:
         raise OutputError(
             f"{where} names {name[:100]!r}, which leaves the folder", "only what is in it is taken"
         )
-    if not there.is_file():
+    try:
+        found = there.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        found = False
+    if not found:
         raise OutputError(f"{where} names {name[:100]!r}, which is not there", "make it again")
     return there
 
