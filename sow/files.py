@@ -10,8 +10,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from sow.errors import OutputError
 
@@ -26,7 +27,7 @@ STALE = 24 * 3600
 _WRITING: set[Path] = set()
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """A plain file, open for reading.
 
     A pipe could hang for ever, a device never end: what it is is asked before it is opened, and
@@ -49,7 +50,11 @@ def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
         OSError: if it is, or it is no plain file, or cannot be read.
     """
     with open_regular(path) as file:
-        data = file.read(most + 1)
+        # Reading makes room for all that is asked for: first for what the file says it has.
+        size = min(os.fstat(file.fileno()).st_size, most)
+        data = file.read(size + 1)
+        if len(data) > size:  # it grew, or says that it has nothing, as those in /proc do
+            data += file.read(most + 1 - len(data))
     if len(data) > most:
         raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
     return data

@@ -1,0 +1,103 @@
+"""Hostile manifests: whatever the file, a line is a job or has a problem, and nothing else ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+from fuzzing import COUNT, Case, check, randomness
+from mangling import deep, mangled_bytes, mangled_json
+
+from sow.errors import SowError
+from sow.jobs.job import TV2IJob
+from sow.jobs.manifest import jobs_of, read_manifest
+
+JOBS = (
+    {"id": "one", "image": "a.png", "prompt": "a man in a red coat", "box": [8, 16, 56, 56],
+     "canvas": [640, 448], "seed": 7, "likeness": 0.25, "settings": {"cycles": 5}},
+    {"face": "b.png", "prompt": "a cat", "subject": "cat", "canvas": 512, "count": 3,
+     "related": {"body": [8, 72, 112, 56]}, "matte": "box", "preset": "style"},
+    {"prompt": "a dog left of a cat", "triples": [["dog", "left of", "cat"]]},
+    {"prompt": "a dog", "image": "a.png", "graph": {"relations": [["dog", "on", "mat"]]}},
+)  # fmt: skip
+CSV = b"""id,face,prompt,box,canvas,seed,settings,triples
+one,a.png,"a man,
+smiling","8,16,56,56",640x448,7,"{""cycles"": 5}",
+two,,a dog left of a cat,,512,,,"[[""dog"", ""left of"", ""cat""]]"
+"""
+LONGEST = 1200
+
+
+def walked(path: Path) -> None:
+    """All jobs are read as a batch would; what is wrong with one is said in one line."""
+    last = 0
+    for number, job in jobs_of(read_manifest(path), {"settings": {"cycles": 2}}):
+        assert number > last
+        last = number
+        if isinstance(job, SowError):
+            assert job.what
+            assert "\n" not in str(job)
+            assert len(str(job)) < LONGEST
+        else:
+            assert isinstance(job, TV2IJob)
+            assert len(job.digest) == 64
+            assert job.files[0].endswith(".png")
+            job.request(path.parent)
+
+
+def json_lines(dice: Random) -> bytes:
+    """Lines of JSON, each with something done to it."""
+    lines = []
+    for _ in range(dice.randint(1, 5)):
+        job = dice.choice(JOBS)
+        kind = dice.random()
+        if kind < 0.6:
+            lines.append(json.dumps(mangled_json(dice, job)).encode())
+        elif kind < 0.95:
+            lines.append(mangled_bytes(dice, json.dumps(job).encode()))
+        else:
+            lines.append(deep(dice))
+    return dice.choice([b"\n", b"\r\n"]).join(lines)
+
+
+def csv_rows(dice: Random) -> bytes:
+    """A table with something done to its rows, or to any of it."""
+    if dice.random() < 0.2:
+        return mangled_bytes(dice, CSV)
+    header, _, rest = CSV.partition(b"\n")
+    return header + b"\n" + mangled_bytes(dice, rest)
+
+
+@pytest.mark.parametrize(
+    ("ending", "made"), [("jsonl", json_lines), ("csv", csv_rows)], ids=["jsonl", "csv"]
+)
+def test_lines(tmp_path, ending, made):
+    dice = randomness(f"manifests {ending}")
+    path, cases = tmp_path / f"jobs.{ending}", []
+    for number in range(COUNT):
+
+        def run(data=made(dice)) -> None:
+            path.write_bytes(data)
+            walked(path)
+
+        cases.append(Case(f"{ending} {number}", run))
+    assert check(cases)["worked"]
+
+
+def test_parquet(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    dice = randomness("manifests parquet")
+    path, cases = tmp_path / "jobs.parquet", []
+    pq.write_table(pa.Table.from_pylist([JOBS[0]] * 10), path)
+    good = path.read_bytes()
+    for number in range(COUNT):
+
+        def run(data=mangled_bytes(dice, good)) -> None:
+            path.write_bytes(data)
+            walked(path)
+
+        cases.append(Case(f"parquet {number}", run))
+    check(cases)
