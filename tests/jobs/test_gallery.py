@@ -158,7 +158,7 @@ def test_a_title_cannot_be_a_part_of_the_template(tmp_path):
     assert "<title>{{facts}} {{policy}} {{what}}</title>" in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["/etc/a.png", "../a.png", "x/../../a.png", "//host/a.png", "a\\b"])
+@pytest.mark.parametrize("name", ["/etc/a.png", "../a.png", "x/../../a.png", "//host/a", "a\\b"])
 @pytest.mark.parametrize("field", ["file_name", "thumb", "condition"])
 def test_nothing_outside_the_folder_is_named(tmp_path, name, field):
     given = {"file_name": "a.png", "id": "a", "prompt": "", "seed": 1, field: name}
@@ -177,7 +177,7 @@ def test_names_are_never_addresses(tmp_path, name):
 def test_the_page_needs_nothing_but_itself(tmp_path):
     page = write_gallery(tmp_path, entries(1), [], "Winter").read_text(encoding="utf-8")
     assert not re.findall(r"https?:|url\(|@import|<link|<iframe|\ssrc=|\bhref=|fetch\(", page)
-    assert not re.findall(r"(inner|outer|adjacent)HTML|document\.write|\beval\(|\son\w+=", page, re.I)
+    assert not re.findall(r"(inner|outer|adjacent)HTML|\.write|\beval\(|\son\w+=", page, re.I)
     assert not re.findall(r"\sid=|\{\{", page)
 
 
