@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from sow.attention.trace import Trace
     from sow.box import Box
     from sow.errors import SowError
+    from sow.jobs.admission import BadManifest
+    from sow.jobs.batch import run_batch
+    from sow.jobs.job import TV2IJob
+    from sow.jobs.run import JobResult
     from sow.models.load import load_pipeline
     from sow.pictures.condition import Condition
     from sow.pictures.reading import load_image
@@ -34,9 +38,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BadManifest": "sow.jobs.admission",
     "Box": "sow.box",
     "Condition": "sow.pictures.condition",
     "GraphPlanner": "sow.planners.graph.planner",
+    "JobResult": "sow.jobs.run",
     "OfflinePlanner": "sow.planners.offline.planner",
     "Plan": "sow.plan",
     "PlanRequest": "sow.planners.base",
@@ -54,18 +60,22 @@ _HOMES = {
     "SowPipeline": "sow.pipeline",
     "SowPipelineOutput": "sow.pipeline",
     "StagedPlanner": "sow.planners.mllm.planner",
+    "TV2IJob": "sow.jobs.job",
     "Trace": "sow.attention.trace",
     "generate": "sow.service.generate",
     "load_image": "sow.pictures.reading",
     "load_pipeline": "sow.models.load",
     "make_asker": "sow.planners.mllm.vendors.table",
     "plan_many": "sow.planners.mllm.planner",
+    "run_batch": "sow.jobs.batch",
     "trace": "sow.pipeline",
 }
 __all__ = [
+    "BadManifest",
     "Box",
     "Condition",
     "GraphPlanner",
+    "JobResult",
     "OfflinePlanner",
     "Plan",
     "PlanRequest",
@@ -83,6 +93,7 @@ __all__ = [
     "SowPipeline",
     "SowPipelineOutput",
     "StagedPlanner",
+    "TV2IJob",
     "Trace",
     "__version__",
     "generate",
@@ -90,6 +101,7 @@ __all__ = [
     "load_pipeline",
     "make_asker",
     "plan_many",
+    "run_batch",
     "trace",
 ]
 

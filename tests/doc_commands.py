@@ -85,7 +85,8 @@ def typed(command: str, server: Server, seed: int = 1) -> Ran:
     """
     words = shlex.split(command.replace(OLLAMA, server.address))
     given = set(words)
-    if words[1] in LOADING and not {"--model", "--recipe"} & given:
+    loads = words[1] in LOADING or (words[1] == "batch" and words[2] not in ("status", "export"))
+    if loads and not {"--model", "--recipe"} & given:
         words += ["--model", "figures"]
     if words[1] == "generate" and not {"--seed", "--recipe"} & given:
         words += ["--seed", str(seed)]

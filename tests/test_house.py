@@ -41,6 +41,7 @@ FLOORS = (
     ("service",),
     ("jobs",),
     ("benchmarks",),
+    ("benchmarks.batch",),
     ("benchmarks.figures",),
     ("benchmarks.figures.world",),
     ("benchmarks.figures.training",),

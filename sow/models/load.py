@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sow.checkpoints.trust import variant_of
@@ -15,6 +16,10 @@ from sow.quiet import quiet
 
 if TYPE_CHECKING:
     from sow.pipeline import SowPipeline
+
+
+_LOADING = Lock()
+"""transformers builds what it loads without memory, all that the process builds meanwhile too."""
 
 
 def load_pipeline(
@@ -49,7 +54,7 @@ def load_pipeline(
     if not isinstance(model, Model):
         model = find_model(model, revision=revision, half=half)
     options: dict[str, Any] = {"torch_dtype": precision}
-    with _one_line_errors(model.name), quiet():
+    with _LOADING, _one_line_errors(model.name), quiet():
         if model.kind == "file":
             pipe: SowPipeline = SowPipeline.from_single_file(
                 str(model.source), config=config, **options

@@ -1,0 +1,1 @@
+"""What batches hold: kills, resumes, throughput; each study writes a table."""

@@ -1,0 +1,162 @@
+"""Kills a batch at random moments, again and again, and looks at what is left at the end.
+
+    python -m sow.benchmarks.batch.survival --kills 30 --jobs 200
+
+The command line itself is killed (SIGKILL), at moments that a seed decides; one job in a hundred
+is poisoned: a picture that cannot be read, a plan that is not legal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sow.jobs.ledger import Ledger
+from sow.recipe import pixels_sha256
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
+PLACES = ("in the forest", "on the beach", "in the snow", "in the city", "in the desert")
+SOONEST, LATEST = 1.0, 8.0
+"""Seconds after its start that a runner is killed; loading takes some three of them."""
+
+
+def manifest(folder: Path, count: int) -> Path:
+    """So many jobs, one in a hundred of them poisoned, in turn by a picture and by a plan."""
+    for face in FACES:
+        shutil.copy(EXAMPLES / f"{face}.png", folder)
+    whole = (folder / f"{FACES[0]}.png").read_bytes()
+    (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "illegal.json").write_text('{"prompt": "a man", "box": [500, 0, 56, 56]}')
+    path = folder / "jobs.jsonl"
+    with path.open("w") as lines:
+        for number in range(count):
+            lines.write(json.dumps(_job(number)) + "\n")
+    return path
+
+
+def _job(number: int) -> dict[str, Any]:
+    job = {"id": f"job-{number:04d}", "image": f"{FACES[number % 3]}.png", "seed": number,
+           "prompt": f"a person {PLACES[number % 5]}"}  # fmt: skip
+    if number % 100 == 50:
+        poison = {"image": "broken.png"} if number % 200 == 50 else {"plan": "illegal.json"}
+        return job | poison
+    return job
+
+
+def start(jobs: Path, out: Path, size: int) -> subprocess.Popen[bytes]:
+    """The command, as a user gives it."""
+    words = ["-m", "sow", "batch", str(jobs), "--out", str(out), "--model", "figures",
+             "--planner", "offline", "--batch-size", str(size), "--quiet"]  # fmt: skip
+    return subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
+
+
+def recorded(out: Path) -> dict[str, tuple[int, int]]:
+    """The pictures that the ledger has, with what tells a file that was written anew."""
+    if not (out / ".sow" / "ledger.sqlite").exists():
+        return {}
+    ledger = Ledger(out)
+    names = [told["file_name"] for told in ledger.entries()]
+    ledger.close()
+    stats = {name: (out / name).stat() for name in names if (out / name).exists()}
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def killed(jobs: Path, out: Path, kills: int, size: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Runs it, kills it, so many times; then to its end. What was recorded at each."""
+    dice = random.Random(seed)
+    for number in range(1, kills + 1):
+        runner, after = start(jobs, out, size), dice.uniform(SOONEST, LATEST)
+        time.sleep(after)
+        alive = runner.poll() is None
+        runner.kill()
+        runner.wait()
+        yield {"kill": number, "after": after, "alive": alive, "recorded": recorded(out)}
+    start(jobs, out, size).wait()
+
+
+def hashes(out: Path) -> dict[str, str]:
+    """Of the pixels of all pictures, each of which is read to its end."""
+    found = {}
+    for path in sorted(out.glob("*.png")):
+        with Image.open(path) as picture:
+            found[path.name] = pixels_sha256(picture.convert("RGB"))
+    return found
+
+
+def verdicts(
+    plain: Path, out: Path, steps: list[dict[str, Any]], count: int
+) -> dict[str, bool | str]:
+    """What was asked of it, and whether it held."""
+    ledger = Ledger(out)
+    counts, failures = ledger.counts(), list(ledger.failures())
+    ledger.close()
+    good = {f"{_job(n)['id']}.png" for n in range(count) if n % 100 != 50}
+    last, made = recorded(out), hashes(out)
+    again = [name for step in steps for name, mark in step["recorded"].items()
+             if last.get(name) != mark]  # fmt: skip
+    poisoned = {_job(n)["id"] for n in range(count) if n % 100 == 50}
+    return {
+        "kills that met a runner at work": str(sum(step["alive"] for step in steps)),
+        "pictures recorded when the last kill came": str(len(steps[-1]["recorded"])),
+        "every good job has exactly one picture": set(made) == good and set(last) == good,
+        "no picture was made again after it was recorded": not again,
+        "all pixels are those of the undisturbed run": made == hashes(plain),
+        "the bad jobs, and no others, failed, with a reason": (
+            {failure.id for failure in failures} == poisoned
+            and all(failure.reason for failure in failures)
+        ),
+        "nothing waits, nothing runs": counts["waiting"] == counts["running"] == 0,
+        "no temporary file is left": not list(out.rglob("*.tmp")),
+    }
+
+
+def main() -> None:
+    """Writes `survival.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--size", type=int, default=4, help="pictures in a call")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        jobs = manifest(home, options.jobs)
+        start(jobs, home / "plain", options.size).wait()
+        steps = []
+        for step in killed(jobs, home / "out", options.kills, options.size, options.seed):
+            steps.append(step)
+            print(f"kill {step['kill']} after {step['after']:.1f} s: "
+                  f"{len(step['recorded'])} recorded", flush=True)  # fmt: skip
+        found = verdicts(home / "plain", home / "out", steps, options.jobs)
+        reasons = Ledger(home / "out")
+        told = [f"- line {failure.line}: {failure.reason}" for failure in reasons.failures()]
+        reasons.close()
+    said = {True: "yes", False: "**no**"}
+    lines = [
+        "# Killed at random moments", "",
+        f"`python -m sow.benchmarks.batch.survival --kills {options.kills} --jobs {options.jobs} "
+        f"--size {options.size} --seed {options.seed}`: `sow batch` killed with SIGKILL "
+        f"{options.kills} times, {SOONEST:g} to {LATEST:g} seconds after each start, then run to "
+        "its end.", "", "| | |", "|---|---|",
+        *(f"| {name} | {said.get(value, value)} |" for name, value in found.items()), "",  # type: ignore[call-overload]
+        "What failed:", "", *told, "",
+    ]  # fmt: skip
+    (options.out / "survival.md").write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
