@@ -37,7 +37,7 @@ from sow.cli.options import (
     choice_of,
     parse_canvas,
 )
-from sow.cli.output import insist, print_json, report, say
+from sow.cli.output import insist, print_json, printable, report, say
 from sow.cli.results import Changes, Likeness, Preset
 from sow.errors import INTERRUPTED
 
@@ -62,10 +62,15 @@ class RunByDefault(TyperGroup):
 app = typer.Typer(
     cls=RunByDefault,
     help="Many jobs, each a line of a file, into a folder; the same command again goes on.",
-    no_args_is_help=True,
 )
 
 Folder = Annotated[Path, typer.Argument(help="The folder of results.")]
+
+
+@app.callback(invoke_without_command=True)
+def _batches(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command(RUN)
@@ -215,9 +220,9 @@ def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False
     if json:
         print_json({**counts, "failures": [vars(failure) for failure in failures]})
         return
-    say(", ".join(f"{count} {state}" for state, count in counts.items()))
+    typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
     for failure in failures:
-        say(f"{failure.id} (line {failure.line}): {failure.reason}")
+        typer.echo(printable(f"{failure.id} (line {failure.line}): {failure.reason}"))
 
 
 @app.command()

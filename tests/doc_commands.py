@@ -66,6 +66,9 @@ def elsewhere(folder: Path, server: Server) -> Iterator[None]:
     for name, example in PICTURES.items():
         shutil.copy(EXAMPLES / example, folder / name)
     shutil.copytree(EXAMPLES, folder / "examples")
+    (folder / "faces").mkdir()
+    shutil.copy(EXAMPLES / "drawn-curls.png", folder / "faces")
+    (folder / "prompts.txt").write_text("a person in the snow\na person in the city\n")
     environment = {
         **dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), ""),
         "GOOGLE_GEMINI_BASE_URL": server.address, "OPENAI_BASE_URL": f"{server.address}/v1",
