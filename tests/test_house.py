@@ -163,6 +163,7 @@ def test_data_that_is_read_is_in_the_wheel():
     for needed in (
         HELD_OUT, WEIGHTS, BUNDLED["figures"] / "unet" / "config.json",
         ROOT / "prompts" / "everything.md", ROOT / "prompts" / "offline.toml",
+        ROOT / "sow" / "jobs" / "gallery.html",
     ):  # fmt: skip
         assert needed.resolve() in installed, needed
     packages = {"sow", *(f"sow.{name}" for name in MODULES if MODULES[name].stem == "__init__")}
