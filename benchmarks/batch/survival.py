@@ -122,6 +122,11 @@ def verdicts(
     }
 
 
+def said(value: bool | str) -> str:
+    """A verdict in the table."""
+    return value if isinstance(value, str) else "yes" if value else "**no**"
+
+
 def main() -> None:
     """Writes `survival.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -144,14 +149,13 @@ def main() -> None:
         reasons = Ledger(home / "out")
         told = [f"- line {failure.line}: {failure.reason}" for failure in reasons.failures()]
         reasons.close()
-    said = {True: "yes", False: "**no**"}
     lines = [
         "# Killed at random moments", "",
         f"`python -m sow.benchmarks.batch.survival --kills {options.kills} --jobs {options.jobs} "
         f"--size {options.size} --seed {options.seed}`: `sow batch` killed with SIGKILL "
         f"{options.kills} times, {SOONEST:g} to {LATEST:g} seconds after each start, then run to "
         "its end.", "", "| | |", "|---|---|",
-        *(f"| {name} | {said.get(value, value)} |" for name, value in found.items()), "",  # type: ignore[call-overload]
+        *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
         "What failed:", "", *told, "",
     ]  # fmt: skip
     (options.out / "survival.md").write_text("\n".join(lines), encoding="utf-8")

@@ -2,8 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.throughput
 
-On a machine that does nothing else. A second table: how long the engine waits while every plan
-comes from a slow planner.
+On a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -70,7 +69,8 @@ def main() -> None:
     options = parser.parse_args()
     service = Service("figures", planner=PlannerChoice("offline"))
     branches = service.model.facts.preset("normal").branches
-    rows, first = [], (0.0, 0.0)
+    rows: list[str] = []
+    first = (0.0, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         list(batch_of(4, 4, out, service))  # everything is loaded and warm

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sow.jobs.gallery import Failure
 from sow.jobs.job import TV2IJob
 from sow.jobs.runners import Runner
 from sow.jobs.schema import connect, telling
@@ -40,16 +41,6 @@ class Claimed:
     def file_of(self, seed: int) -> str:
         """The name of a picture."""
         return self.job.files[seed - self.job.seeds.start]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job that cannot be done, and why."""
-
-    id: str
-    line: int
-    reason: str
-    attempts: int
 
 
 class Ledger:
@@ -139,7 +130,7 @@ class Ledger:
 
     def record(
         self, claimed: Claimed, seed: int, sha256: str, told: Mapping[str, Any], seconds: float,
-        place: Callable[[], None],
+        place: Callable[[], object],
     ) -> bool:  # fmt: skip
         """Puts a finished picture where it belongs and notes it, both or neither.
 
@@ -204,7 +195,7 @@ class Ledger:
         """How many jobs of the last manifest are in each state."""
         rows = self.read("SELECT state, count(*) FROM jobs WHERE pass = ? GROUP BY state",
                          (self.current,))  # fmt: skip
-        return dict.fromkeys(STATES, 0) | dict(rows)  # type: ignore[arg-type]
+        return dict.fromkeys(STATES, 0) | dict(rows)
 
     def pictures(self) -> int:
         """How many pictures the last manifest asks for."""

@@ -140,17 +140,18 @@ class Run:
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:
         """What planners and writers have ended; waits for the first of them, if there is time."""
-        ended = wait([*self._preparing, *self._saving], timeout, FIRST_COMPLETED).done
-        for future in [one for one in self._preparing if one in ended]:
-            claimed = self._preparing.pop(future)
+        going: list[Future[Any]] = [*self._preparing, *self._saving]
+        ended = wait(going, timeout, FIRST_COMPLETED).done
+        for planned in [one for one in self._preparing if one in ended]:
+            claimed = self._preparing.pop(planned)
             try:
-                for task in future.result():
+                for task in planned.result():
                     self.engine.size_for(task)
                     self._ready.add(task.kind, (claimed, task))
             except Exception as error:
                 yield from self._failed(claimed, as_error(error))
-        for future in [one for one in self._saving if one in ended]:
-            yield from self._saved(self._saving.pop(future), future)
+        for written in [one for one in self._saving if one in ended]:
+            yield from self._saved(self._saving.pop(written), written)
 
     def _batch(self) -> list[tuple[Claimed, Task]]:
         """Tasks for the next call: a full one, or what there is if no more is to come."""
