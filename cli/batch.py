@@ -39,7 +39,7 @@ from sow.cli.options import (
 )
 from sow.cli.output import insist, print_json, printable, report, say
 from sow.cli.results import Changes, Likeness, Preset
-from sow.errors import INTERRUPTED
+from sow.errors import INTERRUPTED, JOBS_FAILED
 
 if TYPE_CHECKING:
     from sow.cli.batch_progress import Progress
@@ -180,13 +180,15 @@ def run(
         tell_all(error)
         raise
     tell_admitted(batch)
-    failed = carried_out(batch, Progress(batch, json, quiet))
-    if failed:
-        sys.exit(1)
+    if carried_out(batch, Progress(batch, json, quiet)):
+        sys.exit(JOBS_FAILED)
 
 
 def carried_out(batch: Batch, progress: Progress) -> int:
-    """Carries the jobs out; an interrupt ends it in good order, a second one at once."""
+    """Carries the jobs out and says how many have failed, now and before.
+
+    An interrupt ends it in good order, a second one at once.
+    """
     from sow.cli.entry import leave
 
     def interrupted(number: int, frame: Any) -> None:
@@ -207,7 +209,7 @@ def carried_out(batch: Batch, progress: Progress) -> int:
     finally:
         signal.signal(signal.SIGINT, before)
     say(progress.summary())
-    return progress.failed
+    return progress.failed + progress.failed_before
 
 
 @app.command()

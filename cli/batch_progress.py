@@ -35,7 +35,7 @@ class Progress:
     """Counts what ends; a live bar at a terminal, a JSON line each for programs.
 
     Attributes:
-        failed: jobs that failed now.
+        failed, failed_before: jobs that failed now, and in earlier runs.
     """
 
     def __init__(self, batch: Batch, as_json: bool, quiet: bool) -> None:
@@ -43,7 +43,7 @@ class Progress:
         counts = batch.ledger.counts()
         self._batch, self._json = batch, as_json
         self._left = counts["waiting"] + counts["running"]
-        self._before = counts["done"]
+        self._before, self.failed_before = counts["done"], counts["failed"]
         self.done = self.failed = 0
         self._started, self._bar = time.monotonic(), self._made_bar(quiet)
 
@@ -109,7 +109,9 @@ class Progress:
         if self._before:
             parts.append(f"{self._before} were done before")
         if self.failed:
-            parts.append(f"{self.failed} failed (sow batch status {self._batch.folder})")
+            parts.append(f"{self.failed} failed: sow batch status {self._batch.folder}")
+        if self.failed_before:
+            parts.append(f"{self.failed_before} had failed before: --retry-failed")
         return ", ".join(parts)
 
 

@@ -6,6 +6,8 @@ leaves with its exit code; the codes are stable and listed in docs/command-line.
 
 from __future__ import annotations
 
+JOBS_FAILED = 9
+"""The exit code of a batch of which jobs have failed."""
 INTERRUPTED = 130
 """The exit code of an interrupt, as shells have it."""
 LONGEST, LONGEST_WORD = 590, 200

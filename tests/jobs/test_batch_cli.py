@@ -39,7 +39,7 @@ def test_a_batch_from_its_first_run_to_its_export(run_sow, manifest, tmp_path):
     jobs = manifest(job("one"), job("two", count=2, seed=3), job("bad", image="broken.png"))
     words = ("batch", jobs, "--out", "out", "--model", "figures", *SMALL)
     first = run_sow(*words, "--json")
-    assert first.returncode == 1, first.stderr
+    assert first.returncode == 9, first.stderr
     lines = {line["id"]: line for line in map(json.loads, first.stdout.splitlines())}
     assert {name: line["state"] for name, line in lines.items()} == {
         "one": "done", "two": "done", "bad": "failed"}  # fmt: skip
@@ -48,8 +48,8 @@ def test_a_batch_from_its_first_run_to_its_export(run_sow, manifest, tmp_path):
     assert "2 done, 1 failed" in first.stderr
 
     again = run_sow(*words, "--json")
-    assert (again.returncode, again.stdout) == (0, "")
-    assert "2 were done before" in again.stderr
+    assert (again.returncode, again.stdout) == (9, "")
+    assert "2 were done before, 1 had failed before: --retry-failed" in again.stderr
 
     status = run_sow("batch", "status", "out", "--json")
     told = json.loads(status.stdout)

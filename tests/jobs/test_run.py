@@ -78,6 +78,8 @@ def test_every_job_is_done_and_told_of(batch_of, picture, tmp_path):
     recipe, _ = read_recipe(tmp_path / "out/j3.png")
     assert (recipe.seed, recipe.batch_size) == (told["j3.png"]["seed"], 4) == (3, 4)
     assert (tmp_path / "out/index.html").is_file()
+    for name in ("j3.webp", "j3.condition.webp", "two@1.webp"):
+        assert max(Image.open(tmp_path / "out/.sow/thumbs" / name).size) <= 320
 
 
 def test_the_same_again_makes_nothing(batch_of, picture, tmp_path):
