@@ -187,6 +187,7 @@ def test_many_pictures_are_written_group_by_group(tmp_path, monkeypatch):
     [
         ("../x.png", OutputError, "leaves the folder"),
         ("a/../../x.png", OutputError, "leaves the folder"),
+        ("sub/../one.png", OutputError, "leaves the folder"),
         ("/x.png", OutputError, "leaves the folder"),
         ("C:/x.png", OutputError, "leaves the folder"),
         ("..\\x.png", OutputError, "leaves the folder"),
