@@ -95,9 +95,9 @@ def _plain(name: str) -> bool:
     """Whether a name leads down, as this system and as others read it."""
     for kind in (PurePosixPath, PureWindowsPath):
         path = kind(name)
-        if path.is_absolute() or path.drive or path.root or ".." in path.parts:
+        if path.anchor or ".." in path.parts:
             return False
-    return name.isprintable() and "\\" not in name and not name.startswith("/")
+    return name.isprintable() and "\\" not in name
 
 
 def _key(name: str, seen: set[int], where: str) -> str:
