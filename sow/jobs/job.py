@@ -24,6 +24,10 @@ LONGEST_ID = 100
 ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*", re.ASCII)
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever its ending."""
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval",
+          "evaluation"}  # fmt: skip
+"""What ImageFolder takes for the name of a split in the name of a file, and then leaves out others;
+ids that nobody chose have none of these words."""
 MOST_PICTURES = 10_000
 """Of one job."""
 
@@ -152,8 +156,9 @@ class TV2IJob(BaseModel):
 
     def _made_id(self) -> str:
         stem = re.split(r"[\\/]", self.image or self.mask or "sow")[-1].rsplit(".", 1)[0]
-        words = re.sub(r"[^A-Za-z0-9]+", "-", f"{stem[:40]} {(self.prompt or '')[:40]}")
-        return f"{words.strip('-') or 'sow'}-{self.digest[:10]}"
+        words = re.findall(r"[A-Za-z0-9]+", f"{stem[:40]} {(self.prompt or '')[:40]}")
+        said = [word for word in words if word.lower() not in SPLITS] or ["sow"]
+        return "-".join([*said, self.digest[:10]])
 
 
 def check_id(name: str) -> None:

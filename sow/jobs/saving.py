@@ -56,7 +56,7 @@ def told_of(made: Made) -> dict[str, Any]:
         "id": job.id,
         "prompt": job.prompt or recipe.plan.prompt,
         "seed": made.seed,
-        "image": job.image,
+        "picture": job.image,  # ImageFolder has a column `image`: what file_name names
         "plan_prompt": recipe.plan.prompt,
         "box": recipe.plan.box.model_dump() if not recipe.plan.bare else None,
         "setting": recipe.plan.setting,
