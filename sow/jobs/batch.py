@@ -122,8 +122,10 @@ class Batch:
 
     def _finish(self) -> None:
         """Writes what is said of all pictures, and gives back what was not done."""
+        admitted = self.admitted
         try:
-            self._publisher.now()
+            if self.run.ended or self.gone or admitted.changed or not self._publisher.there:
+                self._publisher.now()
         finally:
             self.ledger.close()
 

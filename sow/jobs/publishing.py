@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.files import aside
-from sow.jobs.gallery import Entry, thumbnail, write_gallery
+from sow.jobs.gallery import PAGE, Entry, thumbnail, write_gallery
 from sow.jobs.ledger import Ledger
 from sow.jobs.saving import Made
 from sow.jobs.schema import OWN_FOLDER
@@ -74,6 +74,11 @@ class Publisher:
     def __init__(self, ledger: Ledger) -> None:
         """Nothing is written yet."""
         self._ledger, self._next = ledger, time.monotonic() + SELDOM
+
+    @property
+    def there(self) -> bool:
+        """Whether both have been written, now or earlier."""
+        return all((self._ledger.folder / name).exists() for name in (METADATA, PAGE))
 
     def now(self) -> None:
         """Writes both."""

@@ -71,6 +71,7 @@ class Run:
         extra: writes what belongs to a picture beside it, and says more of it.
         planners: how many plans are made at a time.
         waited: seconds in which the engine had nothing to do.
+        ended: pictures that were written, and jobs that failed.
     """
 
     service: Service
@@ -79,6 +80,7 @@ class Run:
     planners: int = 2
     extra: Callable[[Made, Path], dict[str, Any]] = lambda made, path: {}
     waited: float = 0.0
+    ended: int = 0
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -188,7 +190,7 @@ class Run:
         except Exception as error:
             yield from self._failed(made.claimed, as_error(error))
             return
-        name = made.claimed.job.id
+        name, self.ended = made.claimed.job.id, self.ended + kept
         job = self._open.get(name)
         if job is None:  # another of its pictures has failed
             return
@@ -203,6 +205,7 @@ class Run:
         """Notes a failure, once for a job."""
         if self._open.pop(claimed.job.id, None) is not None:
             self.ledger.fail(claimed, str(error))
+            self.ended += 1
             yield JobResult(claimed.job.id, claimed.line, error=str(error))
 
     def _others_at_work(self) -> bool:

@@ -1,0 +1,105 @@
+"""How long it takes to see that a hundred thousand jobs are done, and what a million lines take.
+
+python -m sow.benchmarks.batch.resume
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sow.benchmarks.batch.survival import EXAMPLES
+from sow.jobs.ledger import Ledger
+
+WORDS = ("--model", "figures", "--planner", "offline", "--quiet")
+
+
+def manifest(folder: Path, count: int) -> Path:
+    """So many jobs of one picture."""
+    shutil.copy(EXAMPLES / "drawn-beard.png", folder / "face.png")
+    path = folder / f"{count}.jsonl"
+    with path.open("w") as lines:
+        for number in range(count):
+            job = {"id": f"job-{number:07d}", "image": "face.png", "seed": number,
+                   "prompt": "a person in a red coat in the forest"}  # fmt: skip
+            lines.write(json.dumps(job) + "\n")
+    return path
+
+
+def admitted(jobs: Path, out: Path) -> tuple[float, float]:
+    """Seconds and megabytes of a process that only takes a manifest in."""
+    code = (
+        "import sys, resource; from pathlib import Path\n"
+        "from sow.jobs.batch import Batch, Options, source_of\n"
+        "from sow.service.asking import PlannerChoice\n"
+        "options = Options('figures', planner=PlannerChoice('offline'))\n"
+        "batch = Batch(source_of(Path(sys.argv[1]), None, {}), Path(sys.argv[2]), options)\n"
+        "batch.ledger.close()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+    )
+    started = time.monotonic()
+    ran = subprocess.run([sys.executable, "-c", code, str(jobs), str(out)], capture_output=True,
+                         text=True, check=True)  # fmt: skip
+    return time.monotonic() - started, float(ran.stdout)
+
+
+def all_done(out: Path) -> None:
+    """Notes every job as done, with a file in its place."""
+    ledger = Ledger(out)
+    while taken := ledger.claim(5000):
+        for claimed in taken:
+            (seed,) = claimed.seeds
+            target = out / claimed.file_of(seed)
+            told = {"file_name": target.name, "id": claimed.job.id, "prompt": claimed.job.prompt,
+                    "seed": seed, "seconds": 1.0, "notes": []}  # fmt: skip
+            ledger.record(claimed, seed, "0" * 64, told, 1.0, target.touch)
+    ledger.close()
+
+
+def again(jobs: Path, out: Path) -> tuple[float, float]:
+    """Seconds and megabytes of `sow batch` where nothing is left to do."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "sow", "batch", str(jobs), "--out", str(out), *WORDS]
+    subprocess.run(command, check=True)
+    return time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Writes `resume.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--done", type=int, default=100_000)
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        few = admitted(manifest(home, 1000), home / "few")
+        many = admitted(manifest(home, options.lines), home / "many")
+        jobs = manifest(home, options.done)
+        taken = admitted(jobs, home / "done")
+        all_done(home / "done")
+        resumed = [again(jobs, home / "done")[0] for _ in range(3)]
+    lines = [
+        "# Manifests taken in, and seen to be done", "",
+        f"`python -m sow.benchmarks.batch.resume --done {options.done} --lines {options.lines}`, "
+        "JSON Lines; memory is the most that the process ever had.", "",
+        "| | seconds | MB |", "|---|---|---|",
+        f"| 1,000 new jobs, checked and taken in | {few[0]:.1f} | {few[1]:.0f} |",
+        f"| {options.done:,} new jobs | {taken[0]:.1f} | {taken[1]:.0f} |",
+        f"| {options.lines:,} new jobs | {many[0]:.1f} | {many[1]:.0f} |",
+        f"| `sow batch` again, {options.done:,} jobs done, best of 3 (the process in whole) | "
+        f"{min(resumed):.2f} | |", "",
+    ]  # fmt: skip
+    (options.out / "resume.md").write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
