@@ -173,7 +173,7 @@ def run(
     options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes)
     try:
         with checking(quiet) as tick:
-            batch = Batch(source_of(jobs, prompts_file, defaults), out, options,
+            batch = Batch(source_of(jobs, prompts_file, defaults, out), out, options,
                           retry_failed=retry_failed, skip_bad=skip_bad, force=force,
                           report=only_the_model, tick=tick)  # fmt: skip
     except BadManifest as error:
@@ -195,21 +195,25 @@ def carried_out(batch: Batch, progress: Progress) -> int:
         signal.signal(signal.SIGINT, leave)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, interrupted)
+    before = signal.getsignal(signal.SIGINT)
     results = iter(batch)
     try:
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, interrupted)
         with progress:
             for result in results:
                 progress.add(result)
     except KeyboardInterrupt:
-        results.close()  # type: ignore[attr-defined]  # it is a generator
-        insist(f"sow: interrupted, {progress.summary()}; the same command goes on")
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)  # a planner that waits for an answer is not waited for
+        try:
+            results.close()  # type: ignore[attr-defined]  # it is a generator
+        finally:
+            insist(f"sow: interrupted, {progress.summary()}; the same command goes on")
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # a planner that waits for an answer is not waited for
     finally:
         signal.signal(signal.SIGINT, before)
     say(progress.summary())
-    return progress.failed + progress.failed_before
+    return batch.failed
 
 
 @app.command()

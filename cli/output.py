@@ -17,7 +17,7 @@ OPTIONS = {
     "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
     "face_index": "face-index", "agree": "yes", "triples": "triple",
-    "skip_bad": "skip-bad", "retry_failed": "retry-failed",
+    "skip_bad": "skip-bad", "prompts_file": "prompts-file", "retry_failed": "retry-failed",
     **{name: name for name in ("canvas", "device", "dtype", "force", "graph", "likeness", "mask",
                                "matte", "model", "out",
                                "plan", "planner", "preset", "prompt", "prompts", "related",

@@ -40,7 +40,8 @@ def admitted(jobs: Path, out: Path) -> tuple[float, float]:
         "from sow.jobs.batch import Batch, Options, source_of\n"
         "from sow.service.asking import PlannerChoice\n"
         "options = Options('figures', planner=PlannerChoice('offline'))\n"
-        "batch = Batch(source_of(Path(sys.argv[1]), None, {}), Path(sys.argv[2]), options)\n"
+        "jobs, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
+        "batch = Batch(source_of(jobs, None, {}, out), out, options)\n"
         "batch.ledger.close()\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
     )

@@ -40,7 +40,7 @@ def batch_of(count: int, size: int, out: Path, service: Service, planners: int =
     options = Options("figures", planner=PlannerChoice("offline"), batch_size=size,
                       planners=planners)  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
-    batch = Batch(source_of(jobs(count), None, {}), out, options)
+    batch = Batch(source_of(jobs(count), None, {}, out), out, options)
     batch.run.service = batch.run.engine._service = service
     return batch
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sow.errors import OutputError, UsageError
+from sow.errors import OutputError, PlannerError, UsageError
 from sow.files import sweep
-from sow.jobs.admission import Admitted, Source, admit, digest_of, listed, recover
+from sow.jobs.admission import OURS, admit, digest_of, recover
+from sow.jobs.checking import Admitted, Source
+from sow.jobs.gallery import HOME
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
-from sow.jobs.publishing import Publisher, write_thumbs
+from sow.jobs.manifest import jobs_of, listed, read_manifest
+from sow.jobs.publishing import THUMBS, Publisher, write_thumbs
 from sow.jobs.run import JobResult, Run
 from sow.jobs.schema import OWN_FOLDER, ledger_path
+from sow.kinds import check_kind
+from sow.planners.mllm.vendors.table import make_asker
 from sow.service.asking import PlannerChoice
 from sow.service.model import Report
 from sow.service.service import Service
@@ -56,10 +61,33 @@ class Options:
 
     def said(self) -> dict[str, Any]:
         """What of them changes pictures: a folder is made with one of each."""
+        asked = self.planner
         return {
-            "model": self.model, "revision": self.revision, "dtype": self.dtype,
-            "planner": self.planner.name, "planner_model": self.planner.planner_model,
+            "model": self.model, "revision": self.revision, "config": self.config,
+            "dtype": self.dtype, "planner": asked.name, "planner_model": asked.planner_model,
+            "base_url": asked.base_url, "planner_calls": asked.planner_calls,
+            "prompts": None if asked.prompts is None else str(asked.prompts),
         }  # fmt: skip
+
+    def settled(self) -> Options:
+        """The same with a planner that is named: who is asked does not change on the way.
+
+        Raises:
+            PlannerError: if the one that was named cannot be asked.
+        """
+        choice, vendor = self.planner, self.planner.vendor()
+        choice.check()
+        if vendor is None:
+            return replace(self, planner=replace(choice, name="offline"))
+        try:
+            host = make_asker(vendor, choice.planner_model, choice.base_url).host
+        except PlannerError:
+            if choice.name != "auto" and not choice.fallback:
+                raise
+            return replace(self, planner=replace(choice, name="offline"))
+        if choice.name == "auto" and not choice.base_url and not choice.consent(vendor, host):
+            return replace(self, planner=replace(choice, name="offline"))
+        return replace(self, planner=replace(choice, name=vendor))
 
     @property
     def plans_at_a_time(self) -> int:
@@ -75,6 +103,7 @@ class Batch:
     Attributes:
         admitted: what the manifest came to.
         ledger: what became of every job until now.
+        failed: at the end, how many jobs have failed, now or before.
     """
 
     def __init__(
@@ -90,7 +119,9 @@ class Batch:
         tick: Any = lambda lines: None,
     ) -> None:
         """Checks every job and takes them into the ledger; nothing is made yet."""
-        self.options, self.folder = options, out
+        options = options.settled()
+        self.options, self.folder, self.failed = options, out, 0
+        service = options.service(report)
         make_folder(out)
         self.ledger = Ledger(out)
         try:
@@ -102,8 +133,8 @@ class Batch:
         except BaseException:
             self.ledger.close()
             raise
-        self.run = Run(options.service(report), self.ledger, options.batch_size,
-                       options.plans_at_a_time, write_thumbs)  # fmt: skip
+        self.run = Run(service, self.ledger, options.batch_size, options.plans_at_a_time,
+                       write_thumbs)  # fmt: skip
         self._publisher = Publisher(self.ledger)
 
     def __iter__(self) -> Iterator[JobResult]:
@@ -112,7 +143,8 @@ class Batch:
         Raises:
             SowError: if there is no model, or results cannot be written.
         """
-        sweep(self.folder / OWN_FOLDER)
+        for name in ("", OWN_FOLDER, THUMBS, HOME):
+            sweep(self.folder / name)
         try:
             for result in self.run:
                 self._publisher.if_due()
@@ -122,10 +154,9 @@ class Batch:
 
     def _finish(self) -> None:
         """Writes what is said of all pictures, and gives back what was not done."""
-        admitted = self.admitted
         try:
-            if self.run.ended or self.gone or admitted.changed or not self._publisher.there:
-                self._publisher.now()
+            self._publisher.now()
+            self.failed = self.ledger.counts()["failed"]
         finally:
             self.ledger.close()
 
@@ -134,7 +165,7 @@ def run_batch(
     jobs: str | Path | Iterable[TV2IJob | Mapping[str, Any]],
     out: str | Path,
     *,
-    prompts: str | Path | None = None,
+    prompts_file: str | Path | None = None,
     defaults: Mapping[str, Any] | None = None,
     model: str = "auto",
     revision: str | None = None,
@@ -155,7 +186,7 @@ def run_batch(
     Args:
         jobs: a manifest (`.jsonl`, `.csv`, `.parquet`), a folder of pictures, or jobs.
         out: the folder of the pictures; made if it is not there.
-        prompts: a file with a prompt per line, each for every picture of a folder.
+        prompts_file: a file with a prompt per line, each for every picture of a folder.
         defaults: fields of `TV2IJob` for all jobs that do not say otherwise.
         model, revision, device, dtype, planner: as for `sow.Service`.
         batch_size: pictures in a call of the engine; None as many as fit.
@@ -170,7 +201,7 @@ def run_batch(
     """
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
     options = Options(model, revision, None, device, dtype, chosen, batch_size)
-    source = source_of(jobs, prompts, defaults or {})
+    source = source_of(jobs, prompts_file, defaults or {}, Path(out))
     return iter(Batch(source, Path(out), options, retry_failed=retry_failed, skip_bad=skip_bad,
                       force=force, report=report))  # fmt: skip
 
@@ -179,25 +210,41 @@ def source_of(
     jobs: str | Path | Iterable[TV2IJob | Mapping[str, Any]],
     prompts: str | Path | None,
     defaults: Mapping[str, Any],
+    out: Path,
 ) -> Source:
     """Where jobs come from.
 
     Raises:
-        SowError: for a manifest that cannot be read.
+        SowError: for a manifest that cannot be read, or would be written over.
     """
-    if isinstance(jobs, (str, Path)):
-        from sow.jobs.manifest import jobs_of, read_manifest
+    if not isinstance(jobs, (str, Path)):
+        check_kind("jobs", jobs, (Iterable,), "a file of jobs, or a list of them")
+        if prompts is not None:
+            raise UsageError("prompts_file= goes with a folder of pictures", "leave it out")
+        return Source(lambda: listed(jobs, defaults), Path.cwd(), "the jobs")
+    manifest = read_manifest(Path(jobs), None if prompts is None else Path(prompts))
+    if manifest.pictures is not None and same_file(manifest.path, out):
+        raise UsageError("the results would be taken for pictures", "give another out=")
+    if any(same_file(file, out / name) for file in (Path(jobs), manifest.contents)
+           for name in OURS):  # fmt: skip
+        raise UsageError(f"{str(jobs)!r} would be written over", "give another out=")
+    folder = manifest.folder.absolute()
+    if not str(folder).isprintable() or not _is_text(str(folder)):
+        raise UsageError(f"{str(folder)!r} is no text", "move the jobs to another folder")
+    said = json.dumps(defaults, sort_keys=True, default=str)
+    fingerprint = digest_of(manifest.fingerprint(), said, str(folder))
+    return Source(lambda: jobs_of(manifest, defaults), folder, repr(Path(jobs).name), fingerprint)
 
-        manifest = read_manifest(Path(jobs), None if prompts is None else Path(prompts))
-        said = json.dumps(defaults, sort_keys=True, default=str)
-        return Source(
-            lambda: jobs_of(manifest, defaults), manifest.folder.absolute(),
-            repr(Path(jobs).name), digest_of(manifest.fingerprint(), said),
-        )  # fmt: skip
-    if prompts is not None:
-        raise UsageError("prompts= goes with a folder of pictures", "leave it out")
-    rows = (one if isinstance(one, TV2IJob) else {**defaults, **one} for one in jobs)
-    return Source(lambda: listed(rows), Path.cwd(), "the jobs")
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file, if they lead anywhere."""
+    with suppress(OSError, ValueError):
+        return one.samefile(other)
+    return False
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def make_folder(out: Path) -> None:
@@ -208,9 +255,10 @@ def make_folder(out: Path) -> None:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"the folder {str(out)!r} cannot be made ({error.strerror})", "give another out="
+            f"the folder {str(out)!r} cannot be made ({why})", "give another out="
         ) from None
 
 

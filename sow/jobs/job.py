@@ -87,8 +87,11 @@ class TV2IJob(BaseModel):
         """
         try:
             job = cls.model_validate(data)
+            job.as_json()
         except ValidationError as error:
             raise UsageError(first_problem(error)) from None
+        except TypeError as error:
+            raise UsageError(f"a setting is of no use: {error}") from None
         job.check()
         return job
 

@@ -10,17 +10,21 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sow.errors import OutputError
+from sow.jobs.aside import set_aside
 from sow.jobs.gallery import Failure
 from sow.jobs.job import TV2IJob
 from sow.jobs.runners import Runner
-from sow.jobs.schema import connect, telling
+from sow.jobs.schema import another, connect, telling
 
 STATES = ("waiting", "running", "done", "failed")
+PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
+"""The number of the manifest that was taken in last."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Claimed:
 class Ledger:
     """What became of every job; every method is one transaction, or none.
 
+    Attributes:
+        options: with which this runner makes pictures; None if it makes none.
+
     Raises:
         OutputError: wherever the file cannot be used, is damaged, or a newer SOW made it.
     """
@@ -55,22 +62,27 @@ class Ledger:
         self.folder = folder
         self._database, self._lock = connect(folder), threading.RLock()
         self._runner: Runner | None = None
+        self.options: str | None = None
 
     def close(self) -> None:
         """Gives back what was taken and not done."""
         with self._lock:
-            if self._runner is not None:
-                with self.writing() as database:
-                    self._runner.leave(database)
+            try:
+                if self._runner is not None:
+                    with self.writing() as database:
+                        self._runner.leave(database)
+            finally:
+                if self._runner is not None:
+                    self._runner.end()
                 self._runner = None
-            self._database.close()
+                self._database.close()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it happens, or nothing."""
         with self._lock, telling(self.folder):
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
                 self._database.execute("COMMIT")
             except BaseException:
@@ -78,26 +90,43 @@ class Ledger:
                     self._database.execute("ROLLBACK")
                 raise
 
-    def read(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of a question, a thousand at a time."""
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a question that has few."""
         with self._lock, telling(self.folder):
-            cursor = self._database.execute(query, values)
-        while True:
-            with self._lock, telling(self.folder):
-                rows = cursor.fetchmany(1000)
-            if not rows:
-                return
-            yield from rows
+            return self._database.execute(query, values).fetchall()
+
+    def stream(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of one that may have many, as they were when it was asked.
+
+        On a connection of its own: one that reads cannot write what others have changed since.
+        """
+        with telling(self.folder), closing(another(self.folder)) as database:
+            yield from database.execute(query, values)
 
     def get(self, name: str) -> str | None:
         """What was noted under a name."""
-        rows = list(self.read("SELECT value FROM meta WHERE name = ?", (name,)))
+        rows = self.ask("SELECT value FROM meta WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
-    @property
-    def current(self) -> int:
-        """The number of the manifest that was taken in last."""
-        return int(self.get("pass") or 0)
+    def note(self, name: str, value: str) -> None:
+        """Notes something under a name."""
+        with self.writing() as database:
+            database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def made_with(self, model: str) -> None:
+        """Notes the model of the pictures; there is one for all.
+
+        Raises:
+            OutputError: if it was another one.
+        """
+        before = self.get("model")
+        if before not in (None, model) and self.ask("SELECT 1 FROM pictures LIMIT 1"):
+            raise OutputError(
+                f"the pictures in {str(self.folder)!r} were made with {before}, this is {model}",
+                "give its model=, or another out=",
+            )
+        if before != model:
+            self.note("model", model)
 
     def claim(self, most: int) -> list[Claimed]:
         """Takes jobs that wait, in the order of their lines, none that another runner has.
@@ -117,9 +146,9 @@ class Ledger:
     ) -> list[tuple[int, str, str]]:
         return database.execute(
             "UPDATE jobs SET state = 'running', owner = ? WHERE id IN "
-            "(SELECT id FROM jobs WHERE pass = ? AND state = 'waiting' ORDER BY line LIMIT ?) "
-            "RETURNING line, folder, job",
-            (runner.number, self.current, most),
+            f"(SELECT id FROM jobs WHERE pass = {PASS} AND state = 'waiting' "
+            "ORDER BY line LIMIT ?) RETURNING line, folder, job",
+            (runner.number, most),
         ).fetchall()
 
     def begin(self, ids: Iterable[str]) -> None:
@@ -154,6 +183,7 @@ class Ledger:
             ).fetchone()  # fmt: skip
             if held is None:
                 return False
+            self._set_aside(database, file)
             place()
             database.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
@@ -167,45 +197,70 @@ class Ledger:
             )
         return True
 
-    def fail(self, claimed: Claimed, reason: str) -> None:
-        """Notes that a job cannot be done."""
+    def fail(self, claimed: Claimed, reason: str) -> bool:
+        """Notes that a job cannot be done; says whether it was this runner's still."""
         with self.writing() as database:
             runner = self._alive(database)
-            database.execute(
+            return database.execute(
                 "UPDATE jobs SET state = 'failed', error = ?, attempts = attempts + 1, "
-                "owner = NULL WHERE id = ? AND owner = ? AND state = 'running'",
-                (reason, claimed.job.id, runner.number),
-            )
+                "owner = NULL WHERE id = ? AND owner = ? AND state = 'running' AND digest = ?",
+                (reason, claimed.job.id, runner.number, claimed.job.digest),
+            ).rowcount == 1  # fmt: skip
 
     def retry_failed(self) -> int:
         """Lets what failed wait again; says how many jobs that are."""
         with self.writing() as database:
             return database.execute(
                 "UPDATE jobs SET state = 'waiting', attempts = 0 "
-                "WHERE state = 'failed' AND pass = ?", (self.current,),
-            ).rowcount  # fmt: skip
+                f"WHERE state = 'failed' AND pass = {PASS}"
+            ).rowcount
+
+    def retire(self) -> None:
+        """Moves pictures of jobs that have changed out of the way of new ones: nothing is lost."""
+        while rows := self.ask("SELECT file FROM retired LIMIT 100"):
+            for (file,) in rows:
+                with self.writing() as database:
+                    self._set_aside(database, file)
+
+    def _set_aside(self, database: sqlite3.Connection, file: str) -> None:
+        """Moves the picture of this name aside, if it is of a job that has changed since."""
+        if not database.execute("DELETE FROM retired WHERE file = ?", (file,)).rowcount:
+            return
+        try:
+            set_aside(self.folder, file)
+        except OSError as error:
+            raise OutputError(
+                f"{file!r} cannot be moved aside ({error.strerror or error})", "close it elsewhere"
+            ) from None
+
+    def others_at_work(self) -> bool:
+        """Whether other runners have jobs; whoever asks has none, and gives back what is left."""
+        with self.writing() as database:
+            database.execute(
+                "UPDATE jobs SET state = 'waiting', owner = NULL "
+                "WHERE state = 'running' AND owner = ?", (self._alive(database).number,),
+            )  # fmt: skip
+        return self.counts()["running"] > 0
 
     def beat(self) -> None:
         """A sign of life, where one is due."""
         if self._runner is not None and self._runner.due:
             with self.writing() as database:
-                self._runner.beat(database)
+                self._alive(database)
 
     def counts(self) -> dict[str, int]:
         """How many jobs of the last manifest are in each state."""
-        rows = self.read("SELECT state, count(*) FROM jobs WHERE pass = ? GROUP BY state",
-                         (self.current,))  # fmt: skip
+        rows = self.ask(f"SELECT state, count(*) FROM jobs WHERE pass = {PASS} GROUP BY state")
         return dict.fromkeys(STATES, 0) | dict(rows)
 
     def pictures(self) -> int:
         """How many pictures the last manifest asks for."""
-        rows = self.read("SELECT coalesce(sum(pictures), 0) FROM jobs WHERE pass = ?",
-                         (self.current,))  # fmt: skip
-        return int(next(rows)[0])
+        rows = self.ask(f"SELECT coalesce(sum(pictures), 0) FROM jobs WHERE pass = {PASS}")
+        return int(rows[0][0])
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """What is said of every picture that was made, in the order of the manifest."""
-        rows = self.read(
+        rows = self.stream(
             "SELECT told FROM pictures JOIN jobs ON jobs.id = pictures.job "
             "ORDER BY pass DESC, line, seed"
         )
@@ -213,12 +268,23 @@ class Ledger:
 
     def failures(self) -> Iterator[Failure]:
         """The jobs of the last manifest that failed, in its order."""
-        rows = self.read("SELECT id, line, error, attempts FROM jobs WHERE state = 'failed' "
-                         "AND pass = ? ORDER BY line", (self.current,))  # fmt: skip
+        rows = self.stream("SELECT id, line, error, attempts FROM jobs WHERE state = 'failed' "
+                           f"AND pass = {PASS} ORDER BY line")  # fmt: skip
         return (Failure(*row) for row in rows)
 
     def _alive(self, database: sqlite3.Connection) -> Runner:
-        """This runner, signed in, and others freed of what they died over."""
+        """This runner, signed in, and others freed of what they died over.
+
+        Raises:
+            OutputError: if somebody has begun this folder anew, with other options.
+        """
+        if self.options is not None and self.get("options") != self.options:
+            raise OutputError(
+                f"{str(self.folder)!r} was begun anew with other options", "look who is at work"
+            )
+        if self._runner is not None and not self._runner.known(database):
+            self._runner.end()  # taken for dead: what it had is somebody else's
+            self._runner = None
         if self._runner is None:
             self._runner = Runner(database, self.folder)
             self._runner.free_dead(database)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ READERS: dict[str, Callable[[Path], Rows]] = {
     ".parquet": parquet_rows,
 }
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
-KINDS = "give a .jsonl, .csv, .tsv or .parquet file, or a folder of pictures and prompts="
+KINDS = "give a .jsonl, .csv, .tsv or .parquet file, or a folder of pictures and prompts_file="
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def read_manifest(path: Path | str, prompts: Path | str | None = None) -> Manife
     if path.suffix.lower() not in READERS:
         raise UsageError(f"{str(path)!r} is no manifest", KINDS)
     if prompts is not None:
-        raise UsageError("prompts= is for a folder of pictures", "leave it out with a manifest")
+        raise UsageError(
+            "prompts_file= is for a folder of pictures", "leave it out with a manifest"
+        )
     manifest = Manifest(path, path.parent, path)
     with closing(manifest.rows()) as rows:
         next(rows, None)  # whether it can be read, and what its columns are, is told now
@@ -98,9 +100,10 @@ def read_manifest(path: Path | str, prompts: Path | str | None = None) -> Manife
 def _of_folder(path: Path, prompts: Path | str | None) -> Manifest:
     if prompts is None:
         raise UsageError(
-            f"{str(path)!r} is a folder", "give prompts=, a text file with a prompt on every line"
+            f"{str(path)!r} is a folder",
+            "give prompts_file=, a text file with a prompt on every line",
         )
-    file = as_path("prompts", prompts)
+    file = as_path("prompts_file", prompts)
     if next(text_rows(file), "") == "":
         raise UsageError(f"{str(file)!r} has no prompts", "write one on every line")
     pictures = _pictures(path)
@@ -158,6 +161,20 @@ def jobs_of(
             yield row.number, UsageError(row.problem or "it says nothing")
             continue
         yield row.number, _job(row.data, common)
+
+
+def listed(
+    jobs: Iterable[TV2IJob | Mapping[str, Any]], defaults: Mapping[str, Any] | None = None
+) -> Iterator[tuple[int, TV2IJob | SowError]]:
+    """Jobs of a program, numbered from 1; for the rest as `jobs_of`."""
+    common = _by_field(defaults or {})
+    for number, job in enumerate(jobs, 1):
+        if isinstance(job, (TV2IJob, Mapping)):
+            said = job if isinstance(job, Mapping) else job.model_dump(exclude_unset=True)
+            yield number, _job(said, common)
+        else:
+            kind = type(job).__name__
+            yield number, UsageError(f"it is no job but {kind}", "give TV2IJob(...) or its fields")
 
 
 def _job(data: Mapping[str, Any], common: Mapping[str, Any]) -> TV2IJob | SowError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sow.errors import OutputError
 from sow.files import aside
 from sow.jobs.gallery import PAGE, Entry, thumbnail, write_gallery
 from sow.jobs.ledger import Ledger
@@ -75,20 +77,29 @@ class Publisher:
         """Nothing is written yet."""
         self._ledger, self._next = ledger, time.monotonic() + SELDOM
 
-    @property
-    def there(self) -> bool:
-        """Whether both have been written, now or earlier."""
-        return all((self._ledger.folder / name).exists() for name in (METADATA, PAGE))
-
     def now(self) -> None:
-        """Writes both."""
+        """Writes both, if they do not show what the ledger has.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        there = all((self._ledger.folder / name).exists() for name in (METADATA, PAGE))
+        if there and self._ledger.get("stale") == "0":
+            return
         started = time.monotonic()
-        write_metadata(self._ledger)
-        write_page(self._ledger, self._ledger.folder.absolute().name)
+        self._ledger.note("stale", "0")  # before it is read: what comes meanwhile is told later
+        try:
+            write_metadata(self._ledger)
+            write_page(self._ledger, self._ledger.folder.absolute().name)
+        except BaseException:
+            self._ledger.note("stale", "1")
+            raise
         took = time.monotonic() - started
         self._next = time.monotonic() + max(SELDOM, took / SHARE)
 
     def if_due(self) -> None:
-        """Writes both, if it is time."""
+        """Writes both, if it is time; what cannot be written now is tried again later."""
         if time.monotonic() >= self._next:
-            self.now()
+            self._next = time.monotonic() + SELDOM
+            with suppress(OutputError):  # somebody on Windows may have it open
+                self.now()

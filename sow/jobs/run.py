@@ -8,14 +8,13 @@ it happen beside both.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.errors import OutputError, SowError
+from sow.errors import OutputError, PlannerError, SowError
 from sow.jobs.batches import Buckets
 from sow.jobs.engine import Engine, as_error
 from sow.jobs.ledger import Claimed, Ledger
@@ -29,6 +28,8 @@ POLL = 1.0
 """Seconds between looks at jobs that other runners have."""
 SAVERS, UNSAVED = 2, 32
 """Threads that write, and how many pictures may wait for them."""
+IN_A_ROW = 20
+"""So many plans that fail one after another are the planner's trouble, and not the jobs'."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,21 @@ class JobResult:
         return self.error is None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Open:
-    """A job at work: how many of its pictures are not on the disk yet."""
+    """A job at work.
+
+    Attributes:
+        left: pictures that are not on the disk yet.
+        begun: the engine has had some of it.
+        over: it has failed, or is somebody else's by now: nothing more is made of it.
+    """
 
     claimed: Claimed
     left: int
     seconds: float = 0.0
     begun: bool = False
+    over: bool = False
 
 
 @dataclass
@@ -71,7 +79,6 @@ class Run:
         extra: writes what belongs to a picture beside it, and says more of it.
         planners: how many plans are made at a time.
         waited: seconds in which the engine had nothing to do.
-        ended: pictures that were written, and jobs that failed.
     """
 
     service: Service
@@ -80,23 +87,22 @@ class Run:
     planners: int = 2
     extra: Callable[[Made, Path], dict[str, Any]] = lambda made, path: {}
     waited: float = 0.0
-    ended: int = 0
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
-        self.engine = Engine(self.service, self.batch_size, self.ledger.pictures())
-        self._preparing: dict[Future[list[Task]], Claimed] = {}
-        self._saving: dict[Future[bool], Made] = {}
-        self._ready: Buckets[tuple[Claimed, Task]] = Buckets()
-        self._open: dict[str, _Open] = {}
-        self._no_more = False
+        self.engine = Engine(self.service, self.batch_size, max(1, self.ledger.pictures()))
+        self._preparing: dict[Future[list[Task]], _Open] = {}
+        self._saving: dict[Future[bool], tuple[_Open, Made]] = {}
+        self._ready: Buckets[tuple[_Open, Task]] = Buckets()
+        self._no_more, self._unplanned = False, 0
 
     def __iter__(self) -> Iterator[JobResult]:
         """Every job that this runner has ended, as it ends.
 
         Raises:
             OutputError: if results cannot be written any more; all jobs stay as they are.
+            PlannerError: if no plan is made any more.
         """
         preparing, saving = ThreadPoolExecutor(self.planners), ThreadPoolExecutor(SAVERS)
         try:
@@ -110,9 +116,11 @@ class Run:
                     started = time.monotonic()
                     yield from self._collected(timeout=POLL)
                     self.waited += time.monotonic() - started
-                elif self._others_at_work():
+                elif len(self._ready):
+                    continue
+                elif self.ledger.others_at_work():
                     time.sleep(POLL)
-                else:
+                elif self._no_more:
                     return
         finally:
             preparing.shutdown(wait=False, cancel_futures=True)
@@ -128,11 +136,12 @@ class Run:
         self._no_more = not taken
         if not taken:
             return
-        assert self.service.model  # what is wrong with the model is no job's fault
+        model = self.service.model  # what is wrong with the model is no job's fault
+        self.ledger.made_with(f"{model.name} ({model.revision})")
         for claimed in taken:
-            self._open[claimed.job.id] = _Open(claimed, len(claimed.seeds))
-            self._preparing[preparing.submit(self._prepared, claimed)] = claimed
-        assert self.service.pipe  # loaded while the first plans are made
+            future = preparing.submit(self._prepared, claimed)
+            self._preparing[future] = _Open(claimed, len(claimed.seeds))
+        _ = self.service.pipe  # loaded while the first plans are made
 
     def _prepared(self, claimed: Claimed) -> list[Task]:
         job = claimed.job
@@ -145,69 +154,75 @@ class Run:
         going: list[Future[Any]] = [*self._preparing, *self._saving]
         ended = wait(going, timeout, FIRST_COMPLETED).done
         for planned in [one for one in self._preparing if one in ended]:
-            claimed = self._preparing.pop(planned)
-            try:
-                for task in planned.result():
-                    self.engine.size_for(task)
-                    self._ready.add(task.kind, (claimed, task))
-            except Exception as error:
-                yield from self._failed(claimed, as_error(error))
+            yield from self._planned(self._preparing.pop(planned), planned)
         for written in [one for one in self._saving if one in ended]:
-            yield from self._saved(self._saving.pop(written), written)
+            yield from self._saved(*self._saving.pop(written), written)
 
-    def _batch(self) -> list[tuple[Claimed, Task]]:
+    def _planned(self, job: _Open, future: Future[list[Task]]) -> Iterator[JobResult]:
+        try:
+            tasks = future.result()
+            for task in tasks:
+                self.engine.size_for(task)
+        except Exception as error:
+            self._unplanned += isinstance(error, PlannerError)
+            if isinstance(error, PlannerError) and self._unplanned >= IN_A_ROW:
+                what = f"{IN_A_ROW} plans in a row failed: {error.what}"
+                raise PlannerError(what, f"{error.mend}; then give retry_failed=True") from None
+            yield from self._failed(job, as_error(error))
+            return
+        self._unplanned = 0
+        for task in tasks:
+            self._ready.add(task.kind, (job, task))
+
+    def _batch(self) -> list[tuple[_Open, Task]]:
         """Tasks for the next call: a full one, or what there is if no more is to come."""
         if len(self._saving) > UNSAVED:
             return []
-        last = self._no_more and not self._preparing
-        for kind in self._ready.kinds():
-            size = self.engine.size_for(self._ready.first(kind)[1])
-            if last or self._ready.count(kind) >= size:
-                return self._ready.take(kind, size)
+        kinds = self._ready.kinds()
+        sizes = {kind: self.engine.size_for(self._ready.first(kind)[1]) for kind in kinds}
+        full = [kind for kind in kinds if self._ready.count(kind) >= sizes[kind]]
+        if not full and not (self._no_more and not self._preparing):
+            return []
+        for kind in full or kinds:
+            batch = self._ready.take(kind, sizes[kind])
+            if wanted := [(job, task) for job, task in batch if not job.over]:
+                return wanted
         return []
 
     def _made(
-        self, batch: list[tuple[Claimed, Task]], saving: ThreadPoolExecutor
+        self, batch: list[tuple[_Open, Task]], saving: ThreadPoolExecutor
     ) -> Iterator[JobResult]:
         """Makes the pictures of a batch and hands them to the writers."""
-        begun = {claimed.job.id for claimed, _ in batch}
-        self.ledger.begin(name for name in begun if not self._open[name].begun)
-        for name in begun:
-            self._open[name].begun = True
+        fresh = {job.claimed.job.id: job for job, _ in batch if not job.begun}
+        self.ledger.begin(fresh)
+        for job in fresh.values():
+            job.begun = True
         for number, made in self.engine.make([task for _, task in batch]):
-            claimed, task = batch[number]
+            job, task = batch[number]
             if isinstance(made, SowError):
-                yield from self._failed(claimed, made)
+                yield from self._failed(job, made)
                 continue
-            finished = Made(claimed, task.work, task.seed, made)
-            self._saving[saving.submit(save, finished, self.ledger, self.extra)] = finished
+            finished = Made(job.claimed, task.work, task.seed, made)
+            self._saving[saving.submit(save, finished, self.ledger, self.extra)] = (job, finished)
 
-    def _saved(self, made: Made, future: Future[bool]) -> Iterator[JobResult]:
+    def _saved(self, job: _Open, made: Made, future: Future[bool]) -> Iterator[JobResult]:
         try:
             kept = future.result()
         except OutputError:  # the folder's trouble, not the job's
             raise
         except Exception as error:
-            yield from self._failed(made.claimed, as_error(error))
+            yield from self._failed(job, as_error(error))
             return
-        name, self.ended = made.claimed.job.id, self.ended + kept
-        job = self._open.get(name)
-        if job is None:  # another of its pictures has failed
-            return
+        job.over = job.over or not kept
         job.left, job.seconds = job.left - 1, job.seconds + made.picture.seconds
-        if not kept or job.left == 0:
-            del self._open[name]
-        if kept and job.left == 0:
-            files = tuple(self.ledger.folder / file for file in made.claimed.job.files)
-            yield JobResult(name, made.claimed.line, files, seconds=job.seconds)
+        if job.left == 0 and not job.over:
+            job.over, claimed = True, job.claimed
+            files = tuple(self.ledger.folder / file for file in claimed.job.files)
+            yield JobResult(claimed.job.id, claimed.line, files, seconds=job.seconds)
 
-    def _failed(self, claimed: Claimed, error: SowError) -> Iterator[JobResult]:
-        """Notes a failure, once for a job."""
-        if self._open.pop(claimed.job.id, None) is not None:
-            self.ledger.fail(claimed, str(error))
-            self.ended += 1
-            yield JobResult(claimed.job.id, claimed.line, error=str(error))
-
-    def _others_at_work(self) -> bool:
-        counts = Counter(self.ledger.counts())
-        return counts["running"] > 0 or counts["waiting"] > 0
+    def _failed(self, job: _Open, error: SowError) -> Iterator[JobResult]:
+        """Notes a failure, once for a job, if it is this runner's still."""
+        if not job.over:
+            job.over, claimed = True, job.claimed
+            if self.ledger.fail(claimed, str(error)):
+                yield JobResult(claimed.job.id, claimed.line, error=str(error))

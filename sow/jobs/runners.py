@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from sow.errors import OutputError
 from sow.jobs.schema import OWN_FOLDER
 
 BEAT, SILENT = 10.0, 120.0
@@ -34,13 +35,24 @@ class Runner:
             (self._host, time.time()),
         ).fetchone()
         self._lock = FileLock(lock_of(folder, self.number))
-        self._lock.acquire(timeout=0)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                f"the ledger in {str(folder)!r} was taken away while a runner was at work",
+                "wait for it, or stop it",
+            ) from None
         self._beaten = time.monotonic()
 
     @property
     def due(self) -> bool:
         """Whether it is time for a sign of life."""
         return time.monotonic() - self._beaten > BEAT
+
+    def known(self, database: sqlite3.Connection) -> bool:
+        """Whether others take it for alive; one that was paused for long may not be."""
+        row = database.execute("SELECT 1 FROM runners WHERE number = ?", (self.number,))
+        return row.fetchone() is not None
 
     def beat(self, database: sqlite3.Connection) -> None:
         """Gives one; called inside a transaction."""
@@ -49,13 +61,23 @@ class Runner:
 
     def leave(self, database: sqlite3.Connection) -> None:
         """Signs out, and gives back what it has not done; called inside a transaction."""
+        database.execute(
+            "UPDATE jobs SET attempts = 0 WHERE state = 'running' AND owner = ?", (self.number,)
+        )
         give_back(database, self.number)
+
+    def end(self) -> None:
+        """Lets go of its lock."""
         self._lock.release()
         with suppress(OSError):
             Path(self._lock.lock_file).unlink()
 
     def free_dead(self, database: sqlite3.Connection) -> None:
         """Gives back what belongs to those that have died; called inside a transaction."""
+        database.execute(
+            "UPDATE jobs SET state = 'waiting', owner = NULL WHERE state = 'running' "
+            "AND owner NOT IN (SELECT number FROM runners)"
+        )
         rows = database.execute("SELECT number, host, beat FROM runners WHERE number <> ?",
                                 (self.number,)).fetchall()  # fmt: skip
         for number, host, beat in rows:
@@ -68,14 +90,15 @@ class Runner:
                 give_back(database, number)
 
     def _is_dead(self, number: int, host: str, beat: float) -> bool:
-        if host != self._host:
-            return time.time() - beat > SILENT
         lock = FileLock(lock_of(self._folder, number))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return False
         lock.release()
+        # Between hosts a lock that is free may mean nothing.
+        if host != self._host and time.time() - beat <= SILENT:
+            return False
         with suppress(OSError):
             Path(lock.lock_file).unlink()
         return True

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from sow.errors import OutputError
 from sow.records import UPDATE
 
@@ -46,9 +48,17 @@ CREATE TABLE pictures (
 CREATE INDEX pictures_by_job ON pictures (job);
 CREATE TABLE retired (file TEXT PRIMARY KEY) STRICT;
 CREATE TABLE runners (
-    number INTEGER PRIMARY KEY, host TEXT NOT NULL, beat REAL NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, host TEXT NOT NULL, beat REAL NOT NULL
 ) STRICT;
+CREATE TRIGGER picture_made AFTER INSERT ON pictures BEGIN
+    INSERT OR REPLACE INTO meta VALUES ('stale', '1'); END;
+CREATE TRIGGER picture_gone AFTER DELETE ON pictures BEGIN
+    INSERT OR REPLACE INTO meta VALUES ('stale', '1'); END;
+CREATE TRIGGER job_failed AFTER UPDATE OF state ON jobs
+WHEN (NEW.state = 'failed') <> (OLD.state = 'failed') BEGIN
+    INSERT OR REPLACE INTO meta VALUES ('stale', '1'); END;
 """
+"""`stale` says that the list and the page of the folder do not show what the ledger has."""
 
 
 def ledger_path(folder: Path) -> Path:
@@ -71,21 +81,31 @@ def connect(folder: Path) -> sqlite3.Connection:
             "give another out=",
         ) from None
     with telling(folder):
-        database = sqlite3.connect(
-            path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
+        database = another(folder)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
+            # One at a time: what is waited for elsewhere is not while a file begins.
+            with FileLock(path.with_name("begin.lock"), timeout=PATIENCE):
+                _lay_out(database, folder)
             database.execute("PRAGMA synchronous = NORMAL")
-            _lay_out(database, folder)
+        except Timeout:
+            database.close()
+            raise OutputError(
+                f"the ledger in {str(folder)!r} is being begun", "try again"
+            ) from None
         except BaseException:
             database.close()
             raise
     return database
 
 
+def another(folder: Path) -> sqlite3.Connection:
+    """A connection to the ledger of a folder; who reads for long has one of their own."""
+    return sqlite3.connect(
+        ledger_path(folder), timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+
+
 def _lay_out(database: sqlite3.Connection, folder: Path) -> None:
-    database.execute("BEGIN IMMEDIATE")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -98,11 +118,11 @@ def _lay_out(database: sqlite3.Connection, folder: Path) -> None:
             UPDATE,
         )
     if not tables:
-        for statement in TABLES.split(";\n"):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute(f"PRAGMA application_id = {APPLICATION}")
-    database.execute("COMMIT")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; "
+            f"PRAGMA application_id = {APPLICATION}; COMMIT;"
+        )
 
 
 @contextmanager

@@ -8,9 +8,11 @@ import pytest
 from test_ledger import OPTIONS, finish, job, source_of, take_in
 
 from sow.errors import OutputError, UsageError
-from sow.jobs.admission import BadManifest, Source, admit, listed
+from sow.jobs.admission import BadManifest, admit
+from sow.jobs.checking import Source
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
+from sow.jobs.manifest import listed
 
 
 @pytest.fixture
@@ -60,6 +62,52 @@ def test_finished_jobs_stay_finished_and_changed_ones_are_done_anew(ledger, fold
     assert not (folder / "b.png").exists()
 
 
+def test_what_a_kill_left_to_be_put_aside_is_put_aside_before_the_new_one(ledger, folder):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    finish(ledger, claimed)
+    (folder / "a.png").write_text("the first")
+    retire, ledger.retire = ledger.retire, lambda: None  # killed before it
+    take_in(ledger, job("a", prompt="a woman"))
+    ledger.retire = retire
+    (changed,) = ledger.claim(1)
+    finish(ledger, changed)
+    assert (folder / ".sow/replaced/a.png").read_text() == "the first"
+    (folder / "a.png").write_text("the second")
+    take_in(ledger, job("a", prompt="a woman"), job("b"))
+    assert (folder / "a.png").read_text() == "the second"
+    take_in(ledger, job("a", prompt="an old woman"))
+    aside = {path.read_text() for path in (folder / ".sow/replaced").iterdir()}
+    assert aside == {"the first", "the second"}
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "index.html"])
+def test_the_list_and_the_page_of_somebody_else_stay(ledger, folder, name):
+    (folder / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"{name} is in .* already"):
+        take_in(ledger, job("a"))
+    take_in(ledger, job("a"), force=True)
+    assert (folder / ".sow/replaced" / name).read_text() == "mine"
+
+
+def test_a_changed_job_does_not_replace_what_is_not_its_own(ledger, folder):
+    take_in(ledger, job("a", seed=5))
+    (folder / "a@5.png").write_text("mine")
+    with pytest.raises(BadManifest, match="is there already"):
+        take_in(ledger, job("a", seed=5, count=2))
+
+
+def test_a_name_too_long_for_a_file_is_a_problem_of_its_line(ledger):
+    with pytest.raises(BadManifest, match="there is no image 'xxx"):
+        take_in(ledger, job("a", image="x" * 5000))
+
+
+def test_a_typo_in_an_option_does_not_block_a_folder(ledger, folder):
+    admit(ledger, source_of([job("a")], folder.parent), {"model": "typo"})
+    admit(ledger, source_of([job("a")], folder.parent), OPTIONS)
+    assert len(ledger.claim(9)) == 1
+
+
 def test_jobs_that_are_not_in_the_manifest_any_more_are_not_done(ledger):
     take_in(ledger, job("a"), job("b"))
     take_in(ledger, job("b"))
@@ -84,6 +132,7 @@ def test_a_folder_is_of_one_model(ledger, folder):
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed)
     other = source_of([job("a")], folder.parent)
+    ledger.options = None  # another run
     with pytest.raises(OutputError, match="made with model=figures"):
         admit(ledger, other, {"model": "sd2.1"})
     assert admit(ledger, other, {"model": "sd2.1"}, force=True).changed == 1

@@ -7,12 +7,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sow.errors import OutputError
-from sow.jobs.admission import Source, admit, listed, recover
+from sow.jobs.admission import admit, recover
+from sow.jobs.checking import Source
 from sow.jobs.ledger import Ledger
+from sow.jobs.manifest import listed
 from sow.jobs.runners import DEATHS
 from sow.jobs.schema import VERSION, ledger_path
 
@@ -92,6 +95,7 @@ DYING = """
 import os, sys
 from pathlib import Path
 from sow.jobs.ledger import Ledger
+from sow.jobs.manifest import listed
 ledger = Ledger(Path(sys.argv[1]))
 taken = ledger.claim(9)
 ledger.begin([claimed.job.id for claimed in taken])
@@ -174,6 +178,68 @@ def test_a_picture_that_is_gone_is_made_again(ledger, folder):
     assert (claimed.job.id, claimed.seeds) == ("a", (2,))
 
 
+def test_a_gone_picture_of_a_job_at_work_is_left_to_who_is_at_work(ledger, folder):
+    take_in(ledger, job("a", count=2, seed=1))
+    (claimed,) = ledger.claim(1)
+    finish(ledger, claimed, 1)
+    (folder / "a@1.png").unlink()
+    other = Ledger(folder)
+    assert recover(other) == 0
+    other.close()
+    assert finish(ledger, claimed, 2)
+    assert ledger.counts()["done"] == 1
+
+
+def test_who_was_taken_for_dead_signs_in_anew(ledger, folder):
+    take_in(ledger, job("a"), job("b"))
+    (lost,) = ledger.claim(1)
+    with ledger.writing() as database:  # as another host would, after a long pause
+        database.execute("DELETE FROM runners")
+    assert not finish(ledger, lost)
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
+
+
+def test_what_nobody_owns_is_had_again(ledger):
+    take_in(ledger, job("a"))
+    ledger.claim(1)
+    assert not ledger.others_at_work()
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["a"]
+
+
+def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    other = Ledger(folder)
+    admit(other, source_of([job("a")], folder.parent), {"model": "sd2.1"}, force=True)
+    with pytest.raises(OutputError, match="begun anew with other options"):
+        finish(ledger, claimed)
+    assert not (folder / "a.png").exists()
+    other.close()
+
+
+def test_who_reads_for_long_does_not_keep_others_from_writing(ledger, folder):
+    take_in(ledger, *(job(f"j{n}") for n in range(1200)))
+    for claimed in ledger.claim(1100):
+        finish(ledger, claimed)
+    reading = ledger.entries()
+    next(reading)
+    other = Ledger(folder)
+    (theirs,) = other.claim(1)
+    assert finish(other, theirs)
+    (ours,) = ledger.claim(1)
+    assert finish(ledger, ours)
+    assert len(list(reading)) == 1099
+    other.close()
+
+
+def test_many_begin_a_folder_at_once(tmp_path):
+    for number in range(6):
+        with ThreadPoolExecutor(5) as pool:
+            opened = list(pool.map(Ledger, [tmp_path / str(number)] * 5))
+        for one in opened:
+            one.close()
+
+
 def test_a_damaged_ledger_says_so(folder, ledger):
     ledger.close()
     ledger_path(folder).write_bytes(b"nonsense" * 4096)
@@ -190,6 +256,7 @@ def test_half_a_ledger_says_so(folder, ledger):
         half = Ledger(folder)
         half.counts()
         list(half.claim(400))
+        list(half.entries())
 
 
 def test_a_ledger_of_a_newer_sow_says_so(folder, ledger):

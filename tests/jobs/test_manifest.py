@@ -232,7 +232,7 @@ def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):
     refused("there is no", "x\0.jsonl")
     refused("is no manifest", written(tmp_path, LINE, "jobs.json"))
     refused("is no manifest", written(tmp_path, LINE, "jobs"))
-    refused("prompts= is for a folder", jobs, prompts)
+    refused("prompts_file= is for a folder", jobs, prompts)
     refused("is a folder", pictures)
     refused("no pictures in", pictures, prompts)
     refused("no prompts", pictures, written(tmp_path, "# none\n\n", "none.txt"))

@@ -12,7 +12,7 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
-from sow.errors import OutputError
+from sow.errors import OutputError, PlannerError
 from sow.jobs import engine, saving
 from sow.jobs.batch import Batch, Options, source_of
 from sow.jobs.batches import Buckets, even_size
@@ -52,7 +52,7 @@ def batch_of(tiny_folder, tmp_path):
     def made(jobs, out="out", size=4, **more) -> Batch:
         options = Options(str(tiny_folder), device="cpu", planner=PlannerChoice("offline"),
                           batch_size=size)  # fmt: skip
-        return Batch(source_of(jobs, None, {}), tmp_path / out, options, **more)
+        return Batch(source_of(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
 
     return made
 
@@ -106,7 +106,8 @@ def test_alone_and_among_eight_differ_by_a_level_at_most(figures, picture, tmp_p
             for n, prompt in enumerate(PROMPTS)]  # fmt: skip
     for size in (1, 8):
         options = Options("figures", planner=PlannerChoice("offline"), batch_size=size)
-        batch = Batch(source_of(jobs, None, {}), tmp_path / str(size), options)
+        out = tmp_path / str(size)
+        batch = Batch(source_of(jobs, None, {}, out), out, options)
         batch.run.service._pipe = figures
         assert all(result.done for result in batch)
     for n in range(3):
@@ -156,6 +157,46 @@ def test_who_spoils_a_call_does_not_spoil_his_neighbours(batch_of, picture, monk
     results = {result.id: result for result in batch_of(jobs_of(picture, 5))}
     assert [name for name, result in results.items() if not result.done] == ["j2"]
     assert "not a number" in results["j2"].error
+
+
+def test_a_job_of_many_pictures_of_which_one_fails_fails_alone(batch_of, picture, monkeypatch):
+    real = engine.together
+
+    def spoilt(pipe, model, tasks, size):
+        if any(task.seed == 2 for task in tasks):
+            raise RuntimeError("not a number")
+        return real(pipe, model, tasks, size)
+
+    monkeypatch.setattr(engine, "together", spoilt)
+    many = {**jobs_of(picture, 1)[0], "id": "many", "count": 10}
+    good = {**jobs_of(picture, 1)[0], "id": "good", "seed": 100}
+    results = {result.id: result.done for result in batch_of([many, good])}
+    assert results == {"many": False, "good": True}
+
+
+def test_what_was_recorded_before_a_kill_is_on_the_page(batch_of, picture, tmp_path):
+    jobs = jobs_of(picture, 2)
+    batch = batch_of(jobs)
+    list(batch.run)  # and killed before anything else is written
+    batch.ledger.close()
+    assert not (tmp_path / "out/metadata.jsonl").exists()
+    (tmp_path / "out/metadata.jsonl").write_text("of before\n")
+    (tmp_path / "out/index.html").write_text('<meta name="generator" content="sow">')
+    assert list(batch_of(jobs)) == []
+    assert len((tmp_path / "out/metadata.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_planner_that_always_fails_ends_the_run(batch_of, picture, monkeypatch):
+    def fails(self, request, **more):
+        raise PlannerError("no answer", "look at the network")
+
+    monkeypatch.setattr(Service, "work", fails)
+    with pytest.raises(PlannerError, match="20 plans in a row failed"):
+        list(batch_of(jobs_of(picture, 60)))
+    monkeypatch.undo()
+    again = batch_of(jobs_of(picture, 60))
+    assert again.ledger.counts()["waiting"] > 30
+    again.ledger.close()
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(batch_of, picture, monkeypatch):
