@@ -189,13 +189,12 @@ def carried_out(batch: Batch, progress: Progress) -> int:
 
     An interrupt ends it in good order, a second one at once.
     """
-    from sow.cli.entry import leave
+    before = signal.getsignal(signal.SIGINT)
 
     def interrupted(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT)
     results = iter(batch)
     try:
         if before is not signal.SIG_IGN:

@@ -14,10 +14,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from sow.benchmarks.batch.survival import EXAMPLES
 from sow.jobs.ledger import Ledger
 
+REST: dict[str, Any] = {"prompt": "a person in a red coat", "seconds": 1.0, "notes": []}
 WORDS = ("--model", "figures", "--planner", "offline", "--quiet")
 
 
@@ -58,9 +60,8 @@ def all_done(out: Path) -> None:
         for claimed in taken:
             (seed,) = claimed.seeds
             target = out / claimed.file_of(seed)
-            told = {"file_name": target.name, "id": claimed.job.id, "prompt": claimed.job.prompt,
-                    "seed": seed, "seconds": 1.0, "notes": []}  # fmt: skip
-            ledger.record(claimed, seed, "0" * 64, told, 1.0, target.touch)
+            told = {"file_name": target.name, "id": claimed.job.id, "seed": seed}
+            ledger.record(claimed, seed, "0" * 64, {**told, **REST}, 1.0, target.touch)
     ledger.close()
 
 

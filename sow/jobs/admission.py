@@ -80,8 +80,8 @@ def admit(
                 raise BadManifest(source.name, found)
             if not found.lines:
                 raise UsageError(f"there are no jobs in {source.name}", "one line for each")
-            complete = not found.wrong and source.fingerprint
-            checking.take_in({"options": said, "manifest": source.fingerprint if complete else ""})
+            whole = "" if found.wrong else source.fingerprint or ""
+            checking.take_in({"options": said, "manifest": whole})
     ledger.options = said
     ledger.retire()
     return found

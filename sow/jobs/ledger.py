@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sow.errors import OutputError
 from sow.jobs.aside import set_aside
-from sow.jobs.gallery import Failure
 from sow.jobs.job import TV2IJob
+from sow.jobs.records import PASS, Records
 from sow.jobs.runners import Runner
-from sow.jobs.schema import another, connect, telling
-
-STATES = ("waiting", "running", "done", "failed")
-PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
-"""The number of the manifest that was taken in last."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Claimed:
         return self.job.files[seed - self.job.seeds.start]
 
 
-class Ledger:
+class Ledger(Records):
     """What became of every job; every method is one transaction, or none.
 
     Attributes:
@@ -59,8 +52,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         """Opens that of a folder of results, or begins it."""
-        self.folder = folder
-        self._database, self._lock = connect(folder), threading.RLock()
+        super().__init__(folder)
         self._runner: Runner | None = None
         self.options: str | None = None
 
@@ -76,42 +68,6 @@ class Ledger:
                     self._runner.end()
                 self._runner = None
                 self._database.close()
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it happens, or nothing."""
-        with self._lock, telling(self.folder):
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-
-    def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a question that has few."""
-        with self._lock, telling(self.folder):
-            return self._database.execute(query, values).fetchall()
-
-    def stream(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of one that may have many, as they were when it was asked.
-
-        On a connection of its own: one that reads cannot write what others have changed since.
-        """
-        with telling(self.folder), closing(another(self.folder)) as database:
-            yield from database.execute(query, values)
-
-    def get(self, name: str) -> str | None:
-        """What was noted under a name."""
-        rows = self.ask("SELECT value FROM meta WHERE name = ?", (name,))
-        return rows[0][0] if rows else None
-
-    def note(self, name: str, value: str) -> None:
-        """Notes something under a name."""
-        with self.writing() as database:
-            database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def made_with(self, model: str) -> None:
         """Notes the model of the pictures; there is one for all.
@@ -247,30 +203,6 @@ class Ledger:
         if self._runner is not None and self._runner.due:
             with self.writing() as database:
                 self._alive(database)
-
-    def counts(self) -> dict[str, int]:
-        """How many jobs of the last manifest are in each state."""
-        rows = self.ask(f"SELECT state, count(*) FROM jobs WHERE pass = {PASS} GROUP BY state")
-        return dict.fromkeys(STATES, 0) | dict(rows)
-
-    def pictures(self) -> int:
-        """How many pictures the last manifest asks for."""
-        rows = self.ask(f"SELECT coalesce(sum(pictures), 0) FROM jobs WHERE pass = {PASS}")
-        return int(rows[0][0])
-
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """What is said of every picture that was made, in the order of the manifest."""
-        rows = self.stream(
-            "SELECT told FROM pictures JOIN jobs ON jobs.id = pictures.job "
-            "ORDER BY pass DESC, line, seed"
-        )
-        return (json.loads(told) for (told,) in rows)
-
-    def failures(self) -> Iterator[Failure]:
-        """The jobs of the last manifest that failed, in its order."""
-        rows = self.stream("SELECT id, line, error, attempts FROM jobs WHERE state = 'failed' "
-                           f"AND pass = {PASS} ORDER BY line")  # fmt: skip
-        return (Failure(*row) for row in rows)
 
     def _alive(self, database: sqlite3.Connection) -> Runner:
         """This runner, signed in, and others freed of what they died over.
