@@ -302,6 +302,21 @@ def test_a_slow_planner_does_not_keep_the_engine_waiting(batch_of, picture, monk
     assert time.monotonic() - started < 24 * 0.2 + batch.run.engine.busy
 
 
+def test_a_planner_that_hangs_costs_its_jobs_and_no_others(tiny_folder, picture, tmp_path, server):
+    server.delay = 20.0
+    planned, unplanned = jobs_of(picture, 3), jobs_of(picture, 2, plan=None)
+    for number, job in enumerate(unplanned):
+        job["id"] = f"hung{number}"
+    choice = PlannerChoice("openai", base_url=f"{server.address}/v1", planner_timeout=1.0,
+                           cache=False)  # fmt: skip
+    options = Options(str(tiny_folder), device="cpu", planner=choice, batch_size=2)
+    out = tmp_path / "out"
+    batch = Batch(source_of([*unplanned, *planned], None, {}, out), out, options)
+    results = {result.id: result for result in batch}
+    assert {name for name, result in results.items() if not result.done} == {"hung0", "hung1"}
+    assert "1 s" in results["hung0"].error or "in time" in results["hung0"].error
+
+
 def test_batches_are_even():
     assert [even_size(8, n) for n in (1, 7, 8, 9, 16, 17, 1000)] == [1, 7, 8, 5, 8, 6, 8]
 
