@@ -146,9 +146,10 @@ class Batch:
         for name in ("", OWN_FOLDER, THUMBS, HOME):
             sweep(self.folder / name)
         try:
-            for result in self.run:
-                self._publisher.if_due()
-                yield result
+            with closing(iter(self.run)) as results:  # what is being written is written first
+                for result in results:
+                    self._publisher.if_due()
+                    yield result
         finally:
             self._finish()
 

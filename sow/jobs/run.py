@@ -8,7 +8,7 @@ it happen beside both.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +97,7 @@ class Run:
         self._ready: Buckets[tuple[_Open, Task]] = Buckets()
         self._no_more, self._unplanned = False, 0
 
-    def __iter__(self) -> Iterator[JobResult]:
+    def __iter__(self) -> Generator[JobResult]:
         """Every job that this runner has ended, as it ends.
 
         Raises:
