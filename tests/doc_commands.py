@@ -7,6 +7,7 @@ asked of a hub, and of language models only one on loopback.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
@@ -68,6 +69,8 @@ def elsewhere(folder: Path, server: Server) -> Iterator[None]:
     shutil.copytree(EXAMPLES, folder / "examples")
     (folder / "faces").mkdir()
     shutil.copy(EXAMPLES / "drawn-curls.png", folder / "faces")
+    job = {"id": "one", "image": "img.png", "prompt": "a person in the snow"}
+    (folder / "jobs.jsonl").write_text(json.dumps(job))
     (folder / "prompts.txt").write_text("a person in the snow\na person in the city\n")
     environment = {
         **dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), ""),

@@ -20,7 +20,7 @@ from sow.jobs.schema import OWN_FOLDER
 
 BEAT, SILENT = 10.0, 120.0
 """Seconds between signs of life, and without one after which a runner elsewhere counts as dead."""
-DEATHS = 5
+DEATHS = 10
 """As many runners may die over a job, without a picture in between; then it is not tried again."""
 
 
