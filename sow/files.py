@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -114,6 +115,13 @@ def write_png(
     publish(lambda temporary: image.save(temporary, "PNG", pnginfo=info), path, force)
 
 
+def png_bytes(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
+    """What `write_png` writes."""
+    file = io.BytesIO()
+    image.save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
 def write_text(text: str, path: Path, *, force: bool = False) -> None:
     """Writes a text file as `write_png` writes a picture."""
     publish(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
@@ -184,6 +192,12 @@ def _temporary(path: Path) -> Path:
 
 def _temporary_name() -> str:
     return f".sow-{secrets.token_hex(8)}.tmp"
+
+
+def synced(path: Path, content: bytes) -> None:
+    """Writes a file so that it is on the disk when this returns."""
+    path.write_bytes(content)
+    _sync(path)
 
 
 def _sync(path: Path) -> None:

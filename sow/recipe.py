@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import PictureError
-from sow.files import write_png
+from sow.files import png_bytes, write_png
 from sow.pictures.condition import Condition
 from sow.pictures.reading import decode, name_of, opened
 from sow.plan import LONGEST, Plan
@@ -112,10 +112,19 @@ def save_png(
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
+    write_png(image, path, force=force, info=_info(recipe, condition))
+
+
+def png_of(image: Image.Image, recipe: Recipe, condition: Condition) -> bytes:
+    """What `save_png` writes."""
+    return png_bytes(image, _info(recipe, condition))
+
+
+def _info(recipe: Recipe, condition: Condition) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
     info.add_text(TEXT_KEY, recipe.model_dump_json())
     info.add(CONDITION_CHUNK, condition.to_png())
-    write_png(image, path, force=force, info=info)
+    return info
 
 
 def read_recipe(path: Path) -> tuple[Recipe, Condition]:

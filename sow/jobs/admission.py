@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from sow.errors import OutputError, UsageError
-from sow.jobs.aside import set_aside
 from sow.jobs.checking import Admitted, Checking, Source
 from sow.jobs.ledger import Ledger
+from sow.jobs.stores import Store
 
 OURS = ("metadata.jsonl", "index.html")
 """What is written beside the pictures."""
@@ -70,7 +68,7 @@ def admit(
             "give another out=, or force=True to make all of them again",
         )
     if before is None:
-        clear_the_way(ledger.folder, force)
+        clear_the_way(ledger.store, str(ledger.folder), force)
     found = Admitted(lines=sum(ledger.counts().values()))
     known = before == said and source.fingerprint is not None
     if not known or ledger.get("manifest") != source.fingerprint:
@@ -87,20 +85,20 @@ def admit(
     return found
 
 
-def clear_the_way(folder: Path, force: bool) -> None:
+def clear_the_way(store: Store, said: str, force: bool) -> None:
     """Looks whether the list or the page of somebody else are there; with force they go aside.
 
     Raises:
         OutputError: if they are.
     """
     for name in OURS:
-        if os.path.lexists(folder / name):
-            if not force or (folder / name).is_dir():
+        if store.is_there(name):
+            if not force or store.is_folder(name):
                 raise OutputError(
-                    f"{name} is in {str(folder)!r} already, and is not of a batch",
+                    f"{name} is in {said!r} already, and is not of a batch",
                     "give another out=, or force=True to have it moved aside",
                 )
-            set_aside(folder, name)
+            store.set_aside(name)
 
 
 def recover(ledger: Ledger) -> int:
@@ -108,8 +106,8 @@ def recover(ledger: Ledger) -> int:
 
     Jobs that somebody is at work on are left alone.
     """
-    rows = ledger.stream("SELECT file FROM pictures")
-    gone = [row for row in rows if not os.path.lexists(ledger.folder / row[0])]
+    files = (file for (file,) in ledger.stream("SELECT file FROM pictures"))
+    gone = [(file,) for file in ledger.store.gone(files)]
     if not gone:
         return 0
     free = "(SELECT id FROM jobs WHERE state <> 'running')"

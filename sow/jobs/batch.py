@@ -17,7 +17,7 @@ from sow.jobs.gallery import HOME
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
 from sow.jobs.manifest import jobs_of, listed, read_manifest
-from sow.jobs.publishing import THUMBS, Publisher, write_thumbs
+from sow.jobs.publishing import THUMBS, Publisher, thumbs
 from sow.jobs.run import JobResult, Run
 from sow.jobs.schema import OWN_FOLDER, ledger_path
 from sow.kinds import check_kind
@@ -134,7 +134,7 @@ class Batch:
             self.ledger.close()
             raise
         self.run = Run(service, self.ledger, options.batch_size, options.plans_at_a_time,
-                       write_thumbs)  # fmt: skip
+                       thumbs)  # fmt: skip
         self._publisher = Publisher(self.ledger)
 
     def __iter__(self) -> Iterator[JobResult]:
@@ -222,18 +222,18 @@ def source_of(
         check_kind("jobs", jobs, (Iterable,), "a file of jobs, or a list of them")
         if prompts is not None:
             raise UsageError("prompts_file= goes with a folder of pictures", "leave it out")
-        return Source(lambda: listed(jobs, defaults), Path.cwd(), "the jobs")
+        return Source(lambda: listed(jobs, defaults), str(Path.cwd()), "the jobs")
     manifest = read_manifest(Path(jobs), None if prompts is None else Path(prompts))
     if manifest.pictures is not None and same_file(manifest.path, out):
         raise UsageError("the results would be taken for pictures", "give another out=")
     if any(same_file(file, out / name) for file in (Path(jobs), manifest.contents)
            for name in OURS):  # fmt: skip
         raise UsageError(f"{str(jobs)!r} would be written over", "give another out=")
-    folder = manifest.folder.absolute()
-    if not str(folder).isprintable() or not _is_text(str(folder)):
-        raise UsageError(f"{str(folder)!r} is no text", "move the jobs to another folder")
+    folder = str(manifest.folder.absolute())
+    if not folder.isprintable() or not _is_text(folder):
+        raise UsageError(f"{folder!r} is no text", "move the jobs to another folder")
     said = json.dumps(defaults, sort_keys=True, default=str)
-    fingerprint = digest_of(manifest.fingerprint(), said, str(folder))
+    fingerprint = digest_of(manifest.fingerprint(), said, folder)
     return Source(lambda: jobs_of(manifest, defaults), folder, repr(Path(jobs).name), fingerprint)
 
 

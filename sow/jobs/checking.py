@@ -16,7 +16,7 @@ from typing import Any
 from sow.errors import SowError
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
-from sow.jobs.schema import OWN_FOLDER
+from sow.jobs.places import addresses
 
 SHOWN = 50
 """Problems that are told one by one; of more only their number."""
@@ -37,7 +37,7 @@ class Source:
     """
 
     jobs: Callable[[], Iterable[tuple[int, TV2IJob | SowError]]]
-    folder: Path
+    folder: str
     name: str
     fingerprint: str | None = None
 
@@ -72,7 +72,7 @@ class Checking:
         self._ledger, self._source, self._anew, self._force = ledger, source, anew, force
         self._found = Admitted()
         # What is in an empty folder cannot be in the way: then nothing has to be looked for.
-        self._empty = all(entry.name == OWN_FOLDER for entry in ledger.folder.iterdir())
+        self._empty = ledger.store.is_empty()
 
     def __enter__(self) -> Checking:
         self._staged = sqlite3.connect("")  # a file that nobody sees, gone with the connection
@@ -118,10 +118,10 @@ class Checking:
 
     def _missing(self, job: TV2IJob) -> str | None:
         """What of the files of a job is not there."""
-        for name in job.paths:
+        for name, address in addresses(job, self._source.folder).items():
             there = False
             with suppress(OSError, ValueError):  # a name that cannot be one
-                there = (self._source.folder / getattr(job, name)).exists()
+                there = Path(address).exists()
             if not there:
                 return f"there is no {name} {getattr(job, name)[:200]!r}"
         return None
@@ -131,10 +131,9 @@ class Checking:
         if self._empty:
             return None
         for name in job.files:
-            path = self._ledger.folder / name
-            if path.is_dir():
+            if self._ledger.store.is_folder(name):
                 return f"{name} is a folder"
-            there = not self._force and (path.exists() or path.is_symlink())
+            there = not self._force and self._ledger.store.is_there(name)
             if there and not self._ledger.ask("SELECT 1 FROM pictures WHERE file = ?", (name,)):
                 tried = "SELECT 1 FROM jobs WHERE id = ? AND digest = ?"
                 if not self._ledger.ask(tried, (job.id, job.digest)):
@@ -171,5 +170,5 @@ class Checking:
             "INSERT INTO jobs (id, line, folder, job, digest, pictures, pass, state) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT (id) DO UPDATE SET "
             "line = excluded.line, folder = excluded.folder, pass = excluded.pass",
-            (name, line, str(self._source.folder), job, digest, pictures, number),
+            (name, line, self._source.folder, job, digest, pictures, number),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from sow.errors import OutputError, UsageError
-from sow.files import publish, write_text
+from sow.files import write_text
 
 PAGE = "index.html"
 HOME = ".sow/gallery"
@@ -86,18 +87,15 @@ class _Count:
     remarks: int = 0
 
 
-def thumbnail(picture: Image.Image, path: Path) -> None:
-    """A small WebP of a result or a condition; never larger than the picture, nothing else in it.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
+def thumbnail(picture: Image.Image) -> bytes:
+    """A WebP of a result or a condition: never larger than the picture, nothing else in it."""
     small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     small.info = {}  # a picture's own profile, place and camera are nobody's business
     exact = max(small.size) < PIXEL_ART
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    _make_folder(path.parent)
-    publish(lambda to: small.save(to, "WEBP", quality=82, lossless=exact), path, force=True)
+    file = io.BytesIO()
+    small.save(file, "WEBP", quality=82, lossless=exact)
+    return file.getvalue()
 
 
 def write_gallery(

@@ -113,14 +113,13 @@ class TV2IJob(BaseModel):
         if (self.preset, self.settings, self.likeness) != (None, None, None):
             chosen(Settings.preset(self.preset or "normal"), self.settings, self.likeness)
 
-    def request(self, folder: Path | None = None) -> Request:
-        """What the service is asked; files are found from this folder on."""
+    def request(self, files: Mapping[str, Path] | None = None) -> Request:
+        """What the service is asked; with these files for the fields that name some."""
         names = Request.__dataclass_fields__
         given = {name: value for name, value in self._said().items() if name in names}
         if isinstance(self.canvas, list):
             given["canvas"] = tuple(self.canvas)
-        for name in self.paths if folder is not None else ():
-            given[name] = str(folder / given[name])
+        given |= {name: str(file) for name, file in (files or {}).items()}
         return Request(**given)
 
     @property

@@ -6,18 +6,21 @@ runners, in several processes, may have the same one open; several threads share
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sow.errors import OutputError
-from sow.jobs.aside import set_aside
 from sow.jobs.job import TV2IJob
+from sow.jobs.places import files_here
 from sow.jobs.records import PASS, Records
 from sow.jobs.runners import Runner
+from sow.jobs.stores import Store
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Claimed:
 
     job: TV2IJob
     line: int
-    folder: Path
+    folder: str
     seeds: tuple[int, ...]
 
     def file_of(self, seed: int) -> str:
@@ -50,9 +53,9 @@ class Ledger(Records):
         OutputError: wherever the file cannot be used, is damaged, or a newer SOW made it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
         """Opens that of a folder of results, or begins it."""
-        super().__init__(folder)
+        super().__init__(folder, store)
         self._runner: Runner | None = None
         self.options: str | None = None
 
@@ -107,6 +110,14 @@ class Ledger(Records):
             (runner.number, most),
         ).fetchall()
 
+    def inputs(self, claimed: Claimed) -> AbstractContextManager[Mapping[str, Path]]:
+        """The files of a job, by the names of its fields, here for as long as they are used."""
+        return files_here(claimed.job, claimed.folder)
+
+    def address(self, name: str) -> Path | str:
+        """Where a picture of this name is."""
+        return self.store.address(name)
+
     def begin(self, ids: Iterable[str]) -> None:
         """Notes that these are about to be made: what is never noted done may have killed us."""
         with self.writing() as database:
@@ -114,8 +125,8 @@ class Ledger(Records):
                                  [(name,) for name in ids])  # fmt: skip
 
     def record(
-        self, claimed: Claimed, seed: int, sha256: str, told: Mapping[str, Any], seconds: float,
-        place: Callable[[], object],
+        self, claimed: Claimed, seed: int, files: Mapping[str, bytes], told: Mapping[str, Any],
+        seconds: float,
     ) -> bool:  # fmt: skip
         """Puts a finished picture where it belongs and notes it, both or neither.
 
@@ -123,28 +134,31 @@ class Ledger(Records):
         again, and replaced.
 
         Args:
+            files: the picture under its name, and what belongs to it.
             told: what is said of it beside the picture.
             seconds: that it took.
-            place: renames the file, which is on the disk already.
 
         Returns:
             False if the job is not this runner's any more, or changed: nothing is done then.
+
+        Raises:
+            OutputError: if it cannot be written.
         """
         file, name = claimed.file_of(seed), claimed.job.id
         with self.writing() as database:
-            runner = self._alive(database)
-            held = database.execute(
-                "SELECT 1 FROM jobs WHERE id = ? AND owner = ? AND state = 'running' "
-                "AND digest = ?", (name, runner.number, claimed.job.digest),
-            ).fetchone()  # fmt: skip
-            if held is None:
+            if not self._held(database, claimed):
+                return False
+            self._set_aside(database, file)
+        with self.store.bringing(files) as place, self.writing() as database:
+            if not self._held(database, claimed):
                 return False
             self._set_aside(database, file)
             place()
             database.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
-                (file, name, seed, sha256, json.dumps(told, ensure_ascii=False)),
-            )
+                (file, name, seed, hashlib.sha256(files[file]).hexdigest(),
+                 json.dumps(told, ensure_ascii=False)),
+            )  # fmt: skip
             database.execute(
                 "UPDATE jobs SET attempts = 0, error = NULL, seconds = seconds + ?, state = CASE "
                 "(SELECT count(*) FROM pictures WHERE job = ?) WHEN pictures THEN 'done' "
@@ -152,6 +166,14 @@ class Ledger(Records):
                 (seconds, name, name),
             )
         return True
+
+    def _held(self, database: sqlite3.Connection, claimed: Claimed) -> bool:
+        """Whether a job is this runner's still, and what it was."""
+        row = database.execute(
+            "SELECT 1 FROM jobs WHERE id = ? AND owner = ? AND state = 'running' AND digest = ?",
+            (claimed.job.id, self._alive(database).number, claimed.job.digest),
+        )
+        return row.fetchone() is not None
 
     def fail(self, claimed: Claimed, reason: str) -> bool:
         """Notes that a job cannot be done; says whether it was this runner's still."""
@@ -180,14 +202,8 @@ class Ledger(Records):
 
     def _set_aside(self, database: sqlite3.Connection, file: str) -> None:
         """Moves the picture of this name aside, if it is of a job that has changed since."""
-        if not database.execute("DELETE FROM retired WHERE file = ?", (file,)).rowcount:
-            return
-        try:
-            set_aside(self.folder, file)
-        except OSError as error:
-            raise OutputError(
-                f"{file!r} cannot be moved aside ({error.strerror or error})", "close it elsewhere"
-            ) from None
+        if database.execute("DELETE FROM retired WHERE file = ?", (file,)).rowcount:
+            self.store.set_aside(file)
 
     def others_at_work(self) -> bool:
         """Whether other runners have jobs; whoever asks has none, and gives back what is left."""
@@ -231,4 +247,4 @@ class Ledger(Records):
             seed
             for (seed,) in database.execute("SELECT seed FROM pictures WHERE job = ?", (job.id,))
         }
-        return Claimed(job, line, Path(folder), tuple(s for s in job.seeds if s not in made))
+        return Claimed(job, line, folder, tuple(s for s in job.seeds if s not in made))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sow.errors import OutputError
 from sow.files import aside
-from sow.jobs.gallery import PAGE, Entry, thumbnail, write_gallery
+from sow.jobs.gallery import CHUNK, HOME, PAGE, Entry, thumbnail, write_gallery
 from sow.jobs.ledger import Ledger
 from sow.jobs.saving import Made
 from sow.jobs.schema import OWN_FOLDER
@@ -27,13 +27,13 @@ def thumbs_of(file_name: str) -> tuple[str, str]:
     return f"{stem}.webp", f"{stem}.condition.webp"
 
 
-def write_thumbs(made: Made, path: Path) -> dict[str, Any]:
-    """Small pictures of both, for the page; there is nothing more to say of them."""
-    result, condition = thumbs_of(path.name)
-    thumbnail(made.picture.image, path.parent / result)
+def thumbs(made: Made, name: str) -> dict[str, bytes]:
+    """Small pictures of both, for the page."""
+    result, condition = thumbs_of(name)
+    small = {result: thumbnail(made.picture.image)}
     if not made.work.plan.bare:
-        thumbnail(made.picture.condition.cut_out(), path.parent / condition)
-    return {}
+        small[condition] = thumbnail(made.picture.condition.cut_out())
+    return small
 
 
 def write_metadata(ledger: Ledger) -> Path:
@@ -70,6 +70,12 @@ def entry_of(told: dict[str, Any]) -> Entry:
     )  # fmt: skip
 
 
+def pages_of(folder: Path) -> list[str]:
+    """The files of the page, itself last."""
+    chunks = sorted(path.name for path in (folder / HOME).iterdir() if CHUNK.fullmatch(path.name))
+    return [*(f"{HOME}/{name}" for name in chunks), PAGE]
+
+
 class Publisher:
     """Keeps both up to date while a batch runs, seldom enough to cost next to nothing."""
 
@@ -83,7 +89,7 @@ class Publisher:
         Raises:
             OutputError: if they cannot be written.
         """
-        there = all((self._ledger.folder / name).exists() for name in (METADATA, PAGE))
+        there = all(self._ledger.store.is_there(name) for name in (METADATA, PAGE))
         if there and self._ledger.get("stale") == "0":
             return
         started = time.monotonic()
@@ -91,6 +97,7 @@ class Publisher:
         try:
             write_metadata(self._ledger)
             write_page(self._ledger, self._ledger.folder.absolute().name)
+            self._ledger.store.publish([*pages_of(self._ledger.folder), METADATA])
         except BaseException:
             self._ledger.note("stale", "1")
             raise

@@ -12,6 +12,7 @@ from typing import Any
 
 from sow.jobs.gallery import Failure
 from sow.jobs.schema import another, connect, telling
+from sow.jobs.stores import LocalStore, Store
 
 STATES = ("waiting", "running", "done", "failed")
 PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
@@ -22,15 +23,17 @@ class Records:
     """The ledger's file, open; threads may share it.
 
     Attributes:
-        folder: of the results.
+        folder: that of the ledger's own file, and of what is written before it is shown.
+        store: where the pictures are; the same folder, unless another place is given.
 
     Raises:
         OutputError: wherever the file cannot be used, is damaged, or a newer SOW made it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
         """Opens that of a folder of results, or begins it."""
         self.folder = folder
+        self.store: Store = store or LocalStore(folder)
         self._database, self._lock = connect(folder), threading.RLock()
 
     @contextmanager

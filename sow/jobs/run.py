@@ -1,4 +1,4 @@
-"""A runner: takes jobs from the ledger and carries them out, each step while others go on.
+"""A runner: fetches jobs and carries them out, each step while others go on.
 
 Planning runs ahead of the engine, in threads of its own; the engine has the thread of whoever
 iterates, and is never left waiting while something is ready; looking at what was made and writing
@@ -8,7 +8,7 @@ it happen beside both.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from sow.errors import OutputError, PlannerError, SowError
 from sow.jobs.batches import Buckets
+from sow.jobs.desk import Desk
 from sow.jobs.engine import Engine, as_error
-from sow.jobs.ledger import Claimed, Ledger
-from sow.jobs.saving import Made, save
+from sow.jobs.ledger import Claimed
+from sow.jobs.saving import Extra, Made, save
 from sow.service.calling import Task
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class JobResult:
     """What became of a job.
 
     Attributes:
-        files: of its pictures, all of them.
+        files: of its pictures, all of them; addresses if they are not on this machine.
         error: why it failed, in a line; None if it is done.
         seconds: of the engine, for what was made of it now.
     """
 
     id: str
     line: int
-    files: tuple[Path, ...] = ()
+    files: tuple[Path | str, ...] = ()
     error: str | None = None
     seconds: float = 0.0
 
@@ -76,22 +77,23 @@ class Run:
     """The jobs of a ledger, carried out until none is left; iterate once.
 
     Attributes:
-        extra: writes what belongs to a picture beside it, and says more of it.
+        desk: where jobs are fetched and pictures handed in, such as a ledger.
+        extra: files that belong to a picture.
         planners: how many plans are made at a time.
         waited: seconds in which the engine had nothing to do.
     """
 
     service: Service
-    ledger: Ledger
+    desk: Desk
     batch_size: int | None = None
     planners: int = 2
-    extra: Callable[[Made, Path], dict[str, Any]] = lambda made, path: {}
+    extra: Extra = lambda made, name: {}
     waited: float = 0.0
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
-        self.engine = Engine(self.service, self.batch_size, max(1, self.ledger.pictures()))
+        self.engine = Engine(self.service, self.batch_size, max(1, self.desk.pictures()))
         self._preparing: dict[Future[list[Task]], _Open] = {}
         self._saving: dict[Future[bool], tuple[_Open, Made]] = {}
         self._ready: Buckets[tuple[_Open, Task]] = Buckets()
@@ -118,7 +120,7 @@ class Run:
                     self.waited += time.monotonic() - started
                 elif len(self._ready):
                     continue
-                elif self.ledger.others_at_work():
+                elif self.desk.others_at_work():
                     time.sleep(POLL)
                 elif self._no_more:
                     return
@@ -128,16 +130,16 @@ class Run:
 
     def _take(self, preparing: ThreadPoolExecutor) -> None:
         """Takes as many jobs as keep planners and engine busy, and begins to plan for them."""
-        self.ledger.beat()
+        self.desk.beat()
         size = max([1, *(self.engine.size_for(self._ready.first(kind)[1])
                          for kind in self._ready.kinds())])  # fmt: skip
         wanted = 2 * self.planners + 2 * size - len(self._preparing) - len(self._ready)
-        taken = self.ledger.claim(wanted) if wanted > 0 else []
+        taken = self.desk.claim(wanted) if wanted > 0 else []
         self._no_more = not taken
         if not taken:
             return
         model = self.service.model  # what is wrong with the model is no job's fault
-        self.ledger.made_with(f"{model.name} ({model.revision})")
+        self.desk.made_with(f"{model.name} ({model.revision})")
         for claimed in taken:
             future = preparing.submit(self._prepared, claimed)
             self._preparing[future] = _Open(claimed, len(claimed.seeds))
@@ -145,8 +147,9 @@ class Run:
 
     def _prepared(self, claimed: Claimed) -> list[Task]:
         job = claimed.job
-        work = self.service.work(job.request(claimed.folder), preset=job.preset,
-                                 settings=job.settings, likeness=job.likeness)  # fmt: skip
+        with self.desk.inputs(claimed) as files:
+            work = self.service.work(job.request(files), preset=job.preset,
+                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
         return [Task(work, seed) for seed in claimed.seeds]
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:
@@ -194,7 +197,7 @@ class Run:
     ) -> Iterator[JobResult]:
         """Makes the pictures of a batch and hands them to the writers."""
         fresh = {job.claimed.job.id: job for job, _ in batch if not job.begun}
-        self.ledger.begin(fresh)
+        self.desk.begin(fresh)
         for job in fresh.values():
             job.begun = True
         for number, made in self.engine.make([task for _, task in batch]):
@@ -203,7 +206,7 @@ class Run:
                 yield from self._failed(job, made)
                 continue
             finished = Made(job.claimed, task.work, task.seed, made)
-            self._saving[saving.submit(save, finished, self.ledger, self.extra)] = (job, finished)
+            self._saving[saving.submit(save, finished, self.desk, self.extra)] = (job, finished)
 
     def _saved(self, job: _Open, made: Made, future: Future[bool]) -> Iterator[JobResult]:
         try:
@@ -217,12 +220,12 @@ class Run:
         job.left, job.seconds = job.left - 1, job.seconds + made.picture.seconds
         if job.left == 0 and not job.over:
             job.over, claimed = True, job.claimed
-            files = tuple(self.ledger.folder / file for file in claimed.job.files)
+            files = tuple(self.desk.address(file) for file in claimed.job.files)
             yield JobResult(claimed.job.id, claimed.line, files, seconds=job.seconds)
 
     def _failed(self, job: _Open, error: SowError) -> Iterator[JobResult]:
         """Notes a failure, once for a job, if it is this runner's still."""
         if not job.over:
             job.over, claimed = True, job.claimed
-            if self.ledger.fail(claimed, str(error)):
+            if self.desk.fail(claimed, str(error)):
                 yield JobResult(claimed.job.id, claimed.line, error=str(error))

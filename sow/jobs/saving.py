@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from sow.files import aside
-from sow.jobs.ledger import Claimed, Ledger
-from sow.jobs.schema import OWN_FOLDER
-from sow.recipe import save_png
+from sow.jobs.desk import Desk
+from sow.jobs.ledger import Claimed
+from sow.recipe import png_of
 from sow.service.looking import Looker
 from sow.service.results import Picture, Work
 
@@ -26,10 +23,12 @@ class Made:
     picture: Picture
 
 
-def save(made: Made, ledger: Ledger, extra: Callable[[Made, Path], dict[str, Any]]) -> bool:
-    """Looks at a picture, writes it, and notes it in the ledger once it is where it belongs.
+Extra = Callable[[Made, str], dict[str, bytes]]
+"""Files that belong to a picture of this name."""
 
-    extra: writes what belongs to it, and says more of it.
+
+def save(made: Made, ledger: Desk, extra: Extra) -> bool:
+    """Looks at a picture, and has it written and noted in the ledger.
 
     Returns:
         False if the job is somebody else's by now: nothing is kept then.
@@ -38,14 +37,9 @@ def save(made: Made, ledger: Ledger, extra: Callable[[Made, Path], dict[str, Any
         OutputError: if it cannot be written.
     """
     picture = replace(made.picture, gone=Looker(made.work).gone(made.picture))
-    made = replace(made, picture=picture)
-    target = ledger.folder / made.claimed.file_of(made.seed)
-    with aside(ledger.folder / OWN_FOLDER) as file:
-        save_png(picture.image, file, picture.recipe, picture.condition)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        told = {**told_of(made), **extra(made, target)}
-        return ledger.record(made.claimed, made.seed, digest, told, picture.seconds,
-                             lambda: file.replace(target))  # fmt: skip
+    made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
+    files = {**extra(made, name), name: png_of(picture.image, picture.recipe, picture.condition)}
+    return ledger.record(made.claimed, made.seed, files, told_of(made), picture.seconds)
 
 
 def told_of(made: Made) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def walked(path: Path) -> None:
             assert isinstance(job, TV2IJob)
             assert len(job.digest) == 64
             assert job.files[0].endswith(".png")
-            job.request(path.parent)
+            job.request({name: path.parent / name for name in job.paths})
 
 
 def json_lines(dice: Random) -> bytes:

@@ -121,7 +121,7 @@ def test_the_same_manifest_is_not_read_twice(ledger, folder):
         read.append(1)
         return listed([job("a")])
 
-    source = Source(jobs, folder.parent, "jobs.jsonl", "its hash")
+    source = Source(jobs, str(folder.parent), "jobs.jsonl", "its hash")
     admit(ledger, source, OPTIONS)
     assert admit(ledger, source, OPTIONS).lines == 1
     assert read == [1]

@@ -63,7 +63,9 @@ def open_page(browser):
 
 def write_picture(folder: Path, name: str, size=(256, 256)) -> None:
     Image.new("RGB", size, "teal").save(folder / name)
-    thumbnail(Image.open(folder / name), folder / ".sow" / "thumbs" / f"{name}.webp")
+    thumb = folder / ".sow" / "thumbs" / f"{name}.webp"
+    thumb.parent.mkdir(parents=True, exist_ok=True)
+    thumb.write_bytes(thumbnail(Image.open(folder / name)))
 
 
 def entry(n: int, **more) -> Entry:

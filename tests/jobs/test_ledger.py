@@ -23,7 +23,7 @@ OPTIONS = {"model": "figures"}
 
 
 def source_of(jobs, folder) -> Source:
-    return Source(lambda: listed(jobs), folder, "the jobs")
+    return Source(lambda: listed(jobs), str(folder), "the jobs")
 
 
 def job(name: str, **more) -> dict:
@@ -50,8 +50,8 @@ def take_in(ledger, *jobs, **more):
 
 def finish(ledger, claimed, seed=None) -> bool:
     seed = claimed.seeds[0] if seed is None else seed
-    target = ledger.folder / claimed.file_of(seed)
-    return ledger.record(claimed, seed, "0" * 64, {"file_name": target.name}, 1.0, target.touch)
+    name = claimed.file_of(seed)
+    return ledger.record(claimed, seed, {name: b"a picture"}, {"file_name": name}, 1.0)
 
 
 def test_a_job_is_had_by_one_runner_at_a_time(ledger, folder):
@@ -132,12 +132,9 @@ def test_a_job_over_which_runners_die_is_given_up(ledger, folder):
 def test_a_picture_that_could_not_be_put_there_is_not_recorded(ledger):
     take_in(ledger, job("a"))
     (claimed,) = ledger.claim(1)
-
-    def fails():
-        raise OSError("no room")
-
-    with pytest.raises(OSError, match="no room"):
-        ledger.record(claimed, claimed.seeds[0], "0" * 64, {}, 1.0, fails)
+    (ledger.folder / "a.png").mkdir()  # nothing can be renamed to it
+    with pytest.raises(OutputError, match="cannot be written"):
+        finish(ledger, claimed)
     assert list(ledger.entries()) == []
     assert ledger.counts()["running"] == 1
 
@@ -292,7 +289,7 @@ def test_a_full_disk_says_so_and_loses_nothing(ledger):
     ledger._database.execute("PRAGMA max_page_count = 1")  # no page more than there are
     told = {"file_name": "a.png", "notes": ["x" * 100_000]}
     with pytest.raises(OutputError, match="is full"):
-        ledger.record(claimed, claimed.seeds[0], "0" * 64, told, 1.0, lambda: None)
+        ledger.record(claimed, claimed.seeds[0], {"a.png": b"a picture"}, told, 1.0)
     ledger._database.execute("PRAGMA max_page_count = 1000000")
     assert list(ledger.entries()) == []
     assert finish(ledger, claimed)

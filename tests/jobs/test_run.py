@@ -13,7 +13,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from sow.errors import OutputError, PlannerError
-from sow.jobs import engine, saving
+from sow.jobs import engine, stores
 from sow.jobs.batch import Batch, Options, source_of
 from sow.jobs.batches import Buckets, even_size
 from sow.recipe import pixels_sha256, read_recipe
@@ -229,18 +229,19 @@ def test_a_job_too_large_for_the_memory_fails_alone(batch_of, picture, monkeypat
 
 
 def test_a_full_disk_ends_the_run_and_fails_no_job(batch_of, picture, tmp_path, monkeypatch):
-    real, saved = saving.save_png, []
+    real, saved = stores.synced, []
 
-    def full(image, path, *rest, **more):
-        if len(saved) == 2:
-            raise OSError(28, "No space left on device")
-        saved.append(path)
-        real(image, path, *rest, **more)
+    def full(path, content):
+        if content.startswith(b"\x89PNG"):
+            if len(saved) == 2:
+                raise OSError(28, "No space left on device")
+            saved.append(path)
+        real(path, content)
 
-    monkeypatch.setattr(saving, "save_png", full)
+    monkeypatch.setattr(stores, "synced", full)
     with pytest.raises(OutputError, match="No space left"):
         list(batch_of(jobs_of(picture, 6)))
-    monkeypatch.setattr(saving, "save_png", real)
+    monkeypatch.setattr(stores, "synced", real)
     again = batch_of(jobs_of(picture, 6))
     assert again.ledger.counts() == {"waiting": 4, "running": 0, "done": 2, "failed": 0}
     assert len(list(again)) == 4
