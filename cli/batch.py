@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sow.cli.batch_options import (
+    Address,
+    BatchSize,
+    Planners,
+    RetryFailed,
+    Runner,
+    SingleConfig,
+    SkipBad,
+    Workers,
+    assigned,
+    cluster_of,
+)
 from sow.cli.options import (
-    MODEL,
     PLAN,
-    PLANNER,
     RESULT,
     BaseUrl,
     Canvas,
@@ -98,24 +108,10 @@ def run(
     set_: Changes = None,
     model: ModelName = "auto",
     revision: Revision = None,
-    config: Annotated[
-        str | None,
-        typer.Option(
-            help="For a single .safetensors file: folder or hub id of its configuration.",
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
+    config: SingleConfig = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=256,
-            help="Pictures in a call of the model. Default: as many as fit, at most 8.",
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
+    batch_size: BatchSize = None,
     planner: PlannerName = "auto",
     planner_model: PlannerModel = None,
     base_url: BaseUrl = None,
@@ -124,23 +120,12 @@ def run(
     no_cache: NoCache = False,
     prompts: PromptFolder = None,
     planner_timeout: PlannerTimeout = 90.0,
-    planners: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=64,
-            help="Plans at a time. Default: 8 where a language model is asked, 2 by rules.",
-            rich_help_panel=PLANNER,
-        ),
-    ] = None,
-    retry_failed: Annotated[
-        bool,
-        typer.Option("--retry-failed", help="Also try again what failed.", rich_help_panel=RESULT),
-    ] = False,
-    skip_bad: Annotated[
-        bool,
-        typer.Option("--skip-bad", help="Leave out lines that are wrong.", rich_help_panel=RESULT),
-    ] = False,
+    planners: Planners = None,
+    runner: Runner = "local",
+    address: Address = None,
+    workers: Workers = None,
+    retry_failed: RetryFailed = False,
+    skip_bad: SkipBad = False,
     force: Force = False,
     yes: Yes = False,
     json: Annotated[
@@ -160,7 +145,8 @@ def run(
     """
     from sow.cli.batch_progress import Progress, checking
     from sow.jobs.admission import BadManifest
-    from sow.jobs.batch import Batch, Options, source_of
+    from sow.jobs.batch import Batch, source_of
+    from sow.jobs.options import Options
 
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
@@ -170,7 +156,8 @@ def run(
              "canvas": list(parse_canvas(canvas)) if canvas else None,
              "settings": assigned(set_)}  # fmt: skip
     defaults = {name: value for name, value in given.items() if value is not None}
-    options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes)
+    options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes,
+                      cluster_of(runner, address, workers))  # fmt: skip
     try:
         with checking(quiet) as tick:
             batch = Batch(source_of(jobs, prompts_file, defaults, out), out, options,
@@ -247,21 +234,6 @@ def export(
         write_metadata(ledger)
     for path in run_export(folder, to, out, force=force):
         say(f"{path}")
-
-
-def assigned(texts: list[str] | None) -> dict[str, Any] | None:
-    """`cycles=5` as a name and its value."""
-    from sow.settings import Settings
-
-    if not texts:
-        return None
-    changed = Settings.preset("normal").with_assignments(texts)  # refuses what is none
-    pairs = (text.partition("=") for text in texts)
-    return {
-        name.strip(): getattr(changed, name.strip(), None) if name.strip() != "likeness"
-        else float(value)
-        for name, _, value in pairs
-    }  # fmt: skip
 
 
 def only_the_model(kind: str, line: str) -> None:

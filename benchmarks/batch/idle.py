@@ -13,8 +13,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from sow.benchmarks.batch.throughput import jobs
-from sow.jobs.batch import Batch, Options, source_of
+from sow.benchmarks.batch.throughput import jobs, own
+from sow.jobs.batch import Batch, source_of
+from sow.jobs.options import Options
 from sow.service.asking import PlannerChoice
 
 ANSWER = json.dumps(
@@ -73,13 +74,14 @@ def main() -> None:
         out = Path(folder)
         batch = Batch(source_of(jobs(options.jobs), None, {}, out), out,
                       Options("figures", planner=choice, batch_size=4))  # fmt: skip
-        _ = batch.run.service.pipe
+        run = own(batch)
+        _ = run.service.pipe
         started, first, done = time.monotonic(), 0.0, 0
         for result in batch:
             done += result.done
-            first = first or batch.run.waited
+            first = first or run.waited
         took = time.monotonic() - started
-    waited = batch.run.waited
+    waited = run.waited
     lines = [
         "# Waiting for plans", "",
         f"`python -m sow.benchmarks.batch.idle --jobs {options.jobs} --delay {options.delay:g}`, "
@@ -88,7 +90,7 @@ def main() -> None:
         f"| jobs done | {done} |",
         f"| seconds in all | {took:.1f} |",
         f"| seconds that the plans take one after another | {options.jobs * options.delay:.0f} |",
-        f"| seconds of the engine's calls | {batch.run.engine.busy:.1f} |",
+        f"| seconds of the engine's calls | {run.engine.busy:.1f} |",
         f"| seconds in which it waited before its first call | {first:.1f} |",
         f"| seconds in which it waited after that | {waited - first:.1f} |",
         f"| of the time after that | {100 * (waited - first) / (took - first):.1f} % |", "",

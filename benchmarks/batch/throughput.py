@@ -17,7 +17,9 @@ from typing import Any
 import torch
 
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
-from sow.jobs.batch import Batch, Options, source_of
+from sow.jobs.batch import Batch, source_of
+from sow.jobs.options import Options
+from sow.jobs.run import Run
 from sow.service.asking import PlannerChoice
 from sow.service.service import Service
 
@@ -41,8 +43,14 @@ def batch_of(count: int, size: int, out: Path, service: Service, planners: int =
                       planners=planners)  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
     batch = Batch(source_of(jobs(count), None, {}, out), out, options)
-    batch.run.service = batch.run.engine._service = service
+    own(batch).service = own(batch).engine._service = service
     return batch
+
+
+def own(batch: Batch) -> Run:
+    """What carries a batch out in this process."""
+    assert isinstance(batch.run, Run)
+    return batch.run
 
 
 def bare(service: Service, size: int, branches: int) -> float:

@@ -5,96 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.errors import OutputError, PlannerError, UsageError
+from sow.errors import OutputError, UsageError
 from sow.files import sweep
 from sow.jobs.admission import OURS, admit, digest_of, recover
 from sow.jobs.checking import Admitted, Source
+from sow.jobs.cluster.machines import Cluster
+from sow.jobs.cluster.run import ClusterRun
 from sow.jobs.gallery import HOME
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
 from sow.jobs.manifest import jobs_of, listed, read_manifest
+from sow.jobs.options import Options
 from sow.jobs.publishing import THUMBS, Publisher, thumbs
 from sow.jobs.run import JobResult, Run
 from sow.jobs.schema import OWN_FOLDER, ledger_path
 from sow.kinds import check_kind
-from sow.planners.mllm.vendors.table import make_asker
 from sow.service.asking import PlannerChoice
 from sow.service.model import Report
 from sow.service.service import Service
-
-VENDOR_PLANNERS, RULE_PLANNERS = 8, 2
-"""Plans at a time: a language model is waited for, rules compute."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What holds for all jobs of a run.
-
-    Attributes:
-        model, revision, config, device, dtype, planner: as for `sow.Service`.
-        batch_size: pictures in a call of the engine; None as many as fit, at most 8.
-        planners: plans at a time; None: 8 where a language model is asked, 2 by rules.
-        agree_to_all: nothing is too large for a job.
-    """
-
-    model: str = "auto"
-    revision: str | None = None
-    config: str | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    planner: PlannerChoice = field(default_factory=PlannerChoice)
-    batch_size: int | None = None
-    planners: int | None = None
-    agree_to_all: bool = False
-
-    def service(self, report: Report) -> Service:
-        """The service that makes the pictures."""
-        return Service(
-            self.model, revision=self.revision, config=self.config, device=self.device,
-            dtype=self.dtype, planner=self.planner, report=report,
-            agree=lambda line: self.agree_to_all,
-        )  # fmt: skip
-
-    def said(self) -> dict[str, Any]:
-        """What of them changes pictures: a folder is made with one of each."""
-        asked = self.planner
-        return {
-            "model": self.model, "revision": self.revision, "config": self.config,
-            "dtype": self.dtype, "planner": asked.name, "planner_model": asked.planner_model,
-            "base_url": asked.base_url, "planner_calls": asked.planner_calls,
-            "prompts": None if asked.prompts is None else str(asked.prompts),
-        }  # fmt: skip
-
-    def settled(self) -> Options:
-        """The same with a planner that is named: who is asked does not change on the way.
-
-        Raises:
-            PlannerError: if the one that was named cannot be asked.
-        """
-        choice, vendor = self.planner, self.planner.vendor()
-        choice.check()
-        if vendor is None:
-            return replace(self, planner=replace(choice, name="offline"))
-        try:
-            host = make_asker(vendor, choice.planner_model, choice.base_url).host
-        except PlannerError:
-            if choice.name != "auto" and not choice.fallback:
-                raise
-            return replace(self, planner=replace(choice, name="offline"))
-        if choice.name == "auto" and not choice.base_url and not choice.consent(vendor, host):
-            return replace(self, planner=replace(choice, name="offline"))
-        return replace(self, planner=replace(choice, name=vendor))
-
-    @property
-    def plans_at_a_time(self) -> int:
-        """How many."""
-        if self.planners is not None:
-            return self.planners
-        return RULE_PLANNERS if self.planner.vendor() is None else VENDOR_PLANNERS
 
 
 class Batch:
@@ -133,9 +65,14 @@ class Batch:
         except BaseException:
             self.ledger.close()
             raise
-        self.run = Run(service, self.ledger, options.batch_size, options.plans_at_a_time,
-                       thumbs)  # fmt: skip
+        self.run: Run | ClusterRun = self._run(options, service, report)
         self._publisher = Publisher(self.ledger)
+
+    def _run(self, options: Options, service: Service, report: Report) -> Run | ClusterRun:
+        if options.cluster is None:
+            return Run(service, self.ledger, options.batch_size, options.plans_at_a_time, thumbs)
+        return ClusterRun(options.cluster, options, partial(Ledger, self.folder.absolute()),
+                          self.ledger.options or "", self.ledger.address, report)  # fmt: skip
 
     def __iter__(self) -> Iterator[JobResult]:
         """What became of each job, as it ends; then, or when it is left off, all is written.
@@ -174,6 +111,7 @@ def run_batch(
     dtype: str = "auto",
     planner: str | PlannerChoice = "offline",
     batch_size: int | None = None,
+    cluster: Cluster | None = None,
     retry_failed: bool = False,
     skip_bad: bool = False,
     force: bool = False,
@@ -191,6 +129,8 @@ def run_batch(
         defaults: fields of `TV2IJob` for all jobs that do not say otherwise.
         model, revision, device, dtype, planner: as for `sow.Service`.
         batch_size: pictures in a call of the engine; None as many as fit.
+        cluster: `sow.Cluster()` has Ray carry the jobs out, on all GPUs of this machine or on
+            those of a cluster.
         retry_failed: jobs that failed are tried again.
         skip_bad: lines that are wrong are left out, not refused.
         force: files in the way are replaced, and pictures of other options made again.
@@ -201,7 +141,8 @@ def run_batch(
         SowError: for whatever else makes no sense.
     """
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
-    options = Options(model, revision, None, device, dtype, chosen, batch_size)
+    options = Options(model, revision, None, device, dtype, chosen, batch_size,
+                      cluster=cluster)  # fmt: skip
     source = source_of(jobs, prompts_file, defaults or {}, Path(out))
     return iter(Batch(source, Path(out), options, retry_failed=retry_failed, skip_bad=skip_bad,
                       force=force, report=report))  # fmt: skip

@@ -72,6 +72,14 @@ class Ledger(Records):
                 self._runner = None
                 self._database.close()
 
+    def abandon(self) -> None:
+        """Ends as one ends that dies: what was taken is there for others, and counts as tried."""
+        with self._lock:
+            if self._runner is not None:
+                self._runner.end()
+            self._runner = None
+            self._database.close()
+
     def made_with(self, model: str) -> None:
         """Notes the model of the pictures; there is one for all.
 
@@ -166,6 +174,12 @@ class Ledger(Records):
                 (seconds, name, name),
             )
         return True
+
+    def took(self, claimed: Claimed) -> float | None:
+        """The seconds of a job's pictures; None if some are not made yet."""
+        rows = self.ask("SELECT seconds FROM jobs WHERE id = ? AND digest = ? AND state = 'done'",
+                        (claimed.job.id, claimed.job.digest))  # fmt: skip
+        return rows[0][0] if rows else None
 
     def _held(self, database: sqlite3.Connection, claimed: Claimed) -> bool:
         """Whether a job is this runner's still, and what it was."""

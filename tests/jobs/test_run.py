@@ -14,8 +14,9 @@ from PIL import Image
 
 from sow.errors import OutputError, PlannerError
 from sow.jobs import engine, stores
-from sow.jobs.batch import Batch, Options, source_of
+from sow.jobs.batch import Batch, source_of
 from sow.jobs.batches import Buckets, even_size
+from sow.jobs.options import Options
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.asking import PlannerChoice
 from sow.service.repeating import Kept
@@ -49,9 +50,10 @@ def jobs_of(picture, number: int, **more) -> list[dict]:
 
 @pytest.fixture
 def batch_of(tiny_folder, tmp_path):
-    def made(jobs, out="out", size=4, **more) -> Batch:
-        options = Options(str(tiny_folder), device="cpu", planner=PlannerChoice("offline"),
-                          batch_size=size)  # fmt: skip
+    def made(jobs, out="out", size=4, model=tiny_folder, device="cpu", cluster=None,
+             **more) -> Batch:  # fmt: skip
+        options = Options(str(model), device=device, planner=PlannerChoice("offline"),
+                          batch_size=size, cluster=cluster)  # fmt: skip
         return Batch(source_of(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
 
     return made

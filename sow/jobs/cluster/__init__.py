@@ -1,0 +1,1 @@
+"""The jobs of a batch on several machines or GPUs, by Ray; without it nothing of this is read."""

@@ -1,0 +1,112 @@
+"""Which machines there are, and what each runner gets of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sow.errors import DeviceError, UsageError
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where runners are to work.
+
+    Attributes:
+        address: of a Ray cluster, as `ray.init` takes it: `auto`, or `host:port` of its head; None
+            takes RAY_ADDRESS, or begins one on this machine for as long as the batch runs.
+        workers: how many runners; None: one for each GPU, or for each machine if there are none.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+
+    def check(self) -> None:
+        """Refuses what makes no sense, before anything runs.
+
+        Raises:
+            UsageError: if Ray is not installed, or this command would run outside of the cluster.
+        """
+        from importlib.util import find_spec
+
+        if find_spec("ray") is None:
+            raise UsageError("Ray is not installed", "pip install 'sow[ray]'")
+        address = self.address or os.environ.get("RAY_ADDRESS", "")
+        if address.startswith("ray://"):
+            raise UsageError(
+                "the ledger lies where this command runs, which has to be in the cluster",
+                "start it there: ray job submit -- sow batch ... --runner ray --address auto",
+            )
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"{self.workers} workers", "give 1 or more")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a runner gets of the cluster: `resources` as Ray's options have them."""
+
+    workers: int
+    resources: dict[str, float]
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[None]:
+    """The cluster, joined for as long as the batch runs; one that was joined before stays so.
+
+    Raises:
+        DeviceError: if there is none.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    # Its own service would be told of every cluster that is begun; nobody asked the user.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(cluster.address, include_dashboard=None if joins(cluster) else False,
+                 log_to_driver=False, logging_level="error")  # fmt: skip
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise DeviceError(
+            f"there is no Ray cluster to join ({error})", "check --address, or leave it out"
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def joins(cluster: Cluster) -> bool:
+    """Whether there is a cluster already."""
+    address = cluster.address or os.environ.get("RAY_ADDRESS", "")
+    return address not in ("", "local")
+
+
+def share_of(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> Share:
+    """What each runner gets: a GPU, or an equal part of a machine's cores.
+
+    Args:
+        nodes: of the cluster, as `ray.nodes()` tells of them.
+        wanted: how many runners; None: one for each GPU, or for each machine if there are none.
+        device: as for `sow.Service`; on `cpu` no GPU is taken.
+
+    Raises:
+        DeviceError: if there is no room for as many.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    gpus = 0 if device == "cpu" else int(sum(node.get("GPU", 0) for node in alive))
+    cores = [int(node["CPU"]) for node in alive if node.get("CPU", 0) >= 1]
+    if gpus:
+        if (wanted or 0) > gpus:
+            raise DeviceError(f"the cluster has {gpus} GPUs", f"give workers={gpus}, or fewer")
+        return Share(wanted or gpus, {"num_gpus": 1, "num_cpus": 1})
+    if (wanted or 1) > sum(cores):
+        raise DeviceError(f"the cluster has {sum(cores)} cores", "give fewer workers")
+    workers = wanted or len(cores)
+    part = max(1, sum(cores) // workers)
+    while sum(count // part for count in cores) < workers:  # a part lies within one machine
+        part -= 1
+    return Share(workers, {"num_cpus": part})
