@@ -80,8 +80,8 @@ class Owner:
         ledger = self._of(runner)
         kept = ledger.record(claimed, seed, files, told, seconds)
         if kept and (took := ledger.took(claimed)) is not None:
-            files = tuple(claimed.job.files)
-            self._tell(JobResult(claimed.job.id, claimed.line, files, seconds=took))
+            names = tuple(claimed.job.files)
+            self._tell(JobResult(claimed.job.id, claimed.line, names, seconds=took))
         return kept
 
     def fail(self, runner: int, claimed: Claimed, reason: str) -> bool:
