@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -186,7 +187,7 @@ def carried_out(batch: Batch, progress: Progress) -> int:
     try:
         if before is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, interrupted)
-        with progress:
+        with progress, redirect_stdout(sys.stderr):  # where what Ray prints is in nobody's way
             for result in results:
                 progress.add(result)
     except KeyboardInterrupt:

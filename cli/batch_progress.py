@@ -41,7 +41,7 @@ class Progress:
     def __init__(self, batch: Batch, as_json: bool, quiet: bool) -> None:
         """Nothing has ended yet."""
         counts = batch.ledger.counts()
-        self._batch, self._json = batch, as_json
+        self._batch, self._json, self._stream = batch, as_json, sys.stdout
         self._left = counts["waiting"] + counts["running"]
         self._before, self.failed_before = counts["done"], counts["failed"]
         self.done = self.failed = 0
@@ -82,8 +82,8 @@ class Progress:
         """One more job has ended."""
         self.done, self.failed = self.done + result.done, self.failed + (not result.done)
         if self._json:
-            sys.stdout.write(json.dumps(self._line(result), ensure_ascii=True) + "\n")
-            sys.stdout.flush()
+            self._stream.write(json.dumps(self._line(result), ensure_ascii=True) + "\n")
+            self._stream.flush()
         if self._bar is not None:
             pace = (self.done + self.failed) / (time.monotonic() - self._started)
             trouble = f"{self.failed} failed" if self.failed else ""

@@ -34,8 +34,7 @@ class Cluster:
 
         if find_spec("ray") is None:
             raise UsageError("Ray is not installed", "pip install 'sow[ray]'")
-        address = self.address or os.environ.get("RAY_ADDRESS", "")
-        if address.startswith("ray://"):
+        if address_of(self).startswith("ray://"):
             raise UsageError(
                 "the ledger lies where this command runs, which has to be in the cluster",
                 "start it there: ray job submit -- sow batch ... --runner ray --address auto",
@@ -66,8 +65,9 @@ def connected(cluster: Cluster) -> Iterator[None]:
         return
     # Its own service would be told of every cluster that is begun; nobody asked the user.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = address_of(cluster)
     try:
-        ray.init(cluster.address, include_dashboard=None if joins(cluster) else False,
+        ray.init(address, include_dashboard=False if address == "local" else None,
                  log_to_driver=False, logging_level="error")  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise DeviceError(
@@ -79,10 +79,9 @@ def connected(cluster: Cluster) -> Iterator[None]:
         ray.shutdown()
 
 
-def joins(cluster: Cluster) -> bool:
-    """Whether there is a cluster already."""
-    address = cluster.address or os.environ.get("RAY_ADDRESS", "")
-    return address not in ("", "local")
+def address_of(cluster: Cluster) -> str:
+    """Of the cluster to join; `local` begins one, whatever else runs on this machine."""
+    return cluster.address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def share_of(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> Share:

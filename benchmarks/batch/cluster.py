@@ -1,0 +1,91 @@
+"""Runners of a real Ray cluster are killed, one after another, and what is left is looked at.
+
+OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.cluster --jobs 60 --kills 4
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from sow.benchmarks.batch.survival import hashes, recorded, said
+from sow.benchmarks.batch.throughput import jobs
+from sow.jobs.batch import Batch, source_of
+from sow.jobs.cluster.machines import Cluster
+from sow.jobs.cluster.run import ClusterRun
+from sow.jobs.options import Options
+from sow.service.asking import PlannerChoice
+
+
+def batch_of(count: int, out: Path, cluster: Cluster | None) -> Batch:
+    """So many jobs into a folder."""
+    options = Options("figures", planner=PlannerChoice("offline"), batch_size=2, cluster=cluster)
+    return Batch(source_of(jobs(count), None, {}, out), out, options)
+
+
+def pid_of(runner: Any) -> int:
+    """The process of a runner, wherever it is."""
+    return int(ray.get(runner.actor.__ray_call__.remote(lambda worker: os.getpid())))
+
+
+def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str, Any]]:
+    """Carries a batch out; whenever a share of it is done, a runner is killed."""
+    total = batch.ledger.counts()["waiting"]
+    steps: list[dict[str, Any]] = []
+    for done, _ in enumerate(batch, 1):
+        if len(steps) < kills and done >= total * (len(steps) + 1) // (kills + 2):
+            assert isinstance(batch.run, ClusterRun)
+            os.kill(pid_of(dice.choice(batch.run._runners)), signal.SIGKILL)
+            steps.append(recorded(batch.folder))
+    return steps
+
+
+def main() -> None:
+    """Writes `cluster.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--jobs", type=int, default=60)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=4)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        plain, out = Path(folder) / "plain", Path(folder) / "out"
+        started = time.monotonic()
+        list(batch_of(options.jobs, plain, None))
+        alone = time.monotonic() - started
+        batch = batch_of(options.jobs, out, Cluster("local", options.workers))
+        started = time.monotonic()
+        steps = carried_out(batch, options.kills, random.Random(1))
+        took = time.monotonic() - started
+        last, made = recorded(out), hashes(out)
+        again = [name for step in steps for name, mark in step.items() if last.get(name) != mark]
+        found: dict[str, bool | str] = {
+            "runners killed": str(len(steps)),
+            "every job has exactly one picture": len(made) == len(last) == options.jobs,
+            "no picture was made again after it was recorded": not again,
+            "all pixels are those of the local runner": made == hashes(plain),
+            "seconds with the local runner": f"{alone:.0f}",
+            "seconds with Ray, its start and those of the killed included": f"{took:.0f}",
+        }
+    lines = [
+        "# With Ray, runners killed", "",
+        f"`OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.cluster --jobs {options.jobs} "
+        f"--workers {options.workers} --kills {options.kills}`: `figures`, two pictures in a "
+        f"call, one thread a runner, {os.cpu_count()} cores; runners killed with SIGKILL while "
+        "they work.", "", "| | |", "|---|---|",
+        *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
+    ]  # fmt: skip
+    (options.out / "cluster.md").write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
