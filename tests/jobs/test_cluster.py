@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from functools import partial
 
 import pytest
@@ -125,6 +126,15 @@ def test_what_cannot_be_asked_of_ray_is_told(batch_of, picture, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="not installed"):
         batch_of(jobs_of(picture, 1), cluster=Cluster())
+
+
+def test_nobody_at_an_address_is_told_at_once(batch_of, picture):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    for cluster in (Cluster(address), Cluster("nonsense")):
+        with pytest.raises(DeviceError, match="no Ray cluster at"):
+            list(batch_of(jobs_of(picture, 1), cluster=cluster))
 
 
 @pytest.fixture(scope="module")

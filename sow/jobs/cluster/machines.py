@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sow.errors import DeviceError, UsageError
+
+CONNECT = 10.0
+"""Seconds in which the head of a cluster has to answer."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,12 @@ def connected(cluster: Cluster) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = address_of(cluster)
     try:
+        check_listening(address)
         ray.init(address, include_dashboard=False if address == "local" else None,
                  log_to_driver=False, logging_level="error")  # fmt: skip
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise DeviceError(
-            f"there is no Ray cluster to join ({error})", "check --address, or leave it out"
+            f"there is no Ray cluster at {address!r} ({error})", "check the address of its head"
         ) from None
     try:
         yield
@@ -82,6 +87,23 @@ def connected(cluster: Cluster) -> Iterator[None]:
 def address_of(cluster: Cluster) -> str:
     """Of the cluster to join; `local` begins one, whatever else runs on this machine."""
     return cluster.address or os.environ.get("RAY_ADDRESS") or "local"
+
+
+def check_listening(address: str) -> None:
+    """Whether anybody is there, which Ray itself asks for minutes.
+
+    Raises:
+        OSError: if nobody is.
+        ValueError: if it is no address.
+    """
+    if address == "auto":
+        # Of the cluster that was begun on this machine last; Ray has no other way to ask for it.
+        from ray._private.services import canonicalize_bootstrap_address
+
+        address = canonicalize_bootstrap_address("auto") or "local"
+    host, _, port = address.rpartition(":")
+    if address != "local":
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
 
 
 def share_of(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> Share:
