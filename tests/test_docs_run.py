@@ -29,6 +29,8 @@ NOT_RUN = {
     "python -m sow.benchmarks.same_pictures --write before.json": "forty pictures",
     "python -m sow.benchmarks.same_pictures --compare before.json": "forty pictures",
     "pip install -e '.[benchmarks]'": "it installs",
+    "pip install 'sow[ray]'": "it installs",
+    "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
     "python -m sow.benchmarks.figures.studies.evaluate": "15 minutes",
     "python -m sow.benchmarks.figures.world.tv2i": "a thousand drawings; see tests/benchmarks",
     "python -m sow.benchmarks.figures.training all": "two hours",

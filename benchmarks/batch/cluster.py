@@ -83,6 +83,7 @@ def main() -> None:
         "they work.", "", "| | |", "|---|---|",
         *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
     ]  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "cluster.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

@@ -95,6 +95,7 @@ def main() -> None:
         f"| seconds in which it waited after that | {waited - first:.1f} |",
         f"| of the time after that | {100 * (waited - first) / (took - first):.1f} % |", "",
     ]  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "idle.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

@@ -117,6 +117,7 @@ def main() -> None:
         f"| `sow batch` again, {options.done:,} jobs done, best of 3 (the process in whole) | "
         f"{min(resumed):.2f} | |", "",
     ]  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "resume.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

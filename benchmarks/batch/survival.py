@@ -158,6 +158,7 @@ def main() -> None:
         *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
         "What failed:", "", *told, "",
     ]  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "survival.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -69,37 +70,55 @@ def bare(service: Service, size: int, branches: int) -> float:
     return calls * samples / (time.monotonic() - started)
 
 
+def pace(batch: Batch) -> float:
+    """Pictures a second, of a picture a job."""
+    started = time.monotonic()
+    done = sum(result.done for result in batch)
+    return done / (time.monotonic() - started)
+
+
+def rows(measured: dict[int, list[tuple[float, float]]]) -> list[str]:
+    """A row for each size: its pace beside that of the smallest, and the same of the bare UNet."""
+    medians = {size: (median(rate for rate, _ in found), median(unet for _, unet in found))
+               for size, found in measured.items()}  # fmt: skip
+    first_rate, first_unet = medians[SIZES[0]]
+    return [
+        f"| {size} | {rate:.2f} | {rate / first_rate:.2f} | {unet / first_unet:.2f} | "
+        f"{rate / first_rate / (unet / first_unet):.2f} |"
+        for size, (rate, unet) in medians.items()
+    ]
+
+
 def main() -> None:
     """Writes `throughput.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--jobs", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     service = Service("figures", planner=PlannerChoice("offline"))
     branches = service.model.facts.preset("normal").branches
-    rows: list[str] = []
-    first = (0.0, 0.0)
+    measured: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         list(batch_of(4, 4, out, service))  # everything is loaded and warm
-        for size in SIZES:
-            batch, started = batch_of(options.jobs, size, out, service), time.monotonic()
-            done = sum(result.done for result in batch)
-            rate = done / (time.monotonic() - started)
-            unet = bare(service, size, branches)
-            first = first if rows else (rate, unet)
-            gained, alone = rate / first[0], unet / first[1]
-            rows.append(f"| {size} | {rate:.2f} | {gained:.2f} | {alone:.2f} | "
-                        f"{gained / alone:.2f} |")  # fmt: skip
-            print(rows[-1], flush=True)
+        for number in range(options.rounds):
+            for size in SIZES if number % 2 == 0 else SIZES[::-1]:
+                before = bare(service, size, branches)
+                rate = pace(batch_of(options.jobs, size, out, service))
+                unet = (before + bare(service, size, branches)) / 2
+                measured[size].append((rate, unet))
+                print(size, f"{rate:.3f} {unet:.3f}", flush=True)
     lines = [
         "# Throughput", "",
-        f"`python -m sow.benchmarks.batch.throughput --jobs {options.jobs}`, `figures`, "
-        f"{torch.get_num_threads()} thread(s) for the engine; planning by rules, looking and "
-        "writing run beside it and are counted.", "",
+        f"`python -m sow.benchmarks.batch.throughput --jobs {options.jobs} --rounds "
+        f"{options.rounds}`, `figures`, {torch.get_num_threads()} thread(s) for the engine; "
+        "planning by rules, looking and writing run beside it and are counted. Medians of the "
+        "rounds; the bare UNet is timed before and after each batch.", "",
         "| pictures in a call | pictures a second | gain | gain of the bare UNet | of it reached |",
-        "|---|---|---|---|---|", *rows, "",
+        "|---|---|---|---|---|", *rows(measured), "",
     ]  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "throughput.md").write_text("\n".join(lines), encoding="utf-8")
 
 
