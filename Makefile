@@ -36,7 +36,7 @@ demo: $(VENV)/.installed
 	@echo "Look at the pictures in demo/: drawn.png, photograph.png and their plans."
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 # The hostile input of the tests, more of it and with other dice: make fuzz COUNT=20000 SEED=7
 COUNT ?= 5000

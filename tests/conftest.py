@@ -12,6 +12,10 @@ import pytest
 from mllm_server import Server
 from PIL import Image
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts the cores
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 
