@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from sow.benchmarks.batch.throughput import jobs
-from sow.jobs.batch import Batch, Options, source_of
+from sow.jobs.batch import Batch, Options
+from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 
 ANSWER = json.dumps(

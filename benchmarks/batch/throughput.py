@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
-from sow.jobs.batch import Batch, Options, source_of
+from sow.jobs.batch import Batch, Options
+from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 from sow.service.service import Service
 
