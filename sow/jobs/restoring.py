@@ -171,7 +171,7 @@ def _is_told(told: Any, file: str, job: str, seed: int) -> bool:
         and math.isfinite(seconds)
         and isinstance(notes, list)
         and all(isinstance(note, str) for note in notes)
-        and isinstance(told.get("box"), (dict, type(None)))
+        and isinstance(told.get("box"), (dict, list, type(None)))
     )
 
 
