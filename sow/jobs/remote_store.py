@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import Path
 
 from sow.elsewhere.addresses import name_of
@@ -85,8 +85,11 @@ class RemoteStore:
 
     def gone(self, names: Iterable[str]) -> Iterator[str]:
         """As `Store`."""
-        there = self._storage.listing()
-        return (name for name in names if name not in there)
+        rest = iter(names)
+        # The ledger is asked first: what is put and noted meanwhile would seem to be gone.
+        first = list(islice(rest, 1))
+        there = self._storage.listing() if first else {}
+        return (name for name in chain(first, rest) if name not in there)
 
     def set_aside(self, name: str) -> None:
         """As `Store`."""

@@ -135,6 +135,19 @@ def test_the_same_again_makes_nothing_and_what_is_gone_is_made_again(far, tiny_f
     assert far.pictures() == before
 
 
+def test_what_is_put_and_noted_meanwhile_is_not_gone(far, tmp_path):
+    """The ledger's rows are as they were when they were first asked for: that is before."""
+    from sow.elsewhere.storage import Storage
+    from sow.jobs.remote_store import RemoteStore
+
+    def names():
+        far.put("out/late.png", b"")  # by another runner, between the two
+        yield from ("late.png", "gone.png")
+
+    store = RemoteStore(Storage(f"{far.address}/out"), tmp_path, lambda: None)
+    assert list(store.gone(names())) == ["gone.png"]
+
+
 def test_a_job_that_has_changed_is_set_aside(far, tiny_folder, machine):
     out = f"{far.address}/out"
     all_of(far.manifest(*jobs(3)), out, tiny_folder)
