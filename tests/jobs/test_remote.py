@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import EXAMPLES
@@ -218,6 +219,16 @@ def test_a_machine_that_was_killed_goes_on_at_once_with_all_that_it_had(far, tin
     rest = all_of(manifest, out, tiny_folder)
     assert {f"{name}.png" for name in rest} == {f"j{n}.png" for n in range(6)} - made
     assert "owner.json" not in "".join(far.names())
+
+
+def test_two_runners_of_a_machine_share_the_work(far, tiny_folder):
+    manifest, out = far.manifest(*jobs(10)), f"{far.address}/out"
+    runners = [batch(manifest, out, tiny_folder) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        ended = [result.id for results in pool.map(list, runners) for result in results]
+    assert sorted(ended) == [f"j{n}" for n in range(10)]
+    assert len(far.read("out/metadata.jsonl").splitlines()) == 10
+    assert ".sow/owner.json" not in far.names()
 
 
 def test_results_that_were_removed_begin_anew(far, tiny_folder):
