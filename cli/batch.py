@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,7 +74,7 @@ app = typer.Typer(
     help="Many jobs, each a line of a file, into a folder; the same command again goes on.",
 )
 
-Folder = Annotated[Path, typer.Argument(help="The folder of results.")]
+Folder = Annotated[str, typer.Argument(help="The folder of results.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -87,18 +86,23 @@ def _batches(context: typer.Context) -> None:
 @app.command(RUN)
 def run(
     jobs: Annotated[
-        Path,
+        str,
         typer.Argument(
             help="A manifest, .jsonl, .csv or .parquet, a job a line; or a folder of pictures, "
-            "with --prompts-file."
+            "with --prompts-file. Or an address, such as s3://bucket/jobs.jsonl."
         ),
     ],
     out: Annotated[
-        Path,
-        typer.Option("--out", "-o", help="The folder of the results.", rich_help_panel=RESULT),
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The folder of the results, or an address.",
+            rich_help_panel=RESULT,
+        ),
     ],
     prompts_file: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="A prompt a line, each for every picture.", rich_help_panel=PLAN),
     ] = None,
     setting: Setting = None,
@@ -146,8 +150,9 @@ def run(
     """
     from sow.cli.batch_progress import Progress, checking
     from sow.jobs.admission import BadManifest
-    from sow.jobs.batch import Batch, source_of
+    from sow.jobs.batch import Batch
     from sow.jobs.options import Options
+    from sow.jobs.sources import source_of
 
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
@@ -206,7 +211,7 @@ def carried_out(batch: Batch, progress: Progress) -> int:
 @app.command()
 def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """How many jobs are done, failed or still wait, and why they failed."""
-    from sow.jobs.batch import opened
+    from sow.jobs.opening import opened
 
     with opened(folder) as ledger:
         counts, failures = ledger.counts(), list(ledger.failures())
@@ -222,18 +227,20 @@ def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False
 def export(
     folder: Folder,
     to: Annotated[str, typer.Option(help="webdataset or parquet.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the shards.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="The folder of the shards.")],
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Pack the pictures of a batch, with what is said of them, for training or sharing."""
-    from sow.jobs.batch import opened
     from sow.jobs.export import export as run_export
+    from sow.jobs.export import here
+    from sow.jobs.opening import opened
     from sow.jobs.publishing import write_metadata
 
-    with opened(folder) as ledger:
+    results, shards = here(folder), here(out)
+    with opened(results) as ledger:
         write_metadata(ledger)
-    for path in run_export(folder, to, out, force=force):
+    for path in run_export(results, to, shards, force=force):
         say(f"{path}")
 
 

@@ -109,7 +109,7 @@ class Progress:
         if self._before:
             parts.append(f"{self._before} were done before")
         if self.failed:
-            parts.append(f"{self.failed} failed: sow batch status {self._batch.folder}")
+            parts.append(f"{self.failed} failed: sow batch status {self._batch.ledger.store.said}")
         if self.failed_before:
             parts.append(f"{self.failed_before} had failed before: --retry-failed")
         return ", ".join(parts)

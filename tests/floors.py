@@ -20,7 +20,7 @@ def floors() -> list[str]:
     extras = [of for name, of in project["optional-dependencies"].items() if name != "rembg"]
     pins = set()
     for wanted in [*project["dependencies"], *(one for extra in extras for one in extra)]:
-        found = re.match(r"([\w.-]+)>=([\w.]+)", wanted)
+        found = re.match(r"([\w.-]+)(?:\[[\w,-]+\])?>=([\w.]+)", wanted)
         if found is None:
             raise ValueError(f"{wanted!r} has no floor")
         pins.add(f"{found[1]}=={found[2]}")

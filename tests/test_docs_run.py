@@ -24,6 +24,9 @@ from sow.recipe import read_recipe, save_png
 NOT_RUN = {
     "make demo": "it installs",
     "make test": "it is what runs this",
+    "pip install 'sow[s3]'": "it installs",
+    "sow batch s3://bucket/jobs.jsonl --out s3://bucket/results": "a bucket; see tests/jobs",
+    "sow batch status s3://bucket/results": "a bucket; see tests/jobs",
     "sow download": "it needs a network, and fetches 2.6 GB at least",
     "export 'GEMINI_API_KEY=…'": "a key; whoever is asked here is on loopback and needs none",
     "python -m sow.benchmarks.same_pictures --write before.json": "forty pictures",

@@ -19,6 +19,7 @@ HOMES = {name: ROOT / name for name in ("planners", "prompts", "cli", "benchmark
 FLOORS = (
     ("errors", "quiet", "folders", "records"),
     ("files", "box", "kinds"),
+    ("elsewhere",),
     ("scene",),
     ("plan",),
     ("likeness",),

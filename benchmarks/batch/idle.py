@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from sow.benchmarks.batch.throughput import jobs, own
-from sow.jobs.batch import Batch, source_of
+from sow.jobs.batch import Batch
 from sow.jobs.options import Options
+from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 
 ANSWER = json.dumps(

@@ -42,8 +42,9 @@ def admitted(jobs: Path, out: Path) -> tuple[float, float]:
     """Seconds and megabytes of a process that only takes a manifest in."""
     code = (
         "import sys, resource; from pathlib import Path\n"
-        "from sow.jobs.batch import Batch, source_of\n"
+        "from sow.jobs.batch import Batch\n"
         "from sow.jobs.options import Options\n"
+        "from sow.jobs.sources import source_of\n"
         "from sow.service.asking import PlannerChoice\n"
         "options = Options('figures', planner=PlannerChoice('offline'))\n"
         "jobs, out = Path(sys.argv[1]), Path(sys.argv[2])\n"

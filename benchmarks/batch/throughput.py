@@ -18,9 +18,10 @@ from typing import Any
 import torch
 
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
-from sow.jobs.batch import Batch, source_of
+from sow.jobs.batch import Batch
 from sow.jobs.options import Options
 from sow.jobs.run import Run
+from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 from sow.service.service import Service
 

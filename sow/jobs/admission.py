@@ -63,12 +63,12 @@ def admit(
     anew = before is not None and before != said
     if anew and not force and ledger.ask("SELECT 1 FROM pictures LIMIT 1"):
         raise OutputError(
-            f"the pictures in {str(ledger.folder)!r} were made with "
+            f"the pictures in {ledger.store.said!r} were made with "
             f"{_difference(before or '', options)}",
             "give another out=, or force=True to make all of them again",
         )
     if before is None:
-        clear_the_way(ledger.store, str(ledger.folder), force)
+        clear_the_way(ledger.store, ledger.store.said, force)
     found = Admitted(lines=sum(ledger.counts().values()))
     known = before == said and source.fingerprint is not None
     if not known or ledger.get("manifest") != source.fingerprint:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.errors import OutputError, UsageError
 from sow.files import sweep
-from sow.jobs.admission import OURS, admit, digest_of, recover
+from sow.jobs.admission import admit, recover
 from sow.jobs.checking import Admitted, Source
 from sow.jobs.cluster.machines import Cluster
 from sow.jobs.cluster.run import ClusterRun
 from sow.jobs.gallery import HOME
 from sow.jobs.job import TV2IJob
-from sow.jobs.ledger import Ledger
-from sow.jobs.manifest import jobs_of, listed, read_manifest
+from sow.jobs.opening import ledger_again, ledger_in
 from sow.jobs.options import Options
 from sow.jobs.publishing import THUMBS, Publisher, thumbs
 from sow.jobs.run import JobResult, Run
-from sow.jobs.schema import OWN_FOLDER, ledger_path
-from sow.kinds import check_kind
+from sow.jobs.schema import OWN_FOLDER
+from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 from sow.service.model import Report
 from sow.service.service import Service
@@ -35,13 +32,14 @@ class Batch:
     Attributes:
         admitted: what the manifest came to.
         ledger: what became of every job until now.
+        folder: that of the ledger.
         failed: at the end, how many jobs have failed, now or before.
     """
 
     def __init__(
         self,
         source: Source,
-        out: Path,
+        out: Path | str,
         options: Options,
         *,
         retry_failed: bool = False,
@@ -52,10 +50,10 @@ class Batch:
     ) -> None:
         """Checks every job and takes them into the ledger; nothing is made yet."""
         options = options.settled()
-        self.options, self.folder, self.failed = options, out, 0
+        self.options, self.failed = options, 0
         service = options.service(report)
-        make_folder(out)
-        self.ledger = Ledger(out)
+        self.ledger = ledger_in(out)
+        self.folder = self.ledger.folder
         try:
             self.admitted: Admitted = admit(
                 self.ledger, source, options.said(), skip_bad=skip_bad, force=force, tick=tick
@@ -65,14 +63,16 @@ class Batch:
         except BaseException:
             self.ledger.close()
             raise
-        self.run: Run | ClusterRun = self._run(options, service, report)
+        self.run: Run | ClusterRun = self._run(out, service, report)
         self._publisher = Publisher(self.ledger)
 
-    def _run(self, options: Options, service: Service, report: Report) -> Run | ClusterRun:
+    def _run(self, out: Path | str, service: Service, report: Report) -> Run | ClusterRun:
+        options = self.options
         if options.cluster is None:
             return Run(service, self.ledger, options.batch_size, options.plans_at_a_time, thumbs)
-        return ClusterRun(options.cluster, options, partial(Ledger, self.folder.absolute()),
-                          self.ledger.options or "", self.ledger.address, report)  # fmt: skip
+        opened = partial(ledger_again, out, self.folder.absolute())
+        return ClusterRun(options.cluster, options, opened, self.ledger.options or "",
+                          self.ledger.address, report)  # fmt: skip
 
     def __iter__(self) -> Iterator[JobResult]:
         """What became of each job, as it ends; then, or when it is left off, all is written.
@@ -123,8 +123,9 @@ def run_batch(
     where the last one ended: finished jobs are not repeated, changed ones are.
 
     Args:
-        jobs: a manifest (`.jsonl`, `.csv`, `.parquet`), a folder of pictures, or jobs.
-        out: the folder of the pictures; made if it is not there.
+        jobs: a manifest (`.jsonl`, `.csv`, `.parquet`), a folder of pictures, or jobs; what is
+            elsewhere is named by its address, such as `s3://bucket/jobs.jsonl`.
+        out: the folder of the pictures, made if it is not there; or an address.
         prompts_file: a file with a prompt per line, each for every picture of a folder.
         defaults: fields of `TV2IJob` for all jobs that do not say otherwise.
         model, revision, device, dtype, planner: as for `sow.Service`.
@@ -143,75 +144,6 @@ def run_batch(
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
     options = Options(model, revision, None, device, dtype, chosen, batch_size,
                       cluster=cluster)  # fmt: skip
-    source = source_of(jobs, prompts_file, defaults or {}, Path(out))
-    return iter(Batch(source, Path(out), options, retry_failed=retry_failed, skip_bad=skip_bad,
+    source = source_of(jobs, prompts_file, defaults or {}, out)
+    return iter(Batch(source, out, options, retry_failed=retry_failed, skip_bad=skip_bad,
                       force=force, report=report))  # fmt: skip
-
-
-def source_of(
-    jobs: str | Path | Iterable[TV2IJob | Mapping[str, Any]],
-    prompts: str | Path | None,
-    defaults: Mapping[str, Any],
-    out: Path,
-) -> Source:
-    """Where jobs come from.
-
-    Raises:
-        SowError: for a manifest that cannot be read, or would be written over.
-    """
-    if not isinstance(jobs, (str, Path)):
-        check_kind("jobs", jobs, (Iterable,), "a file of jobs, or a list of them")
-        if prompts is not None:
-            raise UsageError("prompts_file= goes with a folder of pictures", "leave it out")
-        return Source(lambda: listed(jobs, defaults), str(Path.cwd()), "the jobs")
-    manifest = read_manifest(Path(jobs), None if prompts is None else Path(prompts))
-    if manifest.pictures is not None and same_file(manifest.path, out):
-        raise UsageError("the results would be taken for pictures", "give another out=")
-    if any(same_file(file, out / name) for file in (Path(jobs), manifest.contents)
-           for name in OURS):  # fmt: skip
-        raise UsageError(f"{str(jobs)!r} would be written over", "give another out=")
-    folder = str(manifest.folder.absolute())
-    if not folder.isprintable() or not _is_text(folder):
-        raise UsageError(f"{folder!r} is no text", "move the jobs to another folder")
-    said = json.dumps(defaults, sort_keys=True, default=str)
-    fingerprint = digest_of(manifest.fingerprint(), said, folder)
-    return Source(lambda: jobs_of(manifest, defaults), folder, repr(Path(jobs).name), fingerprint)
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file, if they lead anywhere."""
-    with suppress(OSError, ValueError):
-        return one.samefile(other)
-    return False
-
-
-def _is_text(name: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def make_folder(out: Path) -> None:
-    """The folder of results.
-
-    Raises:
-        OutputError: if it cannot be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"the folder {str(out)!r} cannot be made ({why})", "give another out="
-        ) from None
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[Ledger]:
-    """The ledger of a batch that has run.
-
-    Raises:
-        OutputError: if none has, or it cannot be read.
-    """
-    if not ledger_path(folder).is_file():
-        raise OutputError(f"no batch has run in {str(folder)!r}", "sow batch jobs.jsonl --out")
-    with closing(Ledger(folder)) as ledger:
-        yield ledger

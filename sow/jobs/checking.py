@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from sow.errors import SowError
 from sow.jobs.job import TV2IJob
 from sow.jobs.ledger import Ledger
-from sow.jobs.places import addresses
+from sow.jobs.lookout import Lookout
 
 SHOWN = 50
 """Problems that are told one by one; of more only their number."""
@@ -72,7 +70,9 @@ class Checking:
         self._ledger, self._source, self._anew, self._force = ledger, source, anew, force
         self._found = Admitted()
         # What is in an empty folder cannot be in the way: then nothing has to be looked for.
-        self._empty = ledger.store.is_empty()
+        self._there = ledger.store.glance()
+        self._empty = self._there.is_empty()
+        self._lookout = Lookout(source.folder, self._is_new)
 
     def __enter__(self) -> Checking:
         self._staged = sqlite3.connect("")  # a file that nobody sees, gone with the connection
@@ -84,10 +84,11 @@ class Checking:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         self._staged.close()
+        self._lookout.close()
 
     def all(self, tick: Callable[[int], object]) -> Admitted:
         """Checks every line."""
-        for number, (line, job) in enumerate(self._source.jobs(), 1):
+        for number, (line, job) in enumerate(self._lookout.ahead(self._source.jobs()), 1):
             problem = str(job) if isinstance(job, SowError) else self._problem(line, job)
             if problem is not None:
                 self._found.add(line, problem)
@@ -101,10 +102,10 @@ class Checking:
         if (row := other.fetchone()) is not None:
             same = "" if row[1] == job.id else f" ({row[1]!r}, and files differ in more)"
             return f"its id {job.id!r} is that of line {row[0]}{same}"
-        known = self._ledger.ask("SELECT digest FROM jobs WHERE id = ?", (job.id,))
-        changed = bool(known) and (known[0][0] != job.digest or self._anew)
+        known = bool(self._ledger.ask("SELECT 1 FROM jobs WHERE id = ?", (job.id,)))
+        changed = known and self._is_new(job)
         if not known or changed:
-            problem = self._missing(job) or self._in_the_way(job)
+            problem = self._lookout.missing(job) or self._in_the_way(job)
             if problem is not None:
                 return problem
         self._found.lines += 1
@@ -116,24 +117,19 @@ class Checking:
         )
         return None
 
-    def _missing(self, job: TV2IJob) -> str | None:
-        """What of the files of a job is not there."""
-        for name, address in addresses(job, self._source.folder).items():
-            there = False
-            with suppress(OSError, ValueError):  # a name that cannot be one
-                there = Path(address).exists()
-            if not there:
-                return f"there is no {name} {getattr(job, name)[:200]!r}"
-        return None
+    def _is_new(self, job: TV2IJob) -> bool:
+        """Whether there is something to be done for a job that was not done before."""
+        same = "SELECT 1 FROM jobs WHERE id = ? AND digest = ?"
+        return self._anew or not self._ledger.ask(same, (job.id, job.digest))
 
     def _in_the_way(self, job: TV2IJob) -> str | None:
         """What of a job's files is there already, and is nobody's of this batch."""
         if self._empty:
             return None
         for name in job.files:
-            if self._ledger.store.is_folder(name):
+            if self._there.is_folder(name):
                 return f"{name} is a folder"
-            there = not self._force and self._ledger.store.is_there(name)
+            there = not self._force and self._there.is_there(name)
             if there and not self._ledger.ask("SELECT 1 FROM pictures WHERE file = ?", (name,)):
                 tried = "SELECT 1 FROM jobs WHERE id = ? AND digest = ?"
                 if not self._ledger.ask(tried, (job.id, job.digest)):

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sow.elsewhere.addresses import is_address
 from sow.errors import OutputError, UsageError
 from sow.files import check_free, publish
 from sow.jobs.columns import Columns
@@ -60,7 +61,7 @@ def export(
         UsageError: for another kind, a number out of range, or metadata that is none.
         OutputError: if a picture is missing or lies outside, or a shard cannot be written.
     """
-    folder, out = as_path("folder", folder), as_path("out", out)
+    folder, out = as_path("folder", here(folder)), as_path("out", here(out))
     check_kind("shard", shard, WHOLE, "how many pictures it has")
     if to not in EXPORTS:
         raise UsageError(f"no export {to!r}", f"there are {', '.join(EXPORTS)}")
@@ -78,6 +79,18 @@ def export(
         taken = islice(remaining, shard)
         publish(partial(kind.write, taken, columns), file, force)
     return files
+
+
+def here(folder: Path | str) -> Path:
+    """A folder of this machine: an export reads every picture twice.
+
+    Raises:
+        UsageError: if it is elsewhere.
+    """
+    if is_address(folder):
+        raise UsageError(f"{str(folder)!r} is elsewhere, and exports are made here",
+                         "copy the folder first")  # fmt: skip
+    return Path(folder)
 
 
 def _exactly(total: int, found: Iterator[Result]) -> Iterator[Result]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from sow.errors import OutputError
 from sow.jobs.job import TV2IJob
-from sow.jobs.places import files_here
+from sow.jobs.places import Larder
 from sow.jobs.records import PASS, Records
 from sow.jobs.runners import Runner
 from sow.jobs.stores import Store
@@ -57,10 +57,12 @@ class Ledger(Records):
         """Opens that of a folder of results, or begins it."""
         super().__init__(folder, store)
         self._runner: Runner | None = None
+        self._larder = Larder()
         self.options: str | None = None
 
     def close(self) -> None:
         """Gives back what was taken and not done."""
+        self._larder.close()
         with self._lock:
             try:
                 if self._runner is not None:
@@ -74,6 +76,7 @@ class Ledger(Records):
 
     def abandon(self) -> None:
         """Ends as one ends that dies: what was taken is there for others, and counts as tried."""
+        self._larder.close()
         with self._lock:
             if self._runner is not None:
                 self._runner.end()
@@ -89,7 +92,7 @@ class Ledger(Records):
         before = self.get("model")
         if before not in (None, model) and self.ask("SELECT 1 FROM pictures LIMIT 1"):
             raise OutputError(
-                f"the pictures in {str(self.folder)!r} were made with {before}, this is {model}",
+                f"the pictures in {self.store.said!r} were made with {before}, this is {model}",
                 "give its model=, or another out=",
             )
         if before != model:
@@ -120,7 +123,7 @@ class Ledger(Records):
 
     def inputs(self, claimed: Claimed) -> AbstractContextManager[Mapping[str, Path]]:
         """The files of a job, by the names of its fields, here for as long as they are used."""
-        return files_here(claimed.job, claimed.folder)
+        return self._larder.files(claimed.job, claimed.folder)
 
     def address(self, name: str) -> Path | str:
         """Where a picture of this name is."""
@@ -242,7 +245,7 @@ class Ledger(Records):
         """
         if self.options is not None and self.get("options") != self.options:
             raise OutputError(
-                f"{str(self.folder)!r} was begun anew with other options", "look who is at work"
+                f"{self.store.said!r} was begun anew with other options", "look who is at work"
             )
         if self._runner is not None and not self._runner.known(database):
             self._runner.end()  # taken for dead: what it had is somebody else's

@@ -69,6 +69,22 @@ class Manifest:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class Found:
+    """A manifest, wherever it was.
+
+    Attributes:
+        folder: what the names of files in it are relative to; an address, if that is elsewhere.
+        name: of the manifest, in errors.
+        jobs: as `jobs_of`, for these defaults.
+    """
+
+    manifest: Manifest
+    folder: str
+    name: str
+    jobs: Callable[[Mapping[str, Any]], Iterator[tuple[int, TV2IJob | SowError]]]
+
+
 def read_manifest(path: Path | str, prompts: Path | str | None = None) -> Manifest:
     """A file that lists jobs, one a line, or a folder of pictures, each with every prompt.
 
@@ -103,30 +119,38 @@ def _of_folder(path: Path, prompts: Path | str | None) -> Manifest:
             f"{str(path)!r} is a folder",
             "give prompts_file=, a text file with a prompt on every line",
         )
-    file = as_path("prompts_file", prompts)
-    if next(text_rows(file), "") == "":
-        raise UsageError(f"{str(file)!r} has no prompts", "write one on every line")
-    pictures = _pictures(path)
+    return crossed(path, as_path("prompts_file", prompts), _files(path), str(path))
+
+
+def crossed(path: Path, prompts: Path, names: Iterable[str], said: str) -> Manifest:
+    """The pictures among the files of a folder, each with every prompt of a file.
+
+    Args:
+        said: what the folder is called.
+
+    Raises:
+        UsageError: if there are no prompts, or no pictures.
+    """
+    if next(text_rows(prompts), "") == "":
+        raise UsageError(f"{str(prompts)!r} has no prompts", "write one on every line")
+    pictures = tuple(sorted(filter(_is_picture, names)))
     if not pictures:
-        raise UsageError(
-            f"there are no pictures in {str(path)!r}", f"it takes {', '.join(PICTURES)}"
-        )
-    return Manifest(path, path, file, pictures)
+        raise UsageError(f"there are no pictures in {said!r}", f"it takes {', '.join(PICTURES)}")
+    return Manifest(path, path, prompts, pictures)
 
 
-def _pictures(folder: Path) -> tuple[str, ...]:
+def _files(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return tuple(sorted(entry.name for entry in entries if _is_picture(entry)))
+            return [entry.name for entry in entries if entry.is_file()]
     except OSError as error:
         raise UsageError(
             f"{str(folder)!r} cannot be read ({error.strerror})", "check its rights"
         ) from None
 
 
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    name = entry.name.lower()
-    return name.endswith(PICTURES) and not name.startswith(".") and entry.is_file()
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(PICTURES) and not name.startswith(".")
 
 
 def _crossed(pictures: tuple[str, ...], prompts: Path) -> Rows:

@@ -96,7 +96,7 @@ class Publisher:
         self._ledger.note("stale", "0")  # before it is read: what comes meanwhile is told later
         try:
             write_metadata(self._ledger)
-            write_page(self._ledger, self._ledger.folder.absolute().name)
+            write_page(self._ledger, self._ledger.store.title)
             self._ledger.store.publish([*pages_of(self._ledger.folder), METADATA])
         except BaseException:
             self._ledger.note("stale", "1")

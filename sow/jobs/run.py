@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sow.elsewhere.trouble import Unreachable
 from sow.errors import OutputError, PlannerError, SowError
 from sow.jobs.batches import Buckets
 from sow.jobs.desk import Desk
@@ -30,7 +31,8 @@ POLL = 1.0
 SAVERS, UNSAVED = 2, 32
 """Threads that write, and how many pictures may wait for them."""
 IN_A_ROW = 20
-"""So many plans that fail one after another are the planner's trouble, and not the jobs'."""
+"""So many plans that fail one after another are the planner's trouble, or that of the storage where
+the pictures are, and not the jobs'."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,12 @@ class Run:
             for task in tasks:
                 self.engine.size_for(task)
         except Exception as error:
-            self._unplanned += isinstance(error, PlannerError)
-            if isinstance(error, PlannerError) and self._unplanned >= IN_A_ROW:
-                what = f"{IN_A_ROW} plans in a row failed: {error.what}"
-                raise PlannerError(what, f"{error.mend}; then give retry_failed=True") from None
+            if isinstance(error, (PlannerError, Unreachable)):
+                self._unplanned += 1
+                if self._unplanned >= IN_A_ROW:
+                    what = f"{IN_A_ROW} plans in a row failed: {error.what}"
+                    mend = f"{error.mend}; then give retry_failed=True"
+                    raise type(error)(what, mend) from None
             yield from self._failed(job, as_error(error))
             return
         self._unplanned = 0

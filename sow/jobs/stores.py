@@ -16,8 +16,31 @@ from sow.jobs.schema import OWN_FOLDER
 Place = Callable[[], object]
 
 
+class Glance(Protocol):
+    """What is in a folder of results at one moment, for many questions at once."""
+
+    def is_empty(self) -> bool:
+        """Whether nobody but a batch has put anything there."""
+
+    def is_there(self, name: str) -> bool:
+        """Whether there is anything of this name."""
+
+    def is_folder(self, name: str) -> bool:
+        """Whether it is something that files can be in."""
+
+
 class Store(Protocol):
-    """A folder of results, wherever it is; names are those of files in it."""
+    """A folder of results, wherever it is; names are those of files in it.
+
+    Whatever is asked or done raises OutputError if the place cannot be used.
+
+    Attributes:
+        said: where it is, for lines and commands.
+        title: what its last part is called.
+    """
+
+    said: str
+    title: str
 
     def bringing(self, files: Mapping[str, bytes]) -> AbstractContextManager[Place]:
         """Files on their way: whatever takes long is over when it begins, and calling what it
@@ -30,8 +53,8 @@ class Store(Protocol):
     def address(self, name: str) -> Path | str:
         """Where a file is, for whoever wants to open it."""
 
-    def is_empty(self) -> bool:
-        """Whether nobody but a batch has put anything there."""
+    def glance(self) -> Glance:
+        """What is there now."""
 
     def is_there(self, name: str) -> bool:
         """Whether there is anything of this name."""
@@ -62,6 +85,7 @@ class LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.said, self.title = str(folder), folder.absolute().name
 
     @contextmanager
     def bringing(self, files: Mapping[str, bytes]) -> Iterator[Place]:
@@ -84,8 +108,12 @@ class LocalStore:
         """As `Store`."""
         return self._folder / name
 
+    def glance(self) -> LocalStore:
+        """As `Store`: a disk answers at once."""
+        return self
+
     def is_empty(self) -> bool:
-        """As `Store`."""
+        """As `Glance`."""
         return all(entry.name == OWN_FOLDER for entry in self._folder.iterdir())
 
     def is_there(self, name: str) -> bool:

@@ -7,6 +7,7 @@ import signal
 import socket
 from functools import partial
 
+import far
 import pytest
 from test_ledger import OPTIONS, job, source_of
 from test_run import batch_of, hashes, jobs_of, picture
@@ -16,6 +17,7 @@ from sow.jobs.admission import admit
 from sow.jobs.cluster.machines import Cluster, share_of
 from sow.jobs.cluster.owner import Owner
 from sow.jobs.ledger import Ledger
+from sow.jobs.opening import opened
 from sow.jobs.runners import DEATHS
 
 __all__ = ["batch_of", "picture"]  # fixtures of runners, which are those of this file too
@@ -172,6 +174,22 @@ def test_a_runner_that_is_killed_costs_no_picture(batch_of, picture, tmp_path):
     assert hashes(tmp_path / "out") == hashes(tmp_path / "plain")
     assert len((tmp_path / "out/metadata.jsonl").read_text().splitlines()) == 24
     assert not list((tmp_path / "out/.sow").glob("runner-*.lock"))
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_pictures_go_where_the_results_are(batch_of, picture, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOW_CACHE", str(tmp_path / "cache"))  # which the owner is not told
+    there = f"file://{tmp_path}/elsewhere"
+    list(batch_of(jobs_of(picture, 4), out="plain", size=2))
+    results = list(far.batch(jobs_of(picture, 4), there, batch_of.model, cluster=Cluster()))
+    assert all(result.done for result in results)
+    assert {file for result in results for file in result.files} == {
+        f"{there}/j{number}.png" for number in range(4)
+    }
+    assert hashes(tmp_path / "elsewhere") == hashes(tmp_path / "plain")
+    with opened(there) as ledger:
+        assert ledger.counts()["done"] == 4
+    assert not (tmp_path / "elsewhere/.sow/owner.json").exists()
 
 
 @pytest.mark.usefixtures("local_ray")

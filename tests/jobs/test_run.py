@@ -14,9 +14,10 @@ from PIL import Image
 
 from sow.errors import OutputError, PlannerError
 from sow.jobs import engine, stores
-from sow.jobs.batch import Batch, source_of
+from sow.jobs.batch import Batch
 from sow.jobs.batches import Buckets, even_size
 from sow.jobs.options import Options
+from sow.jobs.sources import source_of
 from sow.recipe import pixels_sha256, read_recipe
 from sow.service.asking import PlannerChoice
 from sow.service.repeating import Kept
@@ -56,6 +57,7 @@ def batch_of(tiny_folder, tmp_path):
                           batch_size=size, cluster=cluster)  # fmt: skip
         return Batch(source_of(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
 
+    made.model = tiny_folder
     return made
 
 

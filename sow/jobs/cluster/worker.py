@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sow.elsewhere.addresses import is_address
 from sow.errors import PictureError
 from sow.jobs.ledger import Claimed
-from sow.jobs.places import files_here
+from sow.jobs.places import Larder, addresses
 from sow.jobs.publishing import thumbs
 from sow.jobs.run import Run
 
@@ -48,10 +49,11 @@ class Worker:
             SowError: if it cannot go on, through no job's fault.
         """
         options = self._options
-        run = Run(options.service(self._say), RemoteDesk(self._owner, self.number, self._beside),
-                  options.batch_size, options.plans_at_a_time, thumbs)  # fmt: skip
-        for _ in run:
-            pass
+        with closing(RemoteDesk(self._owner, self.number, self._beside)) as desk:
+            run = Run(options.service(self._say), desk, options.batch_size,
+                      options.plans_at_a_time, thumbs)  # fmt: skip
+            for _ in run:
+                pass
         return run.engine.busy
 
     def _say(self, kind: str, line: str) -> None:
@@ -64,6 +66,7 @@ class RemoteDesk:
     def __init__(self, owner: ActorHandle[Any], number: int, beside: bool) -> None:
         """number: under which this runner has signed in; beside: the owner's files are here."""
         self._owner, self._number, self._beside = owner, number, beside
+        self._larder = Larder()
 
     def _ask(self, what: str, *given: Any) -> Any:
         import ray
@@ -73,6 +76,10 @@ class RemoteDesk:
             return ray.get(getattr(self._owner, what).remote(self._number, *given))
         except RayTaskError as error:
             raise error.cause from None
+
+    def close(self) -> None:
+        """Removes what was fetched."""
+        self._larder.close()
 
     def pictures(self) -> int:
         """As `Desk`; so are the others."""
@@ -89,13 +96,17 @@ class RemoteDesk:
     @contextmanager
     def inputs(self, claimed: Claimed) -> Iterator[Mapping[str, Path]]:
         """The files of a job: those that lie where the ledger is are fetched from there."""
-        with files_here(claimed.job, claimed.folder) as files:
+        with self._larder.files(claimed.job, claimed.folder) as files:
             if self._beside:
                 yield files
                 return
+            given = addresses(claimed.job, claimed.folder)
             with tempfile.TemporaryDirectory(prefix="sow-") as folder:
-                yield {name: self._fetched(path, Path(folder) / name)
-                       for name, path in files.items()}  # fmt: skip
+                yield {
+                    name: path if is_address(given[name])
+                    else self._fetched(path, Path(folder) / name)
+                    for name, path in files.items()
+                }  # fmt: skip
 
     def _fetched(self, path: Path, folder: Path) -> Path:
         import ray
