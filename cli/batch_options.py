@@ -10,7 +10,7 @@ from sow.cli.options import MODEL, PLANNER, RESULT
 from sow.errors import UsageError
 
 if TYPE_CHECKING:
-    from sow.jobs.cluster.machines import Cluster
+    from sow.jobs.machines import Cluster
 
 RUNNER = "Many machines"
 
@@ -73,7 +73,7 @@ def cluster_of(runner: str, address: str | None, workers: int | None) -> Cluster
     Raises:
         UsageError: for an unknown runner, or options of the other one.
     """
-    from sow.jobs.cluster.machines import Cluster
+    from sow.jobs.machines import Cluster
 
     if runner == "ray":
         return Cluster(address, workers)

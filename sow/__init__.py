@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sow.errors import SowError
     from sow.jobs.admission import BadManifest
     from sow.jobs.batch import run_batch
-    from sow.jobs.cluster.machines import Cluster
     from sow.jobs.job import TV2IJob
+    from sow.jobs.machines import Cluster
     from sow.jobs.run import JobResult
     from sow.models.load import load_pipeline
     from sow.pictures.condition import Condition
@@ -41,7 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BadManifest": "sow.jobs.admission",
     "Box": "sow.box",
-    "Cluster": "sow.jobs.cluster.machines",
+    "Cluster": "sow.jobs.machines",
     "Condition": "sow.pictures.condition",
     "GraphPlanner": "sow.planners.graph.planner",
     "JobResult": "sow.jobs.run",

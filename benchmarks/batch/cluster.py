@@ -19,9 +19,9 @@ import ray
 from sow.benchmarks.batch.survival import hashes, recorded, said
 from sow.benchmarks.batch.throughput import jobs
 from sow.jobs.batch import Batch
-from sow.jobs.cluster.machines import Cluster
-from sow.jobs.cluster.run import ClusterRun
+from sow.jobs.machines import Cluster
 from sow.jobs.options import Options
+from sow.jobs.ray_run import ClusterRun
 from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 

@@ -11,13 +11,13 @@ from typing import Any
 from sow.files import sweep
 from sow.jobs.admission import admit, recover
 from sow.jobs.checking import Admitted, Source
-from sow.jobs.cluster.machines import Cluster
-from sow.jobs.cluster.run import ClusterRun
 from sow.jobs.gallery import HOME
 from sow.jobs.job import TV2IJob
+from sow.jobs.machines import Cluster
 from sow.jobs.opening import ledger_again, ledger_in
 from sow.jobs.options import Options
 from sow.jobs.publishing import THUMBS, Publisher, thumbs
+from sow.jobs.ray_run import ClusterRun
 from sow.jobs.run import JobResult, Run
 from sow.jobs.schema import OWN_FOLDER
 from sow.jobs.sources import source_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sow.errors import PlannerError, UsageError
-from sow.jobs.cluster.machines import Cluster
+from sow.jobs.machines import Cluster
 from sow.planners.mllm.vendors.table import make_asker
 from sow.service.asking import PlannerChoice
 from sow.service.model import Report

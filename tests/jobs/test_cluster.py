@@ -14,10 +14,10 @@ from test_run import batch_of, hashes, jobs_of, picture
 
 from sow.errors import DeviceError, ModelError, UsageError
 from sow.jobs.admission import admit
-from sow.jobs.cluster.machines import Cluster, share_of
-from sow.jobs.cluster.owner import Owner
 from sow.jobs.ledger import Ledger
+from sow.jobs.machines import Cluster, share_of
 from sow.jobs.opening import opened
+from sow.jobs.ray_owner import Owner
 from sow.jobs.runners import DEATHS
 
 __all__ = ["batch_of", "picture"]  # fixtures of runners, which are those of this file too
@@ -194,7 +194,7 @@ def test_pictures_go_where_the_results_are(batch_of, picture, tmp_path, monkeypa
 
 @pytest.mark.usefixtures("local_ray")
 def test_a_runner_elsewhere_is_sent_the_files(owner, tmp_path, picture):
-    from sow.jobs.cluster.worker import RemoteDesk
+    from sow.jobs.ray_worker import RemoteDesk
 
     (tmp_path / "face.png").write_bytes(picture.read_bytes())
     asked = ray.remote(Owner).options(num_cpus=0).remote(owner._opened, owner._options)

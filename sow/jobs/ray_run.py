@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import DeviceError, OutputError
-from sow.jobs.cluster.machines import Cluster, connected, share_of
-from sow.jobs.cluster.owner import News, Owner
-from sow.jobs.cluster.worker import Worker
 from sow.jobs.engine import as_error
 from sow.jobs.ledger import Ledger
+from sow.jobs.machines import Cluster, connected, share_of
+from sow.jobs.ray_owner import News, Owner
+from sow.jobs.ray_worker import Worker
 from sow.jobs.run import JobResult
 from sow.service.asking import nobody_agreed
 

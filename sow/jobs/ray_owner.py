@@ -1,7 +1,7 @@
 """The one who has the ledger: runners on other machines ask it, nobody else opens the file.
 
 SQLite is not for file systems that a network is in, so pictures travel and the ledger stays. It
-runs where the command runs, as an actor: see `sow.jobs.cluster.run`.
+runs where the command runs, as an actor: see `sow.jobs.ray_run`.
 """
 
 from __future__ import annotations
