@@ -173,8 +173,9 @@ def remarks(table: Printed) -> list[str]:
         p, power = fisher(3, 60, 10, 60), fisher_power(3 / 60, 10 / 60, 150)
         return [
             f"Truncated outlines, all modules against none: 3 of 60 against 10 of 60, "
-            f"{p_value(p)}: not significant. With 150 pictures a row Fisher's test would show such rates in "
-            f"{power:.0%} of all studies; with 60 in {fisher_power(3 / 60, 10 / 60, 60):.0%}."
+            f"{p_value(p)}: not significant. With 150 pictures a row Fisher's test would show such "
+            f"rates in {power:.0%} of all studies; with 60 in "
+            f"{fisher_power(3 / 60, 10 / 60, 60):.0%}."
             .replace("%", " %")
         ]  # fmt: skip
     if table.number == "A-I":
