@@ -63,7 +63,7 @@ def _common(one: Results, other: Results) -> set[Key]:
             "compare runs of one",
         )
     first, second = _asked(one), _asked(other)
-    for pair in first.keys() & second.keys():
+    for pair in sorted(first.keys() & second.keys()):
         if first[pair] != second[pair]:
             raise UsageError(
                 f"pair {pair!r} is not the same in both: its setting, prompt or person differs",
