@@ -82,9 +82,12 @@ def sign_flips(away: Sequence[float], seed: int = 0, draws: int = 20_000) -> flo
     if n <= 14:
         throws = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
         return float(_as_far(throws @ array, array).mean())
-    bits = np.random.default_rng(seed).bytes(draws * (-(-n // 8)))
-    rows = np.unpackbits(np.frombuffer(bits, np.uint8).reshape(draws, -1), axis=1)[:, :n]
-    hits = int(_as_far(2 * (rows @ array) - array.sum(), array).sum())
+    dice, hits = np.random.default_rng(seed), 0
+    for start in range(0, draws, 2000):  # a slice at a time: there may be thousands of pairs
+        size = min(2000, draws - start)
+        bits = np.frombuffer(dice.bytes(size * (-(-n // 8))), np.uint8).reshape(size, -1)
+        heads = np.unpackbits(bits, axis=1)[:, :n]
+        hits += int(_as_far(2 * (heads @ array) - array.sum(), array).sum())
     return (hits + 1) / (draws + 1)
 
 
@@ -107,8 +110,8 @@ def rate_difference(one: Sequence[bool], other: Sequence[bool]) -> Estimate:
     b, c = sum(x and not y for x, y in pairs), sum(y and not x for x, y in pairs)
     first, second = rate(one), rate(other)
     margins = math.sqrt((a + b) * (c + d) * (a + c) * (b + d))
-    over = a * d - b * c
-    over = max(over - n / 2, 0) if over > 0 else over
+    over: float = a * d - b * c
+    over = max(over - n / 2, 0.0) if over > 0 else over
     along = over / margins if margins else 0.0
 
     def reach(up: float, down: float) -> float:

@@ -113,6 +113,12 @@ def test_metrics_that_the_run_does_not_describe_are_shown():
     ]  # fmt: skip
 
 
+def test_yes_and_no_are_1_and_0():
+    run = Run(benchmark="x", pairs=1, methods=(Method(name="a"),), measures=(FACE,))
+    with pytest.raises(UsageError, match=r"'face' is described as yes or no, and 'p1' has 0.7"):
+        measures_of(run, [outcome("a", 1, scores={"face": 0.7}, missing={})])
+
+
 # ---- The paper.
 
 

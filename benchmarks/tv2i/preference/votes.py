@@ -12,6 +12,7 @@ from sow.benchmarks.statistics import Estimate, holm, rate, sign_flips, sign_tes
 from sow.benchmarks.tv2i.preference.agreement import alpha_estimate
 from sow.benchmarks.tv2i.preference.answers import Vote, read_votes
 from sow.benchmarks.tv2i.preference.key import Key, read_key
+from sow.benchmarks.tv2i.report import paper
 from sow.benchmarks.tv2i.report.cells import LEVEL
 from sow.benchmarks.tv2i.report.grid import Grid, Said, Tone, p_value
 from sow.benchmarks.tv2i.report.report import SETTINGS, Report, Section
@@ -48,6 +49,8 @@ def votes(files: Iterable[Path], key: Path) -> Report:
     if found:
         sections.append(Section("Agreement", (), (_agreement(found),)))
         sections.append(Section("Where pictures stood", (), (_places(found),)))
+    if any(vote.asked.kind == "best" for vote in found):
+        sections.append(Section("The paper's votes", (), (paper.grid_of(paper.printed("I")),)))
     title = f"{known.benchmark}: what people prefer"
     return Report(title, tuple(facts), tuple(sections), known.methods)
 
@@ -72,22 +75,19 @@ def best_grid(title: str, key: Key, some: Sequence[Vote]) -> Grid:
     corrected = dict(zip(names[1:], zip(tests, holm(tests), strict=True), strict=True))
     rows = []
     for name in names:
-        estimate = share_estimate(some, shares[name])
         alone = sum(vote.chosen == (name,) for vote in some)
         tied = sum(name in vote.chosen and len(vote.chosen) > 1 for vote in some)
         p, holms = corrected.get(name, (None, None))
-        test, tone = _tested(
-            p, holms, estimate.value < share_estimate(some, shares[names[0]]).value
-        )
+        test, tone = _tested(p, holms, sum(shares[name]) < sum(shares[names[0]]))
         rows.append((
             Said(key.methods[name] or name, ("reference",) if p is None else (), "head"),
-            Said(f"{100 * estimate.value:.1f} %", (_span(estimate),), tone),
+            _said(share_estimate(some, shares[name]), tone),
             Said(str(alone)), Said(str(tied)), test,
         ))  # fmt: skip
     bad = [float(vote.verdict == "bad") for vote in some]
-    estimate = share_estimate(some, bad)
-    rows.append((Said("all bad", (), "head"), Said(f"{100 * estimate.value:.1f} %",
-                (_span(estimate),)), Said(str(int(sum(bad)))), Said("–"), Said("–")))  # fmt: skip
+    share = _said(share_estimate(some, bad))
+    none = (Said(str(int(sum(bad)))), Said("–"), Said("–"))
+    rows.append((Said("all bad", (), "head"), share, *none))
     first = key.methods[names[0]] or names[0]
     notes = (NOTE, f"Test: of every group of pictures, the votes for “{first}” less those for the "
              f"row, by flipped signs; Holm for the {len(tests)} tests of this table.")  # fmt: skip
@@ -105,14 +105,14 @@ def pair_grid(title: str, key: Key, some: Sequence[Vote]) -> Grid:
         tied = [float(len(vote.chosen) == 2) for vote in here]
         bad = [float(vote.verdict == "bad") for vote in here]
         nets = _by_group(here, won, lost)
-        tests.append(sign_test(sum(net > 0 for net in nets), sum(net < 0 for net in nets)))
-        rows.append((name, [share_estimate(here, part) for part in (won, lost, tied, bad)],
-                     sum(nets)))  # fmt: skip
+        more, less = sum(net > 0 for net in nets), sum(net < 0 for net in nets)
+        tests.append(sign_test(more, less))
+        shares = [share_estimate(here, part) for part in (won, lost, tied, bad)]
+        rows.append((name, shares, more > less))
     shown = []
-    for (name, shares, net), p, holms in zip(rows, tests, holm(tests), strict=True):
-        test, tone = _tested(p, holms, net > 0)
-        cells = [Said(f"{100 * one.value:.1f} %", (_span(one),)) for one in shares]
-        cells[1] = Said(cells[1].main, cells[1].lines, tone)
+    for (name, shares, worse), p, holms in zip(rows, tests, holm(tests), strict=True):
+        test, tone = _tested(p, holms, worse)
+        cells = [_said(one, tone if place == 1 else "") for place, one in enumerate(shares)]
         shown.append((Said(key.methods[name] or name, (), "head"), *cells, test))
     label = key.methods[first] or first
     head = ("", f"“{label}” better", "This one better", "Equally good", "Both bad", "Test")
@@ -149,8 +149,7 @@ def _marked(key: Key, some: Sequence[Vote]) -> Grid:
         yes = share_estimate(sure, [float(vote.verdict == "yes") for vote in sure])
         rows.append((
             Said(key.methods[name] or name, (), "head"),
-            Said(f"{100 * yes.value:.1f} %", (f"{_span(yes)} n = {len(sure)}",)) if sure
-            else Said("–"),
+            _said(yes) if sure else Said("–"),
             Said(f"{len(here) - len(sure)} of {len(here)}"),
         ))  # fmt: skip
     return Grid("Truncated outlines", ("", "Truncated ↓", "Not sure"), tuple(rows), (NOTE,))
@@ -219,15 +218,15 @@ def share_estimate(some: Sequence[Vote], values: Sequence[float], draws: int = 2
     raters = np.unique([vote.rater for vote in some], return_inverse=True)[1]
     keys = {key: n for n, key in enumerate(dict.fromkeys(v.asked_of for v in some))}
     groups = np.array([keys[vote.asked_of] for vote in some])
-    drawn = []
-    for start in range(0, draws, 200):  # a slice at a time: votes may be many
-        size = min(200, draws - start)
-        people = dice.multinomial(raters.max() + 1, _even(raters.max() + 1), size)
-        things = dice.multinomial(len(keys), _even(len(keys)), size)
-        weights = people[:, raters] * things[:, groups]
-        total = weights.sum(1)
-        drawn.append((weights @ array)[total > 0] / total[total > 0])
-    low, high = np.percentile(np.concatenate(drawn), (2.5, 97.5))
+    # Votes and answers by people and groups: each pair of them weighs as often as both are drawn.
+    worth, answers = np.zeros((2, raters.max() + 1, len(keys)))
+    np.add.at(worth, (raters, groups), array)
+    np.add.at(answers, (raters, groups), 1)
+    people = dice.multinomial(len(worth), _even(len(worth)), draws)
+    things = dice.multinomial(len(keys), _even(len(keys)), draws)
+    total = ((people @ answers) * things).sum(1)
+    drawn = ((people @ worth) * things).sum(1)[total > 0] / total[total > 0]
+    low, high = np.percentile(drawn, (2.5, 97.5))
     return Estimate(float(array.mean()), float(low), float(high), len(some))
 
 
@@ -235,8 +234,10 @@ def _even(count: int) -> list[float]:
     return [1 / count] * count
 
 
-def _span(estimate: Estimate) -> str:
-    return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+def _said(estimate: Estimate, tone: Tone = "") -> Said:
+    """A share with its interval and of how many answers it is."""
+    span = f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}] n = {estimate.count}"
+    return Said(f"{100 * estimate.value:.1f} %", (span,), tone)
 
 
 def _tested(p: float | None, corrected: float | None, worse: bool) -> tuple[Said, Tone]:

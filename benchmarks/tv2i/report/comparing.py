@@ -35,11 +35,15 @@ def compare(one: Results, other: Results) -> Report:
     present = [name for name in SETTINGS if any(o.setting == name for o in one.outcomes)]
     if len(present) > 1:
         parts += [(SETTINGS[name][0], {name}) for name in present]
+    labels = {method.name: method.said for method in other.run.methods}
     sections = []
     for title, settings in parts:
         first = by_method(o for o in one.outcomes if o.setting in settings)
         second = by_method(o for o in other.outcomes if o.setting in settings)
-        rows = [(a, b, first.get(a, {}), second.get(b, {})) for a, b in pairs]
+        rows = [
+            (labels[b] if a == b else f"A: {a}, B: {b}", first.get(a, {}), second.get(b, {}))
+            for a, b in pairs
+        ]
         sections.append(Section(title, (), (_differences(title, rows, measures),)))
     sections.append(_only(one, other, keys))
     facts = (("A", _called(one)), ("B", _called(other)), *_other_facts(one.run, other.run))
@@ -96,16 +100,16 @@ def _pairs_of_methods(one: Results, other: Results) -> list[tuple[str, str]]:
 
 
 def _differences(
-    title: str, rows: Sequence[tuple[str, str, Keyed, Keyed]], measures: Sequence[Measure]
+    title: str, rows: Sequence[tuple[str, Keyed, Keyed]], measures: Sequence[Measure]
 ) -> Grid:
     """Methods in rows, metrics in columns: A's value, B's, and the paired difference."""
-    tests = [[against(first, second, m) for m in measures] for _, _, first, second in rows]
+    tests = [[against(first, second, m) for m in measures] for _, first, second in rows]
     found = [test for row in tests for test in row if test]
     corrected = iter(holm([test.p for test in found]))
     tests = [[replace(t, corrected=next(corrected)) if t else None for t in row] for row in tests]
     shown = []
-    for (a, b, first, second), row in zip(rows, tests, strict=True):
-        name = Said(a if a == b else f"A: {a}, B: {b}", (), "head")
+    for (label, first, second), row in zip(rows, tests, strict=True):
+        name = Said(label, (), "head")
         shown.append((name, *(
             _said(first, second, m, test) for m, test in zip(measures, row, strict=True)
         )))  # fmt: skip

@@ -101,11 +101,19 @@ def measures_of(run: Run, outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
     """The metrics that the run describes, and those that only its outcomes have.
 
     Of these nothing is known but their scores: yes and no where there is nothing else.
+
+    Raises:
+        UsageError: if a metric of yes and no has another score.
     """
-    described = {measure.name for measure in run.measures}
+    described = {measure.name: measure.rate for measure in run.measures}
     others: dict[str, bool] = {}
     for outcome in outcomes:
         for name, score in outcome.scores.items():
+            if described.get(name) and score not in (None, 0, 1):
+                raise UsageError(
+                    f"{name!r} is described as yes or no, and {outcome.pair!r} has {score:g}",
+                    "describe it as a number, or score 1 and 0",
+                )
             if name not in described:
                 others[name] = others.get(name, True) and score in (None, 0, 1)
     return (*run.measures, *(Measure(name=name, rate=yes) for name, yes in others.items()))
