@@ -29,7 +29,7 @@ from sow.benchmarks.tv2i.report.cells import by_method
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Results
 from sow.errors import OutputError, UsageError
-from sow.files import publish, write_text
+from sow.files import write_text
 
 PAGE, PICTURES = "index.html", "pictures"
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -205,12 +205,19 @@ def _add(making: _Making, kind: Kind, criterion: Criterion, some: Sequence[Outco
 
 
 def _write_pictures(making: _Making) -> None:
-    # By their new names: not even the order in which they were written says anything.
+    # By their new names: not even the order in which they were written says anything. The folder
+    # is new and the page comes last, so nothing is lost if this ends early.
     for (_, file), token in sorted(making.tokens.items(), key=lambda item: item[1]):
-        picture = read(making.source, file)
         path = making.folder / PICTURES / f"{token}.webp"
-        publish(lambda temporary, it=picture: temporary.write_bytes(_anew(it)), path)  # type: ignore[misc]
-        os.utime(path, (NEVER, NEVER))
+        picture = _anew(read(making.source, file))
+        try:
+            path.write_bytes(picture)
+            os.utime(path, (NEVER, NEVER))
+        except OSError as error:
+            raise OutputError(
+                f"{str(path)!r} cannot be written ({error.strerror or error})",
+                "choose another folder",
+            ) from None
 
 
 def _anew(picture: Image.Image) -> bytes:

@@ -78,7 +78,8 @@ def _cell(said: Said) -> str:
         return f'<th scope="row" dir="auto">{text(said.main)}{lines}</th>'
     mark = TONES.get(said.tone, "")
     badge = f' <span class="mark {said.tone}">{mark}</span>' if mark else ""
-    return f'<td dir="auto"><b>{text(said.main)}</b>{badge}{lines}</td>'
+    main = f"<b>{text(said.main)}</b>" if lines else text(said.main)
+    return f'<td dir="auto">{main}{badge}{lines}</td>'
 
 
 def _sheet(sheet: Sheet, labels: object) -> str:

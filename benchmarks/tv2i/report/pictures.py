@@ -135,7 +135,7 @@ def _picture(folder: Path, name: str) -> Tile:
 
 def drawn(made: Sheet, labels: Sequence[str]) -> Image.Image:
     """A sheet as one picture, for pages that cannot carry many."""
-    gap, above, below = 6, 22, 34
+    gap, above, below = 6, 24, 40
     width = (len(made.methods) + 1) * (TILE + gap) + gap
     page = Image.new("RGB", (width, above + len(made.strips) * (TILE + below)), "white")
     pen = ImageDraw.Draw(page)
@@ -143,7 +143,9 @@ def drawn(made: Sheet, labels: Sequence[str]) -> Image.Image:
         left = gap + number * (TILE + gap)
         pen.text((left, 4), _cut(pen, label, 13, TILE), fill=INK, font_size=13)
     for line, strip in enumerate(made.strips):
-        top = above + line * (TILE + below)
+        top = above + line * (TILE + below) + 18
+        told = _cut(pen, f"{strip.pair}: {strip.prompt}", 12, width - 2 * gap)
+        pen.text((gap, top - 16), told, fill=INK, font_size=12)
         for number, tile in enumerate((strip.condition, *strip.results)):
             left = gap + number * (TILE + gap)
             if tile.picture:
@@ -152,8 +154,6 @@ def drawn(made: Sheet, labels: Sequence[str]) -> Image.Image:
                 pen.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=(215, 213, 207))
             said = _cut(pen, tile.said, 11, TILE)
             pen.text((left, top + TILE + 1), said, fill=QUIET, font_size=11)
-        told = _cut(pen, f"{strip.pair}: {strip.prompt}", 12, width - 2 * gap)
-        pen.text((gap, top + TILE + 15), told, fill=INK, font_size=12)
     return page
 
 
