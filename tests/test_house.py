@@ -49,6 +49,9 @@ FLOORS = (
     ("benchmarks.figures.judge",),
     ("benchmarks.figures.studies",),
     ("benchmarks.speed",),
+    ("benchmarks.tv2i",),
+    ("benchmarks.tv2i.report",),
+    ("benchmarks.tv2i.preference",),
     ("cli",),
     ("__main__",),
 )
@@ -165,6 +168,9 @@ def test_data_that_is_read_is_in_the_wheel():
         HELD_OUT, WEIGHTS, BUNDLED["figures"] / "unet" / "config.json",
         ROOT / "prompts" / "everything.md", ROOT / "prompts" / "offline.toml",
         ROOT / "sow" / "jobs" / "gallery.html",
+        ROOT / "benchmarks" / "tv2i" / "report" / "page.html",
+        ROOT / "benchmarks" / "tv2i" / "report" / "paper.json",
+        ROOT / "benchmarks" / "tv2i" / "preference" / "page.html",
     ):  # fmt: skip
         assert needed.resolve() in installed, needed
     packages = {"sow", *(f"sow.{name}" for name in MODULES if MODULES[name].stem == "__init__")}

@@ -1,0 +1,159 @@
+"""What became of every picture of a benchmark: an `Outcome` each, a line each.
+
+`results.json` is JSON Lines: one object a line, so that it is written and read as a stream. It may
+come from strangers: it is read strictly, and what is wrong is said in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)  # fmt: skip
+
+from sow.errors import UsageError
+from sow.files import publish
+from sow.jobs.lines import is_text, json_rows
+from sow.records import first_problem
+
+OUTCOMES = "results.json"
+MOST_OUTCOMES = 500_000
+"""Lines of a file of results that are read: some thousand pairs by some hundred methods."""
+Setting = Literal["normal", "attribute", "style"]
+
+
+def _text(value: str) -> str:
+    if not is_text(value):
+        raise ValueError("it has half a character")
+    return value
+
+
+def _inside(value: str) -> str:
+    """A name below the folder of results, which never leads out of it."""
+    parts = value.split("/")
+    if value.startswith("/") or "\\" in value or ":" in parts[0] or "\0" in value:
+        raise ValueError("it is no name inside the folder of results")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError("it leads out of the folder of results")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)]
+Words = Annotated[str, Field(max_length=20_000), AfterValidator(_text)]
+File = Annotated[str, Field(max_length=1000), AfterValidator(_text), AfterValidator(_inside)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Outcome(BaseModel):
+    """One picture of one method, and what was found in it; one that failed has an `error`.
+
+    Attributes:
+        method: name of the method.
+        pair: id of the pair.
+        setting: of the pair: normal, attribute or style.
+        prompt: what was asked.
+        person: whose picture was planted.
+        seed: of the picture.
+        file: of the picture, from the folder of results on; None where there is none.
+        condition: the file of what was planted.
+        scores: by metric; None where a metric has no answer. Yes and no are 1 and 0.
+        missing: why, for every metric without an answer.
+        error: why there is no picture.
+        seconds: that it took, its share of a call's.
+        samples: of the UNet: a guided step of 3 branches counts 3.
+        calls: of the UNet.
+    """
+
+    model_config = STRICT
+
+    method: Name
+    pair: Name
+    setting: Setting
+    prompt: Words
+    person: Name | int
+    seed: int = Field(ge=0, lt=2**64)
+    file: File | None = None
+    condition: File | None = None
+    scores: dict[Name, Number | None] = Field(default_factory=dict)
+    missing: dict[Name, Words] = Field(default_factory=dict)
+    error: Words | None = None
+    seconds: Number | None = Field(default=None, ge=0)
+    samples: int | None = Field(default=None, ge=0)
+    calls: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Outcome:
+        if (self.file is None) != (self.error is not None):
+            raise ValueError("it has either a file or an error")
+        unexplained = [name for name, score in self.scores.items()
+                       if score is None and not self.missing.get(name)]  # fmt: skip
+        if unexplained:
+            raise ValueError(f"scores.{unexplained[0]}: it is missing, and not said why")
+        known = [name for name in self.missing if self.scores.get(name) is not None]
+        if known:
+            raise ValueError(f"missing.{known[0]}: there is a score")
+        return self
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What is compared with each other: the same pair with the same seed."""
+        return (self.pair, self.seed)
+
+    def score(self, metric: str) -> float:
+        """A score, or what it cost; nan where there is none."""
+        own = {"seconds": self.seconds, "samples": self.samples, "calls": self.calls}
+        value = own[metric] if metric in own else self.scores.get(metric)
+        return math.nan if value is None else float(value)
+
+
+def write_outcomes(outcomes: Iterable[Outcome], path: Path, *, force: bool = False) -> None:
+    """Writes them a line each, one after another: whole, or not there.
+
+    Raises:
+        OutputError: if the file exists and `force` is not set, or cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8") as file:
+            for outcome in outcomes:
+                file.write(as_json(outcome) + "\n")
+
+    publish(write, path, force)
+
+
+def read_outcomes(path: Path) -> Iterator[Outcome]:
+    """The outcomes of a file, one after another.
+
+    Raises:
+        UsageError: where a line is none.
+    """
+    for count, row in enumerate(json_rows(path), 1):
+        if row.problem:
+            raise _broken(path, row.number, row.problem)
+        if count > MOST_OUTCOMES:
+            raise UsageError(f"{str(path)!r} has more than {MOST_OUTCOMES:,} lines", "split it")
+        try:
+            yield Outcome.model_validate(row.data)
+        except ValidationError as error:
+            raise _broken(path, row.number, first_problem(error)) from None
+
+
+def as_json(model: BaseModel, **how: Any) -> str:
+    """A record as JSON that keeps every letter."""
+    data: Mapping[str, Any] = model.model_dump(mode="json")
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, **how)
+
+
+def _broken(path: Path, line: int, what: str) -> UsageError:
+    return UsageError(f"{path.name!r}, line {line}: {what}", "let the benchmark write it anew")

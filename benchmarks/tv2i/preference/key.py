@@ -1,0 +1,103 @@
+"""What the page does not know: which method made which of its pictures. It stays with the asker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from sow.benchmarks.tv2i.outcomes import STRICT, Name, Setting, Words, as_json
+from sow.errors import UsageError
+from sow.files import read_regular, write_text
+from sow.jobs.lines import strict_json
+from sow.records import UPDATE, check_version, first_problem, newer_version
+
+VERSION = 1
+MOST_BYTES = 256 * 2**20
+Kind = Literal["best", "pair", "outline"]
+Criterion = Literal["fidelity", "consistency", "outline"]
+Token = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""Of a survey, a rater or a picture: sixteen hexadecimal digits that mean nothing."""
+QuestionId = Annotated[str, Field(pattern=r"^q[0-9]{1,6}$")]
+
+
+class Question(BaseModel):
+    """What was asked.
+
+    Attributes:
+        kind: best (one of several), pair (one of two), outline (yes or no of one).
+        criterion: fidelity (without the inputs), consistency (with them), or outline.
+        pair, seed, setting: of all its pictures.
+        methods: which made which picture.
+    """
+
+    model_config = STRICT
+
+    kind: Kind
+    criterion: Criterion
+    pair: Name
+    seed: int = Field(ge=0, lt=2**64)
+    setting: Setting
+    methods: dict[Token, Name] = Field(min_length=1, max_length=20)
+
+
+class Key(BaseModel):
+    """All that a page of questions does not say.
+
+    Attributes:
+        survey: which page it belongs to.
+        benchmark: of the results that the pictures are of.
+        methods: their names and what they are called, in their order; the first is ours.
+        questions: by the ids that the page knows.
+        left_out: groups that could not be asked about, since a picture was not made.
+    """
+
+    model_config = STRICT
+
+    kind: Literal["sow-preference-key"] = "sow-preference-key"
+    version: int = VERSION
+    survey: Token
+    benchmark: Name
+    methods: dict[Name, Words] = Field(min_length=1)
+    questions: dict[QuestionId, Question]
+    left_out: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        check_version("key", value, VERSION)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Key:
+        for name, question in self.questions.items():
+            if unknown := set(question.methods.values()) - set(self.methods):
+                raise ValueError(f"questions.{name}: there is no method {min(unknown)!r}")
+        return self
+
+
+def write_key(key: Key, path: Path, *, force: bool = False) -> None:
+    """Writes it.
+
+    Raises:
+        OutputError: if the file exists and `force` is not set, or cannot be written.
+    """
+    write_text(as_json(key) + "\n", path, force=force)
+
+
+def read_key(path: Path) -> Key:
+    """The key of a page of questions.
+
+    Raises:
+        UsageError: if the file is none.
+    """
+    try:
+        return Key.model_validate(strict_json(read_regular(path, MOST_BYTES).decode("utf-8")))
+    except ValidationError as error:
+        newer = newer_version(error)
+        what = newer or f"{str(path)!r} is no key of a survey ({first_problem(error)})"
+        raise UsageError(what, UPDATE if newer else "give the one of its page") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None

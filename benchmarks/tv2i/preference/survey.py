@@ -1,0 +1,254 @@
+"""A page that asks people what they prefer, blindly, and the key that stays with the asker.
+
+The paper asks fifty people which of five results they like best, by two criteria (Sec. V-A):
+condition consistency, with the inputs shown, and general fidelity, without. So does this page;
+fidelity comes first, since whoever has seen the inputs cannot forget them. Pictures are decoded
+and stored anew under names that mean nothing: a PNG of ours carries how it was made.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+
+from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.preference.key import Criterion, Key, Kind, Question, write_key
+from sow.benchmarks.tv2i.report.cells import by_method
+from sow.benchmarks.tv2i.report.pictures import read
+from sow.benchmarks.tv2i.runs import Results
+from sow.errors import OutputError, UsageError
+from sow.files import write_text
+
+PAGE, PICTURES = "index.html", "pictures"
+TEMPLATE = Path(__file__).with_name("page.html")
+MOST_CHOICES = 9
+"""Keys 1 to 9 choose."""
+SIDE, EXACT = 768, 200
+"""Pixels of a picture's longer side at most; below the second it is stored without loss."""
+NEVER = 1_000_000_000
+"""When all pictures were written, in seconds: their times say nothing either."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was written: where it is, how much is asked, what could not be."""
+
+    page: Path
+    key: Path
+    questions: int
+    left_out: int
+
+
+@dataclass
+class _Making:
+    """A survey on its way: its pictures by what they are of, its questions."""
+
+    folder: Path
+    source: Path
+    dice: Random
+    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: list[tuple[Question, str, str]] = field(default_factory=list)
+    left_out: int = 0
+
+    def token(self, file: str, method: str = "") -> str:
+        """What a picture of a method, or a condition, is called on the page."""
+        return self.tokens.setdefault((method, file), f"{self.dice.getrandbits(64):016x}")
+
+
+def write_survey(
+    results: Results,
+    folder: Path,
+    key: Path,
+    kinds: Sequence[Kind] = ("best",),
+    methods: Sequence[str] | None = None,
+    groups: int | None = None,
+    seed: int | None = None,
+) -> Survey:
+    """Writes the page with its pictures into a new folder, and the key elsewhere.
+
+    kinds: best asks for the best of all methods, pair for the better of the first and each other
+    one, outline whether a single picture is cut off at what was planted. groups: pairs that are
+    asked about, drawn by chance, as many of each setting; None for all. seed: of all chance, for
+    tests; whoever knows it can tell methods apart.
+
+    Raises:
+        UsageError: if there is nothing to ask, or the key would lie beside the page.
+        OutputError: if the folder has something in it, or something cannot be written.
+        PictureError: if a picture cannot be read.
+    """
+    named = list(methods or (method.name for method in results.run.methods))
+    labels = {method.name: method.said for method in results.run.methods}
+    _check(named, labels, kinds, folder, key)
+    _make_folder(folder / PICTURES)
+    dice = Random(secrets.randbits(128) if seed is None else seed)
+    making = _Making(folder, results.folder, dice)
+    found = by_method(results.outcomes)
+    for one in _chosen(results.outcomes, named, groups, dice):
+        here = {name: found[name][one] for name in named if one in found.get(name, {})}
+        for kind in kinds:
+            _ask(making, kind, named, here)
+    if not making.asked:
+        raise UsageError("there is nothing to ask", "check that the methods have pictures")
+    dice.shuffle(making.asked)
+    survey = f"{dice.getrandbits(64):016x}"
+    _write_pictures(making)
+    questions = {f"q{n}": one for n, (one, _, _) in enumerate(making.asked)}
+    write_key(Key(survey=survey, benchmark=results.run.benchmark, questions=questions,
+                  methods={name: labels[name] for name in named}, left_out=making.left_out),
+              key)  # fmt: skip
+    write_text(_page(survey, making), folder / PAGE)
+    return Survey(folder / PAGE, key, len(questions), making.left_out)
+
+
+def _check(
+    named: Sequence[str], labels: dict[str, str], kinds: Sequence[Kind], folder: Path, key: Path
+) -> None:
+    for name in named:
+        if name not in labels:
+            raise UsageError(f"the run has no method {name!r}", f"it has {', '.join(labels)}")
+    if len(named) < 2 and set(kinds) != {"outline"}:
+        raise UsageError("one method is no choice", "compare two or more")
+    if len(named) > MOST_CHOICES and "best" in kinds:
+        raise UsageError(
+            f"{len(named)} methods are too many to choose from", f"name {MOST_CHOICES} or fewer"
+        )
+    if key.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            "the key would be handed out with the page", "write it outside of the page's folder"
+        )
+
+
+def _make_folder(pictures: Path) -> None:
+    try:
+        pictures.parent.mkdir(parents=True, exist_ok=True)
+        if any(pictures.parent.iterdir()):
+            raise OutputError(f"{str(pictures.parent)!r} has something in it", "name a new folder")
+        pictures.mkdir()
+    except OSError as error:
+        raise OutputError(
+            f"the folder {str(pictures)!r} cannot be made ({error.strerror or error})",
+            "choose another folder",
+        ) from None
+
+
+def _chosen(
+    outcomes: Sequence[Outcome], named: Sequence[str], groups: int | None, dice: Random
+) -> Iterator[tuple[str, int]]:
+    """The pairs and seeds that are asked about; of each setting as many, if not all."""
+    settings: dict[str, list[tuple[str, int]]] = {}
+    for outcome in outcomes:
+        if outcome.method in named:
+            keys = settings.setdefault(outcome.setting, [])
+            if outcome.key not in keys[-1:]:
+                keys.append(outcome.key)
+    queues = []
+    for keys in settings.values():
+        once = list(dict.fromkeys(keys))
+        dice.shuffle(once)
+        queues.append(once)
+    left = sum(map(len, queues)) if groups is None else groups
+    while left > 0 and any(queues):
+        for queue in queues:
+            if queue and left > 0:
+                left -= 1
+                yield queue.pop()
+
+
+def _ask(making: _Making, kind: Kind, named: Sequence[str], here: dict[str, Outcome]) -> None:
+    """The questions of one kind about the pictures of one pair."""
+    made = {name: outcome for name, outcome in here.items() if outcome.file}
+    if kind == "outline":
+        sets: list[tuple[str, ...]] = [(name,) for name in named]
+    elif kind == "pair":
+        sets = [pair for pair in combinations(named, 2) if named[0] in pair]
+    else:
+        sets = [tuple(named)]
+    criteria: tuple[Criterion, ...] = ("outline",) if kind == "outline" else (
+        "fidelity", "consistency"
+    )  # fmt: skip
+    for names in sets:
+        if any(name not in made for name in names):
+            making.left_out += 1
+            continue
+        some = [made[name] for name in names]
+        for criterion in criteria:
+            _add(making, kind, criterion, some)
+
+
+def _add(making: _Making, kind: Kind, criterion: Criterion, some: Sequence[Outcome]) -> None:
+    one = some[0]
+    methods = {
+        making.token(outcome.file, outcome.method): outcome.method
+        for outcome in some
+        if outcome.file
+    }
+    question = Question(kind=kind, criterion=criterion, pair=one.pair, seed=one.seed,
+                        setting=one.setting, methods=methods)  # fmt: skip
+    condition, prompt = "", ""
+    if criterion == "consistency":
+        prompt = one.prompt
+        planted = next((outcome.condition for outcome in some if outcome.condition), None)
+        condition = making.token(planted) if planted else ""
+    making.asked.append((question, condition, prompt))
+
+
+def _write_pictures(making: _Making) -> None:
+    # By their new names: not even the order in which they were written says anything. The folder
+    # is new and the page comes last, so nothing is lost if this ends early.
+    for (_, file), token in sorted(making.tokens.items(), key=lambda item: item[1]):
+        path = making.folder / PICTURES / f"{token}.webp"
+        picture = _anew(read(making.source, file))
+        try:
+            path.write_bytes(picture)
+            os.utime(path, (NEVER, NEVER))
+        except OSError as error:
+            raise OutputError(
+                f"{str(path)!r} cannot be written ({error.strerror or error})",
+                "choose another folder",
+            ) from None
+
+
+def _anew(picture: Image.Image) -> bytes:
+    """A picture's pixels and nothing else of its file."""
+    made = Image.new("RGB", picture.size)
+    made.paste(picture)
+    made.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    made.save(file, "WEBP", quality=92, lossless=max(made.size) < EXACT)
+    return file.getvalue()
+
+
+def _page(survey: str, making: _Making) -> str:
+    template = TEMPLATE.read_text(encoding="utf-8")
+    rows = [
+        [f"q{n}", one.kind, one.criterion, prompt, condition, sorted(one.methods)]
+        for n, (one, condition, prompt) in enumerate(making.asked)
+    ]
+    data = json.dumps({"survey": survey, "pictures": PICTURES, "questions": rows})
+    for sign in "<>&":
+        data = data.replace(sign, f"\\u{ord(sign):04x}")
+    policy = (
+        f"default-src 'none'; img-src 'self' file:; style-src {_hash(template, 'style')}; "
+        f"script-src {_hash(template, 'script')}; require-trusted-types-for 'script'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    given = {"policy": policy, "data": data}
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: given[place[1]], template)
+
+
+def _hash(template: str, tag: str) -> str:
+    found = re.search(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
+    assert found is not None
+    return f"'sha256-{base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()}'"

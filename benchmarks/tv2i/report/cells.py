@@ -1,0 +1,185 @@
+"""The numbers of a report: every one with n, its interval, and a test against the first method.
+
+Compared is what belongs together: the same pair with the same seed, where both have a score.
+Yes and no: McNemar's exact test (a sign test of the pairs that differ), Wilson's interval, and
+Newcombe's of the difference. Numbers: a test by flipped signs, intervals by the bootstrap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sow.benchmarks.statistics import (
+    Estimate,
+    holm,
+    mean,
+    mean_difference,
+    rate,
+    rate_difference,
+    sign_flips,
+    sign_test,
+)
+from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.runs import Measure
+
+LEVEL = 0.05
+Verdict = Literal["better", "worse", "other", ""]
+Keyed = Mapping[tuple[str, int], Outcome]
+"""Outcomes of one method, by pair and seed."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """How a method differs from the one that it is compared with.
+
+    Attributes:
+        difference: this one minus the other; its count is of the pairs that both have.
+        p: of the test alone.
+        corrected: by Holm, for all tests of the table.
+    """
+
+    difference: Estimate
+    p: float
+    corrected: float = math.nan
+
+    def verdict(self, measure: Measure) -> Verdict:
+        """What the corrected test shows, if it shows anything."""
+        if not self.corrected < LEVEL:
+            return ""
+        if not measure.better:
+            return "other"
+        lower = self.difference.value < 0
+        return "better" if lower == (measure.better == "lower") else "worse"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A method under a metric.
+
+    Attributes:
+        estimate: of the pictures that have a score.
+        missing: pictures without one.
+        against: the other method; None for that one itself, and where no pair has both.
+    """
+
+    estimate: Estimate
+    missing: int
+    against: Against | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method under all metrics.
+
+    Attributes:
+        asked: pictures that were to be made.
+        made: those that were.
+    """
+
+    method: str
+    asked: int
+    made: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Methods in rows, metrics in columns.
+
+    Attributes:
+        reference: the method that the others are compared with.
+        tests: how many there are, which the corrected p values stand for.
+    """
+
+    measures: tuple[Measure, ...]
+    reference: str
+    rows: tuple[Row, ...]
+    tests: int
+
+
+def by_method(outcomes: Iterable[Outcome]) -> dict[str, dict[tuple[str, int], Outcome]]:
+    """Outcomes by method, pair and seed."""
+    found: dict[str, dict[tuple[str, int], Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.method, {})[outcome.key] = outcome
+    return found
+
+
+def table(
+    outcomes: Iterable[Outcome],
+    methods: Sequence[str],
+    measures: Sequence[Measure],
+    reference: str | None = None,
+) -> Table:
+    """Methods by metrics; each is compared with the reference, by itself the first."""
+    found = by_method(outcomes)
+    first = reference or methods[0]
+    rows = []
+    for method in methods:
+        mine: Keyed = found.get(method, {})
+        cells = tuple(cell(mine.values(), measure) for measure in measures)
+        if method != first:
+            theirs = found.get(first, {})
+            cells = tuple(
+                replace(one, against=against(theirs, mine, measure))
+                for one, measure in zip(cells, measures, strict=True)
+            )
+        made = sum(outcome.error is None for outcome in mine.values())
+        rows.append(Row(method, len(mine), made, cells))
+    return _corrected(Table(tuple(measures), first, tuple(rows), 0))
+
+
+def cell(outcomes: Iterable[Outcome], measure: Measure) -> Cell:
+    """What the pictures of one method are under a metric."""
+    scores = [outcome.score(measure.name) for outcome in outcomes if outcome.error is None]
+    known = [score for score in scores if not math.isnan(score)]
+    return Cell(estimated(known, measure), len(scores) - len(known))
+
+
+def estimated(known: Sequence[float], measure: Measure) -> Estimate:
+    """A rate, or a mean."""
+    if measure.rate:
+        return rate([score > 0.5 for score in known])
+    return mean(known)
+
+
+def against(reference: Keyed, mine: Keyed, measure: Measure) -> Against | None:
+    """How one method differs from another, pair by pair; None where none has both scores."""
+    both = [
+        (one, other)
+        for key in mine
+        if key in reference
+        and not math.isnan(one := reference[key].score(measure.name))
+        and not math.isnan(other := mine[key].score(measure.name))
+    ]
+    return compared(both, measure) if both else None
+
+
+def compared(both: Sequence[tuple[float, float]], measure: Measure) -> Against:
+    """How the second of some pairs of scores differs from the first."""
+    ones, others = [one for one, _ in both], [other for _, other in both]
+    if measure.rate:
+        first, second = [one > 0.5 for one in ones], [other > 0.5 for other in others]
+        gained = sum(y and not x for x, y in zip(first, second, strict=True))
+        lost = sum(x and not y for x, y in zip(first, second, strict=True))
+        return Against(rate_difference(first, second), sign_test(gained, lost))
+    away = [other - one for one, other in both]
+    return Against(mean_difference(ones, others), sign_flips(away))
+
+
+def _corrected(made: Table) -> Table:
+    """The same with Holm's p values, for all tests of the table together."""
+    tests = [one.against.p for row in made.rows for one in row.cells if one.against]
+    values = iter(holm(tests))
+    rows = tuple(
+        replace(row, cells=tuple(
+            replace(one, against=replace(one.against, corrected=next(values)))
+            if one.against else one
+            for one in row.cells
+        ))
+        for row in made.rows
+    )  # fmt: skip
+    return replace(made, rows=rows, tests=len(tests))

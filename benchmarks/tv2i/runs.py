@@ -1,0 +1,188 @@
+"""What a run of a benchmark was, and its folder: `run.json` beside `results.json`.
+
+A report is made of both and of nothing else. They may come from strangers: they are read strictly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from sow.benchmarks.tv2i.outcomes import (
+    OUTCOMES,
+    STRICT,
+    Name,
+    Outcome,
+    Words,
+    as_json,
+    read_outcomes,
+)  # fmt: skip
+from sow.errors import UsageError
+from sow.files import read_regular, write_text
+from sow.jobs.lines import strict_json
+from sow.records import UPDATE, check_version, first_problem, newer_version
+
+RUN = "run.json"
+VERSION = 1
+Better = Literal["lower", "higher", ""]
+
+
+class Method(BaseModel):
+    """What was compared.
+
+    Attributes:
+        name: as in the outcomes.
+        label: as people read it; the name, if empty.
+        settings: whatever it was run with.
+        samples, calls: of the UNet for a picture, as the method says itself.
+        note: what has to be known, such as weights that were trained for it.
+    """
+
+    model_config = STRICT
+
+    name: Name
+    label: Words = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    samples: int | None = Field(default=None, ge=0)
+    calls: int | None = Field(default=None, ge=0)
+    note: Words = ""
+
+    @property
+    def said(self) -> str:
+        """What it is called."""
+        return self.label or self.name
+
+
+class Measure(BaseModel):
+    """A metric, as a report has to know it.
+
+    Attributes:
+        name: as in the outcomes.
+        label: as people read it; the name, if empty.
+        better: lower or higher; empty where neither is.
+        unit: behind the number; "%" is for shares from 0 to 1, which are shown as per cent.
+        rate: its scores are yes and no, 1 and 0.
+        note: where it comes from.
+    """
+
+    model_config = STRICT
+
+    name: Name
+    label: Words = ""
+    better: Better = ""
+    unit: Annotated[str, Field(max_length=20)] = ""
+    rate: bool = False
+    note: Words = ""
+
+    @property
+    def said(self) -> str:
+        """What it is called."""
+        return self.label or self.name
+
+
+class Run(BaseModel):
+    """What was run, for whoever reads the numbers.
+
+    Attributes:
+        benchmark: its name, such as celeba-tv2i.
+        split: of its pairs.
+        pairs: how many of them were asked for.
+        methods: in the order of the report; the others are compared with the first.
+        measures: the metrics, in the order of the report.
+        model, revision, device, dtype: what made the pictures.
+        versions: of the programs.
+        seeds: how they were chosen.
+        date: as the caller says it.
+        notes: what else has to be known, a sentence each.
+    """
+
+    model_config = STRICT
+
+    version: int = VERSION
+    benchmark: Name
+    split: Words = ""
+    pairs: int = Field(ge=0)
+    methods: Annotated[tuple[Method, ...], Field(strict=False, min_length=1, max_length=500)]
+    measures: Annotated[tuple[Measure, ...], Field(strict=False, max_length=200)] = ()
+    model: Words = ""
+    revision: Words | None = None
+    device: Words = ""
+    dtype: Words = ""
+    versions: dict[str, Words] = Field(default_factory=dict)
+    seeds: Words = ""
+    date: Words = ""
+    notes: Annotated[tuple[Words, ...], Field(strict=False, max_length=100)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        check_version("description of a run", value, VERSION)
+        return value
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Run:
+        for kind, named in (("methods", self.methods), ("measures", self.measures)):
+            names = [one.name for one in named]
+            if len(set(names)) < len(names):
+                raise ValueError(f"{kind}: one name is there twice")
+        return self
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run with all its outcomes, and the folder that their files are in."""
+
+    folder: Path
+    run: Run
+    outcomes: tuple[Outcome, ...]
+
+    def __post_init__(self) -> None:
+        """Every picture is there once, and is of a method that the run knows."""
+        known, seen = {method.name for method in self.run.methods}, set()
+        for outcome in self.outcomes:
+            if outcome.method not in known:
+                raise UsageError(f"the run knows no method {outcome.method!r}", f"add it to {RUN}")
+            if (outcome.method, *outcome.key) in seen:
+                raise UsageError(
+                    f"{outcome.method!r} has pair {outcome.pair!r} with seed {outcome.seed} twice",
+                    f"keep one of both lines of {OUTCOMES}",
+                )
+            seen.add((outcome.method, *outcome.key))
+
+
+def write_run(run: Run, path: Path, *, force: bool = False) -> None:
+    """Writes what a run was.
+
+    Raises:
+        OutputError: if the file exists and `force` is not set, or cannot be written.
+    """
+    write_text(as_json(run, indent=2) + "\n", path, force=force)
+
+
+def read_run(path: Path) -> Run:
+    """What a run was.
+
+    Raises:
+        UsageError: if the file is none of a run, or of a newer SOW.
+    """
+    try:
+        return Run.model_validate(strict_json(read_regular(path).decode("utf-8")))
+    except ValidationError as error:
+        newer = newer_version(error)
+        what = newer or f"{str(path)!r} describes no run ({first_problem(error)})"
+        raise UsageError(what, UPDATE if newer else "let the benchmark write it") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None
+
+
+def read_results(folder: Path) -> Results:
+    """A folder of results: `run.json` and `results.json`.
+
+    Raises:
+        UsageError: if one of both is missing or broken, or they do not belong together.
+    """
+    return Results(folder, read_run(folder / RUN), tuple(read_outcomes(folder / OUTCOMES)))
