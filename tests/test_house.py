@@ -11,6 +11,7 @@ import pytest
 
 from sow.benchmarks.figures.judge.reading import WEIGHTS
 from sow.benchmarks.figures.studies.evaluate import HELD_OUT
+from sow.benchmarks.tv2i.celeba.dataset import LIST, PROMPTS
 from sow.models import BUNDLED
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,9 @@ FLOORS = (
     ("benchmarks.figures.judge",),
     ("benchmarks.figures.studies",),
     ("benchmarks.speed",),
+    ("benchmarks.tv2i",),
+    ("benchmarks.tv2i.celeba",),
+    ("benchmarks.tv2i.metrics",),
     ("cli",),
     ("__main__",),
 )
@@ -163,7 +167,7 @@ def test_data_that_is_read_is_in_the_wheel():
     for needed in (
         HELD_OUT, WEIGHTS, BUNDLED["figures"] / "unet" / "config.json",
         ROOT / "prompts" / "everything.md", ROOT / "prompts" / "offline.toml",
-        ROOT / "sow" / "jobs" / "gallery.html",
+        ROOT / "sow" / "jobs" / "gallery.html", LIST, PROMPTS,
     ):  # fmt: skip
         assert needed.resolve() in installed, needed
     packages = {"sow", *(f"sow.{name}" for name in MODULES if MODULES[name].stem == "__init__")}
