@@ -145,9 +145,31 @@ class CelebA:
         """
         return {
             int(row[0]): row[2]
-            for row in self._rows(MAPPING, 1)
-            if self._fits(MAPPING, len(row) == 3 and row[0].isdecimal())
+            for row in _rows(self.root / MAPPING, 1)
+            if _fits(self.root / MAPPING, len(row) == 3 and row[0].isdecimal())
         }
+
+    def same_people(self, identities: Path) -> list[tuple[Path, Path]]:
+        """Two portraits of each person who has several: for the ceiling of ID-Distance.
+
+        Args:
+            identities: CelebA's `identity_CelebA.txt`, a file and the number of a person a line,
+                which CelebAMask-HQ does not come with.
+
+        Raises:
+            UsageError: if it, or the mapping of CelebAMask-HQ, is not there or no such list.
+        """
+        people: dict[str, list[int]] = {}
+        known = {row[0]: row[1] for row in _rows(identities, 0) if _fits(identities, len(row) == 2)}
+        originals = self.originals()
+        if not known or not originals:
+            lacking = MAPPING if known else identities.name
+            raise UsageError(f"there is no {lacking}", "without it nobody knows who is who")
+        for number, original in sorted(originals.items()):
+            if original in known and self.image(number).is_file():
+                people.setdefault(known[original], []).append(number)
+        some = (numbers[:2] for numbers in people.values() if len(numbers) > 1)
+        return [(self.image(one), self.image(other)) for one, other in some]
 
     def attributes(self) -> dict[int, frozenset[str]]:
         """Of portraits what CelebA says is so, such as `Eyeglasses`; empty without the list.
@@ -155,29 +177,31 @@ class CelebA:
         Raises:
             UsageError: if the list is there and no such list.
         """
-        rows = self._rows(ATTRIBUTES, 1)
+        file = self.root / ATTRIBUTES
+        rows = _rows(file, 1)
         names = next(rows, [])
         found = {}
         for name, *marks in rows:
             stem = name.partition(".")[0]
             good = stem.isdecimal() and len(marks) == len(names) and {*marks} <= {"1", "-1"}
-            self._fits(ATTRIBUTES, good)
+            _fits(file, good)
             said = zip(names, marks, strict=True)
             found[int(stem)] = frozenset(name for name, mark in said if mark == "1")
         return found
 
-    def _rows(self, name: str, skipped: int) -> Iterator[list[str]]:
-        """The words of the lines of a list, but for the first ones; none without the list."""
-        file = self.root / name
-        if not file.is_file():
-            return
-        try:
-            text = read_regular(file, LONGEST).decode()
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{name} cannot be read ({error})", "get it again") from None
-        yield from (line.split() for line in text.splitlines()[skipped:] if line.strip())
 
-    def _fits(self, name: str, good: bool) -> bool:
-        if not good:
-            raise UsageError(f"{name} is no list of CelebAMask-HQ's", "get it again")
-        return True
+def _rows(file: Path, skipped: int) -> Iterator[list[str]]:
+    """The words of the lines of a list, but for the first ones; none without the list."""
+    if not file.is_file():
+        return
+    try:
+        text = read_regular(file, LONGEST).decode()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file.name} cannot be read ({error})", "get it again") from None
+    yield from (line.split() for line in text.splitlines()[skipped:] if line.strip())
+
+
+def _fits(file: Path, good: bool) -> bool:
+    if not good:
+        raise UsageError(f"{file.name} is no such list as CelebAMask-HQ has", "get it again")
+    return True

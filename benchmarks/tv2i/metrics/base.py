@@ -168,7 +168,8 @@ class Metric(ABC):
         """
 
     def prepare(self, cases: Sequence[Case]) -> None:
-        """Looks at several at once, where that is faster; by itself nothing."""
+        """Looks at several at once, where that is faster; by itself not."""
+        return None
 
     def __call__(self, case: Case) -> Score:
         """The number, or why there is none; no picture makes it raise.

@@ -4,7 +4,7 @@ In the paper's Table I inpainting has the best ID-Distance, 0.408, because it ke
 of people prefer it. So beside the distance stand how much was copied, and the ceiling: how far two
 real pictures of one person are (`IdDistance.ceiling`).
 
-A pixel counts as copied if, in the mean of the 3 x 3 pixels round it, no channel is more than
+A pixel counts as copied if, in the mean of the 5 x 5 pixels round it, no channel is more than
 `TOLERANCE` levels off, after the best shift of the whole by at most a 64th of the box. The mean
 takes away what an autoencoder does to single pixels. Only pixels count where the condition has
 contrast: a plain cheek is nearly the same in any picture of the same skin, features and their
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from sow.benchmarks.tv2i.metrics.base import Case, Inside, Mask, Metric, Missing, Pixels
 
-TOLERANCE = 20
+TOLERANCE = 16
 """Levels; see the module."""
 CONTRAST = 24
-"""Levels between the lightest and the darkest of 3 x 3 pixels, in some channel."""
+"""Levels between the lightest and the darkest of 5 x 5 pixels, in some channel."""
 LEAST = 40
 """Pixels with contrast; with fewer there is nothing to tell by."""
 HALF = 0.5
 """A picture of whose condition as much was copied counts as a paste."""
-SHIFT = 64
+SHIFT, WINDOW = 64, 5
 
 
 def copied_share(inside: Inside) -> float:
@@ -54,10 +54,11 @@ def copied_share(inside: Inside) -> float:
 
 
 def _windows(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The 3 x 3 pixels round every one, edges repeated: `[9, H, W, C]`."""
+    """The 5 x 5 pixels round every one, edges repeated: `[25, H, W, C]`."""
     height, width = pixels.shape[:2]
-    padded = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    return np.stack([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)])
+    reach, steps = WINDOW // 2, range(WINDOW)
+    padded = np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    return np.stack([padded[y : y + height, x : x + width] for y in steps for x in steps])
 
 
 def _mean(pixels: Pixels) -> NDArray[np.float64]:
@@ -81,7 +82,7 @@ class Copied(Metric):
     """How much of the condition was pasted: this project's definition, see the module."""
 
     name, label, better, unit = "copied", "Condition copied", "", "%"
-    note = "share of the condition's detailed pixels that are unchanged (definition of this project)"
+    note = "share of the condition's detailed pixels that are unchanged (this project's definition)"
 
     def value(self, case: Case) -> float:
         """A share, 0 to 1."""
@@ -93,7 +94,7 @@ class CopyPaste(Metric):
     module. A copy is no fault by itself: one that does not fit what is round it is."""
 
     name, label, better, unit, rate = "copy_paste", "Copy-paste rate", "lower", "%", True
-    note = "half of the condition's detailed pixels or more are unchanged (definition of this project)"
+    note = "half of the condition's detailed pixels are unchanged (this project's definition)"
 
     def value(self, case: Case) -> float:
         """1 or 0."""

@@ -1,7 +1,7 @@
 """What the judge of the bundled world says of a case, and metrics that are read off it.
 
-How far it can be trusted: `figures/judge/results/judge.md` and `keeping.md`. What they count is what
-`figures/studies/trials.py` counts, so that a bench and the studies can be compared.
+How far it can be trusted: `figures/judge/results/judge.md` and `keeping.md`. What they count is
+what `figures/studies/trials.py` counts, so that a bench and the studies can be compared.
 """
 
 from __future__ import annotations

@@ -84,7 +84,13 @@ class Truncated(JudgedMetric):
 class Unjoined(JudgedMetric):
     """The same as a person would ask: a neck a shade off is the head's."""
 
-    name, label, better, unit, rate = "unjoined", "Without neck of its skin, or body", "lower", "%", True  # noqa: E501
+    name, label, better, unit, rate = (
+        "unjoined",
+        "Without neck of its skin, or body",
+        "lower",
+        "%",
+        True,
+    )
     note = "as truncated, but a neck a shade off is the head's"
 
     def read(self, judged: Judged) -> float:

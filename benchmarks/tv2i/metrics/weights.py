@@ -51,8 +51,7 @@ def load_into(network: nn.Module, tensors: dict[str, torch.Tensor], what: str) -
         ModelError: if a tensor is missing, unknown or of another shape.
     """
     own = network.state_dict()
-    lacking = [name for name in own if name not in tensors and not name.endswith("num_batches_"
-                                                                                 "tracked")]  # fmt: skip
+    lacking = [n for n in own if n not in tensors and not n.endswith("num_batches_tracked")]
     unknown = [name for name in tensors if name not in own]
     shapes = [n for n, t in tensors.items() if n in own and own[n].shape != t.shape]
     for names, problem in ((lacking, "missing"), (unknown, "unknown"), (shapes, "of other shapes")):
