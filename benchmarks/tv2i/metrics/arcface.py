@@ -86,6 +86,11 @@ class ArcFace(Metric):
         seen = self.reader.get(bgr)
         if not seen:
             raise Missing(f"no face found in {what}")
-        faces = [Face(tuple(map(float, one.bbox[:4])), float(one.det_score), ()) for one in seen]
+        faces = [_face(one) for one in seen]
         chosen = seen[faces.index(nearest(tuple(faces), near))]
         return np.asarray(chosen.normed_embedding, np.float32)
+
+
+def _face(seen: Any) -> Face:
+    left, top, right, bottom = map(float, seen.bbox[:4])
+    return Face((left, top, right, bottom), float(seen.det_score), ())

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sow.benchmarks.tv2i.metrics.base import Case, Inside, Metric, Missing
+from sow.benchmarks.tv2i.metrics.base import Case, Inside, Metric, Missing, Pixels
 from sow.benchmarks.tv2i.metrics.lpips import Lpips
 from sow.pictures.reading import GREY
 
@@ -67,9 +67,9 @@ class ConditionLpips(Metric):
         return float(self.network(pictures[0], pictures[1])[0])
 
 
-def _greyed(inside: Inside, pixels: np.ndarray) -> torch.Tensor:
+def _greyed(inside: Inside, pixels: Pixels) -> torch.Tensor:
     """What is under the mask, the rest grey: `[1, 3, h, w]` in [-1, 1], no side below 64."""
-    shown = Image.fromarray(np.where(inside.mask[..., None], pixels, np.uint8(GREY)))
+    shown = Image.fromarray(np.where(inside.mask[..., None], pixels, np.array(GREY, np.uint8)))
     scale = max(1.0, SIDE / min(shown.size))
     if scale > 1:
         shown = shown.resize((math.ceil(shown.width * scale), math.ceil(shown.height * scale)),

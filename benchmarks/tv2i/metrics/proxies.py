@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,9 @@ def copies(found: dict[str, list[Case]]) -> Iterator[str]:
         yield f"| {name} ({len(shares)}) | {mean(shares).number()} | {called.percent()} |"
 
 
-def outlines(judge: Judge, groups: dict[str, tuple[Sequence[Trial], list[Case]]]) -> Iterator[str]:
+def outlines(
+    judge: Judge, groups: Mapping[str, tuple[Sequence[Trial], Sequence[Case]]]
+) -> Iterator[str]:
     """A table: what the stand-in calls truncated of what the judge does and does not."""
     closed: dict[str, list[tuple[bool, float]]] = {"apart": [], "unjoined": [], "truncated": []}
     for work, cases in groups.values():
