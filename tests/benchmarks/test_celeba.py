@@ -76,7 +76,9 @@ def test_pairs_are_portraits_and_masks_of_the_face(celeba, tmp_path):
 
 
 def test_a_head_has_its_hair_and_a_face_has_not(celeba, tmp_path):
-    face, head = (celeba_pairs(celeba, tmp_path, "val", 1, parts).pairs[0] for parts in (FACE, HEAD))
+    face, head = (
+        celeba_pairs(celeba, tmp_path, "val", 1, parts).pairs[0] for parts in (FACE, HEAD)
+    )
     assert face.mask != head.mask
     kept, more = (np.asarray(Image.open(pair.mask)) > 0 for pair in (face, head))
     assert (kept <= more).all()
@@ -183,7 +185,7 @@ def test_lists_are_read_where_they_are(copy, tmp_path):
     people.write_text("119614.jpg 7\n000001.jpg 2880\n099095.jpg 7\n")
     (both,) = folder.same_people(people)
     assert set(both) == {folder.image(one), folder.image(other)}
-    with pytest.raises(UsageError, match="there is no nobody.txt"):
+    with pytest.raises(UsageError, match=r"there is no nobody\.txt"):
         folder.same_people(tmp_path / "nobody.txt")
 
 

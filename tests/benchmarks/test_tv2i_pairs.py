@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_limit_takes_every_setting_and_larger_ones_hold_smaller():
     some = [pair(f"{setting}-{n}", setting) for setting in SETTINGS for n in range(4)]
     assert Counter(one.setting for one in limited(some, 6)) == dict.fromkeys(SETTINGS, 2)
     names = [{one.id for one in limited(some, count)} for count in range(1, 13)]
-    assert all(less < more for less, more in zip(names, names[1:], strict=False))
+    assert all(less < more for less, more in pairwise(names))
     assert limited(some, None) == limited(some, 99) == some
     with pytest.raises(UsageError, match="a limit of 0"):
         limited(some, 0)

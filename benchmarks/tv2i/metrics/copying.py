@@ -71,11 +71,12 @@ def _range(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def _eroded(mask: Mask) -> Mask:
-    """Without the outermost pixels, whose surroundings are the scene; none reach the border."""
-    inner = np.pad(mask, 1)
+    """Those whose window lies in the mask: of others the mean holds some of the scene."""
     height, width = mask.shape
-    whole = [inner[y : y + height, x : x + width] for y in range(3) for x in range(3)]
-    return np.asarray(np.logical_and.reduce(whole))
+    around = np.pad(mask, WINDOW // 2)
+    steps = range(WINDOW)
+    windows = [around[y : y + height, x : x + width] for y in steps for x in steps]
+    return np.asarray(np.logical_and.reduce(windows))
 
 
 class Copied(Metric):
