@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge
 from sow.benchmarks.figures.studies.trials import judged, service, trials
 from sow.benchmarks.tv2i.figures import figures_pairs, known
 from sow.benchmarks.tv2i.metrics.base import Case, measure
 from sow.benchmarks.tv2i.metrics.choice import figures_metrics
+from sow.benchmarks.tv2i.metrics.judged import drawn_ceiling
 from sow.benchmarks.tv2i.pairs import Pair
 
 SAME = {
@@ -74,3 +75,11 @@ def test_a_picture_pasted_on_grey_is_a_copy(made):
     (one,) = measure(figures_metrics(), [first])
     assert (one["copy_paste"].value, one["copied"].value) == (1, 1)
     assert one["apart"].value == 1
+
+
+def test_two_drawings_of_one_person_are_near_and_not_the_same(made):
+    """The judge's threshold lies between them and other people (`judge.md`)."""
+    cases, _, _ = made
+    values = [score.value for score in drawn_ceiling(Judge.load(), [case.pair for case in cases])]
+    assert min(values) > 0
+    assert np.mean(values) < SAME_PERSON
