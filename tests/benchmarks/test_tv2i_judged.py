@@ -19,7 +19,7 @@ SAME = {
     "hair_style": "hair style", "halo": "halo", "sticker": "sticker", "unjoined": "unjoined",
     "truncated": "truncated", "apart": "apart", "one_person": "single", "followed": "followed",
 }  # fmt: skip
-COUNT = 12
+COUNT = 9
 
 
 @pytest.fixture(scope="module")
