@@ -7,8 +7,8 @@ all along. Measured is the share of the condition's lower outline along which th
 sides differ, their lightness left out.
 
 It is a stand-in: a scarf or a beard closes an outline that is right, a grey wall opens one that is
-wrong. On 50 drawn people it calls 78 % of the heads truncated that stand on no body, and 16 % of the
-others (`results/proxies.md`); on photographs nobody has measured it yet. Believe people who look.
+wrong. On 50 drawn people it calls 78 % of the heads truncated that stand on no body, and 16 % of
+the others (`results/proxies.md`); on photographs nobody has measured it yet. Believe your eyes.
 """
 
 from __future__ import annotations
