@@ -1,8 +1,8 @@
 """CelebA-TV2I: its list and its prompts over somebody's copy of CelebAMask-HQ.
 
 The visual condition is the face alone (`FACE`), without hair, ears and what is worn on them: the
-paper plants faces (Sec. V-A), COW takes "one image and one mask that denotes the desired content",
-and the prompts of attribute editing ask for other hair, hats and earrings, which a planted head
+paper plants faces (Sec. V-A), COW's release takes a picture and a mask of what of it is meant, and
+the prompts of attribute editing ask for other hair, hats and earrings, which a planted head
 would forbid. Glasses lie within the face and belong to it. `HEAD` is there for those who plant
 heads with their hair, as `sow generate` does with a picture that has no mask; say so in a report.
 
@@ -42,7 +42,7 @@ FACE = (
 HEAD = (*FACE, "l_ear", "r_ear", "ear_r", "hair", "hat")
 NAMES = {FACE: "face", HEAD: "head"}
 SMALLEST = 0.02
-"""A face covers a quarter of its portrait; less than this share is no face but a slip."""
+"""Of a portrait: a mask of less than this share is taken for a slip, not for a face."""
 
 
 @cache

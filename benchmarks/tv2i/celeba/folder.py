@@ -30,7 +30,7 @@ PARTS = (
 )  # fmt: skip
 """`eye_g` are glasses, `ear_r` an earring, `neck_l` a necklace; the rest says what it is."""
 LONGEST = 64 * 2**20
-"""Bytes of a list; the attributes of all 30,000 take 4 MB."""
+"""Bytes of a list."""
 GET_IT = "unpack CelebAMask-HQ.zip (github.com/switchablenorms/CelebAMask-HQ) and give its folder"
 
 
