@@ -1,8 +1,9 @@
 """How much of the condition was pasted pixel by pixel: what ID-Distance alone takes for likeness.
 
 In the paper's Table I inpainting has the best ID-Distance, 0.408, because it keeps the pixels, and
-7.21 % of the votes for consistency and 1.25 % of those for fidelity. So beside the distance stand how much was copied, and the ceiling: how far two
-real pictures of one person are (`IdDistance.ceiling`).
+7.21 % of the votes for consistency and 1.25 % of those for fidelity. So beside the distance stand
+how much was copied, and the ceiling: how far two real pictures of one person are
+(`IdDistance.ceiling`).
 
 A pixel counts as copied if, in the mean of the 5 x 5 pixels round it, no channel is more than
 `TOLERANCE` levels off, after the best shift of the whole by at most a 64th of the box. The mean
