@@ -11,6 +11,7 @@ import pytest
 
 from sow.benchmarks.figures.judge.reading import WEIGHTS
 from sow.benchmarks.figures.studies.evaluate import HELD_OUT
+from sow.benchmarks.tv2i.celeba.dataset import LIST, PROMPTS
 from sow.models import BUNDLED
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,8 @@ FLOORS = (
     ("benchmarks.figures.studies",),
     ("benchmarks.speed",),
     ("benchmarks.tv2i",),
+    ("benchmarks.tv2i.celeba",),
+    ("benchmarks.tv2i.metrics",),
     ("benchmarks.tv2i.report",),
     ("benchmarks.tv2i.preference",),
     ("cli",),
@@ -167,7 +170,7 @@ def test_data_that_is_read_is_in_the_wheel():
     for needed in (
         HELD_OUT, WEIGHTS, BUNDLED["figures"] / "unet" / "config.json",
         ROOT / "prompts" / "everything.md", ROOT / "prompts" / "offline.toml",
-        ROOT / "sow" / "jobs" / "gallery.html",
+        ROOT / "sow" / "jobs" / "gallery.html", LIST, PROMPTS,
         ROOT / "benchmarks" / "tv2i" / "report" / "page.html",
         ROOT / "benchmarks" / "tv2i" / "report" / "paper.json",
         ROOT / "benchmarks" / "tv2i" / "preference" / "page.html",

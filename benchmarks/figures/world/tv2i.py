@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -44,6 +44,8 @@ FACES = 2
 UNSEEN_IDENTITIES = 400
 TUNED_ON = 200
 """How many of `more_tuning` settings may have been chosen by."""
+REPORTED_ON = 200
+"""How many of `fresh` studies have reported on, at most."""
 SEED = 20_26
 MARGIN = 0.08
 """How much is shown round a head, on every side, as a share of its size."""
@@ -148,6 +150,27 @@ def fresh(count: int, setting: str = "normal") -> list[Pair]:
     known = {pair.prompt for pair in more_tuning(TUNED_ON, setting)}
     random = Random(f"{SEED} fresh {setting}")
     return _others(count, setting, random, f"fresh-{setting}", seed, tuning=False, known=known)
+
+
+def bench(count: int, setting: str, *, tuning: bool) -> list[Pair]:
+    """Prompts of the bench Figures-TV2I, each with two people, prompt by prompt.
+
+    Their people are from TUNING or UNSEEN + 40,000 on, 1,000 for every setting, where no study
+    and no test has any; their prompts are none of the studies'. More of them begin with the fewer.
+    """
+    kind = "tuning" if tuning else "fresh"
+    seed = (TUNING if tuning else UNSEEN) + 40_000 + 1_000 * SETTINGS.index(setting)
+    known = {pair.prompt for pair in more_tuning(TUNED_ON, setting)}
+    known |= {pair.prompt for pair in fresh(REPORTED_ON, setting)}
+    if not tuning:
+        known |= {pair.prompt for pair in bench(PROMPTS // 10, setting, tuning=True)}
+    random = Random(f"{SEED} bench {kind} {setting}")
+    some = _others(count, setting, random, f"{setting}-{kind}", seed, tuning=tuning, known=known)
+    return [
+        replace(pair, id=f"{pair.id}-{'ab'[face]}", identity_seed=seed + FACES * number + face)
+        for number, pair in enumerate(some)
+        for face in range(FACES)
+    ]
 
 
 def _others(

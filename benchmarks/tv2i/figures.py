@@ -1,0 +1,102 @@
+"""Figures-TV2I: the same kind of pairs over the bundled drawn world, which needs no download.
+
+People and sentences are `world.tv2i.bench`'s: 90 prompts of every setting on people that nothing
+was trained, tuned or reported on (the identities UNSEEN + 40,000 + 1,000 x setting and the 179
+after it), and 10 on people for tuning (TUNING + 40,000 + 1,000 x setting and the 19 after it), each
+with two people: 540 pairs for `test` and 60 for `val`, as CelebA-TV2I has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from sow.benchmarks.figures.world import tv2i as world
+from sow.benchmarks.figures.world.drawing import square_around
+from sow.benchmarks.figures.world.paper import FACE, HAIR
+from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited, make_folder
+from sow.files import write_png
+
+PROMPTS = {"val": 10, "test": 90}
+FIRST_SEED = {"val": 21_000, "test": 22_000}
+
+
+@cache
+def drawn(split: str) -> tuple[world.Pair, ...]:
+    """The world's own pairs of `val` or `test`, with what their sentences say: every setting's
+    prompts with one person first, then with the other."""
+    found: list[world.Pair] = []
+    for setting in SETTINGS:
+        some = world.bench(PROMPTS[split], setting, tuning=split == "val")
+        found += [*some[0 :: world.FACES], *some[1 :: world.FACES]]
+    return tuple(found)
+
+
+@cache
+def known() -> dict[str, world.Pair]:
+    """The world's own pairs of both splits by the ids of their pairs, for the judge."""
+    return {pair.id: pair for split in PROMPTS for pair in drawn(split)}
+
+
+def figures_pairs(work: Path, split: str = "all", limit: int | None = None) -> Listed:
+    """The pairs of a split, with their pictures drawn into `work/faces`, 256 x 256.
+
+    They have no mask, as what a user gives has none: the planner cuts the head out, as
+    `sow generate` does by itself. `with_masks` gives them the true ones.
+
+    Raises:
+        UsageError: for an unknown split or a limit below 1.
+        OutputError: if a picture cannot be written.
+    """
+    check_split(split)
+    folder = (work / "faces").absolute()
+    splits = PROMPTS if split == "all" else (split,)
+    pairs = limited(
+        [
+            Pair(
+                pair.id,
+                next(name for name in SETTINGS if name == pair.setting),
+                pair.prompt,
+                folder / f"{pair.identity_seed}.png",
+                None,
+                pair.identity_seed,
+                FIRST_SEED[name] + number,
+            )
+            for name in splits
+            for number, pair in enumerate(drawn(name))
+        ],
+        limit,
+    )
+    make_folder(folder)
+    for pair in pairs:
+        write_png(known()[pair.id].picture, pair.image, force=True)
+    return Listed(tuple(pairs))
+
+
+def with_masks(pairs: Sequence[Pair], work: Path) -> list[Pair]:
+    """The same with the true outlines of their heads, with hair, drawn into `work/masks`.
+
+    Raises:
+        OutputError: if one cannot be written.
+    """
+    folder = (work / "masks").absolute()
+    make_folder(folder)
+    made = []
+    for pair in pairs:
+        file = folder / f"{pair.person}.png"
+        write_png(true_mask(known()[pair.id]), file, force=True)
+        made.append(replace(pair, mask=file, given={**pair.given, "subject": "face"}))
+    return made
+
+
+def true_mask(pair: world.Pair) -> Image.Image:
+    """Where face and hair of the drawing are in the picture that a user has, 8-bit grey."""
+    head = pair.drawing.head
+    assert head is not None
+    mask = Image.fromarray(pair.drawing.mask(FACE, HAIR)).convert("L")
+    square = square_around(head, world.MARGIN)
+    return mask.resize(pair.picture.size, Image.Resampling.BILINEAR, box=square.corners)

@@ -1,0 +1,202 @@
+"""The interface of metrics: a `Case` goes in, a `Score` comes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sow.benchmarks.tv2i.pairs import Pair
+from sow.box import Box
+from sow.errors import SowError
+from sow.pictures.condition import Condition
+from sow.pictures.reading import load_image, over_grey
+from sow.plan import Plan
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number, or why there is none.
+
+    Attributes:
+        value: finite, or None.
+        missing: why, if it is None; else empty.
+    """
+
+    value: float | None
+    missing: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A result and all that it is measured against.
+
+    Attributes:
+        pair: what was asked for.
+        result: the picture; None where there is none.
+        condition: what was planted, of the size of the plan's box.
+        plan: where it was planted.
+        problem: why there is no picture.
+    """
+
+    pair: Pair
+    result: Image.Image | None
+    condition: Condition
+    plan: Plan
+    problem: str = ""
+
+    @classmethod
+    def read(cls, pair: Pair, file: Path, condition: Condition, plan: Plan) -> Case:
+        """A result from its file; one that cannot be read is a case without a picture."""
+        try:
+            return cls(pair, over_grey(load_image(file)), condition, plan)
+        except SowError as error:
+            return cls(pair, None, condition, plan, error.what)
+
+    @property
+    def picture(self) -> Image.Image:
+        """The result.
+
+        Raises:
+            Missing: if there is none.
+        """
+        if self.result is None:
+            raise Missing(f"no picture: {self.problem}" if self.problem else "no picture")
+        return self.result
+
+    @property
+    def box(self) -> Box:
+        """Where the condition was planted, in pixels of the result."""
+        (width, height), (across, down) = self.picture.size, self.plan.canvas
+        return self.plan.box.scaled(width / across, height / down)
+
+    @cached_property
+    def original(self) -> Image.Image:
+        """The picture that the condition was cut from.
+
+        Raises:
+            Missing: if its file cannot be read.
+        """
+        try:
+            return over_grey(load_image(self.pair.image))
+        except SowError as error:
+            raise Missing(f"no condition: {error.what}") from None
+
+    @cached_property
+    def inside(self) -> Inside:
+        """The result in the box, beside what was planted there; results of another size than the
+        canvas are scaled to it.
+
+        Raises:
+            Missing: if there is no picture, or the box holds nothing.
+        """
+        picture, box = self.picture.convert("RGB"), self.plan.box
+        if picture.size != self.plan.canvas:
+            picture = picture.resize(self.plan.canvas, Image.Resampling.LANCZOS)
+        mask = np.asarray(self.condition.mask) >= 128
+        if not mask.any():
+            raise Missing("nothing was planted")
+        return Inside(
+            np.asarray(picture), np.asarray(self.condition.picture.convert("RGB")), mask, box
+        )
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The planted region.
+
+    Attributes:
+        canvas: the whole result, uint8 `[H, W, 3]`.
+        planted: what was planted, uint8 `[h, w, 3]`.
+        mask: which of it is the condition, `[h, w]`.
+        box: where it lies on the canvas, `w` by `h`.
+    """
+
+    canvas: Pixels
+    planted: Pixels
+    mask: Mask
+    box: Box
+
+    @property
+    def found(self) -> Pixels:
+        """The result in the box, uint8 `[h, w, 3]`."""
+        left, top, right, bottom = self.box.corners
+        return self.canvas[top:bottom, left:right]
+
+
+class Missing(Exception):
+    """There is no score, and why."""
+
+
+class Metric(ABC):
+    """One number of a result.
+
+    Attributes:
+        name: in outcomes; the same for what means the same.
+        label: as people read it.
+        better: which way is better; empty where neither is.
+        unit: behind the number; "%" for a share from 0 to 1.
+        rate: scores are 0 and 1.
+        note: its source, in a sentence.
+        needs: the weights that have to be given for it; empty if none.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    better: ClassVar[Literal["lower", "higher", ""]]
+    unit: ClassVar[str] = ""
+    rate: ClassVar[bool] = False
+    note: ClassVar[str]
+    needs: ClassVar[str] = ""
+
+    @abstractmethod
+    def value(self, case: Case) -> float:
+        """The number.
+
+        Raises:
+            Missing: if there is none.
+        """
+
+    def prepare(self, cases: Sequence[Case]) -> None:
+        """Looks at several at once, where that is faster; by itself not."""
+        return None
+
+    def __call__(self, case: Case) -> Score:
+        """The number, or why there is none; no picture makes it raise.
+
+        Libraries raise anything on pictures that they did not expect, and one of them is no reason
+        to lose a batch (facenet-pytorch's issues 176 and 224).
+        """
+        try:
+            value = float(self.value(case))
+        except Missing as reason:
+            return Score(None, str(reason))
+        except Exception as error:
+            return Score(None, f"{type(error).__name__}: {error}"[:300])
+        return Score(value) if np.isfinite(value) else Score(None, "it is no number")
+
+
+def measure(metrics: Sequence[Metric], cases: Sequence[Case]) -> list[dict[str, Score]]:
+    """Every metric of every case, by the metrics' names."""
+    whole = [case for case in cases if case.result is not None]
+    for metric in metrics:
+        metric.prepare(whole)
+    return [{metric.name: metric(case) for metric in metrics} for case in cases]
+
+
+def split(scores: Mapping[str, Score]) -> tuple[dict[str, float | None], dict[str, str]]:
+    """The same as an outcome has it: the scores, and why those are missing that are None."""
+    return (
+        {name: score.value for name, score in scores.items()},
+        {name: score.missing for name, score in scores.items() if score.value is None},
+    )

@@ -1,0 +1,83 @@
+"""Which metrics a benchmark is read by, and what the user has to give for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from sow.benchmarks.tv2i.metrics.arcface import ArcFace
+from sow.benchmarks.tv2i.metrics.base import Metric
+from sow.benchmarks.tv2i.metrics.clip import ClipScore
+from sow.benchmarks.tv2i.metrics.copying import Copied, CopyPaste
+from sow.benchmarks.tv2i.metrics.detection import FaceFound, OnePerson, Persons
+from sow.benchmarks.tv2i.metrics.faces import Faces
+from sow.benchmarks.tv2i.metrics.identity import FaceNet, IdDistance
+from sow.benchmarks.tv2i.metrics.keeping import ConditionLpips, ConditionPsnr
+from sow.benchmarks.tv2i.metrics.outline import OutlineClosed, OutlineTruncated
+from sow.benchmarks.tv2i.metrics.verdicts import judged_metrics
+from sow.benchmarks.tv2i.metrics.weights import CONVERT
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Files and folders of what metrics need; those that are None are left out.
+
+    Attributes:
+        facenet: safetensors of InceptionResnetV1, VGGFace2, for ID-Distance.
+        lpips: safetensors of AlexNet with LPIPS's weights.
+        clip: a folder of transformers' CLIP.
+        arcface: a folder of insightface's, for which that has to be installed.
+    """
+
+    facenet: Path | None = None
+    lpips: Path | None = None
+    clip: Path | None = None
+    arcface: Path | None = None
+
+    def missing(self) -> list[str]:
+        """A line for every one that was not given: what is not measured, and how it would be."""
+        return [HOW[field.name] for field in fields(self) if getattr(self, field.name) is None]
+
+
+HOW = {
+    "facenet": f"no ID-Distance: give FaceNet's weights; {CONVERT} -h says how to get them",
+    "lpips": f"no LPIPS: give its weights; {CONVERT} -h says how to get them",
+    "clip": "no CLIP score: give a folder of CLIP; "
+    "hf download openai/clip-vit-large-patch14 --local-dir clip",
+    "arcface": "no ArcFace: pip install insightface, and give a folder of its models",
+}
+
+
+def photograph_metrics(weights: Weights, device: str = "cpu") -> list[Metric]:
+    """Those of photographs for which everything is there; nothing is downloaded.
+
+    Raises:
+        ModelError: if weights that were given cannot be used.
+    """
+    faces = Faces(device)
+    made: list[Metric] = []
+    loaders: list[tuple[Path | None, Callable[[Path], Metric]]] = [
+        (weights.facenet, lambda path: IdDistance(faces, FaceNet.load(path, device))),
+        (weights.arcface, ArcFace.load),
+        (weights.clip, lambda path: ClipScore.load(path, device)),
+        (weights.lpips, lambda path: ConditionLpips.load(path, device)),
+    ]
+    for path, load in loaders:
+        if path is not None:
+            made.append(load(path))
+    return [
+        *made,
+        FaceFound(faces), OnePerson(faces), Persons(faces),
+        *pixel_metrics(), OutlineTruncated(), OutlineClosed(),
+    ]  # fmt: skip
+
+
+def figures_metrics() -> list[Metric]:
+    """Those of the bundled world, which need nothing."""
+    return [*judged_metrics(), *pixel_metrics()]
+
+
+def pixel_metrics() -> list[Metric]:
+    """Those that only compare pixels."""
+    return [CopyPaste(), Copied(), ConditionPsnr()]

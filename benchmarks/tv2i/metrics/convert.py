@@ -1,0 +1,121 @@
+"""Safetensors out of the pickles that the weights of metrics are offered as; run once, by hand.
+
+    python -m sow.benchmarks.tv2i.metrics.convert facenet 20180402-114759-vggface2.pt facenet.safetensors
+    python -m sow.benchmarks.tv2i.metrics.convert lpips alexnet-owt-7be5be79.pth alex.pth lpips.safetensors
+
+The files, to be downloaded by yourself:
+facenet: github.com/timesler/facenet-pytorch, release v2.2.9, 20180402-114759-vggface2.pt;
+lpips: download.pytorch.org/models/alexnet-owt-7be5be79.pth, and lpips/weights/v0.1/alex.pth of
+github.com/richzhang/PerceptualSimilarity.
+
+Only tensors are taken from them (`torch.load(weights_only=True)`), here and nowhere else: whatever
+else a pickle would run is refused.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from sow.benchmarks.tv2i.metrics.lpips import CHANNELS
+from sow.checkpoints.reading import is_plain
+from sow.errors import ModelError, SowError
+from sow.files import publish
+
+Tensors = dict[str, torch.Tensor]
+FEATURES = {0: "stages.0.0", 3: "stages.1.1", 6: "stages.2.1", 8: "stages.3.0", 10: "stages.4.0"}
+"""The convolutions of torchvision's AlexNet, and where LPIPS has them."""
+
+
+def facenet(files: Sequence[Path]) -> Tensors:
+    """InceptionResnetV1 without the layer that only told the people of its training apart.
+
+    Raises:
+        ModelError: if it is no such file.
+    """
+    return {k: v for k, v in tensors(files[0]).items() if not k.startswith("logits.")}
+
+
+def lpips(files: Sequence[Path]) -> Tensors:
+    """AlexNet's features and the weights of their channels in one.
+
+    Raises:
+        ModelError: if they are no such files.
+    """
+    alexnet, heads = tensors(files[0]), tensors(files[1])
+    made = {}
+    try:
+        for number, name in FEATURES.items():
+            for kind in ("weight", "bias"):
+                made[f"{name}.{kind}"] = alexnet[f"features.{number}.{kind}"]
+        for number, channels in enumerate(CHANNELS):
+            made[f"weights.{number}"] = heads[f"lin{number}.model.1.weight"].reshape(channels)
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"this is not AlexNet and LPIPS's alex.pth ({error})") from None
+    return made
+
+
+KINDS: dict[str, tuple[int, Callable[[Sequence[Path]], Tensors]]] = {
+    "facenet": (1, facenet),
+    "lpips": (2, lpips),
+}
+
+
+def tensors(path: Path) -> Tensors:
+    """The tensors of a pickle of PyTorch's, and nothing else of it.
+
+    Raises:
+        ModelError: if there is none, or there is anything else in it.
+    """
+    if not is_plain(path):
+        raise ModelError(f"there is no file {str(path)!r}", "download it first: see -h")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise ModelError(f"{path.name!r} holds no weights ({reason})", "get it again") from None
+    if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
+        raise ModelError(f"{path.name!r} holds something else than tensors", "get it again")
+    return {str(name): tensor for name, tensor in found.items()}
+
+
+def convert(kind: str, files: Sequence[Path], out: Path, *, force: bool = False) -> None:
+    """Writes the safetensors file.
+
+    Raises:
+        SowError: as `tensors`; and if `out` exists and `force` is not set.
+    """
+    made = {name: tensor.contiguous().clone() for name, tensor in KINDS[kind][1](files).items()}
+    publish(lambda temporary: save_file(made, temporary), out, force)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; its exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("files", nargs="+", type=Path, help="what was downloaded")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--force", action="store_true", help="replace the file")
+    given = parser.parse_args(arguments)
+    count = KINDS[given.kind][0]
+    if len(given.files) != count:
+        parser.error(f"{given.kind} takes {count} files and the name of the new one")
+    try:
+        convert(given.kind, given.files, given.out, force=given.force)
+    except SowError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"wrote {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

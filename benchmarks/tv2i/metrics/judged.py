@@ -1,0 +1,163 @@
+"""What the judge of the bundled world says of a case, and metrics that are read off it.
+
+How far it can be trusted: `figures/judge/results/judge.md` and `keeping.md`. What they count is
+what `figures/studies/trials.py` counts, so that a bench and the studies can be compared.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sow.benchmarks.figures.judge.keeping import Planted
+from sow.benchmarks.figures.judge.reading import Judge, Verdict, distance
+from sow.benchmarks.figures.world import tv2i as world
+from sow.benchmarks.figures.world.drawing import box_of, portrait
+from sow.benchmarks.tv2i.figures import known, true_mask
+from sow.benchmarks.tv2i.metrics.base import Case, Metric, Missing, Score
+from sow.benchmarks.tv2i.pairs import Pair
+from sow.pictures.drawing import planted as canvas_of
+
+CANVAS = (128, 128)
+"""What the judge reads; the model's own size."""
+ANOTHER = 4_000_000
+"""From a person's number on, the seed of another drawing of them."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judge says of a case."""
+
+    pair: world.Pair
+    verdict: Verdict
+    planted: Planted
+    face: NDArray[np.float32] | None
+
+    @cached_property
+    def here(self) -> bool:
+        """Whether there is a head, its centre within a third of a box of where it was planted."""
+        true = box_of(self.planted.mask)
+        if not self.verdict.heads or true is None:
+            return False
+        (x, y), head = true.centre, self.verdict.heads[0].box.centre
+        reach = self.planted.box.width / 3
+        return abs(head[0] - x) < reach and abs(head[1] - y) < reach
+
+    @cached_property
+    def distance(self) -> float:
+        """ID-Distance of the head that was found.
+
+        Raises:
+            Missing: if there is none where it was planted.
+        """
+        if not self.here or self.verdict.embedding is None:
+            raise Missing("no head where it was planted")
+        if self.face is None:
+            raise Missing("no head in the condition")
+        return distance(self.verdict.embedding, self.face)
+
+
+class Verdicts:
+    """The judge, which looks at many pictures at once and at each once."""
+
+    def __init__(self, judge: Judge | None = None) -> None:
+        self.judge = judge or Judge.load()
+        self._seen: WeakKeyDictionary[Case, Judged] = WeakKeyDictionary()
+        self._faces: dict[str, NDArray[np.float32] | None] = {}
+
+    def look(self, cases: Sequence[Case]) -> None:
+        """Reads those that were not read yet.
+
+        Raises:
+            Missing: if one of them has no picture, or is no pair of Figures-TV2I.
+        """
+        new = [case for case in cases if case not in self._seen]
+        if not new:
+            return
+        pairs = [_drawn(case) for case in new]
+        unknown = {pair.id: pair for pair in pairs if pair.id not in self._faces}
+        faces = self.judge.embed([pair.drawing.image for pair in unknown.values()])
+        self._faces.update(zip(unknown, faces, strict=True))
+        verdicts = self.judge.look([case.picture for case in new], [case.box for case in new])
+        for case, pair, verdict in zip(new, pairs, verdicts, strict=True):
+            self._seen[case] = Judged(pair, verdict, planted(case, pair), self._faces[pair.id])
+
+    def of(self, case: Case) -> Judged:
+        """What it says of one.
+
+        Raises:
+            Missing: as `look`.
+        """
+        self.look([case])
+        return self._seen[case]
+
+
+def _drawn(case: Case) -> world.Pair:
+    pair = known().get(case.pair.id)
+    if pair is None:
+        raise Missing(f"{case.pair.id} is no pair of Figures-TV2I")
+    return pair
+
+
+def planted(case: Case, pair: world.Pair) -> Planted:
+    """The head where it was planted, by its true outline, not by what was cut out.
+
+    Raises:
+        Missing: if the plan does not say what of the picture was planted.
+    """
+    plan = case.plan
+    if plan.canvas != CANVAS or plan.crop is None:
+        raise Missing("the judge reads canvases of 128 x 128 with a crop")
+    size = (plan.box.width, plan.box.height)
+    there = true_mask(pair).resize(size, Image.Resampling.BOX, box=plan.crop.corners)
+    whole = Image.new("L", CANVAS)
+    whole.paste(there, (plan.box.x, plan.box.y))
+    pixels = np.asarray(canvas_of(plan, case.condition))
+    return Planted(pixels, np.asarray(whole) > 127, plan.box, pair.identity)
+
+
+def drawn_ceiling(judge: Judge, pairs: Sequence[Pair]) -> list[Score]:
+    """How far two drawings of one person are from each other, for the people of these pairs: the
+    ceiling of ID-Distance in this world, as `IdDistance.ceiling` is of photographs.
+
+    Neither went through the autoencoder, as every result has: what that costs comes on top.
+    """
+    drawn = [known()[pair.id] for pair in pairs]
+    others = [portrait(one.identity, one.identity_seed + ANOTHER, scene="plain") for one in drawn]
+    ones = judge.embed([one.drawing.image for one in drawn])
+    return [
+        Score(None, "no head found") if a is None or b is None else Score(distance(a, b))
+        for a, b in zip(ones, judge.embed([other.image for other in others]), strict=True)
+    ]
+
+
+class JudgedMetric(Metric):
+    """One number out of what the judge says."""
+
+    def __init__(self, verdicts: Verdicts) -> None:
+        self.verdicts = verdicts
+
+    def prepare(self, cases: Sequence[Case]) -> None:
+        """All pictures in the judge's batches; what cannot be read is said case by case."""
+        with suppress(Exception):
+            self.verdicts.look([case for case in cases if case.pair.id in known()])
+
+    def value(self, case: Case) -> float:
+        """The number."""
+        return float(self.read(self.verdicts.of(case)))
+
+    @abstractmethod
+    def read(self, judged: Judged) -> float:
+        """The number out of what the judge says.
+
+        Raises:
+            Missing: if there is none.
+        """

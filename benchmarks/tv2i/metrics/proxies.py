@@ -1,0 +1,164 @@
+"""How well what is measured without eyes agrees with what is known, on drawn people.
+
+    python -m sow.benchmarks.tv2i.metrics.proxies --out benchmarks/tv2i/metrics/results/proxies.md
+
+Copies: of each result is known how it was made. Outlines: the judge of the drawn world says which
+heads stand on no body. Thresholds were chosen on people for tuning (`--tuning`), and what is
+written down is of others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.studies.trials import (
+    Trial,
+    grow,
+    judged,
+    pasted,
+    service,
+    trials,
+)
+from sow.benchmarks.figures.world.drawing import TUNING, make
+from sow.benchmarks.figures.world.tv2i import fresh, more_tuning
+from sow.benchmarks.statistics import mean, rate
+from sow.benchmarks.tv2i.metrics.base import Case, Metric, Score
+from sow.benchmarks.tv2i.metrics.copying import HALF, Copied
+from sow.benchmarks.tv2i.metrics.outline import CLOSED, OutlineClosed
+from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
+from sow.files import write_text
+from sow.service.service import Service
+
+SEED = 31_000_000
+
+
+def case_of(trial: Trial, image: Image.Image) -> Case:
+    """A trial of the studies and a picture, as metrics want them."""
+    setting = next(name for name in SETTINGS if name == trial.pair.setting)
+    seed = trial.pair.identity_seed
+    pair = Pair(trial.pair.id, setting, trial.pair.prompt, Path(), None, seed, trial.seed)
+    return Case(pair, image, trial.work.condition, trial.work.plan)
+
+
+def pictures(made: Service, work: Sequence[Trial], old: Sequence[Trial]) -> dict[str, list[Case]]:
+    """Results of which is known whether the condition was copied."""
+    ours, before = grow(made, work), grow(made, old)
+    others = [work[n - 1] for n in range(len(work))]
+    return {
+        "as `sow generate` does": _cases(work, ours),
+        "the paper's preset": _cases(old, before),
+        "pasted, through the autoencoder": _cases(work, pasted(made, work, ours)),
+        "pasted as it is": _cases(work, [_stuck(t, i, t) for t, i in zip(work, ours, strict=True)]),
+        "somebody else pasted": _cases(
+            work, [_stuck(t, i, o) for t, i, o in zip(work, ours, others, strict=True)]
+        ),
+        "pasted on a scene without people": _cases(work, pasted(made, work, scenes(len(work)))),
+    }
+
+
+def scenes(count: int) -> list[Image.Image]:
+    """Drawings in which there is nobody."""
+    drawings = (make(number) for number in itertools.count(TUNING + 60_000))
+    return list(itertools.islice((one.image for one in drawings if one.head is None), count))
+
+
+def _cases(work: Sequence[Trial], images: Sequence[Image.Image]) -> list[Case]:
+    return [case_of(trial, image) for trial, image in zip(work, images, strict=True)]
+
+
+def _stuck(trial: Trial, image: Image.Image, who: Trial) -> Image.Image:
+    """Somebody's head on a picture where the trial's own was planted."""
+    box, condition, made = trial.work.plan.box, who.work.condition, image.copy()
+    size = (box.width, box.height)
+    made.paste(condition.picture.resize(size), (box.x, box.y), condition.mask.resize(size))
+    return made
+
+
+def values(metric: Metric, cases: Sequence[Case]) -> list[float]:
+    """What is known of a metric."""
+    scores: list[Score] = [metric(case) for case in tqdm(cases, desc=metric.name, disable=None)]
+    return [score.value for score in scores if score.value is not None]
+
+
+def copies(found: dict[str, list[Case]]) -> Iterator[str]:
+    """A table: how much is called copied of what is known to be, or not to be."""
+    yield "| | share copied | called copy-paste |"
+    yield "|---|---|---|"
+    for name, cases in found.items():
+        shares = values(Copied(), cases)
+        called = rate([share >= HALF for share in shares])
+        yield f"| {name} ({len(shares)}) | {mean(shares).number()} | {called.percent()} |"
+
+
+def outlines(
+    judge: Judge, groups: Mapping[str, tuple[Sequence[Trial], Sequence[Case]]]
+) -> Iterator[str]:
+    """A table: what the stand-in calls truncated of what the judge does and does not."""
+    closed: dict[str, list[tuple[bool, float]]] = {"apart": [], "unjoined": [], "truncated": []}
+    for work, cases in groups.values():
+        images = [case.picture for case in cases]
+        truth = judged("", judge, work, images).values
+        for n, case in enumerate(cases):
+            share = OutlineClosed()(case).value
+            if share is not None:
+                for name, pairs in closed.items():
+                    pairs.append((bool(truth[name][n]), share))
+    yield "| the judge's | called, of those | called, of the others | area under the curve |"
+    yield "|---|---|---|---|"
+    for name, pairs in closed.items():
+        yes, no = ([share for is_so, share in pairs if is_so is wanted] for wanted in (True, False))
+        cells = [rate([share >= CLOSED for share in some]) for some in (yes, no)]
+        shown = " | ".join(f"{cell.percent()} of {cell.count}" for cell in cells)
+        yield f"| {name} | {shown} | {area(yes, no):.3f} |"
+
+
+def area(yes: Sequence[float], no: Sequence[float]) -> float:
+    """Under the ROC curve: how often one of the first is above one of the second."""
+    if not yes or not no:
+        return float("nan")
+    one, other = np.asarray(yes)[:, None], np.asarray(no)[None]
+    return float((one > other).mean() + 0.5 * (one == other).mean())
+
+
+def lines(count: int, tuning: bool) -> Iterator[str]:
+    """The whole report."""
+    made, judge = service(), Judge.load()
+    drawn = (more_tuning if tuning else fresh)(count)
+    work = trials(made, drawn, SEED)
+    old = trials(made, drawn, SEED, "ellipse", "paper-normal")
+    found = pictures(made, work, old)
+    who = "people for tuning" if tuning else "people that no threshold was chosen by"
+    yield "# What is measured without eyes"
+    yield ""
+    yield f"`python -m sow.benchmarks.tv2i.metrics.proxies`; {count} {who}, 95 % intervals."
+    yield ""
+    yield from copies(found)
+    yield ""
+    kinds = ("as `sow generate` does", "the paper's preset", "pasted on a scene without people")
+    groups = {name: (old if "preset" in name else work, found[name]) for name in kinds}
+    yield from outlines(judge, groups)
+
+
+def main() -> None:
+    """Measures, prints, and writes it down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--tuning", action="store_true")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    text = "\n".join(lines(options.count, options.tuning)) + "\n"
+    print(text)
+    if options.out is not None:
+        write_text(text, options.out, force=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""The metrics of Figures-TV2I: what the judge reads in a picture, a small class each.
+
+Where the same is meant, names are those of the metrics of photographs.
+"""
+
+from __future__ import annotations
+
+from sow.benchmarks.figures.judge.keeping import halo_share, has_halo, is_sticker, kept_parts
+from sow.benchmarks.figures.judge.reading import SAME_PERSON
+from sow.benchmarks.figures.judge.relations import answers
+from sow.benchmarks.tv2i.metrics.base import Metric, Missing
+from sow.benchmarks.tv2i.metrics.judged import Judged, JudgedMetric, Verdicts
+
+
+class JudgedIdDistance(JudgedMetric):
+    """ID-Distance (Sec. V-A) by the judge's embedding: 0 is the same drawing, another person 1.4
+    (`judge.md`)."""
+
+    name, label, better = "id_distance", "ID-Distance", "lower"
+    note = "Euclidean distance of the judge's embeddings (paper, Sec. V-A)"
+
+    def read(self, judged: Judged) -> float:
+        """The distance, 0 to 2."""
+        return judged.distance
+
+
+class SamePerson(JudgedMetric):
+    """Whether the head passes for the planted person: nearer than where the judge errs as often
+    either way (`judge.md`). A lost head does not."""
+
+    name, label, better, unit, rate = "same_person", "Same person", "higher", "%", True
+    note = f"ID-Distance below {SAME_PERSON}, the judge's threshold; a lost head does not pass"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(judged.here and judged.distance < SAME_PERSON)
+
+
+class HeadFound(JudgedMetric):
+    """Face Detection Rate (Sec. V-A): whether the judge sees a head at all, wherever it is."""
+
+    name, label, better, unit, rate = "face_found", "Face Detection Rate", "higher", "%", True
+    note = "the judge sees a head (paper, Sec. V-A)"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(bool(judged.verdict.heads))
+
+
+class JudgedPersons(JudgedMetric):
+    """How many heads there are."""
+
+    name, label, better = "persons", "Heads", ""
+    note = "heads that the judge sees; one was planted"
+
+    def read(self, judged: Judged) -> float:
+        """A count."""
+        return float(judged.verdict.persons)
+
+
+class OneHead(JudgedMetric):
+    """Whether there is exactly one head."""
+
+    name, label, better, unit, rate = "one_person", "Exactly one head", "higher", "%", True
+    note = "the judge sees one head and no second"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(judged.verdict.persons == 1)
+
+
+class Truncated(JudgedMetric):
+    """Truncated outlines (Sec. V-B, the paper's failure rate) as the judge has them: no neck of the
+    head's skin or no body below it, or no head where it was planted. A neck a shade off counts."""
+
+    name, label, better, unit, rate = "truncated", "Truncated or lost", "lower", "%", True
+    note = "no neck of its skin, no body, or no head where it was planted; a shade off counts"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(not judged.here or judged.verdict.truncated)
+
+
+class Unjoined(JudgedMetric):
+    """The same as a person would ask: a neck a shade off is the head's."""
+
+    name, label, better, unit, rate = (
+        "unjoined",
+        "Without neck of its skin, or body",
+        "lower",
+        "%",
+        True,
+    )
+    note = "as truncated, but a neck a shade off is the head's"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(not judged.here or judged.verdict.unjoined)
+
+
+class Apart(JudgedMetric):
+    """The same, whatever the neck's skin."""
+
+    name, label, better, unit, rate = "apart", "Without neck or body", "lower", "%", True
+    note = "as truncated, whatever the neck's skin"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(not judged.here or judged.verdict.apart)
+
+
+class Halo(JudgedMetric):
+    """Whether what surrounds the planted head is not the scene (`keeping.md`)."""
+
+    name, label, better, unit, rate = "halo", "Halo", "lower", "%", True
+    note = "what surrounds the head is not the scene"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0; where there is too little scene to tell, 0."""
+        return float(has_halo(judged.verdict, judged.planted))
+
+
+class HaloShare(JudgedMetric):
+    """How much of what surrounds the planted head is not the scene (`keeping.md`)."""
+
+    name, label, better, unit = "halo_share", "Share of a halo", "lower", "%"
+    note = "how much of what surrounds the head is not the scene"
+
+    def read(self, judged: Judged) -> float:
+        """A share, 0 to 1."""
+        share = halo_share(judged.verdict, judged.planted)
+        if share is None:
+            raise Missing("too little scene round the head to tell")
+        return share
+
+
+class Sticker(JudgedMetric):
+    """Whether the planted pixels are there unchanged and do not go with what is round them
+    (`keeping.md`)."""
+
+    name, label, better, unit, rate = "sticker", "Sticker", "lower", "%", True
+    note = "planted pixels unchanged, on no neck or another's, or with a halo"
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(judged.here and is_sticker(judged.verdict, judged.planted))
+
+
+class Followed(JudgedMetric):
+    """How much of what the sentence says can be seen."""
+
+    name, label, better, unit = "followed", "Prompt followed", "higher", "%"
+    note = "share of what the sentence says that the judge sees"
+
+    def read(self, judged: Judged) -> float:
+        """A share, 0 to 1."""
+        said = answers(judged.verdict, judged.pair.said).values()
+        if not said:
+            raise Missing("the sentence says nothing that the judge reads")
+        return sum(said) / len(said)
+
+
+class _Kept(JudgedMetric):
+    """Whether something of the planted head is still so; of heads that have it."""
+
+    part: str
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        looks = judged.verdict.looks if judged.here else {}
+        kept = kept_parts(looks, judged.pair.identity)
+        if self.part not in kept:
+            raise Missing(f"the planted head has no {self.part}")
+        return float(kept[self.part])
+
+
+class GlassesKept(_Kept):
+    """Whether glasses are kept, of heads with glasses."""
+
+    name, label, better, unit, rate = "glasses", "Glasses kept", "higher", "%", True
+    note, part = "of planted heads with glasses", "glasses"
+
+
+class BeardKept(_Kept):
+    """Whether a beard is kept, of heads with a beard."""
+
+    name, label, better, unit, rate = "beard", "Beard kept", "higher", "%", True
+    note, part = "of planted heads with a beard", "beard"
+
+
+class HairKept(_Kept):
+    """Whether the hair style is kept."""
+
+    name, label, better, unit, rate = "hair_style", "Hair style kept", "higher", "%", True
+    note, part = "the judge reads the same hair style", "hair style"
+
+
+JUDGED: tuple[type[JudgedMetric], ...] = (
+    JudgedIdDistance, SamePerson, HeadFound, Truncated, Unjoined, Apart, Halo, HaloShare, Sticker,
+    OneHead, JudgedPersons, Followed, GlassesKept, BeardKept, HairKept,
+)  # fmt: skip
+
+
+def judged_metrics(verdicts: Verdicts | None = None) -> list[Metric]:
+    """All of them, over one judge."""
+    shared = verdicts or Verdicts()
+    return [kind(shared) for kind in JUDGED]

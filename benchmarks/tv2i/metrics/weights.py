@@ -1,0 +1,65 @@
+"""Weights that metrics need: safetensors that the user gives; nothing is downloaded here.
+
+What the sources offer are pickles, which may run anything when they are opened, so no metric reads
+them. `python -m sow.benchmarks.tv2i.metrics.convert` makes safetensors of them, once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sow.checkpoints.reading import is_plain
+from sow.errors import ModelError
+from sow.kinds import as_path
+
+CONVERT = "python -m sow.benchmarks.tv2i.metrics.convert"
+
+
+def read_weights(path: Path | str, what: str) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, floats in float32.
+
+    Raises:
+        ModelError: if there is none, it is a pickle, or it is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = as_path(what, path)
+    if not is_plain(path):
+        raise ModelError(f"there are no weights of {what} at {str(path)!r}", f"see {CONVERT} -h")
+    if path.suffix.lower() != ".safetensors":
+        raise ModelError(
+            f"{path.name!r} is no safetensors file, and others are not opened",
+            f"convert it: {CONVERT} {what} {path.name} {what}.safetensors",
+        )
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path.name!r} is damaged ({error})", "convert or get it again") from None
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+
+
+def load_into(network: nn.Module, tensors: dict[str, torch.Tensor], what: str) -> None:
+    """Fills a network, all of it and with nothing else.
+
+    Counts of batches, which old checkpoints lack and no result depends on, may be missing.
+
+    Raises:
+        ModelError: if a tensor is missing, unknown or of another shape.
+    """
+    own = network.state_dict()
+    lacking = [n for n in own if n not in tensors and not n.endswith("num_batches_tracked")]
+    unknown = [name for name in tensors if name not in own]
+    shapes = [n for n, t in tensors.items() if n in own and own[n].shape != t.shape]
+    for names, problem in ((lacking, "missing"), (unknown, "unknown"), (shapes, "of other shapes")):
+        if names:
+            raise ModelError(
+                f"these are no weights of {what}: {len(names)} tensors are {problem}, the first "
+                f"{sorted(names)[0]}",
+                f"see {CONVERT} -h",
+            )
+    network.load_state_dict(tensors, strict=False)
+    network.eval().requires_grad_(False)

@@ -1,0 +1,118 @@
+"""Pairs of a picture and a sentence: what every method of a benchmark is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sow.errors import OutputError, UsageError
+from sow.jobs.job import TV2IJob
+
+Setting = Literal["normal", "attribute", "style"]
+SETTINGS: tuple[Setting, ...] = ("normal", "attribute", "style")
+SPLITS = ("val", "test", "all")
+"""Settings may be chosen by `val`, a tenth of all (Sec. V-A); `test` is for reporting."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A visual and a text condition (Sec. V-A).
+
+    Attributes:
+        id: names its pictures; also the id of its job.
+        setting: of the paper's three.
+        prompt: what is asked.
+        image: the file of the picture.
+        mask: what of it is the condition, white, in the picture's shape; None leaves it to the
+            planner.
+        person: whose picture it is; two pairs may have the same.
+        seed: of the result; every method has the same.
+        given: further fields of the `sow.TV2IJob`, such as `subject`.
+    """
+
+    id: str
+    setting: Setting
+    prompt: str
+    image: Path
+    mask: Path | None
+    person: str | int
+    seed: int
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def job(self) -> TV2IJob:
+        """The same as a job of a batch.
+
+        Raises:
+            SowError: if `given` makes no sense.
+        """
+        said: dict[str, Any] = {
+            "id": self.id,
+            "image": str(self.image),
+            "prompt": self.prompt,
+            "setting": self.setting,
+            "seed": self.seed,
+            **self.given,
+        }
+        if self.mask is not None:
+            said["mask"] = str(self.mask)
+        return TV2IJob.parse(said)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The pairs of a benchmark.
+
+    Attributes:
+        pairs: in their order.
+        notes: what whoever reads the results has to know, such as pairs that had to be left out.
+    """
+
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
+
+
+def limited(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
+    """The first so many, as many of every setting as can be; all for None.
+
+    Every setting keeps its order, so that a larger limit holds a smaller one.
+
+    Raises:
+        UsageError: if the limit is below 1.
+    """
+    if limit is None:
+        return list(pairs)
+    if limit < 1:
+        raise UsageError(f"a limit of {limit} leaves no pair", "give 1 or more")
+    ranks: dict[str, int] = {}
+    ranked = []
+    for place, pair in enumerate(pairs):
+        rank = ranks[pair.setting] = ranks.get(pair.setting, -1) + 1
+        ranked.append((rank, SETTINGS.index(pair.setting), place))
+    chosen = {place for _, _, place in sorted(ranked)[:limit]}
+    return [pair for place, pair in enumerate(pairs) if place in chosen]
+
+
+def check_split(split: str) -> None:
+    """Whether there is such a split.
+
+    Raises:
+        UsageError: if not.
+    """
+    if split not in SPLITS:
+        raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(SPLITS)}")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those that it is in.
+
+    Raises:
+        OutputError: if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {str(folder)!r} cannot be made ({error.strerror})", "choose another name"
+        ) from None
