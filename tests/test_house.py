@@ -48,6 +48,8 @@ FLOORS = (
     ("benchmarks.figures.judge",),
     ("benchmarks.figures.studies",),
     ("benchmarks.speed",),
+    ("benchmarks.tv2i.methods",),
+    ("benchmarks.tv2i",),
     ("cli",),
     ("__main__",),
 )

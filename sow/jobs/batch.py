@@ -23,6 +23,7 @@ from sow.jobs.schema import OWN_FOLDER, ledger_path
 from sow.kinds import check_kind
 from sow.planners.mllm.vendors.table import make_asker
 from sow.service.asking import PlannerChoice
+from sow.service.methods import SOW, Method
 from sow.service.model import Report
 from sow.service.service import Service
 
@@ -39,6 +40,7 @@ class Options:
         batch_size: pictures in a call of the engine; None as many as fit, at most 8.
         planners: plans at a time; None: 8 where a language model is asked, 2 by rules.
         agree_to_all: nothing is too large for a job.
+        method: who draws the pictures; benchmarks compare SOW with others.
     """
 
     model: str = "auto"
@@ -50,6 +52,7 @@ class Options:
     batch_size: int | None = None
     planners: int | None = None
     agree_to_all: bool = False
+    method: Method = SOW
 
     def service(self, report: Report) -> Service:
         """The service that makes the pictures."""
@@ -67,6 +70,7 @@ class Options:
             "dtype": self.dtype, "planner": asked.name, "planner_model": asked.planner_model,
             "base_url": asked.base_url, "planner_calls": asked.planner_calls,
             "prompts": None if asked.prompts is None else str(asked.prompts),
+            "method": self.method.said,
         }  # fmt: skip
 
     def settled(self) -> Options:
@@ -134,7 +138,7 @@ class Batch:
             self.ledger.close()
             raise
         self.run = Run(service, self.ledger, options.batch_size, options.plans_at_a_time,
-                       thumbs)  # fmt: skip
+                       options.method, thumbs)  # fmt: skip
         self._publisher = Publisher(self.ledger)
 
     def __iter__(self) -> Iterator[JobResult]:

@@ -21,6 +21,7 @@ from sow.jobs.engine import Engine, as_error
 from sow.jobs.ledger import Claimed
 from sow.jobs.saving import Extra, Made, save
 from sow.service.calling import Task
+from sow.service.methods import SOW, Method
 
 if TYPE_CHECKING:
     from sow.service.service import Service
@@ -80,6 +81,7 @@ class Run:
         desk: where jobs are fetched and pictures handed in, such as a ledger.
         extra: files that belong to a picture.
         planners: how many plans are made at a time.
+        method: who draws the pictures.
         waited: seconds in which the engine had nothing to do.
     """
 
@@ -87,13 +89,15 @@ class Run:
     desk: Desk
     batch_size: int | None = None
     planners: int = 2
+    method: Method = SOW
     extra: Extra = lambda made, name: {}
     waited: float = 0.0
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
-        self.engine = Engine(self.service, self.batch_size, max(1, self.desk.pictures()))
+        pictures = max(1, self.desk.pictures())
+        self.engine = Engine(self.service, self.batch_size, pictures, self.method)
         self._preparing: dict[Future[list[Task]], _Open] = {}
         self._saving: dict[Future[bool], tuple[_Open, Made]] = {}
         self._ready: Buckets[tuple[_Open, Task]] = Buckets()
@@ -148,8 +152,8 @@ class Run:
     def _prepared(self, claimed: Claimed) -> list[Task]:
         job = claimed.job
         with self.desk.inputs(claimed) as files:
-            work = self.service.work(job.request(files), preset=job.preset,
-                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
+            work = self.method.work(self.service, job.request(files), preset=job.preset,
+                                    settings=job.settings, likeness=job.likeness)  # fmt: skip
         return [Task(work, seed) for seed in claimed.seeds]
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:
