@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from PIL import Image
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from sow.pipeline import SowPipeline
     from sow.service.request import Request
-    from sow.service.service import Service
+
+
+class Decides(Protocol):
+    """Whoever decides what a request comes to: `Service`."""
+
+    def work(self, request: Request, **how: Any) -> Work:
+        """See `Service.work`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Method(ABC):
         told = ", ".join(f"{f.name}={_told(getattr(self, f.name))}" for f in fields(self) if f.repr)
         return f"{self.name}({told})" if told else self.name
 
-    def work(self, service: Service, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> Work:
         """What a request comes to; `how` is as for `Service.work`.
 
         Raises:

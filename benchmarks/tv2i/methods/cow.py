@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sow.service.methods import Sow
+from sow.service.methods import Decides, Sow
 from sow.service.request import Request
 from sow.service.results import Work
-from sow.service.service import Service
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,6 @@ class Cow(Sow):
 
     name = "cow"
 
-    def work(self, service: Service, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> Work:
         """With the preset `cow` of the model."""
         return service.work(request, preset="cow")

@@ -25,11 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
-from torchvision.transforms.functional import to_tensor
 
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.calls import alone
@@ -41,10 +41,9 @@ from sow.diffusion.sampler import Sampler
 from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
 from sow.pipeline import SowPipeline
-from sow.service.methods import Drawn, Method
+from sow.service.methods import Decides, Drawn, Method
 from sow.service.request import Request
 from sow.service.results import Work
-from sow.service.service import Service
 from sow.settings import Settings
 
 RELEASED = Settings.preset("cow").changed(
@@ -63,7 +62,7 @@ class CowRelease(Method):
 
     name = "cow-release"
 
-    def work(self, service: Service, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> Work:
         """The same plan, but for the noun; the picture resized and greyed as in the release."""
         work, asked = service.work(request, preset="cow"), request.read()
         condition = work.condition
@@ -102,7 +101,9 @@ def nearest_inside(job: Job, stride: int) -> Tensor:
     width, height = job.plan.canvas
     mask, box = torch.zeros(1, 1, height, width), job.plan.box
     if not job.plan.bare:
-        mask[0, 0, box.y : box.bottom, box.x : box.right] = to_tensor(job.condition.mask)[0]
+        mask[0, 0, box.y : box.bottom, box.x : box.right] = torch.from_numpy(
+            np.array(job.condition.mask, np.float32) / 255
+        )
     inside = (interpolate(mask, scale_factor=1 / stride, mode="nearest")[0] == 1).float()
     if not job.plan.bare:
         check_membership(inside)
@@ -143,8 +144,8 @@ class ReleasedSampler(Sampler):
         """x_0 of a frame: a sample of the autoencoder's distribution."""
         pixels = self.pixels[frame].to(self.backbone.device, self._vae.dtype)
         own = [self._generators[number] for number in self.frames[frame].members]
-        sampled: Tensor = self._vae.encode(pixels).latent_dist.sample(own)
-        return sampled.float() * self._factor
+        sampled: Tensor = self._vae.encode(pixels).latent_dist.sample(own).float() * self._factor
+        return sampled
 
     def _denoised(self, move: Denoise) -> Tensor:
         """x_{s-1}; in the finish by plain guidance against an empty text."""

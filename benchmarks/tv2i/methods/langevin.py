@@ -111,7 +111,8 @@ class Langevin(Frozen):
         outside = root * hat / spread
         back = self.strength * (latents - root * hat) / spread
         inside = (1 + self.strength) * root * stage.planted / spread + back
-        return torch.lerp(outside, inside, stage.inside)
+        pull: Tensor = torch.lerp(outside, inside, stage.inside)
+        return pull
 
 
 Oscillation = tuple[Tensor, Tensor]
@@ -128,7 +129,8 @@ def _swing(
     def over(values: Tensor) -> Tensor:
         """A number outside C and one inside it, as a map."""
         outside, inside = values.tolist()
-        return outside + (inside - outside) * stage.inside
+        everywhere: Tensor = outside + (inside - outside) * stage.inside
+        return everywhere
 
     rest = pull / over(stiffness)
     away, one, other = place - rest, stage.noise(), stage.noise()

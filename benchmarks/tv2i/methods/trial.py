@@ -5,6 +5,7 @@
 All rows have the same people, sentences, seeds, plans and mattes; pictures are made one at a time.
 By default the people are `fresh`, on whom nothing is tuned; `--tuning` takes those of
 `more_tuning`, where parameters are chosen. A method's parameters follow it: `sdedit:strength=0.6`.
+Seconds are the processor's own, whoever else is at work on it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ FRESH_SEED, TUNING_SEED = 9_100_000, 7_700_000
 """Of the first picture; those of the others count up."""
 HEADER = (
     "| | ID-Distance | same person | truncated or lost | without neck of its skin, or body | "
-    "sticker | prompt followed | UNet samples | calls | seconds |\n" + "|---" * 10 + "|"
+    "sticker | prompt followed | UNet samples | calls | CPU seconds |\n" + "|---" * 10 + "|"
 )
 
 
@@ -62,9 +63,9 @@ def row(
     for number, pair in enumerate(tqdm(pairs, desc=how.name, disable=None)):
         request = Request(pair.picture, pair.prompt, matte=matte)
         trial = Trial(pair, first_seed + number, how.work(made, request))
-        started = time.monotonic()
+        started = time.process_time()
         pictures += together(made.pipe, made.model, [Task(trial.work, trial.seed)], 1, how)
-        seconds += time.monotonic() - started
+        seconds += time.process_time() - started
         work.append(trial)
     outcome = judged(how.said, judge, work, [picture.image for picture in pictures])
     return Row(outcome, tuple(work), tuple(pictures), seconds / len(work))
