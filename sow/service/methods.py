@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 class Decides(Protocol):
     """Whoever decides what a request comes to: `Service`."""
 
-    def work(self, request: Request, **how: Any) -> Work:
+    def work(
+        self, request: Request, *, preset: str | None = None, settings: Any = None,
+        likeness: float | None = None,
+    ) -> Work:  # fmt: skip
         """See `Service.work`."""
 
 

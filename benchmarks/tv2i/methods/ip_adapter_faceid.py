@@ -32,6 +32,7 @@ from torch import Tensor
 from sow.benchmarks.tv2i.methods.borrowed import Borrowed
 from sow.errors import ModelError, PictureError
 from sow.pipeline import SowPipeline
+from sow.service.methods import Drawn
 from sow.service.results import Work
 
 FACES = "buffalo_l"
@@ -70,10 +71,17 @@ class IPAdapterFaceID(Borrowed):
         )  # fmt: skip
         return made
 
+    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+        """One at a time: diffusers gives all pictures of a call the same face."""
+        each = [super(IPAdapterFaceID, self).draw(pipe, [work], [seed])
+                for work, seed in zip(works, seeds, strict=True)]  # fmt: skip
+        flags = [flag for drawn in each for flag in drawn.flagged or ()]
+        return Drawn([image for drawn in each for image in drawn.images], flags or None)
+
     def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
-        """The embeddings, `[2B, 1, 512]`: nobody's first, which the negative prompt goes with."""
-        faces = torch.stack([self.identity(work.condition.picture) for work in works])[:, None]
-        both = torch.cat([torch.zeros_like(faces), faces])
+        """The face's embedding, `[2, 1, 512]`: nobody's first, for the negative prompt."""
+        face = self.identity(works[0].condition.picture)[None, None]
+        both = torch.cat([torch.zeros_like(face), face])
         unet = self._loaded["pipeline"].unet
         return {"ip_adapter_image_embeds": [both.to(unet.device, unet.dtype)]}
 
