@@ -138,7 +138,7 @@ class Batch:
             self.ledger.close()
             raise
         self.run = Run(service, self.ledger, options.batch_size, options.plans_at_a_time,
-                       options.method, thumbs)  # fmt: skip
+                       thumbs, method=options.method)  # fmt: skip
         self._publisher = Publisher(self.ledger)
 
     def __iter__(self) -> Iterator[JobResult]:

@@ -81,17 +81,17 @@ class Run:
         desk: where jobs are fetched and pictures handed in, such as a ledger.
         extra: files that belong to a picture.
         planners: how many plans are made at a time.
-        method: who draws the pictures.
         waited: seconds in which the engine had nothing to do.
+        method: who draws the pictures.
     """
 
     service: Service
     desk: Desk
     batch_size: int | None = None
     planners: int = 2
-    method: Method = SOW
     extra: Extra = lambda made, name: {}
     waited: float = 0.0
+    method: Method = SOW
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +147,7 @@ class Run:
         for claimed in taken:
             future = preparing.submit(self._prepared, claimed)
             self._preparing[future] = _Open(claimed, len(claimed.seeds))
-        _ = self.service.pipe  # loaded while the first plans are made
+        _ = self.method.denoiser(self.service.pipe)  # loaded while the first plans are made
 
     def _prepared(self, claimed: Claimed) -> list[Task]:
         job = claimed.job

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from sow.benchmarks.tv2i.methods import method
 from sow.cli.main import app
-from sow.errors import OutputError, PictureError, SowError
+from sow.errors import ModelError, OutputError, PictureError, SowError
 from sow.jobs.batch import Batch, Options, source_of
 from sow.recipe import Recipe, read_recipe
 from sow.service.asking import PlannerChoice
@@ -75,6 +75,15 @@ def test_a_picture_that_fails_fails_alone(batch_of):
         "j12": True, "j13": False, "j14": True,
     }  # fmt: skip
     assert "an unlucky seed" in results["j13"].error
+
+
+def test_weights_that_cannot_be_had_are_no_job_s_fault(batch_of, tmp_path):
+    """The run ends with what is wrong, and the jobs wait for the right ones."""
+    (tmp_path / "empty").mkdir()
+    batch = batch_of(method("controlnet-canny", weights=str(tmp_path / "empty")))
+    with pytest.raises(ModelError, match="no config.json"):
+        list(batch)
+    assert batch.failed == 0
 
 
 def test_its_pictures_say_so_and_are_not_made_again_as_something_else(batch_of, tmp_path):

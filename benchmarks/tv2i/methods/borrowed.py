@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,14 @@ class Borrowed(Method):
                 f"the method {self.name} has no weights", "give weights=, a folder or a hub id"
             )
         check_count("steps", self.steps)
+
+    @property
+    def said(self) -> str:
+        """Without the path of a folder: it is nobody's business who has the picture."""
+        told = Path(self.weights).name if Path(self.weights).is_absolute() else self.weights
+        if told == self.weights:
+            return super().said
+        return replace(self, weights=told).said
 
     @abstractmethod
     def load(self, pipe: SowPipeline, folder: Path) -> Any:

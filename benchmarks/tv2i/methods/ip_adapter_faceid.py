@@ -50,13 +50,14 @@ class IPAdapterFaceID(Borrowed):
     """
 
     file: str = field(default="ip-adapter-faceid_sd15.safetensors", kw_only=True)
-    faces: str = field(default="~/.insightface", kw_only=True)
+    faces: str = field(default="~/.insightface", kw_only=True, repr=False)
 
     name = "ip-adapter-faceid"
 
     def load(self, pipe: SowPipeline, folder: Path) -> Any:
         """The frozen model's own parts, with a UNet of its own that the adapter changes."""
         check_adapter(folder / self.file, pipe.unet.config.cross_attention_dim)
+        self.find_faces_by()
         parts = {
             **pipe.components,
             "unet": copy.deepcopy(pipe.unet),
@@ -89,18 +90,22 @@ class IPAdapterFaceID(Borrowed):
         """ArcFace's embedding of the largest face, `[512]`, of length 1.
 
         Raises:
-            ModelError: if insightface or its weights are not here.
             PictureError: if it finds no face.
         """
         size = max(SMALLEST, *picture.size)
         shown = picture.convert("RGB").resize((size, size * picture.height // picture.width))
-        found = self._analysis().get(np.asarray(shown)[:, :, ::-1])
+        found = self.find_faces_by().get(np.asarray(shown)[:, :, ::-1])
         if not found:
             raise PictureError("insightface finds no face in what is planted", "plant a photograph")
         largest = max(found, key=lambda face: face.bbox[2] - face.bbox[0])
         return torch.from_numpy(np.asarray(largest.normed_embedding, np.float32))
 
-    def _analysis(self) -> Any:
+    def find_faces_by(self) -> Any:
+        """insightface, loaded when it is first needed.
+
+        Raises:
+            ModelError: if it or its weights are not here.
+        """
         if "faces" not in self._loaded:
             root = Path(self.faces).expanduser()
             if find_spec("insightface") is None or not (root / "models" / FACES).is_dir():
