@@ -56,7 +56,7 @@ def clean_of(how, pipe, works, seeds) -> tuple[torch.Tensor, Stage]:
 def test_methods_are_found_by_name_and_say_their_parameters():
     assert method("sow") == SOW
     assert isinstance(method("cow"), Cow)
-    assert method("sdedit", strength=0.5).said == "sdedit(strength=0.5, calls=30, eta=1)"
+    assert method("sdedit", strength=0.5).said == "sdedit(strength=0.5, calls=30, eta=0)"
     assert method("cow-release").said == "cow-release"
     assert {name for name in FROZEN if method(name).name == name} == set(FROZEN) < set(METHODS)
 
@@ -68,6 +68,7 @@ def test_methods_are_found_by_name_and_say_their_parameters():
         ("instantid", {}, "pickle"),
         ("sdedit", {"strenght": 1}, "strenght"),
         ("sdedit", {"strength": 1.5}, "above 0, at most 1"),
+        ("sdedit", {"eta": 2.0}, "from 0 to 1"),
         ("blended", {"calls": 0}, "from 1 to 1000"),
         ("langevin", {"iterations": -1}, "from 0 to 1000"),
         ("langevin", {"step_size": 0.0}, "above 0"),

@@ -81,7 +81,7 @@ def test_weights_that_cannot_be_had_are_no_job_s_fault(batch_of, tmp_path):
     """The run ends with what is wrong, and the jobs wait for the right ones."""
     (tmp_path / "empty").mkdir()
     batch = batch_of(method("controlnet-canny", weights=str(tmp_path / "empty")))
-    with pytest.raises(ModelError, match="no config.json"):
+    with pytest.raises(ModelError, match=r"no config\.json"):
         list(batch)
     assert batch.failed == 0
 

@@ -19,7 +19,8 @@ class Blended(Frozen):
     """Inpainting by a model that was not made for it.
 
     Attributes:
-        calls: UNet calls, one a state; 30 are 60 samples, which SOW spends on `figures`.
+        calls: UNet calls, one a state; 30 are 60 samples, what SOW spends with the guidance of
+            Stable Diffusion (18 are the 36 that it spends on `figures`).
     """
 
     calls: int = 30
