@@ -54,6 +54,7 @@ def rows(recipe: Recipe) -> dict[str, str]:
         "subject": f"{plan['subject']} (suppressed elsewhere: {plan['suppress'] or '-'})",
         "planner": plan["planner"],
         "notes": "; ".join(plan["notes"]) or "-",
+        **({"drawn by": recipe.method} if recipe.method else {}),
         "seed": recipe.seed,
         "model": f"{recipe.model} ({recipe.revision})",
         "run on": f"{recipe.device}, {recipe.dtype}{threads}",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -45,6 +46,41 @@ def alone(unet: torch.nn.Module) -> Iterator[None]:
             yield
         finally:
             _BUSY[unet] = False
+
+
+@dataclass
+class Spent:
+    """What went through a denoiser: the shapes of its input, and how often each came."""
+
+    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+
+    @property
+    def calls(self) -> int:
+        """Calls."""
+        return sum(self.shapes.values())
+
+    @property
+    def samples(self) -> int:
+        """Pictures that went through it, all calls together."""
+        return sum(shape[0] * calls for shape, calls in self.shapes.items())
+
+
+@contextmanager
+def counted(denoiser: torch.nn.Module) -> Iterator[Spent]:
+    """Counts this thread's calls of a UNet at its door, so that nobody can forget to."""
+    spent, thread = Spent(), threading.get_ident()
+
+    def enter(_: Any, args: Any, kwargs: Any) -> None:
+        if threading.get_ident() != thread:
+            return
+        sample = args[0] if args else kwargs["sample"]
+        spent.shapes.update([tuple(sample.shape)])
+
+    hook = denoiser.register_forward_pre_hook(enter, with_kwargs=True)
+    try:
+        yield spent
+    finally:
+        hook.remove()
 
 
 def tensor_inputs_of(callback: Any, asked: Sequence[str]) -> tuple[str, ...]:

@@ -231,11 +231,11 @@ class SowPipeline(CheckedPipeline):
                     cancelled=lambda: self._interrupt,
                 )
 
-            images, flagged = self._decode(backbone, made.latents, output_type)
+            images, flagged = self.decoded(backbone, made.latents, output_type)
             cycles = None
             if shown_cycles:
                 rows = [clean[shown_cycles] for clean in made.cycles]
-                shown = [self._decode(backbone, some, output_type)[0] for some in rows]
+                shown = [self.decoded(backbone, some, output_type)[0] for some in rows]
                 cycles = [[pictures[n] for pictures in shown] for n in range(len(shown_cycles))]
         if not return_dict:
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
@@ -250,9 +250,14 @@ class SowPipeline(CheckedPipeline):
         finally:
             self.maybe_free_model_hooks()
 
-    def _decode(
+    def decoded(
         self, backbone: StableDiffusion, latents: Tensor, output_type: str
     ) -> tuple[Any, list[bool] | None]:
+        """Clean latents `[B, c, h, w]` as pictures, and what the safety checker says of them.
+
+        Raises:
+            ModelError: if they are no numbers.
+        """
         if output_type == "latent":
             check_numbers(latents)
             return latents, None

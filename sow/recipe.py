@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from PIL import Image, PngImagePlugin
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from sow.errors import PictureError
 from sow.files import png_bytes, write_png
@@ -56,6 +64,15 @@ class Recipe(BaseModel):
     threads: int = Field(
         0, ge=0, le=2**16, description="of the processor that made it: they round sums; 0: not told"
     )
+    method: str = Field(
+        "", max_length=300, description="who drew it, if it was not SOW: it cannot be made again"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_method(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What SOW drew says nothing of methods, as it did before there were others."""
+        data: dict[str, Any] = dump(self)
+        return data if self.method else {k: v for k, v in data.items() if k != "method"}
 
     @model_validator(mode="before")
     @classmethod

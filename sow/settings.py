@@ -275,7 +275,8 @@ PRESETS: dict[str, Settings] = {
     "text": NORMAL.changed(
         seed_canvas="none", inversion="alone", replant=0, cycles=0, preserve=(), alpha_plus=0.0
     ),
-    # As the first release of COW ran it: noise in the cycles, inversion with guidance.
+    # With the numbers of COW's first release: noise in the cycles, inversion with guidance. What
+    # that release does otherwise besides, and what comes of it, is a benchmark's: `cow-release`.
     "cow": PAPER.changed(
         preserve=(4,),
         eta=0.1,

@@ -53,8 +53,10 @@ FLOORS = (
     ("benchmarks.tv2i",),
     ("benchmarks.tv2i.celeba",),
     ("benchmarks.tv2i.metrics",),
+    ("benchmarks.tv2i.methods",),
     ("benchmarks.tv2i.report",),
     ("benchmarks.tv2i.preference",),
+    ("benchmarks.tv2i.running",),
     ("cli",),
     ("__main__",),
 )

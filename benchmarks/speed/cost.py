@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -20,6 +20,7 @@ from PIL import Image
 
 from sow.benchmarks.checkpoints import SD21_BASE, random_pipeline
 from sow.box import Box
+from sow.calls import Spent, counted
 from sow.models import load_pipeline
 from sow.pipeline import SowPipeline
 from sow.plan import Plan
@@ -43,49 +44,39 @@ def run(pipe: SowPipeline, settings: Settings) -> None:
 
 
 @dataclass
-class Counted:
+class Counted(Spent):
     """One run as the UNet saw it."""
 
-    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
     whole_s: float = 0.0
     unet_s: float = 0.0
-
-    @property
-    def calls(self) -> int:
-        """UNet calls."""
-        return sum(self.shapes.values())
-
-    @property
-    def samples(self) -> int:
-        """Pictures that went through the UNet, all calls together."""
-        return sum(shape[0] * calls for shape, calls in self.shapes.items())
 
 
 def count(pipe: SowPipeline, settings: Settings) -> Counted:
     """Makes one picture and notes every UNet call: its shape and its seconds."""
-    counted = Counted()
-    entered = [0.0]
+    unet_s = entered = 0.0
 
-    def enter(_: Any, args: Any, kwargs: Any) -> None:
-        counted.shapes.update([tuple(args[0].shape)])
+    def enter(*_: Any) -> None:
+        nonlocal entered
         _settle()
-        entered[0] = time.perf_counter()
+        entered = time.perf_counter()
 
     def leave(*_: Any) -> None:
+        nonlocal unet_s
         _settle()
-        counted.unet_s += time.perf_counter() - entered[0]
+        unet_s += time.perf_counter() - entered
 
-    hooks = [
-        pipe.unet.register_forward_pre_hook(enter, with_kwargs=True),
-        pipe.unet.register_forward_hook(leave),
-    ]
-    started = time.perf_counter()
-    run(pipe, settings)
-    _settle()
-    counted.whole_s = time.perf_counter() - started
-    for hook in hooks:
-        hook.remove()
-    return counted
+    with counted(pipe.unet) as spent:
+        hooks = [
+            pipe.unet.register_forward_pre_hook(enter),
+            pipe.unet.register_forward_hook(leave),
+        ]
+        started = time.perf_counter()
+        run(pipe, settings)
+        _settle()
+        whole_s = time.perf_counter() - started
+        for hook in hooks:
+            hook.remove()
+    return Counted(spent.shapes, whole_s, unet_s)
 
 
 @torch.no_grad()
@@ -155,16 +146,16 @@ def main() -> None:
     if options.model != "sd21-random":  # there one picture takes minutes; counts are the same
         print("| preset | UNet calls | UNet samples |\n|---|---|---|")
         for name, settings in variants.items():
-            counted = count(pipe, settings)
-            print(f"| {name} | {counted.calls} | {counted.samples} |", flush=True)
+            made = count(pipe, settings)
+            print(f"| {name} | {made.calls} | {made.samples} |", flush=True)
         print()
 
     normal = PRESETS["normal"]
     timed = []
     for _ in range(options.repeats):
-        counted = count(pipe, normal)
-        alone = bare(pipe, counted.shapes, options.bare_calls)
-        timed.append((counted.whole_s, counted.unet_s, alone, vae(pipe)))
+        made = count(pipe, normal)
+        alone = bare(pipe, made.shapes, options.bare_calls)
+        timed.append((made.whole_s, made.unet_s, alone, vae(pipe)))
     whole_s, unet_s, alone_s, vae_s = (median(column) for column in zip(*timed, strict=True))
     print(f"medians of {options.repeats}, preset normal, one picture, seconds:\n")
     print("| whole run | UNet in it | the same calls alone | VAE in and out | run / UNet in it "

@@ -69,6 +69,22 @@ def check_configuration(folder: Path, given: Collection[str] = ()) -> list[str]:
     Raises:
         ModelError: if it is none of Stable Diffusion's, or wants to run or to read what it may not.
     """
+    parts = check_layout(folder, given)
+    channels = read_config(folder / "unet").get("in_channels", 4)
+    if channels != read_config(folder / "vae").get("latent_channels", 4):
+        raise ModelError(
+            f"the UNet of {folder.name!r} has {channels} input channels (an inpainting model?)",
+            "give a text-to-image checkpoint",
+        )
+    return parts
+
+
+def check_layout(folder: Path, given: Collection[str] = ()) -> list[str]:
+    """The same, whatever its UNet is given besides latents: inpainting models are Stable Diffusion.
+
+    Raises:
+        ModelError: as `check_configuration`.
+    """
     index = read_config(folder, "model_index.json")
     if not index:
         raise ModelError(
@@ -82,12 +98,6 @@ def check_configuration(folder: Path, given: Collection[str] = ()) -> list[str]:
         needed = names[0].partition("/")[0] not in given
         if needed and not any((folder / name).is_file() for name in names):
             raise ModelError(f"{folder.name!r} has no {' or '.join(names)}", "get it again")
-    channels = read_config(folder / "unet").get("in_channels", 4)
-    if channels != read_config(folder / "vae").get("latent_channels", 4):
-        raise ModelError(
-            f"the UNet of {folder.name!r} has {channels} input channels (an inpainting model?)",
-            "give a text-to-image checkpoint",
-        )
     return parts
 
 

@@ -70,7 +70,7 @@ def mix(
     return unconditional + scale * (prompt - unconditional)
 
 
-def guided(outputs: Tensor, guidance_scale: float) -> Tensor:
+def guided(outputs: Tensor, guidance_scale: Tensor | float) -> Tensor:
     """Guidance without regions: the prompt first, then perhaps what it is guided away from."""
     if len(outputs) == 1:
         return outputs[0]

@@ -69,7 +69,8 @@ class Batch:
     def _run(self, out: Path | str, service: Service, report: Report) -> Run | ClusterRun:
         options = self.options
         if options.cluster is None:
-            return Run(service, self.ledger, options.batch_size, options.plans_at_a_time, thumbs)
+            return Run(service, self.ledger, options.batch_size, options.plans_at_a_time, thumbs,
+                       method=options.method)  # fmt: skip
         opened = partial(ledger_again, out, self.folder.absolute())
         return ClusterRun(options.cluster, options, opened, self.ledger.options or "",
                           self.ledger.address, report)  # fmt: skip

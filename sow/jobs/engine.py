@@ -10,6 +10,7 @@ from sow.errors import DeviceError, SowError
 from sow.jobs.batches import even_size
 from sow.models.devices import out_of_memory
 from sow.service.calling import Task, together
+from sow.service.methods import SOW, Method
 from sow.service.results import Picture
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ class Engine:
         calls: how many there were.
     """
 
-    def __init__(self, service: Service, size: int | None, pictures: int) -> None:
+    def __init__(
+        self, service: Service, size: int | None, pictures: int, method: Method = SOW
+    ) -> None:
         """size: of batches, None as many as fit; pictures: how many are to be made in all."""
         self._service, self._size, self._pictures = service, size, pictures
+        self._method = method
         self._sizes: dict[object, int] = {}
         self.busy, self.calls = 0.0, 0
 
@@ -46,7 +50,8 @@ class Engine:
         if self._size is not None:
             return self._size
         settings, canvas = task.work.settings, task.work.plan.canvas
-        room = pictures_at_once(self._service.pipe, canvas, settings.branches, self._pictures)
+        branches = self._method.branches(settings)
+        room = pictures_at_once(self._service.pipe, canvas, branches, self._pictures)
         return even_size(room, self._pictures)
 
     def make(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Picture | SowError]]:
@@ -80,7 +85,8 @@ class Engine:
         started = time.monotonic()
         self.calls += 1
         try:
-            return together(self._service.pipe, self._service.model, tasks, size)
+            pipe, model = self._service.pipe, self._service.model
+            return together(pipe, model, tasks, size, self._method)
         finally:
             self.busy += time.monotonic() - started
 

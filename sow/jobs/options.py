@@ -9,6 +9,7 @@ from sow.errors import PlannerError, UsageError
 from sow.jobs.machines import Cluster
 from sow.planners.mllm.vendors.table import make_asker
 from sow.service.asking import PlannerChoice
+from sow.service.methods import SOW, Method
 from sow.service.model import Report
 from sow.service.service import Service
 
@@ -25,6 +26,7 @@ class Options:
         batch_size: pictures in a call of the engine; None as many as fit, at most 8.
         planners: plans at a time; None: 8 where a language model is asked, 2 by rules.
         agree_to_all: nothing is too large for a job.
+        method: who draws the pictures; benchmarks compare SOW with others.
         cluster: where Ray carries the jobs out; None: this process does.
     """
 
@@ -38,6 +40,7 @@ class Options:
     planners: int | None = None
     agree_to_all: bool = False
     cluster: Cluster | None = None
+    method: Method = SOW
 
     def service(self, report: Report) -> Service:
         """The service that makes the pictures."""
@@ -55,6 +58,7 @@ class Options:
             "dtype": self.dtype, "planner": asked.name, "planner_model": asked.planner_model,
             "base_url": asked.base_url, "planner_calls": asked.planner_calls,
             "prompts": None if asked.prompts is None else str(asked.prompts),
+            **({} if self.method == SOW else {"method": self.method.said}),
         }  # fmt: skip
 
     def settled(self) -> Options:

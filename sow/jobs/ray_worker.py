@@ -51,7 +51,7 @@ class Worker:
         options = self._options
         with closing(RemoteDesk(self._owner, self.number, self._beside)) as desk:
             run = Run(options.service(self._say), desk, options.batch_size,
-                      options.plans_at_a_time, thumbs)  # fmt: skip
+                      options.plans_at_a_time, thumbs, method=options.method)  # fmt: skip
             for _ in run:
                 pass
         return run.engine.busy

@@ -22,6 +22,7 @@ from sow.jobs.engine import Engine, as_error
 from sow.jobs.ledger import Claimed
 from sow.jobs.saving import Extra, Made, save
 from sow.service.calling import Task
+from sow.service.methods import SOW, Method
 
 if TYPE_CHECKING:
     from sow.service.service import Service
@@ -83,6 +84,7 @@ class Run:
         extra: files that belong to a picture.
         planners: how many plans are made at a time.
         waited: seconds in which the engine had nothing to do.
+        method: who draws the pictures.
     """
 
     service: Service
@@ -91,11 +93,13 @@ class Run:
     planners: int = 2
     extra: Extra = lambda made, name: {}
     waited: float = 0.0
+    method: Method = SOW
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
-        self.engine = Engine(self.service, self.batch_size, max(1, self.desk.pictures()))
+        pictures = max(1, self.desk.pictures())
+        self.engine = Engine(self.service, self.batch_size, pictures, self.method)
         self._preparing: dict[Future[list[Task]], _Open] = {}
         self._saving: dict[Future[bool], tuple[_Open, Made]] = {}
         self._ready: Buckets[tuple[_Open, Task]] = Buckets()
@@ -145,13 +149,13 @@ class Run:
         for claimed in taken:
             future = preparing.submit(self._prepared, claimed)
             self._preparing[future] = _Open(claimed, len(claimed.seeds))
-        _ = self.service.pipe  # loaded while the first plans are made
+        _ = self.method.denoiser(self.service.pipe)  # loaded while the first plans are made
 
     def _prepared(self, claimed: Claimed) -> list[Task]:
         job = claimed.job
         with self.desk.inputs(claimed) as files:
-            work = self.service.work(job.request(files), preset=job.preset,
-                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
+            work = self.method.work(self.service, job.request(files), preset=job.preset,
+                                    settings=job.settings, likeness=job.likeness)  # fmt: skip
         return [Task(work, seed) for seed in claimed.seeds]
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:

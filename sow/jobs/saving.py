@@ -55,7 +55,10 @@ def told_of(made: Made) -> dict[str, Any]:
         "box": recipe.plan.box.model_dump() if not recipe.plan.bare else None,
         "setting": recipe.plan.setting,
         "model": recipe.model,
+        "method": recipe.method or None,
         "seconds": round(made.picture.seconds, 3),
+        "unet_calls": made.picture.calls,
+        "unet_samples": made.picture.samples,
         "notes": [*made.work.notes, *made.picture.remarks],
     }
     return {name: value for name, value in told.items() if value is not None}

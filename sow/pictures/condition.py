@@ -44,12 +44,16 @@ class Condition:
 
     @classmethod
     def prepare(
-        cls, image: PictureLike | None, plan: Plan, mask: PictureLike | None = None
+        cls,
+        image: PictureLike | None,
+        plan: Plan,
+        mask: PictureLike | None = None,
+        resample: Image.Resampling = Image.Resampling.LANCZOS,
     ) -> Condition:
         """The condition out of the user's picture, as the plan says.
 
         The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
-        plan's matte, else its ellipse, else the whole box.
+        plan's matte, else its ellipse, else the whole box. resample: how the size is changed.
 
         Raises:
             UsageError: if there is no picture.
@@ -68,14 +72,16 @@ class Condition:
             image = over_grey(image)
             image.putalpha(fit_mask(as_mask(mask), image.size))
         if image.mode == "RGBA":
-            picture, kept = _cut_out(_fit(image, crop, size))
-        elif plan.matte is not None:
-            picture = _fit(image, crop, size)
-            kept = _fit(_matte(image, plan.matte), crop, size)
-        elif plan.ellipse is not None:
-            picture, kept = _fit(image, crop, size), _ellipse(plan.ellipse, plan.box)
+            picture, kept = _cut_out(image.resize(size, resample, box=crop.corners))
         else:
-            picture, kept = _fit(image, crop, size), Image.new("L", size, 255)
+            picture = image.resize(size, resample, box=crop.corners)
+            if plan.matte is not None:
+                whole = _matte(image, plan.matte)
+                kept = whole.resize(size, resample, box=crop.corners)
+            elif plan.ellipse is not None:
+                kept = _ellipse(plan.ellipse, plan.box)
+            else:
+                kept = Image.new("L", size, 255)
         if kept.point(lambda level: 255 * (level >= 128)).getbbox() is None:
             outline = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
             raise nothing_kept("the mask" if mask is not None else outline)
@@ -111,10 +117,6 @@ def _bare(image: Image.Image) -> Image.Image:
     pixels = image.copy()
     pixels.info = {}
     return pixels
-
-
-def _fit(image: Image.Image, crop: Box, size: tuple[int, int]) -> Image.Image:
-    return image.resize(size, Image.Resampling.LANCZOS, box=crop.corners)
 
 
 def _cut_out(image: Image.Image) -> tuple[Image.Image, Image.Image]:

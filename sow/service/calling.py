@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from sow.errors import DeviceError
 from sow.models.devices import out_of_memory
 from sow.recipe import Recipe, versions
+from sow.service.methods import SOW, Drawn, Method
 from sow.service.results import Picture, Work
 from sow.settings import SHARED, Settings
 
 if TYPE_CHECKING:
+    from sow.calls import Spent
     from sow.models.find import Model
-    from sow.pipeline import SowPipeline, SowPipelineOutput
+    from sow.pipeline import SowPipeline
 
 
 def make(
@@ -81,18 +83,24 @@ class Task:
         return (self.work.plan.canvas, *shared)
 
 
-def together(pipe: SowPipeline, model: Model, tasks: Sequence[Task], size: int) -> list[Picture]:
+def together(
+    pipe: SowPipeline, model: Model, tasks: Sequence[Task], size: int, method: Method = SOW
+) -> list[Picture]:
     """The pictures of one call, of works that may share one: see `SowPipeline.__call__`.
 
     size: of the batch; a smaller one is filled up with the last task, so that a picture does not
     depend on who else was there, since sums are rounded otherwise in batches of other sizes.
+    method: who draws them.
     """
+    from sow.calls import counted
+
     filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
+    works, seeds = [task.work for task in filled], [task.seed for task in filled]
     started = time.monotonic()
-    with _threads(0) as threads:
-        out = _run(pipe, filled)
+    with _threads(0) as threads, counted(method.denoiser(pipe)) as spent:
+        drawn = method.draw(pipe, works, seeds)
     seconds = (time.monotonic() - started) / len(tasks)
-    pictures = _pictures(pipe, model, filled, out, threads, seconds)
+    pictures = _pictures(pipe, model, filled, drawn, threads, seconds, spent, method)
     return list(pictures)[: len(tasks)]
 
 
@@ -107,6 +115,7 @@ class _Calls:
     ) -> list[Picture]:
         """The pictures of one call, or only one; with the cycles of those at these places."""
         from sow.attention.explain import explain as sheet_of
+        from sow.calls import counted
         from sow.pipeline import trace
 
         pipe, work = self.pipe, self.work
@@ -115,11 +124,12 @@ class _Calls:
         with (
             trace(pipe) if self.explain else nullcontext() as seen,
             _threads(work.threads) as threads,
+            counted(pipe.unet) as spent,
         ):
-            out = _run(pipe, tasks, cycles_of)
+            drawn = SOW.draw(pipe, [work] * len(seeds), seeds, cycles_of)
         seconds = (time.monotonic() - started) / len(seeds)
-        cycles = dict(zip(cycles_of, out.cycles or (), strict=False))
-        pictures = _pictures(pipe, self.model, tasks, out, threads, seconds)
+        cycles = dict(zip(cycles_of, drawn.cycles or (), strict=False))
+        pictures = _pictures(pipe, self.model, tasks, drawn, threads, seconds, spent)
         return [
             replace(
                 picture,
@@ -133,31 +143,19 @@ class _Calls:
         ]
 
 
-def _run(
-    pipe: SowPipeline, tasks: Sequence[Task], cycles_of: Sequence[int] = ()
-) -> SowPipelineOutput:
-    import torch
-
-    return pipe(
-        image=[task.work.condition for task in tasks],
-        plan=[task.work.plan for task in tasks],
-        settings=[task.work.settings for task in tasks],
-        generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
-        return_cycles=cycles_of,
-    )
-
-
 def _pictures(
     pipe: SowPipeline,
     model: Model,
     tasks: Sequence[Task],
-    out: SowPipelineOutput,
+    drawn: Drawn,
     threads: int,
     seconds: float,
+    spent: Spent,
+    method: Method = SOW,
 ) -> Iterator[Picture]:
     """Those of one call, in their order, each with its recipe."""
-    flagged = out.nsfw_content_detected or [False] * len(tasks)
-    for place, (task, image) in enumerate(zip(tasks, out.images, strict=True)):
+    flagged = drawn.flagged or [False] * len(tasks)
+    for place, (task, image) in enumerate(zip(tasks, drawn.images, strict=True)):
         work = task.work
         recipe = Recipe(
             plan=work.plan,
@@ -172,8 +170,12 @@ def _pictures(
             batch_size=len(tasks),
             place=place,
             threads=threads if pipe.device.type == "cpu" else 0,
+            method="" if method.engine else method.said,
         )
-        yield Picture(image, recipe, work.condition, flagged=flagged[place], seconds=seconds)
+        yield Picture(
+            image, recipe, work.condition, flagged=flagged[place], seconds=seconds,
+            calls=spent.calls, samples=round(spent.samples / len(tasks)),
+        )  # fmt: skip
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.errors import ModelError
+from sow.errors import ModelError, PictureError
 from sow.kinds import as_path
 from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
@@ -40,11 +40,16 @@ class Kept:
         """The recipe in a file, within what a stranger may ask for unless the user agrees to more.
 
         Raises:
-            PictureError: if there is no recipe in it.
+            PictureError: if there is no recipe in it, or it was not SOW that drew it.
             UsageError: if it asks for more.
         """
         path = as_path("path", path)
         recipe, condition = read_recipe(path)
+        if recipe.method:
+            raise PictureError(
+                f"{path.name} was drawn for comparison, by {recipe.method}, and not by SOW",
+                "`sow show` says how; to make it again, run its benchmark",
+            )
         STRANGERS.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
         return cls(recipe, condition, path.stem)
 

@@ -64,6 +64,8 @@ class Picture:
         gone: the planted face cannot be seen in it any more.
         checks: on request, which relations of its plan can be seen in it.
         seconds: what it took, its share of a batch.
+        calls, samples: of the UNet: calls that were made, which a batch shares, and samples that
+            went through it for this picture.
     """
 
     image: Image.Image
@@ -75,6 +77,8 @@ class Picture:
     gone: bool = False
     checks: tuple[Check, ...] = ()
     seconds: float = 0.0
+    calls: int = 0
+    samples: int = 0
 
     @property
     def remarks(self) -> tuple[str, ...]:

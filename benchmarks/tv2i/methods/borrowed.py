@@ -1,0 +1,175 @@
+"""What methods of diffusers' own share: weights of others, given by a folder or a hub id.
+
+Only safetensors are ever read, and no code of a repository's own is run. They are downloaded only
+where a hub id is given and its files are not here yet.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from sow.benchmarks.tv2i.methods.frozen import check_count
+from sow.calls import alone
+from sow.checkpoints.trust import PICKLES
+from sow.errors import ModelError, SowError, UsageError
+from sow.models.hub import hub_problem
+from sow.pictures.drawing import planted
+from sow.pipeline import SowPipeline
+from sow.service.methods import Drawn, Method
+from sow.service.results import Work
+from sow.settings import Settings
+
+KINDS = ("*.json", "*.txt", "*.safetensors")
+"""What is fetched of a repository."""
+
+
+@dataclass(frozen=True)
+class Borrowed(Method):
+    """A pipeline of diffusers with weights that are not SOW's.
+
+    Attributes:
+        weights: a folder, or a hub id: owner/name.
+        revision: of it, on the hub.
+        steps: of the trajectory, one UNet call and two samples each.
+    """
+
+    weights: str = ""
+    revision: str | None = field(default=None, kw_only=True)
+    steps: int = field(default=50, kw_only=True)
+    _loaded: dict[str, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False, kw_only=True
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what makes no sense."""
+        if not self.weights:
+            raise UsageError(
+                f"the method {self.name} has no weights", "give weights=, a folder or a hub id"
+            )
+        check_count("steps", self.steps)
+
+    @property
+    def said(self) -> str:
+        """Without the path of a folder: it is nobody's business who has the picture."""
+        told = Path(self.weights).name if Path(self.weights).is_absolute() else self.weights
+        if told == self.weights:
+            return super().said
+        return replace(self, weights=told).said
+
+    @abstractmethod
+    def load(self, pipe: SowPipeline, folder: Path) -> Any:
+        """Its pipeline, with the weights in this folder, where `pipe` is and as exact."""
+
+    @abstractmethod
+    def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
+        """What its pipeline is given besides prompts, size, steps, guidance and generators."""
+
+    def pipeline(self, pipe: SowPipeline) -> Any:
+        """Loaded when it is first needed.
+
+        Raises:
+            ModelError: if the weights are not to be had, or may not be read.
+        """
+        if "pipeline" not in self._loaded:
+            made = self._read(pipe)
+            made.to(pipe.device)
+            made.set_progress_bar_config(disable=True)
+            self._loaded["pipeline"] = made
+        return self._loaded["pipeline"]
+
+    def _read(self, pipe: SowPipeline) -> Any:
+        folder = find_weights(self.weights, self.revision)
+        try:
+            return self.load(pipe, folder)
+        except SowError:
+            raise
+        except Exception as error:  # whatever the libraries make of a strange checkpoint
+            text = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(
+                f"{self.weights} cannot be loaded: {text[:300]}", "get the weights again"
+            ) from None
+
+    def denoiser(self, pipe: SowPipeline) -> torch.nn.Module:
+        """Its own UNet."""
+        unet: torch.nn.Module = self.pipeline(pipe).unet
+        return unet
+
+    def branches(self, settings: Settings) -> int:
+        """The prompt and the negative prompt."""
+        return 2
+
+    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+        """A picture for each work; guidance is the first one's, which all share."""
+        made = self.pipeline(pipe)
+        width, height = works[0].plan.canvas
+        with torch.no_grad(), alone(made.unet):
+            out = made(
+                prompt=[work.plan.prompt for work in works],
+                negative_prompt=[work.settings.negative_prompt for work in works],
+                width=width,
+                height=height,
+                num_inference_steps=self.steps,
+                guidance_scale=works[0].settings.guidance_scale,
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                **self.inputs(works),
+            )
+        return Drawn(out.images, out.nsfw_content_detected)
+
+
+def canvases(works: Sequence[Work]) -> list[Image.Image]:
+    """What each plants, on grey."""
+    return [planted(work.plan, work.condition) for work in works]
+
+
+def find_weights(name: str, revision: str | None = None) -> Path:
+    """The folder of a model, fetched from the hub if it is none here.
+
+    Raises:
+        ModelError: if it cannot be had.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+
+    problem = ""
+    for offline in (True, False):
+        problem = problem if offline else hub_problem() or ""
+        if not offline and problem:
+            break
+        try:
+            return Path(
+                snapshot_download(
+                    name, revision=revision, allow_patterns=list(KINDS), local_files_only=offline
+                )
+            )
+        except Exception as error:  # the hub's client raises several families of errors
+            problem = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    raise ModelError(f"{name} is no folder, and not to be had from the hub ({problem})",
+                     "give a folder, or an id of the hub: owner/name")  # fmt: skip
+
+
+def check_part(folder: Path, what: str) -> None:
+    """Whether a folder holds one model as safetensors.
+
+    Raises:
+        ModelError: if it does not, in a line that says so where it has pickles.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder.name!r} is no {what}", "it has no config.json")
+    if any(folder.glob("*.safetensors")):
+        return
+    stored = sorted(file.name for file in folder.glob("*") if file.suffix in PICKLES)
+    raise ModelError(
+        f"{folder.name!r} has its {what} only as a pickle ({stored[0]}), which can run code"
+        if stored
+        else f"{folder.name!r} has no .safetensors, which alone are read",
+        "give one with .safetensors files",
+    )

@@ -1,0 +1,147 @@
+"""What methods on the frozen model itself share: the stage on which they sample.
+
+The condition is planted as SOW plants it, on grey, and encoded; guidance is plain: the prompt
+against the negative prompt, two UNet samples a call. Nothing is inverted.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from sow.backbones.base import Embedded
+from sow.backbones.schedule import DiffusionSchedule
+from sow.backbones.stable_diffusion import StableDiffusion
+from sow.calls import alone
+from sow.diffusion.guidance import guided
+from sow.diffusion.jobs import Job, PerJob
+from sow.diffusion.noise import background
+from sow.errors import UsageError
+from sow.pipeline import SowPipeline
+from sow.service.methods import Drawn, Method
+from sow.service.results import Work
+from sow.settings import Settings
+
+BRANCHES = 2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What pictures of one call are made of.
+
+    Attributes:
+        schedule: of as many states as the method wants.
+        times: of its states, on the device.
+        planted: x_0 of the grey canvas with the condition in it, `[B, c, h, w]`.
+        inside: C, 1 for latents of which at least half is condition (where SOW plants twice: of
+            its first planting, which is on grey too), else 0; `[B, 1, h, w]`.
+        texts: prompt and negative prompt.
+        guidance_scale: `[B, 1, 1, 1]`.
+        generators: one for each picture.
+    """
+
+    backbone: StableDiffusion
+    schedule: DiffusionSchedule
+    times: Tensor
+    planted: Tensor
+    inside: Tensor
+    texts: Embedded
+    guidance_scale: Tensor
+    generators: Sequence[torch.Generator]
+
+    @classmethod
+    def of(
+        cls, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int], steps: int
+    ) -> Stage:
+        """The stage for these works and seeds."""
+        backbone = StableDiffusion(pipe)
+        generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        jobs = [
+            Job(work.condition, work.plan, work.settings, generator)
+            for work, generator in zip(works, generators, strict=True)
+        ]
+        own = PerJob.of(jobs, backbone.stride, backbone.device)
+        schedule = backbone.schedule(steps)
+        prompts = [work.plan.prompt for work in works]
+        negatives = [work.settings.negative_prompt for work in works]
+        grey = background("grey", works[0].plan.canvas, None).to(backbone.device)
+        return cls(
+            backbone=backbone,
+            schedule=schedule,
+            times=torch.tensor(schedule.times, device=backbone.device),
+            planted=backbone.encode(own.planted.into(grey)),
+            inside=(own.first_inside >= 0.5).float(),
+            texts=backbone.embed([(prompts, negatives)])[0],
+            guidance_scale=own.guidance_scale,
+            generators=generators,
+        )
+
+    def noise(self) -> Tensor:
+        """Standard normal noise, of every picture's own seed, `[B, c, h, w]`."""
+        shape = tuple(self.planted.shape)
+        drawn: Tensor = randn_tensor(
+            shape, list(self.generators), device=self.backbone.device, dtype=torch.float32
+        )
+        return drawn
+
+    def answer(self, latents: Tensor, state: int) -> Tensor:
+        """The guided answer to x_s; one UNet call."""
+        outputs = self.backbone.predict(latents, self.times[state], self.texts)
+        return guided(outputs, self.guidance_scale)
+
+    def noised(self, state: int, noise: Tensor) -> Tensor:
+        """The planted canvas as it would be at a state, `[B, c, h, w]`; at state 0, itself."""
+        return self.schedule.disturb(self.planted, noise, 0, state) if state else self.planted
+
+    def put_back(self, latents: Tensor, state: int, noise: Tensor) -> Tensor:
+        """x_s with the planted condition, noised as far, inside C."""
+        return torch.lerp(latents, self.noised(state, noise), self.inside)
+
+
+@dataclass(frozen=True)
+class Frozen(Method):
+    """A method on the model that SOW runs on; it says how many states it wants and samples."""
+
+    @property
+    @abstractmethod
+    def states(self) -> int:
+        """Of its trajectory."""
+
+    @abstractmethod
+    def sample(self, stage: Stage) -> Tensor:
+        """Clean latents, `[B, c, h, w]`."""
+
+    def branches(self, settings: Settings) -> int:
+        """The prompt and the negative prompt."""
+        return BRANCHES
+
+    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+        """A picture for each work."""
+        with torch.no_grad(), alone(pipe.unet), pipe.offloading():
+            stage = Stage.of(pipe, works, seeds, self.states)
+            return Drawn(*pipe.decoded(stage.backbone, self.sample(stage), "pil"))
+
+
+def check_share(name: str, value: float) -> None:
+    """Whether a parameter is above 0 and at most 1.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if not 0 < value <= 1:
+        raise UsageError(f"{name}={value:g}", "give a number above 0, at most 1")
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Whether a parameter is a number of something, at most 1000.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if not (isinstance(value, int) and least <= value <= 1000):
+        raise UsageError(f"{name}={value}", f"give a whole number from {least} to 1000")
