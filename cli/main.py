@@ -7,7 +7,19 @@ import sys
 import typer
 
 import sow
-from sow.cli import batch, doctor, download, generate, graph, plan, settings, show, study, words
+from sow.cli import (
+    batch,
+    bench,
+    doctor,
+    download,
+    generate,
+    graph,
+    plan,
+    settings,
+    show,
+    study,
+    words,
+)
 from sow.cli.output import hush, insist, say_error
 from sow.errors import INTERRUPTED, SowError, UsageError
 
@@ -26,6 +38,7 @@ app.command("words")(words.words)
 app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
 app.add_typer(batch.app, name="batch")
+app.add_typer(bench.app, name="bench")
 app.add_typer(study.app, name="study")
 
 # Typer brings its own click in some versions and uses the installed one in others: the base of
