@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revis
 from sow.cli.output import insist, say
 
 if TYPE_CHECKING:
-    from sow.benchmarks.tv2i.running.bench import Bench
+    from sow.benchmarks.tv2i.running.ablations import Variants
+    from sow.benchmarks.tv2i.running.bench import Bench, Entrant
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
@@ -42,6 +44,13 @@ Weights = Annotated[
         rich_help_panel=METHODS,
     ),
 ]
+AblationName = Annotated[
+    str | None,
+    typer.Option(
+        help="modules, attention or cycles: the paper's Tables II to IV, instead of --methods.",
+        rich_help_panel=METHODS,
+    ),
+]
 Given = Annotated[Path, typer.Argument(help="A folder of results.")]
 Key = Annotated[Path, typer.Option(help="The file that says which picture is whose.")]
 
@@ -59,6 +68,7 @@ def figures_tv2i(
     limit: Limit = 60,
     methods: Methods = DEFAULT,
     weights: Weights = None,
+    ablation: AblationName = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
@@ -78,7 +88,7 @@ def figures_tv2i(
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
     listed = figures_pairs(made(out), split, limit)
     bench = Bench("figures-tv2i", split, listed, tuple(figures_metrics()))
-    carry_out(bench, methods, weights, options, out, quiet)
+    carry_out(bench, compared_of(methods, weights, ablation, 128), options, out, quiet)
 
 
 @app.command("celeba-tv2i")
@@ -89,6 +99,7 @@ def celeba_tv2i(
     limit: Limit = None,
     methods: Methods = DEFAULT,
     weights: Weights = None,
+    ablation: AblationName = None,
     model: ModelName = "auto",
     revision: Revision = None,
     device: Device = "auto",
@@ -132,7 +143,7 @@ def celeba_tv2i(
     listed = celeba_pairs(root, made(out), split, limit)
     bench = Bench("celeba-tv2i", split, listed, tuple(photograph_metrics(files, metrics_device)),
                   tuple(files.missing()))  # fmt: skip
-    carry_out(bench, methods, weights, options, out, quiet)
+    carry_out(bench, compared_of(methods, weights, ablation, 512), options, out, quiet)
 
 
 @app.command()
@@ -187,23 +198,42 @@ def votes(
         say(f"{path}")
 
 
+def compared_of(
+    methods: str, weights: list[str] | None, ablation: str | None, canvas: int
+) -> Variants | tuple[Entrant, ...]:
+    """Who is compared: methods by name, or the variants of an ablation.
+
+    Raises:
+        UsageError: for a name that nobody has.
+    """
+    from sow.benchmarks.tv2i.running.ablations import variants
+    from sow.benchmarks.tv2i.running.bench import entrants
+
+    if ablation is not None:
+        return variants(ablation, canvas)
+    return entrants([name.strip() for name in methods.split(",")], weights or ())
+
+
 def carry_out(
-    bench: Bench, methods: str, weights: list[str] | None, options: Options, out: Path, quiet: bool
+    bench: Bench, compared: Variants | tuple[Entrant, ...], options: Options, out: Path, quiet: bool
 ) -> None:
     """Every method's batch, then the report; what was done before is not done again."""
-    from sow.benchmarks.tv2i.running.bench import batch_of, entrants
+    from sow.benchmarks.tv2i.running.bench import batch_of
     from sow.benchmarks.tv2i.running.finishing import finish
     from sow.cli.batch import carried_out, only_the_model
     from sow.cli.batch_progress import Progress
 
+    table = None if isinstance(compared, tuple) else compared.table
+    if not isinstance(compared, tuple):
+        bench = replace(bench, notes=(*bench.notes, *compared.notes))
+    some = compared if isinstance(compared, tuple) else compared.entrants
     for note in bench.listed.notes:
         insist(note)
-    some = entrants([name.strip() for name in methods.split(",")], weights or ())
     for entrant in some:
         say(f"{entrant.label or entrant.name}: {len(bench.listed.pairs)} pairs")
         batch = batch_of(bench, entrant, options, out, only_the_model)
         carried_out(batch, Progress(batch, False, quiet))
-    for path in finish(bench, some, out, lambda name: say(f"measuring {name}")):
+    for path in finish(bench, some, out, table, lambda name: say(f"measuring {name}")):
         typer.echo(str(path))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from sow.benchmarks.tv2i.methods import METHODS, method
@@ -46,21 +48,46 @@ class Entrant:
         name: of its folder and in the outcomes.
         method: who draws.
         label: as people read it.
-        given: fields of its jobs that are not the pairs', such as settings.
+        given: fields of its jobs that are not the pairs'; `{setting}` in one is the pair's.
+        settings: changes of its preset.
+        anywhere_on: the side of a canvas on which the place is drawn by chance, the same for
+            whoever draws it; None leaves it to the planner.
     """
 
     name: str
     method: Method
     label: str = ""
-    given: tuple[tuple[str, Any], ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, Any], ...] = ()
+    anywhere_on: int | None = None
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
     def job(self, pair: Pair) -> TV2IJob:
         """What it is asked for a pair.
 
         Raises:
-            SowError: if `given` makes no sense.
+            SowError: if that makes no sense.
         """
-        return replace(pair, given={**pair.given, **dict(self.given)}).job()
+        given: dict[str, Any] = {
+            name: text.format(setting=pair.setting) for name, text in self.given
+        }
+        if self.settings:
+            given["settings"] = dict(self.settings)
+        if self.anywhere_on is not None:
+            given["box"] = anywhere(Random(f"anywhere {pair.id}"), self.anywhere_on)
+        return replace(pair, given={**pair.given, **given}).job()
+
+
+def anywhere(random: Random, canvas: int) -> list[int]:
+    """A box anywhere on a canvas, of the sizes that the paper's planner may choose: 180 to 256 of
+    512 pixels (Sec. V), in eighths of a latent's stride."""
+    side = 8 * random.randint(-(-180 * canvas // 512 // 8), 256 * canvas // 512 // 8)
+    x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
+    return [x, y, side, side]
 
 
 def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant, ...]:
@@ -106,4 +133,4 @@ def batch_of(bench: Bench, entrant: Entrant, options: Options, out: Path, report
 
     source = Source(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
-    return Batch(source, out / entrant.name, how, report=report)
+    return Batch(source, out / entrant.folder, how, report=report)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
-from sow.benchmarks.tv2i.report.report import report
+from sow.benchmarks.tv2i.report.report import Ablation, ablation, report
 from sow.benchmarks.tv2i.report.writing import write_report
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.benchmarks.tv2i.running.reading import first_recipe, outcomes
@@ -20,12 +21,14 @@ Tick = Callable[[str], object]
 
 
 def finish(
-    bench: Bench, some: Sequence[Entrant], out: Path, tick: Tick = lambda name: None
-) -> tuple[Path, Path]:
+    bench: Bench, some: Sequence[Entrant], out: Path, table: Ablation | None = None,
+    tick: Tick = lambda name: None,
+) -> tuple[Path, Path]:  # fmt: skip
     """Measures all pictures, writes both files and the report, and says where that is.
 
     Args:
         some: who was compared, the first as what the others are compared with.
+        table: of variants, before all others.
         tick: is told whose pictures are measured.
 
     Raises:
@@ -37,10 +40,14 @@ def finish(
         found += outcomes(bench, entrant, out)
     if all(outcome.error for outcome in found):
         raise UsageError(f"no method has made a picture in {str(out)!r}", "see why: sow batch "
-                         f"status {out / some[0].name}")  # fmt: skip
+                         f"status {out / some[0].folder}")  # fmt: skip
     write_outcomes(found, out / OUTCOMES, force=True)
     write_run(described(bench, some, found, out), out / RUN, force=True)
-    return write_report(report(read_results(out)), out, force=True)
+    results = read_results(out)
+    made = report(results)
+    if table is not None:
+        made = replace(made, sections=(ablation(results, table), *made.sections))
+    return write_report(made, out, force=True)
 
 
 def described(bench: Bench, some: Sequence[Entrant], found: Sequence[Outcome], out: Path) -> Run:
@@ -63,7 +70,7 @@ def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
     mine = [one for one in found if one.method == entrant.name and one.error is None]
     samples, calls = {one.samples for one in mine}, {one.calls for one in mine}
     return Method(
-        name=entrant.name, label=entrant.label, settings=dict(entrant.given),
+        name=entrant.name, label=entrant.label, settings=dict((*entrant.given, *entrant.settings)),
         samples=samples.pop() if len(samples) == 1 else None,
         calls=calls.pop() if len(calls) == 1 else None,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def outcomes(bench: Bench, entrant: Entrant, out: Path) -> Iterator[Outcome]:
     Raises:
         OutputError: if the method's folder is none of a batch, or a condition cannot be written.
     """
-    with opened(out / entrant.name) as ledger:
+    with opened(out / entrant.folder) as ledger:
         told = {one["id"]: one for one in ledger.entries()}
         failed = {one.id: one.reason for one in ledger.failures()}
     pairs = bench.listed.pairs
@@ -40,9 +41,8 @@ def outcomes(bench: Bench, entrant: Entrant, out: Path) -> Iterator[Outcome]:
 def first_recipe(bench: Bench, entrant: Entrant, out: Path) -> Recipe | None:
     """Of a picture that was made: what made it; None if there is none."""
     for pair in bench.listed.pairs:
-        file = out / entrant.name / f"{pair.id}.png"
-        if file.is_file():
-            return read_recipe(file)[0]
+        with suppress(SowError):  # it is not there, or damaged
+            return read_recipe(out / entrant.folder / f"{pair.id}.png")[0]
     return None
 
 
@@ -55,7 +55,7 @@ def _of(
         if pair.id not in told:
             errors[pair.id] = failed.get(pair.id, "it was not made")
             continue
-        file = out / entrant.name / told[pair.id]["file_name"]
+        file = out / entrant.folder / told[pair.id]["file_name"]
         try:
             recipe, condition = read_recipe(file)
         except SowError as error:
@@ -72,7 +72,7 @@ def _of(
             continue
         (found, missing), said = split(scores[pair.id]), told[pair.id]
         yield Outcome.model_validate({
-            **asked, "file": f"{entrant.name}/{said['file_name']}",
+            **asked, "file": f"{entrant.folder}/{said['file_name']}",
             "condition": f"{CONDITIONS}/{pair.id}.png", "scores": found, "missing": missing,
             "seconds": said["seconds"], "samples": said.get("unet_samples"),
             "calls": said.get("unet_calls"),
