@@ -14,10 +14,11 @@ Generation*, ICLR 2024, as released. What it does differently from the preset `c
 9. what is suppressed is always "human face", in four samples a step, whatever the checkpoint
    knows of words.
 
-In the finish eta is 0.1, state 4 is preserved, and inversions have the prompt at guidance 7.5: as the
-preset has them. So is eta 1 in the cycles, but of that two versions are in public: the authors' code
-has 0 in one stored state of it, and 1 in a copy of theirs; the parameter says which is run. 37 UNet calls and 114 samples a picture: 14 for the face, 10
-for the canvas, 80 in the cycles, 10 in the finish.
+In the finish eta is 0.1, state 4 is preserved, and inversions have the prompt at guidance 7.5, as
+the preset has them. In the cycles eta is 1, as the preset has it too; but two versions are public:
+one stored state of the authors' code has 0 there, and a copy of it 1. The parameter says which.
+37 UNet calls and 114 samples a picture: 14 for the face, 10 for the canvas, 80 in the cycles, 10 in
+the finish. In a call with boxes of other sizes, the faces of each size are inverted by themselves.
 """
 
 from __future__ import annotations
