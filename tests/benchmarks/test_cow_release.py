@@ -62,6 +62,7 @@ def test_settings_of_a_job_or_a_checkpoint_do_not_count(figures):
     asked = Request(noise_picture(3, (64, 64)), "a person", plan=PLAN)
     work = CowRelease().work(service, asked, preset="style", settings={"cycles": 1})
     assert work.settings == RELEASED
+    assert CowRelease(cycle_eta=0.0).work(service, asked).settings.cycle_eta == 0
     preset, ours = Settings.preset("cow"), RELEASED.model_dump()
     differing = {name for name, value in preset.model_dump().items() if value != ours[name]}
     assert differing == {"inversion", "negative_prompt", "layout_steps"}

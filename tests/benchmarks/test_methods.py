@@ -57,7 +57,8 @@ def test_methods_are_found_by_name_and_say_their_parameters():
     assert method("sow") == SOW
     assert isinstance(method("cow"), Cow)
     assert method("sdedit", strength=0.5).said == "sdedit(strength=0.5, calls=30, eta=0)"
-    assert method("cow-release").said == "cow-release"
+    assert method("cow-release").said == "cow-release(cycle_eta=1)"
+    assert method("cow").said == "cow"
     assert {name for name in FROZEN if method(name).name == name} == set(FROZEN) < set(METHODS)
 
 
@@ -68,6 +69,7 @@ def test_methods_are_found_by_name_and_say_their_parameters():
         ("instantid", {}, "pickle"),
         ("sdedit", {"strenght": 1}, "strenght"),
         ("sdedit", {"strength": 1.5}, "above 0, at most 1"),
+        ("cow-release", {"cycle_eta": 0.5}, "the release has 1, or 0"),
         ("sdedit", {"eta": 2.0}, "from 0 to 1"),
         ("blended", {"calls": 0}, "from 1 to 1000"),
         ("langevin", {"iterations": -1}, "from 0 to 1000"),

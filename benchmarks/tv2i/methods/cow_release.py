@@ -14,9 +14,11 @@ Generation*, ICLR 2024, as released. What it does differently from the preset `c
 9. what is suppressed is always "human face", in four samples a step, whatever the checkpoint
    knows of words.
 
-In the cycles eta is 1, in the finish 0.1, state 4 is preserved, and inversions have the prompt at
-guidance 7.5: as the preset has them. 37 UNet calls and 114 samples a picture: 14 for the face, 10
-for the canvas, 80 in the cycles, 10 in the finish.
+In the finish eta is 0.1, state 4 is preserved, and inversions have the prompt at guidance 7.5, as
+the preset has them. In the cycles eta is 1, as the preset has it too; but two versions are public:
+one stored state of the authors' code has 0 there, and a copy of it 1. The parameter says which.
+37 UNet calls and 114 samples a picture: 14 for the face, 10 for the canvas, 80 in the cycles, 10 in
+the finish. In a call with boxes of other sizes, the faces of each size are inverted by themselves.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from sow.diffusion.guidance import guided
 from sow.diffusion.jobs import Job, PerJob
 from sow.diffusion.planting import check_membership
 from sow.diffusion.sampler import Sampler
+from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
 from sow.pipeline import SowPipeline
@@ -58,9 +61,20 @@ SUPPRESSED = "human face"
 
 @dataclass(frozen=True)
 class CowRelease(Method):
-    """The release; it has no settings, and reads none from a checkpoint."""
+    """The release; it has no settings, and reads none from a checkpoint.
+
+    Attributes:
+        cycle_eta: chance in the cycles, 1 or 0 as the version of the release is.
+    """
+
+    cycle_eta: float = 1.0
 
     name = "cow-release"
+
+    def __post_init__(self) -> None:
+        """Refuses what no version has."""
+        if self.cycle_eta not in (0, 1):
+            raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
     def work(self, service: Decides, request: Request, **how: Any) -> Work:
         """The same plan, but for the noun; the picture resized and greyed as in the release."""
@@ -70,7 +84,8 @@ class CowRelease(Method):
             bicubic = Image.Resampling.BICUBIC
             condition = greyed(Condition.prepare(asked.image, work.plan, asked.mask, bicubic))
         plan = work.plan.changed(suppress=SUPPRESSED)
-        return replace(work, condition=condition, plan=plan, settings=RELEASED)
+        settings = RELEASED.changed(cycle_eta=self.cycle_eta)
+        return replace(work, condition=condition, plan=plan, settings=settings)
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
         """A picture for each work."""
