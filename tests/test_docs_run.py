@@ -33,6 +33,13 @@ NOT_RUN = {
     "python -m sow.benchmarks.same_pictures --compare before.json": "forty pictures",
     "pip install -e '.[benchmarks]'": "it installs",
     "pip install 'sow[ray]'": "it installs",
+    "sow bench figures-tv2i --out figures-tv2i/": "a quarter of an hour; see tests/benchmarks",
+    "sow bench celeba-tv2i --root CelebAMask-HQ/ --out celeba-tv2i/ --facenet facenet.safetensors "
+    "--clip clip/": "the data set, and weights of others",
+    "python -m sow.benchmarks.tv2i.metrics.convert -h": "see tests/benchmarks",
+    "sow bench compare figures-tv2i/ other/ --out comparison/": "two runs; see tests/benchmarks",
+    "sow bench survey figures-tv2i/ --out page/ --key key.json --groups 20": "a run; see above",
+    "sow bench votes answers.json --key key.json --out votes/": "people; see tests/benchmarks",
     "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
     "python -m sow.benchmarks.figures.studies.evaluate": "15 minutes",
     "python -m sow.benchmarks.figures.world.tv2i": "a thousand drawings; see tests/benchmarks",
