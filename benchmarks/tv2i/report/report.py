@@ -93,7 +93,8 @@ def report(results: Results, metric: str | None = None) -> Report:
     for name in present:
         some = [one for one in outcomes if one.setting == name]
         sections.append(_pictures(results, some, methods, name, metric, measures))
-    sections.append(Section("How to read it", (*READING, *_several_seeds(outcomes))))
+    words = (*READING, *_several_seeds(outcomes), *_meanings(run))
+    sections.append(Section("How to read it", words))
     return Report(run.benchmark, facts(run, outcomes), tuple(sections), labels)
 
 
@@ -249,8 +250,12 @@ def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
         parts = [part for part in (method.note, settings, *stated) if part]
         if parts:
             said.append((method.said, "; ".join(parts)))
-    said += [(measure.said, measure.note) for measure in run.measures if measure.note]
     return tuple((name, value) for name, value in said if value)
+
+
+def _meanings(run: Run) -> tuple[str, ...]:
+    """What the columns are."""
+    return tuple(f"{one.said}: {one.note}." for one in run.measures if one.note)
 
 
 def _several_seeds(outcomes: Sequence[Outcome]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant
     if others := set(given) - set(wanted):
         raise UsageError(f"weights for {', '.join(sorted(others))}", "name the method, too")
     return tuple(
-        Entrant(name, made, made.said)
+        Entrant(name, made, name)
         for name in wanted
         for made in [method(name, **({"weights": given[name]} if name in given else {}))]
     )
