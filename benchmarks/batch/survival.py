@@ -29,7 +29,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
 PLACES = ("in the forest", "on the beach", "in the snow", "in the city", "in the desert")
 SOONEST, LATEST = 1.0, 24.0
-"""Seconds after its start that a runner is killed; on one core the first pictures take some ten."""
+"""Seconds after its start that every other runner is killed, whatever it has come to by then."""
+BUSY, PATIENCE = 6.0, 300.0
+"""The others are killed within so many seconds after they recorded a picture; how long that may
+take."""
 
 
 def manifest(folder: Path, count: int) -> Path:
@@ -73,13 +76,25 @@ def recorded(out: Path) -> dict[str, tuple[int, int]]:
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
+def at_work(runner: subprocess.Popen[bytes], out: Path) -> None:
+    """Waits until a runner has recorded something, or has ended."""
+    before, waited = len(recorded(out)), 0.0
+    while len(recorded(out)) == before and runner.poll() is None and waited < PATIENCE:
+        time.sleep(0.5)
+        waited += 0.5
+
+
 def killed(jobs: Path, out: Path, kills: int, size: int, seed: int) -> Iterator[dict[str, Any]]:
     """Runs it, kills it, so many times; then to its end. What was recorded at each."""
     dice = random.Random(seed)
     for number in range(1, kills + 1):
-        runner, after = start(jobs, out, size), dice.uniform(SOONEST, LATEST)
-        time.sleep(after)
-        alive = runner.poll() is None
+        begun, runner = time.monotonic(), start(jobs, out, size)
+        if number % 2:
+            time.sleep(dice.uniform(SOONEST, LATEST))
+        else:
+            at_work(runner, out)
+            time.sleep(dice.uniform(0, BUSY))
+        after, alive = time.monotonic() - begun, runner.poll() is None
         runner.kill()
         runner.wait()
         yield {"kill": number, "after": after, "alive": alive, "recorded": recorded(out)}
@@ -153,8 +168,9 @@ def main() -> None:
         "# Killed at random moments", "",
         f"`python -m sow.benchmarks.batch.survival --kills {options.kills} --jobs {options.jobs} "
         f"--size {options.size} --seed {options.seed}`: `sow batch` killed with SIGKILL "
-        f"{options.kills} times, {SOONEST:g} to {LATEST:g} seconds after each start, then run to "
-        "its end.", "", "| | |", "|---|---|",
+        f"{options.kills} times, in turn {SOONEST:g} to {LATEST:g} seconds after its start and up "
+        f"to {BUSY:g} seconds after it recorded something, then run to its end.", "", "| | |",
+        "|---|---|",
         *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
         "What failed:", "", *told, "",
     ]  # fmt: skip
