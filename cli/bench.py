@@ -107,7 +107,10 @@ def celeba_tv2i(
     batch_size: BatchSize = None,
     facenet: Annotated[
         Path | None,
-        typer.Option(help="FaceNet's .safetensors: ID-Distance.", rich_help_panel=METRICS),
+        typer.Option(
+            help="FaceNet's .safetensors: how far faces are from one another.",
+            rich_help_panel=METRICS,
+        ),
     ] = None,
     lpips: Annotated[
         Path | None, typer.Option(help="LPIPS's .safetensors.", rich_help_panel=METRICS)
