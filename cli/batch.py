@@ -197,7 +197,7 @@ def carried_out(batch: Batch, progress: Progress) -> int:
                 progress.add(result)
     except KeyboardInterrupt:
         try:
-            results.close()  # type: ignore[attr-defined]  # it is a generator
+            results.close()
         finally:
             insist(f"sow: interrupted, {progress.summary()}; the same command goes on")
             sys.stdout.flush()

@@ -11,6 +11,7 @@ import typer
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
 from sow.cli.output import insist, say
+from sow.files import make_folder
 
 if TYPE_CHECKING:
     from sow.benchmarks.tv2i.running.ablations import Variants
@@ -246,9 +247,7 @@ def made(folder: Path) -> Path:
     Raises:
         OutputError: if it cannot be made.
     """
-    from sow.jobs.opening import make_folder
-
-    make_folder(folder)
+    make_folder(folder, "give another out=")
     return folder
 
 

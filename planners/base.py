@@ -159,4 +159,3 @@ class Planner(Protocol):
 
     def plan(self, request: PlanRequest) -> Plan:
         """The plan; raises `SowError` if there is none."""
-        ...

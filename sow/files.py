@@ -156,6 +156,21 @@ def publish(write: Callable[[Path], object], path: Path, force: bool = False) ->
         _WRITING.discard(temporary)
 
 
+def make_folder(folder: Path, mend: str = "choose another folder", *, mode: int = 0o777) -> None:
+    """Makes a folder, and those that it is in, where they are not there.
+
+    mend: what to do if it cannot be made. mode: who may do what in it.
+
+    Raises:
+        OutputError: if it cannot.
+    """
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"the folder {str(folder)!r} cannot be made ({why})", mend) from None
+
+
 @contextmanager
 def aside(folder: Path) -> Iterator[Path]:
     """The name of a temporary file in a folder, of which nothing is left at the end.

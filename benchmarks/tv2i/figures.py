@@ -18,8 +18,8 @@ from PIL import Image
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import square_around
 from sow.benchmarks.figures.world.paper import FACE, HAIR
-from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited, make_folder
-from sow.files import write_png
+from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited
+from sow.files import make_folder, write_png
 
 PROMPTS = {"val": 10, "test": 90}
 FIRST_SEED = {"val": 21_000, "test": 22_000}

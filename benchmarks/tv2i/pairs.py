@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sow.errors import OutputError, UsageError
+from sow.errors import UsageError
 from sow.jobs.job import TV2IJob
 
 Setting = Literal["normal", "attribute", "style"]
@@ -102,17 +102,3 @@ def check_split(split: str) -> None:
     """
     if split not in SPLITS:
         raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(SPLITS)}")
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder, and those that it is in.
-
-    Raises:
-        OutputError: if it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {str(folder)!r} cannot be made ({error.strerror})", "choose another name"
-        ) from None

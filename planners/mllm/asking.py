@@ -42,7 +42,6 @@ class Asker(Protocol):
             Refused: it would not answer.
             PlannerError: it could not be asked: no network, no key, no such model.
         """
-        ...
 
 
 class Remote(ABC):

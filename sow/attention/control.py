@@ -61,11 +61,9 @@ class Control(Protocol):
 
     def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
         """What it changes in a layer in this call."""
-        ...
 
     def watches(self, layer: AttentionLayer) -> bool:
         """Whether it wants to look at a layer in this call."""
-        ...
 
     def watch(self, layer: AttentionLayer, seen: Seen) -> None:
         """Looks at it."""

@@ -60,7 +60,6 @@ class Schedule(Protocol):
     @property
     def times(self) -> Sequence[int]:
         """When the model is asked, state by state; the first is never used."""
-        ...
 
     def denoise(
         self,
@@ -71,11 +70,9 @@ class Schedule(Protocol):
         noise: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """x_s -> x_{s-1} by the model's answer, and the clean latents that it points to."""
-        ...
 
     def invert(self, latents: Tensor, output: Tensor, state: int) -> Tensor:
         """x_s -> x_{s+1}: the same step read backwards."""
-        ...
 
     def disturb(
         self,
@@ -86,7 +83,6 @@ class Schedule(Protocol):
         noise_level: Tensor | float = 1.0,
     ) -> Tensor:
         """x_start -> x_end in one jump of the forward process."""
-        ...
 
 
 class Backbone(Protocol):
@@ -99,36 +95,27 @@ class Backbone(Protocol):
 
     def schedule(self, steps: int) -> Schedule:
         """The states of a trajectory of so many steps."""
-        ...
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Pixels to latents, without chance."""
-        ...
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to pixels."""
-        ...
 
     def embed(self, groups: Sequence[Texts]) -> list[Embedded]:
         """Several groups of texts; a text that occurs twice is encoded once."""
-        ...
 
     def predict(self, latents: Tensor, time: Tensor, texts: Embedded) -> Tensor:
         """The model's answer for all branches in one call: `[K, B, c, h, w]`."""
-        ...
 
     def words(self, prompt: str) -> list[tuple[str, list[int]]]:
         """The words of a prompt that are read, and the places of their tokens."""
-        ...
 
     def attention_layers(self) -> list[AttentionLayer]:
         """Where it attends."""
-        ...
 
     def processors(self) -> dict[str, Any]:
         """What does the attending now, by the names of the layers."""
-        ...
 
     def set_processors(self, processors: Mapping[str, Any]) -> None:
         """Lets others do it."""
-        ...

@@ -45,7 +45,7 @@ def checked(address: str) -> str:
     Raises:
         UsageError: if it is none, a chain, or would carry a password into ledgers and pictures.
     """
-    if not address.isprintable() or len(address) > LONGEST or not is_text(address):
+    if not address.isprintable() or len(address) > LONGEST:
         raise UsageError("that address cannot be printed, or is too long", "write another one")
     if "::" in address:
         raise UsageError(f"{_plain(address)!r} is a chain of addresses", "give one of them")
@@ -131,8 +131,3 @@ def joined(folder: str, name: str) -> str:
 def _plain(address: str) -> str:
     """An address to be quoted, without what may be a password in it."""
     return re.sub(r"//[^/]*@", "//…@", address)
-
-
-def is_text(text: str) -> bool:
-    """Whether it can be written as UTF-8."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)

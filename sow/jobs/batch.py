@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -75,7 +75,7 @@ class Batch:
         return ClusterRun(options.cluster, options, opened, self.ledger.options or "",
                           self.ledger.address, report)  # fmt: skip
 
-    def __iter__(self) -> Iterator[JobResult]:
+    def __iter__(self) -> Generator[JobResult]:
         """What became of each job, as it ends; then, or when it is left off, all is written.
 
         Raises:

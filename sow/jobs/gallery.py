@@ -24,7 +24,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from sow.errors import OutputError, UsageError
-from sow.files import write_text
+from sow.files import make_folder, write_text
 
 PAGE = "index.html"
 HOME = ".sow/gallery"
@@ -112,7 +112,7 @@ def write_gallery(
     """
     page, home = folder / PAGE, folder / HOME
     _check_ours(page)
-    _make_folder(home)
+    make_folder(home)
     pictures, failures = _Count(), _Count()
     kept = _write_chunks(home, "entries", _entry_rows(entries, pictures))
     kept |= _write_chunks(home, "failed", _failure_rows(failed, failures))
@@ -198,8 +198,8 @@ def _policy(template: str) -> str:
         (
             "default-src 'none'",
             "img-src 'self' file:",
-            f"style-src {_hash(template, 'style')}",
-            f"script-src {_hash(template, 'script')} 'strict-dynamic'",
+            f"style-src {inline_hash(template, 'style')}",
+            f"script-src {inline_hash(template, 'script')} 'strict-dynamic'",
             "require-trusted-types-for 'script'",
             "trusted-types sow",
             "base-uri 'none'",
@@ -208,7 +208,8 @@ def _policy(template: str) -> str:
     )
 
 
-def _hash(template: str, tag: str) -> str:
+def inline_hash(template: str, tag: str) -> str:
+    """What a page's policy calls its own program or looks by: only these may be there."""
     found = re.search(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
     assert found is not None
     digest = hashlib.sha256(found[1].encode()).digest()
@@ -227,16 +228,6 @@ def _check_ours(page: Path) -> None:
         ours = OURS in file.read(BEGINNING)
     if not ours:
         raise OutputError(f"{str(page)!r} is not a gallery of ours", "move it away")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {str(folder)!r} cannot be made ({error.strerror or error})",
-            "choose another folder",
-        ) from None
 
 
 def _remove_surplus(home: Path, kept: set[str]) -> None:

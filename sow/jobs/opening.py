@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sow.elsewhere.addresses import checked_folder, is_address
 from sow.errors import OutputError
+from sow.files import make_folder
 from sow.jobs.ledger import Ledger
 from sow.jobs.schema import ledger_path
 
@@ -23,23 +24,8 @@ def ledger_in(out: Path | str) -> Ledger:
         from sow.jobs.remote_ledger import RemoteLedger
 
         return RemoteLedger(checked_folder(str(out)))
-    make_folder(Path(out))
+    make_folder(Path(out), "give another out=")
     return Ledger(Path(out))
-
-
-def make_folder(out: Path) -> None:
-    """The folder of results.
-
-    Raises:
-        OutputError: if it cannot be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"the folder {str(out)!r} cannot be made ({why})", "give another out="
-        ) from None
 
 
 def ledger_again(out: Path | str, folder: Path) -> Ledger:

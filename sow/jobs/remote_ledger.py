@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sow.elsewhere.storage import Storage
 from sow.errors import OutputError
+from sow.files import make_folder
 from sow.folders import cache_folder
 from sow.jobs.lease import Lease
 from sow.jobs.ledger import Claimed, Ledger
@@ -33,7 +34,7 @@ class RemoteLedger(Ledger):
             UsageError: if there is no such storage, or its package is not installed.
         """
         storage, folder = Storage(address), folder or working_folder(address)
-        make_private(folder)
+        make_folder(folder, "set SOW_CACHE", mode=0o700)
         self._lease = Lease(storage, folder, lambda: bring(storage, folder))
         try:
             self._snapshots = Snapshots(storage, folder, self._lease.check)
@@ -73,20 +74,6 @@ def working_folder(address: str) -> Path:
     """Where the ledger lies while this machine works on results that are elsewhere."""
     name = hashlib.sha256(address.encode()).hexdigest()[:32]
     return cache_folder() / "batches" / name
-
-
-def make_private(folder: Path) -> None:
-    """A folder for nobody else.
-
-    Raises:
-        OutputError: if it cannot be made.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {str(folder)!r} cannot be made ({error.strerror})", "set SOW_CACHE"
-        ) from None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.elsewhere.addresses import is_address, is_text
+from sow.elsewhere.addresses import is_address
 from sow.errors import UsageError
 from sow.jobs.admission import OURS, digest_of
 from sow.jobs.checking import Source
@@ -41,7 +41,7 @@ def source_of(
     else:
         found = _here(jobs, prompts, out)
     folder = found.folder
-    if not folder.isprintable() or not is_text(folder):
+    if not folder.isprintable():
         raise UsageError(f"{folder!r} is no text", "move the jobs to another folder")
     said = json.dumps(defaults, sort_keys=True, default=str)
     fingerprint = digest_of(found.manifest.fingerprint(), said, folder)

@@ -7,15 +7,19 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
 from tqdm import tqdm
 
 from sow.pictures.drawing import stacked
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 def by_processes(
@@ -26,12 +30,12 @@ def by_processes(
         yield from tqdm(pool.map(work, classes), total=len(classes), disable=None)
 
 
-def joined(cells: Iterable[Made]) -> Made:
+def joined(cells: Iterable[Record]) -> Record:
     """Several records of one kind as one: what is told of every picture, one after another, and
     sums of what is told of all of them."""
     some = list(cells)
     values: dict[str, Any] = {}
-    for field in fields(some[0]):  # type: ignore[arg-type]
+    for field in fields(some[0]):
         parts = [getattr(cell, field.name) for cell in some]
         values[field.name] = sum(parts, start=type(parts[0])())
     return type(some[0])(**values)

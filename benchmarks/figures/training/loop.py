@@ -57,7 +57,7 @@ class Matrices:
         for parameter, view in zip(parameters, self.views, strict=True):
             if parameter.untyped_storage().data_ptr() != view.untyped_storage().data_ptr():
                 raise ValueError("a convolution's weights must lie channels_last")
-        self.optimizer = torch.optim.Muon(
+        self.optimizer: torch.optim.Optimizer = torch.optim.Muon(
             self.views, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
         )
 
@@ -65,7 +65,7 @@ class Matrices:
         """One step with the gradients of the parameters."""
         for parameter, view in zip(self.parameters, self.views, strict=True):
             view.grad = None if parameter.grad is None else _matrix(parameter.grad)
-        self.optimizer.step()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
 
 
 def _matrix(tensor: torch.Tensor) -> torch.Tensor:
@@ -138,7 +138,7 @@ class Trainer:
         value, numbers = loss(self.step, generator, np.random.default_rng(seed))
         for parameter in self.parameters:
             parameter.grad = None
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.muon.step()
         self.adam.step()

@@ -30,10 +30,9 @@ from sow.benchmarks.tv2i.pairs import (
     Setting,
     check_split,
     limited,
-    make_folder,
 )
 from sow.errors import PictureError, UsageError
-from sow.files import write_png
+from sow.files import make_folder, write_png
 
 LIST, PROMPTS = Path(__file__).parent / "pairs.csv", Path(__file__).parent / "prompts.toml"
 FACE = (

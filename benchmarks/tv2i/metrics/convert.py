@@ -1,16 +1,16 @@
 """Safetensors out of the pickles that the weights of metrics are offered as; run once, by hand.
 
-    python -m sow.benchmarks.tv2i.metrics.convert facenet 20180402-114759-vggface2.pt facenet.safetensors
-    python -m sow.benchmarks.tv2i.metrics.convert lpips alexnet-owt-7be5be79.pth alex.pth lpips.safetensors
+    python -m sow.benchmarks.tv2i.metrics.convert facenet VGGFACE2.pt facenet.safetensors
+    python -m sow.benchmarks.tv2i.metrics.convert lpips ALEXNET.pth ALEX.pth lpips.safetensors
 
 The files, to be downloaded by yourself:
-facenet: github.com/timesler/facenet-pytorch, release v2.2.9, 20180402-114759-vggface2.pt;
-lpips: download.pytorch.org/models/alexnet-owt-7be5be79.pth, and lpips/weights/v0.1/alex.pth of
-github.com/richzhang/PerceptualSimilarity.
+VGGFACE2: github.com/timesler/facenet-pytorch, release v2.2.9, 20180402-114759-vggface2.pt;
+ALEXNET: download.pytorch.org/models/alexnet-owt-7be5be79.pth;
+ALEX: lpips/weights/v0.1/alex.pth of github.com/richzhang/PerceptualSimilarity.
 
 Only tensors are taken from them (`torch.load(weights_only=True)`), here and nowhere else: whatever
 else a pickle would run is refused.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 

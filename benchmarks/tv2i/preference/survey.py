@@ -8,8 +8,6 @@ and stored anew under names that mean nothing: a PNG of ours carries how it was 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import json
 import os
@@ -29,7 +27,8 @@ from sow.benchmarks.tv2i.report.cells import by_method
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Results
 from sow.errors import OutputError, UsageError
-from sow.files import write_text
+from sow.files import make_folder, write_text
+from sow.jobs.gallery import inline_hash
 
 PAGE, PICTURES = "index.html", "pictures"
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -91,7 +90,7 @@ def write_survey(
     named = list(methods or (method.name for method in results.run.methods))
     labels = {method.name: method.said for method in results.run.methods}
     _check(named, labels, kinds, folder, key)
-    _make_folder(folder / PICTURES)
+    _begin(folder)
     dice = Random(secrets.randbits(128) if seed is None else seed)
     making = _Making(folder, results.folder, dice)
     found = by_method(results.outcomes)
@@ -130,17 +129,12 @@ def _check(
         )
 
 
-def _make_folder(pictures: Path) -> None:
-    try:
-        pictures.parent.mkdir(parents=True, exist_ok=True)
-        if any(pictures.parent.iterdir()):
-            raise OutputError(f"{str(pictures.parent)!r} has something in it", "name a new folder")
-        pictures.mkdir()
-    except OSError as error:
-        raise OutputError(
-            f"the folder {str(pictures)!r} cannot be made ({error.strerror or error})",
-            "choose another folder",
-        ) from None
+def _begin(folder: Path) -> None:
+    """Makes a folder that has nothing in it, with one for the pictures."""
+    make_folder(folder)
+    if any(folder.iterdir()):
+        raise OutputError(f"{str(folder)!r} has something in it", "name a new folder")
+    make_folder(folder / PICTURES)
 
 
 def _chosen(
@@ -240,15 +234,9 @@ def _page(survey: str, making: _Making) -> str:
     for sign in "<>&":
         data = data.replace(sign, f"\\u{ord(sign):04x}")
     policy = (
-        f"default-src 'none'; img-src 'self' file:; style-src {_hash(template, 'style')}; "
-        f"script-src {_hash(template, 'script')}; require-trusted-types-for 'script'; "
+        f"default-src 'none'; img-src 'self' file:; style-src {inline_hash(template, 'style')}; "
+        f"script-src {inline_hash(template, 'script')}; require-trusted-types-for 'script'; "
         "base-uri 'none'; form-action 'none'"
     )
     given = {"policy": policy, "data": data}
     return re.sub(r"\{\{(\w+)\}\}", lambda place: given[place[1]], template)
-
-
-def _hash(template: str, tag: str) -> str:
-    found = re.search(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
-    assert found is not None
-    return f"'sha256-{base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()}'"

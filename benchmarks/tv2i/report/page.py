@@ -6,8 +6,6 @@ and all that is not inside it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import re
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 from sow.benchmarks.tv2i.report.grid import Grid, Said
 from sow.benchmarks.tv2i.report.pictures import Sheet, Tile, data_uri
 from sow.benchmarks.tv2i.report.report import Report, Section
+from sow.jobs.gallery import inline_hash
 
 TEMPLATE = Path(__file__).with_name("page.html")
 TONES = {"better": "better", "worse": "worse", "other": "differs"}
@@ -23,11 +22,8 @@ TONES = {"better": "better", "worse": "worse", "other": "differs"}
 def page(made: Report) -> str:
     """All of it."""
     template = TEMPLATE.read_text(encoding="utf-8")
-    found = re.search(r"<style>(.*?)</style>", template, re.DOTALL)
-    assert found is not None
-    digest = base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()
     given = {
-        "policy": f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        "policy": f"default-src 'none'; img-src data:; style-src {inline_hash(template, 'style')}; "
         "base-uri 'none'; form-action 'none'",
         "title": text(made.title),
         "contents": "".join(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+
+from PIL import Image
 
 from sow.benchmarks.tv2i.report.markdown import SHEETS, markdown, sheet_name
 from sow.benchmarks.tv2i.report.page import page
 from sow.benchmarks.tv2i.report.pictures import drawn
 from sow.benchmarks.tv2i.report.report import Report
-from sow.errors import OutputError
-from sow.files import publish, write_text
+from sow.files import make_folder, publish, write_text
 
 
 def write_report(
@@ -22,25 +24,15 @@ def write_report(
     """
     sheets = [section.sheet for section in made.sections if section.sheet]
     if sheets:
-        _make_folder(folder / SHEETS)
+        make_folder(folder / SHEETS)
     for sheet in sheets:
         picture = drawn(sheet, [made.labels.get(name, name) for name in sheet.methods])
-        publish(
-            lambda file, picture=picture: picture.save(file, "WEBP", quality=82),  # type: ignore[misc]
-            folder / sheet_name(sheet.title),
-            force,
-        )
+        publish(partial(_save, picture), folder / sheet_name(sheet.title), force)
     text, shown = folder / f"{stem}.md", folder / f"{stem}.html"
     write_text(markdown(made), text, force=force)
     write_text(page(made), shown, force=force)
     return text, shown
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {str(folder)!r} cannot be made ({error.strerror or error})",
-            "choose another folder",
-        ) from None
+def _save(picture: Image.Image, file: Path) -> None:
+    picture.save(file, "WEBP", quality=82)
