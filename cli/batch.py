@@ -23,6 +23,7 @@ from sow.cli.batch_options import (
     assigned,
     cluster_of,
 )
+from sow.cli.groups import group
 from sow.cli.options import (
     PLAN,
     RESULT,
@@ -69,18 +70,12 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    cls=RunByDefault,
-    help="Many jobs, each a line of a file, into a folder; the same command again goes on.",
+app = group(
+    "Many jobs, each a line of a file, into a folder; the same command again goes on.",
+    RunByDefault,
 )
 
 Folder = Annotated[str, typer.Argument(help="The folder of results.")]
-
-
-@app.callback(invoke_without_command=True)
-def _batches(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 @app.command(RUN)

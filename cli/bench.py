@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
+from sow.cli.groups import group
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
-from sow.cli.output import insist, say
+from sow.cli.output import insist, report, say
 from sow.files import make_folder
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
-app = typer.Typer(help="Benchmarks: every method on the same pairs, measured, with a report.")
+app = group("Benchmarks: every method on the same pairs, measured, with a report.")
 METHODS, METRICS = "What is compared", "Weights of metrics"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 
@@ -56,12 +57,6 @@ Given = Annotated[Path, typer.Argument(help="A folder of results.")]
 Key = Annotated[Path, typer.Option(help="The file that says which picture is whose.")]
 
 
-@app.callback(invoke_without_command=True)
-def _benchmarks(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
 @app.command("figures-tv2i")
 def figures_tv2i(
     out: Out = Path("figures-tv2i"),
@@ -89,7 +84,7 @@ def figures_tv2i(
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
     listed = figures_pairs(made(out), split, limit)
     bench = Bench("figures-tv2i", split, listed, tuple(figures_metrics()))
-    carry_out(bench, compared_of(methods, weights, ablation, 128), options, out, quiet)
+    carry_out(bench, compared_of(methods, weights, ablation, options), options, out, quiet)
 
 
 @app.command("celeba-tv2i")
@@ -147,7 +142,7 @@ def celeba_tv2i(
     listed = celeba_pairs(root, made(out), split, limit)
     bench = Bench("celeba-tv2i", split, listed, tuple(photograph_metrics(files, metrics_device)),
                   tuple(files.missing()))  # fmt: skip
-    carry_out(bench, compared_of(methods, weights, ablation, 512), options, out, quiet)
+    carry_out(bench, compared_of(methods, weights, ablation, options), options, out, quiet)
 
 
 @app.command()
@@ -177,11 +172,12 @@ def survey(
     groups: Annotated[int | None, typer.Option(min=1, help="Pairs that are asked about.")] = None,
 ) -> None:
     """A page that asks people which pictures they prefer, without a word of whose they are."""
+    from sow.benchmarks.tv2i.preference.key import kinds_of
     from sow.benchmarks.tv2i.preference.survey import write_survey
     from sow.benchmarks.tv2i.runs import read_results
 
     made_page = write_survey(
-        read_results(results), out, key, ask.split(","),  # type: ignore[arg-type]  # it checks
+        read_results(results), out, key, kinds_of(ask.split(",")),
         methods.split(",") if methods else None, groups,
     )  # fmt: skip
     say(f"{made_page.page}: {made_page.questions} questions; {made_page.key} stays with you")
@@ -203,7 +199,7 @@ def votes(
 
 
 def compared_of(
-    methods: str, weights: list[str] | None, ablation: str | None, canvas: int
+    methods: str, weights: list[str] | None, ablation: str | None, options: Options
 ) -> Variants | tuple[Entrant, ...]:
     """Who is compared: methods by name, or the variants of an ablation.
 
@@ -214,7 +210,7 @@ def compared_of(
     from sow.benchmarks.tv2i.running.bench import entrants
 
     if ablation is not None:
-        return variants(ablation, canvas)
+        return variants(ablation, min(options.service(report).model.facts.canvas))
     return entrants([name.strip() for name in methods.split(",")], weights or ())
 
 
@@ -234,7 +230,7 @@ def carry_out(
     for note in bench.listed.notes:
         insist(note)
     for entrant in some:
-        say(f"{entrant.label or entrant.name}: {len(bench.listed.pairs)} pairs")
+        say(f"{entrant.name}: {len(bench.listed.pairs)} pairs")
         batch = batch_of(bench, entrant, options, out, only_the_model)
         carried_out(batch, Progress(batch, False, quiet))
     for path in finish(bench, some, out, table, lambda name: say(f"measuring {name}")):

@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sow.cli.groups import group
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, report, say
 
-app = typer.Typer(help="Experiments that show how the method works.")
-
-
-@app.callback(invoke_without_command=True)
-def _studies(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+app = group("Experiments that show how the method works.")
 
 
 @app.command()

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -22,9 +22,9 @@ from pydantic import (
 )  # fmt: skip
 
 from sow.errors import UsageError
-from sow.files import publish
-from sow.jobs.lines import is_text, json_rows
-from sow.records import first_problem
+from sow.files import MOST_TEXT, publish, read_regular
+from sow.jobs.lines import is_text, json_rows, strict_json
+from sow.records import UPDATE, first_problem, newer_version
 
 OUTCOMES = "results.json"
 MOST_OUTCOMES = 500_000
@@ -52,6 +52,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)
 Words = Annotated[str, Field(max_length=20_000), AfterValidator(_text)]
 File = Annotated[str, Field(max_length=1000), AfterValidator(_text), AfterValidator(_inside)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Record = TypeVar("Record", bound=BaseModel)
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
@@ -115,6 +116,31 @@ class Outcome(BaseModel):
         own = {"seconds": self.seconds, "samples": self.samples, "calls": self.calls}
         value = own[metric] if metric in own else self.scores.get(metric)
         return math.nan if value is None else float(value)
+
+
+def read_record(
+    kind: type[Record], path: Path, what: str, mend: str, most: int = MOST_TEXT
+) -> Record:
+    """A record in a file of its own, which may be a stranger's.
+
+    Args:
+        kind: of record.
+        what: a file that has none, as a line goes on after its name.
+        mend: what to do then.
+        most: bytes of the file.
+
+    Raises:
+        UsageError: if there is none in it, or a newer SOW wrote it.
+    """
+    try:
+        return kind.model_validate(strict_json(read_regular(path, most).decode("utf-8")))
+    except ValidationError as error:
+        newer = newer_version(error)
+        said = newer or f"{str(path)!r} {what} ({first_problem(error)})"
+        raise UsageError(said, UPDATE if newer else mend) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None
 
 
 def write_outcomes(outcomes: Iterable[Outcome], path: Path, *, force: bool = False) -> None:

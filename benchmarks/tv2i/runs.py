@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from sow.benchmarks.tv2i.outcomes import (
     OUTCOMES,
@@ -19,11 +19,11 @@ from sow.benchmarks.tv2i.outcomes import (
     Words,
     as_json,
     read_outcomes,
+    read_record,
 )  # fmt: skip
 from sow.errors import UsageError
-from sow.files import read_regular, write_text
-from sow.jobs.lines import strict_json
-from sow.records import UPDATE, check_version, first_problem, newer_version
+from sow.files import write_text
+from sow.records import check_version
 
 RUN = "run.json"
 VERSION = 1
@@ -168,15 +168,7 @@ def read_run(path: Path) -> Run:
     Raises:
         UsageError: if the file is none of a run, or of a newer SOW.
     """
-    try:
-        return Run.model_validate(strict_json(read_regular(path).decode("utf-8")))
-    except ValidationError as error:
-        newer = newer_version(error)
-        what = newer or f"{str(path)!r} describes no run ({first_problem(error)})"
-        raise UsageError(what, UPDATE if newer else "let the benchmark write it") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None
+    return read_record(Run, path, "describes no run", "let the benchmark write it")
 
 
 def read_results(folder: Path) -> Results:

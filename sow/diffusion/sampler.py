@@ -37,11 +37,9 @@ class Listener(Protocol):
 
     def before_call(self, move: Invert | Denoise) -> None:
         """The next call is for this move."""
-        ...
 
     def after_call(self, move: Invert | Denoise) -> None:
         """It has been answered."""
-        ...
 
 
 @dataclass

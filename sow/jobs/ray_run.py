@@ -100,12 +100,13 @@ class ClusterRun:
         ).remote(self.opened, self.said)  # fmt: skip
         # Whoever was asked for leave has been: the planner is named by now.
         planner = replace(self.options.planner, consent=nobody_agreed)
+        # The owner by its name: a handle cannot be given again to one that is restarted.
         actors = [
             ray.remote(Worker).options(
                 **share.resources, max_restarts=RESTARTS, max_task_retries=-1, max_concurrency=2,
             ).remote(name, here, replace(self.options, planner=planner, cluster=None))
             for _ in range(share.workers)
-        ]  # fmt: skip  # by its name: a handle cannot be given again to one that is restarted
+        ]  # fmt: skip
         self._runners = [_Runner(actor, actor.work.remote()) for actor in actors]
         return owner
 

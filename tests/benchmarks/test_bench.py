@@ -107,6 +107,10 @@ def test_two_runs_are_compared_and_people_are_asked(run, tmp_path):
     assert "questions" in said
     page = (tmp_path / "page" / "index.html").read_text()
     assert "sdedit" not in page
+    asked = ("--out", tmp_path / "other", "--key", tmp_path / "other.json")
+    code, said = typed("survey", run, *asked, "--ask", "best,nonsense")
+    assert code == 2
+    assert "best, pair, outline" in said
     answers = tmp_path / "answers.json"
     answers.write_text("{}")
     code, said = typed("votes", answers, "--key", tmp_path / "key.json", "--out", tmp_path)

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from sow.benchmarks.tv2i.outcomes import STRICT
+from sow.benchmarks.tv2i.outcomes import STRICT, read_record
 from sow.benchmarks.tv2i.preference.key import Key, Question, QuestionId, Token
 from sow.errors import UsageError
-from sow.files import read_regular
-from sow.jobs.lines import strict_json
-from sow.records import UPDATE, check_version, first_problem, newer_version
+from sow.records import check_version
 
 VERSION = 1
 Verdict = Literal["chosen", "bad", "yes", "no", "unsure"]
@@ -123,15 +121,7 @@ def read_answers(path: Path, key: Key) -> Answers:
     Raises:
         UsageError: as `read_votes`.
     """
-    try:
-        answers = Answers.model_validate(strict_json(read_regular(path).decode("utf-8")))
-    except ValidationError as error:
-        newer = newer_version(error)
-        what = newer or f"{path.name!r} is no file of answers ({first_problem(error)})"
-        raise UsageError(what, UPDATE if newer else "let the page save it anew") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None
+    answers = read_record(Answers, path, "is no file of answers", "let the page save it anew")
     if answers.survey != key.survey:
         raise UsageError(
             f"{path.name!r} answers another page than this key is of", "give the key of that page"

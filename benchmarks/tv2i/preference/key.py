@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from sow.benchmarks.tv2i.outcomes import STRICT, Name, Setting, Words, as_json
+from sow.benchmarks.tv2i.outcomes import STRICT, Name, Setting, Words, as_json, read_record
 from sow.errors import UsageError
-from sow.files import read_regular, write_text
-from sow.jobs.lines import strict_json
-from sow.records import UPDATE, check_version, first_problem, newer_version
+from sow.files import write_text
+from sow.records import check_version
 
 VERSION = 1
 MOST_BYTES = 256 * 2**20
@@ -20,6 +20,22 @@ Criterion = Literal["fidelity", "consistency", "outline"]
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 """Of a survey, a rater or a picture: sixteen hexadecimal digits that mean nothing."""
 QuestionId = Annotated[str, Field(pattern=r"^q[0-9]{1,6}$")]
+
+
+def kinds_of(names: Sequence[str]) -> list[Kind]:
+    """Kinds of questions by their names.
+
+    Raises:
+        UsageError: if there is no such kind, or none at all.
+    """
+    known: tuple[Kind, ...] = get_args(Kind)
+    found = [kind for name in names for kind in known if kind == name]
+    if len(found) < len(names) or not found:
+        raise UsageError(
+            f"there are no questions of the kind {', '.join(names)}",
+            f"choose of {', '.join(known)}",
+        )
+    return found
 
 
 class Question(BaseModel):
@@ -92,12 +108,4 @@ def read_key(path: Path) -> Key:
     Raises:
         UsageError: if the file is none.
     """
-    try:
-        return Key.model_validate(strict_json(read_regular(path, MOST_BYTES).decode("utf-8")))
-    except ValidationError as error:
-        newer = newer_version(error)
-        what = newer or f"{str(path)!r} is no key of a survey ({first_problem(error)})"
-        raise UsageError(what, UPDATE if newer else "give the one of its page") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None
+    return read_record(Key, path, "is no key of a survey", "give the one of its page", MOST_BYTES)

@@ -100,7 +100,7 @@ def cycles(canvas: int) -> Variants:
 def variant(name: str, changes: Mapping[str, Any], anywhere_on: int | None = None) -> Entrant:
     """SOW by the paper's preset of a pair's setting, with these changes."""
     settings = tuple({**PAPER, **changes}.items())
-    return Entrant(name, SOW, name, (("preset", "paper-{setting}"),), settings, anywhere_on)
+    return Entrant(name, SOW, (("preset", "paper-{setting}"),), settings, anywhere_on)
 
 
 def _groups(rows: Any) -> tuple[Group, ...]:

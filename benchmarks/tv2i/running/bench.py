@@ -45,9 +45,8 @@ class Entrant:
     """One of those compared.
 
     Attributes:
-        name: of its folder and in the outcomes.
+        name: as people read it, and in the outcomes.
         method: who draws.
-        label: as people read it.
         given: fields of its jobs that are not the pairs'; `{setting}` in one is the pair's.
         settings: changes of its preset.
         anywhere_on: the side of a canvas on which the place is drawn by chance, the same for
@@ -56,7 +55,6 @@ class Entrant:
 
     name: str
     method: Method
-    label: str = ""
     given: tuple[tuple[str, str], ...] = ()
     settings: tuple[tuple[str, Any], ...] = ()
     anywhere_on: int | None = None
@@ -107,9 +105,8 @@ def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant
     if others := set(given) - set(wanted):
         raise UsageError(f"weights for {', '.join(sorted(others))}", "name the method, too")
     return tuple(
-        Entrant(name, made, name)
+        Entrant(name, method(name, **({"weights": given[name]} if name in given else {})))
         for name in wanted
-        for made in [method(name, **({"weights": given[name]} if name in given else {}))]
     )
 
 

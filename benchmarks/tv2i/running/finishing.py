@@ -70,7 +70,7 @@ def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
     mine = [one for one in found if one.method == entrant.name and one.error is None]
     samples, calls = {one.samples for one in mine}, {one.calls for one in mine}
     return Method(
-        name=entrant.name, label=entrant.label, note=_parameters(entrant),
+        name=entrant.name, note=_parameters(entrant),
         settings=dict((*entrant.given, *entrant.settings)),
         samples=samples.pop() if len(samples) == 1 else None,
         calls=calls.pop() if len(calls) == 1 else None,
