@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from random import Random
 
@@ -93,3 +94,38 @@ def _outcome(folder, dice, method, pair, setting, prompt, number, place, size, s
     }
     missing = {} if found else {"id_distance": "no face found"}
     return Outcome(**given, file=f"{method.name}/{pair}.png", scores=scores, missing=missing)
+
+
+def say(path: Path, key, rater: str = "a" * 16, choose=None, **change) -> Path:
+    """A file of answers to all questions; `choose` gives methods, or a verdict."""
+    answers = []
+    for number, (name, question) in enumerate(key.questions.items()):
+        said = choose(question) if choose else [next(iter(question.methods.values()))]
+        if said is None:
+            continue
+        verdict = said if isinstance(said, str) else "chosen"
+        chosen = (
+            []
+            if isinstance(said, str)
+            else [token for token, method in question.methods.items() if method in said]
+        )
+        answers.append(
+            {
+                "question": name,
+                "verdict": verdict,
+                "chosen": chosen,
+                "order": number,
+                "shown": list(question.methods),
+                "seconds": 1.5,
+                "changed": 0,
+            }
+        )
+    data = {
+        "kind": "sow-preference-answers",
+        "version": 1,
+        "survey": key.survey,
+        "rater": rater,
+        "answers": answers,
+    }
+    path.write_text(json.dumps(data | change))
+    return path

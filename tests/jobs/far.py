@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from unittest.mock import patch
 
 import fsspec
 from PIL import Image
+from test_run import jobs_of
 
 from sow.cli.main import main
 from sow.elsewhere import storage
@@ -89,3 +91,28 @@ def typed(*words: object) -> tuple[int, str]:
         except SystemExit as end:
             code = end.code or 0
     return int(str(code)), said.getvalue()
+
+
+def jobs(number, **more):
+    return jobs_of("faces/face.png", number, **more)
+
+
+def all_of(*words, **more):
+    return {result.id: result for result in batch(*words, **more)}
+
+
+def killed_after(running, number):
+    """A batch whose process is gone after so many results: nothing is written any more."""
+    results = iter(running.run)
+    for _ in range(number):
+        next(results)
+    running.ledger._snapshots._ended.set()
+    running.ledger._lease._ended.set()
+    running.ledger._lease._at_work.release()
+    results.close()
+
+
+def time_passes(far):
+    """The machine that is at work has not been heard of for long."""
+    owner = json.loads(far.read("out/.sow/owner.json"))
+    far.put("out/.sow/owner.json", json.dumps({**owner, "time": time.time() - 500}).encode())

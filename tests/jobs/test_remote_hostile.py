@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 
 import fsspec
 import pytest
-from far import Place, batch, forget_connections
+from far import Place, batch, forget_connections, jobs
+from far_fixtures import face, far, machine  # noqa: F401
 from fsspec import AbstractFileSystem
-from test_remote import face, far, jobs, machine  # noqa: F401  # fixtures
 
 from sow.elsewhere import storage
 from sow.elsewhere.storage import storage_of
@@ -57,7 +57,7 @@ OUTSIDE = {
 
 
 @pytest.fixture
-def finished(far, tiny_folder, tmp_path):  # noqa: F811
+def finished(far, tiny_folder, tmp_path):
     """A batch that has ended, its snapshot spoilt as told, and the next machine that meets it."""
     manifest, out = far.manifest(*jobs(2)), f"{far.address}/out"
     list(batch(manifest, out, tiny_folder))
@@ -75,7 +75,7 @@ def finished(far, tiny_folder, tmp_path):  # noqa: F811
 
 @pytest.mark.parametrize("kind", OUTSIDE)
 def test_a_snapshot_that_lies_is_refused_in_one_line(
-    finished, far, machine, tiny_folder, tmp_path, kind  # noqa: F811
+    finished, far, machine, tiny_folder, tmp_path, kind
 ):  # fmt: skip
     manifest, out = finished(OUTSIDE[kind])
     machine("second")
@@ -88,7 +88,7 @@ def test_a_snapshot_that_lies_is_refused_in_one_line(
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_a_snapshot_cannot_say_that_its_manifest_is_known(finished, machine, tiny_folder):  # noqa: F811
+def test_a_snapshot_cannot_say_that_its_manifest_is_known(finished, machine, tiny_folder):
     """It is checked anew: jobs that it has and the manifest has not are never carried out."""
     extra = TV2IJob.parse({"id": "extra", "image": "/etc/passwd", "prompt": "a"})
     manifest, out = finished(
@@ -102,7 +102,7 @@ def test_a_snapshot_cannot_say_that_its_manifest_is_known(finished, machine, tin
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 5000])
-def test_noise_for_a_snapshot(far, machine, tiny_folder, content):  # noqa: F811
+def test_noise_for_a_snapshot(far, machine, tiny_folder, content):
     far.put("out/.sow/ledger.sqlite", content)
     with pytest.raises(OutputError, match="is damaged, or not of a batch"):
         batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder)
@@ -117,12 +117,12 @@ def test_a_ledger_of_our_layout_is_what_is_expected(tmp_path):
 
 
 @pytest.mark.parametrize("said", [b"", b"[]", b"{", b'{"time": "soon"}', b'{"time": NaN}'])
-def test_noise_for_an_owner_is_nobody(far, tiny_folder, said):  # noqa: F811
+def test_noise_for_an_owner_is_nobody(far, tiny_folder, said):
     far.put("out/.sow/owner.json", said)
     assert len(list(batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder))) == 1
 
 
-def test_an_owner_is_quoted_in_one_printable_line(far, tiny_folder):  # noqa: F811
+def test_an_owner_is_quoted_in_one_printable_line(far, tiny_folder):
     owner = {"host": "\x1b[2J" + "x" * 5000, "token": "t", "time": 1e18}
     far.put("out/.sow/owner.json", json.dumps(owner).encode())
     with pytest.raises(OutputError, match="is being worked on by") as caught:
@@ -196,14 +196,14 @@ def test_a_size_is_not_believed(endless, tmp_path):
         pass
 
 
-def test_a_snapshot_is_bounded(far, machine, tiny_folder, monkeypatch):  # noqa: F811
+def test_a_snapshot_is_bounded(far, machine, tiny_folder, monkeypatch):
     monkeypatch.setattr(snapshots, "MOST_BYTES", 1000)
     far.put("out/.sow/ledger.sqlite", b"x" * 2000)
     with pytest.raises(OutputError, match="is larger than"):
         batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder)
 
 
-def test_names_that_are_no_names_here(machine, far):  # noqa: F811
+def test_names_that_are_no_names_here(machine, far):
     """Whatever an object is called, it lies in the private folder."""
     from sow.elsewhere.addresses import file_name
 

@@ -12,10 +12,10 @@ from contextlib import closing
 
 import pytest
 from conftest import NO_KEYS
-from far import KEYS, SECRET, Place, batch, forget_connections, typed
+from far import KEYS, SECRET, Place, batch, forget_connections, jobs, time_passes, typed
+from far_fixtures import face  # noqa: F401
 from fsspec.registry import _registry
 from moto.server import ThreadedMotoServer
-from test_remote import face, jobs, time_passes  # noqa: F401  # a fixture, and helpers
 from test_run import hashes, jobs_of
 
 from sow.elsewhere import trouble
@@ -65,7 +65,7 @@ def bucket():
 
 
 @pytest.fixture
-def far(bucket, face, monkeypatch, tmp_path):  # noqa: F811
+def far(bucket, face, monkeypatch, tmp_path):
     """Its folder, with a picture in it and nothing else."""
     monkeypatch.setenv("SOW_CACHE", str(tmp_path / "first"))
     forget_connections()
@@ -100,7 +100,7 @@ def command(manifest, out, model):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL there")
 def test_killed_and_taken_up_by_another_machine(
-    far, face, tiny_folder, tmp_path, monkeypatch  # noqa: F811
+    far, face, tiny_folder, tmp_path, monkeypatch
 ):  # fmt: skip
     manifest, out, number = far.manifest(*jobs(16)), f"{far.address}/out", 16
     words = command(manifest, out, tiny_folder)
@@ -134,7 +134,7 @@ def test_killed_and_taken_up_by_another_machine(
     assert (ended, told.strip()) == (0, f"0 waiting, 0 running, {number} done, 0 failed")
 
 
-def test_a_bucket_that_is_not_there(far, tiny_folder, face):  # noqa: F811
+def test_a_bucket_that_is_not_there(far, tiny_folder, face):
     nowhere = "s3://no-such-bucket/out"
     ended, said = typed(*command(far.manifest(*jobs(1)), nowhere, tiny_folder))
     assert (ended, said.count("\n")) == (6, 1)
