@@ -12,6 +12,7 @@ ATTACKS = (
     "</script><script>window.hacked=1</script>",
     "<img src=x onerror='window.hacked=1'>",
     "\"'><svg onload=window.hacked=1>",
+    "javascript:window.hacked=1",
     "\u202ekcah\u2028window.hacked=1 {{data}} {{sections}}",
 )
 
@@ -40,7 +41,7 @@ def chromium():
 
 
 @contextmanager
-def opened(browser, file: Path, **how):
+def opened(browser, file: Path, hash: str = "", **how):
     """A page from the disk; at the end it must have asked for nothing else, without errors."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **how})
     context.set_default_timeout(20_000)
@@ -48,8 +49,8 @@ def opened(browser, file: Path, **how):
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text))
-    page.wrong = wrong
-    page.goto(file.as_uri())
+    page.wrong, page.asked = wrong, asked
+    page.goto(f"{file.as_uri()}{hash}")
     yield page
     context.close()
     assert wrong == []

@@ -3,62 +3,31 @@
 from __future__ import annotations
 
 import re
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from browsing import ATTACKS, chromium, expect, opened
 from PIL import Image
 
 from sow.jobs.gallery import HOME, ROWS, Entry, Failure, thumbnail, write_gallery
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-expect = api.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
-
-ATTACKS = (
-    "<img src=x onerror='window.hacked=1'>",
-    "</script><script>window.hacked=1</script>",
-    "\"'><svg onload=window.hacked=1>",
-    "javascript:window.hacked=1",
-    "\u202ekcah\u2028window.hacked=1",
-)
 COUNT = 60
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with api.sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=CHROMIUM)
-        except api.Error as error:
-            pytest.skip(f"chromium does not start: {str(error)[:200]}")
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
 def open_page(browser):
-    """Opens a folder's page; at the end it must have asked for nothing else, and without errors."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    context.set_default_timeout(20_000)
-    seen: dict[str, list[str]] = {"asked": [], "wrong": []}
-    folders = []
-
-    def opened(folder: Path, hash: str = ""):
-        page = context.new_page()
-        page.on("request", lambda request: seen["asked"].append(request.url))
-        page.on("pageerror", lambda error: seen["wrong"].append(str(error)))
-        page.on("console", lambda said: seen["wrong"].append(said.text))
-        page.goto(f"{(folder / 'index.html').as_uri()}{hash}")
-        folders.append(folder.as_uri() + "/")
-        return page
-
-    opened.seen = seen
-    yield opened
-    context.close()
-    assert seen["wrong"] == []
-    assert [url for url in seen["asked"] if not url.startswith(tuple(folders))] == []
+    """Opens a folder's page, which is closed and looked after at the end."""
+    with ExitStack() as pages:
+        yield lambda folder, hash="": pages.enter_context(
+            opened(browser, folder / "index.html", hash, viewport={"width": 1200, "height": 800})
+        )
 
 
 def write_picture(folder: Path, name: str, size=(256, 256)) -> None:
@@ -136,8 +105,8 @@ def test_a_picture_without_a_thumbnail_is_shown_itself(open_page, tmp_path):
     # What is missing is told on the console by the browser itself.
     expect(page.locator("fieldset")).to_be_hidden()
     expect(page.locator(".count")).to_have_text("2 pictures")
-    assert all("ERR_FILE_NOT_FOUND" in text for text in open_page.seen["wrong"])
-    open_page.seen["wrong"].clear()
+    assert all("ERR_FILE_NOT_FOUND" in text for text in page.wrong)
+    page.wrong.clear()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +165,7 @@ def large(tmp_path_factory):
 def test_chunks_are_loaded_when_they_are_needed(open_page, large):
     page = open_page(large)
     expect(page.locator(".card")).not_to_have_count(0)
-    assert [url.rpartition("/")[2] for url in open_page.seen["asked"] if url.endswith(".js")] == [
+    assert [url.rpartition("/")[2] for url in page.asked if url.endswith(".js")] == [
         "entries-0000.js"
     ]
     page.evaluate("""() => {
@@ -226,8 +195,8 @@ def test_a_part_that_is_missing_is_told(open_page, tmp_path):
     expect(page.locator(".count")).to_have_text(
         f"{ROWS // 10} of {ROWS + 1} pictures 1 part of the list could not be read."
     )
-    assert {"ERR_FILE_NOT_FOUND" in text for text in open_page.seen["wrong"]} == {True}
-    open_page.seen["wrong"].clear()
+    assert {"ERR_FILE_NOT_FOUND" in text for text in page.wrong} == {True}
+    page.wrong.clear()
 
 
 # ---- The large view.
@@ -358,7 +327,7 @@ def test_the_browser_itself_refuses_markup_and_strange_scripts(open_page, folder
         True, True, None
     ]  # fmt: skip
     expect(page.locator(".card")).not_to_have_count(0)
-    refused = [text for text in open_page.seen["wrong"] if "example.com/x.png" in text]
+    refused = [text for text in page.wrong if "example.com/x.png" in text]
     assert "Content Security Policy" in refused[0]
-    open_page.seen["asked"].remove("https://example.com/x.png")
-    open_page.seen["wrong"].clear()
+    page.asked.remove("https://example.com/x.png")
+    page.wrong.clear()
