@@ -14,8 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from sow.benchmarks.batch.survival import hashes, recorded, said
 from sow.benchmarks.batch.throughput import jobs
 from sow.jobs.batch import Batch
@@ -34,6 +32,8 @@ def batch_of(count: int, out: Path, cluster: Cluster | None) -> Batch:
 
 def pid_of(runner: Any) -> int:
     """The process of a runner, wherever it is."""
+    import ray
+
     return int(ray.get(runner.actor.__ray_call__.remote(lambda worker: os.getpid())))
 
 
