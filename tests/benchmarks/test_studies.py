@@ -12,20 +12,18 @@ from PIL import Image
 
 from sow.benchmarks.desk import PICTURES, Desk
 from sow.benchmarks.figures.studies.growing import Wanted, grow
+from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
 from sow.benchmarks.studies import STUDIES, near
 from sow.errors import OutputError, UsageError
-from sow.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {study.name: study for study in STUDIES}
 SMALLEST = {
     "recognisable fresh": {"setting": "normal", "count": 1},
-    "recognisable pareto": {"setting": "style", "count": 1},
     "recognisable limit": {"setting": "normal", "count": 1},
-    "modulation fresh": {"count": 2},
-    "modulation sheet": {"count": 2},
-    "planning": {"count": 2},
-    "model": {"count": 2, "captions": 4},
+    "modulation sheet": {"count": 1},
+    "planning": {"count": 1},
+    "model": {"count": 2, "captions": 4, "drawings": 2},
     "contact-sheet": {"examples": EXAMPLES},
     "things-sheet": {"count": 1},
     "mattes": {"count": 2},
@@ -43,6 +41,16 @@ SMALLEST = {
     "throughput": {"jobs": 1, "rounds": 1},
 }
 """What is asked of each here, by its name and its table."""
+FEWER = {
+    "refining": {"ARMS": {"follow": (True, False)}, "ALONE": [("left of", PEOPLE)],
+                 "PLANTED": ("left of",)},
+    "relations": {"CLASSES": (("left of", PEOPLE),)},
+    "relations-planted": {"CLASSES": ("left of",)},
+    "seeing": {"CLASSES": (("left of", PEOPLE),)},
+    "throughput": {"SIZES": (1, 2), "SAMPLES": 2},
+    "model": {"CYCLES": (0, 10)},
+}  # fmt: skip
+"""Of some only a part, for every picture takes about a second."""
 NOT_RUN = {
     "survival": "it waits for seconds before every kill; tests/jobs has the same, smaller",
     "resume": "six processes that load everything; tests/jobs has the same, smaller",
@@ -97,6 +105,9 @@ def test_it_runs(words, folder, monkeypatch):
     """It writes what it says, says so, and is not written over without being told to."""
     study, said = BY_NAME[words.split()[0]], list[str]()
     before = set(folder.iterdir())
+    module = import_module(study.module)
+    for name, value in FEWER.get(words, {}).items():
+        monkeypatch.setattr(module, name, value)
     study.run(Desk(folder, f"sow bench study {words}", say=said.append), options_of(words))
     made = set(folder.iterdir()) - before - {folder / PICTURES}
     assert made
@@ -131,9 +142,7 @@ def test_a_study_that_was_made_is_not_made_again(folder, monkeypatch):
 @pytest.fixture
 def wanted(figures):
     """Three pictures of a plan without anything planted."""
-    plan = Plan(
-        canvas=(128, 128), prompt="a person in the snow", box=None, objects=(), relations=()
-    )
+    plan = case_of("near", 0, PEOPLE, "tests").plan
     settings = figures.preset("text").changed(steps=2, t1=1, t2=2, preserve=())
     return [Wanted(None, plan, settings, seed) for seed in (1, 2, 3)]
 

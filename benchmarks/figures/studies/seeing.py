@@ -132,7 +132,7 @@ def study(desk: Desk, *, count: int, tuning: bool) -> None:
         f"`{desk.command}`; 95 % intervals.", "",
         f"{count} drawings, in each also a thing looked for that is not there:", "",
     ]  # fmt: skip
-    some = max(2, count // 10)
+    some = max(1, count // 10)
     parts = (
         read(service, count, first), [""],
         [f"Pictures of {some} sentences a class, without layout, half of them turned round:", ""],
