@@ -31,9 +31,8 @@ from sow.service.results import Work
 from sow.settings import Settings
 
 BATCH = 10
-ENGINE = ("attention", "backbones", "diffusion", "pictures", "calls.py", "inverting.py",
-          "pipeline.py", "plan.py", "settings.py")  # fmt: skip
-"""The code in `sow/` that decides the pixels of a picture whose plan is given."""
+ENGINE = ("attention", "backbones", "diffusion", "pictures")
+"""The folders in `sow/` that, with the files beside them, decide the pixels of a given plan."""
 SECONDS = "seconds"
 """What is kept in a picture's file: the processor's time that it took."""
 
@@ -172,6 +171,6 @@ def _code() -> str:
     """The engine's own code: what was drawn by other code is not found again."""
     assert sow.__file__ is not None
     home = Path(sow.__file__).parent
-    files = [file for name in ENGINE for file in sorted((home / name).rglob("*.py"))
-             or [home / name]]  # fmt: skip
+    files = [file for name in ENGINE for file in sorted((home / name).rglob("*.py"))]
+    files += sorted(home.glob("*.py"))
     return digest(*(file.read_bytes() for file in files))
