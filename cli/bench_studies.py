@@ -46,7 +46,8 @@ def _listed(context: typer.Context) -> None:
         for each in STUDIES:
             typer.echo(f"{each.name}: {each.asks}")
             typer.echo(f"    {each.takes} on one core; {each.table}")
-        typer.echo("sow bench study NAME --help says what can be said of one.")
+        typer.echo("sow bench study NAME --help: what can be said of one.")
+        typer.echo("On any model: sow bench interference, sow bench spatial.")
 
 
 def command_of(each: Study) -> Callable[..., None]:

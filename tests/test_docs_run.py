@@ -41,7 +41,7 @@ NOT_RUN = {
     "sow bench survey figures-tv2i/ --out page/ --key key.json --groups 20": "a run; see above",
     "sow bench votes answers.json --key key.json --out votes/": "people; see tests/benchmarks",
     "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
-    "sow bench study model --out studies/": "15 minutes; see tests/benchmarks",
+    "sow bench study model --out studies/": "half an hour; see tests/benchmarks",
     "sow bench study recognisable fresh --setting normal --out studies/": "see tests/benchmarks",
     "python -m sow.benchmarks.figures.world.tv2i": "a thousand drawings; see tests/benchmarks",
     "python -m sow.benchmarks.figures.training all": "two hours",

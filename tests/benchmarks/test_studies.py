@@ -42,6 +42,7 @@ SMALLEST = {
 }
 """What is asked of each here, by its name and its table."""
 FEWER = {
+    "contact-sheet": {"FACES": ("drawn-curls",), "PROMPTS": ("a person in a red coat",)},
     "refining": {"ARMS": {"follow": (True, False)}, "ALONE": [("left of", PEOPLE)],
                  "PLANTED": ("left of",)},
     "relations": {"CLASSES": (("left of", PEOPLE),)},
