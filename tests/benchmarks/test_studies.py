@@ -23,7 +23,7 @@ SMALLEST = {
     "recognisable limit": {"setting": "normal", "count": 1},
     "modulation sheet": {"count": 1},
     "planning": {"count": 1},
-    "model": {"count": 2, "captions": 4, "drawings": 2},
+    "model": {"count": 1, "captions": 2, "drawings": 1},
     "contact-sheet": {"examples": EXAMPLES},
     "things-sheet": {"count": 1},
     "mattes": {"count": 2},

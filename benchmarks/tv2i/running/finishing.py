@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
 from sow.benchmarks.tv2i.report.report import Ablation, ablation, report
 from sow.benchmarks.tv2i.report.writing import write_report
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.benchmarks.tv2i.running.reading import first_recipe, outcomes
-from sow.benchmarks.tv2i.runs import RUN, Method, Run, read_results, read_run, write_run
+from sow.benchmarks.tv2i.runs import RUN, Measure, Method, Run, read_results, read_run, write_run
 from sow.errors import UsageError
 
 Tick = Callable[[str], object]
@@ -57,7 +58,7 @@ def described(bench: Bench, some: Sequence[Entrant], found: Sequence[Outcome], o
     return Run(
         benchmark=bench.name, split=bench.split, pairs=len(bench.listed.pairs),
         methods=tuple(_method(entrant, found) for entrant in some),
-        measures=tuple(metric.described() for metric in bench.metrics),
+        measures=tuple(_measure(metric) for metric in bench.metrics),
         model=recipe.model, revision=recipe.revision, device=recipe.device, dtype=recipe.dtype,
         versions=dict(recipe.versions), date=_date(out, bench.name),
         seeds=f"one for each pair, the same for all methods: {min(seeds)} to {max(seeds)}",
@@ -79,6 +80,11 @@ def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
 def _parameters(entrant: Entrant) -> str:
     """Those of its method, if it has any."""
     return entrant.method.said if entrant.method.said != entrant.method.name else ""
+
+
+def _measure(metric: Metric) -> Measure:
+    return Measure(name=metric.name, label=metric.label, better=metric.better, unit=metric.unit,
+                   rate=metric.rate, note=metric.note)  # fmt: skip
 
 
 def _date(out: Path, name: str) -> str:
