@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
-from sow.benchmarks.statistics import rate, sign_test
+from sow.benchmarks.desk import bar
+from sow.benchmarks.statistics import rate, sign_test, turned
 from sow.errors import ModelError
 from sow.pictures.reading import load_image
 from sow.scene import article
@@ -123,7 +123,7 @@ def pictures(
     """A picture of each sentence and seed by each method; those in the folder are kept."""
     asked = sentences()[:limit]
     work = [(m, s, seed) for s in asked for seed in seeds for m in METHODS]
-    for method, sentence, seed in tqdm(work, desc="pictures", disable=None):
+    for method, sentence, seed in bar(work, "pictures"):
         name = f"{sentence.prompt.removeprefix('a photo of ').replace(' ', '-')}-{seed}.png"
         path = folder / method.replace(" ", "-") / name
         if not path.exists():
@@ -152,7 +152,6 @@ def spatial(
             ]  # fmt: skip
             cells = " | ".join(each.percent() if each.count else "none" for each in rates)
             lines.append(f"| {side}: {method} | {cells} |")
-    pairs = list(zip(*([held for _, _, held in rows] for rows in told.values()), strict=True))
-    up, down = (sum(b > a for a, b in pairs), sum(a > b for a, b in pairs))
+    up, down = turned(*([held for _, _, held in rows] for rows in told.values()))
     p = sign_test(up, down)
     return [*lines, "", f"Layout: {up} better, {down} worse (sign test, p {p:.2g})."]

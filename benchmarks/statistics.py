@@ -49,6 +49,12 @@ def mean(values: Sequence[float], seed: int = 0, draws: int = 2000) -> Estimate:
     return Estimate(float(array.mean()), float(low), float(high), len(array))
 
 
+def turned(one: Sequence[bool], other: Sequence[bool]) -> tuple[int, int]:
+    """Of pairs, in how many only the second is true, and in how many only the first."""
+    pairs = list(zip(one, other, strict=True))
+    return sum(y and not x for x, y in pairs), sum(x and not y for x, y in pairs)
+
+
 def sign_test(better: int, worse: int) -> float:
     """Two-sided p of so many pairs for the better and so many for the worse; ties say nothing."""
     n = better + worse

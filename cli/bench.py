@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sow.cli import bench_studies
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
 from sow.cli.groups import group
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
@@ -252,3 +253,8 @@ def _rules() -> PlannerChoice:
     from sow.service.asking import PlannerChoice
 
     return PlannerChoice("offline")
+
+
+app.add_typer(bench_studies.app, name="study")
+app.command()(bench_studies.interference)
+app.command()(bench_studies.spatial)

@@ -17,7 +17,6 @@ from sow.cli import (
     plan,
     settings,
     show,
-    study,
     words,
 )
 from sow.cli.output import hush, insist, say_error
@@ -39,7 +38,6 @@ app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
 app.add_typer(batch.app, name="batch")
 app.add_typer(bench.app, name="bench")
-app.add_typer(study.app, name="study")
 
 # Typer brings its own click in some versions and uses the installed one in others: the base of
 # its errors about usage, whichever it is.

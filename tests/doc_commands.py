@@ -34,8 +34,8 @@ PICTURES = {
 }
 """What the pages call a user's own pictures, and which examples stand for them."""
 OLLAMA = "http://localhost:11434"
-LOADING = ("generate", "plan", "settings", "words", "study", "graph")
-"""Commands with a --model."""
+LOADING = ("generate", "plan", "settings", "words", "graph")
+"""Commands with a --model, besides those of `sow batch` and `sow bench`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def typed(command: str, server: Server, seed: int = 1) -> Ran:
     """
     words = shlex.split(command.replace(OLLAMA, server.address))
     given = set(words)
-    loads = words[1] in LOADING or (words[1] == "batch" and words[2] not in ("status", "export"))
+    loads = words[1] in LOADING or words[1:3] == ["bench", "interference"]
+    loads |= words[1] == "batch" and words[2] not in ("status", "export")
     if loads and not {"--model", "--recipe"} & given:
         words += ["--model", "figures"]
     if words[1] == "generate" and not {"--seed", "--recipe"} & given:

@@ -48,7 +48,6 @@ FLOORS = (
     ("benchmarks.figures.world",),
     ("benchmarks.figures.training",),
     ("benchmarks.figures.judge",),
-    ("benchmarks.figures.studies",),
     ("benchmarks.speed",),
     ("benchmarks.tv2i",),
     ("benchmarks.tv2i.celeba",),
@@ -57,6 +56,7 @@ FLOORS = (
     ("benchmarks.tv2i.report",),
     ("benchmarks.tv2i.preference",),
     ("benchmarks.tv2i.running",),
+    ("benchmarks.figures.studies",),
     ("cli",),
     ("__main__",),
 )

@@ -1,11 +1,10 @@
 """Runners of a real Ray cluster are killed, one after another, and what is left is looked at.
 
-OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.cluster --jobs 60 --kills 4
+OMP_NUM_THREADS=1 sow bench study cluster
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -14,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sow.benchmarks.batch.survival import hashes, recorded, said
-from sow.benchmarks.batch.throughput import jobs
+from sow.benchmarks.batch.survival import hashes, recorded, told
+from sow.benchmarks.batch.throughput import jobs_of
+from sow.benchmarks.desk import Desk
 from sow.jobs.batch import Batch
 from sow.jobs.machines import Cluster
 from sow.jobs.options import Options
@@ -27,7 +27,7 @@ from sow.service.asking import PlannerChoice
 def batch_of(count: int, out: Path, cluster: Cluster | None) -> Batch:
     """So many jobs into a folder."""
     options = Options("figures", planner=PlannerChoice("offline"), batch_size=2, cluster=cluster)
-    return Batch(source_of(jobs(count), None, {}, out), out, options)
+    return Batch(source_of(jobs_of(count), None, {}, out), out, options)
 
 
 def pid_of(runner: Any) -> int:
@@ -49,45 +49,31 @@ def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str,
     return steps
 
 
-def main() -> None:
+def study(desk: Desk, *, jobs: int, workers: int, kills: int) -> None:
     """Writes `cluster.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--jobs", type=int, default=60)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=4)
-    options = parser.parse_args()
+    desk.free("cluster.md")
     with tempfile.TemporaryDirectory() as folder:
         plain, out = Path(folder) / "plain", Path(folder) / "out"
         started = time.monotonic()
-        list(batch_of(options.jobs, plain, None))
+        list(batch_of(jobs, plain, None))
         alone = time.monotonic() - started
-        batch = batch_of(options.jobs, out, Cluster("local", options.workers))
+        batch = batch_of(jobs, out, Cluster("local", workers))
         started = time.monotonic()
-        steps = carried_out(batch, options.kills, random.Random(1))
+        steps = carried_out(batch, kills, random.Random(1))
         took = time.monotonic() - started
         last, made = recorded(out), hashes(out)
         again = [name for step in steps for name, mark in step.items() if last.get(name) != mark]
         found: dict[str, bool | str] = {
             "runners killed": str(len(steps)),
-            "every job has exactly one picture": len(made) == len(last) == options.jobs,
+            "every job has exactly one picture": len(made) == len(last) == jobs,
             "no picture was made again after it was recorded": not again,
             "all pixels are those of the local runner": made == hashes(plain),
             "seconds with the local runner": f"{alone:.0f}",
             "seconds with Ray, its start and those of the killed included": f"{took:.0f}",
         }
-    lines = [
+    desk.page("cluster.md", [
         "# With Ray, runners killed", "",
-        f"`OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.cluster --jobs {options.jobs} "
-        f"--workers {options.workers} --kills {options.kills}`: `figures`, two pictures in a "
-        f"call, one thread a runner, {os.cpu_count()} cores; runners killed with SIGKILL while "
-        "they work.", "", "| | |", "|---|---|",
-        *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
-    ]  # fmt: skip
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "cluster.md").write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()
+        f"`{desk.command}`: `figures`, two pictures in a "
+        f"call, {os.cpu_count()} cores; runners killed with SIGKILL while "
+        "they work.", "", *told(found),
+    ])  # fmt: skip

@@ -1,11 +1,10 @@
 """How long the engine waits while every plan comes from a slow planner, over real HTTP.
 
-OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.idle
+OMP_NUM_THREADS=1 sow bench study idle
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import threading
@@ -13,7 +12,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from sow.benchmarks.batch.throughput import jobs, own
+from sow.benchmarks.batch.survival import told
+from sow.benchmarks.batch.throughput import jobs_of, own
+from sow.benchmarks.desk import Desk
 from sow.jobs.batch import Batch
 from sow.jobs.options import Options
 from sow.jobs.sources import source_of
@@ -59,21 +60,17 @@ class Slow(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main() -> None:
+def study(desk: Desk, *, jobs: int, delay: float) -> None:
     """Writes `idle.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--jobs", type=int, default=96)
-    parser.add_argument("--delay", type=float, default=3.0, help="seconds of every plan")
-    options = parser.parse_args()
-    Slow.delay = options.delay
+    desk.free("idle.md")
+    Slow.delay = delay
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     choice = PlannerChoice("openai", base_url=f"http://127.0.0.1:{server.server_port}/v1",
                            planner_calls=1, cache=False)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        batch = Batch(source_of(jobs(options.jobs), None, {}, out), out,
+        batch = Batch(source_of(jobs_of(jobs), None, {}, out), out,
                       Options("figures", planner=choice, batch_size=4))  # fmt: skip
         run = own(batch)
         _ = run.service.pipe
@@ -82,24 +79,19 @@ def main() -> None:
             done += result.done
             first = first or run.waited
         took = time.monotonic() - started
-    waited = run.waited
-    lines = [
+    server.shutdown()
+    later = run.waited - first
+    desk.page("idle.md", [
         "# Waiting for plans", "",
-        f"`python -m sow.benchmarks.batch.idle --jobs {options.jobs} --delay {options.delay:g}`, "
-        "`figures`, four pictures in a call, plans over HTTP, eight at a time.", "", "| | |",
-        "|---|---|",
-        f"| jobs done | {done} |",
-        f"| seconds in all | {took:.1f} |",
-        f"| seconds that the plans take one after another | {options.jobs * options.delay:.0f} |",
-        f"| seconds of the engine's calls | {run.engine.busy:.1f} |",
-        f"| seconds in which it waited before its first call | {first:.1f} |",
-        f"| seconds in which it waited after that | {waited - first:.1f} |",
-        f"| of the time after that | {100 * (waited - first) / (took - first):.1f} % |", "",
-    ]  # fmt: skip
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "idle.md").write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()
+        f"`{desk.command}`, "
+        "`figures`, four pictures in a call, plans over HTTP, eight at a time.", "",
+        *told({
+            "jobs done": str(done),
+            "seconds in all": f"{took:.1f}",
+            "seconds that the plans take one after another": f"{jobs * delay:.0f}",
+            "seconds of the engine's calls": f"{run.engine.busy:.1f}",
+            "seconds in which it waited before its first call": f"{first:.1f}",
+            "seconds in which it waited after that": f"{later:.1f}",
+            "of the time after that": f"{100 * later / (took - first):.1f} %",
+        }),
+    ])  # fmt: skip

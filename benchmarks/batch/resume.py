@@ -1,11 +1,10 @@
 """How long it takes to see that a hundred thousand jobs are done, and what a million lines take.
 
-python -m sow.benchmarks.batch.resume
+sow bench study resume
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.benchmarks.batch.survival import EXAMPLES
+from sow.benchmarks.desk import Desk
 from sow.jobs.ledger import Ledger
 from sow.jobs.stores import LocalStore, Place
 
@@ -92,36 +92,25 @@ def again(jobs: Path, out: Path) -> tuple[float, float]:
     return time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
-def main() -> None:
+def study(desk: Desk, *, done: int, lines: int) -> None:
     """Writes `resume.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--done", type=int, default=100_000)
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    options = parser.parse_args()
+    desk.free("resume.md")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         few = admitted(manifest(home, 1000), home / "few")
-        many = admitted(manifest(home, options.lines), home / "many")
-        jobs = manifest(home, options.done)
+        many = admitted(manifest(home, lines), home / "many")
+        jobs = manifest(home, done)
         taken = admitted(jobs, home / "done")
         all_done(home / "done")
         resumed = [again(jobs, home / "done")[0] for _ in range(3)]
-    lines = [
+    desk.page("resume.md", [
         "# Manifests taken in, and seen to be done", "",
-        f"`python -m sow.benchmarks.batch.resume --done {options.done} --lines {options.lines}`, "
+        f"`{desk.command}`, "
         "JSON Lines; memory is the most that the process ever had.", "",
         "| | seconds | MB |", "|---|---|---|",
         f"| 1,000 new jobs, checked and taken in | {few[0]:.1f} | {few[1]:.0f} |",
-        f"| {options.done:,} new jobs | {taken[0]:.1f} | {taken[1]:.0f} |",
-        f"| {options.lines:,} new jobs | {many[0]:.1f} | {many[1]:.0f} |",
-        f"| `sow batch` again, {options.done:,} jobs done, best of 3 (the process in whole) | "
-        f"{min(resumed):.2f} | |", "",
-    ]  # fmt: skip
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "resume.md").write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()
+        f"| {done:,} new jobs | {taken[0]:.1f} | {taken[1]:.0f} |",
+        f"| {lines:,} new jobs | {many[0]:.1f} | {many[1]:.0f} |",
+        f"| `sow batch` again, {done:,} jobs done, best of 3 (the process in whole) | "
+        f"{min(resumed):.2f} | |",
+    ])  # fmt: skip

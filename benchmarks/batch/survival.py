@@ -1,6 +1,6 @@
 """Kills a batch at random moments, again and again, and looks at what is left at the end.
 
-    python -m sow.benchmarks.batch.survival --kills 30 --jobs 200
+    sow bench study survival
 
 The command line itself is killed (SIGKILL), at moments that a seed decides; one job in a hundred
 is poisoned: a picture that cannot be read, a plan that is not legal.
@@ -8,7 +8,6 @@ is poisoned: a picture that cannot be read, a plan that is not legal.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
@@ -16,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.jobs.ledger import Ledger
 from sow.recipe import pixels_sha256
 
@@ -142,42 +142,31 @@ def said(value: bool | str) -> str:
     return value if isinstance(value, str) else "yes" if value else "**no**"
 
 
-def main() -> None:
+def told(found: Mapping[str, bool | str]) -> list[str]:
+    """A table of verdicts."""
+    return ["| | |", "|---|---|", *(f"| {name} | {said(value)} |" for name, value in found.items())]
+
+
+def study(desk: Desk, *, jobs: int, kills: int, size: int, seed: int) -> None:
     """Writes `survival.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--size", type=int, default=4, help="pictures in a call")
-    parser.add_argument("--seed", type=int, default=1, help="of the moments")
-    options = parser.parse_args()
+    desk.free("survival.md")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        jobs = manifest(home, options.jobs)
-        start(jobs, home / "plain", options.size).wait()
+        listed = manifest(home, jobs)
+        start(listed, home / "plain", size).wait()
         steps = []
-        for step in killed(jobs, home / "out", options.kills, options.size, options.seed):
+        for step in killed(listed, home / "out", kills, size, seed):
             steps.append(step)
-            print(f"kill {step['kill']} after {step['after']:.1f} s: "
-                  f"{len(step['recorded'])} recorded", flush=True)  # fmt: skip
-        found = verdicts(home / "plain", home / "out", steps, options.jobs)
+            desk.say(f"kill {step['kill']} after {step['after']:.1f} s: "
+                     f"{len(step['recorded'])} recorded")  # fmt: skip
+        found = verdicts(home / "plain", home / "out", steps, jobs)
         reasons = Ledger(home / "out")
-        told = [f"- line {failure.line}: {failure.reason}" for failure in reasons.failures()]
+        why = [f"- line {failure.line}: {failure.reason}" for failure in reasons.failures()]
         reasons.close()
-    lines = [
+    desk.page("survival.md", [
         "# Killed at random moments", "",
-        f"`python -m sow.benchmarks.batch.survival --kills {options.kills} --jobs {options.jobs} "
-        f"--size {options.size} --seed {options.seed}`: `sow batch` killed with SIGKILL "
-        f"{options.kills} times, in turn {SOONEST:g} to {LATEST:g} seconds after its start and up "
-        f"to {BUSY:g} seconds after it recorded something, then run to its end.", "", "| | |",
-        "|---|---|",
-        *(f"| {name} | {said(value)} |" for name, value in found.items()), "",
-        "What failed:", "", *told, "",
-    ]  # fmt: skip
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "survival.md").write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()
+        f"`{desk.command}`: `sow batch` killed with SIGKILL "
+        f"{kills} times, in turn {SOONEST:g} to {LATEST:g} seconds after its start and up "
+        f"to {BUSY:g} seconds after it recorded something, then run to its end.", "", *told(found),
+        "", "What failed:", "", *why,
+    ])  # fmt: skip

@@ -1,13 +1,12 @@
 """Pictures a second by the size of batches, beside what the bare UNet gains by the same.
 
-    OMP_NUM_THREADS=1 python -m sow.benchmarks.batch.throughput
+    OMP_NUM_THREADS=1 sow bench study throughput
 
 On a machine that does nothing else.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
+from sow.benchmarks.desk import Desk
 from sow.jobs.batch import Batch
 from sow.jobs.options import Options
 from sow.jobs.run import Run
@@ -30,7 +30,7 @@ SAMPLES = 40
 """Calls of the bare UNet that are timed."""
 
 
-def jobs(count: int) -> list[dict[str, Any]]:
+def jobs_of(count: int) -> list[dict[str, Any]]:
     """So many, alike but for face, place and seed."""
     return [
         {"id": f"job-{n:04d}", "image": str(EXAMPLES / f"{FACES[n % 3]}.png"), "seed": n,
@@ -44,7 +44,7 @@ def batch_of(count: int, size: int, out: Path, service: Service, planners: int =
     options = Options("figures", planner=PlannerChoice("offline"), batch_size=size,
                       planners=planners)  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
-    batch = Batch(source_of(jobs(count), None, {}, out), out, options)
+    batch = Batch(source_of(jobs_of(count), None, {}, out), out, options)
     own(batch).service = own(batch).engine._service = service
     return batch
 
@@ -90,38 +90,27 @@ def rows(measured: dict[int, list[tuple[float, float]]]) -> list[str]:
     ]
 
 
-def main() -> None:
+def study(desk: Desk, *, jobs: int, rounds: int) -> None:
     """Writes `throughput.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--jobs", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    desk.free("throughput.md")
     service = Service("figures", planner=PlannerChoice("offline"))
     branches = service.model.facts.preset("normal").branches
     measured: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         list(batch_of(4, 4, out, service))  # everything is loaded and warm
-        for number in range(options.rounds):
+        for number in range(rounds):
             for size in SIZES if number % 2 == 0 else SIZES[::-1]:
                 before = bare(service, size, branches)
-                rate = pace(batch_of(options.jobs, size, out, service))
+                rate = pace(batch_of(jobs, size, out, service))
                 unet = (before + bare(service, size, branches)) / 2
                 measured[size].append((rate, unet))
-                print(size, f"{rate:.3f} {unet:.3f}", flush=True)
-    lines = [
+                desk.say(f"{size} at a time: {rate:.3f} pictures, {unet:.3f} samples a second")
+    desk.page("throughput.md", [
         "# Throughput", "",
-        f"`python -m sow.benchmarks.batch.throughput --jobs {options.jobs} --rounds "
-        f"{options.rounds}`, `figures`, {torch.get_num_threads()} thread(s) for the engine; "
+        f"`{desk.command}`, `figures`, {torch.get_num_threads()} thread(s) for the engine; "
         "planning by rules, looking and writing run beside it and are counted. Medians of the "
         "rounds; the bare UNet is timed before and after each batch.", "",
         "| pictures in a call | pictures a second | gain | gain of the bare UNet | of it reached |",
-        "|---|---|---|---|---|", *rows(measured), "",
-    ]  # fmt: skip
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "throughput.md").write_text("\n".join(lines), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        "|---|---|---|---|---|", *rows(measured),
+    ])  # fmt: skip

@@ -9,10 +9,11 @@ from PIL import Image
 from sow.benchmarks.figures.judge.accuracy_keeping import cases, read_keeping, walled, with_neck
 from sow.benchmarks.figures.judge.keeping import Planted, halo_share, is_sticker, moved
 from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies.recognisable import compared
-from sow.benchmarks.figures.studies.trials import Outcome, service, trials
+from sow.benchmarks.figures.studies.tables import brief, outcome, rows_of
+from sow.benchmarks.figures.studies.trials import MEASURES, looked, service, trials
 from sow.benchmarks.figures.world.tv2i import TUNED_ON, fresh, more_tuning, pairs
-from sow.benchmarks.statistics import mean_difference, sign_test
+from sow.benchmarks.statistics import sign_test
+from sow.benchmarks.tv2i.metrics.base import Score
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,11 @@ def test_fresh_people_and_sentences_are_nobody_elses():
         assert {p.setting for p in some} == {setting}
 
 
-def test_the_head_is_looked_for_where_sow_planted_it():
+def test_the_head_is_looked_for_where_sow_planted_it(judge):
     """The true outline, carried through picture, crop and box, lies on what was cut out."""
-    for trial in trials(service(), more_tuning(4), 0):
-        true, cut = trial.planted.mask, np.zeros((128, 128), bool)
+    work = trials(service(), more_tuning(4), 0)
+    for trial, judged in zip(work, looked(judge, work, [t.canvas for t in work]), strict=True):
+        true, cut = judged.planted.mask, np.zeros((128, 128), bool)
         box, condition = trial.work.plan.box, trial.work.condition
         cut[box.y : box.bottom, box.x : box.right] = np.asarray(condition.mask) > 127
         assert (true & cut).sum() / (true | cut).sum() > 0.75
@@ -79,16 +81,26 @@ def test_the_sign_test_is_the_binomials(better, worse, p):
 
 
 def test_rows_are_compared_pair_by_pair():
-    nan, columns = np.nan, Outcome.COLUMNS
-    one = Outcome("one", {c: np.array([0.0, 1.0, 1.0, nan]) for c in columns})
-    other = Outcome("other", {c: np.array([1.0, 1.0, 0.0, nan]) for c in columns})
-    line = compared(one, other)
-    assert "same 1 better, 1 worse" in line
-    only = Outcome("only", {c: np.array([0.0, 0.0, 0.0, nan]) for c in columns})
-    line = compared(one, only)
-    assert "same 0 better, 2 worse" in line
-    assert "halo 2 better, 0 worse" in line
-    assert mean_difference([1, 2, nan], [2, 4, 5]).value == pytest.approx(1.5)
+    """The same outcomes as a bench's, so its table: differences, tests, what is missing."""
+
+    def row(name: str, same: list[float], away: list[float | None]):
+        return [
+            outcome(name, "pair", "normal", "a person", 1, seed,
+                    {"same_person": Score(yes), "id_distance": Score(far, "" if far else "lost")})
+            for seed, (yes, far) in enumerate(zip(same, away, strict=True))
+        ]  # fmt: skip
+
+    measures = [one for one in MEASURES if one.name in ("same_person", "id_distance")]
+    outcomes = [*row("before", [0, 1, 1], [1, 2, None]), *row("now", [1, 1, 0], [2, 4, 5])]
+    made = rows_of("A title", outcomes, measures, "now")
+    before, now = made.rows
+    assert now[0].lines == ("reference",)
+    assert before[1].main == "1.500"
+    assert before[1].lines[0].endswith("n = 2, 1 missing")
+    assert before[1].lines[1].startswith("Δ −1.500")
+    assert before[2].main == "66.7 %"
+    assert before[2].lines[1].startswith("Δ +0.0 points")
+    assert brief(outcomes[:3], measures) == "before: ID-Distance 1.500, Same person 66.7 %"
 
 
 def test_a_picture_of_a_user_shows_the_same_head_as_the_small_drawing():

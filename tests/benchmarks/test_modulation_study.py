@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.modulation import (
     ABLATION,
@@ -10,11 +11,14 @@ from sow.benchmarks.figures.studies.modulation import (
     FRESH,
     TUNING,
     Row,
+    grids,
     placed,
     run,
     source,
 )
 from sow.benchmarks.figures.studies.study import COW, tasks
+from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
+from sow.benchmarks.tv2i.running.ablations import attention
 from sow.settings import PRESETS
 
 
@@ -52,13 +56,36 @@ def test_places():
     assert [t.seed for t in placed(work, "random position")] == [t.seed for t in work]
 
 
-def test_a_table(figures):
-    rows = (Row("off", {**BASE, **COW}), Row("again", {**BASE, **COW}), Row("on", {**BASE}))
+def test_what_is_left_out_is_what_the_benchmark_leaves_out():
+    """The same strengths, parts and cycles as `sow bench figures-tv2i --ablation`."""
+    rows = {row.name: row.changes for row in ABLATION}
+    for variant in attention().entrants:
+        if variant.name.startswith("without"):
+            assert dict(variant.settings).items() <= rows[variant.name].items()
+    assert len([name for name in rows if name.startswith("without")]) == 5
+    found = [(row.changes["cycles"], row.changes["t2"], row.changes["t1"]) for row in CYCLES[1::2]]
+    assert found == list(SPANS)
+
+
+def test_a_table(figures, tmp_path):
+    plain = {**BASE, **COW}
+    rows = (
+        Row("off", plain), Row("again", plain), Row("on", BASE),
+        Row("alone", plain, versus="alone"), Row("on too", BASE, versus="alone"),
+    )  # fmt: skip
     said: list[str] = []
-    lines = run(figures, Judge.load(), rows, source("tuning", 2), said.append)
-    header, rule, *body = lines
-    assert said == body
-    columns = {line.count("|") for line in (header, rule, *body)}
-    assert len(columns) == 1
-    assert body[1].endswith("| 0, 0 |")
-    assert body[0].split("|")[2:] == body[1].split("|")[2:]
+    found = run(
+        figures, Judge.load(), rows, source("tuning", 2), Desk(tmp_path, "", say=said.append)
+    )
+    first, second = grids("A title", rows, found)
+    assert [line.split(":")[0] for line in said] == [row.name for row in rows]
+    assert [[cells[0].main for cells in grid.rows] for grid in (first, second)] == [
+        ["off", "again", "on"], ["alone", "on too"]
+    ]  # fmt: skip
+    assert first.rows[0][0].lines == second.rows[0][0].lines == ("reference",)
+    assert (first.title, second.title) == ("A title", "Compared with alone")
+    off, again, on = ([cell.main for cell in cells[1:]] for cells in first.rows)
+    assert off == again
+    assert [cell.main for cell in second.rows[1][1:]] == on
+    # The rows that agree share their pictures.
+    assert len(list(tmp_path.rglob("*.png"))) == 2 * 2

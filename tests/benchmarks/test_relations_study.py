@@ -66,8 +66,9 @@ def test_the_report_counts_what_layout_mends_and_spoils():
     plain, boxes, layout = cell(True, False, False), cell(True, True, False), cell(True, True, True)
     methods = dict(zip(relations.METHODS, (plain, boxes, layout), strict=True))
     found = [Outcome(f"{name}, a person", methods, []) for name in ("left of", "holding")]
-    text = "\n".join(report(found, range(3)))
+    text = "\n".join(report(found, "sow bench study relations --count 3"))
     assert "4 better, 0 worse" in text
+    assert "`sow bench study relations --count 3`" in text
     assert sided(found, "layout").passed == (True, True, True)  # holding is no side
 
 

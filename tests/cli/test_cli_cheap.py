@@ -100,7 +100,7 @@ OTHERS = {
     ("plan", "--model", "figures", "--face", FACE, "--prompt", "x", "--box", "600,0,9,9"): 4,
     ("plan", "--model", "figures", "--face", FACE, "--prompt", "x", "--draw", "black.png"): 6,
     ("download", "nope"): 5,
-    ("study", "interference", "--out", "x.jpg"): 2,
+    ("bench", "interference", "--out", "x.jpg"): 2,
     ("generate", "--help"): 0,
 }
 

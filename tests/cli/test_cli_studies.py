@@ -1,4 +1,4 @@
-"""Looking inside from the command line: `--explain` and `sow study`."""
+"""Looking inside from the command line: `--explain` and `sow bench interference`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from sow.benchmarks.figures.studies.interference import KINDS, interference
+from sow.benchmarks.studies import STUDIES
 
 FACE = EXAMPLES / "drawn-beard.png"
 BASE = ("generate", "--model", "figures", "--set", "cycles=2", "--seed", "1", "--face", FACE,
@@ -65,7 +66,7 @@ def test_interference_grows_with_noise_and_attention_steers_it(figures):
 
 
 def test_the_command_writes_a_sheet_and_the_numbers(run_sow, tmp_path):
-    done = run_sow("study", "interference", "--model", "figures", "--steps", "3", "--out", "f.png",
+    done = run_sow("bench", "interference", "--model", "figures", "--steps", "3", "--out", "f.png",
                    "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
@@ -73,10 +74,54 @@ def test_the_command_writes_a_sheet_and_the_numbers(run_sow, tmp_path):
     table = (tmp_path / "f.md").read_text()
     assert f"{data['moved']['plain'][3][0]:.1f}, {data['moved']['plain'][3][1]:.1f}" in table
     assert Image.open(tmp_path / "f.png").width > 400
-    refused = run_sow("study", "interference", "--model", "figures", "--out", "f.png")
+    refused = run_sow("bench", "interference", "--model", "figures", "--out", "f.png")
     assert refused.returncode == 6
-    assert run_sow("study", "interference", "--out", "f.jpg").returncode == 2
-    listed = run_sow("study")
-    assert listed.returncode == 0
-    assert "interference" in listed.stdout
-    assert "sow: " not in listed.stderr
+    assert run_sow("bench", "interference", "--out", "f.jpg").returncode == 2
+
+
+def test_the_studies_are_listed_with_what_they_take_and_their_tables(run_sow):
+    listed = run_sow("bench", "study")
+    assert listed.returncode == 0, listed.stderr
+    for study in STUDIES:
+        assert f"{study.name}: {study.asks}" in listed.stdout
+        assert f"{study.takes} on one core; {study.table}" in listed.stdout
+    helped = run_sow("bench", "study", "relations", "--help")
+    assert {"--count", "--first", "--tuning", "--workers", "--out", "--force"} <= set(
+        helped.stdout.split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("recognizable",), "no study 'recognizable'; did you mean 'recognisable'?"),
+        (("modulation", "sheat"), "no table 'sheat'; did you mean 'sheet'?"),
+        (("recognisable", "fresh", "--setting", "x"), "no setting 'x'; choose one of normal, "),
+        (("mattes", "--count", "0"), "--count"),
+        (("mattes", "--out", "taken"), "the folder 'taken' cannot be made"),
+    ],
+    ids=lambda part: part[0] if isinstance(part, tuple) else "",
+)
+def test_what_makes_no_sense_is_told_in_a_line(run_sow, tmp_path, words, said):
+    (tmp_path / "taken").write_text("a file")
+    refused = run_sow("bench", "study", *words)
+    assert refused.returncode in (2, 6)
+    assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "taken"]
+
+
+def test_a_study_writes_where_it_is_told_and_nothing_over(run_sow, tmp_path):
+    words = ("bench", "study", "mattes", "--count", "2", "--out", "here")
+    done = run_sow(*words, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    table = tmp_path / "here" / "mattes.md"
+    assert "`sow bench study mattes --count 2`" in table.read_text(encoding="utf-8")
+    table.write_text("precious")
+    refused = run_sow(*words)
+    assert refused.returncode == 6
+    assert "exists" in refused.stderr
+    assert table.read_text() == "precious"
+    assert run_sow(*words, "--force").returncode == 0
+    assert table.read_text() != "precious"

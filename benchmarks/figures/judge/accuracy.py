@@ -1,6 +1,6 @@
 """How far the judge can be trusted.
 
-    python -m sow.benchmarks.figures.judge.accuracy
+    sow bench study judge
 
 On drawings that it never learnt from: their truth is known. On generated pictures: draws a sheet
 of 100 with the verdicts; what a person found wrong on it stands in `judge-by-eye.json`.
@@ -8,7 +8,6 @@ of 100 with the verdicts; what a person found wrong on it stands in `judge-by-ey
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
+from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.judge.classes import FIRST_KIND, HEAD, PARTS, PICTURE
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
 from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict
@@ -229,9 +228,9 @@ def read_identity(judge: Judge) -> list[Line]:
     ]
 
 
-def table(judge: Judge) -> list[Line]:
+def table(judge: Judge, count: int = PICTURES) -> list[Line]:
     """All of it."""
-    numbers = tqdm(range(FIRST, FIRST + PICTURES), desc="drawings", disable=None)
+    numbers = bar(range(FIRST, FIRST + count), "drawings")
     drawings = [make(number) for number in numbers]
     verdicts = judge.look([drawing.image for drawing in drawings])
     return [
@@ -244,40 +243,29 @@ def table(judge: Judge) -> list[Line]:
     ]
 
 
-def by_eye(path: Path) -> list[str]:
-    """What a person found wrong among the verdicts on the sheet, as a table."""
-    notes = json.loads(path.read_text(encoding="utf-8"))
-    lines = ["| verdict | right by eye | of |", "|---|---|---|"]
-    for name, wrong in notes["wrong"].items():
-        count = notes["of"][name]
+def by_eye(name: str) -> list[str]:
+    """What a person found wrong among the verdicts on a sheet, as lines with a table; nothing
+    where it is not at hand, as in an installed package."""
+    checked = Path(__file__).parent / "results" / f"{name}.json"
+    if not checked.exists():
+        return []
+    notes = json.loads(checked.read_text(encoding="utf-8"))
+    lines = ["", "## On 100 generated pictures, checked by eye", "",
+             "| verdict | right by eye | of |", "|---|---|---|"]  # fmt: skip
+    for verdict, wrong in notes["wrong"].items():
+        count = notes["of"][verdict]
         right = [True] * (count - len(wrong)) + [False] * len(wrong)
-        lines.append(f"| {name} | {rate(right).percent()} | {count} |")
-    return lines
+        lines.append(f"| {verdict} | {rate(right).percent()} | {count} |")
+    return [*lines, "", f"The sheet with the verdicts is `{name}.png`."]
 
 
-def main() -> None:
+def study(desk: Desk, *, judge: Path | None, count: int) -> None:
     """Writes `judge.md`."""
-    here = Path(__file__).parent / "results"
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=here)
-    parser.add_argument("--judge", type=Path)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    judge = Judge.load(options.judge) if options.judge else Judge.load()
+    desk.free("judge.md")
+    eye = Judge.load(judge) if judge else Judge.load()
     lines = [
-        "# How far the judge can be trusted", "",
-        "`python -m sow.benchmarks.figures.judge.accuracy`; intervals are 95 %.", "",
-        f"## On {PICTURES} drawings it never saw", "",
-        "| | | of |", "|---|---|---|", *(line.row() for line in table(judge)),
+        "# How far the judge can be trusted", "", f"`{desk.command}`; intervals are 95 %.", "",
+        f"## On {count} drawings it never saw", "",
+        "| | | of |", "|---|---|---|", *(line.row() for line in table(eye, count)),
     ]  # fmt: skip
-    checked = options.out / "judge-by-eye.json"
-    if checked.exists():
-        lines += ["", "## On 100 generated pictures, checked by eye", "", *by_eye(checked)]
-        lines += ["", "The sheet with the verdicts is `judge-by-eye.png`."]
-    text = "\n".join(lines) + "\n"
-    (options.out / "judge.md").write_text(text, encoding="utf-8")
-    print(text)
-
-
-if __name__ == "__main__":
-    main()
+    desk.page("judge.md", [*lines, *by_eye("judge-by-eye")])

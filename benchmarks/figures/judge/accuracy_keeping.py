@@ -1,19 +1,18 @@
 """How far the judge can be trusted about what became of a head, on drawings it never saw.
 
-python -m sow.benchmarks.figures.judge.accuracy_keeping
+sow bench study judge-keeping
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.accuracy import by_eye
 from sow.benchmarks.figures.judge.keeping import Planted, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.judge.reading import Judge
@@ -156,23 +155,13 @@ def _row(name: str, right: list[bool]) -> Row:
     return name, rate(right).percent(), len(right)
 
 
-def main() -> None:
+def study(desk: Desk, *, count: int) -> None:
     """Writes `keeping.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    options = parser.parse_args()
-    rows = read_keeping(Judge.load())
+    desk.free("keeping.md")
+    rows = read_keeping(Judge.load(), count)
     lines = [
         "# What became of a planted head: how far the judge can be trusted", "",
-        f"`python -m sow.benchmarks.figures.judge.accuracy_keeping`; {PEOPLE} people nobody has "
-        "seen, 95 % intervals.", "",
+        f"`{desk.command}`; {count} people nobody has seen, 95 % intervals.", "",
         "| | right | of |", "|---|---|---|", *(f"| {' | '.join(map(str, row))} |" for row in rows),
-        "", "## On 100 generated pictures, checked by eye", "",
-        *by_eye(options.out / "keeping-by-eye.json"), "",
-        "The sheet with the verdicts is `keeping-by-eye.png`.",
     ]  # fmt: skip
-    (options.out / "keeping.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    desk.page("keeping.md", [*lines, *by_eye("keeping-by-eye")])

@@ -1,6 +1,6 @@
 """Three drawn identities x four prompts x two boxes: does a body grow under the planted face?
 
-    python -m sow.benchmarks.figures.studies.contact_sheet
+    sow bench study contact-sheet
 
 Writes a sheet as `sow generate` runs and one by the paper's preset, the whole square planted, that
 starts from random noise instead (Sec. V-B, ablation of Seed Initialization: without the seed canvas
@@ -10,21 +10,21 @@ elsewhere. Everything but the box is what `sow generate` decides by itself.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.studies.growing import Wanted, grow
+from sow.benchmarks.figures.studies.trials import service as loaded
 from sow.box import Box, overlap
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
 from sow.pictures.reading import GREY, load_image
-from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
 
@@ -69,6 +69,7 @@ def make_pictures(
     way: Way,
     seed: int = 0,
     boxes: Sequence[Box] = BOXES,
+    pictures: Path | None = None,
 ) -> list[Made]:
     """All pictures of a sheet, face by face, box by box; the seed counts up."""
     made: list[Made] = []
@@ -83,12 +84,8 @@ def make_pictures(
             for prompt in PROMPTS
         ]
         first = seed + len(made)
-        images = service.pipe(
-            image=[work.condition for work in works],
-            plan=[work.plan for work in works],
-            settings=[work.settings for work in works],
-            generator=[torch.Generator().manual_seed(first + n) for n in range(len(works))],
-        ).images
+        wanted = [Wanted.of(work, first + n) for n, work in enumerate(works)]
+        images = grow(service.pipe, wanted, pictures, batch=len(works)).images
         made += [
             Made(name, work.plan.prompt, work.plan.box, work.condition, image)
             for work, image in zip(works, images, strict=True)
@@ -109,39 +106,27 @@ def heads(made: list[Made], judge: Judge) -> list[tuple[bool, bool]]:
     return answers
 
 
-def sheet(made: list[Made]) -> Image.Image:
-    """The pictures, what was planted before each row of four."""
+def sheet(made: list[Made]) -> list[Image.Image]:
+    """The pictures, two rows of four beside each other, what was planted before each."""
     rows = []
     for start in range(0, len(made), len(PROMPTS)):
         row = made[start : start + len(PROMPTS)]
         planted, condition = Image.new("RGB", row[0].image.size, GREY), row[0].condition
         planted.paste(condition.picture, (row[0].box.x, row[0].box.y), condition.mask)
         rows.append(side_by_side([planted, *(m.image for m in row)]))
-    width, height = rows[0].size
-    page = Image.new("RGB", (width * 2 + 12, (height + 4) * (len(rows) // 2)), (255, 255, 255))
-    for number, picture in enumerate(rows):
-        page.paste(picture, ((width + 12) * (number % 2), (height + 4) * (number // 2)))
-    return page
+    return [side_by_side(rows[n : n + 2], 12) for n in range(0, len(rows), 2)]
 
 
-def main() -> None:
-    """Draws both sheets and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--examples", type=Path, default=Path("examples"))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    service = Service("figures", planner=PlannerChoice("offline"))
-    judge = Judge.load()
-    faces = {name: load_image(options.examples / f"{name}.png") for name in FACES}
-    print("| start | pictures | head found where planted | head found elsewhere |")
-    print("|---|---|---|---|")
-    for name, way in (("contact-sheet", NOW), ("contact-sheet-random-start", RANDOM_START)):
-        made = make_pictures(service, faces, way)
-        sheet(made).save(options.out / f"{name}.png", optimize=True)
+def study(desk: Desk, *, examples: Path) -> None:
+    """Draws both sheets and says what is on them."""
+    ways = {"contact-sheet": NOW, "contact-sheet-random-start": RANDOM_START}
+    desk.free(*(f"{name}.png" for name in ways))
+    service, judge = loaded(), Judge.load()
+    faces = {name: load_image(examples / f"{name}.png") for name in FACES}
+    desk.say("| start | pictures | head found where planted | head found elsewhere |")
+    desk.say("|---|---|---|---|")
+    for name, way in ways.items():
+        made = make_pictures(service, faces, way, pictures=desk.pictures)
+        desk.sheet(f"{name}.png", sheet(made))
         here, elsewhere = zip(*heads(made, judge), strict=True)
-        print(f"| {name} | {len(made)} | {sum(here)} | {sum(elsewhere)} |")
-
-
-if __name__ == "__main__":
-    main()
+        desk.say(f"| {name} | {len(made)} | {sum(here)} | {sum(elsewhere)} |")

@@ -1,6 +1,6 @@
 """What the figures model can do, by numbers.
 
-    python -m sow.benchmarks.figures.studies.evaluate
+    sow bench study model
 
 Plain text-to-image from 500 held-out captions, the autoencoder, inversion and back, and Cyclic
 One-Way Diffusion with 0, 1, 5 and 10 cycles. Writes `model.md` and the sheets.
@@ -8,7 +8,6 @@ One-Way Diffusion with 0, 1, 5 and 10 cycles. Writes `model.md` and the sheets.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import defaultdict
@@ -19,36 +18,38 @@ import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.judge.relations import answers
 from sow.benchmarks.figures.studies.study import (
     COW,
-    Cell,
+    MEASURES,
+    figures,
     grow,
     imagine,
-    judge_cell,
+    judged,
     planted_canvas,
-    sheet,
     tasks,
 )
+from sow.benchmarks.figures.studies.tables import PAIRED, brief, rows_of
 from sow.benchmarks.figures.training.vae import as_tensor, measure
 from sow.benchmarks.figures.world.drawing import TESTING, make
 from sow.benchmarks.statistics import mean, rate
-from sow.models import load_pipeline
+from sow.benchmarks.tv2i.report.markdown import grid_parts
+from sow.pictures.drawing import side_by_side
 from sow.pipeline import SowPipeline
 
 CAPTIONS = 500
 CYCLES = (0, 1, 5, 10)
-HERE = Path(__file__).parent
-HELD_OUT = HERE / "results" / "held_out.json"
+HELD_OUT = Path(__file__).parent / "results" / "held_out.json"
 TARGETS = {
     "scene": 95, "clothing_colour": 90, "hair_colour": 90, "thing": 85, "holding": 85,
     "above": 85, "below": 85, "one person": 95,
 }  # fmt: skip
 
 
-def write_held_out(training_captions: Path) -> None:
-    """Chooses captions that no training picture has and writes them to `results/held_out.json`."""
+def held_out(training_captions: Path) -> list[str]:
+    """Captions that no training picture has, as the lines of `results/held_out.json`."""
     trained = set(json.loads(training_captions.read_text(encoding="utf-8")))
     kept: list[dict[str, object]] = []
     seed = TESTING + 5_000_000
@@ -59,15 +60,15 @@ def write_held_out(training_captions: Path) -> None:
             trained.add(caption.text)
             person = drawing.spec.person is not None
             kept.append({"text": caption.text, "said": caption.said, "person": person})
-    HELD_OUT.parent.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(line) for line in kept)
-    HELD_OUT.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    return ["[", ",\n".join(json.dumps(line) for line in kept), "]"]
 
 
-def text_to_image(pipe: SowPipeline, judge: Judge) -> tuple[list[str], list[Image.Image]]:
+def text_to_image(
+    pipe: SowPipeline, judge: Judge, desk: Desk, count: int
+) -> tuple[list[str], list[Image.Image]]:
     """A table of what was said and is so, and the pictures."""
-    captions = json.loads(HELD_OUT.read_text(encoding="utf-8"))
-    images = imagine(pipe, [caption["text"] for caption in captions])
+    captions = json.loads(HELD_OUT.read_text(encoding="utf-8"))[:count]
+    images = imagine(pipe, [caption["text"] for caption in captions], desk.pictures)
     right: dict[str, list[bool]] = defaultdict(list)
     for caption, verdict in zip(captions, judge.look(images), strict=True):
         for name, value in answers(verdict, caption["said"]).items():
@@ -110,35 +111,38 @@ def there_and_back(pipe: SowPipeline, pictures: np.ndarray, steps: int) -> list[
     return values
 
 
-def cycles_table(pipe: SowPipeline, judge: Judge, count: int, out: Path) -> list[str]:
+def cycles_table(pipe: SowPipeline, judge: Judge, count: int, desk: Desk) -> list[str]:
     """COW with 0, 1, 5 and 10 cycles, a random start, and plain text-to-image beside it."""
     work = tasks(count)
     preset = pipe.preset("paper-normal").changed(**COW)
-    cells = {f"{n} cycles": preset.changed(cycles=n) for n in CYCLES}
-    cells["10 cycles, random start"] = preset.changed(seed_canvas="none")
-    lines, shown = [Cell.HEADER], [[planted_canvas(task) for task in work[:12]]]
-    for name, settings in cells.items():
-        images = grow(pipe, work, settings)
-        lines.append(judge_cell(name, judge, work, images).row())
-        print(lines[-1], flush=True)
+    rows = {f"{n} cycles": preset.changed(cycles=n) for n in CYCLES}
+    rows["10 cycles, random start"] = preset.changed(seed_canvas="none")
+    outcomes, shown = [], [[planted_canvas(task) for task in work[:12]]]
+    for name, settings in rows.items():
+        images = grow(pipe, work, settings, desk.pictures)
+        found = judged(name, judge, work, images)
+        desk.say(brief(found, MEASURES))
+        outcomes += found
         shown.append(images[:12])
-    images = imagine(pipe, [task.pair.prompt for task in work])
-    lines.append(judge_cell("text-to-image", judge, work, images, planted=False).row())
+    images = imagine(pipe, [task.pair.prompt for task in work], desk.pictures)
+    outcomes += judged("text-to-image", judge, work, images, planted=False)
     shown.append(images[:12])
-    sheet(shown).save(out / "cycles.png", optimize=True)
-    return lines
+    desk.sheet("cycles.png", [side_by_side(row) for row in shown])
+    return grid_parts(rows_of("Cycles", outcomes, MEASURES, "10 cycles"), "Cycles")
 
 
-def settings_table(pipe: SowPipeline, judge: Judge, count: int, out: Path) -> list[str]:
-    """The three settings with their presets."""
-    lines, shown = [Cell.HEADER], []
+def settings_table(pipe: SowPipeline, judge: Judge, count: int, desk: Desk) -> list[str]:
+    """The three settings with their presets; their people and sentences are not the same."""
+    parts, shown = [], []
     for setting in ("normal", "attribute", "style"):
         work = tasks(count, setting)
-        images = grow(pipe, work, pipe.preset(f"paper-{setting}").changed(**COW))
-        lines.append(judge_cell(setting, judge, work, images).row())
+        how = pipe.preset(f"paper-{setting}").changed(**COW)
+        images = grow(pipe, work, how, desk.pictures)
+        table = rows_of(setting, judged(setting, judge, work, images), MEASURES)
+        parts += grid_parts(table, setting)
         shown += [[planted_canvas(task) for task in work[:12]], images[:12]]
-    sheet(shown).save(out / "settings.png", optimize=True)
-    return lines
+    desk.sheet("settings.png", [side_by_side(row) for row in shown])
+    return parts
 
 
 def one_picture(pipe: SowPipeline) -> float:
@@ -151,52 +155,38 @@ def one_picture(pipe: SowPipeline) -> float:
     return float(np.median(seconds[1:]))
 
 
-def main() -> None:
-    """Writes the tables and the sheets."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--model", default="figures")
-    parser.add_argument("--judge", type=Path)
-    parser.add_argument("--count", type=int, default=200, help="pictures per cell")
-    parser.add_argument(
-        "--choose-captions", type=Path, metavar="CAPTIONS.JSON",
-        help="only choose held-out captions: those that are not in this file of the training's",
-    )  # fmt: skip
-    options = parser.parse_args()
-    if options.choose_captions:
-        write_held_out(options.choose_captions)
+def study(
+    desk: Desk, *, count: int, captions: int, drawings: int, model: str, judge: Path | None,
+    choose: Path | None,
+) -> None:  # fmt: skip
+    """Writes `model.md` and the sheets.
+
+    choose: only chooses captions, those that are not in this file of the training's.
+    """
+    if choose:
+        desk.free(HELD_OUT.name)
+        desk.page(HELD_OUT.name, held_out(choose))
         return
-    options.out.mkdir(parents=True, exist_ok=True)
-    pipe = load_pipeline(options.model, device="cpu", dtype="float32")
-    pipe.set_progress_bar_config(disable=True)
-    judge = Judge.load(options.judge) if options.judge else Judge.load()
-    said, images = text_to_image(pipe, judge)
-    sheet([images[n : n + 12] for n in range(0, min(60, len(images)), 12)]).save(
-        options.out / "text-to-image.png", optimize=True
-    )
-    print("\n".join(said), flush=True)
-    held_out = np.stack([np.asarray(make(TESTING + 6_000_000 + n).image) for n in range(64)])
-    vae = measure(pipe.vae, held_out)
-    back = {steps: mean(there_and_back(pipe, held_out, steps)) for steps in (10, 50)}
-    lines = [
-        "# What the figures model can do", "",
-        "`python -m sow.benchmarks.figures.studies.evaluate`; intervals are 95 %.", "",
-        f"## Plain text-to-image, {CAPTIONS} held-out captions, 10 DDIM steps, guidance 7.5", "",
+    desk.free("model.md", "text-to-image.png", "cycles.png", "settings.png")
+    pipe = figures(model)
+    eye = Judge.load(judge) if judge else Judge.load()
+    said, images = text_to_image(pipe, eye, desk, captions)
+    shown = [images[n : n + 12] for n in range(0, min(60, len(images)), 12)]
+    desk.sheet("text-to-image.png", [side_by_side(row) for row in shown])
+    pictures = np.stack([np.asarray(make(TESTING + 6_000_000 + n).image) for n in range(drawings)])
+    vae = measure(pipe.vae, pictures)
+    back = {steps: mean(there_and_back(pipe, pictures, steps)) for steps in (10, 50)}
+    desk.page("model.md", [
+        "# What the figures model can do", "", f"`{desk.command}`. {PAIRED}", "",
+        f"## Plain text-to-image, {len(images)} held-out captions, 10 DDIM steps, guidance 7.5", "",
         *said, "",
-        "## Autoencoder and inversion, 64 held-out pictures", "",
+        f"## Autoencoder and inversion, {drawings} held-out pictures", "",
         f"- autoencoder: {vae:.2f} dB",
         *(f"- inverted to noise and back, {n} steps, guidance 1, against the autoencoder: "
           f"{value.value:.2f} dB [{value.low:.2f}, {value.high:.2f}]" for n, value in back.items()),
         f"- one picture of the normal preset: {one_picture(pipe):.2f} s", "",
-    ]  # fmt: skip
-    print("\n".join(lines[-5:]), flush=True)
-    lines += [f"## Cyclic One-Way Diffusion, {options.count} pictures per row", ""]
-    lines += cycles_table(pipe, judge, options.count, options.out)
-    lines += ["", "## The three settings with their presets", ""]
-    lines += settings_table(pipe, judge, options.count, options.out)
-    (options.out / "model.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print("\n".join(lines), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        f"## Cyclic One-Way Diffusion, {count} pictures per row", "",
+        "\n\n".join(cycles_table(pipe, eye, count, desk)), "",
+        "## The three settings with their presets", "",
+        "\n\n".join(settings_table(pipe, eye, count, desk)),
+    ])  # fmt: skip

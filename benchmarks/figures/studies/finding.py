@@ -1,6 +1,6 @@
 """How well faces are found, and how well a lost one is noticed in what was made.
 
-    python -m sow.benchmarks.figures.studies.finding
+    sow bench study finding
 
 Drawn people that no detector was trained or tuned on. Whether a planted face is still there, the
 judge says.
@@ -8,16 +8,15 @@ judge says.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
-from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, distance
-from sow.benchmarks.figures.studies.trials import Trial, grow, service, trials
+from sow.benchmarks.desk import Desk, bar
+from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge
+from sow.benchmarks.figures.studies.trials import Trial, grow, looked, service, trials
 from sow.benchmarks.figures.training.face_lessons import face_of
 from sow.benchmarks.figures.world.drawing import TESTING, Drawing, make
 from sow.benchmarks.figures.world.tv2i import fresh
@@ -45,7 +44,7 @@ SMALL = 40
 def found(finder: Finder, drawings: Sequence[Drawing]) -> tuple[str, str]:
     """How many faces are found where they are, and in how many drawings one is that is none."""
     there, invented = [], []
-    for drawing in tqdm(drawings, desc="drawings", disable=None):
+    for drawing in bar(drawings, "drawings"):
         boxes = finder(drawing.image)
         person = drawing.spec.person
         hits = [box for box in boxes if person is not None and _same(box, face_of(person))]
@@ -68,7 +67,7 @@ def finding(count: int) -> Iterator[str]:
     yield "| | faces found in drawings | drawings in which a face is invented | heads found |"
     yield "|---|---|---|---|"
     for name, finder in FINDERS.items():
-        heads = [bool(finder(pair.picture)) for pair in tqdm(pairs, desc="heads", disable=None)]
+        heads = [bool(finder(pair.picture)) for pair in bar(pairs, "heads")]
         yield f"| {name} | {' | '.join(found(finder, drawings))} | {rate(heads).percent()} |"
 
 
@@ -82,51 +81,45 @@ def shrunk(trial: Trial) -> Trial:
     return replace(trial, work=replace(trial.work, plan=plan, condition=condition))
 
 
-def looking(made: Service, judge: Judge, count: int) -> Iterator[str]:
+def looking(made: Service, judge: Judge, count: int, pictures: Path) -> Iterator[str]:
     """A table: of how many pictures it is said that the planted face cannot be made out."""
     yield "| planted | pictures | said where no head is | where another's is | where theirs is |"
     yield "|---|---|---|---|---|"
     for setting in ("normal", "attribute", "style"):
         work = trials(made, fresh(2 * count, setting)[count:], 70_000)
-        yield _row(setting, judge, work, grow(made, work))
+        yield _row(setting, judge, work, grow(made, work, None, pictures).images)
         lost = [shrunk(trial) for trial in work[: count // 2]]
-        yield _row(f"{setting}, in a box of {SMALL} px", judge, lost, grow(made, lost))
+        yield _row(
+            f"{setting}, in a box of {SMALL} px",
+            judge,
+            lost,
+            grow(made, lost, None, pictures).images,
+        )
 
 
 def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Image]) -> str:
-    verdicts = judge.look(images, [trial.work.plan.box for trial in work])
-    faces = judge.embed([trial.pair.drawing.image for trial in work])
     said: dict[str, list[bool]] = {"nobody": [], "another": [], "same": []}
-    for trial, image, verdict, face in zip(work, images, verdicts, faces, strict=True):
+    for trial, image, judged in zip(work, images, looked(judge, work, images), strict=True):
         who = "nobody"
-        if trial.found(verdict) and verdict.embedding is not None and face is not None:
-            same = distance(verdict.embedding, face) < SAME_PERSON
-            who = "same" if same else "another"
+        if judged.here:
+            who = "same" if judged.distance < SAME_PERSON else "another"
         said[who].append(Looker(trial.work).missing(image))
     cells = [f"{rate(s).percent()} of {len(s)}" if s else "none there" for s in said.values()]
     return f"| {name} | {len(work)} | {' | '.join(cells)} |"
 
 
-def main() -> None:
+def study(desk: Desk, *, count: int) -> None:
     """Writes `finding.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--count", type=int, default=200)
-    options = parser.parse_args()
-    count, made, judge = options.count, service(), Judge.load()
-    text = [
+    desk.free("finding.md")
+    made, judge = service(), Judge.load()
+    desk.page("finding.md", [
         "# Faces found, and faces lost", "",
-        f"`python -m sow.benchmarks.figures.studies.finding`; {count} of each, of people that "
+        f"`{desk.command}`; {count} of each, of people that "
         "nothing was trained or tuned on; 95 % intervals.", "",
         *finding(count), "",
         "## Whether the planted face is still there", "",
         "Of how many pictures it is said that the planted face cannot be made out: as "
         "`sow generate` makes them, and with the same faces planted too small. Whose head there "
         "is, the judge says; it takes one without eyes for a head too.", "",
-        *looking(made, judge, count // 2),
-    ]  # fmt: skip
-    (options.out / "finding.md").write_text("\n".join(text) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        *looking(made, judge, max(2, count // 2), desk.pictures),
+    ])  # fmt: skip

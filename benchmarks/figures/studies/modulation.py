@@ -1,42 +1,49 @@
 """Attention modulation on the drawn world: every open choice tuned, then the paper's tables.
 
-    python -m sow.benchmarks.figures.studies.modulation tuning|fresh|ablation|cycles|sheet
+    sow bench study modulation tuning|fresh|ablation|cycles|sheet
 
 `tuning` varies one choice at a time on the tuning pairs, where settings may be chosen; `fresh`
 looks at a few of them on as many people and sentences as pictures, which are in no pair; the
 others report on the test pairs, which share no face and no prompt with either. Boxes are those of
 the rules (`sow.planners.offline`) unless a row says otherwise; the whole square round a head is
-planted.
-Rows of the same tasks have the same faces, sentences, boxes and seeds.
+planted. Rows of the same tasks have the same faces, sentences, boxes and seeds.
+
+What is left out, and which cycles, is what `sow bench figures-tv2i --ablation` has (Tables III and
+IV) on the pairs of that benchmark; here it stands beside COW, at places and in settings of its own.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.planning import oracle_plans, request_of
 from sow.benchmarks.figures.studies.study import (
     COW,
-    Cell,
+    MEASURES,
     Task,
+    figures,
     grow,
-    judge_cell,
+    judged,
     planted_canvas,
     tasks,
 )
+from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
 from sow.benchmarks.figures.world.tv2i import anywhere, more_tuning
+from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.report.grid import Grid
+from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
+from sow.benchmarks.tv2i.running.ablations import PAPER as STRENGTHS
+from sow.benchmarks.tv2i.running.ablations import attention
 from sow.box import Box
-from sow.models import load_pipeline
-from sow.pictures.drawing import labelled_row, stacked
+from sow.pictures.drawing import labelled_row
 from sow.pipeline import SowPipeline
 from sow.planners.offline.planner import OfflinePlanner
 
@@ -44,7 +51,6 @@ REPEATED = (
     "The tuning pairs are 20, each with ten seeds: for other faces and prompts the intervals are "
     "too narrow."
 )
-RESULTS = Path(__file__).parent / "results"
 # What the rows of the tuning start from: the strongest part of the modulation and nothing else.
 BASE: dict[str, Any] = {
     "alpha_minus": 0.0, "alpha_plus": 0.7, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
@@ -117,47 +123,45 @@ FRESH = (
 )  # fmt: skip
 
 # All that the paper describes, each part as strong as the tuning bore best.
-PAPER: dict[str, Any] = {
-    **BASE, "alpha_minus": 0.3, "alpha_plus": 0.85, "lambda_c": 0.1, "lambda_d": 0.5,
-    "gate": "above", "tau": 0.2,
-}  # fmt: skip
+PAPER: dict[str, Any] = {**BASE, **STRENGTHS}
+
+
+def left_out() -> Iterator[Row]:
+    """The paper's Table III: all of its parts, then each left out, as the benchmark has them."""
+    yield Row("every part of the paper", PAPER)
+    for variant in attention().entrants:
+        if variant.name.startswith("without"):
+            yield Row(variant.name, {**BASE, **dict(variant.settings)})
+
+
+def both_ways(kind: str, places: str = "rules", setting: str = "normal") -> tuple[Row, Row]:
+    """COW and SOW on tasks of one kind."""
+    plain = Row(f"COW, {kind}", COW, places, setting, f"COW, {kind}")
+    return plain, Row(f"SOW, {kind}", {}, places, setting, plain.name)
+
 
 # The paper's Table III, then SOW as the tuning left it in every place and setting.
 ABLATION = (
     Row("COW", COW),
-    Row("every part of the paper", PAPER),
-    Row("without suppress", {**PAPER, "alpha_minus": 0.0}),
-    Row("without enhance", {**PAPER, "alpha_plus": 0.0}),
-    Row("without temporal decay", {**PAPER, "lambda_c": 0.0}),
-    Row("without spatial decay", {**PAPER, "lambda_d": 0.0}),
-    Row("without indicator", {**PAPER, "gate": "none"}),
+    *left_out(),
     Row("SOW: the default", {}),
-    *(Row(f"{name}, {places}", how, places, versus=f"COW, {places}")
-      for places in ("random position", "given position", "prompt intensification", "outline")
-      for name, how in (("COW", COW), ("SOW", {}))),
-    *(Row(f"{name}, {setting}", how, setting=setting, versus=f"COW, {setting}")
-      for setting in ("attribute", "style") for name, how in (("COW", COW), ("SOW", {}))),
+    *(row for places in ("random position", "given position", "prompt intensification", "outline")
+      for row in both_ways(places, places)),
+    *(row for setting in ("attribute", "style") for row in both_ways(setting, setting=setting)),
 )  # fmt: skip
 
 
-def at(t2: int, t1: int, cycles: int) -> tuple[Row, Row]:
-    """COW and SOW with these cycles; preserve steps stay under t1.
-
-    The paper's Table IV: its times 700-500 are states 7 and 5.
-    """
+def at(cycles: int, t2: int, t1: int) -> tuple[Row, Row]:
+    """COW and SOW with these cycles, in states; preserve steps stay under t1."""
     preserve = tuple(state for state in (4, 3) if state <= t1)
     how: dict[str, Any] = {"t1": t1, "t2": t2, "cycles": cycles, "preserve": preserve}
     name = f"{t2}00-{t1}00, {cycles} cycles"
-    return Row(f"COW {name}", {**how, **COW}, versus=f"COW {name}"), Row(
-        f"SOW {name}", how, versus=f"COW {name}"
-    )
+    plain = Row(f"COW {name}", {**how, **COW}, versus=f"COW {name}")
+    return plain, Row(f"SOW {name}", how, versus=plain.name)
 
 
-CYCLES = tuple(
-    row
-    for t2, t1, cycles in ((7, 5, 10), (9, 7, 10), (8, 4, 10), (5, 3, 10), (7, 5, 5), (7, 5, 20))
-    for row in at(t2, t1, cycles)
-)
+# The paper's Table IV, as the benchmark has it.
+CYCLES = tuple(row for span in SPANS for row in at(*span))
 
 
 def placed(work: Sequence[Task], places: str) -> list[Task]:
@@ -188,34 +192,45 @@ def source(what: str, count: int) -> Callable[[str], list[Task]]:
 
 def run(
     pipe: SowPipeline, judge: Judge, rows: Sequence[Row], work_of: Callable[[str], list[Task]],
-    say: Callable[[str], None],
-) -> list[str]:  # fmt: skip
-    """The table's lines; the last column compares each row with the COW row of its tasks."""
-    head, rule = Cell.HEADER.split("\n")
-    lines = [f"{head} mended, spoilt |", f"{rule}---|"]
-    failing: dict[str, tuple[bool, ...]] = {}
+    desk: Desk,
+) -> list[list[Outcome]]:  # fmt: skip
+    """What the judge says of every row."""
+    found = []
     for row in rows:
         work = placed(work_of(row.setting), row.places)
         work = [replace(task, body_from=row.body_from) for task in work]
-        images = grow(pipe, work, pipe.preset(f"paper-{row.setting}").changed(**row.changes))
-        cell = judge_cell(row.name, judge, work, images)
-        failing[row.name] = cell.failing
-        before = failing[row.versus or rows[0].name]
-        mended = sum(b and not a for a, b in zip(cell.failing, before, strict=True))
-        spoilt = sum(a and not b for a, b in zip(cell.failing, before, strict=True))
-        lines.append(f"{cell.row()} {mended}, {spoilt} |")
-        say(lines[-1])
-    return lines
+        how = pipe.preset(f"paper-{row.setting}").changed(**row.changes)
+        images = grow(pipe, work, how, desk.pictures)
+        found.append(judged(row.name, judge, work, images))
+        desk.say(brief(found[-1], MEASURES))
+    return found
 
 
-def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task]) -> Image.Image:
+def grids(title: str, rows: Sequence[Row], found: Iterable[list[Outcome]]) -> Iterator[Grid]:
+    """A table for every row that others are compared with."""
+    by_row = dict(zip((row.name for row in rows), found, strict=True))
+    first = rows[0].name
+    for versus in dict.fromkeys(row.versus or first for row in rows):
+        names = [row.name for row in rows if (row.versus or first) == versus]
+        # A row that is compared with another may be what others are compared with.
+        names = [versus, *(name for name in names if name != versus)]
+        outcomes = [one for name in names for one in by_row[name]]
+        shown = title if versus == first else f"Compared with {versus}"
+        yield rows_of(shown, outcomes, MEASURES, versus)
+
+
+def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task], desk: Desk) -> list[Image.Image]:
     """COW beside SOW, same seeds, eight pictures of each group: those that modulation changed
     most, those that it mended or spoilt in the judge's eyes, and the first ones as they come.
     """
     work = placed(work, "rules")
     how = pipe.preset("paper-normal")
-    made = {name: grow(pipe, work, s) for name, s in (("COW", how.changed(**COW)), ("SOW", how))}
-    failing = {name: judge_cell(name, judge, work, some).failing for name, some in made.items()}
+    ways = {"COW": how.changed(**COW), "SOW": how}
+    made = {name: grow(pipe, work, way, desk.pictures) for name, way in ways.items()}
+    failing = {
+        name: [one.score("truncated") > 0.5 for one in judged(name, judge, work, some)]
+        for name, some in made.items()
+    }
     numbers = range(len(work))
     changed = [
         float(np.abs(np.asarray(cow, float) - np.asarray(sow, float)).mean())
@@ -237,7 +252,7 @@ def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task]) -> Image.Image:
         for name, images in rows.items():
             tiles = [(f"seed {work[n].seed}", i) for n, i in zip(chosen, images, strict=True)]
             parts.append(labelled_row(f"{title}: {name}", tiles, columns=8, tile=144))
-    return stacked(parts)
+    return parts
 
 
 TABLES = {
@@ -248,32 +263,17 @@ TABLES = {
 }
 
 
-def main() -> None:
-    """Writes `selective-TABLE.md`, or `selective.png`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=[*TABLES, "sheet"])
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--count", type=int, default=200)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    pipe = load_pipeline("figures", device="cpu", dtype="float32")
-    pipe.set_progress_bar_config(disable=True)
-    judge = Judge.load()
-    if options.what == "sheet":
-        page = sheet(pipe, judge, tasks(options.count))
-        page.save(options.out / "selective.png", optimize=True)
+def study(desk: Desk, *, table: str, count: int) -> None:
+    """Writes `modulation-<table>.md`, or `modulation.png`."""
+    name = "modulation.png" if table == "sheet" else f"modulation-{table}.md"
+    desk.free(name)
+    pipe, judge = figures(), Judge.load()
+    if table == "sheet":
+        desk.sheet(name, sheet(pipe, judge, tasks(count), desk), 0)
         return
-    title, rows, pairs = TABLES[options.what]
-    lines = run(pipe, judge, rows, source(options.what, options.count), print)
-    text = [
-        f"# {title}", "",
-        f"`python -m sow.benchmarks.figures.studies.modulation {options.what} "
-        f"--count {options.count}`; {pairs}, {options.count} pictures a row, 95 % intervals. "
-        "Last column: pictures that failed in COW with the same tasks and do not here, and the "
-        f"reverse. {REPEATED if options.what == 'tuning' else ''}", "", *lines,
-    ]  # fmt: skip
-    (options.out / f"selective-{options.what}.md").write_text("\n".join(text) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    title, rows, pairs = TABLES[table]
+    found = run(pipe, judge, rows, source(table, count), desk)
+    words = [f"`{desk.command}`; {pairs}, {count} pictures a row. {PAIRED}"]
+    if table == "tuning":
+        words.append(REPEATED)
+    desk.page(name, page(title, words, grids(title, rows, found)))

@@ -1,6 +1,6 @@
 """What planning is worth: a perfect multimodal model against rules and against chance.
 
-    python -m sow.benchmarks.figures.studies.planning
+    sow bench study planning
 
 The rows "adaptive position" (AP) and "prompt intensification" (PI) of the paper's Table II, on
 the drawn world, where a model that sees perfectly can be written down: it knows the identity.
@@ -9,31 +9,31 @@ Its answers go through the same stages, checks and clamping as a real model's.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.study import (
     COW,
-    Cell,
+    MEASURES,
     Task,
+    figures,
     grow,
-    judge_cell,
+    judged,
     planted_canvas,
-    sheet,
     tasks,
 )
-from sow.benchmarks.figures.world.people import Identity
+from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
+from sow.benchmarks.figures.world.people import features_of
 from sow.benchmarks.figures.world.tv2i import anywhere
-from sow.models import BUNDLED, load_pipeline
-from sow.pipeline import SowPipeline
+from sow.models import BUNDLED
+from sow.pictures.drawing import side_by_side
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import AnswerType
@@ -44,16 +44,6 @@ from sow.planners.offline.planner import OfflinePlanner
 CANVAS = 128
 HELD_SIDE = 0.36
 """Where a person stands who holds something: a little to the left, the hand to the right."""
-
-
-def features_of(identity: Identity) -> list[str]:
-    """What can be seen of an identity, the most telling first, in the world's own words."""
-    hair = f"{identity.hair_style} {identity.hair} hair"
-    if identity.hair_style == "bun":
-        hair = f"{identity.hair} hair"
-    seen = ["bald"] if identity.hair_style == "bald" else [hair]
-    seen += ["glasses"] * identity.glasses + ["a beard"] * identity.beard
-    return seen + [identity.age] * (identity.age != "adult")
 
 
 @dataclass
@@ -127,37 +117,19 @@ def rows(work: Sequence[Task]) -> dict[str, list[Task]]:
     }
 
 
-def study(
-    pipe: SowPipeline, judge: Judge, count: int, say: Callable[[str], None]
-) -> tuple[list[str], Image.Image]:
-    """The table's lines and the sheet: the first twelve pictures of every row."""
-    lines, shown = [Cell.HEADER], []
+def study(desk: Desk, *, count: int) -> None:
+    """Writes `planning.md`, and `planning.png` with the first twelve pictures of every row."""
+    desk.free("planning.md", "planning.png")
+    pipe, judge = figures(), Judge.load()
+    outcomes, shown = [], []
     for name, work in rows(tasks(count)).items():
-        images = grow(pipe, work, pipe.preset("paper-normal").changed(**COW))
-        lines.append(judge_cell(name, judge, work, images).row())
-        say(lines[-1])
+        how = pipe.preset("paper-normal").changed(**COW)
+        images = grow(pipe, work, how, desk.pictures)
+        found = judged(name, judge, work, images)
+        desk.say(brief(found, MEASURES))
+        outcomes += found
         shown += [[planted_canvas(task) for task in work[:12]], images[:12]]
-    return lines, sheet(shown)
-
-
-def main() -> None:
-    """Writes `planning.md` and `planning.png`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--count", type=int, default=200)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    pipe = load_pipeline("figures", device="cpu", dtype="float32")
-    pipe.set_progress_bar_config(disable=True)
-    lines, page = study(pipe, Judge.load(), options.count, print)
-    page.save(options.out / "planning.png", optimize=True)
-    text = [
-        "# What planning is worth", "",
-        f"`python -m sow.benchmarks.figures.studies.planning`; {options.count} pictures a row, the "
-        "same pairs and seeds in every row, 95 % intervals.", "", *lines,
-    ]  # fmt: skip
-    (options.out / "planning.md").write_text("\n".join(text) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    desk.sheet("planning.png", [side_by_side(row) for row in shown])
+    title = "What planning is worth"
+    words = f"`{desk.command}`; {count} pictures a row. {PAIRED}"
+    desk.page("planning.md", page(title, [words], [rows_of(title, outcomes, MEASURES)]))

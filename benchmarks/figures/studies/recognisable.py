@@ -1,6 +1,6 @@
 """Whether what is planted stays itself, and nothing else of its picture does.
 
-    python -m sow.benchmarks.figures.studies.recognisable choices|pareto|guided|fresh|limit
+    sow bench study recognisable choices|pareto|guided|fresh|limit
 
 All rows are what `sow generate` does by itself with a face (256 x 256, a head before a wall) and a
 sentence: its planner's rules, its matte, its box; a row's name says what is changed. `choices`
@@ -11,18 +11,18 @@ the autoencoder leaves of them. Rows of one table have the same people, sentence
 
 from __future__ import annotations
 
-import argparse
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
 from sow.benchmarks.figures.studies.trials import (
-    Outcome,
+    MEASURES,
     Trial,
     grow,
     judged,
@@ -31,13 +31,13 @@ from sow.benchmarks.figures.studies.trials import (
     trials,
 )
 from sow.benchmarks.figures.world.tv2i import fresh, more_tuning
-from sow.benchmarks.statistics import mean_difference, sign_test
-from sow.pictures.drawing import labelled_row, stacked
+from sow.benchmarks.statistics import mean
+from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.pairs import SETTINGS
+from sow.pictures.drawing import labelled_row
 from sow.service.service import Service
 from sow.settings import LIKENESS, NEGATIVE_PROMPT
 
-RESULTS = Path(__file__).parent / "results"
-SETTINGS = ("normal", "attribute", "style")
 TUNING_SEED, FRESH_SEED = 7_700_000, 9_100_000
 
 
@@ -110,71 +110,50 @@ ROWS: dict[str, Callable[[str], Sequence[Row]]] = {
 LIMIT = "the limit: the head pasted in, and once through the autoencoder"
 COUNTS = {"choices": 30, "pareto": 30, "guided": 20, "fresh": 200, "limit": 200}
 
-Say = Callable[[str], None]
+
+@dataclass(frozen=True)
+class Made:
+    """A row with all that was made of it, so that sheets can be drawn of it."""
+
+    work: list[Trial]
+    images: list[Image.Image]
+    outcomes: list[Outcome]
+
+    @property
+    def name(self) -> str:
+        """The row's."""
+        return self.outcomes[0].method
 
 
-@dataclass
-class Study:
-    """Rows over the same pairs, with all that was made, so that sheets can be drawn of it."""
-
-    made: Service
-    judge: Judge
-    say: Say
-
-    def outcomes(
-        self, rows: Sequence[Row], setting: str, count: int, *, unseen: bool
-    ) -> list[tuple[Outcome, list[Trial], list[Image.Image]]]:
-        """Every row, in order."""
-        pairs = (fresh if unseen else more_tuning)(count, setting)
-        seed = (FRESH_SEED if unseen else TUNING_SEED) + 100_000 * SETTINGS.index(setting)
-        planned: dict[tuple[str | None, str], list[Trial]] = {}
-        found = []
-        for row in rows:
-            key = (row.preset, row.matte)
-            if key not in planned:
-                planned[key] = trials(self.made, pairs, seed, row.matte, row.preset)
-            work = planned[key]
-            images = grow(self.made, work, row.changes)
-            found.append((judged(row.name, self.judge, work, images), work, images))
-            self.say(f"{setting:9s} {found[-1][0].brief()}")
-        return found
+def carried_out(
+    made: Service, judge: Judge, desk: Desk, what: str, setting: str, count: int
+) -> list[Made]:
+    """Every row of a table, in order; the limit is of the last one's pictures."""
+    unseen = what in ("fresh", "limit")
+    pairs = (fresh if unseen else more_tuning)(count, setting)
+    seed = (FRESH_SEED if unseen else TUNING_SEED) + 100_000 * SETTINGS.index(setting)
+    planned: dict[tuple[str | None, str], list[Trial]] = {}
+    found = []
+    for row in ROWS[what](setting):
+        key = (row.preset, row.matte)
+        if key not in planned:
+            planned[key] = trials(made, pairs, seed, row.matte, row.preset)
+        images = grow(made, planned[key], row.changes, desk.pictures).images
+        found.append(Made(planned[key], images, judged(row.name, judge, planned[key], images)))
+        desk.say(f"{setting}: {brief(found[-1].outcomes, MEASURES)}")
+    if what == "limit":
+        work, images = found[-1].work, pasted(made, found[-1].work, found[-1].images)
+        found.append(Made(work, images, judged(LIMIT, judge, work, images)))
+    return found
 
 
-def compared(one: Outcome, other: Outcome) -> str:
-    """What a row mended and spoilt of another, for every column that is yes or no."""
-    parts = []
-    for column in Outcome.COLUMNS:
-        a, b = one.values[column], other.values[column]
-        if column in ("identity", "followed"):
-            parts.append(f"{column} {mean_difference(list(a), list(b)).number()}")
-            continue
-        bad = column in ("halo", "sticker", "unjoined", "truncated", "apart")
-        up, down = int(np.sum(b > a)), int(np.sum(b < a))
-        better, worse = (down, up) if bad else (up, down)
-        parts.append(f"{column} {better} better, {worse} worse (p {sign_test(better, worse):.2g})")
-    return f"- {other.name} against {one.name}: {'; '.join(parts)}"
-
-
-Rows = list[tuple[Outcome, list[Trial], list[Image.Image]]]
-
-
-def table(found: Rows, *, compare: bool) -> list[str]:
-    """Lines of Markdown; and the last row against each of the others, if they are compared."""
-    lines = ["", Outcome.HEADER, *(outcome.row() for outcome, _, _ in found)]
-    if compare:
-        now = found[-1][0]
-        lines += ["", *(compared(old, now) for old, _, _ in found[:-1])]
-    return lines
-
-
-def draw_pareto(setting: str, found: Rows, path: Path) -> None:
+def draw_pareto(setting: str, found: Sequence[Made]) -> Image.Image:
     """Identity against the prompt: the dial as a line, the paper's presets as points."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 4), layout="constrained")
     place = figure.subplots()
-    points = [(100 * o.estimate("followed").value, o.estimate("identity").value, o.name)
-              for o, _, _ in found]  # fmt: skip
+    points = [(100 * _mean(row, "followed"), _mean(row, "id_distance"), row.name) for row in found]
     on_dial = [point for point in points if point[2].startswith("likeness")]
     place.plot([p[0] for p in on_dial], [p[1] for p in on_dial], "o-", color="#c0392b")
     for x, y, name in points:
@@ -184,52 +163,45 @@ def draw_pareto(setting: str, found: Rows, path: Path) -> None:
         place.annotate(text, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
     place.set(title=setting, xlabel="prompt followed, %", ylabel="ID-Distance (lower: nearer)")
     place.margins(x=0.3, y=0.12)
-    figure.savefig(path, dpi=90)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=90)
+    return Image.open(file).convert("RGB")
 
 
-def draw_sheet(found: Rows, path: Path, columns: int = 12) -> None:
+def _mean(row: Made, metric: str) -> float:
+    values = [one.scores[metric] for one in row.outcomes]
+    return mean([value for value in values if value is not None]).value
+
+
+def draw_sheet(found: Sequence[Made], columns: int = 12) -> list[Image.Image]:
     """The first pictures of every row, under what was planted."""
-    _, work, _ = found[-1]
-    heads = [(trial.pair.prompt[:22], trial.canvas) for trial in work[:columns]]
+    heads = [(trial.pair.prompt[:22], trial.canvas) for trial in found[-1].work[:columns]]
     rows = [labelled_row("planted", heads, columns, 128)]
-    for outcome, _, images in found:
-        tiles = [("", image) for image in images[:columns]]
-        rows.append(labelled_row(outcome.name, tiles, columns, 128))
-    stacked(rows, 4).quantize(255, dither=Image.Dither.NONE).save(path, optimize=True)
+    for row in found:
+        tiles = [("", image) for image in row.images[:columns]]
+        rows.append(labelled_row(row.name, tiles, columns, 128))
+    return rows
 
 
-def main() -> None:
-    """Writes `recognisable-<what>-<setting>.md` and the picture that belongs to it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=tuple(ROWS))
-    parser.add_argument("settings", nargs="*", help="normal, attribute, style; all by default")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--count", type=int)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    what, unseen = options.what, options.what in ("fresh", "limit")
-    count = options.count or COUNTS[what]
+def study(desk: Desk, *, table: str, setting: str, count: int) -> None:
+    """Writes `recognisable-<table>-<setting>.md`, and the picture that belongs to it."""
+    settings = SETTINGS if setting == "all" else (setting,)
+    count = count or COUNTS[table]
+    drawn = table in ("pareto", "guided", "fresh")
+    for one in settings:
+        name = f"recognisable-{table}-{one}"
+        desk.free(f"{name}.md", *([f"{name}.png"] if drawn else []))
+    unseen = table in ("fresh", "limit")
     people = "people and sentences nobody tuned on" if unseen else "people for tuning"
-    study = Study(service(), Judge.load(), lambda line: print(line, flush=True))
-    for setting in options.settings or SETTINGS:
-        found = study.outcomes(ROWS[what](setting), setting, count, unseen=unseen)
-        if what == "limit":
-            _, work, images = found[0]
-            images = pasted(study.made, work, images)
-            found.append((judged(LIMIT, study.judge, work, images), work, images))
-        name = options.out / f"recognisable-{what}-{setting}"
-        if what in ("pareto", "guided"):
-            draw_pareto(setting, found, name.with_suffix(".png"))
-        if what == "fresh":
-            draw_sheet(found, name.with_suffix(".png"))
-        head = [
-            f"# Recognisable: {what}, {setting}", "",
-            f"`python -m sow.benchmarks.figures.studies.recognisable {what} {setting}`; {count} "
-            f"{people} a row, one seed each, the same in every row; 95 % intervals.",
-        ]  # fmt: skip
-        lines = [*head, *table(found, compare=unseen)]
-        name.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    made, judge = service(), Judge.load()
+    for one in settings:
+        name = f"recognisable-{table}-{one}"
+        found = carried_out(made, judge, desk, table, one, count)
+        if drawn:
+            parts = draw_sheet(found) if table == "fresh" else [draw_pareto(one, found)]
+            desk.sheet(f"{name}.png", parts, colours=255)
+        title = f"Recognisable: {table}, {one}"
+        outcomes = [outcome for row in found for outcome in row.outcomes]
+        rows = rows_of(title, outcomes, MEASURES, found[-1].name if unseen else None)
+        words = f"`{desk.command}`; {count} {people} a row, one seed each. {PAIRED}"
+        desk.page(f"{name}.md", page(title, [words], [rows]))

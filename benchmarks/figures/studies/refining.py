@@ -1,6 +1,6 @@
 """Whether it helps to look where objects really form, and to change the layout by it.
 
-    python -m sow.benchmarks.figures.studies.refining
+    sow bench study refining
 
 Semantic Derivative Flow's feedback, as a control in place of `Layout`: after the first two steps
 from noise, or after the first picture where the condition is planted again, the heat of each phrase
@@ -10,22 +10,20 @@ another's; `more` draws twice as much to what forms less than 0.8 times as warm 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from sow.attention.control import Scene, Seen
 from sow.attention.edits import Edit
 from sow.attention.heat import Average, word_weights
 from sow.attention.layout import Layout, Phrase
 from sow.backbones.base import AttentionLayer
+from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.studies import relations, relations_planted
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
 from sow.benchmarks.statistics import mean, rate
@@ -131,41 +129,32 @@ def toward(box: Box, heat: Tensor, others: Sequence[Box], canvas: tuple[int, int
     return box.model_copy(update={"x": ends[0], "y": ends[1]})
 
 
-def main() -> None:
-    """Writes `refining.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--count", type=int, default=24)
-    options = parser.parse_args()
-    count, pipe, judge = options.count, *relations.tools()
+def study(desk: Desk, *, count: int) -> None:
+    """Writes `refining.md`; its pictures are not kept, for they are of code that is only here."""
+    desk.free("refining.md")
+    pipe, judge = relations.tools()
     lines = [
         "| | nothing planted: pass | a face planted: pass | ID-Distance |",
         "|---|---|---|---|",
     ]
-    for name, (follow, more) in tqdm(ARMS.items(), desc="arms", disable=None):
+    for name, (follow, more) in bar(ARMS.items(), "arms", len(ARMS)):
         with patch("sow.attention.chain.Layout", lambda f=follow, m=more: Refined(f, m)):
             alone, planted, away = list[bool](), list[bool](), list[float]()
             for relation, people in ALONE:
                 cases = [case_of(relation, n, people, relations.TUNING) for n in range(count)]
-                seen = judge.look(relations.grow(pipe, cases, {}))
+                seen = judge.look(relations.grow(pipe, cases, {}).images)
                 alone += [case.holds(verdict) for case, verdict in zip(cases, seen, strict=True)]
             for relation in PLANTED:
-                cell = relations_planted.outcome(relation, count // 2, True, ("layout",))[0][
-                    "layout"
-                ]
-                planted += cell.passed
-                away += [value for value in cell.identity if value == value]
+                some = max(1, count // 2)
+                cells, _ = relations_planted.outcome(relation, some, True, ("layout",))
+                planted += cells["layout"].passed
+                away += [value for value in cells["layout"].identity if value == value]
         rates = f"{rate(alone).percent()} | {rate(planted).percent()} | {mean(away).number()}"
         lines.append(f"| {name} | {rates} |")
-        print(lines[-1], flush=True)
-    text = [
+        desk.say(lines[-1])
+    desk.page("refining.md", [
         "# Refining the layout by what forms", "",
-        f"`python -m sow.benchmarks.figures.studies.refining --count {count}`, on tuning captions "
-        f"and people, {len(ALONE)} classes of {count} and {len(PLANTED)} of {count // 2}; paired "
-        "seeds, 95 % intervals.", "", *lines, "",
-    ]  # fmt: skip
-    (options.out / "refining.md").write_text("\n".join(text), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        f"`{desk.command}`, on tuning captions "
+        f"and people, {len(ALONE)} classes of {count} and {len(PLANTED)} of {max(1, count // 2)}; "
+        "paired seeds, 95 % intervals.", "", *lines,
+    ])  # fmt: skip

@@ -1,6 +1,6 @@
 """Whether pictures respect relations: a graph and its negative, with layout and without.
 
-    python -m sow.benchmarks.figures.studies.relations --count 200
+    sow bench study relations --count 200
 
 Of every triple there is the true graph g+ and a negative g-, its subject and object swapped, or
 another predicate in its place (scene_graph_dit), with the same seed. A picture passes if the
@@ -11,8 +11,6 @@ picture of g+ and not in that of g-.
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -23,11 +21,15 @@ import torch
 from PIL import Image
 
 from sow.attention.layout import phrases_of
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.studies import growing
+from sow.benchmarks.figures.studies.growing import Grown, Wanted
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, Case, case_of
-from sow.benchmarks.figures.studies.sharing import by_processes, joined, save_sheet
+from sow.benchmarks.figures.studies.sharing import by_processes, joined, mended
+from sow.benchmarks.figures.studies.study import figures
 from sow.benchmarks.spatial import SIDES
-from sow.benchmarks.statistics import rate, sign_test
+from sow.benchmarks.statistics import rate
 from sow.pictures.drawing import labelled_row
 from sow.pipeline import SowPipeline
 
@@ -85,28 +87,22 @@ class Outcome:
 @cache
 def tools() -> tuple[SowPipeline, Judge]:
     """The model and the judge of a process."""
-    from sow.models import load_pipeline
-
-    pipe = load_pipeline("figures", device="cpu", dtype="float32")
-    pipe.set_progress_bar_config(disable=True)
-    return pipe, Judge.load()
+    return figures(), Judge.load()
 
 
-def grow(pipe: SowPipeline, cases: Sequence[Case], changes: Mapping[str, Any]) -> list[Image.Image]:
-    """A picture for each case."""
-    images: list[Image.Image] = []
-    for start in range(0, len(cases), BATCH):
-        some = cases[start : start + BATCH]
-        images += pipe(
-            image=[None] * len(some),
-            plan=[case.plan for case in some],
-            settings=[pipe.preset("text").changed(**changes)] * len(some),
-            generator=[torch.Generator().manual_seed(case.seed) for case in some],
-        ).images
-    return images
+def grow(
+    pipe: SowPipeline, cases: Sequence[Case], changes: Mapping[str, Any],
+    pictures: Path | None = None,
+) -> Grown:  # fmt: skip
+    """A picture for each case; for `pictures` see `growing.grow`."""
+    settings = pipe.preset("text").changed(**changes)
+    wanted = [Wanted(None, case.plan, settings, case.seed) for case in cases]
+    return growing.grow(pipe, wanted, pictures, BATCH)
 
 
-def outcome(which: tuple[str, Sequence[str]], numbers: range, kind: str) -> Outcome:
+def outcome(
+    which: tuple[str, Sequence[str]], numbers: range, kind: str, pictures: Path | None = None
+) -> Outcome:
     """What the judge says of a class by every method; with one thread, others work beside it."""
     torch.set_num_threads(1)
     (pipe, judge), (relation, people) = tools(), which
@@ -118,17 +114,17 @@ def outcome(which: tuple[str, Sequence[str]], numbers: range, kind: str) -> Outc
     cells, rows = {}, []
     plain = dict[tuple[str, int], Image.Image]()
 
-    def made(cases: Sequence[Case], changes: Mapping[str, Any]) -> list[Image.Image]:
+    def made(cases: Sequence[Case], changes: Mapping[str, Any]) -> Grown:
         """Plans without boxes lead to the same pictures by every method."""
         left = [case for case in cases if case.key not in plain]
-        new = {c.key: image for c, image in zip(left, grow(pipe, left, changes), strict=True)}
+        grown = grow(pipe, left, changes, pictures)
+        new = {case.key: image for case, image in zip(left, grown.images, strict=True)}
         plain.update({case.key: new[case.key] for case in left if not phrases_of(case.plan)})
-        return [new.get(case.key) or plain[case.key] for case in cases]
+        return Grown([new.get(case.key) or plain[case.key] for case in cases], grown.seconds)
 
     for method, changes in METHODS.items():
-        started = time.process_time()
-        images, others = made(plus, changes), made(minus, changes)
-        seconds = time.process_time() - started
+        first, second = made(plus, changes), made(minus, changes)
+        images, others = first.images, second.images
         seen, other = judge.look(images), judge.look(others)
         passed = tuple(case.holds(verdict) for case, verdict in zip(plus, seen, strict=True))
         anyway = [case.holds(verdict) for case, verdict in zip(plus, other, strict=True)]
@@ -139,7 +135,7 @@ def outcome(which: tuple[str, Sequence[str]], numbers: range, kind: str) -> Outc
             beats=tuple(p and not a for p, a in zip(passed, anyway, strict=True)),
             both=tuple(p and t for p, t in zip(passed, turned, strict=True)),
             distant=distant,
-            seconds=seconds,
+            seconds=first.seconds + second.seconds,
         )
         shown = [("", image) for image in images[:SHOWN]]
         rows.append(labelled_row(f"{name}: {method}", shown, SHOWN, 128))
@@ -163,49 +159,34 @@ def apart(found: Sequence[Outcome]) -> Iterator[str]:
         yield f"| {method} | " + " | ".join(f"{e.percent()}, n {e.count}" for e in both) + " |"
 
 
-def report(found: Sequence[Outcome], numbers: range) -> list[str]:
+def report(found: Sequence[Outcome], command: str) -> list[str]:
     """The page."""
     every = {method: joined(o.cells[method] for o in found) for method in METHODS}
-    pairs = list(zip(every["prompt only"].passed, every["layout"].passed, strict=True))
-    up, down = sum(b > a for a, b in pairs), sum(a > b for a, b in pairs)
     cost = sided(found, "layout").seconds / sided(found, "prompt only").seconds
     return [
         "# Relations", "",
-        f"`python -m sow.benchmarks.figures.studies.relations --count {len(numbers)} --first "
-        f"{numbers.start}`; so many captions a class, from that number on, that nothing was tuned "
+        f"`{command}`; so many captions a class, from that number on, that nothing was tuned "
         "on, nothing planted, one seed each, the same for every method; 95 % intervals. `boxes "
         "only`: phrases are kept in their boxes and not drawn to them. Of two relations, both have "
         "to hold.", "",
         Cell.HEADER, *(line for o in found for line in o.lines()),
         *(cell.row(f"**all: {method}**") for method, cell in every.items()), "",
-        f"Layout against the prompt alone, picture by picture: {up} better, {down} worse "
-        f"(sign test, p {sign_test(up, down):.2g}). It takes {cost:.2f} times the processor's time "
-        "of the prompt alone.", "",
+        "Layout against the prompt alone, picture by picture: "
+        f"{mended(every['prompt only'].passed, every['layout'].passed)}. It takes {cost:.2f} times "
+        "the processor's time of the prompt alone.", "",
         "Left, right, above and below, where the two stand near each other in the plan, and where "
         "their centres are over a third of the canvas apart:", "", *apart(found),
     ]  # fmt: skip
 
 
-def main() -> None:
+def study(desk: Desk, *, count: int, first: int, tuning: bool, workers: int) -> None:
     """Writes `relations.md` and `relations.png`; from another caption on, under that number."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--first", type=int, default=0, help="the number of the first caption")
-    parser.add_argument("--tuning", action="store_true", help="other captions, to choose by")
-    parser.add_argument("--workers", type=int, default=2, help="processes, a thread each")
-    options = parser.parse_args()
-    kind, found = TUNING if options.tuning else FRESH, []
-    numbers = range(options.first, options.first + options.count)
-    work = partial(outcome, numbers=numbers, kind=kind)
-    for result in by_processes(work, CLASSES, options.workers):
+    name = f"relations-{first}" if first else "relations"
+    desk.free(f"{name}.md", f"{name}.png")
+    kind, found = TUNING if tuning else FRESH, []
+    work = partial(outcome, numbers=range(first, first + count), kind=kind, pictures=desk.pictures)
+    for result in by_processes(work, CLASSES, workers):
         found.append(result)
-        print(*result.lines(), sep="\n", flush=True)
-    text = "\n".join(report(found, numbers)) + "\n"
-    name = f"relations-{options.first}" if options.first else "relations"
-    (options.out / f"{name}.md").write_text(text, encoding="utf-8")
-    save_sheet([row for result in found for row in result.rows], options.out / f"{name}.png")
-
-
-if __name__ == "__main__":
-    main()
+        desk.say("\n".join(result.lines()))
+    desk.page(f"{name}.md", report(found, desk.command))
+    desk.sheet(f"{name}.png", [row for result in found for row in result.rows], colours=255)

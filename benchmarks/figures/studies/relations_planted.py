@@ -1,6 +1,6 @@
 """Whether relations to a planted face hold, and what that costs the face.
 
-    python -m sow.benchmarks.figures.studies.relations_planted --count 200
+    sow bench study relations-planted
 
 By three ways with the same face, sentence and seed: the sentence alone, as `sow generate` does it
 without a graph; the graph, by which the face gets its place and makes room, but nothing else has a
@@ -9,9 +9,7 @@ say in the picture; and the graph with its layout, as `sow generate --triple` do
 
 from __future__ import annotations
 
-import argparse
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,13 +18,14 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.relation_cases import Case, case_of
-from sow.benchmarks.figures.studies.sharing import by_processes, joined, save_sheet
+from sow.benchmarks.figures.studies.sharing import by_processes, joined, mended
 from sow.benchmarks.figures.studies.trials import Trial, grow, judged, service
 from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN
 from sow.benchmarks.figures.world.tv2i import Pair
-from sow.benchmarks.statistics import Estimate, mean, mean_difference, rate, sign_test
+from sow.benchmarks.statistics import Estimate, mean, mean_difference, rate
 from sow.pictures.drawing import labelled_row
 from sow.service.request import Request
 from sow.service.service import Service
@@ -81,8 +80,9 @@ def trial(made: Service, case: Case, face: int, *, graph: bool) -> Trial:
 
 
 def outcome(
-    relation: str, count: int, tuning: bool, methods: Sequence[str] = METHODS
-) -> tuple[dict[str, Cell], list[Image.Image]]:
+    relation: str, count: int, tuning: bool, methods: Sequence[str] = METHODS,
+    pictures: Path | None = None,
+) -> tuple[dict[str, Cell], list[Image.Image]]:  # fmt: skip
     """What the judge says of a class by every method, and a row of pictures for each."""
     torch.set_num_threads(1)
     made, judge = _tools()
@@ -96,28 +96,28 @@ def outcome(
     cells, rows = {}, []
     for method in methods:
         work = plain if method == "prompt only" else graphs
-        started = time.process_time()
-        images = grow(made, work, {"layout_steps": 0} if method == "place only" else None)
-        seconds = time.process_time() - started
+        changes = {"layout_steps": 0} if method == "place only" else None
+        grown = grow(made, work, changes, pictures)
+        images = grown.images
         seen = judge.look(images, [each.work.plan.box for each in work])
-        values = judged(method, judge, work, images).values
+        values = judged(method, judge, work, images)
         cells[method] = Cell(
             passed=tuple(case.holds(verdict) for case, verdict in zip(cases, seen, strict=True)),
             found=tuple(case.found(verdict) for case, verdict in zip(cases, seen, strict=True)),
-            identity=tuple(map(float, values["identity"])),
-            same=tuple(map(bool, values["same"])),
-            seconds=seconds,
+            identity=tuple(one.score("id_distance") for one in values),
+            same=tuple(one.score("same_person") > 0.5 for one in values),
+            seconds=grown.seconds,
         )
         shown = [("", image) for image in images[:SHOWN]]
         rows.append(labelled_row(f"{relation}: {method}", shown, SHOWN, 128))
     return cells, rows
 
 
-def report(found: Sequence[dict[str, Cell]], count: int) -> Iterator[str]:
+def report(found: Sequence[dict[str, Cell]], command: str) -> Iterator[str]:
     """The page."""
     yield "# Relations to a planted face\n"
     yield (
-        f"`python -m sow.benchmarks.figures.studies.relations_planted --count {count}`; so many "
+        f"`{command}`; so many "
         "faces and sentences a class that nothing was tuned on, what `sow generate` makes of them, "
         "the same seeds for every method; 95 % intervals. `place only`: the graph gives the face "
         "its place, and `layout_steps` is 0.\n"
@@ -130,37 +130,25 @@ def report(found: Sequence[dict[str, Cell]], count: int) -> Iterator[str]:
     for method, cell in every.items():
         yield cell.row(f"**all: {method}**")
     for one, other in (("prompt only", "place only"), ("place only", "layout")):
-        pairs = list(zip(every[one].passed, every[other].passed, strict=True))
-        up, down = sum(b > a for a, b in pairs), sum(a > b for a, b in pairs)
         away = mean_difference(every[one].identity, every[other].identity)
         cost = every[other].seconds / every[one].seconds
         yield (
-            f"\n{other} against {one}, picture by picture: {up} better, {down} worse (sign test, "
-            f"p {sign_test(up, down):.2g}); ID-Distance changes by {away.number()}; {cost:.2f} "
-            "times the processor's time."
+            f"\n{other} against {one}, picture by picture: "
+            f"{mended(every[one].passed, every[other].passed)}; ID-Distance changes by "
+            f"{away.number()}; {cost:.2f} times the processor's time."
         )
 
 
-def main() -> None:
+def study(desk: Desk, *, count: int, tuning: bool, workers: int) -> None:
     """Writes `relations-planted.md` and `relations-planted.png`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--tuning", action="store_true", help="other people, to choose by")
-    parser.add_argument("--workers", type=int, default=2, help="processes, a thread each")
-    options = parser.parse_args()
+    desk.free("relations-planted.md", "relations-planted.png")
     found, rows = [], []
-    work = partial(outcome, count=options.count, tuning=options.tuning)
-    results = by_processes(work, CLASSES, options.workers)
+    work = partial(outcome, count=count, tuning=tuning, pictures=desk.pictures)
+    results = by_processes(work, CLASSES, workers)
     for relation, (cells, shown) in zip(CLASSES, results, strict=True):
         found.append(cells)
         rows += shown
         for method, cell in cells.items():
-            print(cell.row(f"{relation}: {method}"), flush=True)
-    text = "\n".join(report(found, options.count)) + "\n"
-    (options.out / "relations-planted.md").write_text(text, encoding="utf-8")
-    save_sheet(rows, options.out / "relations-planted.png")
-
-
-if __name__ == "__main__":
-    main()
+            desk.say(cell.row(f"{relation}: {method}"))
+    desk.page("relations-planted.md", report(found, desk.command))
+    desk.sheet("relations-planted.png", rows, colours=255)

@@ -1,6 +1,6 @@
 """How well graphs are read from pictures, and whether a relation is rightly said to hold.
 
-    python -m sow.benchmarks.figures.studies.seeing --count 200
+    sow bench study seeing
 
 By drawings, whose truth is known, and by pictures of sentences without layout, in which about half
 of all relations hold, against the judge. Then with `--retries 3`: how often the judge agrees.
@@ -8,14 +8,13 @@ of all relations hold, against the judge. Then with `--retries 3`: how often the
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 import torch
-from tqdm import tqdm
 
+from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.studies import relations
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, PEOPLE, TWO, case_of
 from sow.benchmarks.figures.world.captions import OPPOSITE
@@ -53,7 +52,7 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
     """Lines about drawings: whether things are found, where, and on which side."""
     random, laps = Random(first), dict[str, list[float]]()
     here, gone, sides = list[bool](), list[bool](), list[bool]()
-    for drawing, names, truth in tqdm(drawings(count, first), total=count, disable=None):
+    for drawing, names, truth in bar(drawings(count, first), "drawings", count):
         other = random.choice([kind for kind in KINDS if kind not in names])
         seen = graph_of(service.pipe, drawing.image, [*names, other])
         gone.append(other in seen.missing)
@@ -76,14 +75,14 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
     yield f"- of two, the side, where one is said: {rate(sides).percent()}, n {len(sides)}"
 
 
-def verified(service: Service, count: int, kind: str) -> Iterator[str]:
+def verified(service: Service, count: int, kind: str, kept: Path) -> Iterator[str]:
     """A table of what is said of relations against the judge, by class."""
     pipe, judge = service.pipe, relations.tools()[1]
     yield "| | the judge sees it: said to hold | he does not: said not to hold |\n|---|---|---|"
     every: dict[bool, list[bool]] = {True: [], False: []}
-    for relation, people in tqdm([c for c in CLASSES if c[0] not in TWO], disable=None):
+    for relation, people in bar([c for c in CLASSES if c[0] not in TWO], "classes"):
         cases = [case_of(relation, n, people, kind, negative=n % 2 == 0) for n in range(count)]
-        images = relations.grow(pipe, cases, {"layout_steps": 0})
+        images = relations.grow(pipe, cases, {"layout_steps": 0}, kept).images
         told: dict[bool, list[bool]] = {True: [], False: []}
         for case, image, verdict in zip(cases, images, judge.look(images), strict=True):
             (check,) = checks(pipe, case.plan, image)
@@ -106,7 +105,7 @@ def retried(service: Service, count: int, kind: str) -> Iterator[str]:
     yield "| | first seed | after at most 3 others | seeds used |\n|---|---|---|---|"
     for relation, people in (("left of", PEOPLE), ("below", PEOPLE), ("near", ())):
         first, last, used = list[bool](), list[bool](), list[float]()
-        for n in tqdm(range(count), disable=None):
+        for n in bar(range(count), "retries"):
             case = case_of(relation, n, people, f"{kind} again")
             work = service.work(Request(None, case.prompt, triples=case.triples))
             seeds = []
@@ -120,37 +119,29 @@ def retried(service: Service, count: int, kind: str) -> Iterator[str]:
         yield f"| {name} | {row} |"
 
 
-def main() -> None:
+def study(desk: Desk, *, count: int, tuning: bool) -> None:
     """Writes `seeing.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--tuning", action="store_true", help="other captions, to choose by")
-    options = parser.parse_args()
-    count, service = options.count, Service("figures", device="cpu", dtype="float32")
+    desk.free("seeing.md")
+    service = Service("figures", device="cpu", dtype="float32")
     torch.set_num_threads(1)
     service.pipe.set_progress_bar_config(disable=True)
-    kind = "seeing tuning" if options.tuning else "seeing fresh"
-    first = (TUNING if options.tuning else UNSEEN) + 90_000
+    kind = "seeing tuning" if tuning else "seeing fresh"
+    first = (TUNING if tuning else UNSEEN) + 90_000
     lines = [
         "# Graphs from pictures, and whether relations hold", "",
-        f"`python -m sow.benchmarks.figures.studies.seeing --count {count}`; 95 % intervals.", "",
+        f"`{desk.command}`; 95 % intervals.", "",
         f"{count} drawings, in each also a thing looked for that is not there:", "",
     ]  # fmt: skip
-    some = max(2, count // 10)
+    some = max(1, count // 10)
     parts = (
         read(service, count, first), [""],
         [f"Pictures of {some} sentences a class, without layout, half of them turned round:", ""],
-        verified(service, some, kind), [""],
+        verified(service, some, kind, desk.pictures), [""],
         [f"With layout and `--retries 3`, {2 * some} sentences a class, by the judge:", ""],
         retried(service, 2 * some, kind),
     )  # fmt: skip
     for part in parts:
         for line in part:
             lines.append(line)
-            print(line, flush=True)
-    (options.out / "seeing.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+            desk.say(line)
+    desk.page("seeing.md", lines)

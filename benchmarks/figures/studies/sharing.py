@@ -1,4 +1,4 @@
-"""What studies share that are made class by class, in several processes."""
+"""What studies share: classes in several processes, what is mended, sheets to check by eye."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from PIL import Image
-from tqdm import tqdm
+from PIL import Image, ImageDraw, ImageFont
 
-from sow.pictures.drawing import stacked
+from sow.benchmarks.desk import bar, quieten
+from sow.benchmarks.statistics import sign_test, turned
+from sow.pictures.drawing import side_by_side
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -26,8 +26,8 @@ def by_processes(
     work: Callable[[Given], Made], classes: Sequence[Given], workers: int
 ) -> Iterator[Made]:
     """What comes of each class, in their order; `work` can be sent to another process."""
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from tqdm(pool.map(work, classes), total=len(classes), disable=None)
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=quieten) as pool:
+        yield from bar(pool.map(work, classes), "classes", len(classes))
 
 
 def joined(cells: Iterable[Record]) -> Record:
@@ -41,7 +41,23 @@ def joined(cells: Iterable[Record]) -> Record:
     return type(some[0])(**values)
 
 
-def save_sheet(rows: Sequence[Image.Image], path: Path) -> None:
-    """Rows of pictures on a page, in few colours."""
-    sheet = stacked(rows, 4).quantize(255, dither=Image.Dither.NONE)
-    sheet.save(path, optimize=True)
+def mended(before: Sequence[bool], after: Sequence[bool]) -> str:
+    """Of pairs, how many became better and worse, and whether that may be chance."""
+    up, down = turned(before, after)
+    return f"{up} better, {down} worse (sign test, p {sign_test(up, down):.2g})"
+
+
+def told_apart(
+    tiles: Iterable[tuple[Image.Image, Sequence[str]]], side: int = 156, columns: int = 10
+) -> list[Image.Image]:
+    """Rows of pictures of one shape, numbered, each with lines below it, to be checked by eye."""
+    font, made = ImageFont.load_default(size=11), list[Image.Image]()
+    for number, (picture, lines) in enumerate(tiles):
+        height = side * picture.height // picture.width
+        tile = Image.new("RGB", (side, height + 14 * len(lines) + 6), "white")
+        tile.paste(picture.resize((side, height), Image.Resampling.BICUBIC), (0, 0))
+        pen = ImageDraw.Draw(tile)
+        for line, text in enumerate([f"{number}: {lines[0]}", *lines[1:]]):
+            pen.text((2, height + 1 + 14 * line), text, fill="black", font=font)
+        made.append(tile)
+    return [side_by_side(made[n : n + columns]) for n in range(0, len(made), columns)]

@@ -1,31 +1,53 @@
-"""Many pictures under one setting, judged: what every study of the method is made of."""
+"""Many pictures under one setting, judged: what studies of the paper's presets are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
-from tqdm import tqdm
 
 from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict, distance
 from sow.benchmarks.figures.judge.relations import answers
+from sow.benchmarks.figures.studies import growing
+from sow.benchmarks.figures.studies.growing import BATCH, Wanted
+from sow.benchmarks.figures.studies.tables import outcome
 from sow.benchmarks.figures.world.tv2i import Pair, pairs, place
-from sow.benchmarks.statistics import Estimate, mean, rate
+from sow.benchmarks.tv2i.metrics.base import Score
+from sow.benchmarks.tv2i.metrics.verdicts import (
+    Apart,
+    Followed,
+    JudgedIdDistance,
+    OneHead,
+    SamePerson,
+    Truncated,
+)
+from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.running.ablations import OFF
+from sow.benchmarks.tv2i.runs import Measure
 from sow.box import Box
-from sow.pictures.drawing import side_by_side, stacked
+from sow.models import load_pipeline
 from sow.pipeline import SowPipeline
 from sow.plan import Plan, Region
 from sow.planners.offline.planner import related_regions
 from sow.settings import Settings
 
-BATCH = 10
-COW: dict[str, Any] = {"alpha_minus": 0.0, "alpha_plus": 0.0}
+COW = OFF
 """Settings that leave attention as it is."""
+MEASURES = (
+    JudgedIdDistance.described(),
+    Measure(name="stranger", label="To another face", note="the same to the next task's face"),
+    SamePerson.described(),
+    Measure(name="found", label="Face found there", better="higher", unit="%", rate=True,
+            note="a head, its centre within a third of a box of where it was planted"),
+    *(kind.described() for kind in (Truncated, Apart, OneHead, Followed)),
+)  # fmt: skip
+"""What the judge is asked about pictures of tasks; of heads that are found, the first three."""
 
 
 @dataclass(frozen=True)
@@ -79,110 +101,89 @@ def tasks(count: int, setting: str = "normal", tuning: bool = False) -> list[Tas
     ]
 
 
-def grow(pipe: SowPipeline, work: Sequence[Task], settings: Settings) -> list[Image.Image]:
-    """One picture per task; the same tasks and settings give the same pictures."""
-    images: list[Image.Image] = []
-    for start in tqdm(range(0, len(work), BATCH), desc="pictures", disable=None):
-        some = work[start : start + BATCH]
-        images += pipe(
-            image=[task.pair.face for task in some],
-            plan=[task.plan for task in some],
-            settings=settings,
-            generator=[torch.Generator().manual_seed(task.seed) for task in some],
-        ).images
-    return images
+def figures(model: str = "figures") -> SowPipeline:
+    """The model, without bars of its own."""
+    pipe = load_pipeline(model, device="cpu", dtype="float32")
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def grow(
+    pipe: SowPipeline, work: Sequence[Task], settings: Settings, pictures: Path | None = None
+) -> list[Image.Image]:
+    """One picture per task; the same tasks and settings give the same pictures.
+
+    pictures: see `growing.grow`.
+    """
+    wanted = [Wanted(task.pair.face, task.plan, settings, task.seed) for task in work]
+    return growing.grow(pipe, wanted, pictures).images
 
 
 def imagine(
-    pipe: SowPipeline, prompts: Sequence[str], steps: int = 10, guidance_scale: float = 7.5
-) -> list[Image.Image]:
+    pipe: SowPipeline, prompts: Sequence[str], pictures: Path | None = None, steps: int = 10,
+    guidance_scale: float = 7.5,
+) -> list[Image.Image]:  # fmt: skip
     """Plain text-to-image with the same weights; the n-th picture has seed n."""
     plain: Any = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
     plain.set_progress_bar_config(disable=True)
     width, height = pipe.canvas
-    images: list[Image.Image] = []
-    for start in tqdm(range(0, len(prompts), BATCH), desc="pictures", disable=None):
-        some = list(prompts[start : start + BATCH])
-        images += plain(
-            some,
+
+    def make(some: slice) -> list[Image.Image]:
+        numbers = range(len(prompts))[some]
+        images: list[Image.Image] = plain(
+            list(prompts[some]),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             width=width,
             height=height,
-            generator=[torch.Generator().manual_seed(start + n) for n in range(len(some))],
+            generator=[torch.Generator().manual_seed(number) for number in numbers],
         ).images
-    return images
+        return images
+
+    keys = [f"text alone, {steps} steps, {guidance_scale}: {number} {prompt}"
+            for number, prompt in enumerate(prompts)]  # fmt: skip
+    return growing.kept(pipe, keys, make, pictures, BATCH).images
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What a study says of the pictures of one setting.
-
-    identity: ID-Distance to the planted face, of the pictures in which the judge finds a head
-    (for planted ones: where it was planted). stranger: the same to the face of the next task.
-    same: share of heads that pass as the planted person. detected: a head is found there.
-    failed: no head there, or a truncated one.
-    apart: no head there, or one without a neck or a body. single: exactly one head. followed: the
-    mean share of what a prompt says that is so. failing: which pictures failed, in order.
-    """
-
-    name: str
-    identity: Estimate
-    stranger: Estimate
-    same: Estimate
-    detected: Estimate
-    failed: Estimate
-    apart: Estimate
-    single: Estimate
-    followed: Estimate
-    failing: tuple[bool, ...]
-
-    HEADER = (
-        "| | ID-Distance | to another face | same person | face found | truncated or lost "
-        "| without neck or body | exactly one head | prompt followed |\n"
-        "|---|---|---|---|---|---|---|---|---|"
-    )
-
-    def row(self) -> str:
-        """A line of a table."""
-        parts = [
-            self.name, self.identity.number(), self.stranger.number(), self.same.percent(),
-            self.detected.percent(), self.failed.percent(), self.apart.percent(),
-            self.single.percent(), self.followed.percent(),
-        ]  # fmt: skip
-        return f"| {' | '.join(parts)} |"
-
-
-def judge_cell(
-    name: str, judge: Judge, work: Sequence[Task], images: list[Image.Image], planted: bool = True
-) -> Cell:
-    """Judges the pictures of one cell; `planted=False` for plain text-to-image."""
+def judged(
+    row: str, judge: Judge, work: Sequence[Task], images: list[Image.Image], planted: bool = True
+) -> list[Outcome]:
+    """What the judge says of the pictures of a row; `planted=False` for plain text-to-image."""
     verdicts = judge.look(images, [task.box for task in work] if planted else None)
     # Read in the picture that the face was cut from, at the size the judge knows heads.
     faces = judge.embed([task.pair.drawing.image for task in work])
     if any(face is None for face in faces):
         raise ValueError("the judge finds no head in the picture of a condition")
-    own, other = [], []
-    for n, verdict in enumerate(verdicts):
-        face, next_face = faces[n], faces[(n + 1) % len(faces)]
-        if found(verdict, work[n], planted) and verdict.embedding is not None:
-            own += [distance(verdict.embedding, face)] if face is not None else []
-            other += [distance(verdict.embedding, next_face)] if next_face is not None else []
-    here = [found(verdict, task, planted) for verdict, task in zip(verdicts, work, strict=True)]
-    failed = [not at or v.truncated for at, v in zip(here, verdicts, strict=True)]
-    said = [answers(v, t.pair.said).values() for v, t in zip(verdicts, work, strict=True)]
-    return Cell(
-        name,
-        identity=mean(own),
-        stranger=mean(other),
-        same=rate([value < SAME_PERSON for value in own]),
-        detected=rate(here),
-        failed=rate(failed),
-        apart=rate([not at or v.apart for at, v in zip(here, verdicts, strict=True)]),
-        single=rate([verdict.persons == 1 for verdict in verdicts]),
-        followed=mean([sum(right) / len(right) for right in said]),
-        failing=tuple(failed),
-    )
+    made = []
+    for n, (task, verdict) in enumerate(zip(work, verdicts, strict=True)):
+        here = found(verdict, task, planted)
+        said = answers(verdict, task.pair.said).values()
+        scores = {
+            "found": Score(float(here)),
+            "truncated": Score(float(not here or verdict.truncated)),
+            "apart": Score(float(not here or verdict.apart)),
+            "one_person": Score(float(verdict.persons == 1)),
+            "followed": Score(sum(said) / len(said)),
+            **_likeness(verdict, here, faces[n], faces[(n + 1) % len(faces)]),
+        }
+        pair, prompt = task.pair, task.sentence or task.pair.prompt
+        made.append(
+            outcome(row, pair.id, pair.setting, prompt, pair.identity_seed, task.seed, scores)
+        )
+    return made
+
+
+def _likeness(verdict: Verdict, here: bool, face: Any, next_face: Any) -> dict[str, Score]:
+    """How near the head that was found is to its own face and to another."""
+    if not here or verdict.embedding is None:
+        names = ("id_distance", "stranger", "same_person")
+        return dict.fromkeys(names, Score(None, "no head where it was planted"))
+    own = distance(verdict.embedding, face)
+    return {
+        "id_distance": Score(own),
+        "stranger": Score(distance(verdict.embedding, next_face)),
+        "same_person": Score(float(own < SAME_PERSON)),
+    }
 
 
 def found(verdict: Verdict, task: Task, planted: bool) -> bool:
@@ -203,8 +204,3 @@ def planted_canvas(task: Task) -> Image.Image:
     size = (box.width, box.height)
     canvas.paste(task.pair.face.resize(size, Image.Resampling.LANCZOS), (box.x, box.y))
     return canvas
-
-
-def sheet(rows: list[list[Image.Image]], gap: int = 4) -> Image.Image:
-    """Rows of pictures as one page."""
-    return stacked([side_by_side(row) for row in rows], gap)

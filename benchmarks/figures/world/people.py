@@ -74,6 +74,16 @@ class Identity:
         )
 
 
+def features_of(identity: Identity) -> list[str]:
+    """What can be seen of an identity, the most telling first, in the world's own words."""
+    hair = f"{identity.hair_style} {identity.hair} hair"
+    if identity.hair_style == "bun":
+        hair = f"{identity.hair} hair"
+    seen = ["bald"] if identity.hair_style == "bald" else [hair]
+    seen += ["glasses"] * identity.glasses + ["a beard"] * identity.beard
+    return seen + [identity.age] * (identity.age != "adult")
+
+
 @dataclass(frozen=True)
 class Pose:
     """How a head stands in the picture: centre and width of the face in pixels.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sow.benchmarks.tv2i.pairs import Pair
+from sow.benchmarks.tv2i.runs import Measure
 from sow.box import Box
 from sow.errors import SowError
 from sow.pictures.condition import Condition
@@ -158,6 +159,12 @@ class Metric(ABC):
     rate: ClassVar[bool] = False
     note: ClassVar[str]
     needs: ClassVar[str] = ""
+
+    @classmethod
+    def described(cls) -> Measure:
+        """What a report has to know of it."""
+        return Measure(name=cls.name, label=cls.label, better=cls.better, unit=cls.unit,
+                       rate=cls.rate, note=cls.note)  # fmt: skip
 
     @abstractmethod
     def value(self, case: Case) -> float:

@@ -1,13 +1,13 @@
 """What the judge of the bundled world says of a case, and metrics that are read off it.
 
-How far it can be trusted: `figures/judge/results/judge.md` and `keeping.md`. What they count is
-what `figures/studies/trials.py` counts, so that a bench and the studies can be compared.
+How far it can be trusted: `figures/judge/results/judge.md` and `keeping.md`. The studies of
+`figures/studies` count by the same, so that a bench and they can be compared.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,10 +66,16 @@ class Judged:
 
 
 class Verdicts:
-    """The judge, which looks at many pictures at once and at each once."""
+    """The judge, which looks at many pictures at once and at each once.
 
-    def __init__(self, judge: Judge | None = None) -> None:
+    drawn: the world's own pairs by the ids of their pairs; by itself those of Figures-TV2I.
+    """
+
+    def __init__(
+        self, judge: Judge | None = None, drawn: Mapping[str, world.Pair] | None = None
+    ) -> None:
         self.judge = judge or Judge.load()
+        self._drawn = drawn
         self._seen: WeakKeyDictionary[Case, Judged] = WeakKeyDictionary()
         self._faces: dict[str, NDArray[np.float32] | None] = {}
 
@@ -82,7 +88,7 @@ class Verdicts:
         new = [case for case in cases if case not in self._seen]
         if not new:
             return
-        pairs = [_drawn(case) for case in new]
+        pairs = [self._pair(case) for case in new]
         unknown = {pair.id: pair for pair in pairs if pair.id not in self._faces}
         faces = self.judge.embed([pair.drawing.image for pair in unknown.values()])
         self._faces.update(zip(unknown, faces, strict=True))
@@ -99,12 +105,18 @@ class Verdicts:
         self.look([case])
         return self._seen[case]
 
+    def knows(self, case: Case) -> bool:
+        """Whether what its sentence says, and who is planted, is known."""
+        return case.pair.id in self._pairs
 
-def _drawn(case: Case) -> world.Pair:
-    pair = known().get(case.pair.id)
-    if pair is None:
-        raise Missing(f"{case.pair.id} is no pair of Figures-TV2I")
-    return pair
+    @property
+    def _pairs(self) -> Mapping[str, world.Pair]:
+        return known() if self._drawn is None else self._drawn
+
+    def _pair(self, case: Case) -> world.Pair:
+        if not self.knows(case):
+            raise Missing(f"{case.pair.id} is no pair of Figures-TV2I")
+        return self._pairs[case.pair.id]
 
 
 def planted(case: Case, pair: world.Pair) -> Planted:
@@ -148,7 +160,7 @@ class JudgedMetric(Metric):
     def prepare(self, cases: Sequence[Case]) -> None:
         """All pictures in the judge's batches; what cannot be read is said case by case."""
         with suppress(Exception):
-            self.verdicts.look([case for case in cases if case.pair.id in known()])
+            self.verdicts.look([case for case in cases if self.verdicts.knows(case)])
 
     def value(self, case: Case) -> float:
         """The number."""

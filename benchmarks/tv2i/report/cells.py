@@ -21,6 +21,7 @@ from sow.benchmarks.statistics import (
     rate_difference,
     sign_flips,
     sign_test,
+    turned,
 )
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.runs import Measure
@@ -163,9 +164,7 @@ def compared(both: Sequence[tuple[float, float]], measure: Measure) -> Against:
     ones, others = [one for one, _ in both], [other for _, other in both]
     if measure.rate:
         first, second = [one > 0.5 for one in ones], [other > 0.5 for other in others]
-        gained = sum(y and not x for x, y in zip(first, second, strict=True))
-        lost = sum(x and not y for x, y in zip(first, second, strict=True))
-        return Against(rate_difference(first, second), sign_test(gained, lost))
+        return Against(rate_difference(first, second), sign_test(*turned(first, second)))
     away = [other - one for one, other in both]
     return Against(mean_difference(ones, others), sign_flips(away))
 

@@ -24,6 +24,9 @@ PAPER: dict[str, Any] = {
 tuned; how strong the paper has them is not in its text."""
 OFF: dict[str, Any] = {"alpha_minus": 0.0, "alpha_plus": 0.0}
 WHOLE = "SOW"
+USUAL = (10, 7, 5)
+"""The cycles of the paper's presets, and the states between which they go: 700 to 500."""
+CYCLES = (USUAL, (10, 9, 7), (10, 8, 4), (10, 5, 3), (5, 7, 5), (20, 7, 5))
 NO_WORDS = (
     "Prompt intensification, the last step of the paper's Table II, needs a language model; plans "
     "are made by rules here, which leave the prompt as it is."
@@ -51,10 +54,10 @@ def variants(name: str, canvas: int) -> Variants:
     Raises:
         UsageError: for another name.
     """
-    made = {"modules": modules, "attention": attention, "cycles": cycles}
+    made = {"modules": lambda: modules(canvas), "attention": attention, "cycles": cycles}
     if name not in made:
         raise UsageError(f"no ablation {name!r}", f"choose one of {', '.join(made)}")
-    return made[name](canvas)
+    return made[name]()
 
 
 def modules(canvas: int) -> Variants:
@@ -68,7 +71,7 @@ def modules(canvas: int) -> Variants:
     return Variants(tuple(one for one, _ in rows), table, (NO_WORDS,))
 
 
-def attention(canvas: int) -> Variants:
+def attention() -> Variants:
     """Table III: each part of the modulation left out."""
     left_out: dict[str, dict[str, Any]] = {
         "without suppressing": {"alpha_minus": 0.0},
@@ -83,10 +86,10 @@ def attention(canvas: int) -> Variants:
     return Variants(tuple(one for one, _ in rows), table)
 
 
-def cycles(canvas: int) -> Variants:
+def cycles() -> Variants:
     """Table IV: how many cycles, and between which states; 700 to 500 are the states 7 to 5."""
     rows = []
-    for number, t2, t1 in ((10, 7, 5), (10, 9, 7), (10, 8, 4), (10, 5, 3), (5, 7, 5), (20, 7, 5)):
+    for number, t2, t1 in CYCLES:
         # What is put back in the finish has to lie below the cycles.
         preserve = {"preserve": [state for state in (4, 3) if state <= t1]} if t1 < 4 else {}
         name = f"{number} cycles, {t2}00 to {t1}00"

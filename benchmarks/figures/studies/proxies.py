@@ -1,6 +1,6 @@
 """How well what is measured without eyes agrees with what is known, on drawn people.
 
-    python -m sow.benchmarks.tv2i.metrics.proxies --out benchmarks/tv2i/metrics/results/proxies.md
+    sow bench study proxies
 
 Copies: of each result is known how it was made. Outlines: the judge of the drawn world says which
 heads stand on no body. Thresholds were chosen on people for tuning (`--tuning`), and what is
@@ -9,15 +9,14 @@ written down is of others.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.trials import (
     Trial,
@@ -33,24 +32,16 @@ from sow.benchmarks.statistics import mean, rate
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, Score
 from sow.benchmarks.tv2i.metrics.copying import HALF, Copied
 from sow.benchmarks.tv2i.metrics.outline import CLOSED, OutlineClosed
-from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
-from sow.files import write_text
 from sow.service.service import Service
 
 SEED = 31_000_000
 
 
-def case_of(trial: Trial, image: Image.Image) -> Case:
-    """A trial of the studies and a picture, as metrics want them."""
-    setting = next(name for name in SETTINGS if name == trial.pair.setting)
-    seed = trial.pair.identity_seed
-    pair = Pair(trial.pair.id, setting, trial.pair.prompt, Path(), None, seed, trial.seed)
-    return Case(pair, image, trial.work.condition, trial.work.plan)
-
-
-def pictures(made: Service, work: Sequence[Trial], old: Sequence[Trial]) -> dict[str, list[Case]]:
+def results(
+    made: Service, work: Sequence[Trial], old: Sequence[Trial], pictures: Path
+) -> dict[str, list[Case]]:
     """Results of which is known whether the condition was copied."""
-    ours, before = grow(made, work), grow(made, old)
+    ours, before = (grow(made, some, None, pictures).images for some in (work, old))
     others = [work[n - 1] for n in range(len(work))]
     return {
         "as `sow generate` does": _cases(work, ours),
@@ -71,7 +62,7 @@ def scenes(count: int) -> list[Image.Image]:
 
 
 def _cases(work: Sequence[Trial], images: Sequence[Image.Image]) -> list[Case]:
-    return [case_of(trial, image) for trial, image in zip(work, images, strict=True)]
+    return [trial.case(image) for trial, image in zip(work, images, strict=True)]
 
 
 def _stuck(trial: Trial, image: Image.Image, who: Trial) -> Image.Image:
@@ -84,7 +75,7 @@ def _stuck(trial: Trial, image: Image.Image, who: Trial) -> Image.Image:
 
 def values(metric: Metric, cases: Sequence[Case]) -> list[float]:
     """What is known of a metric."""
-    scores: list[Score] = [metric(case) for case in tqdm(cases, desc=metric.name, disable=None)]
+    scores: list[Score] = [metric(case) for case in bar(cases, metric.name)]
     return [score.value for score in scores if score.value is not None]
 
 
@@ -105,12 +96,12 @@ def outlines(
     closed: dict[str, list[tuple[bool, float]]] = {"apart": [], "unjoined": [], "truncated": []}
     for work, cases in groups.values():
         images = [case.picture for case in cases]
-        truth = judged("", judge, work, images).values
-        for n, case in enumerate(cases):
+        truth = judged("all", judge, work, images)
+        for known, case in zip(truth, cases, strict=True):
             share = OutlineClosed()(case).value
             if share is not None:
                 for name, pairs in closed.items():
-                    pairs.append((bool(truth[name][n]), share))
+                    pairs.append((known.score(name) > 0.5, share))
     yield "| the judge's | called, of those | called, of the others | area under the curve |"
     yield "|---|---|---|---|"
     for name, pairs in closed.items():
@@ -128,17 +119,17 @@ def area(yes: Sequence[float], no: Sequence[float]) -> float:
     return float((one > other).mean() + 0.5 * (one == other).mean())
 
 
-def lines(count: int, tuning: bool) -> Iterator[str]:
+def lines(count: int, tuning: bool, desk: Desk) -> Iterator[str]:
     """The whole report."""
     made, judge = service(), Judge.load()
     drawn = (more_tuning if tuning else fresh)(count)
     work = trials(made, drawn, SEED)
     old = trials(made, drawn, SEED, "ellipse", "paper-normal")
-    found = pictures(made, work, old)
+    found = results(made, work, old, desk.pictures)
     who = "people for tuning" if tuning else "people that no threshold was chosen by"
     yield "# What is measured without eyes"
     yield ""
-    yield f"`python -m sow.benchmarks.tv2i.metrics.proxies`; {count} {who}, 95 % intervals."
+    yield f"`{desk.command}`; {count} {who}, 95 % intervals."
     yield ""
     yield from copies(found)
     yield ""
@@ -147,18 +138,7 @@ def lines(count: int, tuning: bool) -> Iterator[str]:
     yield from outlines(judge, groups)
 
 
-def main() -> None:
-    """Measures, prints, and writes it down."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--tuning", action="store_true")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    text = "\n".join(lines(options.count, options.tuning)) + "\n"
-    print(text)
-    if options.out is not None:
-        write_text(text, options.out, force=True)
-
-
-if __name__ == "__main__":
-    main()
+def study(desk: Desk, *, count: int, tuning: bool) -> None:
+    """Writes `proxies.md`."""
+    desk.free("proxies.md")
+    desk.page("proxies.md", lines(count, tuning, desk))
