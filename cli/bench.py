@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +14,13 @@ from sow.cli.output import insist, report, say
 from sow.files import make_folder
 
 if TYPE_CHECKING:
-    from sow.benchmarks.tv2i.running.ablations import Variants
-    from sow.benchmarks.tv2i.running.bench import Bench, Entrant
+    from sow.benchmarks.tv2i.running.program import Program
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
 app = group("Benchmarks: every method on the same pairs, measured, with a report.")
 METHODS, METRICS = "What is compared", "Weights of metrics"
+ALL_TABLES = "methods,modules,attention,cycles"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 
 Out = Annotated[
@@ -46,10 +45,19 @@ Weights = Annotated[
         rich_help_panel=METHODS,
     ),
 ]
-AblationName = Annotated[
-    str | None,
+Tables = Annotated[
+    str,
     typer.Option(
-        help="modules, attention or cycles: the paper's Tables II to IV, instead of --methods.",
+        help="Of methods, and of the paper's ablations: modules, attention, cycles (its Tables II, "
+        "III and A-IV).",
+        rich_help_panel=METHODS,
+    ),
+]
+Few = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="At most so many pairs for the ablations, of those above.",
         rich_help_panel=METHODS,
     ),
 ]
@@ -64,7 +72,8 @@ def figures_tv2i(
     limit: Limit = 60,
     methods: Methods = DEFAULT,
     weights: Weights = None,
-    ablation: AblationName = None,
+    tables: Tables = ALL_TABLES,
+    ablation_limit: Few = 30,
     device: Device = "auto",
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
@@ -74,17 +83,22 @@ def figures_tv2i(
     quiet: Quiet = False,
 ) -> None:
     """The bundled drawn world, which needs no download: every table, from people unseen before."""
-    from sow.benchmarks.tv2i.figures import figures_pairs
+    from sow.benchmarks.tv2i.figures import figures_pairs, intensified
+    from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
     from sow.benchmarks.tv2i.metrics.choice import figures_metrics
-    from sow.benchmarks.tv2i.running.bench import Bench
+    from sow.benchmarks.tv2i.running.bench import Bench, entrants
+    from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
 
     options = Options("figures", device=device, dtype=dtype, planner=_rules(),
                       batch_size=batch_size,
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
+    chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     listed = figures_pairs(made(out), split, limit)
-    bench = Bench("figures-tv2i", split, listed, tuple(figures_metrics()))
-    carry_out(bench, compared_of(methods, weights, ablation, options), options, out, quiet)
+    bench = Bench("figures-tv2i", split, listed, tuple(figures_metrics()),
+                  ceiling=lambda: of_drawings(listed.pairs))  # fmt: skip
+    asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
+    carry_out(asked, options, out, quiet)
 
 
 @app.command("celeba-tv2i")
@@ -95,7 +109,8 @@ def celeba_tv2i(
     limit: Limit = None,
     methods: Methods = DEFAULT,
     weights: Weights = None,
-    ablation: AblationName = None,
+    tables: Tables = "methods",
+    ablation_limit: Few = 60,
     model: ModelName = "auto",
     revision: Revision = None,
     device: Device = "auto",
@@ -118,6 +133,13 @@ def celeba_tv2i(
         Path | None,
         typer.Option(help="A folder of insightface's models.", rich_help_panel=METRICS),
     ] = None,
+    identities: Annotated[
+        Path | None,
+        typer.Option(
+            help="CelebA's identity_CelebA.txt: how far two portraits of one person are.",
+            rich_help_panel=METRICS,
+        ),
+    ] = None,
     metrics_device: Annotated[
         str, typer.Option(help="cpu, cuda, ...", rich_help_panel=MODEL)
     ] = "cpu",
@@ -128,21 +150,28 @@ def celeba_tv2i(
 ) -> None:
     """The paper's benchmark, over your copy of CelebAMask-HQ."""
     from sow.benchmarks.tv2i.celeba.dataset import celeba_pairs
+    from sow.benchmarks.tv2i.metrics.ceilings import NOBODY_KNOWS, of_photographs, portraits
     from sow.benchmarks.tv2i.metrics.choice import Weights as Files
     from sow.benchmarks.tv2i.metrics.choice import photograph_metrics
-    from sow.benchmarks.tv2i.running.bench import Bench
+    from sow.benchmarks.tv2i.running.bench import Bench, entrants
+    from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
 
     options = Options(model, revision, device=device, dtype=dtype, planner=_rules(),
                       batch_size=batch_size,
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
+    chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     files = Files(facenet, lpips, clip, arcface)
-    for line in files.missing():
+    lacking = (*files.missing(), *([] if identities else [NOBODY_KNOWS]))
+    for line in lacking:
         insist(line)
     listed = celeba_pairs(root, made(out), split, limit)
-    bench = Bench("celeba-tv2i", split, listed, tuple(photograph_metrics(files, metrics_device)),
-                  tuple(files.missing()))  # fmt: skip
-    carry_out(bench, compared_of(methods, weights, ablation, options), options, out, quiet)
+    people = portraits(root, identities) if identities else []
+    metrics = tuple(photograph_metrics(files, metrics_device))
+    bench = Bench("celeba-tv2i", split, listed, metrics, lacking,
+                  lambda: of_photographs(metrics, people))  # fmt: skip
+    asked = program(bench, names, chosen, ablation_limit, canvas_of(options))
+    carry_out(asked, options, out, quiet)
 
 
 @app.command()
@@ -198,42 +227,25 @@ def votes(
         say(f"{path}")
 
 
-def compared_of(
-    methods: str, weights: list[str] | None, ablation: str | None, options: Options
-) -> Variants | tuple[Entrant, ...]:
-    """Who is compared: methods by name, or the variants of an ablation.
-
-    Raises:
-        UsageError: for a name that nobody has.
-    """
-    from sow.benchmarks.tv2i.running.ablations import variants
-    from sow.benchmarks.tv2i.running.bench import entrants
-
-    if ablation is not None:
-        return variants(ablation, min(options.service(report).model.facts.canvas))
-    return entrants([name.strip() for name in methods.split(",")], weights or ())
+def canvas_of(options: Options) -> int:
+    """The model's own side, in pixels."""
+    return min(options.service(report).model.facts.canvas)
 
 
-def carry_out(
-    bench: Bench, compared: Variants | tuple[Entrant, ...], options: Options, out: Path, quiet: bool
-) -> None:
-    """Every method's batch, then the report; what was done before is not done again."""
+def carry_out(asked: Program, options: Options, out: Path, quiet: bool) -> None:
+    """Everybody's batch, then the report; what was done before is not done again."""
     from sow.benchmarks.tv2i.running.bench import batch_of
     from sow.benchmarks.tv2i.running.finishing import finish
     from sow.cli.batch import carried_out, only_the_model
     from sow.cli.batch_progress import Progress
 
-    table = None if isinstance(compared, tuple) else compared.table
-    if not isinstance(compared, tuple):
-        bench = replace(bench, notes=(*bench.notes, *compared.notes))
-    some = compared if isinstance(compared, tuple) else compared.entrants
-    for note in bench.listed.notes:
+    for note in asked.bench.listed.notes:
         insist(note)
-    for entrant in some:
-        say(f"{entrant.name}: {len(bench.listed.pairs)} pairs")
+    for number, (entrant, bench) in enumerate(asked.tasks, 1):
+        say(f"{number} of {len(asked.tasks)}, {entrant.name}: {len(bench.listed.pairs)} pairs")
         batch = batch_of(bench, entrant, options, out, only_the_model)
         carried_out(batch, Progress(batch, False, quiet))
-    for path in finish(bench, some, out, table, lambda name: say(f"measuring {name}")):
+    for path in finish(asked, out, lambda name: say(f"measuring {name}")):
         typer.echo(str(path))
 
 

@@ -138,6 +138,13 @@ class Missing(Exception):
     """There is no score, and why."""
 
 
+LIKENESS = "Likeness"
+HEAD = "The head and its outline"
+AROUND = "What surrounds the head"
+SAID = "The sentence, and what is kept"
+"""Groups of metrics."""
+
+
 class Metric(ABC):
     """One number of a result.
 
@@ -149,6 +156,8 @@ class Metric(ABC):
         rate: scores are 0 and 1.
         note: its source, in a sentence.
         needs: the weights that have to be given for it; empty if none.
+        group: the heading of the table that it stands in: one of those below.
+        main: it stands in the overview.
     """
 
     name: ClassVar[str]
@@ -158,6 +167,8 @@ class Metric(ABC):
     rate: ClassVar[bool] = False
     note: ClassVar[str]
     needs: ClassVar[str] = ""
+    group: ClassVar[str]
+    main: ClassVar[bool] = False
 
     @abstractmethod
     def value(self, case: Case) -> float:
