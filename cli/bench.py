@@ -14,6 +14,7 @@ from sow.cli.output import insist, report, say
 from sow.files import make_folder
 
 if TYPE_CHECKING:
+    from sow.benchmarks.tv2i.metrics.base import Metric
     from sow.benchmarks.tv2i.running.program import Program
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
@@ -61,6 +62,14 @@ Few = Annotated[
         rich_help_panel=METHODS,
     ),
 ]
+OutlineJudge = Annotated[
+    str | None,
+    typer.Option(
+        help="gemini or openai: its model is shown every result and asked whether the outline is "
+        "truncated. Keys and addresses are those of planning.",
+        rich_help_panel=METRICS,
+    ),
+]
 Given = Annotated[Path, typer.Argument(help="A folder of results.")]
 Key = Annotated[Path, typer.Option(help="The file that says which picture is whose.")]
 
@@ -74,6 +83,7 @@ def figures_tv2i(
     weights: Weights = None,
     tables: Tables = ALL_TABLES,
     ablation_limit: Few = 30,
+    outline_judge: OutlineJudge = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
@@ -95,7 +105,8 @@ def figures_tv2i(
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
     chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     listed = figures_pairs(made(out), split, limit)
-    bench = Bench("figures-tv2i", split, listed, tuple(figures_metrics()),
+    metrics = (*figures_metrics(), *asked_about_outlines(outline_judge))
+    bench = Bench("figures-tv2i", split, listed, metrics,
                   ceiling=lambda: of_drawings(listed.pairs))  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
     carry_out(asked, options, out, quiet)
@@ -111,6 +122,7 @@ def celeba_tv2i(
     weights: Weights = None,
     tables: Tables = "methods",
     ablation_limit: Few = 60,
+    outline_judge: OutlineJudge = None,
     model: ModelName = "auto",
     revision: Revision = None,
     device: Device = "auto",
@@ -167,7 +179,7 @@ def celeba_tv2i(
         insist(line)
     listed = celeba_pairs(root, made(out), split, limit)
     people = portraits(root, identities) if identities else []
-    metrics = tuple(photograph_metrics(files, metrics_device))
+    metrics = (*photograph_metrics(files, metrics_device), *asked_about_outlines(outline_judge))
     bench = Bench("celeba-tv2i", split, listed, metrics, lacking,
                   lambda: of_photographs(metrics, people))  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options))
@@ -217,14 +229,34 @@ def votes(
     files: Annotated[list[Path], typer.Argument(help="Files of answers.")],
     key: Key,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the report.")] = Path(),
+    into: Annotated[
+        Path | None,
+        typer.Option(help="The folder of results: its report gets what people say of outlines."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """The table of what people preferred, with their agreement."""
+    from sow.benchmarks.tv2i.preference.marks import add_marks
     from sow.benchmarks.tv2i.preference.votes import votes as counted
+    from sow.benchmarks.tv2i.report.report import report as report_of
     from sow.benchmarks.tv2i.report.writing import write_report
 
-    for path in write_report(counted(files, key), made(out), "votes", force=force):
+    written = [*write_report(counted(files, key), made(out), "votes", force=force)]
+    if into is not None:
+        written += write_report(report_of(add_marks(files, key, into)), into, force=True)
+    for path in written:
         say(f"{path}")
+
+
+def asked_about_outlines(vendor: str | None) -> list[Metric]:
+    """The judge of outlines, if one was named; says where pictures are sent."""
+    from sow.benchmarks.tv2i.metrics.outline_judge import outline_judge
+
+    if vendor is None:
+        return []
+    judge = outline_judge(vendor)
+    say(f"outlines: results are sent to {judge.asker.model} at {judge.asker.host}")
+    return [judge]
 
 
 def canvas_of(options: Options) -> int:

@@ -165,7 +165,7 @@ class Metric(ABC):
     better: ClassVar[Literal["lower", "higher", ""]]
     unit: ClassVar[str] = ""
     rate: ClassVar[bool] = False
-    note: ClassVar[str]
+    note: str
     needs: ClassVar[str] = ""
     group: ClassVar[str]
     main: ClassVar[bool] = False

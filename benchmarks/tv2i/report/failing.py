@@ -27,11 +27,13 @@ def what_failed(
     lost: Reasons = {}
     unknown: Reasons = {}
     for method, label in labels.items():
-        mine = list(found.get(method, {}).values())
-        errors = Counter(one.error for one in mine if one.error is not None)
-        _add(lost, label, "", errors, len(mine))
-        made = [one for one in mine if one.error is None]
-        for measure in measures:
+        mine = found.get(method, {}).values()
+        _add(
+            lost, label, "", Counter(one.error for one in mine if one.error is not None), len(mine)
+        )
+    for measure in measures:
+        for method, label in labels.items():
+            made = [one for one in found.get(method, {}).values() if one.error is None]
             gaps = Counter(
                 one.missing.get(measure.name) or "it was not measured"
                 for one in made if one.scores.get(measure.name) is None
@@ -58,7 +60,7 @@ def _add(to: Reasons, label: str, metric: str, reasons: Counter[str], of: int) -
 
 def _rows(reasons: Reasons, everybody: int) -> tuple[tuple[Said, ...], ...]:
     rows = []
-    for said, who in sorted(reasons.items(), key=lambda one: one[0][0]):
+    for said, who in reasons.items():
         first, *others = (text for text in said if text)
         names = "all" if len(who) == everybody > 1 else ", ".join(who)
         rows.append((Said(first, (), "head"), *map(Said, others), Said(names)))

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
+from sow.benchmarks.tv2i.preference.marks import with_marks
 from sow.benchmarks.tv2i.report.report import report
 from sow.benchmarks.tv2i.report.writing import write_report
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
@@ -38,8 +39,9 @@ def finish(
     if all(outcome.error for outcome in found):
         raise UsageError(f"no method has made a picture in {str(out)!r}", "see why: sow batch "
                          f"status {out / asked.tasks[0][0].folder}")  # fmt: skip
-    write_outcomes(found, out / OUTCOMES, force=True)
-    write_run(described(asked, found, out), out / RUN, force=True)
+    run, marked = with_marks(described(asked, found, out), found, out)
+    write_outcomes(marked, out / OUTCOMES, force=True)
+    write_run(run, out / RUN, force=True)
     return write_report(report(read_results(out)), out, force=True)
 
 
