@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sow.service.asking import PlannerChoice
 
 app = group("Benchmarks: every method on the same pairs, measured, with a report.")
-METHODS, METRICS = "What is compared", "Weights of metrics"
+METHODS, METRICS = "What is compared", "What is measured"
 ALL_TABLES = "methods,modules,attention,cycles"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 

@@ -140,9 +140,20 @@ def test_celeba_by_the_same_command(celeba, tmp_path):
     results = read_results(tmp_path / "out")
     assert len(results.outcomes) == COUNT // 2
     assert any("FaceNet" in note for note in results.run.notes)
+    assert any("no ceiling of ID-Distance" in note for note in results.run.notes)
+    assert [method.name for method in results.run.methods] == ["sow"]  # no ablations by itself
     for one in results.outcomes:
         assert one.error is None
         assert one.scores["psnr"] is not None
+
+
+def test_who_is_who_is_asked_before_anything_is_drawn(celeba, tmp_path):
+    people = tmp_path / "identity_CelebA.txt"
+    asked = ("--split", "val", "--limit", 3, "--model", "figures", "--identities", people)
+    code, said = typed("celeba-tv2i", "--root", celeba, *asked, "--out", tmp_path / "out")
+    assert code == 2
+    assert "there is no identity_CelebA.txt" in said.strip().splitlines()[-1]
+    assert not list((tmp_path / "out").glob("sow/*"))
 
 
 @pytest.mark.parametrize(
