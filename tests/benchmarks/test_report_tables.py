@@ -298,7 +298,7 @@ def test_what_is_so_for_all_is_said_once():
     some[-1] = outcome("c", 1, missing={"id": "too small"})
     (shown,) = what_failed(some, [ID], {"a": "A", "b": "B", "c": "C"})
     assert [[said.main for said in row] for row in shown.rows] == [
-        ["id", "2 of 2", "no face found", "A, B"],
+        ["id", "2 of 2", "no face found", "A; B"],
         ["id", "1 of 2", "no face found", "C"],
         ["id", "1 of 2", "too small", "C"],
     ]

@@ -69,9 +69,8 @@ def grids(
     rows, marks = (wanted.rows, wanted.marks) if wanted else ((), ())
     found = []
     for name, some in headed(made.measures):
-        columns = part(made, some)
-        shown = grid(name or title, columns, labels, rows, marks)
-        found.append(replace(shown, notes=ceilings(columns, labels)))
+        shown = grid(name or title, part(made, some), labels, rows, marks)
+        found.append(replace(shown, notes=()))
     return tuple(found)
 
 

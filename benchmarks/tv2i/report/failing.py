@@ -62,6 +62,6 @@ def _rows(reasons: Reasons, everybody: int) -> tuple[tuple[Said, ...], ...]:
     rows = []
     for said, who in reasons.items():
         first, *others = (text for text in said if text)
-        names = "all" if len(who) == everybody > 1 else ", ".join(who)
+        names = "all" if len(who) == everybody > 1 else "; ".join(who)
         rows.append((Said(first, (), "head"), *map(Said, others), Said(names)))
     return tuple(rows)

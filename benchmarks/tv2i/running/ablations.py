@@ -30,6 +30,10 @@ WHOLE = "SOW by the paper"
 USUAL = (10, 7, 5)
 """The cycles of the paper's presets, and the states between which they go: 700 to 500."""
 CYCLES = (USUAL, (10, 9, 7), (10, 8, 4), (10, 5, 3), (5, 7, 5), (20, 7, 5))
+STEPS = (
+    "AP, adaptive position: a planner says where, here by rules; without it chance does. DAM: "
+    "dynamic attention modulation."
+)
 NO_WORDS = (
     "Prompt intensification, the last step of the paper's Table II, needs a language model; plans "
     "are made by rules here, which leave the prompt as it is."
@@ -37,7 +41,7 @@ NO_WORDS = (
 DRAWN_WORDS = (
     "PI, prompt intensification: no language model was asked. What it would say of the planted "
     "head (hair, glasses, beard, age, unless the sentence changes them) is what the head was drawn "
-    "by: a model that sees perfectly, so this is the most that intensifying can bring here."
+    "by, as a model says it that sees perfectly."
 )
 
 
@@ -59,9 +63,9 @@ def modules(canvas: int, worded: Worded | None) -> Variants:
     ]
     if worded is None:
         return _table("the main modules", [(one, marks[:2]) for one, marks in rows],
-                      ("AP", "DAM"), "II", (NO_WORDS,))  # fmt: skip
+                      ("AP", "DAM"), "II", (STEPS, NO_WORDS))  # fmt: skip
     rows.append((variant("+ PI", {}, worded=worded), ("✓", "✓", "✓")))
-    return _table("the main modules", rows, ("AP", "DAM", "PI"), "II", (DRAWN_WORDS,))
+    return _table("the main modules", rows, ("AP", "DAM", "PI"), "II", (STEPS, DRAWN_WORDS))
 
 
 def attention() -> Variants:

@@ -74,8 +74,11 @@ def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
 
 
 def _parameters(entrant: Entrant) -> str:
-    """Those of its method, if it has any."""
-    return entrant.method.said if entrant.method.said != entrant.method.name else ""
+    """Those of its method, if it has any, and what it is asked otherwise."""
+    said = [entrant.method.said] if entrant.method.said != entrant.method.name else []
+    said += ["places by chance"] if entrant.anywhere_on is not None else []
+    said += ["sentences with what the condition shows behind them"] if entrant.worded else []
+    return "; ".join(said)
 
 
 def _measures(bench: Bench) -> tuple[Measure, ...]:
