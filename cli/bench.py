@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +15,14 @@ from sow.cli.output import insist, report, say
 from sow.files import make_folder
 
 if TYPE_CHECKING:
-    from sow.benchmarks.tv2i.running.ablations import Variants
-    from sow.benchmarks.tv2i.running.bench import Bench, Entrant
+    from sow.benchmarks.tv2i.metrics.base import Metric
+    from sow.benchmarks.tv2i.running.program import Program
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
 app = group("Benchmarks: every method on the same pairs, measured, with a report.")
-METHODS, METRICS = "What is compared", "Weights of metrics"
+METHODS, METRICS = "What is compared", "What is measured"
+ALL_TABLES = "methods,modules,attention,cycles"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 
 Out = Annotated[
@@ -47,11 +47,28 @@ Weights = Annotated[
         rich_help_panel=METHODS,
     ),
 ]
-AblationName = Annotated[
+Tables = Annotated[
+    str,
+    typer.Option(
+        help="Of methods, and of the paper's ablations: modules, attention, cycles (its Tables II, "
+        "III and A-IV).",
+        rich_help_panel=METHODS,
+    ),
+]
+Few = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="At most so many pairs for the ablations, of those above.",
+        rich_help_panel=METHODS,
+    ),
+]
+OutlineJudge = Annotated[
     str | None,
     typer.Option(
-        help="modules, attention or cycles: the paper's Tables II to IV, instead of --methods.",
-        rich_help_panel=METHODS,
+        help="gemini or openai: its model is shown every result and asked whether the outline is "
+        "truncated. Keys and addresses are those of planning.",
+        rich_help_panel=METRICS,
     ),
 ]
 Given = Annotated[Path, typer.Argument(help="A folder of results.")]
@@ -65,7 +82,9 @@ def figures_tv2i(
     limit: Limit = 60,
     methods: Methods = DEFAULT,
     weights: Weights = None,
-    ablation: AblationName = None,
+    tables: Tables = ALL_TABLES,
+    ablation_limit: Few = 30,
+    outline_judge: OutlineJudge = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
@@ -75,17 +94,23 @@ def figures_tv2i(
     quiet: Quiet = False,
 ) -> None:
     """The bundled drawn world, which needs no download: every table, from people unseen before."""
-    from sow.benchmarks.tv2i.figures import figures_pairs
+    from sow.benchmarks.tv2i.figures import figures_pairs, intensified
+    from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
     from sow.benchmarks.tv2i.metrics.choice import figures_metrics
-    from sow.benchmarks.tv2i.running.bench import Bench
+    from sow.benchmarks.tv2i.running.bench import Bench, entrants
+    from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
 
     options = Options("figures", device=device, dtype=dtype, planner=_rules(),
                       batch_size=batch_size,
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
+    chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     listed = figures_pairs(made(out), split, limit)
-    bench = Bench("figures-tv2i", split, listed, tuple(figures_metrics()))
-    carry_out(bench, compared_of(methods, weights, ablation, options), options, out, quiet)
+    metrics = (*figures_metrics(), *asked_about_outlines(outline_judge))
+    bench = Bench("figures-tv2i", split, listed, metrics,
+                  ceiling=lambda: of_drawings(listed.pairs))  # fmt: skip
+    asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
+    carry_out(asked, options, out, quiet)
 
 
 @app.command("celeba-tv2i")
@@ -96,7 +121,9 @@ def celeba_tv2i(
     limit: Limit = None,
     methods: Methods = DEFAULT,
     weights: Weights = None,
-    ablation: AblationName = None,
+    tables: Tables = "methods",
+    ablation_limit: Few = 60,
+    outline_judge: OutlineJudge = None,
     model: ModelName = "auto",
     revision: Revision = None,
     device: Device = "auto",
@@ -119,6 +146,13 @@ def celeba_tv2i(
         Path | None,
         typer.Option(help="A folder of insightface's models.", rich_help_panel=METRICS),
     ] = None,
+    identities: Annotated[
+        Path | None,
+        typer.Option(
+            help="CelebA's identity_CelebA.txt: how far two portraits of one person are.",
+            rich_help_panel=METRICS,
+        ),
+    ] = None,
     metrics_device: Annotated[
         str, typer.Option(help="cpu, cuda, ...", rich_help_panel=MODEL)
     ] = "cpu",
@@ -129,21 +163,28 @@ def celeba_tv2i(
 ) -> None:
     """The paper's benchmark, over your copy of CelebAMask-HQ."""
     from sow.benchmarks.tv2i.celeba.dataset import celeba_pairs
+    from sow.benchmarks.tv2i.metrics.ceilings import NOBODY_KNOWS, of_photographs, portraits
     from sow.benchmarks.tv2i.metrics.choice import Weights as Files
     from sow.benchmarks.tv2i.metrics.choice import photograph_metrics
-    from sow.benchmarks.tv2i.running.bench import Bench
+    from sow.benchmarks.tv2i.running.bench import Bench, entrants
+    from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
 
     options = Options(model, revision, device=device, dtype=dtype, planner=_rules(),
                       batch_size=batch_size,
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
+    chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     files = Files(facenet, lpips, clip, arcface)
-    for line in files.missing():
+    lacking = (*files.missing(), *([] if identities else [NOBODY_KNOWS]))
+    for line in lacking:
         insist(line)
     listed = celeba_pairs(root, made(out), split, limit)
-    bench = Bench("celeba-tv2i", split, listed, tuple(photograph_metrics(files, metrics_device)),
-                  tuple(files.missing()))  # fmt: skip
-    carry_out(bench, compared_of(methods, weights, ablation, options), options, out, quiet)
+    people = portraits(root, identities) if identities else []
+    metrics = (*photograph_metrics(files, metrics_device), *asked_about_outlines(outline_judge))
+    bench = Bench("celeba-tv2i", split, listed, metrics, lacking,
+                  lambda: of_photographs(metrics, people))  # fmt: skip
+    asked = program(bench, names, chosen, ablation_limit, canvas_of(options))
+    carry_out(asked, options, out, quiet)
 
 
 @app.command()
@@ -189,52 +230,55 @@ def votes(
     files: Annotated[list[Path], typer.Argument(help="Files of answers.")],
     key: Key,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the report.")] = Path(),
+    into: Annotated[
+        Path | None,
+        typer.Option(help="The folder of results: its report gets what people say of outlines."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """The table of what people preferred, with their agreement."""
+    from sow.benchmarks.tv2i.preference.marks import add_marks
     from sow.benchmarks.tv2i.preference.votes import votes as counted
+    from sow.benchmarks.tv2i.report.report import report as report_of
     from sow.benchmarks.tv2i.report.writing import write_report
 
-    for path in write_report(counted(files, key), made(out), "votes", force=force):
+    written = [*write_report(counted(files, key), made(out), "votes", force=force)]
+    if into is not None:
+        written += write_report(report_of(add_marks(files, key, into)), into, force=True)
+    for path in written:
         say(f"{path}")
 
 
-def compared_of(
-    methods: str, weights: list[str] | None, ablation: str | None, options: Options
-) -> Variants | tuple[Entrant, ...]:
-    """Who is compared: methods by name, or the variants of an ablation.
+def asked_about_outlines(vendor: str | None) -> list[Metric]:
+    """The judge of outlines, if one was named; says where pictures are sent."""
+    from sow.benchmarks.tv2i.metrics.outline_judge import outline_judge
 
-    Raises:
-        UsageError: for a name that nobody has.
-    """
-    from sow.benchmarks.tv2i.running.ablations import variants
-    from sow.benchmarks.tv2i.running.bench import entrants
-
-    if ablation is not None:
-        return variants(ablation, min(options.service(report).model.facts.canvas))
-    return entrants([name.strip() for name in methods.split(",")], weights or ())
+    if vendor is None:
+        return []
+    judge = outline_judge(vendor)
+    say(f"outlines: results are sent to {judge.asker.model} at {judge.asker.host}")
+    return [judge]
 
 
-def carry_out(
-    bench: Bench, compared: Variants | tuple[Entrant, ...], options: Options, out: Path, quiet: bool
-) -> None:
-    """Every method's batch, then the report; what was done before is not done again."""
+def canvas_of(options: Options) -> int:
+    """The model's own side, in pixels."""
+    return min(options.service(report).model.facts.canvas)
+
+
+def carry_out(asked: Program, options: Options, out: Path, quiet: bool) -> None:
+    """Everybody's batch, then the report; what was done before is not done again."""
     from sow.benchmarks.tv2i.running.bench import batch_of
     from sow.benchmarks.tv2i.running.finishing import finish
     from sow.cli.batch import carried_out, only_the_model
     from sow.cli.batch_progress import Progress
 
-    table = None if isinstance(compared, tuple) else compared.table
-    if not isinstance(compared, tuple):
-        bench = replace(bench, notes=(*bench.notes, *compared.notes))
-    some = compared if isinstance(compared, tuple) else compared.entrants
-    for note in bench.listed.notes:
+    for note in asked.bench.listed.notes:
         insist(note)
-    for entrant in some:
-        say(f"{entrant.name}: {len(bench.listed.pairs)} pairs")
+    for number, (entrant, bench) in enumerate(asked.tasks, 1):
+        say(f"{number} of {len(asked.tasks)}, {entrant.name}: {len(bench.listed.pairs)} pairs")
         batch = batch_of(bench, entrant, options, out, only_the_model)
         carried_out(batch, Progress(batch, False, quiet))
-    for path in finish(bench, some, out, table, lambda name: say(f"measuring {name}")):
+    for path in finish(asked, out, lambda name: say(f"measuring {name}")):
         typer.echo(str(path))
 
 

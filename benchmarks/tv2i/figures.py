@@ -18,8 +18,11 @@ from PIL import Image
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import square_around
 from sow.benchmarks.figures.world.paper import FACE, HAIR
+from sow.benchmarks.figures.world.people import features_of
 from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited
 from sow.files import make_folder, write_png
+from sow.models import BUNDLED, find_model
+from sow.planners.mllm.fusion import counter, fuse
 
 PROMPTS = {"val": 10, "test": 90}
 FIRST_SEED = {"val": 21_000, "test": 22_000}
@@ -91,6 +94,29 @@ def with_masks(pairs: Sequence[Pair], work: Path) -> list[Pair]:
         write_png(true_mask(known()[pair.id]), file, force=True)
         made.append(replace(pair, mask=file, given={**pair.given, "subject": "face"}))
     return made
+
+
+TOLD = {"hair_colour": "hair", "hair_style": "hair", "glasses": "glasses", "beard": "beard"}
+"""Which features a sentence is about that says such a thing."""
+
+
+def intensified(pair: Pair) -> str:
+    """The sentence with what the planted head shows behind it, as a model would say that sees
+    perfectly (Sec. IV-A, prompt intensification), in as many tokens as the model reads.
+
+    What the sentence says itself is left to it: a person with gray hair is not said to be blonde.
+    """
+    drawn, model = known()[pair.id], find_model("figures")
+    told = {TOLD.get(name, name) for name in drawn.said}
+    seen = [one for one in features_of(drawn.identity) if _part(one) not in told]
+    facts = model.facts
+    return fuse(pair.prompt, seen, counter(BUNDLED["figures"]), facts.token_limit, facts.words)
+
+
+def _part(feature: str) -> str:
+    """What of a head a feature is about."""
+    last = "hair" if feature == "bald" else feature.split()[-1]
+    return last if last in TOLD.values() else "age"
 
 
 def true_mask(pair: world.Pair) -> Image.Image:

@@ -15,6 +15,7 @@ from sow.benchmarks.tv2i.outcomes import (
     OUTCOMES,
     STRICT,
     Name,
+    Number,
     Outcome,
     Words,
     as_json,
@@ -28,6 +29,7 @@ from sow.records import check_version
 RUN = "run.json"
 VERSION = 1
 Better = Literal["lower", "higher", ""]
+PaperTable = Literal["I", "II", "III", "A-I", "A-II", "A-III", "A-IV", "A-V", "A-VI", "A-VII"]
 
 
 class Method(BaseModel):
@@ -56,6 +58,24 @@ class Method(BaseModel):
         return self.label or self.name
 
 
+class Ceiling(BaseModel):
+    """The best that can be asked of a picture that was not copied.
+
+    Attributes:
+        of: between what it was measured, as a sentence begins: "Between two drawings of a person".
+        scores: one for each two pictures.
+        missing: those of which nothing can be said.
+        note: what has to be known of it.
+    """
+
+    model_config = STRICT
+
+    of: Words
+    scores: Annotated[tuple[Number, ...], Field(strict=False, max_length=100_000)] = ()
+    missing: int = Field(default=0, ge=0)
+    note: Words = ""
+
+
 class Measure(BaseModel):
     """A metric, as a report has to know it.
 
@@ -66,6 +86,9 @@ class Measure(BaseModel):
         unit: behind the number; "%" is for shares from 0 to 1, which are shown as per cent.
         rate: its scores are yes and no, 1 and 0.
         note: where it comes from.
+        group: the heading of the table that it stands in, with others of the kind.
+        main: it stands in the overview.
+        ceiling: what it is of real pictures of one person, if that could be measured.
     """
 
     model_config = STRICT
@@ -76,11 +99,49 @@ class Measure(BaseModel):
     unit: Annotated[str, Field(max_length=20)] = ""
     rate: bool = False
     note: Words = ""
+    group: Words = ""
+    main: bool = False
+    ceiling: Ceiling | None = None
 
     @property
     def said(self) -> str:
         """What it is called."""
         return self.label or self.name
+
+
+class Variant(BaseModel):
+    """A row of an ablation.
+
+    Attributes:
+        method: of the run.
+        marks: what stands in the columns before the metrics, such as ✓ and ✗ for modules.
+    """
+
+    model_config = STRICT
+
+    method: Name
+    marks: Annotated[tuple[Words, ...], Field(strict=False, max_length=10)] = ()
+
+
+class Ablation(BaseModel):
+    """Variants of a method in a table of their own, as in the paper's Tables II to IV.
+
+    Attributes:
+        rows: in their order; several tables may have the same method.
+        reference: the method that the others are compared with.
+        marks: names of the columns before the metrics.
+        paper: numbers of the paper's tables that are shown beside it.
+        notes: what the table cannot show, a sentence each.
+    """
+
+    model_config = STRICT
+
+    title: Words
+    rows: Annotated[tuple[Variant, ...], Field(strict=False, min_length=1, max_length=100)]
+    reference: Name
+    marks: Annotated[tuple[Words, ...], Field(strict=False, max_length=10)] = ()
+    paper: Annotated[tuple[PaperTable, ...], Field(strict=False, max_length=10)] = ()
+    notes: Annotated[tuple[Words, ...], Field(strict=False, max_length=20)] = ()
 
 
 class Run(BaseModel):
@@ -92,6 +153,7 @@ class Run(BaseModel):
         pairs: how many of them were asked for.
         methods: in the order of the report; the others are compared with the first.
         measures: the metrics, in the order of the report.
+        ablations: tables of variants; their methods stand in no other.
         model, revision, device, dtype: what made the pictures.
         versions: of the programs.
         seeds: how they were chosen.
@@ -107,6 +169,7 @@ class Run(BaseModel):
     pairs: int = Field(ge=0)
     methods: Annotated[tuple[Method, ...], Field(strict=False, min_length=1, max_length=500)]
     measures: Annotated[tuple[Measure, ...], Field(strict=False, max_length=200)] = ()
+    ablations: Annotated[tuple[Ablation, ...], Field(strict=False, max_length=20)] = ()
     model: Words = ""
     revision: Words | None = None
     device: Words = ""
@@ -128,7 +191,17 @@ class Run(BaseModel):
             names = [one.name for one in named]
             if len(set(names)) < len(names):
                 raise ValueError(f"{kind}: one name is there twice")
+        known = {method.name for method in self.methods}
+        for table in self.ablations:
+            if unknown := {table.reference, *(row.method for row in table.rows)} - known:
+                raise ValueError(f"ablations: there is no method {min(unknown)!r}")
         return self
+
+    @property
+    def compared(self) -> tuple[Method, ...]:
+        """The methods that are compared with one another: those of no ablation."""
+        variants = {row.method for table in self.ablations for row in table.rows}
+        return tuple(method for method in self.methods if method.name not in variants)
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,19 @@ what somebody else wrote into the folder, or moved in it, is no plan.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-import os
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sow.errors import OutputError, PlanError
-from sow.files import publish, read_object, read_regular, sweep, write_text
-from sow.folders import cache_folder, config_folder
+from sow.files import read_object, sweep, write_text
+from sow.folders import cache_folder
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.planner import RULES_VERSION, StagedPlanner
-
-SECRET = 32
-"""Bytes."""
+from sow.planners.mllm.sealed import is_ours, seal
 
 
 def plans_folder() -> Path:
@@ -87,8 +82,7 @@ def _kept(path: Path, question: str) -> Plan | None:
     entry = read_object(path)
     with suppress(OSError, ValueError, PlanError):
         plan = Plan.parse(entry.get("plan") or {})
-        seal = _seal(_own_secret(), question, plan)
-        if hmac.compare_digest(str(entry.get("seal")).encode(), seal.encode()):
+        if is_ours(question, plan.to_json(), entry.get("seal")):
             return plan
     return None
 
@@ -99,42 +93,5 @@ def _keep(path: Path, question: str, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)
         entry: dict[str, Any] = {"plan": plan.model_dump(mode="json")}
-        entry["seal"] = _seal(_secret(), question, plan)
+        entry["seal"] = seal(question, plan.to_json())
         write_text(json.dumps(entry), path, force=True)
-
-
-def _seal(secret: bytes, question: str, plan: Plan) -> str:
-    return hmac.digest(secret, f"{question} {plan.to_json()}".encode(), "sha256").hex()
-
-
-def _secret_file() -> Path:
-    return config_folder() / "cache-secret"
-
-
-def _secret() -> bytes:
-    """The secret of this user, made when it is first needed; nobody else may read it."""
-    path = _secret_file()
-    with suppress(OSError):
-        return _own_secret()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    def write(temporary: Path) -> None:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(SECRET))
-
-    publish(write, path, force=True)
-    return _own_secret()
-
-
-def _own_secret() -> bytes:
-    """The secret, if it is one: whole, and nobody else's to read.
-
-    Raises:
-        OSError: if it is not.
-    """
-    path = _secret_file()
-    secret = read_regular(path, SECRET)
-    if len(secret) != SECRET or (os.name == "posix" and path.stat().st_mode & 0o077):
-        raise PermissionError(0, "it is no secret", str(path))
-    return secret

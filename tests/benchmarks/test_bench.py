@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -13,12 +16,22 @@ from unittest.mock import patch
 import pytest
 from test_celeba import COUNT, celeba, copy
 
-from sow.benchmarks.tv2i.pairs import Pair
-from sow.benchmarks.tv2i.running.ablations import PAPER, WHOLE, variants
-from sow.benchmarks.tv2i.running.bench import anywhere, entrants
+from sow.benchmarks.tv2i.figures import intensified, known
+from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair
+from sow.benchmarks.tv2i.running.ablations import (
+    PAPER,
+    USUAL,
+    WHOLE,
+    attention,
+    cycles,
+    modules,
+)
+from sow.benchmarks.tv2i.running.bench import Bench, anywhere, entrants
+from sow.benchmarks.tv2i.running.program import TABLES, program
 from sow.benchmarks.tv2i.runs import read_results
 from sow.cli.main import main
 from sow.errors import UsageError
+from sow.settings import PRESETS
 
 __all__ = ["celeba", "copy"]  # the fixture is that of the reader of the data set
 
@@ -35,7 +48,8 @@ def typed(*words: object) -> tuple[int, str]:
     return code, said.getvalue()
 
 
-FIGURES = ("figures-tv2i", "--limit", 3, "--methods", "sow,sdedit", "--batch-size", 1)
+FIGURES = ("figures-tv2i", "--limit", 3, "--methods", "sow,sdedit", "--batch-size", 1,
+           "--tables", "methods")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +140,20 @@ def test_celeba_by_the_same_command(celeba, tmp_path):
     results = read_results(tmp_path / "out")
     assert len(results.outcomes) == COUNT // 2
     assert any("FaceNet" in note for note in results.run.notes)
+    assert any("no ceiling of ID-Distance" in note for note in results.run.notes)
+    assert [method.name for method in results.run.methods] == ["sow"]  # no ablations by itself
     for one in results.outcomes:
         assert one.error is None
         assert one.scores["psnr"] is not None
+
+
+def test_who_is_who_is_asked_before_anything_is_drawn(celeba, tmp_path):
+    people = tmp_path / "identity_CelebA.txt"
+    asked = ("--split", "val", "--limit", 3, "--model", "figures", "--identities", people)
+    code, said = typed("celeba-tv2i", "--root", celeba, *asked, "--out", tmp_path / "out")
+    assert code == 2
+    assert "there is no identity_CelebA.txt" in said.strip().splitlines()[-1]
+    assert not list((tmp_path / "out").glob("sow/*"))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +164,9 @@ def test_celeba_by_the_same_command(celeba, tmp_path):
         (["figures-tv2i", "--methods", "instantid"], "not built"),
         (["figures-tv2i", "--weights", "sd2-inpainting=x"], "name the method, too"),
         (["figures-tv2i", "--weights", "nonsense"], "says no weights"),
-        (["figures-tv2i", "--ablation", "nobody"], "no ablation 'nobody'"),
+        (["figures-tv2i", "--tables", "methods,nobody"], "no table 'nobody'"),
+        (["figures-tv2i", "--tables", ","], "no table is named"),
+        (["figures-tv2i", "--outline-judge", "nobody"], "no judge 'nobody' of outlines"),
         (["figures-tv2i", "--split", "train"], "train"),
         (["celeba-tv2i", "--root", "nowhere"], "nowhere"),
         (["compare", "nowhere", "nowhere"], "nowhere"),
@@ -154,22 +181,28 @@ def test_what_makes_no_sense_is_told_in_a_line(words, what, tmp_path, monkeypatc
 
 
 PAIR = Pair("normal-1-a", "attribute", "a man", Path("face.png"), None, 1, 7)
+VARIANTS = {
+    "modules": lambda: modules(512, lambda pair: f"{pair.prompt}, old"),
+    "attention": attention,
+    "cycles": cycles,
+}
 
 
-@pytest.mark.parametrize("name", ["modules", "attention", "cycles"])
+@pytest.mark.parametrize("name", VARIANTS)
 def test_variants_differ_in_what_their_table_says(name):
-    made = variants(name, 512)
+    made = VARIANTS[name]()
     jobs = {one.name: one.job(PAIR) for one in made.entrants}
     assert len({job.digest for job in jobs.values()}) == len(jobs)
     assert len({one.folder for one in made.entrants}) == len(jobs)
     assert {job.preset for job in jobs.values()} == {"paper-attribute"}
     assert {job.seed for job in jobs.values()} == {7}
-    assert [group.method for group in made.table.groups] == list(jobs)
-    assert made.table.reference in jobs
+    assert [row.method for row in made.table.rows] == list(jobs)
+    assert made.table.reference == WHOLE in jobs
+    assert {len(row.marks) for row in made.table.rows} == {len(made.table.marks)}
 
 
 def test_each_part_of_the_modulation_is_left_out_once():
-    jobs = {one.name: one.job(PAIR).settings for one in variants("attention", 512).entrants}
+    jobs = {one.name: one.job(PAIR).settings for one in attention().entrants}
     assert jobs.pop(WHOLE) == PAPER
     for settings in jobs.values():
         changed = {name for name in PAPER if settings[name] != PAPER[name]}
@@ -177,12 +210,92 @@ def test_each_part_of_the_modulation_is_left_out_once():
         assert settings[changed.pop()] in (0.0, "none")
 
 
+def test_what_tables_share_is_drawn_once():
+    """The presets' own cycles are those of the shared row, so that it is that row indeed."""
+    for name in ("paper-normal", "paper-attribute", "paper-style"):
+        preset = PRESETS[name]
+        assert (preset.cycles, preset.t2, preset.t1) == USUAL
+    bench = Bench("x", "test", Listed((PAIR,)), ())
+    asked = program(bench, entrants(["sow", "cow"]), TABLES, 30, 512, lambda pair: "a man, old")
+    names = [entrant.name for entrant, _ in asked.tasks]
+    assert len(set(names)) == len(names) == 2 + 4 + 5 + 5
+    assert len({entrant.folder for entrant, _ in asked.tasks}) == len(names)
+    jobs = [entrant.job(PAIR) for entrant, _ in asked.tasks[2:]]
+    assert len({job.digest for job in jobs}) == len(jobs)
+    rows = [row.method for table in asked.ablations for row in table.rows]
+    assert set(rows) == set(names[2:])
+    assert rows.count(WHOLE) == 3
+
+
+def test_ablations_have_fewer_pairs_of_the_same():
+    pairs = tuple(replace(PAIR, id=f"{s}-{n}", setting=s) for s in SETTINGS for n in range(4))
+    asked = program(Bench("x", "test", Listed(pairs), ()), entrants(["sow"]), TABLES, 6, 512)
+    asked_of = {entrant.name: bench.listed.pairs for entrant, bench in asked.tasks}
+    assert asked_of["sow"] == pairs
+    assert {len(some) for name, some in asked_of.items() if name != "sow"} == {6}
+    assert all(pair in pairs for pair in asked_of[WHOLE])
+    assert [len(table.rows) for table in asked.ablations] == [3, 6, 6]
+    assert asked.ablations[0].notes  # nobody can say what the condition shows
+
+
+def test_words_of_the_condition_come_behind_the_sentence():
+    """As much as the model reads, and nothing that the sentence says otherwise."""
+    found = figures_pairs_of_the_world()
+    for pair, drawn in found:
+        said = intensified(pair)
+        assert said.startswith(pair.prompt)
+        more = said.removeprefix(pair.prompt)
+        hair = "hair_colour" in drawn.said or "hair_style" in drawn.said
+        assert ("glasses" in more) == (drawn.identity.glasses and "glasses" not in drawn.said)
+        assert not hair or "hair" not in more
+    assert any("hair" in intensified(pair) for pair, _ in found)
+
+
+def figures_pairs_of_the_world() -> list:
+    """Some pairs without their pictures, and what they were drawn by."""
+    some = [one for number, one in enumerate(known().values()) if number % 25 == 0]
+    return [(replace(PAIR, id=one.id, prompt=one.prompt), one) for one in some]
+
+
+def test_ablations_are_in_the_report_and_a_run_that_was_killed_says_the_same(tmp_path):
+    """Killed among the variants; what was made stands, and the report is that of a whole run."""
+    asked = ("figures-tv2i", "--limit", 3, "--methods", "sow", "--tables", "methods,modules",
+             "--ablation-limit", 2, "--batch-size", 1, "--quiet", "--out")  # fmt: skip
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert typed(*asked, whole)[0] == 0
+    command = [sys.executable, "-m", "sow", "bench", *map(str, asked), str(killed)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while running.poll() is None and not list(killed.glob("ap/*.png")):
+        time.sleep(0.05)
+    running.kill()
+    running.wait()
+    assert not (killed / "report.md").exists()
+    before = {path: path.stat().st_mtime_ns for path in killed.glob("*/*-*.png")}
+    assert typed(*asked, killed)[0] == 0
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert without_times(killed) == without_times(whole)
+    words = (killed / "report.md").read_text()
+    for part in ("## In short", "### Likeness", "## Ablation: the main modules", "+ PI", "✗",
+                 "2 pairs: 1 normal, 1 attribute.", "no language model was asked",
+                 "The paper's Table II", "Between two drawings of one person"):  # fmt: skip
+        assert part in words, part
+    run = read_results(killed).run
+    assert [method.name for method in run.compared] == ["sow"]
+    assert (killed / "sheets" / "ablation-the-main-modules.webp").is_file()
+
+
+def without_times(out: Path) -> str:
+    """A report without what a clock says."""
+    words = (out / "report.md").read_text().split("## What it costs")
+    return words[0] + words[1].partition("\n## ")[2]
+
+
 def test_places_by_chance_lie_on_the_canvas_and_are_the_same_for_all():
     boxes = [anywhere(Random(n), 512) for n in range(300)]
     assert {side for _, _, side, other in boxes if side == other} <= set(range(180, 257))
     assert len({side for _, _, side, _ in boxes}) > 5
     assert all(x >= 0 and y >= 0 and x + w <= 512 and y + h <= 512 for x, y, w, h in boxes)
-    first, *_ = variants("modules", 512).entrants
+    first, *_ = modules(512, None).entrants
     assert first.job(PAIR).box == first.job(PAIR).box
 
 

@@ -13,14 +13,27 @@ from surveys import asked, results  # noqa: F401
 from tv2i_runs import METHODS
 
 from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.survey import PICTURES, write_survey
-from sow.benchmarks.tv2i.runs import Results
+from sow.benchmarks.tv2i.runs import Ablation, Results, Variant
 from sow.errors import OutputError, UsageError
 
 
 def data_of(page: Path) -> dict:
     found = re.search(r'class="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL)
     return json.loads(found[1])
+
+
+def test_variants_of_ablations_are_asked_about_where_they_are_named(results, tmp_path):
+    rows = (Variant(method="cow-release"),)
+    table = Ablation(title="Ablation", rows=rows, reference="cow-release")
+    run = results.run.model_copy(update={"ablations": (table,)})
+    some = Results(results.folder, run, results.outcomes)
+    write_survey(some, tmp_path / "all", tmp_path / "all.json")
+    assert set(read_key(tmp_path / "all.json").methods) == {"sow", "paste-sdedit"}
+    named = ["sow", "cow-release"]
+    write_survey(some, tmp_path / "named", tmp_path / "named.json", methods=named)
+    assert set(read_key(tmp_path / "named.json").methods) == set(named)
 
 
 def test_nothing_on_the_page_says_who_made_what(asked, results, tmp_path):

@@ -8,7 +8,7 @@ from tv2i_runs import METHODS, drawn_run
 
 from sow.benchmarks.tv2i.report.report import report
 from sow.benchmarks.tv2i.report.writing import write_report
-from sow.benchmarks.tv2i.runs import Method, Results
+from sow.benchmarks.tv2i.runs import Measure, Method, Results
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def test_tables_and_pictures_are_shown(browser, page_file):
         table = page.locator("#s0 table").first
         assert table.locator("thead th").all_inner_texts()[1] == "ID-Distance ↓"
         assert table.locator("tbody tr").count() == len(METHODS)
-        assert "n = " in table.locator("tbody td").first.inner_text()
-        assert "p " in table.locator("tbody tr").nth(1).inner_text()
+        assert "n\u00a0=\u00a0" in table.locator("tbody td").first.inner_text()  # not broken
+        assert "p\u00a0" in table.locator("tbody tr").nth(1).inner_text()
         assert page.locator("#s0 .theirs").first.inner_text().startswith("The paper's Table I")
         pictures = page.locator(".sheet img")
         assert pictures.count() == 3 * 3 * 4
@@ -48,6 +48,27 @@ def test_a_narrow_window_scrolls_tables_and_not_the_page(browser, page_file):
         frame.evaluate("e => { e.scrollLeft = 200; }")
         left = page.locator(".wide tbody th").first.evaluate("e => e.getBoundingClientRect().left")
         assert left < 30  # the names of the rows stay
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_tables_of_seven_columns_fit_a_wide_window_and_five_a_narrow_one(browser, tmp_path, width):
+    results = drawn_run(tmp_path / "results", pairs=3, size=32)
+    measures = tuple(
+        Measure(name=f"m{n}", label=f"Some metric {n}", better="lower", group=f"G{n > 6}")
+        for n in range(12)
+    )
+    outcomes = tuple(
+        one.model_copy(update={"scores": {m.name: 0.1234 * len(one.pair) for m in measures}})
+        for one in results.outcomes if one.file
+    )  # fmt: skip
+    run = results.run.model_copy(update={"measures": measures})
+    file = write_report(report(Results(results.folder, run, outcomes)), tmp_path)[1]
+    with opened(browser, file, viewport={"width": width, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        fits = "e => e.scrollWidth <= e.clientWidth"
+        seven, five = (page.locator(f"#s0 [aria-label={name}]") for name in ("GFalse", "GTrue"))
+        assert five.evaluate(fits)
+        assert seven.evaluate(fits) == (width == 1280)
 
 
 def test_dark_windows_get_a_dark_page(browser, page_file):

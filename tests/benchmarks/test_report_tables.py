@@ -6,18 +6,21 @@ import json
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from scipy import stats
 from tv2i_runs import MEASURES, METHODS, drawn_run
 
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report import paper
 from sow.benchmarks.tv2i.report.cells import table
-from sow.benchmarks.tv2i.report.grid import Group, grid
+from sow.benchmarks.tv2i.report.columns import headed
+from sow.benchmarks.tv2i.report.failing import what_failed
+from sow.benchmarks.tv2i.report.grid import grid
 from sow.benchmarks.tv2i.report.markdown import markdown, plain
 from sow.benchmarks.tv2i.report.pictures import ROWS, read, sheet
-from sow.benchmarks.tv2i.report.report import Ablation, ablation, measures_of, report
+from sow.benchmarks.tv2i.report.report import ablation, measures_of, report
 from sow.benchmarks.tv2i.report.writing import write_report
-from sow.benchmarks.tv2i.runs import Measure, Method, Results, Run
+from sow.benchmarks.tv2i.runs import Ablation, Ceiling, Measure, Method, Results, Run, Variant
 from sow.errors import OutputError, PictureError, UsageError
 
 FACE = Measure(name="face", better="higher", rate=True)
@@ -230,8 +233,10 @@ def test_runs_without_scores_or_pictures_do_not_break(tmp_path):
 
 
 def test_ablations_have_marks_and_the_papers_table(made):
-    wanted = Ablation("Modules", (Group("cow-release", ("✗", "✗")), Group("sow", ("✓", "✓"))),
-                      "sow", ("AP", "DAM"), ("II",))  # fmt: skip
+    rows = (Variant(method="cow-release", marks=("✗", "✗")),
+            Variant(method="sow", marks=("✓", "✓")))  # fmt: skip
+    wanted = Ablation(title="Modules", rows=rows, reference="sow", marks=("AP", "DAM"),
+                      paper=("II",))  # fmt: skip
     ours, theirs = ablation(made, wanted).grids
     assert ours.head[:4] == ("", "AP", "DAM", "ID-Distance ↓")
     assert [[said.main for said in row[:3]] for row in ours.rows] == [
@@ -239,8 +244,77 @@ def test_ablations_have_marks_and_the_papers_table(made):
     ]  # fmt: skip
     assert any("pairs)" in line for line in ours.rows[0][3].lines)
     assert theirs.title.startswith("The paper's Table II")
-    with pytest.raises(UsageError, match="no method 'x'"):
-        ablation(made, Ablation("", (Group("x"),), "sow"))
+    with pytest.raises(ValidationError, match="no method 'sow'"):
+        Run(benchmark="x", pairs=1, methods=METHODS[1:], ablations=(wanted,))
+
+
+def grouped(run: Run) -> Run:
+    """The same with metrics in groups, and a ceiling."""
+    near, face, clip = run.measures
+    ceiling = Ceiling(of="Between two photographs", scores=(0.9, 1.0, 1.1), missing=2)
+    likeness = near.model_copy(update={"group": "Likeness", "main": True, "ceiling": ceiling})
+    return run.model_copy(update={"measures": (
+        face.model_copy(update={"group": "Heads"}), likeness,
+        clip.model_copy(update={"group": "Likeness"}),
+    )})  # fmt: skip
+
+
+def test_columns_stand_in_groups_below_an_overview(made):
+    parts = report(Results(made.folder, grouped(made.run), made.outcomes)).sections
+    assert [part.title for part in parts[:3]] == [
+        "In short", "All settings together", "Normal prompts"
+    ]  # fmt: skip
+    assert parts[0].grids[0].head == ("", "ID-Distance ↓", "UNet samples ↓")
+    heads = {shown.title: shown.head for shown in parts[1].grids if not shown.theirs}
+    assert heads == {
+        "Heads": ("", "Face found ↑"),
+        "Likeness": ("", "ID-Distance ↓", "CLIP text ↑"),
+    }
+    # 2 methods against the first by 3 metrics; the cells are the same in every table.
+    assert "corrected for all 6 tests of all columns of “All settings" in parts[0].words[0]
+    assert "corrected for all 6 tests of the tables of this section" in parts[1].words[0]
+    assert [row[1] for row in parts[0].grids[0].rows] == [row[1] for row in parts[1].grids[1].rows]
+
+
+def test_the_ceiling_says_who_has_kept_pixels(made):
+    results = Results(made.folder, grouped(made.run), made.outcomes)
+    (note,) = report(results).sections[0].grids[0].notes
+    assert note.startswith("Between two photographs: ID-Distance 1.000 [0.9")
+    assert "n = 3, 2 missing" in note
+    assert note.endswith("Below it here: SOW, Paste and SDEdit.")  # both of about 0.5
+
+
+def test_no_table_is_wider_than_can_be_read():
+    many = [Measure(name=f"m{n}", group="G" if n < 9 else "") for n in range(24)]
+    found = headed(many)
+    assert [name for name, _ in found] == ["G", "G, more", "", "more", "more"]
+    assert [measure for _, some in found for measure in some] == many
+    assert max(len(some) for _, some in found) <= 7
+
+
+def test_what_is_so_for_all_is_said_once():
+    some = [outcome(name, n) for name in "abc" for n in range(2)]
+    some[-1] = outcome("c", 1, missing={"id": "too small"})
+    (shown,) = what_failed(some, [ID], {"a": "A", "b": "B", "c": "C"})
+    assert [[said.main for said in row] for row in shown.rows] == [
+        ["id", "2 of 2", "no face found", "A; B"],
+        ["id", "1 of 2", "no face found", "C"],
+        ["id", "1 of 2", "too small", "C"],
+    ]
+    (shown,) = what_failed(some[:4], [ID], {"a": "A", "b": "B"})
+    assert shown.rows[0][-1].main == "all"
+
+
+def test_a_run_of_ablations_alone_is_a_report(made):
+    rows = tuple(Variant(method=method.name) for method in METHODS)
+    table = Ablation(title="Ablation: all", rows=rows, reference="sow")
+    run = grouped(made.run).model_copy(update={"ablations": (table,)})
+    parts = report(Results(made.folder, run, made.outcomes)).sections
+    assert parts[0].title == "Ablation: all"
+    assert parts[0].words[0] == "12 pairs: 4 normal, 4 attribute, 4 style."
+    assert not [part for part in parts if part.title == "In short"]
+    (pictures,) = [part for part in parts if part.sheet]
+    assert {strip.pair[:5] for strip in pictures.sheet.strips} == {"norma", "attri", "style"}
 
 
 def test_sheets_are_bounded_and_links_out_of_the_folder_are_refused(tmp_path):

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from sow.benchmarks.tv2i.metrics import convert
 from sow.benchmarks.tv2i.metrics.arcface import ArcFace
 from sow.benchmarks.tv2i.metrics.base import Case, measure
+from sow.benchmarks.tv2i.metrics.ceilings import of_photographs
 from sow.benchmarks.tv2i.metrics.choice import Weights, figures_metrics, photograph_metrics
 from sow.benchmarks.tv2i.metrics.clip import ClipScore
 from sow.benchmarks.tv2i.metrics.faces import Faces
@@ -87,6 +88,13 @@ def test_the_distance_is_euclidean_between_vectors_of_length_1(metric, face):
     assert metric.between(one, other) == pytest.approx(float(expected), abs=1e-6)
     assert metric.ceiling([(PHOTOGRAPH, PHOTOGRAPH)])[0].value == 0
     assert metric.ceiling([(PHOTOGRAPH, Path("none.png"))])[0].missing
+
+
+def test_the_ceiling_is_of_what_can_be_measured(metric):
+    made = of_photographs([metric], [(PHOTOGRAPH, PHOTOGRAPH), (PHOTOGRAPH, Path("none.png"))])
+    assert (made.scores, made.missing) == ((0.0,), 1)
+    assert of_photographs([metric], []) is None
+    assert of_photographs([], [(PHOTOGRAPH, PHOTOGRAPH)]) is None
 
 
 def test_of_two_faces_that_on_the_planted_box_is_read(metric, face):

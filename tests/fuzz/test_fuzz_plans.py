@@ -25,10 +25,11 @@ from sow.pictures.condition import Condition
 from sow.plan import Plan
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.mllm.asking import Remote
-from sow.planners.mllm.cache import CachedPlanner, _seal
+from sow.planners.mllm.cache import CachedPlanner
 from sow.planners.mllm.clamping import clamp_regions
 from sow.planners.mllm.dialogue import Dialogue
 from sow.planners.mllm.planner import Answered, StagedPlanner
+from sow.planners.mllm.sealed import _seal
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.asking import PlannerChoice
 from sow.service.fitting import given_plan
@@ -207,7 +208,7 @@ def test_a_secret_that_is_none_is_made_anew(kept, tmp_path, secret, mode):
     question = entry.stem
     forged = PLAN.changed(prompt="somebody else's")
     entry.write_text(json.dumps({"plan": forged.model_dump(mode="json"),
-                                 "seal": _seal(secret, question, forged)}))  # fmt: skip
+                                 "seal": _seal(secret, question, forged.to_json())}))  # fmt: skip
     assert cached.plan(REQUEST) == PLAN
     assert len(file.read_bytes()) == 32
     assert file.read_bytes() != secret

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sow.benchmarks.tv2i.metrics.base import Case, Metric, Missing
+from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Metric, Missing
 from sow.benchmarks.tv2i.metrics.faces import Face, nearest
 from sow.errors import ModelError
 from sow.kinds import as_path
@@ -26,6 +26,7 @@ class ArcFace(Metric):
 
     name, label, better = "arcface", "ArcFace", "higher"
     note = "cosine of ArcFace's embeddings (Deng et al. 2019), by insightface"
+    group = LIKENESS
     needs = "arcface"
 
     def __init__(self, reader: Any) -> None:

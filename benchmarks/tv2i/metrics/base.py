@@ -139,6 +139,13 @@ class Missing(Exception):
     """There is no score, and why."""
 
 
+LIKENESS = "Likeness"
+HEAD = "The head and its outline"
+AROUND = "What surrounds the head"
+SAID = "The sentence, and what is kept"
+"""Groups of metrics."""
+
+
 class Metric(ABC):
     """One number of a result.
 
@@ -150,6 +157,8 @@ class Metric(ABC):
         rate: scores are 0 and 1.
         note: its source, in a sentence.
         needs: the weights that have to be given for it; empty if none.
+        group: the heading of the table that it stands in: one of those below.
+        main: it stands in the overview.
     """
 
     name: ClassVar[str]
@@ -157,8 +166,10 @@ class Metric(ABC):
     better: ClassVar[Literal["lower", "higher", ""]]
     unit: ClassVar[str] = ""
     rate: ClassVar[bool] = False
-    note: ClassVar[str]
+    note: str
     needs: ClassVar[str] = ""
+    group: ClassVar[str]
+    main: ClassVar[bool] = False
 
     @classmethod
     def described(cls) -> Measure:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from sow.benchmarks.tv2i.metrics.base import Case, Metric
+from sow.benchmarks.tv2i.metrics.base import SAID, Case, Metric
 from sow.checkpoints.reading import is_plain
 from sow.errors import ModelError
 from sow.kinds import as_path
@@ -24,6 +24,7 @@ class ClipScore(Metric):
 
     name, label, better = "clip", "CLIP score", "higher"
     note = "100 x cosine of CLIP's embeddings of picture and prompt (Hessel et al. 2021)"
+    group, main = SAID, True
     needs = "clip"
 
     def __init__(self, model: Any, processor: Any, device: str = "cpu") -> None:

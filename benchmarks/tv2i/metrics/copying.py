@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.benchmarks.tv2i.metrics.base import Case, Inside, Mask, Metric, Missing, Pixels
+from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Inside, Mask, Metric, Missing, Pixels
 
 TOLERANCE = 16
 """Levels; see the module."""
@@ -85,6 +85,7 @@ class Copied(Metric):
 
     name, label, better, unit = "copied", "Condition copied", "", "%"
     note = "share of the condition's detailed pixels that are unchanged (this project's definition)"
+    group = LIKENESS
 
     def value(self, case: Case) -> float:
         """A share, 0 to 1."""
@@ -97,6 +98,7 @@ class CopyPaste(Metric):
 
     name, label, better, unit, rate = "copy_paste", "Copy-paste rate", "lower", "%", True
     note = "half of the condition's detailed pixels are unchanged (this project's definition)"
+    group, main = LIKENESS, True
 
     def value(self, case: Case) -> float:
         """1 or 0."""

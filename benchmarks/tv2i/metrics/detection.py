@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sow.benchmarks.tv2i.metrics.base import Case, Metric
+from sow.benchmarks.tv2i.metrics.base import AROUND, HEAD, Case, Metric
 from sow.benchmarks.tv2i.metrics.faces import Faces
 
 
@@ -11,6 +11,7 @@ class FaceFound(Metric):
 
     name, label, better, unit, rate = "face_found", "Face Detection Rate", "higher", "%", True
     note = "MTCNN finds a face (paper, Sec. V-A)"
+    group, main = HEAD, True
 
     def __init__(self, faces: Faces) -> None:
         self.faces = faces
@@ -25,6 +26,7 @@ class Persons(Metric):
 
     name, label, better = "persons", "Faces", ""
     note = "faces that MTCNN finds; one was planted"
+    group = AROUND
 
     def __init__(self, faces: Faces) -> None:
         self.faces = faces
@@ -39,6 +41,7 @@ class OnePerson(Metric):
 
     name, label, better, unit, rate = "one_person", "Exactly one face", "higher", "%", True
     note = "MTCNN finds one face and no second"
+    group = HEAD
 
     def __init__(self, faces: Faces) -> None:
         self.faces = faces

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sow.benchmarks.tv2i.metrics.base import Case, Metric, Missing, Score
+from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Metric, Missing, Score
 from sow.benchmarks.tv2i.metrics.faces import Face, Faces, cut
 from sow.benchmarks.tv2i.metrics.weights import load_into, read_weights
 from sow.errors import SowError
@@ -62,6 +62,7 @@ class IdDistance(Metric):
 
     name, label, better = "id_distance", "ID-Distance", "lower"
     note = "MTCNN and FaceNet (InceptionResnetV1, VGGFace2), Euclidean (paper, Sec. V-A)"
+    group, main = LIKENESS, True
     needs = "facenet"
 
     def __init__(self, faces: Faces, facenet: FaceNet) -> None:

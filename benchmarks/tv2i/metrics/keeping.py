@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sow.benchmarks.tv2i.metrics.base import Case, Inside, Metric, Missing, Pixels
+from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Inside, Metric, Missing, Pixels
 from sow.benchmarks.tv2i.metrics.lpips import Lpips
 from sow.pictures.reading import GREY
 
@@ -26,6 +26,7 @@ class ConditionPsnr(Metric):
 
     name, label, better, unit = "psnr", "PSNR inside C", "higher", "dB"
     note = "peak signal-to-noise ratio of the planted pixels; 100 dB where they are the same"
+    group = LIKENESS
 
     def value(self, case: Case) -> float:
         """Decibels, at most 100."""
@@ -42,6 +43,7 @@ class ConditionLpips(Metric):
 
     name, label, better = "lpips", "LPIPS inside C", "lower"
     note = "LPIPS v0.1 with AlexNet (Zhang et al. 2018), what is not the condition greyed"
+    group = LIKENESS
     needs = "lpips"
 
     def __init__(self, network: Lpips) -> None:

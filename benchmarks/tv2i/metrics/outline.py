@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.benchmarks.tv2i.metrics.base import Case, Inside, Mask, Metric, Missing
+from sow.benchmarks.tv2i.metrics.base import HEAD, Case, Inside, Mask, Metric, Missing
 
 LOWER = 0.6
 """From this share of the condition's height on, its outline is the lower one."""
@@ -79,6 +79,7 @@ class OutlineTruncated(Metric):
 
     name, label, better, unit, rate = "truncated", "Truncated (stand-in)", "lower", "%", True
     note = "the planted face's lower outline is an edge (stand-in of this project, not by eye)"
+    group, main = HEAD, True
 
     def value(self, case: Case) -> float:
         """1 or 0."""
@@ -90,6 +91,7 @@ class OutlineClosed(Metric):
 
     name, label, better, unit = "outline_closed", "Lower outline closed", "lower", "%"
     note = "share of the planted face's lower outline that is an edge"
+    group = HEAD
 
     def value(self, case: Case) -> float:
         """A share, 0 to 1."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sow.benchmarks.figures.judge.keeping import halo_share, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.judge.reading import SAME_PERSON
 from sow.benchmarks.figures.judge.relations import answers
-from sow.benchmarks.tv2i.metrics.base import Metric, Missing
+from sow.benchmarks.tv2i.metrics.base import AROUND, HEAD, LIKENESS, SAID, Metric, Missing
 from sow.benchmarks.tv2i.metrics.judged import Judged, JudgedMetric, Verdicts
 
 
@@ -18,6 +18,7 @@ class JudgedIdDistance(JudgedMetric):
 
     name, label, better = "id_distance", "ID-Distance", "lower"
     note = "Euclidean distance of the judge's embeddings (paper, Sec. V-A)"
+    group, main = LIKENESS, True
 
     def read(self, judged: Judged) -> float:
         """The distance, 0 to 2."""
@@ -30,6 +31,7 @@ class SamePerson(JudgedMetric):
 
     name, label, better, unit, rate = "same_person", "Same person", "higher", "%", True
     note = f"ID-Distance below {SAME_PERSON}, the judge's threshold; a lost head does not pass"
+    group, main = LIKENESS, True
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -41,6 +43,7 @@ class HeadFound(JudgedMetric):
 
     name, label, better, unit, rate = "face_found", "Face Detection Rate", "higher", "%", True
     note = "the judge sees a head (paper, Sec. V-A)"
+    group, main = HEAD, True
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -52,6 +55,7 @@ class JudgedPersons(JudgedMetric):
 
     name, label, better = "persons", "Heads", ""
     note = "heads that the judge sees; one was planted"
+    group = AROUND
 
     def read(self, judged: Judged) -> float:
         """A count."""
@@ -63,6 +67,7 @@ class OneHead(JudgedMetric):
 
     name, label, better, unit, rate = "one_person", "Exactly one head", "higher", "%", True
     note = "the judge sees one head and no second"
+    group = HEAD
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -75,6 +80,7 @@ class Truncated(JudgedMetric):
 
     name, label, better, unit, rate = "truncated", "Truncated or lost", "lower", "%", True
     note = "no neck of its skin, no body, or no head where it was planted; a shade off counts"
+    group, main = HEAD, True
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -92,6 +98,7 @@ class Unjoined(JudgedMetric):
         True,
     )
     note = "as truncated, but a neck a shade off is the head's"
+    group = HEAD
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -103,6 +110,7 @@ class Apart(JudgedMetric):
 
     name, label, better, unit, rate = "apart", "Without neck or body", "lower", "%", True
     note = "as truncated, whatever the neck's skin"
+    group = HEAD
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -114,6 +122,7 @@ class Halo(JudgedMetric):
 
     name, label, better, unit, rate = "halo", "Halo", "lower", "%", True
     note = "what surrounds the head is not the scene"
+    group = AROUND
 
     def read(self, judged: Judged) -> float:
         """1 or 0; where there is too little scene to tell, 0."""
@@ -125,6 +134,7 @@ class HaloShare(JudgedMetric):
 
     name, label, better, unit = "halo_share", "Share of a halo", "lower", "%"
     note = "how much of what surrounds the head is not the scene"
+    group = AROUND
 
     def read(self, judged: Judged) -> float:
         """A share, 0 to 1."""
@@ -140,6 +150,7 @@ class Sticker(JudgedMetric):
 
     name, label, better, unit, rate = "sticker", "Sticker", "lower", "%", True
     note = "planted pixels unchanged, on no neck or another's, or with a halo"
+    group = AROUND
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
@@ -151,6 +162,7 @@ class Followed(JudgedMetric):
 
     name, label, better, unit = "followed", "Prompt followed", "higher", "%"
     note = "share of what the sentence says that the judge sees"
+    group, main = SAID, True
 
     def read(self, judged: Judged) -> float:
         """A share, 0 to 1."""
@@ -164,6 +176,7 @@ class _Kept(JudgedMetric):
     """Whether something of the planted head is still so; of heads that have it."""
 
     part: str
+    group = SAID
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""

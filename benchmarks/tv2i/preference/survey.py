@@ -77,6 +77,7 @@ def write_survey(
 ) -> Survey:
     """Writes the page with its pictures into a new folder, and the key elsewhere.
 
+    methods: None for all but the variants of ablations.
     kinds: best asks for the best of all methods, pair for the better of the first and each other
     one, outline whether a single picture is cut off at what was planted. groups: pairs that are
     asked about, drawn by chance, as many of each setting; None for all. seed: of all chance, for
@@ -87,7 +88,8 @@ def write_survey(
         OutputError: if the folder has something in it, or something cannot be written.
         PictureError: if a picture cannot be read.
     """
-    named = list(methods or (method.name for method in results.run.methods))
+    all_of_them = results.run.compared or results.run.methods
+    named = list(methods or (method.name for method in all_of_them))
     labels = {method.name: method.said for method in results.run.methods}
     _check(named, labels, kinds, folder, key)
     _begin(folder)

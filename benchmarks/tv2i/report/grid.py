@@ -9,7 +9,7 @@ from typing import Literal
 
 from sow.benchmarks.statistics import Estimate
 from sow.benchmarks.tv2i.report.cells import Against, Cell, Table, Verdict
-from sow.benchmarks.tv2i.runs import Measure
+from sow.benchmarks.tv2i.runs import Measure, Variant
 
 Tone = Literal["", "better", "worse", "other", "head"]
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
@@ -44,19 +44,6 @@ class Grid:
     rows: tuple[tuple[Said, ...], ...]
     notes: tuple[str, ...] = ()
     theirs: bool = False
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows that belong together, such as variants of one method.
-
-    Attributes:
-        method: the row's.
-        marks: what stands in the columns before the metrics, such as ✓ and ✗ for modules.
-    """
-
-    method: str
-    marks: tuple[str, ...] = ()
 
 
 def number(value: float, measure: Measure) -> str:
@@ -111,7 +98,10 @@ def said(cell: Cell, measure: Measure) -> Said:
     if cell.estimate.count == 0:
         return Said("–", (f"no answer for {cell.missing}",) if cell.missing else ())
     missing = f", {cell.missing} missing" if cell.missing else ""
-    lines = [f"{span(cell.estimate, measure)} n = {cell.estimate.count}{missing}"]
+    counted = f"n = {cell.estimate.count}{missing}"
+    if cell.against is None and cell.estimate.low == cell.estimate.high:
+        return Said(f"{cell.estimate.value:g}", (f"{counted}, all alike",))
+    lines = [f"{span(cell.estimate, measure)} {counted}"]
     tone: Tone = ""
     if cell.against:
         lines += tested(cell.against, measure)
@@ -128,7 +118,7 @@ def grid(
     title: str,
     made: Table,
     labels: Mapping[str, str],
-    groups: Sequence[Group] = (),
+    groups: Sequence[Variant] = (),
     marks: Sequence[str] = (),
 ) -> Grid:
     """A table as text.

@@ -68,8 +68,13 @@ def _grid(grid: Grid, under: str) -> str:
     )
 
 
+TOGETHER = re.compile(r"\[[^\]]*\]|\b(?:n|p|Holm) [=<]? ?[\d.]+|\(\d+ pairs\)")
+"""What is not broken in narrow columns: an interval, a count, a p value."""
+
+
 def _cell(said: Said) -> str:
-    lines = "".join(f"<small>{text(line)}</small>" for line in said.lines)
+    whole = (TOGETHER.sub(lambda some: some[0].replace(" ", "\u00a0"), one) for one in said.lines)
+    lines = "".join(f"<small>{text(line)}</small>" for line in whole)
     if said.tone == "head":
         return f'<th scope="row" dir="auto">{text(said.main)}{lines}</th>'
     mark = TONES.get(said.tone, "")

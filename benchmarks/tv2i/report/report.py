@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report import paper
 from sow.benchmarks.tv2i.report.cells import Row, Table, by_method, cell, table
-from sow.benchmarks.tv2i.report.grid import Grid, Group, Said, grid
-from sow.benchmarks.tv2i.report.pictures import COLUMNS, Sheet, sheet
-from sow.benchmarks.tv2i.runs import Measure, Results, Run
+from sow.benchmarks.tv2i.report.columns import SAMPLES, grids, main_of, overview, tests_said
+from sow.benchmarks.tv2i.report.failing import what_failed
+from sow.benchmarks.tv2i.report.grid import Grid, Said, grid
+from sow.benchmarks.tv2i.report.pictures import COLUMNS, ROWS, Sheet, sheet
+from sow.benchmarks.tv2i.runs import Ablation, Measure, Results, Run
 from sow.errors import UsageError
 
 SETTINGS = {
@@ -25,11 +27,9 @@ SETTINGS = {
 """Their titles, and the paper's tables of them."""
 COSTS = (
     Measure(name="seconds", label="Seconds a picture", better="lower", unit="s"),
-    Measure(name="samples", label="UNet samples", better="lower"),
+    SAMPLES,
     Measure(name="calls", label="UNet calls", better="lower"),
 )
-REASONS = 12
-"""Most reasons of a table of failures; the others are counted together."""
 READING = (
     "Every number has its 95 % interval and n, the pictures that have an answer: Wilson's interval "
     "for rates, the bootstrap's (2,000 draws) for means. A picture without an answer is counted as "
@@ -37,7 +37,8 @@ READING = (
     "look at both.",
     "The tests are paired by pair and seed, over what both methods have: McNemar's exact test for "
     "rates, with Newcombe's interval of the difference; for means Fisher's randomisation test by "
-    "flipped signs. Holm's correction is over all tests of one table.",
+    "flipped signs. Holm's correction is over all tests of a setting, in whichever of its tables "
+    "they stand; the overview shows some of them.",
     "Pairs are taken as independent. Where prompts or people come more than once they are not "
     "quite, and the intervals are a little too narrow.",
 )
@@ -76,26 +77,58 @@ def report(results: Results, metric: str | None = None) -> Report:
     run, outcomes = results.run, results.outcomes
     measures = measures_of(run, outcomes)
     metric = metric or (measures[0].name if measures else None)
-    methods = [method.name for method in run.methods]
     labels = {method.name: method.said for method in run.methods}
-    present = [name for name in SETTINGS if any(one.setting == name for one in outcomes)]
-    sections = []
-    for name in present if len(present) > 1 else ():
-        title, place = SETTINGS[name]
-        some = [one for one in outcomes if one.setting == name]
-        ours = grid(title, table(some, methods, measures), labels)
-        sections.append(Section(title, (), (ours, paper.grid_of(paper.printed(place)))))
-    title = "All settings together" if len(present) > 1 else "Results"
-    ours = grid(title, table(outcomes, methods, measures), labels)
-    sections.insert(0, Section(title, (), (ours, paper.grid_of(paper.printed("I")))))
-    sections.append(Section("What it costs", (), (costs(outcomes, methods, labels),)))
-    sections.append(failures(outcomes, methods, measures, labels))
-    for name in present:
-        some = [one for one in outcomes if one.setting == name]
+    methods = [method.name for method in run.compared]
+    mine = [one for one in outcomes if one.method in set(methods)]
+    sections = tables(mine, methods, measures, labels) if methods else []
+    sections += [ablation(results, wanted) for wanted in run.ablations]
+    if methods:
+        sections.append(Section("What it costs", (), (costs(mine, methods, labels),)))
+    sections.append(failures(outcomes, measures, labels))
+    for name in _settings(mine):
+        some = [one for one in mine if one.setting == name]
         sections.append(_pictures(results, some, methods, name, metric, measures))
+    for wanted in run.ablations:
+        some = _first_of(outcomes, [row.method for row in wanted.rows])
+        names = [row.method for row in wanted.rows]
+        sections.append(_pictures(results, some, names, wanted.title, metric, measures))
+    if compared := methods_of(run):
+        sections.append(Section("What was compared", (), (compared,)))
     words = (*READING, *_several_seeds(outcomes), *_meanings(run))
     sections.append(Section("How to read it", words))
     return Report(run.benchmark, facts(run, outcomes), tuple(sections), labels)
+
+
+def tables(
+    outcomes: Sequence[Outcome], methods: Sequence[str], measures: Sequence[Measure],
+    labels: Mapping[str, str],
+) -> list[Section]:  # fmt: skip
+    """An overview, all numbers, and those of every setting, with the paper's beside them."""
+    present = _settings(outcomes)
+    whole = "All settings together" if len(present) > 1 else "Results"
+    made = table(outcomes, methods, measures)
+    found = []
+    if main_of(measures):
+        words = tests_said(made, labels, f"all columns of “{whole}” below")
+        found.append(Section("In short", words, (overview("In short", made, outcomes, labels),)))
+    found.append(_numbers(whole, made, labels, "I"))
+    for name in present if len(present) > 1 else ():
+        title, place = SETTINGS[name]
+        some = [one for one in outcomes if one.setting == name]
+        found.append(_numbers(title, table(some, methods, measures), labels, place))
+    return found
+
+
+def _numbers(title: str, made: Table, labels: Mapping[str, str], place: str) -> Section:
+    """All columns of a table in groups, and one of the paper's."""
+    shown = grids(title, made, labels)
+    where = "the tables of this section together" if len(shown) > 1 else "this table"
+    theirs = paper.grid_of(paper.printed(place))
+    return Section(title, tests_said(made, labels, where), (*shown, theirs))
+
+
+def _settings(outcomes: Sequence[Outcome]) -> list[str]:
+    return [name for name in SETTINGS if any(one.setting == name for one in outcomes)]
 
 
 def measures_of(run: Run, outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
@@ -120,39 +153,26 @@ def measures_of(run: Run, outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
     return (*run.measures, *(Measure(name=name, rate=yes) for name, yes in others.items()))
 
 
-@dataclass(frozen=True)
-class Ablation:
-    """Variants in rows, as in the paper's Tables II to IV.
-
-    Attributes:
-        groups: methods of the run, with what stands in the columns of `marks`.
-        reference: the method that the others are compared with.
-        paper: numbers of the paper's tables that are shown beside it.
-    """
-
-    title: str
-    groups: tuple[Group, ...]
-    reference: str
-    marks: tuple[str, ...] = ()
-    paper: tuple[str, ...] = ()
-
-
 def ablation(results: Results, wanted: Ablation) -> Section:
-    """A table of variants, and the paper's beside it; its methods are those of the groups.
-
-    Raises:
-        UsageError: if the run does not have one of them.
-    """
-    known = {method.name: method.said for method in results.run.methods}
-    methods = [group.method for group in wanted.groups]
-    for name in (*methods, wanted.reference):
-        if name not in known:
-            raise UsageError(f"the run has no method {name!r}", f"it has {', '.join(known)}")
+    """A table of variants with the columns that matter most, and the paper's beside it; where no
+    column is known to, with all."""
+    labels = {method.name: method.said for method in results.run.methods}
+    methods = [row.method for row in wanted.rows]
     some = [one for one in results.outcomes if one.method in methods]
-    made = table(some, methods, measures_of(results.run, some), wanted.reference)
-    ours = grid(wanted.title, made, known, wanted.groups, wanted.marks)
+    measures = measures_of(results.run, some)
+    chosen = main_of(measures) or measures
+    made = table(some, methods, chosen, wanted.reference)
+    ours: tuple[Grid, ...] = (overview(wanted.title, made, some, labels, wanted),)
+    if not main_of(measures):
+        ours = grids(wanted.title, made, labels, wanted)
     theirs = (paper.grid_of(paper.printed(place)) for place in wanted.paper)
-    return Section(wanted.title, (), (ours, *theirs))
+    pairs: Counter[str] = Counter(
+        setting for _, setting in {(one.key, one.setting) for one in some}
+    )
+    asked = ", ".join(f"{pairs[name]} {name}" for name in SETTINGS if pairs[name])
+    words = (f"{pairs.total()} pairs: {asked}.", *wanted.notes,
+             *tests_said(made, labels, "this table"))  # fmt: skip
+    return Section(wanted.title, words, (*ours, *theirs))
 
 
 def costs(outcomes: Sequence[Outcome], methods: Sequence[str], labels: Mapping[str, str]) -> Grid:
@@ -170,44 +190,12 @@ def costs(outcomes: Sequence[Outcome], methods: Sequence[str], labels: Mapping[s
 
 
 def failures(
-    outcomes: Sequence[Outcome],
-    methods: Sequence[str],
-    measures: Sequence[Measure],
-    labels: Mapping[str, str],
-) -> Section:
+    outcomes: Sequence[Outcome], measures: Sequence[Measure], labels: Mapping[str, str]
+) -> Section:  # fmt: skip
     """Why pictures are not there, and why scores are not."""
-    found = by_method(outcomes)
-    lost, unknown = [], []
-    for method in methods:
-        mine = list(found.get(method, {}).values())
-        errors = Counter(one.error for one in mine if one.error is not None)
-        lost += _reasons(labels[method], "", errors, len(mine))
-        made = [one for one in mine if one.error is None]
-        for measure in measures:
-            gaps = Counter(
-                one.missing.get(measure.name) or "it was not measured"
-                for one in made if one.scores.get(measure.name) is None
-            )  # fmt: skip
-            unknown += _reasons(labels[method], measure.said, gaps, len(made))
-    grids = []
-    if lost:
-        grids.append(Grid("Pictures that were not made", ("", "Pictures", "Why"), tuple(lost)))
-    if unknown:
-        head = ("", "Metric", "Pictures", "Why")
-        grids.append(Grid("Scores that are missing", head, tuple(unknown)))
-    words = () if grids else ("Every picture was made, and every score is there.",)
-    return Section("What failed, and what is missing", words, tuple(grids))
-
-
-def _reasons(
-    label: str, metric: str, reasons: Counter[str], of: int
-) -> list[tuple[Said, ...]]:  # fmt: skip
-    told = reasons.most_common(REASONS)
-    rest = reasons.total() - sum(count for _, count in told)
-    if rest:
-        told.append((f"other reasons ({len(reasons) - REASONS} of them)", rest))
-    before = (Said(label, (), "head"), *((Said(metric),) if metric else ()))
-    return [(*before, Said(f"{count} of {of}"), Said(why)) for why, count in told]
+    found = what_failed(outcomes, measures, labels)
+    words = () if found else ("Every picture was made, and every score is there.",)
+    return Section("What failed, and what is missing", words, found)
 
 
 def _pictures(
@@ -220,14 +208,26 @@ def _pictures(
 ) -> Section:
     made = sheet(setting, results.folder, outcomes, methods, metric)
     label = next((m.said for m in measures if m.name == metric), "")
-    words = [f"The first {len(made.strips)} pairs, nothing picked."]
+    words = [f"{len(made.strips)} pairs, the first ones, nothing picked."]
     if made.left_out:
         words[0] = words[0][:-1] + f"; {made.left_out} more are in the folder of results."
     if label:
         words.append(f"Below each picture: {label}.")
     if len(methods) > COLUMNS:
         words.append(f"Of {len(methods)} methods the first {COLUMNS} are shown.")
-    return Section(f"Pictures: {SETTINGS[setting][0].lower()}", (" ".join(words),), (), made)
+    called = SETTINGS[setting][0].lower() if setting in SETTINGS else setting.lower()
+    return Section(f"Pictures: {called}", (" ".join(words),), (), made)
+
+
+def _first_of(outcomes: Sequence[Outcome], methods: Sequence[str]) -> list[Outcome]:
+    """Outcomes of these methods, of the first pairs of every setting: as many as a sheet shows."""
+    some = [one for one in outcomes if one.method in set(methods)]
+    present = _settings(some)
+    kept: set[tuple[str, int]] = set()
+    for name in present:
+        keys = dict.fromkeys(one.key for one in some if one.setting == name)
+        kept |= set(list(keys)[: ROWS // len(present)])
+    return [one for one in some if one.key in kept]
 
 
 def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
@@ -243,14 +243,20 @@ def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
         ("Date", run.date),
         *(("Note", note) for note in run.notes),
     ]
+    return tuple((name, value) for name, value in said if value)
+
+
+def methods_of(run: Run) -> Grid | None:
+    """What every method was run with, as far as it says so."""
+    rows = []
     for method in run.methods:
         settings = ", ".join(f"{name} {value}" for name, value in method.settings.items())
         stated = [f"{method.samples} UNet samples stated"] if method.samples is not None else []
         stated += [f"{method.calls} calls stated"] if method.calls is not None else []
         parts = [part for part in (method.note, settings, *stated) if part]
         if parts:
-            said.append((method.said, "; ".join(parts)))
-    return tuple((name, value) for name, value in said if value)
+            rows.append((Said(method.said, (), "head"), Said("; ".join(parts))))
+    return Grid("What was compared", ("", "With"), tuple(rows)) if rows else None
 
 
 def _meanings(run: Run) -> tuple[str, ...]:

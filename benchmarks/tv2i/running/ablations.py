@@ -1,4 +1,4 @@
-"""The paper's ablations as variants of SOW: Tables II (modules), III (attention), IV (cycles).
+"""The paper's ablations as variants of SOW: Tables II (modules), III (attention), A-IV (cycles).
 
 They change the paper's own presets, with every part of its modulation: what SOW does by itself
 plants once more, in one cycle, and has most of these parts switched off.
@@ -6,15 +6,17 @@ plants once more, in one cycle, and has most of these parts switched off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sow.benchmarks.tv2i.report.grid import Group
-from sow.benchmarks.tv2i.report.report import Ablation
+from sow.benchmarks.tv2i.pairs import Pair
 from sow.benchmarks.tv2i.running.bench import Entrant
-from sow.errors import UsageError
+from sow.benchmarks.tv2i.runs import Ablation, Variant
 from sow.service.methods import SOW
+
+Worded = Callable[[Pair], str]
+"""The sentence of a pair with what its condition shows said behind it."""
 
 PAPER: dict[str, Any] = {
     "alpha_minus": 0.3, "alpha_plus": 0.85, "lambda_c": 0.1, "lambda_d": 0.5, "gate": "above",
@@ -23,52 +25,47 @@ PAPER: dict[str, Any] = {
 """Every part of the paper's modulation (Eq. 6 to 8), as strong as `figures` bore best when it was
 tuned; how strong the paper has them is not in its text."""
 OFF: dict[str, Any] = {"alpha_minus": 0.0, "alpha_plus": 0.0}
-WHOLE = "SOW"
+WHOLE = "SOW by the paper"
+"""The paper's preset with all of its modulation, which stands in every table."""
 USUAL = (10, 7, 5)
 """The cycles of the paper's presets, and the states between which they go: 700 to 500."""
 CYCLES = (USUAL, (10, 9, 7), (10, 8, 4), (10, 5, 3), (5, 7, 5), (20, 7, 5))
+STEPS = (
+    "AP, adaptive position: a planner says where, here by rules; without it chance does. DAM: "
+    "dynamic attention modulation."
+)
 NO_WORDS = (
     "Prompt intensification, the last step of the paper's Table II, needs a language model; plans "
     "are made by rules here, which leave the prompt as it is."
+)
+DRAWN_WORDS = (
+    "PI, prompt intensification: no language model was asked. What it would say of the planted "
+    "head (hair, glasses, beard, age, unless the sentence changes them) is what the head was drawn "
+    "by, as a model says it that sees perfectly."
 )
 
 
 @dataclass(frozen=True)
 class Variants:
-    """What is compared, and the table of it.
-
-    Attributes:
-        notes: what the table cannot show.
-    """
+    """What is compared, and the table of it."""
 
     entrants: tuple[Entrant, ...]
     table: Ablation
-    notes: tuple[str, ...] = ()
 
 
-def variants(name: str, canvas: int) -> Variants:
-    """Those of an ablation: modules, attention or cycles.
-
-    canvas: the model's side in pixels.
-
-    Raises:
-        UsageError: for another name.
-    """
-    made = {"modules": lambda: modules(canvas), "attention": attention, "cycles": cycles}
-    if name not in made:
-        raise UsageError(f"no ablation {name!r}", f"choose one of {', '.join(made)}")
-    return made[name]()
-
-
-def modules(canvas: int) -> Variants:
-    """Table II: adaptive position and dynamic attention modulation, one after the other."""
-    rows = (
-        (variant("without modules", OFF, anywhere_on=canvas), ("✗", "✗")),
-        (variant("+ AP", OFF), ("✓", "✗")),
-        (variant(WHOLE, {}), ("✓", "✓")),
-    )
-    table = Ablation("Ablation of the main modules", _groups(rows), WHOLE, ("AP", "DAM"), ("II",))
-    return Variants(tuple(one for one, _ in rows), table, (NO_WORDS,))
+def modules(canvas: int, worded: Worded | None) -> Variants:
+    """Table II: adaptive position, dynamic attention modulation and prompt intensification, one
+    after the other; the last only where somebody can say what the condition shows."""
+    rows = [
+        (variant("without modules", OFF, anywhere_on=canvas), ("✗", "✗", "✗")),
+        (variant("+ AP", OFF), ("✓", "✗", "✗")),
+        (variant(WHOLE, {}), ("✓", "✓", "✗")),
+    ]
+    if worded is None:
+        return _table("the main modules", [(one, marks[:2]) for one, marks in rows],
+                      ("AP", "DAM"), "II", (STEPS, NO_WORDS))  # fmt: skip
+    rows.append((variant("+ PI", {}, worded=worded), ("✓", "✓", "✓")))
+    return _table("the main modules", rows, ("AP", "DAM", "PI"), "II", (STEPS, DRAWN_WORDS))
 
 
 def attention() -> Variants:
@@ -81,30 +78,39 @@ def attention() -> Variants:
         "without the indicator": {"gate": "none"},
         WHOLE: {},
     }
-    rows = tuple((variant(name, change), ()) for name, change in left_out.items())
-    table = Ablation("Ablation of dynamic attention modulation", _groups(rows), WHOLE, (), ("III",))
-    return Variants(tuple(one for one, _ in rows), table)
+    rows = [(variant(name, change), ()) for name, change in left_out.items()]
+    return _table("dynamic attention modulation", rows, (), "III")
 
 
 def cycles() -> Variants:
-    """Table IV: how many cycles, and between which states; 700 to 500 are the states 7 to 5."""
+    """The paper's Table A-IV: how many cycles, and between which states; 700 to 500 are the states
+    7 to 5."""
     rows = []
     for number, t2, t1 in CYCLES:
+        name = f"{number} cycles, {t2}00 to {t1}00"
         # What is put back in the finish has to lie below the cycles.
         preserve = {"preserve": [state for state in (4, 3) if state <= t1]} if t1 < 4 else {}
-        name = f"{number} cycles, {t2}00 to {t1}00"
         how = {"cycles": number, "t1": t1, "t2": t2, **preserve}
-        rows.append((variant(name, how), (str(number), f"{t2}00 to {t1}00")))
-    table = Ablation("Cycles, and between which states", _groups(rows), "10 cycles, 700 to 500",
-                     ("cycles", "times"), ("A-IV",))  # fmt: skip
-    return Variants(tuple(one for one, _ in rows), table)
+        usual = (number, t2, t1) == USUAL  # the same pictures as in the other tables
+        one = variant(WHOLE, {}) if usual else variant(name, how)
+        rows.append((one, (str(number), f"{t2}00 to {t1}00")))
+    return _table("cycles, and between which states", rows, ("cycles", "times"), "A-IV")
 
 
-def variant(name: str, changes: Mapping[str, Any], anywhere_on: int | None = None) -> Entrant:
+def variant(
+    name: str, changes: Mapping[str, Any], *, anywhere_on: int | None = None,
+    worded: Worded | None = None,
+) -> Entrant:  # fmt: skip
     """SOW by the paper's preset of a pair's setting, with these changes."""
     settings = tuple({**PAPER, **changes}.items())
-    return Entrant(name, SOW, (("preset", "paper-{setting}"),), settings, anywhere_on)
+    return Entrant(name, SOW, (("preset", "paper-{setting}"),), settings, anywhere_on, worded)
 
 
-def _groups(rows: Any) -> tuple[Group, ...]:
-    return tuple(Group(entrant.name, marks) for entrant, marks in rows)
+def _table(
+    title: str, rows: Sequence[tuple[Entrant, tuple[str, ...]]], marks: tuple[str, ...],
+    paper: Any, notes: tuple[str, ...] = (),
+) -> Variants:  # fmt: skip
+    shown = tuple(Variant(method=entrant.name, marks=marks) for entrant, marks in rows)
+    table = Ablation(title=f"Ablation: {title}", rows=shown, reference=WHOLE,
+                     marks=marks, paper=(paper,), notes=notes)  # fmt: skip
+    return Variants(tuple(one for one, _ in rows), table)

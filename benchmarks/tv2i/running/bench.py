@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any
 from sow.benchmarks.tv2i.methods import METHODS, method
 from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.pairs import Listed, Pair
+from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
 from sow.jobs.batch import Batch
 from sow.jobs.checking import Source
@@ -31,6 +32,7 @@ class Bench:
         listed: the pairs, and what has to be known about them.
         metrics: what the pictures are read by, in the order of the report.
         notes: what else has to be known, such as metrics that had no weights.
+        ceiling: measures how far real pictures of one person are from each other, if anything can.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Bench:
     listed: Listed
     metrics: tuple[Metric, ...]
     notes: tuple[str, ...] = ()
+    ceiling: Callable[[], Ceiling | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Entrant:
         settings: changes of its preset.
         anywhere_on: the side of a canvas on which the place is drawn by chance, the same for
             whoever draws it; None leaves it to the planner.
+        worded: says a pair's sentence otherwise; None leaves it as it is.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Entrant:
     given: tuple[tuple[str, str], ...] = ()
     settings: tuple[tuple[str, Any], ...] = ()
     anywhere_on: int | None = None
+    worded: Callable[[Pair], str] | None = None
 
     @property
     def folder(self) -> str:
@@ -77,6 +82,8 @@ class Entrant:
             given["settings"] = dict(self.settings)
         if self.anywhere_on is not None:
             given["box"] = anywhere(Random(f"anywhere {pair.id}"), self.anywhere_on)
+        if self.worded is not None:
+            given["prompt"] = self.worded(pair)
         return replace(pair, given={**pair.given, **given}).job()
 
 
@@ -98,7 +105,7 @@ def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant
     Raises:
         UsageError: for an unknown name, one that is there twice, or weights for none of them.
     """
-    wanted = list(names)
+    wanted = [name.strip() for name in names]
     if len(set(wanted)) < len(wanted) or not wanted:
         raise UsageError("a method is there twice, or none", f"choose of {', '.join(METHODS)}")
     given = dict(_split(text) for text in weights)

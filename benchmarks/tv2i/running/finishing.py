@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
-from sow.benchmarks.tv2i.report.report import Ablation, ablation, report
+from sow.benchmarks.tv2i.preference.marks import with_marks
+from sow.benchmarks.tv2i.report.report import report
 from sow.benchmarks.tv2i.report.writing import write_report
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
+from sow.benchmarks.tv2i.running.program import Program
 from sow.benchmarks.tv2i.running.reading import first_recipe, outcomes
 from sow.benchmarks.tv2i.runs import RUN, Measure, Method, Run, read_results, read_run, write_run
 from sow.errors import UsageError
@@ -21,44 +21,40 @@ Tick = Callable[[str], object]
 
 
 def finish(
-    bench: Bench, some: Sequence[Entrant], out: Path, table: Ablation | None = None,
-    tick: Tick = lambda name: None,
+    asked: Program, out: Path, tick: Tick = lambda name: None
 ) -> tuple[Path, Path]:  # fmt: skip
     """Measures all pictures, writes both files and the report, and says where that is.
 
     Args:
-        some: who was compared, the first as what the others are compared with.
-        table: of variants, before all others.
+        asked: who was compared; the first method is what the others are compared with.
         tick: is told whose pictures are measured.
 
     Raises:
         SowError: if there are no pictures, or something cannot be written.
     """
     found: list[Outcome] = []
-    for entrant in some:
+    for entrant, bench in asked.tasks:
         tick(entrant.name)
         found += outcomes(bench, entrant, out)
     if all(outcome.error for outcome in found):
         raise UsageError(f"no method has made a picture in {str(out)!r}", "see why: sow batch "
-                         f"status {out / some[0].folder}")  # fmt: skip
-    write_outcomes(found, out / OUTCOMES, force=True)
-    write_run(described(bench, some, found, out), out / RUN, force=True)
-    results = read_results(out)
-    made = report(results)
-    if table is not None:
-        made = replace(made, sections=(ablation(results, table), *made.sections))
-    return write_report(made, out, force=True)
+                         f"status {out / asked.tasks[0][0].folder}")  # fmt: skip
+    run, marked = with_marks(described(asked, found, out), found, out)
+    write_outcomes(marked, out / OUTCOMES, force=True)
+    write_run(run, out / RUN, force=True)
+    return write_report(report(read_results(out)), out, force=True)
 
 
-def described(bench: Bench, some: Sequence[Entrant], found: Sequence[Outcome], out: Path) -> Run:
+def described(asked: Program, found: Sequence[Outcome], out: Path) -> Run:
     """What was run, from what the pictures themselves say."""
-    recipes = [recipe for entrant in some if (recipe := first_recipe(bench, entrant, out))]
-    recipe = recipes[0]
-    seeds = [pair.seed for pair in bench.listed.pairs]
+    recipes = (first_recipe(bench, entrant, out) for entrant, bench in asked.tasks)
+    recipe = next(recipe for recipe in recipes if recipe)
+    bench, seeds = asked.bench, [outcome.seed for outcome in found]
     return Run(
-        benchmark=bench.name, split=bench.split, pairs=len(bench.listed.pairs),
-        methods=tuple(_method(entrant, found) for entrant in some),
-        measures=tuple(_measure(metric) for metric in bench.metrics),
+        benchmark=bench.name, split=bench.split,
+        pairs=max(len(each.listed.pairs) for _, each in asked.tasks),
+        methods=tuple(_method(entrant, found) for entrant, _ in asked.tasks),
+        measures=_measures(bench), ablations=asked.ablations,
         model=recipe.model, revision=recipe.revision, device=recipe.device, dtype=recipe.dtype,
         versions=dict(recipe.versions), date=_date(out, bench.name),
         seeds=f"one for each pair, the same for all methods: {min(seeds)} to {max(seeds)}",
@@ -78,13 +74,23 @@ def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
 
 
 def _parameters(entrant: Entrant) -> str:
-    """Those of its method, if it has any."""
-    return entrant.method.said if entrant.method.said != entrant.method.name else ""
+    """Those of its method, if it has any, and what it is asked otherwise."""
+    said = [entrant.method.said] if entrant.method.said != entrant.method.name else []
+    said += ["places by chance"] if entrant.anywhere_on is not None else []
+    said += ["sentences with what the condition shows behind them"] if entrant.worded else []
+    return "; ".join(said)
 
 
-def _measure(metric: Metric) -> Measure:
-    return Measure(name=metric.name, label=metric.label, better=metric.better, unit=metric.unit,
-                   rate=metric.rate, note=metric.note)  # fmt: skip
+def _measures(bench: Bench) -> tuple[Measure, ...]:
+    """The metrics, ID-Distance with its ceiling."""
+    return tuple(
+        Measure(
+            name=metric.name, label=metric.label, better=metric.better, unit=metric.unit,
+            rate=metric.rate, note=metric.note, group=metric.group, main=metric.main,
+            ceiling=bench.ceiling() if metric.name == "id_distance" else None,
+        )
+        for metric in bench.metrics
+    )  # fmt: skip
 
 
 def _date(out: Path, name: str) -> str:

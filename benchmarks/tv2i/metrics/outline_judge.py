@@ -1,0 +1,159 @@
+"""Truncated outlines as a multimodal model sees them: one question about every result.
+
+Pictures go to a vendor: whoever names one has agreed. Keys, addresses and models are those of
+planning (`sow.planners.mllm.vendors.table`); an answer is kept, and not asked or paid for twice.
+What is no legal answer is a missing score with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from PIL import Image
+
+from sow.benchmarks.tv2i.metrics.base import HEAD, Case, Metric, Missing
+from sow.errors import OutputError, SowError, UsageError
+from sow.files import read_object, sweep, write_text
+from sow.folders import cache_folder
+from sow.planners.mllm.answers import Answer
+from sow.planners.mllm.asking import Asker, BadAnswer, Refused
+from sow.planners.mllm.dialogue import LONGEST_SIDE
+from sow.planners.mllm.sealed import is_ours, seal
+from sow.planners.mllm.vendors.table import VENDORS, make_asker
+from sow.planners.mllm.wire import run
+from sow.prompts import Prompts
+
+AT_A_TIME, SECONDS = 8, 90.0
+"""Questions that wait for an answer, and how long for one, retries included."""
+MOST_FAILURES = 8
+"""After so many in a row that could not be asked, no more are."""
+PROMPT = "outline"
+
+
+class OutlineAnswer(Answer):
+    """What is answered: exactly this, in JSON."""
+
+    truncated: Literal["yes", "no"]
+
+
+class OutlineJudge(Metric):
+    """Failure rate (Sec. V-B) by a multimodal model that is asked whether the outline is truncated,
+    lost or doubled; the question is `prompts/outline.md`.
+
+    folder: where answers are kept; by itself the user's cache.
+    """
+
+    name, label, better, unit, rate = "truncated_mllm", "Truncated, by a model", "lower", "%", True
+    group = HEAD
+
+    def __init__(self, asker: Asker, folder: Path | None = None) -> None:
+        self.asker, self.folder = asker, folder or cache_folder() / "outlines"
+        self.prompt, version = Prompts().text(PROMPT), Prompts().version(PROMPT)
+        self.note = (
+            f"{asker.vendor} {asker.model} says that the outline is truncated, lost or doubled "
+            f"(question {PROMPT} {version})"
+        )
+        self._said: WeakKeyDictionary[Case, OutlineAnswer | str] = WeakKeyDictionary()
+        self._failures: list[str] = []
+
+    def prepare(self, cases: Sequence[Case]) -> None:
+        """Asks about all of them, several at a time."""
+        new = [case for case in cases if case not in self._said and case.result is not None]
+        if new:
+            run(lambda: self._ask_all(new))
+
+    def value(self, case: Case) -> float:
+        """1 or 0."""
+        if case.picture and case not in self._said:  # without a picture it is missing
+            self.prepare([case])
+        said = self._said[case]
+        if isinstance(said, str):
+            raise Missing(said)
+        return float(said.truncated == "yes")
+
+    async def _ask_all(self, cases: Sequence[Case]) -> None:
+        gate = asyncio.Semaphore(AT_A_TIME)
+
+        async def one(case: Case) -> None:
+            async with gate:
+                self._said[case] = await self._answer(encoded(case.picture))
+
+        await asyncio.gather(*map(one, cases))
+
+    async def _answer(self, png: bytes) -> OutlineAnswer | str:
+        """The answer, or why there is none."""
+        question = self._fingerprint(png)
+        path = self.folder / f"{question}.json"
+        kept = _kept(path, question)
+        if kept is not None:
+            return kept
+        if len(self._failures) >= MOST_FAILURES:
+            return f"not asked any more: {self._failures[0]}"
+        try:
+            async with asyncio.timeout(SECONDS):
+                answer = await self.asker.ask([png], self.prompt, OutlineAnswer)
+        except BadAnswer as error:
+            return f"no legal answer: {error.problem}"[:300]
+        except Refused as error:
+            return f"refused: {error}"[:300]
+        except (SowError, TimeoutError) as error:
+            why = error.what if isinstance(error, SowError) else f"no answer in {SECONDS:g} seconds"
+            self._failures.append(why)
+            return why
+        self._failures.clear()
+        _keep(path, question, answer)
+        return answer
+
+    def _fingerprint(self, png: bytes) -> str:
+        """A hash of all that an answer depends on; no key is part of it."""
+        asked = [self.asker.vendor, self.asker.model, self.asker.host, self.prompt]
+        return hashlib.sha256(json.dumps(asked).encode() + png).hexdigest()
+
+
+def outline_judge(vendor: str) -> OutlineJudge:
+    """A vendor's model as a judge, by the keys and addresses of planning.
+
+    Raises:
+        UsageError: if there is no such vendor.
+        PlannerError: if its SDK is not installed, or there is no key for it.
+    """
+    if vendor not in VENDORS:
+        raise UsageError(f"no judge {vendor!r} of outlines", f"choose {' or '.join(VENDORS)}")
+    return OutlineJudge(make_asker(vendor))
+
+
+def encoded(picture: Image.Image) -> bytes:
+    """A small PNG with nothing but pixels in it."""
+    clean = Image.new("RGB", picture.size)
+    clean.paste(picture.convert("RGB"))
+    clean.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    clean.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _kept(path: Path, question: str) -> OutlineAnswer | None:
+    """The answer that was kept; None for what is none, or not ours."""
+    entry = read_object(path)
+    with suppress(OSError, ValueError):
+        answer = OutlineAnswer.model_validate(entry.get("answer"))
+        if is_ours(question, answer.model_dump_json(), entry.get("seal")):
+            return answer
+    return None
+
+
+def _keep(path: Path, question: str, answer: OutlineAnswer) -> None:
+    """Keeps an answer; a full disk only costs the cache."""
+    with suppress(OSError, OutputError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        entry = {"answer": answer.model_dump(), "seal": seal(question, answer.model_dump_json())}
+        write_text(json.dumps(entry), path, force=True)

@@ -1,0 +1,136 @@
+"""What people say of outlines, in the report: beside the automatic stand-in, and a model's word.
+
+`people.json` in a folder of results holds it, so that a run that goes on does not lose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from sow.benchmarks.tv2i.metrics.base import HEAD
+from sow.benchmarks.tv2i.outcomes import (
+    OUTCOMES,
+    STRICT,
+    Name,
+    Outcome,
+    as_json,
+    read_record,
+    write_outcomes,
+)  # fmt: skip
+from sow.benchmarks.tv2i.preference.answers import read_votes
+from sow.benchmarks.tv2i.preference.key import read_key
+from sow.benchmarks.tv2i.preference.votes import truncated
+from sow.benchmarks.tv2i.runs import RUN, Measure, Results, Run, read_results, write_run
+from sow.errors import UsageError
+from sow.files import write_text
+from sow.records import check_version
+
+PEOPLE, VERSION = "people.json", 1
+MOST_BYTES = 64 * 2**20
+NAME = "truncated_people"
+
+
+class Mark(BaseModel):
+    """What most people say of a picture: truncated or not; None where they are even or not sure."""
+
+    model_config = STRICT
+
+    method: Name
+    pair: Name
+    seed: int = Field(ge=0, lt=2**64)
+    truncated: bool | None
+
+
+class Marks(BaseModel):
+    """What people say of outlines.
+
+    Attributes:
+        people, votes: how many there were.
+        marks: of the pictures that were shown.
+    """
+
+    model_config = STRICT
+
+    kind: Literal["sow-outline-marks"] = "sow-outline-marks"
+    version: int = VERSION
+    people: int = Field(ge=0)
+    votes: int = Field(ge=0)
+    marks: Annotated[tuple[Mark, ...], Field(strict=False, max_length=500_000)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        check_version("file of marks", value, VERSION)
+        return value
+
+    @property
+    def measure(self) -> Measure:
+        """Its column."""
+        return Measure(
+            name=NAME, label="Truncated, by people", better="lower", unit="%", rate=True,
+            group=HEAD, note=f"what most of those say who were asked about a picture, without its "
+            f"method's name: {self.votes} votes of {self.people} people in all",
+        )  # fmt: skip
+
+
+def add_marks(files: Sequence[Path], key: Path, folder: Path) -> Results:
+    """Writes what people say of outlines into a folder of results; what was there before goes.
+
+    Raises:
+        UsageError: if a file is none of answers to the key's page, nobody was asked about outlines,
+            or the pictures were not those of the folder.
+        OutputError: if it cannot be written.
+    """
+    results = read_results(folder)
+    votes = [vote for vote in read_votes(files, read_key(key))[0] if vote.asked.kind == "outline"]
+    if not votes:
+        raise UsageError("nobody was asked about outlines", "sow bench survey --ask outline")
+    found = truncated(files, key)
+    known = {(one.method, *one.key) for one in results.outcomes}
+    if strange := set(found) - known:
+        method, pair, _ = min(strange)
+        what = f"{str(folder)!r} has no picture of {pair!r} by {method!r}"
+        raise UsageError(what, "name the folder that was asked about")
+    marks = tuple(
+        Mark(method=method, pair=pair, seed=seed, truncated=None if said is None else said > 0)
+        for (method, pair, seed), said in found.items()
+    )
+    said = Marks(people=len({vote.rater for vote in votes}), votes=len(votes), marks=marks)
+    write_text(as_json(said, indent=1) + "\n", folder / PEOPLE, force=True)
+    run, outcomes = with_marks(results.run, results.outcomes, folder)
+    write_outcomes(outcomes, folder / OUTCOMES, force=True)
+    write_run(run, folder / RUN, force=True)
+    return Results(folder, run, outcomes)
+
+
+def with_marks(
+    run: Run, outcomes: Sequence[Outcome], folder: Path
+) -> tuple[Run, tuple[Outcome, ...]]:  # fmt: skip
+    """A run and its outcomes with what people say, where anybody was asked.
+
+    Raises:
+        UsageError: if the folder's `people.json` is broken.
+    """
+    if not (folder / PEOPLE).exists():
+        return run, tuple(outcomes)
+    said = read_record(Marks, folder / PEOPLE, "holds no marks of outlines",
+                       "sow bench votes --into writes it", MOST_BYTES)  # fmt: skip
+    marks = {(one.method, one.pair, one.seed): one.truncated for one in said.marks}
+    others = tuple(one for one in run.measures if one.name != NAME)
+    marked = tuple(_marked(one, marks) if one.file else one for one in outcomes)
+    return run.model_copy(update={"measures": (*others, said.measure)}), marked
+
+
+def _marked(one: Outcome, marks: dict[tuple[str, str, int], bool | None]) -> Outcome:
+    picture = (one.method, *one.key)
+    value = marks.get(picture)
+    missing = {name: why for name, why in one.missing.items() if name != NAME}
+    if value is None:
+        asked = "people are divided" if picture in marks else "nobody was asked about it"
+        missing[NAME] = asked
+    score = None if value is None else float(value)
+    return one.model_copy(update={"scores": {**one.scores, NAME: score}, "missing": missing})
