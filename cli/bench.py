@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sow.cli import bench_studies
+from sow.cli import bench_people, bench_studies
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
 from sow.cli.groups import group
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
 from sow.cli.output import insist, report, say
-from sow.files import make_folder
+from sow.cli.targets import made
 
 if TYPE_CHECKING:
     from sow.benchmarks.tv2i.metrics.base import Metric
@@ -72,7 +72,6 @@ OutlineJudge = Annotated[
     ),
 ]
 Given = Annotated[Path, typer.Argument(help="A folder of results.")]
-Key = Annotated[Path, typer.Option(help="The file that says which picture is whose.")]
 
 
 @app.command("figures-tv2i")
@@ -204,51 +203,6 @@ def compare(
         say(f"{path}")
 
 
-@app.command()
-def survey(
-    results: Given,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The new folder of the page.")],
-    key: Key,
-    ask: Annotated[str, typer.Option(help="best, pair or outline; several with commas.")] = "best",
-    methods: Annotated[str | None, typer.Option(help="Comma-separated; all.")] = None,
-    groups: Annotated[int | None, typer.Option(min=1, help="Pairs that are asked about.")] = None,
-) -> None:
-    """A page that asks people which pictures they prefer, without a word of whose they are."""
-    from sow.benchmarks.tv2i.preference.key import kinds_of
-    from sow.benchmarks.tv2i.preference.survey import write_survey
-    from sow.benchmarks.tv2i.runs import read_results
-
-    made_page = write_survey(
-        read_results(results), out, key, kinds_of(ask.split(",")),
-        methods.split(",") if methods else None, groups,
-    )  # fmt: skip
-    say(f"{made_page.page}: {made_page.questions} questions; {made_page.key} stays with you")
-
-
-@app.command()
-def votes(
-    files: Annotated[list[Path], typer.Argument(help="Files of answers.")],
-    key: Key,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the report.")] = Path(),
-    into: Annotated[
-        Path | None,
-        typer.Option(help="The folder of results: its report gets what people say of outlines."),
-    ] = None,
-    force: Force = False,
-) -> None:
-    """The table of what people preferred, with their agreement."""
-    from sow.benchmarks.tv2i.preference.marks import add_marks
-    from sow.benchmarks.tv2i.preference.votes import votes as counted
-    from sow.benchmarks.tv2i.report.report import report as report_of
-    from sow.benchmarks.tv2i.report.writing import write_report
-
-    written = [*write_report(counted(files, key), made(out), "votes", force=force)]
-    if into is not None:
-        written += write_report(report_of(add_marks(files, key, into)), into, force=True)
-    for path in written:
-        say(f"{path}")
-
-
 def asked_about_outlines(vendor: str | None) -> list[Metric]:
     """The judge of outlines, if one was named; says where pictures are sent."""
     from sow.benchmarks.tv2i.metrics.outline_judge import outline_judge
@@ -282,16 +236,6 @@ def carry_out(asked: Program, options: Options, out: Path, quiet: bool) -> None:
         typer.echo(str(path))
 
 
-def made(folder: Path) -> Path:
-    """A folder, made if it is not there.
-
-    Raises:
-        OutputError: if it cannot be made.
-    """
-    make_folder(folder, "give another out=")
-    return folder
-
-
 def _rules() -> PlannerChoice:
     """Plans by rules: the same for everybody who repeats it."""
     from sow.service.asking import PlannerChoice
@@ -299,6 +243,8 @@ def _rules() -> PlannerChoice:
     return PlannerChoice("offline")
 
 
+app.command()(bench_people.survey)
+app.command()(bench_people.votes)
 app.add_typer(bench_studies.app, name="study")
 app.command()(bench_studies.interference)
 app.command()(bench_studies.spatial)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sow.errors import OutputError, UsageError
-from sow.files import check_free, sweep
+from sow.files import check_free, make_folder, sweep
 
 if TYPE_CHECKING:
     from sow.service.results import Work
@@ -130,3 +130,13 @@ def _identity(path: Path) -> tuple[int, int] | Path:
     except OSError:
         return path.parent.resolve() / path.name
     return seen.st_dev, seen.st_ino
+
+
+def made(folder: Path) -> Path:
+    """A folder, made if it is not there.
+
+    Raises:
+        OutputError: if it cannot be made.
+    """
+    make_folder(folder, "give another out=")
+    return folder
