@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sow.cli import bench_speed
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
 from sow.cli.groups import group
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sow.service.asking import PlannerChoice
 
 app = group("Benchmarks: every method on the same pairs, measured, with a report.")
+app.command("speed")(bench_speed.speed)
 METHODS, METRICS = "What is compared", "Weights of metrics"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 
