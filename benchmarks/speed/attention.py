@@ -39,12 +39,14 @@ def dense(query: Tensor, key: Tensor, value: Tensor, condition: Tensor, related:
     return out
 
 
-def layer(form: str, dtype: torch.dtype, device: str) -> Work:
-    """One layer's attention in one of the three forms."""
-    count = SIDE**2
-    condition = torch.zeros(SAMPLES, SIDE, SIDE, dtype=torch.bool)
+def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Work:
+    """One layer's attention in one of the three forms, of side x side tokens."""
+    count = side**2
+    condition = torch.zeros(SAMPLES, side, side, dtype=torch.bool)
     related = condition.clone()
-    condition[:, 8:40, 16:48], related[:, 40:58, 4:61] = True, True
+    unit = side // 32
+    condition[:, 4 * unit : 20 * unit, 8 * unit : 24 * unit] = True
+    related[:, 20 * unit : 29 * unit, 2 * unit : 30 * unit] = True
     condition, related = condition.flatten(1), related.flatten(1)
     inside, body = condition.to(device), related.to(device)
     edits = Orders().join(

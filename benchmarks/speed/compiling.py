@@ -11,17 +11,17 @@ import torch
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Took, alternated, timed
+from sow.compiled import compile_blocks
 
 
 def compiling(subject: Subject, repeats: int) -> Section:
     """The first picture, cold and with a warm cache, and those after it, beside uncompiled."""
     plain = Subject.load(subject.name, device=str(subject.device), changed=subject.changed,
                          dtype=str(subject.dtype).removeprefix("torch."))  # fmt: skip
-    blocks = plain.pipe.unet.compile_repeated_blocks
     runs, first = plain.picture(), plain.picture(output_type="pt")
     before = first().images
     with empty_cache():
-        blocks(fullgraph=True)
+        compile_blocks(plain.pipe, fullgraph=True)
         cold, graphs, breaks = compiled(runs, plain.device)
         _, again, _ = compiled(runs, plain.device)
         torch._dynamo.reset()
@@ -37,9 +37,9 @@ def compiling(subject: Subject, repeats: int) -> Section:
         times.seconds("compiled"), times.ratio("compiled", "plain"), away,
     )  # fmt: skip
     said = (
-        "`pipe.unet.compile_repeated_blocks(fullgraph=True)`: a break in a graph would be an "
-        "error. The first picture is timed with an empty cache of compiled code and with a full "
-        "one; what it takes more than others is the compiling."
+        "`sow.compile_blocks(pipe, fullgraph=True)`: a break in a graph would be an error. The "
+        "first picture is timed with an empty cache of compiled code and with a full one; what it "
+        "takes more than others is the compiling."
     )
     columns = ("compiling cold, s", "CPU seconds of the first picture", "compiling warm, s",
                "graphs", "breaks", "graphs of the second picture", "run uncompiled, s",

@@ -94,7 +94,7 @@ def graphs(subject: Subject, repeats: int) -> Table:
     rows: list[list[Cell]] = []
     for count in PICTURES["cuda"]:
         call = subject.unet(shape_of(subject, count))
-        side = torch.cuda.Stream()
+        side: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):  # as torch asks for it: warm on a stream of its own
             for _ in range(3):

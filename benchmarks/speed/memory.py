@@ -27,7 +27,7 @@ MIB = 2**20
 STATUS, MARK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-class Live(TorchDispatchMode):
+class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types for it
     """While open, counts the bytes of tensors that come into being and are not gone yet.
 
     Attributes:
@@ -35,8 +35,9 @@ class Live(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.most = self._now = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.most = 0
+        self._now = 0
         self._seen: dict[int, int] = {}
 
     def __torch_dispatch__(
@@ -49,7 +50,7 @@ class Live(TorchDispatchMode):
         return given
 
     def _see(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
+        key, size = storage._cdata, int(storage.nbytes())
         if key in self._seen:
             return
         self._seen[key] = size
@@ -63,7 +64,8 @@ class Live(TorchDispatchMode):
 
 def live_bytes(work: Work) -> int:
     """The most bytes that tensors made by some work held at a time."""
-    with Live() as live:
+    live = Live()
+    with live:
         work()
     return live.most
 
@@ -151,4 +153,6 @@ def _row(subject: Subject, size: int, repeats: int) -> list[Cell]:
 def _least(work: Work, device: torch.device, repeats: int) -> Peak | None:
     """Of several goes: a process may find room by chance, and what it needs is the least."""
     goes = [peak_of(work, device) for _ in range(repeats)]
-    return min((peak for peak in goes if peak is not None), key=lambda peak: peak.more, default=None)
+    return min(
+        (peak for peak in goes if peak is not None), key=lambda peak: peak.more, default=None
+    )

@@ -117,6 +117,9 @@ def facts_of(subject: Subject, repeats: int) -> dict[str, Any]:
     """What has to stand above the numbers."""
     device = subject.device
     on_gpu = device.type == "cuda"
+    of = (
+        "seconds on the clock" if device.type != "cpu" else "CPU seconds, which others hardly touch"
+    )
     return {
         "measured": subject.said,
         "device": torch.cuda.get_device_name(device) if on_gpu else processor(),
@@ -124,10 +127,9 @@ def facts_of(subject: Subject, repeats: int) -> dict[str, Any]:
         "repeats": repeats,
         "date": datetime.now(UTC).date().isoformat(),
         "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
-        "seconds": "medians on the clock; ratios are of rounds in which everything took its turn, "
-        + ("on the clock too" if on_gpu else "and of CPU seconds, which other programs hardly touch"),
-        "load": "—" if not hasattr(os, "getloadavg") else f"{os.getloadavg()[1]:.1f} when it ended",
-    }  # fmt: skip
+        "seconds": f"medians on the clock; ratios are medians of rounds in turns, of {of}",
+        "load of the machine": f"{os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else "—",
+    }
 
 
 def processor() -> str:

@@ -14,6 +14,7 @@ from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
 from sow.benchmarks.speed.timing import Took, Work, timed
 from sow.box import Box
 from sow.calls import counted
+from sow.compiled import compile_blocks
 from sow.models import choose_device, choose_dtype, load_pipeline
 from sow.pipeline import SowPipeline
 from sow.plan import Plan, Region
@@ -79,7 +80,7 @@ class Subject:
             pipe = load_pipeline(model, device=device, dtype=dtype)
         pipe.set_progress_bar_config(disable=True)
         if compiled:
-            pipe.unet.compile_repeated_blocks(fullgraph=True)
+            compile_blocks(pipe, fullgraph=True)
         settings = chosen(pipe.preset("normal"), tuple(changed), None)
         return cls(pipe, model, settings, tuple(changed), compiled, bare_calls,
                    tuple(sorted(sizes)))  # fmt: skip
@@ -99,8 +100,9 @@ class Subject:
     def said(self) -> str:
         """In a line: model, precision, device, canvas, and what of the preset is otherwise."""
         width, height = self.pipe.canvas
-        parts = [self.name, str(self.dtype).removeprefix("torch."), self.device.type,
-                 f"{width}x{height}", f"preset normal {' '.join(self.changed)}".strip()]  # fmt: skip
+        dtype = str(self.dtype).removeprefix("torch.")
+        preset = " ".join(["preset normal", *self.changed])
+        parts = [self.name, dtype, self.device.type, f"{width}x{height}", preset]
         return ", ".join([*parts, *(["blocks compiled"] if self.compiled else [])])
 
     def picture(
@@ -136,7 +138,8 @@ class Subject:
             with counted(self.pipe.unet) as spent:
                 self.picture(settings, count, canvas)()
             return spent.shapes
-        small = random_pipeline(TINY)
+        architecture: dict[str, dict[str, Any]] = TINY
+        small = random_pipeline(architecture)
         small.set_progress_bar_config(disable=True)
         width, height = canvas or self.pipe.canvas
         side = 64
@@ -166,9 +169,14 @@ class Subject:
         total = Took(0.0, 0.0)
         for shape, calls in shapes.items():
             call, made = self.unet(shape), min(calls, self.bare_calls)
-            took = timed(lambda call=call, made=made: [call() for _ in range(made)], self.device)
+            took = timed(repeated(call, made), self.device)
             total = total.plus(took.times(calls / made))
         return total
+
+
+def repeated(work: Work, times: int) -> Work:
+    """The same so often."""
+    return lambda: [work() for _ in range(times)]
 
 
 def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
@@ -178,6 +186,8 @@ def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
     box = Box(x=(width - side) // 2 // 8 * 8, y=height // 16 // 8 * 8, width=side, height=side)
     top = height * 9 // 16 // 8 * 8
     body = Region(label="body", box=Box(x=0, y=top, width=width, height=height - top))
-    face = Image.effect_noise((side, side), 60).convert("RGB")
+    seeded = torch.Generator().manual_seed(0)
+    noise = torch.randint(256, (side, side, 3), dtype=torch.uint8, generator=seeded)
+    face = Image.fromarray(noise.numpy())
     prompt = "a person in a red coat in the forest"
     return face, Plan(canvas=canvas, prompt=prompt, box=box, related=(body,))

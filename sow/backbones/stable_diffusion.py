@@ -38,7 +38,7 @@ class StableDiffusion:
         encoded = torch.cat(
             [
                 vae.encode(picture.to(self.device, vae.dtype)).latent_dist.mode()
-                for picture in pixels.split(1)
+                for picture in pixels.chunk(len(pixels))
             ]
         )
         return encoded.float() * self._factor
@@ -51,7 +51,9 @@ class StableDiffusion:
         """
         vae = self.pipe.vae
         scaled = (latents / self._factor).to(vae.dtype)
-        return torch.cat([vae.decode(each, return_dict=False)[0] for each in scaled.split(1)])
+        return torch.cat(
+            [vae.decode(each, return_dict=False)[0] for each in scaled.chunk(len(scaled))]
+        )
 
     def embed(self, groups: Sequence[Texts]) -> list[Embedded]:
         """All texts in one call of the text encoder."""
