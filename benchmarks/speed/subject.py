@@ -138,8 +138,7 @@ class Subject:
             with counted(self.pipe.unet) as spent:
                 self.picture(settings, count, canvas)()
             return spent.shapes
-        architecture: dict[str, dict[str, Any]] = TINY
-        small = random_pipeline(architecture)
+        small = random_pipeline(TINY)
         small.set_progress_bar_config(disable=True)
         width, height = canvas or self.pipe.canvas
         side = 64
