@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from sow.models import BUNDLED
 from sow.pipeline import SowPipeline
 
-TINY = {
+TINY: dict[str, dict[str, Any]] = {
     "unet": {
         "sample_size": 8,
         "block_out_channels": (16, 32),
@@ -45,7 +45,7 @@ SD_SCHEDULE: dict[str, Any] = {
     "steps_offset": 1,
 }
 # The architecture of stable-diffusion-2-1-base.
-SD21_BASE = {
+SD21_BASE: dict[str, dict[str, Any]] = {
     "unet": {
         "sample_size": 64,
         "cross_attention_dim": 1024,

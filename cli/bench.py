@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sow.cli import bench_people, bench_studies
+from sow.cli import bench_people, bench_speed, bench_studies
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
 from sow.cli.groups import group
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
@@ -245,6 +245,7 @@ def _rules() -> PlannerChoice:
 
 app.command()(bench_people.survey)
 app.command()(bench_people.votes)
+app.command()(bench_speed.speed)
 app.add_typer(bench_studies.app, name="study")
 app.command()(bench_studies.interference)
 app.command()(bench_studies.spatial)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sow.attention.trace import Trace
     from sow.box import Box
+    from sow.compiled import compile_blocks
     from sow.errors import SowError
     from sow.jobs.admission import BadManifest
     from sow.jobs.batch import run_batch
@@ -64,6 +65,7 @@ _HOMES = {
     "StagedPlanner": "sow.planners.mllm.planner",
     "TV2IJob": "sow.jobs.job",
     "Trace": "sow.attention.trace",
+    "compile_blocks": "sow.compiled",
     "generate": "sow.service.generate",
     "load_image": "sow.pictures.reading",
     "load_pipeline": "sow.models.load",
@@ -99,6 +101,7 @@ __all__ = [
     "TV2IJob",
     "Trace",
     "__version__",
+    "compile_blocks",
     "generate",
     "load_image",
     "load_pipeline",

@@ -33,16 +33,27 @@ class StableDiffusion:
         return DiffusionSchedule.from_scheduler(self.pipe.scheduler, steps)
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """The mode of the autoencoder's distribution."""
+        """The mode of the autoencoder's distribution; one picture at a time, see `decode`."""
         vae = self.pipe.vae
-        encoded: Tensor = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode()
+        encoded = torch.cat(
+            [
+                vae.encode(picture.to(self.device, vae.dtype)).latent_dist.mode()
+                for picture in pixels.chunk(len(pixels))
+            ]
+        )
         return encoded.float() * self._factor
 
     def decode(self, latents: Tensor) -> Tensor:
-        """In the precision of the autoencoder."""
-        scaled = (latents / self._factor).to(self.pipe.vae.dtype)
-        pixels: Tensor = self.pipe.vae.decode(scaled, return_dict=False)[0]
-        return pixels
+        """In the precision of the autoencoder, one picture at a time.
+
+        At full size its feature maps are the largest of a run: those of a whole batch would need
+        more memory than the UNet does, and several at once are no faster.
+        """
+        vae = self.pipe.vae
+        scaled = (latents / self._factor).to(vae.dtype)
+        return torch.cat(
+            [vae.decode(each, return_dict=False)[0] for each in scaled.chunk(len(scaled))]
+        )
 
     def embed(self, groups: Sequence[Texts]) -> list[Embedded]:
         """All texts in one call of the text encoder."""

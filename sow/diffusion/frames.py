@@ -21,7 +21,6 @@ class Frame:
 
     Attributes:
         members: which jobs, by number.
-        pixels: `[b, 3, H, W]` in [-1, 1].
         texts: the inversion's prompts, K branches of b.
         condition_mask: C in these latents, `[b, 1, h, w]`.
         origins: where the first latent of each lies in the latents of its canvas, as row, column.
@@ -29,18 +28,22 @@ class Frame:
     """
 
     members: tuple[int, ...]
-    pixels: Tensor
     texts: tuple[tuple[str, ...], ...]
     condition_mask: Tensor
     origins: tuple[tuple[int, int], ...]
     size: tuple[int, int]
 
 
-def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: int) -> list[Frame]:
+def frames_of(
+    jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: int
+) -> tuple[list[Frame], list[Tensor]]:
     """The seed canvas first; after it, for conditions inverted alone, one frame per size of box.
 
     grid: widths and heights are multiples of so many pixels; what is missing is grey, to the
     right and below.
+
+    Returns:
+        The frames, and of each what is in it, `[b, 3, H, W]` in [-1, 1].
     """
     settings = jobs[0].settings
     width, height = jobs[0].plan.canvas
@@ -53,9 +56,10 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
     ]
     everyone = tuple(range(len(jobs)))
     frames = [
-        Frame(everyone, torch.stack(canvases), _texts(jobs), condition_mask,
+        Frame(everyone, _texts(jobs), condition_mask,
               ((0, 0),) * len(jobs), (height // stride, width // stride))
     ]  # fmt: skip
+    pixels = [torch.stack(canvases)]
     by_size: dict[tuple[int, int], list[int]] = {}
     for number, job in enumerate(jobs) if settings.inversion == "alone" else ():
         if job.plan.bare:
@@ -73,16 +77,15 @@ def frames_of(jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: in
         frames.append(
             Frame(
                 members=tuple(members),
-                pixels=torch.stack(
-                    [planted(job.condition, box, canvas, what).into(grey) for job in own]
-                ),
                 texts=_texts(own),
                 condition_mask=torch.stack(masks).to(condition_mask.device),
                 origins=tuple((j.plan.box.y // stride, j.plan.box.x // stride) for j in own),
                 size=(height // stride, width // stride),
             )
         )
-    return frames
+        alone = [planted(job.condition, box, canvas, what).into(grey) for job in own]
+        pixels.append(torch.stack(alone))
+    return frames, pixels
 
 
 def _texts(jobs: Sequence[Job]) -> tuple[tuple[str, ...], ...]:

@@ -19,9 +19,11 @@ from sow.pictures.condition import Condition
 class Planted:
     """What is pasted into a canvas; B pictures or none of that dimension.
 
+    Bytes, as pictures have them: it is kept through a whole run.
+
     Attributes:
-        colours: `[..., 3, H, W]` in [-1, 1].
-        cover: how much of each pixel they cover, `[..., 1, H, W]`, 0 to 1.
+        colours: `[..., 3, H, W]`, 0 to 255.
+        cover: how much of each pixel they cover, `[..., 1, H, W]`, 0 to 255.
     """
 
     colours: Tensor
@@ -29,7 +31,7 @@ class Planted:
 
     def into(self, canvas: Tensor) -> Tensor:
         """The canvas, `[..., 3, H, W]` in [-1, 1], with the condition in it."""
-        return torch.lerp(canvas, self.colours, self.cover)
+        return torch.lerp(canvas, self.colours.float() / 127.5 - 1, self.cover.float() / 255)
 
     def to(self, device: torch.device) -> Planted:
         """The same on another device."""
@@ -53,11 +55,10 @@ def planted(condition: Condition, box: Box, canvas: tuple[int, int], what: str) 
             the condition's picture holds there already.
     """
     width, height = canvas
-    colours, cover = torch.zeros(3, height, width), torch.zeros(1, height, width)
+    colours, cover = (torch.zeros(n, height, width, dtype=torch.uint8) for n in (3, 1))
     there = (slice(None), slice(box.y, box.bottom), slice(box.x, box.right))
-    pixels = np.asarray(condition.picture, dtype=np.float32) / 127.5 - 1
-    colours[there] = torch.from_numpy(pixels).permute(2, 0, 1)
-    cover[there] = 1.0 if what == "box" else _levels(condition.mask)
+    colours[there] = torch.from_numpy(np.array(condition.picture)).permute(2, 0, 1)
+    cover[there] = 255 if what == "box" else torch.from_numpy(np.array(condition.mask))
     return Planted(colours, cover)
 
 

@@ -91,7 +91,7 @@ class Sampler:
         self.backbone, self.settings, self.own, self.listener = backbone, settings, own, listener
         self.schedule = backbone.schedule(settings.steps)
         self.times = torch.tensor(self.schedule.times, device=backbone.device)
-        self.frames = frames_of(jobs, own.condition_mask, backbone.stride, grid)
+        self.frames, pixels = frames_of(jobs, own.condition_mask, backbone.stride, grid)
         self.moves = list(algorithm(settings, len(self.frames) - 1))
         width, height = jobs[0].plan.canvas
         shape = (backbone.channels, height // backbone.stride, width // backbone.stride)
@@ -103,7 +103,7 @@ class Sampler:
         self.texts, *self.inversion_texts = backbone.embed(
             [guidance, *(frame.texts for frame in self.frames)]
         )
-        self.pixels = [frame.pixels for frame in self.frames]
+        self.pixels = dict(enumerate(pixels))  # of each frame, until it is encoded
         self.inside = own.first_inside
         self.bare = all(job.plan.bare for job in jobs)
         self.latents = self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)
@@ -139,7 +139,7 @@ class Sampler:
         settings, own, x = self.settings, self.own, self.latents
         match move:
             case Encode(frame):
-                self.states[frame] = [self.backbone.encode(self.pixels[frame])]
+                self.states[frame] = [self.backbone.encode(self.pixels.pop(frame))]
                 if frame == CANVAS:
                     self.clean = self.states[frame][0]
             case Invert():

@@ -20,8 +20,9 @@ USED = 0.5
 """Of the device's memory, free or not: how many pictures go together must not depend on what else
 runs, because it rounds sums."""
 # Feature maps that are alive at once at the finest resolution, with the first block's channels:
-# measured on the CPU with the architecture of SD2.1 and rounded up. Somebody who runs out of
-# memory all the same gets half as many pictures a call.
+# measured on the CPU with the architecture of SD2.1 and rounded up. The UNet works on all pictures
+# of a call, the autoencoder on one at a time. Somebody who runs out of memory all the same gets
+# half as many pictures a call.
 UNET_MAPS, VAE_MAPS = 56, 8
 
 
@@ -37,10 +38,11 @@ def pictures_at_once(pipe: SowPipeline, canvas: tuple[int, int], branches: int, 
     area, latents = canvas[0] * canvas[1], canvas[0] * canvas[1] / pipe.vae_scale_factor**2
     unet = UNET_MAPS * pipe.unet.config.block_out_channels[0] * latents * branches
     vae = VAE_MAPS * pipe.vae.config.block_out_channels[0] * area
-    each = max(unet * pipe.unet.dtype.itemsize, vae * pipe.vae.dtype.itemsize)
-    if each > memory:
+    each, once = unet * pipe.unet.dtype.itemsize, vae * pipe.vae.dtype.itemsize
+    if max(each, once) > memory:
+        needed = max(each, once) / 1e9
         raise DeviceError(
-            f"a picture of {canvas[0]}x{canvas[1]} needs some {each / 1e9:.0f} GB of memory, and "
+            f"a picture of {canvas[0]}x{canvas[1]} needs some {needed:.0f} GB of memory, and "
             f"{pipe.device} has {memory / 1e9:.0f}",
             "try dtype=float16, a smaller canvas= or device=cpu",
         )

@@ -114,10 +114,11 @@ def test_a_face_of_a_box_that_no_unet_halves_is_not_padded(tiny):
 
 
 def test_pictures_are_encoded_to_a_sample_of_their_own_seed(tiny, sampler):
+    pixels = sampler.pixels[1]
     sampler.perform(Encode(1))
     state = seeded(5)  # drawn from before: the noise of the disturbances, the cycles, the finish
     torch.randn(len(sampler.noise._tape), 4, 8, 8, generator=state)
-    latents = tiny.vae.encode(sampler.pixels[1]).latent_dist
+    latents = tiny.vae.encode(pixels).latent_dist
     assert not torch.allclose(sampler.states[1][0], latents.mode() * tiny.vae.config.scaling_factor)
     by_hand = latents.mean + latents.std * torch.randn(1, 4, 4, 4, generator=state)
     assert torch.allclose(sampler.states[1][0], by_hand * tiny.vae.config.scaling_factor, atol=1e-6)

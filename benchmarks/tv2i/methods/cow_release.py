@@ -157,7 +157,7 @@ class ReleasedSampler(Sampler):
 
     def _encoded(self, frame: int) -> Tensor:
         """x_0 of a frame: a sample of the autoencoder's distribution."""
-        pixels = self.pixels[frame].to(self.backbone.device, self._vae.dtype)
+        pixels = self.pixels.pop(frame).to(self.backbone.device, self._vae.dtype)
         own = [self._generators[number] for number in self.frames[frame].members]
         sampled: Tensor = self._vae.encode(pixels).latent_dist.sample(own).float() * self._factor
         return sampled

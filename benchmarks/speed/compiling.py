@@ -1,0 +1,64 @@
+"""What `torch.compile` of the UNet's repeated blocks costs and brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from sow.benchmarks.speed.subject import Subject
+from sow.benchmarks.speed.tables import Section, Table
+from sow.benchmarks.speed.timing import Took, alternated, timed
+from sow.compiled import compile_blocks
+
+
+def compiling(subject: Subject, repeats: int) -> Section:
+    """The first picture, cold and with a warm cache, and those after it, beside uncompiled."""
+    plain = Subject.load(subject.name, device=str(subject.device), changed=subject.changed,
+                         dtype=str(subject.dtype).removeprefix("torch."))  # fmt: skip
+    runs, first = plain.picture(), plain.picture(output_type="pt")
+    before = first().images
+    with empty_cache():
+        compile_blocks(plain.pipe, fullgraph=True)
+        cold, graphs, breaks = compiled(runs, plain.device)
+        _, again, _ = compiled(runs, plain.device)
+        torch._dynamo.reset()
+        warm, _, _ = compiled(runs, plain.device)
+        away = float((first().images - before).abs().max()) * 255
+        other = Subject.load(subject.name, device=str(subject.device), changed=subject.changed,
+                             dtype=str(subject.dtype).removeprefix("torch."))  # fmt: skip
+        times = alternated({"compiled": runs, "plain": other.picture()}, repeats, plain.device)
+    torch._dynamo.reset()
+    once = times.seconds("plain")
+    row = (
+        cold.wall - once, cold.cpu, warm.wall - once, graphs, breaks, again, once,
+        times.seconds("compiled"), times.ratio("compiled", "plain"), away,
+    )  # fmt: skip
+    said = (
+        "`sow.compile_blocks(pipe, fullgraph=True)`: a break in a graph would be an error. The "
+        "first picture is timed with an empty cache of compiled code and with a full one; what it "
+        "takes more than others is the compiling."
+    )
+    columns = ("compiling cold, s", "CPU seconds of the first picture", "compiling warm, s",
+               "graphs", "breaks", "graphs of the second picture", "run uncompiled, s",
+               "run compiled, s", "compiled / uncompiled", "largest difference of a pixel, of 255",
+               )  # fmt: skip
+    return Section("compile", "Compiled blocks", [Table(columns, [row], said)])
+
+
+def compiled(work: Callable[[], Any], device: torch.device) -> tuple[Took, int, int]:
+    """What it took, how many graphs were compiled for it, and how many breaks are in them."""
+    counters = torch._dynamo.utils.counters
+    counters.clear()
+    took = timed(work, device)
+    return took, counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
+
+
+def empty_cache() -> AbstractContextManager[Any]:
+    """While open, inductor keeps what it compiles in a folder that is new."""
+    from torch._inductor import utils
+
+    opened = getattr(utils, "fresh_cache", None) or getattr(utils, "fresh_inductor_cache", None)
+    return nullcontext() if opened is None else opened()

@@ -1,0 +1,161 @@
+"""How well the UNet uses its device: precisions, layouts, kinds of attention, graphs, FLOP/s."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sow.benchmarks.speed.subject import Subject
+from sow.benchmarks.speed.tables import Cell, Section, Table
+from sow.benchmarks.speed.timing import Work, alternated, timed
+from sow.quiet import quiet
+
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION, "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION, "math": SDPBackend.MATH,
+}  # fmt: skip
+PICTURES = {"cpu": (1,), "cuda": (1, 8)}
+"""How many pictures' samples are in a call: few leave a GPU idle."""
+
+
+def hardware(subject: Subject, repeats: int) -> Section:
+    """Everything about one call of the UNet on this device."""
+    plain = variant(subject, subject.dtype, torch.channels_last)  # a copy is not compiled
+    tables = [precisions(subject, repeats), backends(plain, repeats)]
+    if subject.device.type == "cuda":
+        tables.append(graphs(plain, repeats))
+    return Section("hardware", "The device", tables)
+
+
+def precisions(subject: Subject, repeats: int) -> Table:
+    """Precision and layout: time of a call, and the share of what a large product of matrices gets.
+
+    The matrices' own pace is measured here too: what data sheets promise is seldom reached.
+    """
+    dtypes = [torch.float32, torch.bfloat16]
+    if subject.device.type != "cpu":
+        dtypes.append(torch.float16)
+    rows: list[list[Cell]] = []
+    for dtype in dtypes:
+        peak = matrix_pace(dtype, subject.device, repeats)
+        own = {name: variant(subject, dtype, layout) for name, layout in LAYOUTS.items()}
+        for count in PICTURES.get(subject.device.type, (1,)):
+            shape = shape_of(subject, count)
+            forms = {name: each.unet(shape) for name, each in own.items()}
+            # Counted once: whatever the precision and the layout, the work is the same.
+            operations = flops(forms["contiguous"])
+            times = alternated(forms, repeats, subject.device)
+            for name in forms:
+                pace = operations / times.spent(name)
+                rows.append([str(dtype).removeprefix("torch."), name, count, shape[0],
+                             times.seconds(name) * 1000, operations / 1e9, pace / 1e12,
+                             peak / 1e12, pace / peak])  # fmt: skip
+    columns = ("precision", "layout", "pictures", "samples", "a call, ms", "GFLOP", "TFLOP/s",
+               "TFLOP/s of a matrix product", "share of it")  # fmt: skip
+    said = (
+        "One call of the bare UNet, not compiled. Operations are counted by torch, and set against "
+        "a product of two large square matrices of the same precision, measured at the same time; "
+        "on a CPU both are of CPU seconds, which are those of one core."
+    )
+    return Table(columns, rows, said)
+
+
+def backends(subject: Subject, repeats: int) -> Table:
+    """Which of torch's kinds of fused attention is the fastest in the UNet."""
+    shape = shape_of(subject, 1)
+    call = subject.unet(shape)
+    forms: dict[str, Work] = {"torch's own choice": call}
+    lacking = []
+    for name, backend in BACKENDS.items():
+        work = with_backend(call, backend)
+        try:
+            work()
+        except RuntimeError:  # not on this device, or not in this precision
+            lacking.append(name)
+        else:
+            forms[name] = work
+    times = alternated(forms, repeats, subject.device)
+    first = next(iter(forms))
+    rows: list[list[Cell]] = [
+        [name, times.seconds(name) * 1000, times.ratio(name, first)] for name in forms
+    ]
+    rows += [[name, None, None] for name in lacking]
+    columns = ("attention", "a call, ms", f"over {first}")
+    return Table(columns, rows, "Kinds of fused attention; a dash: not for this device.")
+
+
+def graphs(subject: Subject, repeats: int) -> Table:
+    """A call replayed as a CUDA graph: what is left to gain where the host is too slow."""
+    rows: list[list[Cell]] = []
+    for count in PICTURES["cuda"]:
+        call = subject.unet(shape_of(subject, count))
+        side: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # as torch asks for it: warm on a stream of its own
+            for _ in range(3):
+                call()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            call()
+        times = alternated({"eager": call, "graph": graph.replay}, repeats, subject.device)
+        rows.append([count, times.seconds("eager") * 1000, times.seconds("graph") * 1000,
+                     times.ratio("graph", "eager")])  # fmt: skip
+    return Table(("pictures", "a call, ms", "replayed, ms", "replayed / called"), rows)
+
+
+def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
+    """The input of a guided call about so many pictures."""
+    width, height = subject.pipe.canvas
+    stride = subject.pipe.vae_scale_factor
+    channels = int(subject.pipe.unet.config.in_channels)
+    samples = pictures * subject.settings.branches
+    return samples, channels, height // stride, width // stride
+
+
+def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -> Subject:
+    """The same with another copy of the UNet."""
+    pipe = copy.copy(subject.pipe)
+    with quiet():  # the library remarks on every change of precision
+        pipe.unet = copy.deepcopy(subject.pipe.unet).to(dtype=dtype, memory_format=layout)
+    return replace(subject, pipe=pipe)
+
+
+def with_backend(work: Work, backend: SDPBackend) -> Work:
+    """The same with one kind of attention."""
+
+    def own() -> Any:
+        with sdpa_kernel(backend):
+            return work()
+
+    return own
+
+
+def flops(work: Work) -> int:
+    """Floating-point operations of some work, two for a multiplication with an addition."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return int(counter.get_total_flops())
+
+
+def matrix_pace(dtype: torch.dtype, device: torch.device, repeats: int) -> float:
+    """Operations a second of a large product of matrices, the best of several."""
+    side = 8192 if device.type == "cuda" else 1024
+    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    left @ right
+    goes = 20 if device.type == "cuda" else 3
+
+    def several() -> None:
+        for _ in range(goes):
+            left @ right
+
+    goes_taken = (timed(several, device) for _ in range(repeats))
+    best = min(took.cpu if device.type == "cpu" else took.wall for took in goes_taken)
+    return 2.0 * side**3 * goes / best

@@ -1,0 +1,192 @@
+"""What is measured: a model, the picture it makes, and the same work for its UNet alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from PIL import Image
+
+from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
+from sow.benchmarks.speed.timing import Took, Work, timed
+from sow.box import Box
+from sow.calls import counted
+from sow.compiled import compile_blocks
+from sow.models import choose_device, choose_dtype, load_pipeline
+from sow.pipeline import SowPipeline
+from sow.plan import Plan, Region
+from sow.service.fitting import chosen
+from sow.settings import Settings
+
+RANDOM = "sd21-random"
+"""The whole architecture of Stable Diffusion 2.1-base, with random weights: they cost the same."""
+SIZES = (1, 2, 4, 8, 16)
+Shapes = Counter[tuple[int, ...]]
+"""Inputs of the UNet by their shapes, and how often each comes."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model on its device, and how its pictures are made.
+
+    Attributes:
+        pipe: it.
+        name: as it was asked for.
+        settings: of the pictures that are timed.
+        changed: what of them differs from the model's preset `normal`, as it was said.
+        compiled: whether its UNet's blocks are compiled.
+        bare_calls: of every shape at most so many calls of the bare UNet are timed; their mean
+            stands for the rest.
+        sizes: of batches, the smallest first.
+    """
+
+    pipe: SowPipeline
+    name: str
+    settings: Settings
+    changed: tuple[str, ...] = ()
+    compiled: bool = False
+    bare_calls: int = 1000
+    sizes: tuple[int, ...] = SIZES
+
+    @classmethod
+    def load(
+        cls,
+        model: str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        changed: Sequence[str] = (),
+        compiled: bool = False,
+        bare_calls: int = 1000,
+        sizes: Sequence[int] = SIZES,
+    ) -> Subject:
+        """A model by name, or `sd21-random`.
+
+        changed: of its preset `normal`, as texts: `cycles=1`.
+
+        Raises:
+            SowError: if there is no such model, device or setting.
+        """
+        if model == RANDOM:
+            device = choose_device(device)
+            pipe = random_pipeline(SD21_BASE)
+            pipe.unet.to(memory_format=torch.channels_last)
+            pipe.vae.to(memory_format=torch.channels_last)
+            pipe.to(device, choose_dtype(dtype, device))
+        else:
+            pipe = load_pipeline(model, device=device, dtype=dtype)
+        pipe.set_progress_bar_config(disable=True)
+        if compiled:
+            compile_blocks(pipe, fullgraph=True)
+        settings = chosen(pipe.preset("normal"), tuple(changed), None)
+        return cls(pipe, model, settings, tuple(changed), compiled, bare_calls,
+                   tuple(sorted(sizes)))  # fmt: skip
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return torch.device(self.pipe.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its UNet."""
+        found: torch.dtype = self.pipe.unet.dtype
+        return found
+
+    @property
+    def said(self) -> str:
+        """In a line: model, precision, device, canvas, and what of the preset is otherwise."""
+        width, height = self.pipe.canvas
+        dtype = str(self.dtype).removeprefix("torch.")
+        preset = " ".join(["preset normal", *self.changed])
+        parts = [self.name, dtype, self.device.type, f"{width}x{height}", preset]
+        return ", ".join([*parts, *(["blocks compiled"] if self.compiled else [])])
+
+    def picture(
+        self,
+        settings: Settings | None = None,
+        count: int = 1,
+        canvas: tuple[int, int] | None = None,
+        **more: Any,
+    ) -> Work:
+        """Makes so many pictures in one call, of seeds from 0."""
+        face, plan = job(canvas or self.pipe.canvas)
+
+        def work() -> Any:
+            seeds = [torch.Generator().manual_seed(number) for number in range(count)]
+            return self.pipe(image=[face] * count, plan=[plan] * count, generator=seeds,
+                             settings=settings or self.settings, **more)  # fmt: skip
+
+        return work
+
+    def shapes(
+        self,
+        settings: Settings | None = None,
+        count: int = 1,
+        canvas: tuple[int, int] | None = None,
+    ) -> Shapes:
+        """What of the UNet such a call asks, counted at its door.
+
+        Of random weights at full size a picture takes minutes on a CPU: there a small model is
+        asked, which is called as often, and its shapes are made larger.
+        """
+        settings = settings or self.settings
+        if self.name != RANDOM:
+            with counted(self.pipe.unet) as spent:
+                self.picture(settings, count, canvas)()
+            return spent.shapes
+        small = random_pipeline(TINY)
+        small.set_progress_bar_config(disable=True)
+        width, height = canvas or self.pipe.canvas
+        side = 64
+        stand_in = replace(self, pipe=small, name="small")
+        found = stand_in.shapes(settings, count, (side, side))
+        return Counter(
+            {(samples, c, h * height // side, w * width // side): calls
+             for (samples, c, h, w), calls in found.items()}
+        )  # fmt: skip
+
+    def unet(self, shape: Sequence[int]) -> Work:
+        """One call of the UNet and nothing else, on noise of this shape."""
+        unet = self.pipe.unet
+        like = {"device": self.device, "dtype": unet.dtype}
+        latents = torch.randn(*shape, **like)
+        words = self.pipe.tokenizer.model_max_length, unet.config.cross_attention_dim
+        tokens, when = torch.randn(shape[0], *words, **like), torch.tensor(501, device=self.device)
+
+        def work() -> Any:
+            with torch.no_grad():
+                return unet(latents, when, encoder_hidden_states=tokens, return_dict=False)
+
+        return work
+
+    def bare(self, shapes: Shapes) -> Took:
+        """What these calls take the UNet alone."""
+        total = Took(0.0, 0.0)
+        for shape, calls in shapes.items():
+            call, made = self.unet(shape), min(calls, self.bare_calls)
+            took = timed(repeated(call, made), self.device)
+            total = total.plus(took.times(calls / made))
+        return total
+
+
+def repeated(work: Work, times: int) -> Work:
+    """The same so often."""
+    return lambda: [work() for _ in range(times)]
+
+
+def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
+    """A condition of 7/16 of the canvas with a body below it; what it shows costs nothing."""
+    width, height = canvas
+    side = min(width, height) * 7 // 16 // 8 * 8
+    box = Box(x=(width - side) // 2 // 8 * 8, y=height // 16 // 8 * 8, width=side, height=side)
+    top = height * 9 // 16 // 8 * 8
+    body = Region(label="body", box=Box(x=0, y=top, width=width, height=height - top))
+    seeded = torch.Generator().manual_seed(0)
+    noise = torch.randint(256, (side, side, 3), dtype=torch.uint8, generator=seeded)
+    face = Image.fromarray(noise.numpy())
+    prompt = "a person in a red coat in the forest"
+    return face, Plan(canvas=canvas, prompt=prompt, box=box, related=(body,))

@@ -1,0 +1,97 @@
+"""Times that can be compared: taken in turns, and of what the machine does for this program alone.
+
+On a CPU ratios are of CPU seconds, which programs beside this one hardly change; on a GPU of
+seconds on the clock, with the device waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+
+Work = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of one go, on the clock and of the CPU (all threads together)."""
+
+    wall: float
+    cpu: float
+
+    def plus(self, other: Took) -> Took:
+        """One after the other."""
+        return Took(self.wall + other.wall, self.cpu + other.cpu)
+
+    def times(self, factor: float) -> Took:
+        """So many times as long."""
+        return Took(self.wall * factor, self.cpu * factor)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Several goes of several things, taken in turns.
+
+    Attributes:
+        rounds: what each took, by its name.
+        on_cpu: whether ratios are of CPU seconds.
+    """
+
+    rounds: Sequence[Mapping[str, Took]]
+    on_cpu: bool
+
+    def seconds(self, name: str) -> float:
+        """The median on the clock."""
+        return median(each[name].wall for each in self.rounds)
+
+    def spent(self, name: str) -> float:
+        """The median of the seconds that ratios are of."""
+        return median(self._of(each[name]) for each in self.rounds)
+
+    def ratio(self, name: str, other: str) -> float:
+        """How many times as long as another, the median of the rounds."""
+        return median(self._of(each[name]) / self._of(each[other]) for each in self.rounds)
+
+    def share(self, name: str, others: Sequence[str]) -> float:
+        """How many times as long as some others together, the median of the rounds."""
+        sums = [sum(self._of(each[other]) for other in others) for each in self.rounds]
+        return median(self._of(e[name]) / s for e, s in zip(self.rounds, sums, strict=True))
+
+    def _of(self, took: Took) -> float:
+        return took.cpu if self.on_cpu else took.wall
+
+
+def settle(device: torch.device) -> None:
+    """Waits until a device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def timed(work: Work, device: torch.device) -> Took:
+    """One go."""
+    settle(device)
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    settle(device)
+    return Took(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def alternated(
+    forms: Mapping[str, Work], repeats: int, device: torch.device, warm: bool = True
+) -> Times:
+    """Each in its turn, so many times, after one go to warm up; every other round backwards."""
+    if warm:
+        for work in forms.values():
+            work()
+    rounds = []
+    for number in range(repeats):
+        names = list(forms) if number % 2 == 0 else list(forms)[::-1]
+        rounds.append({name: timed(forms[name], device) for name in names})
+    return Times(rounds, device.type == "cpu")
