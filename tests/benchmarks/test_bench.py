@@ -257,6 +257,7 @@ def figures_pairs_of_the_world() -> list:
     return [(replace(PAIR, id=one.id, prompt=one.prompt), one) for one in some]
 
 
+@pytest.mark.timeout(1800)  # several runs: a busy machine takes its time
 def test_ablations_are_in_the_report_and_a_run_that_was_killed_says_the_same(tmp_path):
     """Killed among the variants; what was made stands, and the report is that of a whole run."""
     asked = ("figures-tv2i", "--limit", 3, "--methods", "sow", "--tables", "methods,modules",

@@ -18,6 +18,7 @@ from sow.errors import UsageError
 NAME = "truncated_people"
 
 
+@pytest.mark.timeout(1800)  # several runs: a busy machine takes its time
 def test_from_a_page_to_the_report(tmp_path):
     """The whole way by commands: a run, a page, its answers, the column, and the run again."""
     out, page, key_file = tmp_path / "out", tmp_path / "page", tmp_path / "key.json"
