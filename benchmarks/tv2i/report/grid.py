@@ -100,7 +100,9 @@ def said(cell: Cell, measure: Measure) -> Said:
     missing = f", {cell.missing} missing" if cell.missing else ""
     counted = f"n = {cell.estimate.count}{missing}"
     if cell.against is None and cell.estimate.low == cell.estimate.high:
-        return Said(f"{cell.estimate.value:g}", (f"{counted}, all alike",))
+        share = measure.rate or measure.unit == "%"
+        value = number(cell.estimate.value, measure) if share else f"{cell.estimate.value:g}"
+        return Said(value, (f"{counted}, all alike",))
     lines = [f"{span(cell.estimate, measure)} {counted}"]
     tone: Tone = ""
     if cell.against:
