@@ -33,8 +33,9 @@ from sow.benchmarks.figures.studies.trials import (
 from sow.benchmarks.figures.world.tv2i import fresh, more_tuning
 from sow.benchmarks.statistics import mean_difference, sign_test
 from sow.pictures.drawing import labelled_row, stacked
+from sow.presets import LIKENESS
 from sow.service.service import Service
-from sow.settings import LIKENESS, NEGATIVE_PROMPT
+from sow.settings import NEGATIVE_PROMPT
 
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = ("normal", "attribute", "style")
