@@ -48,9 +48,7 @@ def settings(
     if differing:
         others = ", ".join(differing)
         console.print(f"\n* {found.name} needs it so; elsewhere it is otherwise: {others}")
-    console.print(
-        "\nlikeness: one number, 0 (free to change) to 1 (as planted), for three of these"
-    )
+    console.print("\nlikeness: one number, 0 (free to change) to 1 (as planted), for three of them")
     dial = Table(box=None, pad_edge=False)
     for column in (
         "--likeness",

@@ -34,8 +34,8 @@ def settings_page() -> str:
         value = short(getattr(PRESETS["normal"], name))
         lines.append(f"| `{name}` | {value} | {whose} | {field.description} |")
     lines += ["", "## Likeness", "", LIKENESS_TEXT, "",
-              "| `--likeness` | `condition_guidance_scale` | `preserve` | `guided_until` | default of |",
-              "|---|---|---|---|---|"]  # fmt: skip
+              "| `--likeness` | `condition_guidance_scale` | `preserve` | `guided_until` "
+              "| default of |", "|---|---|---|---|---|"]  # fmt: skip
     lines += [f"| {' | '.join(row)} |" for row in likeness_rows()]
     lines += ["", "## Presets", "", "What each changes of normal:", ""]
     for preset, values in PRESETS.items():

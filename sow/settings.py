@@ -95,7 +95,7 @@ class Settings(BaseModel):
         description="the last state of the finish in which guidance outside is asked for by "
         "itself; nearer to the clean picture it is the same as inside (paper: 1)",
     )
-    guided_until: Shared[int] = Field(
+    guided_until: Own[int] = Field(
         3,
         ge=1,
         le=1000,

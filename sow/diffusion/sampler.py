@@ -217,9 +217,11 @@ class Sampler:
     def _denoised(self, move: Denoise) -> Tensor:
         """x_{s-1} under region-mixed guidance; also keeps the clean latents it points to."""
         own = self.own
-        texts = self.texts.first(branches_of(move, self.settings))
-        outputs = self._ask(self.latents, move.state, texts, move)
+        wanted = [branches_of(move, job.settings) for job in self.jobs]
+        outputs = self._ask(self.latents, move.state, self.texts.first(max(wanted)), move)
         output = mix(outputs, self.inside, own.guidance_scale, own.condition_guidance_scale)
+        if min(wanted) < max(wanted):  # some are not guided any more
+            output = torch.where(own.guided_until > move.state, outputs[0], output)
         eta = own.eta if move.cycle is None else own.cycle_eta
         latents, self.clean = self.schedule.denoise(
             self.latents, output, move.state, eta, self.noise.get(move)

@@ -83,9 +83,13 @@ class Task:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What tasks of one call have in common: their canvas, and the settings they share."""
-        shared = (getattr(self.work.settings, name) for name in Settings.names(SHARED))
-        return (self.work.plan.canvas, self.several, *shared)
+        """What tasks of one call have in common: their canvas, and the settings they share.
+
+        With others that are guided for longer a picture would be asked for more than it needs.
+        """
+        settings = self.work.settings
+        shared = (getattr(settings, name) for name in Settings.names(SHARED))
+        return (self.work.plan.canvas, self.several, settings.guided_until, *shared)
 
 
 def together(

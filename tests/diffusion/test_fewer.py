@@ -100,6 +100,20 @@ def test_a_state_that_is_not_guided_is_the_prompt_alone(tiny):
     assert torch.allclose(last, again.images, atol=1e-4)
 
 
+def test_jobs_of_one_call_may_be_guided_to_different_states(tiny):
+    """Each is what it is alone; the call asks for what the longest of them needs."""
+    settings = [QUICK.changed(outside="pair", guided_until=until) for until in (1, 3, 5)]
+    job = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type": "latent"}
+    generators = [seeded(0) for _ in settings]
+    with counted(tiny.unet) as spent:
+        made = tiny(**job, settings=settings, generator=generators).images
+    assert spent.samples == 3 * samples_of(settings[0], 1000)
+    for together, own in zip(made, settings, strict=True):
+        alone = tiny(**job, settings=own, generator=seeded(0)).images[0]
+        assert torch.allclose(together, alone, atol=1e-4)
+    assert not torch.allclose(made[0], made[1], atol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("preset", "calls", "pair", "none"),
     [("normal", 19, 41, 27), ("attribute", 19, 43, 29), ("style", 19, 43, 29),
