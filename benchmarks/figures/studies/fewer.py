@@ -169,7 +169,7 @@ def main() -> None:
         return
     if options.what is None:
         parser.error("grow what: fresh or leads")
-    rows = (BEFORE, AFTER) if options.what == "fresh" else LEADS
+    rows: Sequence[Row] = (BEFORE, AFTER) if options.what == "fresh" else LEADS
     rows = tuple(row for row in rows if options.row in (None, row.name))
     grow(options.what, [options.kind] if options.kind else list(KINDS), rows, options.work)
 

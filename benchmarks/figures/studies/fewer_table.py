@@ -140,7 +140,7 @@ def table() -> None:
         if len(fresh) == 2:
             count = len(fresh[0]["pairs"])
             lines += ["", f"## {title}: {count} fresh pairs", ""]
-            lines += before_and_after(*fresh, metrics)
+            lines += before_and_after(fresh[0], fresh[1], metrics)
     for kind, title in TITLES.items():
         leads = read("leads", kind)
         if len(leads) > 1:
