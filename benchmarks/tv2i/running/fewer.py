@@ -1,7 +1,7 @@
 """What fewer UNet samples cost: the fast presets against the thorough ones, and leads one by one.
 
-    python -m sow.benchmarks.figures.studies.fewer grow fresh|leads [--kind figures|guided]
-    python -m sow.benchmarks.figures.studies.fewer table
+    python -m sow.benchmarks.tv2i.running.fewer grow fresh|leads [--kind figures|guided]
+    python -m sow.benchmarks.tv2i.running.fewer table
 
 `leads` are on the 60 tuning pairs of Figures-TV2I, one change of the thorough presets at a time;
 `fresh` is on 200 pairs of its test split that no report has used, once. Every pair has one seed,
@@ -24,12 +24,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from sow.benchmarks.figures.studies.fewer_table import ROWS, THOROUGH, table
 from sow.benchmarks.figures.studies.trials import BATCH, service
 from sow.benchmarks.tv2i.figures import figures_pairs
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure
 from sow.benchmarks.tv2i.metrics.choice import figures_metrics
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
+from sow.benchmarks.tv2i.running.fewer_table import ROWS, THOROUGH, table
 from sow.calls import counted
 from sow.service.request import Request
 from sow.service.results import Work

@@ -21,7 +21,7 @@ from sow.benchmarks.statistics import (
 from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.metrics.choice import figures_metrics
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 ROWS = RESULTS / "fewer"
 THOROUGH = "thorough, as before"
 """The name of the row that the others are compared with."""
@@ -130,7 +130,7 @@ def table() -> None:
     metrics = figures_metrics()
     lines = [
         "# Fewer UNet samples", "",
-        "`python -m sow.benchmarks.figures.studies.fewer grow fresh`, `… grow leads`, `… table`. "
+        "`python -m sow.benchmarks.tv2i.running.fewer grow fresh`, `… grow leads`, `… table`. "
         "Values with 95 % intervals; differences are paired by pair and seed (rates: Newcombe's "
         "interval and McNemar's exact test; means: the bootstrap's and flipped signs). Holm: over "
         "the metrics of a table.",
