@@ -48,9 +48,15 @@ def settings(
     if differing:
         others = ", ".join(differing)
         console.print(f"\n* {found.name} needs it so; elsewhere it is otherwise: {others}")
-    console.print("\nlikeness: one number, 0 (free to change) to 1 (as planted), for two of these")
+    console.print("\nlikeness: one number, 0 (free to change) to 1 (as planted), for three of them")
     dial = Table(box=None, pad_edge=False)
-    for column in ("--likeness", "condition_guidance_scale", "preserve", "default of"):
+    for column in (
+        "--likeness",
+        "condition_guidance_scale",
+        "preserve",
+        "guided_until",
+        "default of",
+    ):
         dial.add_column(column)
     for row in likeness_rows():
         dial.add_row(*row)
@@ -74,7 +80,8 @@ def plainly(description: str | None) -> str:
 def likeness_rows() -> Iterator[tuple[str, ...]]:
     """Of some places of the dial: the likeness, what it stands for, whose default it is."""
     from sow.likeness import likeness_numbers
-    from sow.settings import LIKENESS, PRESETS
+    from sow.presets import LIKENESS
+    from sow.settings import PRESETS
 
     normal = PRESETS["normal"]
     for value in sorted({0, 0.25, 0.5, 0.75, 1, *LIKENESS.values()}):

@@ -16,7 +16,7 @@ from sow.settings import OWN, PRESETS, Settings
 HERE = Path(__file__).parent
 LIKENESS_TEXT = (
     "How much of what is planted stays, in one number from 0 (free to change) to 1 (as planted): "
-    "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It stands for two settings; what "
+    "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It stands for three settings; what "
     "is set of them beside it holds."
 )
 
@@ -34,8 +34,8 @@ def settings_page() -> str:
         value = short(getattr(PRESETS["normal"], name))
         lines.append(f"| `{name}` | {value} | {whose} | {field.description} |")
     lines += ["", "## Likeness", "", LIKENESS_TEXT, "",
-              "| `--likeness` | `condition_guidance_scale` | `preserve` | default of |",
-              "|---|---|---|---|"]  # fmt: skip
+              "| `--likeness` | `condition_guidance_scale` | `preserve` | `guided_until` "
+              "| default of |", "|---|---|---|---|---|"]  # fmt: skip
     lines += [f"| {' | '.join(row)} |" for row in likeness_rows()]
     lines += ["", "## Presets", "", "What each changes of normal:", ""]
     for preset, values in PRESETS.items():

@@ -168,7 +168,7 @@ def unflat(changed: Tensor, texts: Embedded) -> Embedded:
     branches, pictures, *rest = texts.tokens.shape
     if len(changed) == branches * pictures:
         return replace(texts, tokens=changed.view(branches, pictures, *rest).flip(0))
-    prompts = texts.first_branch()
+    prompts = texts.first(1)
     if len(changed) == pictures:
         return replace(prompts, tokens=changed.view(1, pictures, *rest))
     return prompts

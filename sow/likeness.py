@@ -12,7 +12,10 @@ PUT_BACK_FROM = (0.05, 0.35, 0.6, 0.85)
 
 
 def likeness_numbers(likeness: float, guidance_scale: float, t1: int) -> dict[str, Any]:
-    """What a likeness stands for: `condition_guidance_scale` and `preserve`.
+    """What a likeness stands for: `condition_guidance_scale`, `preserve` and `guided_until`.
+
+    Where all states put the condition back, guidance near the clean picture has nothing to change
+    in it; where fewer do, it is what brings the prompt into it.
 
     Raises:
         UsageError: if it is not a number from 0 to 1.
@@ -30,4 +33,5 @@ def likeness_numbers(likeness: float, guidance_scale: float, t1: int) -> dict[st
         "preserve": tuple(dict.fromkeys(
             state for state, start in zip(states, PUT_BACK_FROM, strict=True) if value >= start
         )),
+        "guided_until": t1 // 2 + 1 if value >= PUT_BACK_FROM[-1] else 1,
     }  # fmt: skip

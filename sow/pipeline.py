@@ -31,6 +31,7 @@ from sow.attention.control import Control, Scene
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
+from sow.beginnings import Beginnings
 from sow.calls import TENSORS, alone, check_numbers, numbers_of, step_end_of, tensor_inputs_of
 from sow.checkpoints.facts import Facts
 from sow.checkpoints.loading import CheckedPipeline
@@ -169,10 +170,11 @@ class SowPipeline(CheckedPipeline):
         return_indicators: bool = False,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        beginnings: Beginnings | None = None,
     ) -> SowPipelineOutput:
         """Makes one picture per job (the paper's Algorithm 1).
 
-        Every argument but the last six may be a list, one entry per job; single values serve
+        Every argument but the last seven may be a list, one entry per job; single values serve
         all jobs; more generators than one beside single values are refused. Jobs of one call may
         differ in everything but canvas and the settings that are shared by a batch
         (`Settings.names(SHARED)`). Calls on pipelines that share a UNet wait for one another.
@@ -196,6 +198,8 @@ class SowPipeline(CheckedPipeline):
                 pictures are then what was pointed to so far. diffusers' own callbacks work.
             callback_on_step_end_tensor_inputs: of `latents`, `condition_mask`, `prompt_embeds`
                 (the branches of guidance one after another, the prompt's last).
+            beginnings: keeps what all seeds of a plan have in common, and goes on from it; each
+                picture begins by itself then. Not for who watches: a callback, or `controls`.
 
         Raises:
             SowError: with one line that says what is wrong with the arguments.
@@ -222,14 +226,14 @@ class SowPipeline(CheckedPipeline):
             chain = chain_of(scene, self.controls, indicator)
             sampler = Sampler(backbone, jobs, own, self.canvas_stride, chain)
             self._num_timesteps = sampler.unet_calls
-            with (
-                chain.installed() if chain else nullcontext(),
-                self.progress_bar(total=sampler.unet_calls) as bar,
-            ):
-                made = sampler.run(
-                    step_end=step_end_of(self, callback_on_step_end, wanted, bar),
-                    cancelled=lambda: self._interrupt,
-                )
+            with self.progress_bar(total=sampler.unet_calls) as bar:
+                if beginnings is not None and not (callback_on_step_end or self.controls):
+                    beginnings.begin(self, sampler, bar.update)
+                with chain.installed() if chain else nullcontext():
+                    made = sampler.run(
+                        step_end=step_end_of(self, callback_on_step_end, wanted, bar),
+                        cancelled=lambda: self._interrupt,
+                    )
 
             images, flagged = self.decoded(backbone, made.latents, output_type)
             cycles = None

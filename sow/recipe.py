@@ -28,6 +28,7 @@ from sow.files import png_bytes, write_png
 from sow.pictures.condition import Condition
 from sow.pictures.reading import decode, name_of, opened
 from sow.plan import LONGEST, Plan
+from sow.presets import THOROUGH
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
@@ -35,7 +36,7 @@ TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 # What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and
 # a condition that fills it, both of noise.
 MAX_BYTES = 512 * 2**20
-RECIPE_VERSION: Literal[4] = 4
+RECIPE_VERSION: Literal[5] = 5
 OLD_HASH = "(hashed as version 1 did)"
 RECORDED = ("sow", "torch", "diffusers", "transformers")
 
@@ -45,7 +46,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[4] = RECIPE_VERSION
+    version: Literal[5] = RECIPE_VERSION
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
@@ -61,6 +62,9 @@ class Recipe(BaseModel):
         1, ge=1, le=64, description="pictures that were made in one call: it rounds sums"
     )
     place: int = Field(0, ge=0, description="which of them this one is, from 0")
+    begun_alone: bool = Field(
+        False, description="its first moves were made by themselves, not in the batch"
+    )
     threads: int = Field(
         0, ge=0, le=2**16, description="of the processor that made it: they round sums; 0: not told"
     )
@@ -80,17 +84,19 @@ class Recipe(BaseModel):
         """What fields that older versions did not have would have said.
 
         Version 1 knew no batches, and its first pictures were not modulated; until version 2 the
-        whole box was planted, and once; until version 3 threads were not told.
+        whole box was planted, and once; until version 3 threads were not told; until version 4
+        the UNet was asked at every state, for all branches of guidance.
         """
         check_version("recipe", value, RECIPE_VERSION)
-        if not isinstance(value, dict) or value.get("version") not in (1, 2, 3):
+        if not isinstance(value, dict) or value.get("version") not in (1, 2, 3, 4):
             return value
         said, value = value["version"], {**value, "version": RECIPE_VERSION}
         settings, first = value.get("settings"), said == 1
-        if isinstance(settings, dict) and said < 3:
-            missing: dict[str, Any] = {"alpha_plus": 0.0} if first else {}
-            missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
-                        "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
+        if isinstance(settings, dict):
+            missing: dict[str, Any] = {**THOROUGH, **({"alpha_plus": 0.0} if first else {})}
+            if said < 3:
+                missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
+                            "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
             value["settings"] = missing | settings
         if first:  # files were hashed in another way
             value["revision"] = f"{value.get('revision')} {OLD_HASH}"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sow.errors import UsageError
 from sow.likeness import likeness_numbers
+from sow.presets import CHANGES
 from sow.records import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
@@ -31,7 +32,7 @@ Own = Annotated[T, OWN]
 # How often Stable Diffusion's UNet has halved the latents where it has attention.
 FACTORS = (1, 2, 4, 8)
 # UNet samples per denoising step and picture, for each kind of guidance outside the condition.
-BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2}
+BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2, "prompt": 1}
 
 
 class Settings(BaseModel):
@@ -87,6 +88,23 @@ class Settings(BaseModel):
         "the encouraged prompt, 4 UNet samples; joined = the noun in a second negative prompt, "
         "3; none = the same as inside, 2",
     )
+    outside_until: Shared[int] = Field(
+        4,
+        ge=1,
+        le=1000,
+        description="the last state of the finish in which guidance outside is asked for by "
+        "itself; nearer to the clean picture it is the same as inside (paper: 1)",
+    )
+    guided_until: Own[int] = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="the last state of the finish that is guided; nearer to the clean picture the "
+        "prompt is asked alone (paper: 1)",
+    )
+    first_guided_until: Shared[int] = Field(
+        3, ge=1, le=1000, description="the same before the condition is planted again"
+    )
     inversion: Shared[Literal["canvas", "alone"]] = Field(
         "canvas", description="where the condition is inverted: in the seed canvas or alone (open)"
     )
@@ -95,6 +113,13 @@ class Settings(BaseModel):
     )
     inversion_guidance_scale: Shared[float] = Field(
         1.0, ge=1, le=100, description="guidance of the inversion (open; first COW: 7.5)"
+    )
+    inversion_stride: Shared[int] = Field(
+        2,
+        ge=1,
+        le=1000,
+        description="states of an inversion that one UNet call leads to; those between follow from "
+        "it (paper: 1)",
     )
     seed_canvas: Shared[Literal["grey", "black", "noise", "none"]] = Field(
         "grey",
@@ -191,7 +216,7 @@ class Settings(BaseModel):
 
     @classmethod
     def preset(cls, name: str) -> Settings:
-        """The settings of the paper for `normal`, `attribute` or `style`, or the first `cow`.
+        """Those of this name in `sow.presets`.
 
         Raises:
             UsageError: for any other name.
@@ -204,7 +229,7 @@ class Settings(BaseModel):
         """A copy with other values in some fields.
 
         `likeness`, from 0 (free to change) to 1 (as planted), is no field of its own: it sets
-        `condition_guidance_scale` and `preserve`, unless they are given too.
+        `condition_guidance_scale`, `preserve` and `guided_until`, unless they are given too.
 
         Raises:
             UsageError: if a field is unknown or a value out of its range.
@@ -256,33 +281,6 @@ class Settings(BaseModel):
         return tuple(name for name, field in cls.model_fields.items() if scope in field.metadata)
 
 
-LIKENESS = {"normal": 1.0, "attribute": 0.45, "style": 0.45}
-"""The presets' own."""
-NORMAL = Settings()
-# As the paper has it: planted once, 7.5 of the prompt inside the condition too.
-PAPER = NORMAL.changed(
-    condition_guidance_scale=7.5, planted="box", rim=(0.5, 0.5), replant=0, cycles=10,
-    preserve=(4, 3),
-)  # fmt: skip
 PRESETS: dict[str, Settings] = {
-    "normal": NORMAL,
-    "attribute": NORMAL.changed(likeness=LIKENESS["attribute"], eta=0.1),
-    "style": NORMAL.changed(likeness=LIKENESS["style"], eta=1.0),
-    "paper-normal": PAPER,
-    "paper-attribute": PAPER.changed(preserve=(4,), eta=0.1),
-    "paper-style": PAPER.changed(preserve=(4,), eta=1.0),
-    # Nothing is planted: the sentence alone, from noise.
-    "text": NORMAL.changed(
-        seed_canvas="none", inversion="alone", replant=0, cycles=0, preserve=(), alpha_plus=0.0
-    ),
-    # With the numbers of COW's first release: noise in the cycles, inversion with guidance. What
-    # that release does otherwise besides, and what comes of it, is a benchmark's: `cow-release`.
-    "cow": PAPER.changed(
-        preserve=(4,),
-        eta=0.1,
-        cycle_eta=1.0,
-        inversion_prompt="plan",
-        inversion_guidance_scale=7.5,
-        alpha_plus=0.0,
-    ),
+    name: Settings().changed(**changes) for name, changes in CHANGES.items()
 }

@@ -15,8 +15,9 @@ from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
 from sow.likeness import likeness_numbers
 from sow.plan import Plan
+from sow.presets import LIKENESS
 from sow.recipe import Recipe
-from sow.settings import LIKENESS, PRESETS, Settings
+from sow.settings import PRESETS, Settings
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
 sides = st.integers(8, 2048)

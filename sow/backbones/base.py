@@ -34,9 +34,10 @@ class Embedded:
         """K."""
         return len(self.tokens)
 
-    def first_branch(self) -> Embedded:
-        """The prompt without guidance: K = 1."""
-        return Embedded(self.tokens[:1], {name: part[:1] for name, part in self.more.items()})
+    def first(self, branches: int) -> Embedded:
+        """Only the first so many branches: 1 is the prompt without guidance."""
+        more = {name: part[:branches] for name, part in self.more.items()}
+        return Embedded(self.tokens[:branches], more)
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,12 @@ class Schedule(Protocol):
         state: int,
         eta: Tensor | float = 0.0,
         noise: Tensor | None = None,
+        stride: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s-1} by the model's answer, and the clean latents that it points to."""
+        """x_s -> x_{s - stride} by the model's answer, and the clean latents it points to."""
 
-    def invert(self, latents: Tensor, output: Tensor, state: int) -> Tensor:
-        """x_s -> x_{s+1}: the same step read backwards."""
+    def invert(self, latents: Tensor, output: Tensor, state: int, stride: int = 1) -> Tensor:
+        """x_s -> x_{s + stride}: the same step read backwards."""
 
     def disturb(
         self,

@@ -90,8 +90,9 @@ class DiffusionSchedule:
         state: int,
         eta: Tensor | float = 0.0,
         noise: Tensor | None = None,
+        stride: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s-1}, one DDIM step (Eq. 3; DDIM, Eq. 12).
+        """x_s -> x_{s - stride}, one DDIM step (Eq. 3; DDIM, Eq. 12).
 
         Args:
             latents: x_s, `[B, 4, h, w]`.
@@ -99,11 +100,12 @@ class DiffusionSchedule:
             state: s, from S down to 1.
             eta: 0 is deterministic, 1 has DDPM's variance; a number or `[B, 1, 1, 1]`.
             noise: standard normal, same shape as `latents`; needed where eta is not 0.
+            stride: how many states it goes at once, up to s.
 
         Returns:
-            x_{s-1} and the clean latents that it points to.
+            x_{s - stride} and the clean latents that it points to.
         """
-        here, there = self.levels[state], self.levels[state - 1]
+        here, there = self.levels[state], self.levels[state - stride]
         clean, epsilon = self.split(latents, output, state)
         if noise is None:
             return math.sqrt(there) * clean + math.sqrt(1 - there) * epsilon, clean
@@ -112,13 +114,13 @@ class DiffusionSchedule:
         direction = (1 - there - sigma**2).clamp_min(0).sqrt()
         return math.sqrt(there) * clean + direction * epsilon + sigma * noise, clean
 
-    def invert(self, latents: Tensor, output: Tensor, state: int) -> Tensor:
-        """x_s -> x_{s+1}, the DDIM step read backwards (Sec. III-A).
+    def invert(self, latents: Tensor, output: Tensor, state: int, stride: int = 1) -> Tensor:
+        """x_s -> x_{s + stride}, the DDIM step read backwards (Sec. III-A).
 
-        `output` is the UNet's answer at `times[state + 1]`, where the way back will ask again.
+        `output` is the UNet's answer at `times[state + stride]`, where the way back asks again.
         This is the exact inverse of `denoise` with eta 0 if the UNet then answers the same.
         """
-        here, there = self.levels[state], self.levels[state + 1]
+        here, there = self.levels[state], self.levels[state + stride]
         if self.prediction_type == "v_prediction":
             # A step turns (signal, noise) by an angle: x_s = cos * x_{s+1} - sin * v.
             cos = math.sqrt(here * there) + math.sqrt((1 - here) * (1 - there))

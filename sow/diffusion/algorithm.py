@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sow.settings import Settings
+from sow.settings import BRANCHES, Settings
 
 CANVAS = 0
 """The first frame is the seed canvas; others hold a condition inverted alone."""
@@ -24,10 +24,11 @@ class Encode:
 
 @dataclass(frozen=True)
 class Invert:
-    """A frame's x_s -> x_{s+1}."""
+    """A frame's x_s -> x_{s + stride}, and the states between them, in one call of the UNet."""
 
     frame: int
     state: int
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def algorithm(settings: Settings, frames: int = 0) -> Iterator[Move]:
     pictures = [settings.first_cycles] * settings.replant + [settings.cycles]
     highest = settings.t2 if from_noise or any(pictures) else settings.t1
     for frame in range(1, frames + 1) if settings.inversion == "alone" else ():
-        yield from inversion(frame, until=highest)
+        yield from inversion(frame, highest, settings.inversion_stride)
 
     done = 0
     for number, count in enumerate(pictures):
@@ -114,7 +115,7 @@ def picture(settings: Settings, cycles: range, left: int, from_noise: bool) -> I
     alone = settings.inversion == "alone"
     if not (alone and from_noise):
         needed = t2 if (cycles or from_noise) and not alone else t1
-        yield from inversion(CANVAS, until=needed)
+        yield from inversion(CANVAS, needed, settings.inversion_stride)
     if from_noise:
         yield Draw()
         for state in range(settings.steps, t1, -1):
@@ -138,16 +139,33 @@ def picture(settings: Settings, cycles: range, left: int, from_noise: bool) -> I
         yield Denoise(state, left=left)
 
 
-def inversion(frame: int, until: int) -> Iterator[Move]:
+def inversion(frame: int, until: int, stride: int) -> Iterator[Move]:
     """A frame's pixels -> its states 0 to `until`."""
     yield Encode(frame)
-    for state in range(until):
-        yield Invert(frame, state)
+    for state in reversed(range(until, 0, -stride)):
+        width = min(stride, state)  # the first stride, from the pixels, is what is left
+        yield Invert(frame, state - width, width)
 
 
 def asks_unet(move: Move) -> bool:
     """Whether a move costs a UNet call."""
     return isinstance(move, Invert | Denoise)
+
+
+def branches_of(move: Invert | Denoise, settings: Settings) -> int:
+    """How many branches of guidance a move asks the UNet for: its samples for a picture.
+
+    A finish asks for fewer near the clean picture, but for all where it begins.
+    """
+    if isinstance(move, Invert):
+        return 1 if settings.inversion_guidance_scale == 1 else 2
+    finishing = move.cycle is None and not move.from_noise
+    if finishing and move.state < settings.t1:
+        if move.state < (settings.first_guided_until if move.left else settings.guided_until):
+            return BRANCHES["prompt"]
+        if move.state < settings.outside_until and not move.left:
+            return BRANCHES["none"]
+    return BRANCHES[settings.outside]
 
 
 def noise_scale(move: Move, settings: Settings) -> float:

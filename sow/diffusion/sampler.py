@@ -25,7 +25,9 @@ from sow.diffusion.algorithm import (
     Show,
     algorithm,
     asks_unet,
+    branches_of,
 )
+from sow.diffusion.beginning import Begun
 from sow.diffusion.frames import frames_of
 from sow.diffusion.guidance import branch_prompts, guided, mix
 from sow.diffusion.jobs import Job, PerJob
@@ -89,6 +91,7 @@ class Sampler:
     ) -> None:
         settings = jobs[0].settings
         self.backbone, self.settings, self.own, self.listener = backbone, settings, own, listener
+        self.jobs, self.grid = jobs, grid
         self.schedule = backbone.schedule(settings.steps)
         self.times = torch.tensor(self.schedule.times, device=backbone.device)
         self.frames, pixels = frames_of(jobs, own.condition_mask, backbone.stride, grid)
@@ -110,12 +113,24 @@ class Sampler:
         self.states: list[list[Tensor]] = [[] for _ in self.frames]  # of each frame, from x_0 on
         self.shown: list[Tensor] = []
         self._placed: dict[int, Tensor] = {}
-        self.calls = 0
+        self._step_end: Callable[[Step], None] = lambda step: None
+        self.calls = self.moved = 0
 
     @property
     def unet_calls(self) -> int:
-        """How many there will be."""
-        return sum(map(asks_unet, self.moves))
+        """How many are still to come."""
+        return sum(map(asks_unet, self.moves[self.moved :]))
+
+    def begin(self, moves: int) -> Begun:
+        """Carries out the first moves; others go on from there."""
+        for move in self.moves[:moves]:
+            self.perform(move)
+        return Begun(moves, self.latents, self.clean, tuple(self.states[CANVAS]), self.inside)
+
+    def go_on(self, begun: Begun) -> None:
+        """Leaves out the moves that were carried out elsewhere."""
+        self.moved, self.latents, self.clean = begun.moves, begun.latents, begun.clean
+        self.states[CANVAS], self.inside = list(begun.states), begun.inside
 
     def run(
         self,
@@ -128,7 +143,7 @@ class Sampler:
         every call; a run that is cancelled ends with what it points to.
         """
         self._step_end = step_end
-        for move in self.moves:
+        for move in self.moves[self.moved :]:
             if asks_unet(move) and cancelled():
                 return Sampled(self.clean, self.shown)
             self.perform(move)
@@ -143,7 +158,7 @@ class Sampler:
                 if frame == CANVAS:
                     self.clean = self.states[frame][0]
             case Invert():
-                self.states[move.frame].append(self._inverted(move))
+                self.states[move.frame] += self._inverted(move)
             case Plant():
                 self.latents = self.states[CANVAS][settings.t1]
             case Draw():
@@ -183,19 +198,30 @@ class Sampler:
                 there[:] = alone[:, :height, :width]
         return placed
 
-    def _inverted(self, move: Invert) -> Tensor:
-        """x_{s+1} of a frame, asked for at the time of the state it leads to."""
+    def _inverted(self, move: Invert) -> list[Tensor]:
+        """The next states of a frame, asked for at the time of the last of them.
+
+        Those between lie on the straight way back from it.
+        """
         latents, texts = self.states[move.frame][-1], self.inversion_texts[move.frame]
-        outputs = self._ask(latents, move.state + 1, texts, move)
-        scale = self.settings.inversion_guidance_scale
-        latents = self.schedule.invert(latents, guided(outputs, scale), move.state)
-        return self._stepped(latents, move.state + 1, self.frames[move.frame].condition_mask)
+        end = move.state + move.stride
+        outputs = self._ask(latents, end, texts, move)
+        output = guided(outputs, self.settings.inversion_guidance_scale)
+        latents = self.schedule.invert(latents, output, move.state, move.stride)
+        between = [
+            self.schedule.denoise(latents, output, end, stride=back)[0]
+            for back in range(move.stride - 1, 0, -1)
+        ]
+        return [*between, self._stepped(latents, end, self.frames[move.frame].condition_mask)]
 
     def _denoised(self, move: Denoise) -> Tensor:
         """x_{s-1} under region-mixed guidance; also keeps the clean latents it points to."""
         own = self.own
-        outputs = self._ask(self.latents, move.state, self.texts, move)
+        wanted = [branches_of(move, job.settings) for job in self.jobs]
+        outputs = self._ask(self.latents, move.state, self.texts.first(max(wanted)), move)
         output = mix(outputs, self.inside, own.guidance_scale, own.condition_guidance_scale)
+        if min(wanted) < max(wanted):  # some are not guided any more
+            output = torch.where(own.guided_until > move.state, outputs[0], output)
         eta = own.eta if move.cycle is None else own.cycle_eta
         latents, self.clean = self.schedule.denoise(
             self.latents, output, move.state, eta, self.noise.get(move)

@@ -86,7 +86,8 @@ class Engine:
         self.calls += 1
         try:
             pipe, model = self._service.pipe, self._service.model
-            return together(pipe, model, tasks, size, self._method)
+            begun = self._service.beginnings
+            return together(pipe, model, tasks, size, self._method, begun)
         finally:
             self.busy += time.monotonic() - started
 

@@ -156,7 +156,8 @@ class Run:
         with self.desk.inputs(claimed) as files:
             work = self.method.work(self.service, job.request(files), preset=job.preset,
                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
-        return [Task(work, seed) for seed in claimed.seeds]
+        several = len(claimed.job.seeds) > 1
+        return [Task(work, seed, several) for seed in claimed.seeds]
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:
         """What planners and writers have ended; waits for the first of them, if there is time."""

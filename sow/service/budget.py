@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sow.diffusion.algorithm import Invert, algorithm, asks_unet
+from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
 from sow.errors import UsageError
 from sow.plan import Plan
 from sow.settings import Settings
@@ -27,7 +27,7 @@ class Budget:
 
     Attributes:
         pixels: of a canvas.
-        samples: UNet samples of one picture; 60 as the presets run, 107 as the paper's do.
+        samples: UNet samples of one picture; 41 or 43 as the presets run, 107 as the paper's.
         everything: UNet samples of all pictures, those of a larger canvas counting for more.
     """
 
@@ -50,7 +50,7 @@ class Budget:
             return large
         each = samples_of(settings, self.samples)
         if each > self.samples:
-            return f"a picture would take more than {self.samples} UNet samples (the usual: 60)"
+            return f"a picture would take more than {self.samples} UNet samples (the usual: 43)"
         whole = each * pictures * width * height / USUAL
         if whole > self.everything:
             return f"{pictures} pictures of {width}x{height} with {each} UNet samples each are many"
@@ -82,11 +82,10 @@ STRANGERS = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
 
 def samples_of(settings: Settings, most: int) -> int:
     """UNet samples of one picture, counted no further than just over `most`."""
-    inverting = 2 if settings.inversion_guidance_scale > 1 else 1
     count = 0
     for move in algorithm(settings, frames=1):
-        if asks_unet(move):
-            count += inverting if isinstance(move, Invert) else settings.branches
+        if isinstance(move, Invert | Denoise):
+            count += branches_of(move, settings)
         if count > most:
             break
     return count

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from sow.errors import DeviceError
 from sow.models.devices import out_of_memory
 from sow.recipe import Recipe, versions
-from sow.service.methods import SOW, Drawn, Method
+from sow.service.methods import SOW, Drawn, Method, Sow
 from sow.service.results import Picture, Work
 from sow.settings import SHARED, Settings
 
 if TYPE_CHECKING:
+    from sow.beginnings import Beginnings
     from sow.calls import Spent
     from sow.models.find import Model
     from sow.pipeline import SowPipeline
@@ -29,17 +30,20 @@ def make(
     cycles_of: Collection[int],
     explain: bool,
     report: Callable[[str, str], None],
+    beginnings: Beginnings | None = None,
 ) -> Iterator[Picture]:
     """One picture per seed, as many in one call as memory allows.
 
     cycles_of: the numbers of those whose cycles are wanted too. explain: sheets for all of them.
+    beginnings: where they go on from; a picture that is repeated begins as it did.
 
     Raises:
         DeviceError: if not even one fits.
     """
     from sow.models.memory import pictures_at_once
 
-    one = _Calls(pipe, model, work, explain)
+    whole = work.batch_size > 0 and not work.begun_alone
+    one = _Calls(pipe, model, work, explain, None if whole or explain else beginnings)
     branches, canvas = work.settings.branches, work.plan.canvas
     if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
         room = pictures_at_once(pipe, canvas, branches, work.batch_size)
@@ -71,44 +75,66 @@ def make(
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to make."""
+    """A picture to make; `several` if its work has others too, which begin alike."""
 
     work: Work
     seed: int
+    several: bool = False
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What tasks of one call have in common: their canvas, and the settings they share."""
-        shared = (getattr(self.work.settings, name) for name in Settings.names(SHARED))
-        return (self.work.plan.canvas, *shared)
+        """What tasks of one call have in common: their canvas, and the settings they share.
+
+        With others that are guided for longer a picture would be asked for more than it needs.
+        """
+        settings = self.work.settings
+        shared = (getattr(settings, name) for name in Settings.names(SHARED))
+        return (self.work.plan.canvas, self.several, settings.guided_until, *shared)
 
 
 def together(
-    pipe: SowPipeline, model: Model, tasks: Sequence[Task], size: int, method: Method = SOW
+    pipe: SowPipeline,
+    model: Model,
+    tasks: Sequence[Task],
+    size: int,
+    method: Method = SOW,
+    beginnings: Beginnings | None = None,
 ) -> list[Picture]:
     """The pictures of one call, of works that may share one: see `SowPipeline.__call__`.
 
     size: of the batch; a smaller one is filled up with the last task, so that a picture does not
     depend on who else was there, since sums are rounded otherwise in batches of other sizes.
-    method: who draws them.
+    method: who draws them. beginnings: for works with several pictures, if SOW itself draws.
     """
     from sow.calls import counted
 
     filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
     works, seeds = [task.work for task in filled], [task.seed for task in filled]
+    alone = tasks[0].several and beginnings is not None and method.engine and not pipe.controls
     started = time.monotonic()
     with _threads(0) as threads, counted(method.denoiser(pipe)) as spent:
-        drawn = method.draw(pipe, works, seeds)
+        if alone and isinstance(method, Sow):
+            drawn = method.draw(pipe, works, seeds, beginnings=beginnings)
+        else:
+            drawn = method.draw(pipe, works, seeds)
     seconds = (time.monotonic() - started) / len(tasks)
-    pictures = _pictures(pipe, model, filled, drawn, threads, seconds, spent, method)
+    pictures = _pictures(pipe, model, filled, drawn, threads, seconds, spent, alone, method)
     return list(pictures)[: len(tasks)]
 
 
 class _Calls:
     """Calls of one pipeline for one work."""
 
-    def __init__(self, pipe: SowPipeline, model: Model, work: Work, explain: bool) -> None:
+    def __init__(
+        self,
+        pipe: SowPipeline,
+        model: Model,
+        work: Work,
+        explain: bool,
+        beginnings: Beginnings | None,
+    ) -> None:
         self.pipe, self.model, self.work, self.explain = pipe, model, work, explain
+        self.beginnings = None if pipe.controls else beginnings
 
     def call(
         self, seeds: Sequence[int], cycles_of: Sequence[int], only: int | None = None
@@ -126,10 +152,11 @@ class _Calls:
             _threads(work.threads) as threads,
             counted(pipe.unet) as spent,
         ):
-            drawn = SOW.draw(pipe, [work] * len(seeds), seeds, cycles_of)
+            drawn = SOW.draw(pipe, [work] * len(seeds), seeds, cycles_of, self.beginnings)
         seconds = (time.monotonic() - started) / len(seeds)
         cycles = dict(zip(cycles_of, drawn.cycles or (), strict=False))
-        pictures = _pictures(pipe, self.model, tasks, drawn, threads, seconds, spent)
+        alone = self.beginnings is not None
+        pictures = _pictures(pipe, self.model, tasks, drawn, threads, seconds, spent, alone)
         return [
             replace(
                 picture,
@@ -151,6 +178,7 @@ def _pictures(
     threads: int,
     seconds: float,
     spent: Spent,
+    begun_alone: bool,
     method: Method = SOW,
 ) -> Iterator[Picture]:
     """Those of one call, in their order, each with its recipe."""
@@ -169,6 +197,7 @@ def _pictures(
             versions=versions(),
             batch_size=len(tasks),
             place=place,
+            begun_alone=begun_alone and len(tasks) > 1,
             threads=threads if pipe.device.type == "cpu" else 0,
             method="" if method.engine else method.said,
         )

@@ -19,6 +19,7 @@ from sow.settings import Settings
 if TYPE_CHECKING:
     import torch
 
+    from sow.beginnings import Beginnings
     from sow.pipeline import SowPipeline
     from sow.service.request import Request
 
@@ -104,8 +105,12 @@ class Sow(Method):
         works: Sequence[Work],
         seeds: Sequence[int],
         cycles_of: Sequence[int] = (),
+        beginnings: Beginnings | None = None,
     ) -> Drawn:
-        """By the pipeline; cycles_of: the numbers of those whose cycles are wanted too."""
+        """By the pipeline.
+
+        cycles_of: the numbers of those whose cycles are wanted too. beginnings: to go on from.
+        """
         import torch
 
         out = pipe(
@@ -114,6 +119,7 @@ class Sow(Method):
             settings=[work.settings for work in works],
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             return_cycles=cycles_of,
+            beginnings=beginnings,
         )
         return Drawn(out.images, out.nsfw_content_detected, out.cycles)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import Model, find_model
 
 if TYPE_CHECKING:
+    from sow.beginnings import Beginnings
     from sow.pipeline import SowPipeline
 
 Report = Callable[[str, str], None]
@@ -67,6 +69,13 @@ class OneModel:
                 self._pipe.remark = lambda line: None  # who plans for it has told it already
                 self._report("model", f"{model.name} ({model.revision}) on {self._pipe.device}")
             return self._pipe
+
+    @cached_property
+    def beginnings(self) -> Beginnings:
+        """Those of the latest pictures, which their further seeds go on from."""
+        from sow.beginnings import Beginnings
+
+        return Beginnings()
 
     def _told(self, notes: Iterable[str]) -> list[str]:
         """Notes, reported."""

@@ -72,6 +72,7 @@ class Kept:
             work,
             batch_size=recipe.batch_size,
             place=recipe.place,
+            begun_alone=recipe.begun_alone,
             threads=threads_of(recipe, device),
         )
 

@@ -32,6 +32,7 @@ class Work:
         picture_sha256: of its pixels.
         batch_size, place: how many pictures go into one call and which of them it is, where a
             picture is repeated; 0 leaves it open.
+        begun_alone: whether it began by itself then, and not with its batch.
         threads: of the processor, where a picture is repeated; 0 leaves them as they are.
         notes: what the user should know.
         cache: whether the plan was there already: `hit`, `miss` or `off`.
@@ -44,6 +45,7 @@ class Work:
     picture_sha256: str
     batch_size: int = 0
     place: int = 0
+    begun_alone: bool = False
     threads: int = 0
     words: str = ""
     notes: tuple[str, ...] = ()

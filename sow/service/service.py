@@ -228,7 +228,8 @@ class Service(Seer):
         looker, wanted = Looker(work), set(cycles_of)
 
         def looked_at(seeds: Sequence[int]) -> Iterator[Picture]:
-            made = make(self.pipe, self.model, work, seeds, wanted, explain, self._report)
+            made = make(self.pipe, self.model, work, seeds, wanted, explain, self._report,
+                        self.beginnings)  # fmt: skip
             for picture in made:
                 seen = checks(self.pipe, work.plan, picture.image) if verify or retries else ()
                 yield replace(picture, gone=looker.gone(picture), checks=seen)

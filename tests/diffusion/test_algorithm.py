@@ -23,7 +23,7 @@ from sow.diffusion.algorithm import (
 )
 from sow.settings import PRESETS, Settings
 
-SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,), replant=0)
+SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,), replant=0, inversion_stride=1)
 INVERTED = [
     Encode(CANVAS), Invert(CANVAS, 0), Invert(CANVAS, 1), Invert(CANVAS, 2), Invert(CANVAS, 3),
 ]  # fmt: skip

@@ -39,7 +39,7 @@ def test_the_presets_and_what_docs_speak_of_are_within_both_budgets():
         for budget in (OWN, STRANGERS):
             assert budget.beyond(plan_of(512, 512), settings_, 8) is None
     assert OWN.beyond(plan_of(512, 512), Settings(), 1000) is None
-    assert samples_of(Settings(), 1000) == 60
+    assert samples_of(Settings(), 1000) == 41
     assert samples_of(PRESETS["paper-normal"], 1000) == 107
 
 

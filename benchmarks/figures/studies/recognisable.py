@@ -35,8 +35,9 @@ from sow.benchmarks.statistics import mean
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS
 from sow.pictures.drawing import labelled_row
+from sow.presets import LIKENESS
 from sow.service.service import Service
-from sow.settings import LIKENESS, NEGATIVE_PROMPT
+from sow.settings import NEGATIVE_PROMPT
 
 TUNING_SEED, FRESH_SEED = 7_700_000, 9_100_000
 

@@ -1,0 +1,161 @@
+"""What fewer UNet samples cost: the fast presets against the thorough ones, and leads one by one.
+
+    sow bench study fewer fresh
+
+`leads` are on the 60 tuning pairs of Figures-TV2I, one change of the thorough presets at a time;
+`fresh` is on 200 pairs of its test split that no report has used, once. Every pair has one seed,
+the same in every row. `figures` runs as it does by itself; `guided` runs with what Stable Diffusion
+has and `figures` has not: a pair outside the condition and a negative prompt, in words it knows.
+Rows are kept in the folder `fewer` beside the table: what is there is not made again, and rows of
+leads whose patch of the loop was not kept can stand beside the others.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from sow.benchmarks.desk import Desk
+from sow.benchmarks.figures.studies.fewer_table import ROWS, THOROUGH, lines
+from sow.benchmarks.figures.studies.growing import BATCH
+from sow.benchmarks.figures.studies.trials import service
+from sow.benchmarks.tv2i.figures import figures_pairs
+from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure
+from sow.benchmarks.tv2i.metrics.choice import figures_metrics
+from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
+from sow.calls import counted
+from sow.files import make_folder, write_text
+from sow.service.request import Request
+from sow.service.results import Work
+from sow.service.service import Service
+
+TABLES = ("fresh", "leads")
+REPORTED, FRESH = 20, 67
+"""Pairs of every setting that a report has had, and how many after these are taken; 200 in all."""
+KINDS: dict[str, dict[str, Any]] = {
+    "figures": {},
+    "guided": {
+        "outside": "pair", "negative_prompt": "nobody, an empty picture",
+        "encourage_prompt": "a picture",
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is compared: presets by their prefix, and what is set besides."""
+
+    name: str
+    prefix: str = "thorough-"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+BEFORE, AFTER = Row(THOROUGH), Row("fast", "")
+LEADS = (
+    BEFORE,
+    Row("inversion stride 2", changes={"inversion_stride": 2}),
+    Row("guided from 3", changes={"guided_until": 3, "first_guided_until": 3}),
+    Row("first guided from 3", changes={"first_guided_until": 3}),
+    Row("pair from 4", changes={"outside_until": 4}),
+    Row("joined", changes={"outside": "joined"}),
+    AFTER,
+)  # fmt: skip
+
+
+def fresh_pairs(work: Path) -> list[Pair]:
+    """Those of the test split after the ones that a report has had, 200 of three settings."""
+    pairs = figures_pairs(work, "test").pairs
+    by_setting = [[p for p in pairs if p.setting == name] for name in SETTINGS]
+    return [p for some in by_setting for p in some[REPORTED : REPORTED + FRESH]][:200]
+
+
+def tuning_pairs(work: Path) -> list[Pair]:
+    """The 60 for choosing."""
+    return list(figures_pairs(work, "val").pairs)
+
+
+def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[Work]:
+    """What each pair comes to by the presets of a row."""
+    settings = {**KINDS[kind], **row.changes}
+    return [
+        made.work(Request(pair.image, pair.prompt), preset=row.prefix + pair.setting,
+                  settings=settings)
+        for pair in pairs
+    ]  # fmt: skip
+
+
+def drawn(made: Service, pairs: Sequence[Pair], works: Sequence[Work]) -> list[Image.Image]:
+    """A picture for each; those of one setting share calls."""
+    images: list[Image.Image] = []
+    for name in SETTINGS:
+        some = [one for one in zip(pairs, works, strict=True) if one[0].setting == name]
+        for start in range(0, len(some), BATCH):
+            batch = some[start : start + BATCH]
+            images += made.pipe(
+                image=[work.condition for _, work in batch],
+                plan=[work.plan for _, work in batch],
+                settings=[work.settings for _, work in batch],
+                generator=[torch.Generator().manual_seed(pair.seed) for pair, _ in batch],
+            ).images
+    return images
+
+
+def grown(
+    made: Service, metrics: Sequence[Metric], pairs: Sequence[Pair], row: Row, kind: str,
+    keep: Path,
+) -> dict[str, Any]:  # fmt: skip
+    """A row: its scores pair by pair, and what it cost."""
+    works = planned(made, pairs, row, kind)
+    started = time.process_time()
+    with counted(made.pipe.unet) as spent:
+        images = drawn(made, pairs, works)
+    seconds = time.process_time() - started
+    keep.mkdir(parents=True, exist_ok=True)
+    for pair, image in zip(pairs, images, strict=True):
+        image.save(keep / f"{pair.id}.png")
+    cases = [Case(*one) for one in zip(pairs, images, (w.condition for w in works),
+                                       (w.plan for w in works), strict=True)]  # fmt: skip
+    scores = measure(metrics, cases)
+    return {
+        "name": row.name, "kind": kind, "samples": round(spent.samples / len(pairs), 2),
+        "cpu_seconds": round(seconds / len(pairs), 3), "pairs": [pair.id for pair in pairs],
+        "scores": {m.name: [_short(each[m.name].value) for each in scores] for m in metrics},
+    }  # fmt: skip
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
+
+
+def file_of(rows: Path, what: str, kind: str, row: str) -> Path:
+    """Where a row is kept."""
+    plain = "".join(c if c.isalnum() else "-" for c in row.lower())
+    return rows / f"{what}-{kind}-{plain}.json"
+
+
+def study(desk: Desk, *, table: str | None, kind: str) -> None:
+    """Makes the rows that are not there yet, and writes `fewer.md`."""
+    desk.free("fewer.md")
+    made, metrics, kept = service(), figures_metrics(), desk.out / ROWS
+    make_folder(kept, "give another out=")
+    with tempfile.TemporaryDirectory(prefix="sow-") as name:
+        for what in (table,) if table else TABLES:
+            pairs = (fresh_pairs if what == "fresh" else tuning_pairs)(Path(name) / what)
+            for each in KINDS if kind == "all" else (kind,):
+                for row in (BEFORE, AFTER) if what == "fresh" else LEADS:
+                    path = file_of(kept, what, each, row.name)
+                    if path.exists():
+                        continue
+                    pictures = desk.pictures / path.stem
+                    record = grown(made, metrics, pairs, row, each, pictures)
+                    write_text(json.dumps(record) + "\n", path)
+                    desk.say(f"{path.stem}: {record['samples']:g} samples")
+    desk.page("fewer.md", lines(kept, desk.command))

@@ -1,0 +1,219 @@
+"""Fewer UNet samples: strides, branches left out, beginnings that the seeds of a plan share."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from diffusers import DDIMScheduler
+from helpers import QUICK, noise_picture, plan, seeded
+
+from sow.backbones.schedule import DiffusionSchedule
+from sow.beginnings import Beginnings
+from sow.calls import counted
+from sow.diffusion.algorithm import CANVAS, Denoise, Invert, algorithm, branches_of
+from sow.service.budget import samples_of
+from sow.settings import PRESETS
+
+ONCE_MORE = QUICK.changed(replant=1, cycles=1, planted="condition", preserve=(1,))
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_where_the_answer_is_right_a_stride_arrives_where_single_steps_do(prediction, stride):
+    """Up and down: a mix of a picture and noise stays the same mix at every level."""
+    made = DiffusionSchedule.from_scheduler(DDIMScheduler(prediction_type=prediction), 10)
+    generator = torch.Generator().manual_seed(0)
+    clean, noise = (torch.randn(1, 4, 8, 8, generator=generator) for _ in range(2))
+
+    def at(state: int) -> torch.Tensor:
+        level = made.levels[state]
+        return math.sqrt(level) * clean + math.sqrt(1 - level) * noise
+
+    def answer(state: int) -> torch.Tensor:
+        level = made.levels[state]
+        v = math.sqrt(level) * noise - math.sqrt(1 - level) * clean
+        return noise if prediction == "epsilon" else v
+
+    start, end = 2, 2 + stride
+    torch.testing.assert_close(made.invert(at(start), answer(end), start, stride), at(end))
+    back, pointed = made.denoise(at(end), answer(end), end, stride=stride)
+    torch.testing.assert_close(back, at(start))
+    torch.testing.assert_close(pointed, clean, atol=1e-4, rtol=1e-4)
+
+
+def test_an_inversion_by_strides_ends_where_it_should_and_has_all_states_between(tiny):
+    def inverted(until: int, stride: int) -> list[tuple[int, int]]:
+        states = {"t1": until, "t2": until + 1, "preserve": (1,)}
+        settings = QUICK.changed(cycles=0, inversion_stride=stride, **states)
+        moves = algorithm(settings)
+        return [(m.state, m.stride) for m in moves if isinstance(m, Invert)]
+
+    assert inverted(5, 1) == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]
+    assert inverted(5, 2) == [(0, 1), (1, 2), (3, 2)]
+    assert inverted(4, 2) == [(0, 2), (2, 2)]
+    assert inverted(2, 9) == [(0, 2)]
+    # A condition is put back at every state, whatever was asked for.
+    settings = QUICK.changed(inversion_stride=3, preserve=(5, 4, 3, 2, 1))
+    result = tiny(image=noise_picture(1), plan=plan(), settings=settings, output_type="latent",
+                  generator=seeded(0)).images  # fmt: skip
+    assert torch.isfinite(result).all()
+
+
+def test_which_branches_are_asked_where():
+    settings = ONCE_MORE.changed(outside="pair", outside_until=4, guided_until=3,
+                                 first_guided_until=5)  # fmt: skip
+    asked = [branches_of(m, settings) for m in algorithm(settings) if isinstance(m, Denoise)]
+    first, cycle, last = asked[:5], asked[5:7], asked[7:]
+    assert (first, cycle, last) == ([4, 1, 1, 1, 1], [4, 4], [4, 4, 2, 1, 1])
+    joined = [branches_of(Denoise(state), settings.changed(outside="joined")) for state in (5, 3)]
+    assert joined == [3, 2]
+    assert branches_of(Denoise(5), settings.changed(outside="none")) == 2
+    assert branches_of(Denoise(1, from_noise=True), settings) == 4
+    assert branches_of(Denoise(1, cycle=0), settings) == 4
+    assert branches_of(Invert(CANVAS, 0), settings) == 1
+    assert branches_of(Invert(CANVAS, 0), settings.changed(inversion_guidance_scale=2)) == 2
+
+
+def test_a_state_that_is_not_guided_is_the_prompt_alone(tiny):
+    """The same as guidance of 1, and no branch of the others is asked; but the first state is."""
+    job = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type": "latent"}
+    alone = QUICK.changed(outside="pair", guided_until=9, cycles=0)
+    seen: list[tuple[int, torch.Tensor]] = []
+
+    def watch(pipe, call, time, tensors):
+        seen.append((call, tensors["latents"]))
+        return {}
+
+    with counted(tiny.unet) as spent:
+        last = tiny(**job, settings=alone, callback_on_step_end=watch).images
+    assert spent.samples == spent.calls + 3
+    begun = dict(seen)[5]  # after five inversions and the one guided state
+    assert not torch.equal(begun, last)
+
+    def from_there(pipe, call, time, tensors):
+        return {"latents": begun} if call == 5 else {}
+
+    same = alone.changed(outside="none", guidance_scale=1, condition_guidance_scale=1)
+    again = tiny(**job, settings=same.changed(guided_until=1), callback_on_step_end=from_there)
+    assert torch.allclose(last, again.images, atol=1e-4)
+
+
+def test_jobs_of_one_call_may_be_guided_to_different_states(tiny):
+    """Each is what it is alone; the call asks for what the longest of them needs."""
+    settings = [QUICK.changed(outside="pair", guided_until=until) for until in (1, 3, 5)]
+    job = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type": "latent"}
+    generators = [seeded(0) for _ in settings]
+    with counted(tiny.unet) as spent:
+        made = tiny(**job, settings=settings, generator=generators).images
+    assert spent.samples == 3 * samples_of(settings[0], 1000)
+    for together, own in zip(made, settings, strict=True):
+        alone = tiny(**job, settings=own, generator=seeded(0)).images[0]
+        assert torch.allclose(together, alone, atol=1e-4)
+    assert not torch.allclose(made[0], made[1], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("preset", "calls", "pair", "none"),
+    [("normal", 19, 41, 27), ("attribute", 19, 43, 29), ("style", 19, 43, 29),
+     ("thorough-normal", 24, 60, 36), ("thorough-style", 24, 60, 36),
+     ("paper-normal", 32, 107, 57)],
+)  # fmt: skip
+def test_what_the_presets_ask_for(preset, calls, pair, none):
+    settings = PRESETS[preset]
+    moves = algorithm(settings)
+    assert sum(isinstance(move, Invert | Denoise) for move in moves) == calls
+    assert samples_of(settings, 1000) == pair
+    assert samples_of(settings.changed(outside="none"), 1000) == none
+
+
+def test_thorough_presets_are_what_the_others_were():
+    """But for what asks less, they are the same."""
+    fewer = ("inversion_stride", "outside_until", "guided_until", "first_guided_until")
+    for name in ("normal", "attribute", "style"):
+        thorough = PRESETS[f"thorough-{name}"]
+        assert [getattr(thorough, field) for field in fewer] == [1, 1, 1, 1]
+        assert thorough.changed(**{f: getattr(PRESETS[name], f) for f in fewer}) == PRESETS[name]
+
+
+JOB = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type": "latent"}
+
+
+def test_further_seeds_go_on_from_the_beginning_of_the_first_with_the_same_pixels(tiny):
+    beginnings, settings = Beginnings(), ONCE_MORE.changed(outside="pair")
+    for seed in (1, 2):
+        with counted(tiny.unet) as spent:
+            made = tiny(**JOB, settings=settings, generator=seeded(seed), beginnings=beginnings)
+        plain = tiny(**JOB, settings=settings, generator=seeded(seed))
+        assert torch.equal(made.images, plain.images)
+        # 5 inversions, 5 of 4 branches and 7 more inversions are what seeds have in common.
+        assert spent.samples == (60 if seed == 1 else 28)
+    assert len(beginnings) == 1
+
+
+def test_seeds_of_one_call_begin_together(tiny):
+    settings, count = ONCE_MORE.changed(outside="pair"), 3
+    generators = [seeded(n) for n in range(count)]
+    with counted(tiny.unet) as spent:
+        made = tiny(**{**JOB, "plan": [JOB["plan"]] * count}, settings=settings,
+                    generator=generators, beginnings=Beginnings()).images  # fmt: skip
+    assert spent.samples == 32 + count * 28
+    for seed in range(count):
+        alone = tiny(**JOB, settings=settings, generator=seeded(seed)).images[0]
+        assert torch.allclose(made[seed], alone, atol=1e-3)
+
+
+def test_whatever_decides_a_beginning_makes_it_another_one(tiny):
+    beginnings = Beginnings(most=3)
+    settings = ONCE_MORE.changed(cycles=1)
+    changes = [
+        {}, {"image": noise_picture(2)}, {"plan": plan(prompt="a cat")},
+        {"settings": settings.changed(guidance_scale=3)}, {},
+    ]  # fmt: skip
+    asked = []
+    for change in changes:
+        with counted(tiny.unet) as spent:
+            tiny(**{**JOB, "settings": settings, **change}, beginnings=beginnings)
+        asked.append(spent.calls)
+    assert asked == [24] * 5  # only three are kept, so the first is forgotten by the end
+    with counted(tiny.unet) as spent:
+        tiny(**JOB, settings=settings, beginnings=beginnings)
+    assert spent.calls == 7
+    weight = next(tiny.unet.parameters())
+    with torch.no_grad():
+        weight.add_(0)  # a change in place, as loading weights is one
+    with counted(tiny.unet) as spent:
+        tiny(**JOB, settings=settings, beginnings=beginnings)
+    assert spent.calls == 24
+
+
+@pytest.mark.parametrize(
+    ("changes", "shared"),
+    [({"seed_canvas": "noise"}, 0), ({"seed_canvas": "none", "cycles": 0}, 7),
+     ({"inversion": "alone"}, 0), ({"eta": 1.0}, 5), ({}, 17), ({"replant": 0}, 7)],
+)  # fmt: skip
+def test_a_beginning_ends_where_chance_begins(tiny, changes, shared):
+    """Seeds that share it stay different from one another, and each is what it was."""
+    settings, beginnings = ONCE_MORE.changed(**changes), Beginnings()
+    calls = []
+    for seed in (1, 2):
+        with counted(tiny.unet) as spent:
+            made = tiny(**JOB, settings=settings, generator=seeded(seed), beginnings=beginnings)
+        calls.append(spent.calls)
+        plain = tiny(**JOB, settings=settings, generator=seeded(seed))
+        assert torch.equal(made.images, plain.images)
+    assert calls[0] - calls[1] == shared
+
+
+def test_who_watches_sees_every_call(tiny):
+    seen, beginnings = [], Beginnings()
+
+    def watch(pipe, call, time, tensors):
+        seen.append(call)
+        return {}
+
+    for _ in range(2):
+        tiny(**JOB, settings=ONCE_MORE, beginnings=beginnings, callback_on_step_end=watch)
+    assert seen == [*range(24)] * 2
+    assert len(beginnings) == 0

@@ -1,0 +1,84 @@
+"""Seeds of one plan share their beginning: cheaper, and the same pictures, again and again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from conftest import EXAMPLES
+
+from sow.calls import counted
+from sow.recipe import Recipe
+from sow.service.asking import PlannerChoice
+from sow.service.calling import Task, together
+from sow.service.request import Request
+from sow.service.service import Service
+from sow.settings import Settings
+
+ASKED = Request(EXAMPLES / "drawn-beard.png", "a man in a red coat")
+
+
+def figures() -> Service:
+    return Service("figures", device="cpu", dtype="float32", planner=PlannerChoice("offline"))
+
+
+@pytest.fixture(scope="module")
+def service():
+    return figures()
+
+
+def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
+    work = service.work(ASKED)
+    first, second = (next(iter(service.make(work, [seed]))) for seed in (1, 2))
+    assert (first.samples, second.samples) == (27, 12)
+    assert (first.calls, second.calls) == (19, 7)
+    alone = next(iter(figures().make(work, [2])))
+    assert alone.image.tobytes() == second.image.tobytes()
+    assert alone.recipe == second.recipe
+
+
+def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
+    work = service.work(ASKED)
+    with counted(service.pipe.unet) as spent:
+        made = list(service.make(work, [5, 6, 7]))
+    assert spent.samples <= 15 + 3 * 12
+    assert all(picture.recipe.begun_alone for picture in made)
+    made[1].save(tmp_path / "a.png")
+    again, kept, seed = Service.of_recipe(tmp_path / "a.png", device="cpu")
+    next(iter(again.make(kept, [seed]))).save(tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_what_began_in_its_batch_begins_there_again(service):
+    """As recipes say that tell nothing of beginnings."""
+    work = service.work(ASKED)
+    picture = next(iter(service.make(work, [5])))
+    told = json.loads(picture.recipe.model_dump_json())
+    del told["begun_alone"]
+    old = Recipe.model_validate_json(json.dumps({**told, "version": 4, "batch_size": 2}))
+    assert not old.begun_alone
+    thorough = Settings.preset("thorough-normal")
+    for field in ("inversion_stride", "outside_until", "guided_until", "first_guided_until"):
+        assert getattr(old.settings, field) == told["settings"][field]  # it said them itself
+        del told["settings"][field]
+    older = Recipe.model_validate_json(json.dumps({**told, "version": 4}))
+    assert older.settings.inversion_stride == thorough.inversion_stride == 1
+    assert older.settings.guided_until == thorough.guided_until == 1
+    with counted(service.pipe.unet) as spent:
+        next(iter(service.make(replace(work, batch_size=2), [5])))
+    assert spent.samples == 2 * 27
+
+
+def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
+    work = service.work(ASKED)
+    several, single = Task(work, 1, several=True), Task(work, 1)
+    assert several.kind != single.kind
+    begun = figures().beginnings
+    made = together(service.pipe, service.model, [several, Task(work, 2, True)], 2,
+                    beginnings=begun)  # fmt: skip
+    assert [picture.samples for picture in made] == [round((15 + 24) / 2)] * 2
+    assert [picture.recipe.begun_alone for picture in made] == [True, True]
+    plain = together(service.pipe, service.model, [single, Task(work, 2)], 2, beginnings=begun)
+    assert [picture.samples for picture in plain] == [27, 27]
+    assert [picture.recipe.begun_alone for picture in plain] == [False, False]
