@@ -10,7 +10,7 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
-from sow.benchmarks.desk import PICTURES, Desk
+from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.studies.growing import Wanted, grow
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
 from sow.benchmarks.studies import STUDIES, near
@@ -37,6 +37,7 @@ SMALLEST = {
     "refining": {"count": 1},
     "relations": {"count": 1, "workers": 1},
     "relations-planted": {"count": 1, "workers": 1},
+    "fewer fresh": {"kind": "figures"},
     "idle": {"jobs": 2, "delay": 0.1},
     "throughput": {"jobs": 1, "rounds": 1},
 }
@@ -51,6 +52,7 @@ FEWER = {
     "judge": {"read_truncation": lambda *_: [], "read_identity": lambda *_: []},
     "throughput": {"SIZES": (1, 2), "SAMPLES": 2},
     "model": {"CYCLES": (0, 10)},
+    "fewer": {"FRESH": 1},
 }  # fmt: skip
 """Of some only a part, for every picture takes about a second; what is left out of the judge's has
 numbers of its own, and tests/benchmarks/test_judge.py."""
@@ -109,10 +111,10 @@ def test_it_runs(words, folder, monkeypatch):
     study, said = BY_NAME[words.split()[0]], list[str]()
     before = set(folder.iterdir())
     module = import_module(study.module)
-    for name, value in FEWER.get(words, {}).items():
+    for name, value in FEWER.get(study.name, {}).items():
         monkeypatch.setattr(module, name, value)
     study.run(Desk(folder, f"sow bench study {words}", say=said.append), options_of(words))
-    made = set(folder.iterdir()) - before - {folder / PICTURES}
+    made = {file for file in folder.iterdir() if file.is_file()} - before
     assert made
     assert {str(file) for file in made} <= set(said)
     for file in made:
