@@ -40,6 +40,7 @@ NOT_RUN = {
     "sow bench compare figures-tv2i/ other/ --out comparison/": "two runs; see tests/benchmarks",
     "sow bench survey figures-tv2i/ --out page/ --key key.json --groups 20": "a run; see above",
     "sow bench votes answers.json --key key.json --out votes/": "people; see tests/benchmarks",
+    "sow bench speed --model sd21-random --device cuda --out speed-of-sd21/": "it needs a GPU",
     "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
     "python -m sow.benchmarks.figures.studies.evaluate": "15 minutes",
     "python -m sow.benchmarks.figures.world.tv2i": "a thousand drawings; see tests/benchmarks",
