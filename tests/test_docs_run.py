@@ -41,6 +41,7 @@ NOT_RUN = {
     "sow bench survey figures-tv2i/ --out page/ --key key.json --groups 20": "a run; see above",
     "sow bench votes answers.json --key key.json --out votes/ --into figures-tv2i/": "people",
     "sow bench figures-tv2i --out figures-tv2i/ --outline-judge gemini": "a key; as above",
+    "sow bench speed --model sd21-random --device cuda --out speed-of-sd21/": "it needs a GPU",
     "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
     "sow bench study model --out studies/": "half an hour; see tests/benchmarks",
     "sow bench study recognisable fresh --setting normal --out studies/": "see tests/benchmarks",
