@@ -80,10 +80,18 @@ class Study:
         """Carries it out.
 
         Raises:
-            SowError: for an option that makes no sense, or a file that cannot be written.
+            SowError: for an option that makes no sense, a package that is not installed, or a file
+                that cannot be written.
         """
         self.check(given)
-        import_module(self.module).study(desk, **given)
+        try:
+            import_module(self.module).study(desk, **given)
+        except ModuleNotFoundError as error:
+            if (error.name or "sow").split(".")[0] == "sow":
+                raise
+            raise UsageError(
+                f"{self.name} needs {error.name}", "pip install 'sow[benchmarks]'"
+            ) from None
 
 
 def count(default: int, said: str = "Pictures a row.") -> Option:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tomllib
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sow.benchmarks.figures.judge.reading import WEIGHTS
 from sow.benchmarks.figures.studies.evaluate import HELD_OUT
@@ -157,6 +161,21 @@ def test_rooms_are_small():
         if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 300
     }
     assert long == {}
+
+
+def test_what_is_imported_at_the_top_is_installed_with_sow():
+    """Extras are imported where they are wanted: a plain installation has none of them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    homes = packages_distributions()
+    for name, file in MODULES.items():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            wanted = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                wanted = [node.module]
+            for package in {module.split(".")[0] for module in wanted} - {"sow"}:
+                if package not in sys.stdlib_module_names:
+                    assert declared & {canonicalize_name(one) for one in homes[package]}, name
 
 
 def test_data_that_is_read_is_in_the_wheel():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -195,3 +196,11 @@ def test_a_wrong_table_is_told_in_a_line():
             study.check({**given, "table": table})
     assert near("sheat", ("tuning", "sheet")) == "did you mean 'sheet'?"
     assert near("qqq", ("tuning", "sheet")) == "choose one of tuning, sheet"
+
+
+def test_a_package_that_is_missing_is_told_in_a_line(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setattr("sow.benchmarks.figures.studies.things_sheet.service", lambda: None)
+    with pytest.raises(UsageError, match="things-sheet needs skimage") as caught:
+        BY_NAME["things-sheet"].run(Desk(folder / "new", "again"), {"count": 1})
+    assert caught.value.mend == "pip install 'sow[benchmarks]'"

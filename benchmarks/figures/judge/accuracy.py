@@ -243,20 +243,24 @@ def table(judge: Judge, count: int = PICTURES) -> list[Line]:
     ]
 
 
-def by_eye(name: str) -> list[str]:
-    """What a person found wrong among the verdicts on a sheet, as lines with a table; nothing
-    where it is not at hand, as in an installed package."""
-    checked = Path(__file__).parent / "results" / f"{name}.json"
-    if not checked.exists():
-        return []
-    notes = json.loads(checked.read_text(encoding="utf-8"))
-    lines = ["", "## On 100 generated pictures, checked by eye", "",
-             "| verdict | right by eye | of |", "|---|---|---|"]  # fmt: skip
+def by_eye(path: Path) -> list[str]:
+    """What a person found wrong among the verdicts on a sheet, as a table."""
+    notes = json.loads(path.read_text(encoding="utf-8"))
+    lines = ["| verdict | right by eye | of |", "|---|---|---|"]
     for verdict, wrong in notes["wrong"].items():
         count = notes["of"][verdict]
         right = [True] * (count - len(wrong)) + [False] * len(wrong)
         lines.append(f"| {verdict} | {rate(right).percent()} | {count} |")
-    return [*lines, "", f"The sheet with the verdicts is `{name}.png`."]
+    return lines
+
+
+def checked(name: str) -> list[str]:
+    """That of a committed sheet; nothing where it is not at hand, as in an installed package."""
+    notes = Path(__file__).parent / "results" / f"{name}.json"
+    if not notes.exists():
+        return []
+    return ["", "## On 100 generated pictures, checked by eye", "", *by_eye(notes), "",
+            f"The sheet with the verdicts is `{name}.png`."]  # fmt: skip
 
 
 def study(desk: Desk, *, judge: Path | None, count: int) -> None:
@@ -268,4 +272,4 @@ def study(desk: Desk, *, judge: Path | None, count: int) -> None:
         f"## On {count} drawings it never saw", "",
         "| | | of |", "|---|---|---|", *(line.row() for line in table(eye, count)),
     ]  # fmt: skip
-    desk.page("judge.md", [*lines, *by_eye("judge-by-eye")])
+    desk.page("judge.md", [*lines, *checked("judge-by-eye")])

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.accuracy import by_eye
+from sow.benchmarks.figures.judge.accuracy import checked
 from sow.benchmarks.figures.judge.keeping import Planted, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.shapes import grown
 from sow.benchmarks.figures.world.drawing import (
     TESTING,
     Drawing,
@@ -68,12 +69,12 @@ def walled(case: Case) -> Image.Image | None:
     """The drawing with a pale wall left round its head; None before scenes like a wall."""
     pixels, planted = np.asarray(case.drawing.image).copy(), case.planted
     wall = np.array([(233, 226, 240), (226, 236, 226), (240, 232, 222)][case.number % 3])
-    around = ndimage.binary_dilation(planted.mask, iterations=11)
+    around = grown(planted.mask, 11)
     around &= case.drawing.mask(BACKGROUND)
     around[planted.box.y + round(0.8 * planted.box.height) :] = False
     if np.abs(pixels[around].astype(int) - wall).max(-1).mean() < APART:
         return None
-    soft = ndimage.gaussian_filter(around.astype(float), 1.0)[..., None] * around[..., None]
+    soft = cv2.GaussianBlur(around.astype(float), (9, 9), 1.0)[..., None] * around[..., None]
     return Image.fromarray((pixels * (1 - soft) + wall * soft).astype(np.uint8))
 
 
@@ -164,4 +165,4 @@ def study(desk: Desk, *, count: int) -> None:
         f"`{desk.command}`; {count} people nobody has seen, 95 % intervals.", "",
         "| | right | of |", "|---|---|---|", *(f"| {' | '.join(map(str, row))} |" for row in rows),
     ]  # fmt: skip
-    desk.page("keeping.md", [*lines, *by_eye("keeping-by-eye")])
+    desk.page("keeping.md", [*lines, *checked("keeping-by-eye")])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sow.benchmarks.figures.judge.classes import (
     BODY,
@@ -18,6 +17,7 @@ from sow.benchmarks.figures.judge.classes import (
     PARTS,
     SHADES,
 )
+from sow.benchmarks.figures.judge.shapes import grown, labelled
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import SKINS
 from sow.box import Box, overlap
@@ -58,8 +58,8 @@ class Seen:
 
 def pieces(mask: Mask) -> list[Mask]:
     """The connected pieces of a mask, the largest first."""
-    labels, count = ndimage.label(mask)
-    found = [labels == n for n in range(1, count + 1)]
+    labels = labelled(mask)
+    found = [labels == n for n in range(1, labels.max(initial=0) + 1)]
     return sorted(found, key=lambda piece: -int(piece.sum()))
 
 
@@ -89,7 +89,7 @@ def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
 
 def _touching(mask: Mask, seed: Mask) -> Mask:
     """The pieces of a mask that touch the seed."""
-    labels, _ = ndimage.label(mask | seed)
+    labels = labelled(mask | seed)
     return np.isin(labels, np.unique(labels[seed]))
 
 
@@ -100,7 +100,7 @@ def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[Seen, ...]
         mask = classes == kind
         if mask.sum() < SMALLEST_THING:
             continue
-        joined, _ = ndimage.label(ndimage.binary_dilation(mask, iterations=2))
+        joined = labelled(grown(mask, 2))
         for n in np.unique(joined[mask]):
             piece = mask & (joined == n)
             box = box_of(piece)
@@ -140,7 +140,7 @@ def joined_to_body(classes: Classes, head: Head, face: Box) -> bool:
     """Whether enough of a body hangs together with the face through a neck."""
     person = np.isin(classes, (NECK, BODY, HAND)) | head.face
     # Outlines between face, neck and collar may be read as anything.
-    near = ndimage.binary_dilation(person, iterations=2)
+    near = grown(person, 2)
     reached = _touching(near, head.face) & (classes == BODY)
     reached[: face.bottom - face.height // 4] = False
     columns = slice(max(0, face.x - face.width // 2), face.right + face.width // 2)

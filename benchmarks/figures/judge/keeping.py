@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sow.benchmarks.figures.judge.anatomy import Mask
 from sow.benchmarks.figures.judge.classes import BACKGROUND, HAIR
 from sow.benchmarks.figures.judge.reading import Verdict
+from sow.benchmarks.figures.judge.shapes import grown, shrunk
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import Identity
 from sow.box import Box
@@ -62,8 +62,8 @@ def halo_share(verdict: Verdict, planted: Planted) -> float | None:
     classes, pixels = verdict.classes, verdict.pixels.astype(int)
     head = box_of(planted.mask)
     assert head is not None
-    ring = ndimage.binary_dilation(planted.mask, iterations=FAR)
-    ring &= ~ndimage.binary_dilation(planted.mask, iterations=NEAR)
+    ring = grown(planted.mask, FAR)
+    ring &= ~grown(planted.mask, NEAR)
     ring[head.y + round(0.75 * head.height) :] = False
     ring &= np.isin(classes, (BACKGROUND, HAIR)) & (pixels.max(-1) > INK)
     ring &= ~(_own_hair(pixels, planted) & (classes == HAIR))
@@ -110,7 +110,7 @@ def has_halo(verdict: Verdict, planted: Planted) -> bool:
 
 def moved(verdict: Verdict, planted: Planted) -> float:
     """How far the head's pixels are from the planted ones, in levels; its rim left out."""
-    inner = ndimage.binary_erosion(planted.mask, iterations=2)
+    inner = shrunk(planted.mask, 2)
     away = np.abs(verdict.pixels[inner].astype(int) - planted.pixels[inner])
     return float(away.mean())
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sow.benchmarks.figures.judge.anatomy import Head, Seen
 from sow.benchmarks.figures.judge.classes import BODY, FACE, HAIR, HAND, NECK
 from sow.benchmarks.figures.judge.reading import Verdict
+from sow.benchmarks.figures.judge.shapes import grown
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.box import gap
 
@@ -61,10 +61,10 @@ def to_person(relation: str, thing: Seen, verdict: Verdict, head: Head) -> bool:
     """Whether a thing stands in a relation to the person of a head ("holding": is held)."""
     (x, y), (head_x, _) = thing.box.centre, head.box.centre
     if relation == "holding":
-        hand = ndimage.binary_dilation(verdict.classes == HAND, iterations=REACH)
+        hand = grown(verdict.classes == HAND, REACH)
         return bool((hand & thing.mask).any() and (verdict.classes == HAND).sum() >= 8)
     if relation == "wearing":
-        on = ndimage.binary_dilation(thing.mask, iterations=3) & (head.face | _hair(verdict, head))
+        on = grown(thing.mask, 3) & (head.face | _hair(verdict, head))
         return (
             bool(on.any())
             and thing.box.y <= head.box.y + 4

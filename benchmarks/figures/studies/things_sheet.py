@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from PIL import Image
-from skimage import data
 
 from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.studies.growing import Wanted, grow
@@ -31,6 +30,8 @@ PHOTOGRAPHS = {
 def study(desk: Desk, *, count: int) -> None:
     """Draws the sheet. count: how many of the photographs."""
     desk.free("things.png")
+    from skimage import data  # photographs that come with it
+
     made, folder = service(), Path(data.__file__).parent
     rows = []
     for subject, (name, *prompts) in list(PHOTOGRAPHS.items())[:count]:
