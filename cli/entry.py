@@ -18,6 +18,8 @@ def run() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    # None are wanted, and to look for some pydantic reads what every installed package says.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.stdout = cast(TextIO, Results(sys.stdout))
     sys.stderr = cast(TextIO, Outlet(sys.stderr))
 

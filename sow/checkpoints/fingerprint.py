@@ -32,15 +32,20 @@ def fingerprint(source: Path, half: bool = False) -> str:
 
     half: whether files in half precision are preferred; they are other files.
     """
-    files = {source.name: source} if source.is_file() else _loaded(source, half)
+    files = loaded_files(source, half)
     digest = hashlib.sha256()
     for name, hash_ in zip(files, _hashes(list(files.values())), strict=True):
         digest.update(f"{name}:{hash_};".encode())
     return digest.hexdigest()[:16]
 
 
-def _loaded(folder: Path, half: bool) -> dict[str, Path]:
-    """The files that loading reads, by their names in the checkpoint, in order."""
+def loaded_files(folder: Path, half: bool = False) -> dict[str, Path]:
+    """The files that loading reads, by their names in the checkpoint, in order; of a file, itself.
+
+    half: as for `fingerprint`.
+    """
+    if folder.is_file():
+        return {folder.name: folder}
     wanted = variant_of(folder, half)
     files = [folder / "model_index.json"]
     for name, value in sorted(read_config(folder, "model_index.json").items()):

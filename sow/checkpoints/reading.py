@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,18 @@ def read_head(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         names = tensors.keys()  # it is no mapping, and cannot be walked itself
         slices = {name: tensors.get_slice(name) for name in names}
         return {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
+
+
+def read_ahead(files: Iterable[Path]) -> None:
+    """Asks the system to bring files into memory; they are read while something else is done.
+
+    Where it cannot be asked, or a file is not there, they are read when they are needed.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for file in files:
+        with suppress(OSError), file.open("rb") as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def is_plain(path: Path) -> bool:

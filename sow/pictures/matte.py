@@ -236,8 +236,11 @@ def _one_piece(found: Flags, core: Flags) -> Flags:
     round_, cross = cv2.MORPH_ELLIPSE, cv2.MORPH_CROSS
     kernel = cv2.getStructuringElement(round_, (5, 5))
     clean = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool) | core
-    _, pieces = cv2.connectedComponents(clean.astype(np.uint8))
-    kept = np.isin(pieces, np.unique(pieces[core & (pieces > 0)]))
+    count, pieces = cv2.connectedComponents(clean.astype(np.uint8))
+    held = np.zeros(count, bool)
+    held[pieces[core]] = True
+    held[0] = False  # what is between the pieces
+    kept = held[pieces]
     outlines, _ = cv2.findContours(kept.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     whole = np.zeros(kept.shape, np.uint8)
     cv2.drawContours(whole, outlines, -1, 1, cv2.FILLED)

@@ -18,7 +18,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from sow.errors import PictureError, SowError
 from sow.kinds import as_path
 from sow.pictures.colours import eight_bits, to_srgb
-from sow.pictures.kinds import DNG, HEAD, SUB_FILE, check_raw, raw_file, stranger
+from sow.pictures.kinds import DNG, HEAD, SUB_FILE, check_raw, openable, raw_file, stranger
 from sow.pictures.pieces import Pieces, check_plain, check_scans
 from sow.pictures.tags import check_tags
 from sow.quiet import without_lines_from_c, without_warnings
@@ -103,8 +103,7 @@ def opened(
     file = open_regular(source, most_bytes) if isinstance(source, Path) else nullcontext(source)
     # Held back: remarks on large pictures, which are refused, on odd TIFF tags and cut EXIF.
     with file as whole, Pieces(whole, name) as data, without_warnings(), one_line(name):
-        Image.init()
-        known = [format for format in formats if format in Image.OPEN]  # AVIF is not everywhere
+        known = [format for format in formats if format in openable()]
         check_tags(data, name)
         check_scans(data, name)
         head = data.read(HEAD)

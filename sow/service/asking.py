@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sow.errors import PlannerError, UsageError
 from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import bare, check_graph, laid_out, without_graph
 from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import in_known_words
@@ -135,13 +134,23 @@ def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> P
     Raises:
         SowError: if there is none.
     """
+    if request.has_graph or request.image is None:
+        planned = _around_graph(request, choice, model)
+    else:
+        planned = _planned(request, choice, model)
+    return replace(planned, plan=in_known_words(planned.plan, model.name, model.facts.words))
+
+
+def _around_graph(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
+    """The same where there is a graph, or nothing to plant."""
+    from sow.planners.graph.planner import bare, check_graph, laid_out, without_graph
+
     check_graph(request)
     if request.image is None:
         planned = Planned(bare(request))
     else:
         planned = _planned(without_graph(request), choice, model)
-    plan = laid_out(planned.plan, request) if request.has_graph else planned.plan
-    return replace(planned, plan=in_known_words(plan, model.name, model.facts.words))
+    return replace(planned, plan=laid_out(planned.plan, request)) if request.has_graph else planned
 
 
 def _planned(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
@@ -187,6 +196,8 @@ def would_be_sent(request: PlanRequest, choice: PlannerChoice, model: Model) -> 
         UsageError: if nobody would be asked.
     """
     from hashlib import sha256
+
+    from sow.planners.graph.planner import without_graph
 
     vendor = choice.vendor()
     if vendor is None:

@@ -13,9 +13,7 @@ from sow.kinds import check_kind
 from sow.pictures.condition import Condition
 from sow.plan import Plan, check_canvas
 from sow.planners.base import PlanRequest
-from sow.planners.graph.kinds import words_of
 from sow.planners.offline.planner import related_regions
-from sow.planners.rewording import reword, with_person
 from sow.scene import SceneObject
 from sow.service.request import Asked
 from sow.settings import Settings
@@ -111,6 +109,8 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
     Planners read the user's own words, so what they decided stays as it is. Words of which the
     model knows none end as an empty street: with a face there is somebody it belongs to.
     """
+    from sow.planners.rewording import reword, with_person
+
     if not known:
         return plan
     said = reword(plan.prompt, known)
@@ -138,6 +138,9 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
 def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
     """A thing by the words for it in the prompt, where it is found by them; what cannot be said
     has no box, since nothing could be drawn there."""
+    from sow.planners.graph.kinds import words_of
+    from sow.planners.rewording import reword
+
     if thing.box is None:
         return thing
     said = " ".join(words_of(reword(thing.label, known).text))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import RLock, Thread
 from typing import TYPE_CHECKING
 
+from sow.checkpoints.fingerprint import loaded_files
+from sow.checkpoints.reading import read_ahead
 from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import Model, find_model
 
@@ -33,6 +35,7 @@ class OneModel:
         self._finding = RLock()
         self._model: Model | None = None
         self._pipe: SowPipeline | None = None
+        self._ahead = False
 
     @property
     def model(self) -> Model:
@@ -76,6 +79,14 @@ class OneModel:
         from sow.beginnings import Beginnings
 
         return Beginnings()
+
+    def _read_ahead(self) -> None:
+        """Brings the weights into memory in a thread of its own: a face is looked for meanwhile."""
+        with self._finding:
+            if self._pipe is None and not self._ahead:
+                self._ahead = True
+                files = loaded_files(self.model.source, self.model.half).values()
+                Thread(target=read_ahead, args=(files,), daemon=True).start()
 
     def _told(self, notes: Iterable[str]) -> list[str]:
         """Notes, reported."""

@@ -108,6 +108,7 @@ class Service(Seer):
             OWN.check_canvas(asked.canvas, self._agree)
         # What is no setting is refused before any download.
         chosen(Settings.preset(preset or "normal"), settings, likeness)
+        self._read_ahead()
         planned = self._planned(asked)
         plan, model = planned.plan, self.model
         decided = chosen(model.facts.preset(preset or plan.preset), settings, likeness)

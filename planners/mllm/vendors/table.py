@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from sow.errors import PlannerError, UsageError
-from sow.planners.mllm.asking import Asker
 from sow.planners.mllm.wire import checked_address, host_of, is_private
+
+if TYPE_CHECKING:
+    from sow.planners.mllm.asking import Asker
 
 OWN_KEY = "SOW_PLANNER_KEY"
 """The key for a server that is not the vendor's: theirs are not shown to anybody else."""

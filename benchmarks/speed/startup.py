@@ -1,0 +1,175 @@
+"""What a command costs before it does anything: its start, beside that of `import torch`.
+
+    python -m sow.benchmarks.speed.startup [--repeats 5] [--json]
+
+Seconds of a processor (user and system), the least of several tries of one thread each; all
+commands take turns, so that a busy machine is unfair to none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+FACE = Path(__file__).parents[2] / "examples" / "drawn-beard.png"
+PROMPT = "a person in a red coat"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
+TORCH = "import torch"
+GENERATE = "sow generate"
+PICTURE = "the picture itself"
+WITHOUT = f"{GENERATE}, without the picture"
+
+# Runs in a process of its own, and prints what the first argument's seconds are of.
+COMMAND = "from sow.cli.entry import run; run()"
+WATCHED = """
+import atexit, sys, time
+from sow.service.methods import Sow
+draw, spent = Sow.draw, [0.0]
+def timed(*args, **options):
+    before = time.process_time()
+    try:
+        return draw(*args, **options)
+    finally:
+        spent[0] += time.process_time() - before
+Sow.draw = timed
+atexit.register(lambda: sys.stdout.write(f"\\n{spent[0]}"))
+from sow.cli.entry import run
+run()
+"""
+MEASURE = """
+import json, resource, subprocess, sys
+done = subprocess.run(json.load(sys.stdin), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+out, err = (text.decode(errors="replace")[-400:] for text in (done.stdout, done.stderr))
+print(json.dumps([used.ru_utime + used.ru_stime, done.returncode, out, err]))
+"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a command costs.
+
+    Attributes:
+        name: of the command, or of a part of one.
+        seconds: of a processor.
+        times_torch: how many times as much as `import torch`.
+    """
+
+    name: str
+    seconds: float
+    times_torch: float
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, and how it is to end.
+
+    Attributes:
+        words: what python is given.
+        ends: its exit code; another is an error.
+        watched: whether it says on its last line what its picture cost.
+    """
+
+    words: Sequence[str]
+    ends: int = 0
+    watched: bool = False
+
+
+def commands(folder: Path) -> dict[str, Command]:
+    """What is measured, by its name; `folder` takes what is written, and holds `made.png`."""
+
+    def sow(*words: object, ends: int = 0, watched: bool = False) -> Command:
+        code = WATCHED if watched else COMMAND
+        return Command(["-c", code, *map(str, words)], ends, watched)
+
+    asked = ("--model", "figures", "--face", FACE, "--prompt", PROMPT)
+    made = ("generate", *asked, "--seed", 1, "--force", "--out")
+    return {
+        "python": Command(["-c", "pass"]),
+        TORCH: Command(["-c", "import torch"]),
+        "sow --help": sow("--help"),
+        "sow show": sow("show", folder / "made.png"),
+        "sow settings": sow("settings", "--model", "figures"),
+        "sow words": sow("words", "--model", "figures"),
+        "sow plan": sow("plan", *asked, "--out", folder / "plan.json", "--force"),
+        "sow doctor": sow("doctor"),
+        GENERATE: sow(*made, folder / "new.png", watched=True),
+        "refused: no such picture": sow("generate", "--face", "no.png", "--prompt", "x", ends=3),
+        "refused: no picture": sow("generate", "--face", __file__, "--prompt", "x", ends=3),
+        "refused: no such setting": sow("generate", *asked, "--set", "cycle=5", ends=2),
+        "refused: a box outside": sow("generate", *asked, "--box", "600,0,9,9", ends=4),
+        "refused: no such model": sow("generate", *asked[2:], "--model", "nope", ends=5),
+        "refused: a file that is there": sow("generate", *asked, "--out", folder / "made.png",
+                                             ends=6),
+    }  # fmt: skip
+
+
+def startup(repeats: int = 5) -> list[Start]:
+    """All commands, and of `sow generate` also what is left without the picture itself.
+
+    Raises:
+        RuntimeError: if a command does not end as it should.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        asked = commands(folder)
+        first = folder / "made.png"
+        _cpu(Command([*asked[GENERATE].words[:-1], str(first)], watched=True), folder)
+        assert Image.open(first).size  # what `sow show` is to read
+        rows: dict[str, float] = {}
+        for _ in range(repeats):
+            for called, command in asked.items():
+                for part, seconds in _parts(called, command, folder).items():
+                    rows[part] = min(seconds, rows.get(part, seconds))
+    return [Start(name, seconds, seconds / rows[TORCH]) for name, seconds in rows.items()]
+
+
+def _parts(name: str, command: Command, folder: Path) -> Mapping[str, float]:
+    seconds, picture = _cpu(command, folder)
+    if not command.watched:
+        return {name: seconds}
+    return {name: seconds, PICTURE: picture, WITHOUT: seconds - picture}
+
+
+def _cpu(command: Command, folder: Path) -> tuple[float, float]:
+    """Seconds of a whole command, and of the picture in it."""
+    kept = {key: value for key, value in os.environ.items() if key not in KEYS}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE], input=json.dumps([sys.executable, *command.words]),
+        stdout=subprocess.PIPE, text=True, check=True, cwd=folder, env={**kept, **ONE_THREAD},
+    )  # fmt: skip
+    seconds, code, out, err = json.loads(done.stdout)
+    if code != command.ends:
+        raise RuntimeError(f"{command.words[1:]} ended with {code}: {err}")
+    return seconds, float(out.splitlines()[-1]) if command.watched else 0.0
+
+
+def table(rows: Sequence[Start]) -> str:
+    """As Markdown."""
+    head = ["| command | seconds of a processor | times `import torch` |", "|---|---|---|"]
+    body = [f"| {row.name} | {row.seconds:.2f} | {row.times_torch:.2f} |" for row in rows]
+    return "\n".join([*head, *body])
+
+
+def main() -> None:
+    """See the top of the file."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = startup(options.repeats)
+    print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else table(rows))
+
+
+if __name__ == "__main__":
+    main()
