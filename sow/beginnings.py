@@ -17,6 +17,7 @@ import torch
 
 from sow.attention.chain import chain_of
 from sow.attention.control import Scene
+from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.beginning import Begun, shared_moves
 from sow.diffusion.jobs import Job, PerJob
@@ -44,7 +45,8 @@ class Beginnings:
         pipe: whose UNet the sampler asks. tick: is told how many UNet calls of the batch are over.
         """
         moves = shared_moves(sampler.moves, [job.settings for job in sampler.jobs])
-        if not moves:
+        only_looked_at = all(isinstance(control, Trace) for control in pipe.controls)
+        if not (moves and only_looked_at):
             return
         keys = [(moves, *key_of(pipe), *content_of(job)) for job in sampler.jobs]
         found: dict[Hashable, Begun] = {}

@@ -199,7 +199,8 @@ class SowPipeline(CheckedPipeline):
             callback_on_step_end_tensor_inputs: of `latents`, `condition_mask`, `prompt_embeds`
                 (the branches of guidance one after another, the prompt's last).
             beginnings: keeps what all seeds of a plan have in common, and goes on from it; each
-                picture begins by itself then. Not for who watches: a callback, or `controls`.
+                picture begins by itself then. Not for callbacks, nor for `controls` but a `trace`,
+                which looks on from there.
 
         Raises:
             SowError: with one line that says what is wrong with the arguments.
@@ -227,7 +228,7 @@ class SowPipeline(CheckedPipeline):
             sampler = Sampler(backbone, jobs, own, self.canvas_stride, chain)
             self._num_timesteps = sampler.unet_calls
             with self.progress_bar(total=sampler.unet_calls) as bar:
-                if beginnings is not None and not (callback_on_step_end or self.controls):
+                if beginnings is not None and callback_on_step_end is None:
                     beginnings.begin(self, sampler, bar.update)
                 with chain.installed() if chain else nullcontext():
                     made = sampler.run(

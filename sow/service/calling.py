@@ -43,7 +43,7 @@ def make(
     from sow.models.memory import pictures_at_once
 
     whole = work.batch_size > 0 and not work.begun_alone
-    one = _Calls(pipe, model, work, explain, None if whole or explain else beginnings)
+    one = _Calls(pipe, model, work, explain, None if whole else beginnings)
     branches, canvas = work.settings.branches, work.plan.canvas
     if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
         room = pictures_at_once(pipe, canvas, branches, work.batch_size)

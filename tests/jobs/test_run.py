@@ -152,10 +152,10 @@ def test_bad_jobs_fail_alone_with_a_reason_each(batch_of, picture, tmp_path):
 def test_who_spoils_a_call_does_not_spoil_his_neighbours(batch_of, picture, monkeypatch):
     real = engine.together
 
-    def spoilt(pipe, model, tasks, size, method):
+    def spoilt(pipe, model, tasks, size, method, begun):
         if any(task.seed == 2 for task in tasks):
             raise RuntimeError("not a number")
-        return real(pipe, model, tasks, size, method)
+        return real(pipe, model, tasks, size, method, begun)
 
     monkeypatch.setattr(engine, "together", spoilt)
     results = {result.id: result for result in batch_of(jobs_of(picture, 5))}
@@ -166,10 +166,10 @@ def test_who_spoils_a_call_does_not_spoil_his_neighbours(batch_of, picture, monk
 def test_a_job_of_many_pictures_of_which_one_fails_fails_alone(batch_of, picture, monkeypatch):
     real = engine.together
 
-    def spoilt(pipe, model, tasks, size, method):
+    def spoilt(pipe, model, tasks, size, method, begun):
         if any(task.seed == 2 for task in tasks):
             raise RuntimeError("not a number")
-        return real(pipe, model, tasks, size, method)
+        return real(pipe, model, tasks, size, method, begun)
 
     monkeypatch.setattr(engine, "together", spoilt)
     many = {**jobs_of(picture, 1)[0], "id": "many", "count": 10}
@@ -206,11 +206,11 @@ def test_a_planner_that_always_fails_ends_the_run(batch_of, picture, monkeypatch
 def test_out_of_memory_halves_the_batch_and_goes_on(batch_of, picture, monkeypatch):
     real, sizes = engine.together, []
 
-    def short(pipe, model, tasks, size, method):
+    def short(pipe, model, tasks, size, method, begun):
         sizes.append(size)
         if size > 2:
             raise MemoryError
-        return real(pipe, model, tasks, size, method)
+        return real(pipe, model, tasks, size, method, begun)
 
     monkeypatch.setattr(engine, "together", short)
     assert all(result.done for result in batch_of(jobs_of(picture, 7), size=8))
@@ -220,10 +220,10 @@ def test_out_of_memory_halves_the_batch_and_goes_on(batch_of, picture, monkeypat
 def test_a_job_too_large_for_the_memory_fails_alone(batch_of, picture, monkeypatch):
     real = engine.together
 
-    def short(pipe, model, tasks, size, method):
+    def short(pipe, model, tasks, size, method, begun):
         if tasks[0].work.plan.canvas != (64, 64):
             raise MemoryError
-        return real(pipe, model, tasks, size, method)
+        return real(pipe, model, tasks, size, method, begun)
 
     monkeypatch.setattr(engine, "together", short)
     large = {**jobs_of(picture, 1)[0], "id": "large", "canvas": [128, 128]}
