@@ -25,7 +25,7 @@ def speed(
         str | None,
         typer.Option(
             help="Comma-separated: calls, wall, attention, batches, scaling, memory, hardware, "
-            "compile. All of them; on a CPU compile only if it is named, or with --compile."
+            "start, compile. All of them; on a CPU compile only if it is named, or with --compile."
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds, of which medians are taken.")] = 5,

@@ -20,6 +20,7 @@ from sow.benchmarks.speed.cost import calls, wall
 from sow.benchmarks.speed.hardware import hardware
 from sow.benchmarks.speed.memory import memory
 from sow.benchmarks.speed.scaling import scaling
+from sow.benchmarks.speed.startup import start
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section
 from sow.errors import UsageError
@@ -34,6 +35,7 @@ SECTIONS: Mapping[str, Callable[[Subject, int], Section]] = {
     "scaling": scaling,
     "memory": memory,
     "hardware": hardware,
+    "start": start,
     "compile": compiling,
 }
 """In the order in which they are printed; each is given the subject and the number of repeats."""

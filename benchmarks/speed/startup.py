@@ -1,6 +1,6 @@
 """What a command costs before it does anything: its start, beside that of `import torch`.
 
-    python -m sow.benchmarks.speed.startup [--repeats 5] [--json]
+    sow bench speed --sections start
 
 Seconds of a processor (user and system), the least of several tries of one thread each; all
 commands take turns, so that a busy machine is unfair to none of them.
@@ -8,19 +8,21 @@ commands take turns, so that a busy machine is unfair to none of them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-FACE = Path(__file__).parents[2] / "examples" / "drawn-beard.png"
+from sow.benchmarks.figures.world.tv2i import fresh
+from sow.benchmarks.speed.subject import Subject
+from sow.benchmarks.speed.tables import Section, Table
+
 PROMPT = "a person in a red coat"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY")
@@ -86,13 +88,13 @@ class Command:
 
 
 def commands(folder: Path) -> dict[str, Command]:
-    """What is measured, by its name; `folder` takes what is written, and holds `made.png`."""
+    """What is measured, by its name; `folder` takes what is written, and holds a face."""
 
     def sow(*words: object, ends: int = 0, watched: bool = False) -> Command:
         code = WATCHED if watched else COMMAND
         return Command(["-c", code, *map(str, words)], ends, watched)
 
-    asked = ("--model", "figures", "--face", FACE, "--prompt", PROMPT)
+    asked = ("--model", "figures", "--face", folder / "face.png", "--prompt", PROMPT)
     made = ("generate", *asked, "--seed", 1, "--force", "--out")
     return {
         "python": Command(["-c", "pass"]),
@@ -122,6 +124,7 @@ def startup(repeats: int = 5) -> list[Start]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        fresh(1)[0].picture.save(folder / "face.png")
         asked = commands(folder)
         first = folder / "made.png"
         _cpu(Command([*asked[GENERATE].words[:-1], str(first)], watched=True), folder)
@@ -154,22 +157,9 @@ def _cpu(command: Command, folder: Path) -> tuple[float, float]:
     return seconds, float(out.splitlines()[-1]) if command.watched else 0.0
 
 
-def table(rows: Sequence[Start]) -> str:
-    """As Markdown."""
-    head = ["| command | seconds of a processor | times `import torch` |", "|---|---|---|"]
-    body = [f"| {row.name} | {row.seconds:.2f} | {row.times_torch:.2f} |" for row in rows]
-    return "\n".join([*head, *body])
-
-
-def main() -> None:
-    """See the top of the file."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    rows = startup(options.repeats)
-    print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else table(rows))
-
-
-if __name__ == "__main__":
-    main()
+def start(subject: Subject, repeats: int) -> Section:
+    """What commands cost before they do anything; whatever is measured besides, of `figures`."""
+    rows = [(row.name, row.seconds, row.times_torch) for row in startup(repeats)]
+    said = "Seconds of a processor (user and system), one thread, the least of the rounds."
+    columns = ("command", "seconds", "times import torch")
+    return Section("start", "Start", [Table(columns, rows, said)])
