@@ -50,6 +50,8 @@ Weights = Annotated[
 Tables = Annotated[
     str,
     typer.Option(
+        "--tables",
+        "--ablation",
         help="Of methods, and of the paper's ablations: modules, attention, cycles (its Tables II, "
         "III and A-IV).",
         rich_help_panel=METHODS,
