@@ -6,8 +6,7 @@ import json
 
 import pytest
 from test_bench import FIGURES, typed
-from test_preference import say
-from tv2i_runs import drawn_run
+from tv2i_runs import drawn_run, say
 
 from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.marks import PEOPLE, add_marks

@@ -65,7 +65,7 @@ def test_only_the_condition_is_planted_or_all_of_its_box(gradient):
     assert (there[:, :8] == -1).all()
     colours = torch.from_numpy(np.asarray(condition.picture) / 127.5 - 1).permute(2, 0, 1).float()
     assert torch.allclose(there[:, 8:48, 50:64], colours[:, :, 26:])
-    assert 0.3 < float(alone.cover[0, 20, 43]) < 0.7
+    assert 0.3 < float(alone.cover[0, 20, 43]) / 255 < 0.7
     assert torch.allclose(box.into(canvas)[0, 8:48, 26:40], torch.tensor(0.0039), atol=1e-4)
     ellipse = plan(ellipse=[34, 18, 20, 20])
     surroundings = Condition.prepare(gradient, ellipse)
