@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from sow.box import Box, Corners, overlap
 from sow.pictures.reading import GREY, over_grey
+from sow.threads import BUILDING
 
 WEIGHTS = Path(__file__).parent / "drawn.safetensors"
 SIDE = 128
@@ -142,6 +143,7 @@ def faces_of(answer: torch.Tensor, least: float) -> list[Seen]:
 
 @cache
 def _network() -> DrawnFaces:
-    network = DrawnFaces()
+    with BUILDING:
+        network = DrawnFaces()
     network.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
     return network.eval()

@@ -12,6 +12,7 @@ from sow.box import Box
 from sow.pictures.kinds import photographed
 from sow.pictures.reading import GREY, over_grey
 from sow.quiet import without_warnings
+from sow.threads import BUILDING
 
 CERTAIN, SURE = 0.95, 0.99
 # A face in another style, or one half hidden, is seen less surely; then it must fill the picture.
@@ -34,7 +35,8 @@ def _detector(stages: tuple[float, float, float]) -> Any:
     """MTCNN; `stages` are the least chances of its three networks, its own by default."""
     from facenet_pytorch import MTCNN
 
-    return MTCNN(keep_all=True, device="cpu", thresholds=list(stages))
+    with BUILDING:
+        return MTCNN(keep_all=True, device="cpu", thresholds=list(stages))
 
 
 def find_faces(image: Image.Image) -> list[Box]:

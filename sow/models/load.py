@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sow.checkpoints.trust import variant_of
@@ -13,13 +12,10 @@ from sow.errors import DeviceError, ModelError, SowError
 from sow.models.devices import choose_device, choose_dtype, out_of_memory
 from sow.models.find import Model, find_model
 from sow.quiet import quiet
+from sow.threads import BUILDING
 
 if TYPE_CHECKING:
     from sow.pipeline import SowPipeline
-
-
-_LOADING = Lock()
-"""transformers builds what it loads without memory, all that the process builds meanwhile too."""
 
 
 def load_pipeline(
@@ -54,7 +50,7 @@ def load_pipeline(
     if not isinstance(model, Model):
         model = find_model(model, revision=revision, half=half)
     options: dict[str, Any] = {"torch_dtype": precision}
-    with _LOADING, _one_line_errors(model.name), quiet():
+    with BUILDING, _one_line_errors(model.name), quiet():
         if model.kind == "file":
             pipe: SowPipeline = SowPipeline.from_single_file(
                 str(model.source), config=config, **options

@@ -127,21 +127,30 @@ class Planned:
     notes: tuple[str, ...] = ()
 
 
-def ask_for_plan(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
+def ask_for_plan(
+    request: PlanRequest,
+    choice: PlannerChoice,
+    model: Model,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Planned:
     """Asks for a plan as chosen, lays out what it is to show besides, and says it in words that
     the model knows.
+
+    meanwhile: called just before a vendor is asked, to begin what can be done while waiting.
 
     Raises:
         SowError: if there is none.
     """
     if request.has_graph or request.image is None:
-        planned = _around_graph(request, choice, model)
+        planned = _around_graph(request, choice, model, meanwhile)
     else:
-        planned = _planned(request, choice, model)
+        planned = _planned(request, choice, model, meanwhile)
     return replace(planned, plan=in_known_words(planned.plan, model.name, model.facts.words))
 
 
-def _around_graph(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
+def _around_graph(
+    request: PlanRequest, choice: PlannerChoice, model: Model, meanwhile: Callable[[], None]
+) -> Planned:
     """The same where there is a graph, or nothing to plant."""
     from sow.planners.graph.planner import bare, check_graph, laid_out, without_graph
 
@@ -149,11 +158,13 @@ def _around_graph(request: PlanRequest, choice: PlannerChoice, model: Model) -> 
     if request.image is None:
         planned = Planned(bare(request))
     else:
-        planned = _planned(without_graph(request), choice, model)
+        planned = _planned(without_graph(request), choice, model, meanwhile)
     return replace(planned, plan=laid_out(planned.plan, request)) if request.has_graph else planned
 
 
-def _planned(request: PlanRequest, choice: PlannerChoice, model: Model) -> Planned:
+def _planned(
+    request: PlanRequest, choice: PlannerChoice, model: Model, meanwhile: Callable[[], None]
+) -> Planned:
     """The plan as its planner makes it.
 
     Raises:
@@ -169,6 +180,7 @@ def _planned(request: PlanRequest, choice: PlannerChoice, model: Model) -> Plann
         if choice.name == "auto" and not choice.base_url and not choice.consent(vendor, host):
             origin = f"rules (nothing is sent to {vendor} before it is named or agreed to)"
             return Planned(OfflinePlanner().plan(request), origin=origin)
+        meanwhile()
         plan, cache = _asked(planner, request, choice.cache)
     except PlannerError as error:
         if choice.name != "auto" and not choice.fallback:

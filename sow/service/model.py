@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from threading import RLock, Thread
+from threading import Lock, RLock, Thread
 from typing import TYPE_CHECKING
 
 from sow.checkpoints.fingerprint import loaded_files
 from sow.checkpoints.reading import read_ahead
 from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import Model, find_model
+from sow.threads import AHEAD
 
 if TYPE_CHECKING:
     from sow.beginnings import Beginnings
@@ -32,10 +34,11 @@ class OneModel:
         self._model_name, self._revision, self._config = str(model), revision, config
         self._device, self._dtype = device, dtype
         self._report, self._download = report, download
-        self._finding = RLock()
+        self._finding, self._loading = RLock(), Lock()
         self._model: Model | None = None
         self._pipe: SowPipeline | None = None
-        self._ahead = False
+        self._read_early, self._told_of_it = False, False
+        self._ahead: Thread | None = None
 
     @property
     def model(self) -> Model:
@@ -61,16 +64,22 @@ class OneModel:
         Raises:
             ModelError, DeviceError: if it cannot be.
         """
+        pipe = self._loaded()
+        with self._finding:
+            if not self._told_of_it:
+                self._told_of_it = True
+                self._report("model", f"{self.model.name} ({self.model.revision}) on {pipe.device}")
+        return pipe
+
+    def _loaded(self) -> SowPipeline:
         from sow.models.load import load_pipeline
 
-        with self._finding:
+        with self._loading:
             if self._pipe is None:
-                model = self.model
                 self._pipe = load_pipeline(
-                    model, device=self._device, dtype=self._dtype, config=self._config
+                    self.model, device=self._device, dtype=self._dtype, config=self._config
                 )
                 self._pipe.remark = lambda line: None  # who plans for it has told it already
-                self._report("model", f"{model.name} ({model.revision}) on {self._pipe.device}")
             return self._pipe
 
     @cached_property
@@ -83,10 +92,21 @@ class OneModel:
     def _read_ahead(self) -> None:
         """Brings the weights into memory in a thread of its own: a face is looked for meanwhile."""
         with self._finding:
-            if self._pipe is None and not self._ahead:
-                self._ahead = True
+            if self._pipe is None and not self._read_early:
+                self._read_early = True
                 files = loaded_files(self.model.source, self.model.half).values()
                 Thread(target=read_ahead, args=(files,), daemon=True).start()
+
+    def _load_ahead(self) -> None:
+        """Loads the model in a thread of its own: a vendor is asked for a plan meanwhile."""
+        with self._finding:
+            if self._pipe is None and self._ahead is None:
+                self._ahead = Thread(target=self._try_to_load, name=AHEAD)
+                self._ahead.start()
+
+    def _try_to_load(self) -> None:
+        with suppress(Exception):  # it goes wrong again, and is told, where the model is needed
+            self._loaded()
 
     def _told(self, notes: Iterable[str]) -> list[str]:
         """Notes, reported."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class Service(Seer):
         # What is no setting is refused before any download.
         chosen(Settings.preset(preset or "normal"), settings, likeness)
         self._read_ahead()
-        planned = self._planned(asked)
+        planned = self._planned(asked, meanwhile=self._load_ahead)
         plan, model = planned.plan, self.model
         decided = chosen(model.facts.preset(preset or plan.preset), settings, likeness)
         OWN.check(plan, decided, 1, self._agree)
@@ -278,12 +278,13 @@ class Service(Seer):
         self._planner.check()
         return request.read()
 
-    def _planned(self, asked: Asked) -> Planned:
+    def _planned(self, asked: Asked, meanwhile: Callable[[], None] = lambda: None) -> Planned:
         facts, notes = self.model.facts, [*asked.notes]
         if asked.plan is not None:
             planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
         else:
-            planned = ask_for_plan(plan_request(asked, facts), self._planner, self.model)
+            request = plan_request(asked, facts)
+            planned = ask_for_plan(request, self._planner, self.model, meanwhile)
         plan = planned.plan.aligned(facts.stride)
         notes += [*remarks_on_box(asked, plan, facts.stride), *facts.remarks_on(plan.canvas)]
         self._told(notes)

@@ -6,32 +6,13 @@ import json
 
 import pytest
 from conftest import EXAMPLES
-from mllm_server import GOOD, Server, good
+from mllm_server import GOOD, Server, small
+
+from sow.errors import PlannerError
 
 FACE = EXAMPLES / "drawn-curls.png"
 KEY = "sk-very-secret-1234567890"
 ASK = ("plan", "--model", "figures", "--face", FACE, "--prompt", "a person in a red coat")
-SCALE = 4  # the canvas of figures is a quarter of 512
-
-
-def small(asked):
-    """The good answers on a canvas of 128."""
-    text = good(asked)
-    data = json.loads(text)
-    for box in boxes(data):
-        box.update({key: value / SCALE for key, value in box.items()})
-    return json.dumps(data)
-
-
-def boxes(data):
-    if isinstance(data, dict):
-        if set(data) == {"x", "y", "width", "height"}:
-            yield data
-        for value in data.values():
-            yield from boxes(value)
-    elif isinstance(data, list):
-        for value in data:
-            yield from boxes(value)
 
 
 @pytest.fixture
@@ -148,3 +129,14 @@ def test_the_good_answers_fit_their_schemas():
 
     for stage, answer in GOOD.items():
         getattr(answers, stage).model_validate(answer)
+
+
+def test_who_is_refused_does_not_wait_for_the_model(run_sow, server, env):
+    """It is being loaded meanwhile, in a thread that is left behind."""
+    server.reply = lambda asked: (401, {"error": {"message": "no", "code": "invalid_api_key"}})
+    words = ("generate", *ASK[1:], "--planner", "openai", "--base-url", server.address + "/v1")
+    done = run_sow(*words, "--out", "x.png", env={**env, "OPENAI_API_KEY": KEY})
+    assert done.returncode == PlannerError.exit_code, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sow: openai")
+    assert KEY not in line
