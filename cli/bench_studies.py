@@ -66,9 +66,10 @@ def command_of(each: Study) -> Callable[..., None]:
         _keyword("out", Out, Path("studies")), _keyword("force", Force, False),
         _keyword("quiet", Quiet, False),
     ]  # fmt: skip
-    run.__doc__ = f"{each.asks} Takes {each.takes} on one core."
-    run.__annotations__ = {part.name: part.annotation for part in parts}
-    setattr(run, "__signature__", inspect.Signature(parts))  # noqa: B010
+    command: Any = run  # functions have no signature to set, as mypy knows them
+    command.__doc__ = f"{each.asks} Takes {each.takes} on one core."
+    command.__annotations__ = {part.name: part.annotation for part in parts}
+    command.__signature__ = inspect.Signature(parts)
     return run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sow.errors import PictureError
@@ -44,11 +45,12 @@ def openable() -> Collection[str]:
 
     `Image.init` imports forty others too, which takes as long as a fifth of a refusal.
     """
-    from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+    from PIL import Image
 
     Image.preinit()
-    with suppress(ImportError):  # it is not everywhere
-        from PIL import AvifImagePlugin  # noqa: F401
+    for name in ("Tiff", "WebP", "Avif"):
+        with suppress(ImportError):  # not everything is everywhere
+            import_module(f"PIL.{name}ImagePlugin")
     return Image.OPEN
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from typing import Any
 
 from sow.errors import UsageError
 from sow.kinds import PATH, WHOLE, check_kind
@@ -42,7 +43,7 @@ def check_request(request: object) -> None:
     check_kind("request", request, (Request,), "a Request")
 
 
-def check_seeds(seeds: Iterable[object]) -> None:
+def check_seeds(seeds: Iterable[Any]) -> None:
     """Whether pictures can be made of all of these.
 
     Raises:
@@ -50,7 +51,7 @@ def check_seeds(seeds: Iterable[object]) -> None:
     """
     for seed in seeds:
         check_kind("seed", seed, WHOLE, "a whole number")
-        if not 0 <= seed <= LARGEST_SEED:  # type: ignore[operator]
+        if not 0 <= seed <= LARGEST_SEED:
             raise UsageError(f"no seed {seed}", f"give seed= from 0 to {LARGEST_SEED}")
 
 
@@ -68,12 +69,12 @@ def counted_up(seed: int | None, num: int) -> range:
     return range(first, first + num)
 
 
-def check_retries(retries: object) -> None:
+def check_retries(retries: Any) -> None:
     """Whether a picture can be tried again so often.
 
     Raises:
         UsageError: if it is no whole number, or out of range.
     """
     check_kind("retries", retries, WHOLE, "a whole number")
-    if not 0 <= retries <= MOST_RETRIES:  # type: ignore[operator]
+    if not 0 <= retries <= MOST_RETRIES:
         raise UsageError(f"retries={retries}", f"give retries= from 0 to {MOST_RETRIES}")
