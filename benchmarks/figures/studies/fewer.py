@@ -23,8 +23,10 @@ from typing import Any
 import torch
 from PIL import Image
 
+from sow.benchmarks.checkpoints import SD21_BASE
 from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.studies.fewer_table import ROWS, THOROUGH, lines
+from sow.benchmarks.figures.studies.caching import Caching, Keeping, caching, share
+from sow.benchmarks.figures.studies.fewer_table import FAST, ROWS, THOROUGH, lines
 from sow.benchmarks.figures.studies.growing import BATCH
 from sow.benchmarks.figures.studies.trials import service
 from sow.benchmarks.tv2i.figures import figures_pairs
@@ -51,14 +53,15 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is compared: presets by their prefix, and what is set besides."""
+    """What is compared: presets by their prefix, what is set besides, what features are kept."""
 
     name: str
     prefix: str = "thorough-"
     changes: Mapping[str, Any] = field(default_factory=dict)
+    keeping: Keeping | None = None
 
 
-BEFORE, AFTER = Row(THOROUGH), Row("fast", "")
+BEFORE, AFTER = Row(THOROUGH), Row(FAST, "")
 LEADS = (
     BEFORE,
     Row("inversion stride 2", changes={"inversion_stride": 2}),
@@ -67,6 +70,13 @@ LEADS = (
     Row("pair from 4", changes={"outside_until": 4}),
     Row("joined", changes={"outside": "joined"}),
     AFTER,
+    Row("features, 1 level, finish", keeping=Keeping(1)),
+    Row("features, 2 levels, finish", keeping=Keeping(2)),
+    Row("features, last layer, finish", keeping=Keeping(0)),
+    Row("features, 1 level, inversion", keeping=Keeping(1, ("inversion",))),
+    Row("features, 1 level, all phases", keeping=Keeping(1, ("inversion", "cycle", "finish"))),
+    Row("fast, features, 1 level, finish", "", keeping=Keeping(1)),
+    Row("fast, features, 2 levels, finish", "", keeping=Keeping(2)),
 )  # fmt: skip
 
 
@@ -115,7 +125,7 @@ def grown(
     """A row: its scores pair by pair, and what it cost."""
     works = planned(made, pairs, row, kind)
     started = time.process_time()
-    with counted(made.pipe.unet) as spent:
+    with counted(made.pipe.unet) as spent, caching(made.pipe, row.keeping) as cache:
         images = drawn(made, pairs, works)
     seconds = time.process_time() - started
     keep.mkdir(parents=True, exist_ok=True)
@@ -127,8 +137,22 @@ def grown(
     return {
         "name": row.name, "kind": kind, "samples": round(spent.samples / len(pairs), 2),
         "cpu_seconds": round(seconds / len(pairs), 3), "pairs": [pair.id for pair in pairs],
+        **shallow(cache, len(pairs), made.pipe.unet.config),
         "scores": {m.name: [_short(each[m.name].value) for each in scores] for m in metrics},
     }  # fmt: skip
+
+
+def shallow(cache: Caching | None, count: int, unet: Mapping[str, Any]) -> dict[str, Any]:
+    """How many of the samples had features kept, and what is left of the work in such a one.
+
+    It counts at the UNet's door as any other; Stable Diffusion's is of 512 x 512 pixels.
+    """
+    if cache is None:
+        return {}
+    levels = cache.keeping.levels
+    shares = {"share": share(unet, levels), "share_sd21": share(SD21_BASE["unet"], levels)}
+    rounded = {name: round(value, 4) for name, value in shares.items()}
+    return {"shallow": round(cache.reused / count, 2), **rounded}
 
 
 def _short(value: float | None) -> float | None:

@@ -25,6 +25,8 @@ ROWS = "fewer"
 """The folder of the rows, beside the table."""
 THOROUGH = "thorough, as before"
 """The name of the row that the others are compared with."""
+FAST = "fast"
+"""The name of today's presets, and how the names of rows on top of them begin."""
 Record = dict[str, Any]
 
 
@@ -63,6 +65,11 @@ class Test:
         low, high = self.away.low, self.away.high
         return bool(metric.better) and (low > 0 if metric.better == "lower" else high < 0)
 
+    def better(self, metric: Metric) -> bool:
+        """Whether all of it is on the good side."""
+        low, high = self.away.low, self.away.high
+        return bool(metric.better) and (high < 0 if metric.better == "lower" else low > 0)
+
 
 def shown(metric: Metric, value: Estimate, sign: str = "") -> str:
     """A value with its interval, as the metric is read."""
@@ -95,6 +102,18 @@ IN_SHORT = ("id_distance", "same_person", "followed", "truncated", "unjoined", "
             "copied", "psnr")  # fmt: skip
 
 
+def whole_samples(record: Record, share: str = "share") -> float:
+    """Its samples by their work: one that had features kept is less than one."""
+    spared = record.get("shallow", 0) * (1 - record.get(share, 1))
+    return float(record["samples"] - spared)
+
+
+def samples_of(record: Record) -> str:
+    """At the UNet's door, and by their work where that is another number."""
+    said = f"{record['samples']:g}"
+    return f"{said} as {whole_samples(record):.1f}" if "shallow" in record else said
+
+
 def leads_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list[str]:
     """A line for every lead: its cost, and what it moves, against the first."""
     first, *others = records
@@ -102,15 +121,41 @@ def leads_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list[st
     heads = ["", "UNet samples", *(metric.label for metric in chosen)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     values = [shown(metric, estimate(first, metric)) for metric in chosen]
-    samples = f"{first['samples']:g}"
-    lines.append(f"| {' | '.join([first['name'], samples, *values])} |")
-    for record in sorted(others, key=lambda r: -r["samples"]):
-        cells = [record["name"], f"{record['samples']:g}"]
+    lines.append(f"| {' | '.join([first['name'], samples_of(first), *values])} |")
+    for record in sorted(others, key=lambda r: -whole_samples(r)):
+        cells = [record["name"], samples_of(record)]
         for metric in chosen:
             test = Test.of(first, record, metric)
             cells.append(f"{shown(metric, test.away, '+')}, p {test.p:.3f}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def features_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list[str]:
+    """What kept features save, and all that they move, each against its row without them."""
+    heads = ("", "UNet samples", "shallow", "as much work as", "of Stable Diffusion 2.1",
+             "worse than without", "better than without")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    plain = {record["name"]: record for record in records}
+    for record in (each for each in records if "shallow" in each):
+        base = plain[FAST if record["name"].startswith(FAST) else THOROUGH]
+        cells = [record["name"], f"{record['samples']:g}", f"{record['shallow']:g}",
+                 *(f"{whole_samples(record, name):.1f}" for name in ("share", "share_sd21")),
+                 *moved(base, record, metrics)]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def moved(base: Record, record: Record, metrics: Sequence[Metric]) -> tuple[str, str]:
+    """The metrics that are worse beyond their interval, and those that are better."""
+    judged = [metric for metric in metrics if metric.better]
+    tests = [Test.of(base, record, metric) for metric in judged]
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for metric, test, p in zip(judged, tests, holm([test.p for test in tests]), strict=True):
+        if test.worse(metric) or test.better(metric):
+            away = f"{metric.label} {shown(metric, test.away, '+')}"
+            told[test.worse(metric)].append(f"{away}, p {test.p:.3f}, Holm {p:.3f}")
+    return "; ".join(told[True]) or "none", "; ".join(told[False]) or "none"
 
 
 def read(rows: Path, what: str, kind: str) -> list[Record]:
@@ -128,6 +173,13 @@ TITLES = {
 NOTE = (
     "The first line has values, the others the difference from it and the p of none, uncorrected. "
     "Rows with * need a change of the loop that was not kept (`fewer/leads.patch`)."
+)
+
+FEATURES = (
+    "Features kept (`caching.py`): of every two states of a phase the second computes only so many "
+    "levels of the UNet, and has from below what the first had; `last layer` is less than a level. "
+    "Such a sample is shallow. What all are as much work as, whole ones, is by FLOPs. Against the "
+    "row without, of all metrics that have a better: those whose 95 % interval leaves out 0."
 )
 
 
@@ -153,4 +205,6 @@ def lines(rows: Path, command: str) -> list[str]:
             count = len(leads[0]["pairs"])
             page += ["", f"## {title}: leads, {count} tuning pairs", "", NOTE, ""]
             page += leads_table(leads, metrics)
+        if any("shallow" in record for record in leads):
+            page += ["", FEATURES, "", *features_table(leads, metrics)]
     return page
