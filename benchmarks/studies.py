@@ -138,7 +138,7 @@ STUDIES = (
     Study("fewer", f"{FIGURES}.fewer",
           "What fewer UNet samples a picture cost, all in all and one by one.",
           "half an hour (fresh)", f"{RESULTS}/fewer.md",
-          (table("fresh", "leads"),
+          (table("fresh", "again", "leads"),
            Option("kind", "all", "figures, guided or all.", str,
                   choices=("figures", "guided", "all")))),
     Study("finding", f"{FIGURES}.finding",

@@ -7,7 +7,8 @@ from typing import Any
 LIKENESS = {"normal": 1.0, "attribute": 0.45, "style": 0.45}
 """The presets' own."""
 ATTRIBUTE: dict[str, Any] = {"likeness": LIKENESS["attribute"], "eta": 0.1}
-STYLE: dict[str, Any] = {"likeness": LIKENESS["style"], "eta": 1.0}
+# Where every step has fresh noise, a first picture that is not guided to its end grows more heads.
+STYLE: dict[str, Any] = {"likeness": LIKENESS["style"], "eta": 1.0, "first_guided_until": 1}
 # Every state and every branch of guidance asked: as `normal` ran before it was made to ask less.
 THOROUGH: dict[str, Any] = {
     "inversion_stride": 1, "outside_until": 1, "guided_until": 1, "first_guided_until": 1,
@@ -23,8 +24,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "attribute": ATTRIBUTE,
     "style": STYLE,
     "thorough-normal": THOROUGH,
-    "thorough-attribute": {**THOROUGH, **ATTRIBUTE},
-    "thorough-style": {**THOROUGH, **STYLE},
+    "thorough-attribute": {**ATTRIBUTE, **THOROUGH},
+    "thorough-style": {**STYLE, **THOROUGH},
     "paper-normal": PAPER,
     "paper-attribute": {**PAPER, "preserve": (4,), "eta": 0.1},
     "paper-style": {**PAPER, "preserve": (4,), "eta": 1.0},

@@ -102,7 +102,7 @@ class Settings(BaseModel):
         description="the last state of the finish that is guided; nearer to the clean picture the "
         "prompt is asked alone (paper: 1)",
     )
-    first_guided_until: Shared[int] = Field(
+    first_guided_until: Own[int] = Field(
         3, ge=1, le=1000, description="the same before the condition is planted again"
     )
     inversion: Shared[Literal["canvas", "alone"]] = Field(

@@ -146,8 +146,8 @@ class PerJob:
         planted: what is pasted into canvases.
         inside, first_inside: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1; and
             before the condition is planted again.
-        guidance_scale, condition_guidance_scale, guided_until, noise_level, eta, cycle_eta:
-            `[B, 1, 1, 1]`.
+        guidance_scale, condition_guidance_scale, guided_until, first_guided_until, noise_level,
+            eta, cycle_eta: `[B, 1, 1, 1]`.
         preserving: by state, 1 for the jobs that preserve it and 0 for others, `[B, 1, 1, 1]`.
     """
 
@@ -157,6 +157,7 @@ class PerJob:
     guidance_scale: Tensor
     condition_guidance_scale: Tensor
     guided_until: Tensor
+    first_guided_until: Tensor
     noise_level: Tensor
     eta: Tensor
     cycle_eta: Tensor
@@ -196,6 +197,7 @@ class PerJob:
             guidance_scale=own("guidance_scale"),
             condition_guidance_scale=own("condition_guidance_scale"),
             guided_until=own("guided_until"),
+            first_guided_until=own("first_guided_until"),
             noise_level=own("noise_level"),
             eta=own("eta"),
             cycle_eta=own("cycle_eta"),

@@ -221,7 +221,8 @@ class Sampler:
         outputs = self._ask(self.latents, move.state, self.texts.first(max(wanted)), move)
         output = mix(outputs, self.inside, own.guidance_scale, own.condition_guidance_scale)
         if min(wanted) < max(wanted):  # some are not guided any more
-            output = torch.where(own.guided_until > move.state, outputs[0], output)
+            until = own.first_guided_until if move.left else own.guided_until
+            output = torch.where(until > move.state, outputs[0], output)
         eta = own.eta if move.cycle is None else own.cycle_eta
         latents, self.clean = self.schedule.denoise(
             self.latents, output, move.state, eta, self.noise.get(move)

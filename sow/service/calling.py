@@ -89,7 +89,8 @@ class Task:
         """
         settings = self.work.settings
         shared = (getattr(settings, name) for name in Settings.names(SHARED))
-        return (self.work.plan.canvas, self.several, settings.guided_until, *shared)
+        guided = (settings.guided_until, settings.first_guided_until)
+        return (self.work.plan.canvas, self.several, *guided, *shared)
 
 
 def together(

@@ -1,11 +1,12 @@
 """What fewer UNet samples cost: the fast presets against the thorough ones, and leads one by one.
 
-    sow bench study fewer fresh
+    sow bench study fewer fresh|again|leads
 
 `leads` are on the 60 tuning pairs of Figures-TV2I, one change of the thorough presets at a time;
-`fresh` is on 200 pairs of its test split that no report has used, once. Every pair has one seed,
-the same in every row. `figures` runs as it does by itself; `guided` runs with what Stable Diffusion
-has and `figures` has not: a pair outside the condition and a negative prompt, in words it knows.
+`fresh` is on 200 pairs of its test split that no report has used, once, and `again` on 200 others.
+Every pair has one seed, the same in every row. `figures` runs as it does by itself; `guided` runs
+with what Stable Diffusion has and `figures` has not: a pair outside the condition and a negative
+prompt, in words it knows.
 Rows are kept in the folder `fewer` beside the table: what is there is not made again, and rows of
 leads whose patch of the loop was not kept can stand beside the others.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,10 @@ from sow.service.request import Request
 from sow.service.results import Work
 from sow.service.service import Service
 
-TABLES = ("fresh", "leads")
 REPORTED, FRESH = 20, 67
 """Pairs of every setting that a report has had, and how many after these are taken; 200 in all."""
+AFTER_THESE = {"fresh": REPORTED, "again": REPORTED + FRESH}
+"""The place of the first of them, by table."""
 KINDS: dict[str, dict[str, Any]] = {
     "figures": {},
     "guided": {
@@ -53,12 +55,16 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is compared: presets by their prefix, what is set besides, what features are kept."""
+    """What is compared: presets by their prefix, what is set besides, what features are kept.
+
+    kinds: in which it means anything; as `figures` runs there is no pair.
+    """
 
     name: str
     prefix: str = "thorough-"
     changes: Mapping[str, Any] = field(default_factory=dict)
     keeping: Keeping | None = None
+    kinds: Collection[str] = tuple(KINDS)
 
 
 BEFORE, AFTER = Row(THOROUGH), Row(FAST, "")
@@ -67,8 +73,8 @@ LEADS = (
     Row("inversion stride 2", changes={"inversion_stride": 2}),
     Row("guided from 3", changes={"guided_until": 3, "first_guided_until": 3}),
     Row("first guided from 3", changes={"first_guided_until": 3}),
-    Row("pair from 4", changes={"outside_until": 4}),
-    Row("joined", changes={"outside": "joined"}),
+    Row("pair from 4", changes={"outside_until": 4}, kinds=("guided",)),
+    Row("joined", changes={"outside": "joined"}, kinds=("guided",)),
     AFTER,
     Row("features, 1 level, finish", keeping=Keeping(1)),
     Row("features, 2 levels, finish", keeping=Keeping(2)),
@@ -80,16 +86,13 @@ LEADS = (
 )  # fmt: skip
 
 
-def fresh_pairs(work: Path) -> list[Pair]:
-    """Those of the test split after the ones that a report has had, 200 of three settings."""
-    pairs = figures_pairs(work, "test").pairs
+def pairs_of(table: str, work: Path) -> list[Pair]:
+    """The 60 for choosing, or 200 of all settings that nothing was chosen on."""
+    if table == "leads":
+        return list(figures_pairs(work, "val").pairs)
+    pairs, first = figures_pairs(work, "test").pairs, AFTER_THESE[table]
     by_setting = [[p for p in pairs if p.setting == name] for name in SETTINGS]
-    return [p for some in by_setting for p in some[REPORTED : REPORTED + FRESH]][:200]
-
-
-def tuning_pairs(work: Path) -> list[Pair]:
-    """The 60 for choosing."""
-    return list(figures_pairs(work, "val").pairs)
+    return [p for some in by_setting for p in some[first : first + FRESH]][:200]
 
 
 def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[Work]:
@@ -165,21 +168,19 @@ def file_of(rows: Path, what: str, kind: str, row: str) -> Path:
     return rows / f"{what}-{kind}-{plain}.json"
 
 
-def study(desk: Desk, *, table: str | None, kind: str) -> None:
+def study(desk: Desk, *, table: str, kind: str) -> None:
     """Makes the rows that are not there yet, and writes `fewer.md`."""
     desk.free("fewer.md")
     made, metrics, kept = service(), figures_metrics(), desk.out / ROWS
     make_folder(kept, "give another out=")
     with tempfile.TemporaryDirectory(prefix="sow-") as name:
-        for what in (table,) if table else TABLES:
-            pairs = (fresh_pairs if what == "fresh" else tuning_pairs)(Path(name) / what)
-            for each in KINDS if kind == "all" else (kind,):
-                for row in (BEFORE, AFTER) if what == "fresh" else LEADS:
-                    path = file_of(kept, what, each, row.name)
-                    if path.exists():
-                        continue
-                    pictures = desk.pictures / path.stem
-                    record = grown(made, metrics, pairs, row, each, pictures)
-                    write_text(json.dumps(record) + "\n", path)
-                    desk.say(f"{path.stem}: {record['samples']:g} samples")
+        pairs = pairs_of(table, Path(name))
+        for each in KINDS if kind == "all" else (kind,):
+            for row in LEADS if table == "leads" else (BEFORE, AFTER):
+                path = file_of(kept, table, each, row.name)
+                if each not in row.kinds or path.exists():
+                    continue
+                record = grown(made, metrics, pairs, row, each, desk.pictures / path.stem)
+                write_text(json.dumps(record) + "\n", path)
+                desk.say(f"{path.stem}: {record['samples']:g} samples")
     desk.page("fewer.md", lines(kept, desk.command))

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sow.benchmarks.statistics import (
-    Estimate,
-    holm,
-    mean,
-    mean_difference,
-    rate,
-    rate_difference,
-    sign_flips,
-    sign_test,
-)
-from sow.benchmarks.tv2i.metrics.base import Metric
+from sow.benchmarks.statistics import Estimate, holm
 from sow.benchmarks.tv2i.metrics.choice import figures_metrics
+from sow.benchmarks.tv2i.report.cells import Against, compared, estimated
+from sow.benchmarks.tv2i.runs import Measure
 
 ROWS = "fewer"
 """The folder of the rows, beside the table."""
@@ -30,48 +21,31 @@ FAST = "fast"
 Record = dict[str, Any]
 
 
-def known(record: Record, metric: Metric) -> list[float]:
+def known(record: Record, metric: Measure) -> list[float]:
     """The scores that there are, nan where there is none."""
     return [float("nan") if v is None else v for v in record["scores"][metric.name]]
 
 
-def estimate(record: Record, metric: Metric) -> Estimate:
+def estimate(record: Record, metric: Measure) -> Estimate:
     """Of a metric, with its interval."""
-    values = [v for v in known(record, metric) if v == v]
-    return rate([bool(v) for v in values]) if metric.rate else mean(values)
+    return estimated([v for v in known(record, metric) if v == v], metric)
 
 
-@dataclass(frozen=True)
-class Test:
-    """A row against another, over the same pairs and seeds: the difference, and p of none."""
-
-    away: Estimate
-    p: float
-
-    @classmethod
-    def of(cls, one: Record, other: Record, metric: Metric) -> Test:
-        """The second minus the first: McNemar's test for rates, else flipped signs."""
-        both = [(a, b) for a, b in zip(known(one, metric), known(other, metric), strict=True)
-                if a == a and b == b]  # fmt: skip
-        first, second = [a for a, _ in both], [b for _, b in both]
-        if metric.rate:
-            up, down = sum(b > a for a, b in both), sum(b < a for a, b in both)
-            away = rate_difference([bool(a) for a in first], [bool(b) for b in second])
-            return cls(away, sign_test(up, down))
-        return cls(mean_difference(first, second), sign_flips([b - a for a, b in both]))
-
-    def worse(self, metric: Metric) -> bool:
-        """Whether all of the interval is on the bad side."""
-        low, high = self.away.low, self.away.high
-        return bool(metric.better) and (low > 0 if metric.better == "lower" else high < 0)
-
-    def better(self, metric: Metric) -> bool:
-        """Whether all of it is on the good side."""
-        low, high = self.away.low, self.away.high
-        return bool(metric.better) and (high < 0 if metric.better == "lower" else low > 0)
+def against(one: Record, other: Record, metric: Measure) -> Against:
+    """How the second differs from the first, over the same pairs and seeds."""
+    pairs = zip(known(one, metric), known(other, metric), strict=True)
+    return compared([(a, b) for a, b in pairs if a == a and b == b], metric)
 
 
-def shown(metric: Metric, value: Estimate, sign: str = "") -> str:
+def beyond(test: Against, metric: Measure) -> str:
+    """`worse` or `better` where all of the interval says so; for no metric that has neither."""
+    low, high = test.difference.low, test.difference.high
+    if not metric.better or low <= 0 <= high:
+        return ""
+    return "better" if (high < 0) == (metric.better == "lower") else "worse"
+
+
+def shown(metric: Measure, value: Estimate, sign: str = "") -> str:
     """A value with its interval, as the metric is read."""
     times, digits = (100, 1) if metric.unit == "%" else (1, 2 if metric.unit else 3)
     numbers = (value.value, value.low, value.high)
@@ -79,22 +53,23 @@ def shown(metric: Metric, value: Estimate, sign: str = "") -> str:
     return f"{a} [{low}, {high}]"
 
 
-def before_and_after(one: Record, other: Record, metrics: Sequence[Metric]) -> list[str]:
+def before_and_after(one: Record, other: Record, metrics: Sequence[Measure]) -> list[str]:
     """A table with a line for every metric."""
-    tests = [Test.of(one, other, metric) for metric in metrics]
+    tests = [against(one, other, metric) for metric in metrics]
     corrected = holm([test.p for test in tests])
     lines = [f"| | better | {one['name']} | {other['name']} | difference | p | Holm | |",
              "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for metric, test, p in zip(metrics, tests, corrected, strict=True):
         values = (shown(metric, estimate(r, metric)) for r in (one, other))
         unit = f", {metric.unit}" if metric.unit else ""
-        mark = "worse beyond its interval" if test.worse(metric) else ""
-        cells = (metric.label + unit, metric.better, *values, shown(metric, test.away, "+"),
+        mark = "worse beyond its interval" if beyond(test, metric) == "worse" else ""
+        cells = (metric.label + unit, metric.better, *values, shown(metric, test.difference, "+"),
                  f"{test.p:.3f}", f"{p:.3f}", mark)  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines.append(f"| *UNet samples* | lower | {one['samples']:g} | {other['samples']:g} | | | | |")
-    lines.append(f"| *CPU seconds* | lower | {one['cpu_seconds']} | {other['cpu_seconds']} "
-                 "| | | | |")  # fmt: skip
+    if "cpu_seconds" in one:
+        seconds = f"{one['cpu_seconds']} | {other['cpu_seconds']}"
+        lines.append(f"| *CPU seconds* | lower | {seconds} | | | | |")
     return lines
 
 
@@ -114,7 +89,7 @@ def samples_of(record: Record) -> str:
     return f"{said} as {whole_samples(record):.1f}" if "shallow" in record else said
 
 
-def leads_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list[str]:
+def leads_table(records: Sequence[Record], metrics: Sequence[Measure]) -> list[str]:
     """A line for every lead: its cost, and what it moves, against the first."""
     first, *others = records
     chosen = [metric for metric in metrics if metric.name in IN_SHORT]
@@ -125,13 +100,13 @@ def leads_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list[st
     for record in sorted(others, key=lambda r: -whole_samples(r)):
         cells = [record["name"], samples_of(record)]
         for metric in chosen:
-            test = Test.of(first, record, metric)
-            cells.append(f"{shown(metric, test.away, '+')}, p {test.p:.3f}")
+            test = against(first, record, metric)
+            cells.append(f"{shown(metric, test.difference, '+')}, p {test.p:.3f}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def features_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list[str]:
+def features_table(records: Sequence[Record], metrics: Sequence[Measure]) -> list[str]:
     """What kept features save, and all that they move, each against its row without them."""
     heads = ("", "UNet samples", "shallow", "as much work as", "of Stable Diffusion 2.1",
              "worse than without", "better than without")  # fmt: skip
@@ -146,22 +121,40 @@ def features_table(records: Sequence[Record], metrics: Sequence[Metric]) -> list
     return lines
 
 
-def moved(base: Record, record: Record, metrics: Sequence[Metric]) -> tuple[str, str]:
+def moved(base: Record, record: Record, metrics: Sequence[Measure]) -> tuple[str, str]:
     """The metrics that are worse beyond their interval, and those that are better."""
     judged = [metric for metric in metrics if metric.better]
-    tests = [Test.of(base, record, metric) for metric in judged]
-    told: dict[bool, list[str]] = {True: [], False: []}
+    tests = [against(base, record, metric) for metric in judged]
+    told: dict[str, list[str]] = {"worse": [], "better": [], "": []}
     for metric, test, p in zip(judged, tests, holm([test.p for test in tests]), strict=True):
-        if test.worse(metric) or test.better(metric):
-            away = f"{metric.label} {shown(metric, test.away, '+')}"
-            told[test.worse(metric)].append(f"{away}, p {test.p:.3f}, Holm {p:.3f}")
-    return "; ".join(told[True]) or "none", "; ".join(told[False]) or "none"
+        away = f"{metric.label} {shown(metric, test.difference, '+')}"
+        told[beyond(test, metric)].append(f"{away}, p {test.p:.3f}, Holm {p:.3f}")
+    return "; ".join(told["worse"]) or "none", "; ".join(told["better"]) or "none"
 
 
 def read(rows: Path, what: str, kind: str) -> list[Record]:
     """All rows there are of a table, the thorough presets first."""
     found = [json.loads(p.read_text(encoding="utf-8")) for p in rows.glob(f"{what}-{kind}-*.json")]
     return sorted(found, key=lambda record: (record["name"] != THOROUGH, record["name"]))
+
+
+def together(some: Record, more: Record) -> Record:
+    """A row over the pairs of two; without seconds, for they are of two days."""
+    scores = {name: values + more["scores"][name] for name, values in some["scores"].items()}
+    same = {key: value for key, value in some.items() if key != "cpu_seconds"}
+    return {**same, "pairs": some["pairs"] + more["pairs"], "scores": scores}
+
+
+def fresh_tables(rows: Path, kind: str) -> dict[str, list[Record]]:
+    """Before and after on pairs that nothing was chosen on, with the titles of the tables."""
+    first, again = (read(rows, what, kind) for what in ("fresh", "again"))
+    both = [together(one, more) for one, more in zip(first, again, strict=False)]
+    told = ((first, "fresh pairs"), (again, "others"), (both, "both together"))
+    return {
+        f"{len(some[0]['pairs'])} {said}" if said != "both together" else said: some
+        for some, said in told
+        if len(some) == 2
+    }
 
 
 TITLES = {
@@ -185,7 +178,7 @@ FEATURES = (
 
 def lines(rows: Path, command: str) -> list[str]:
     """The page of the rows that are there. command: what repeats it."""
-    metrics = figures_metrics()
+    metrics = [metric.described() for metric in figures_metrics()]
     page = [
         "# Fewer UNet samples", "",
         f"`{command}`. "
@@ -194,11 +187,8 @@ def lines(rows: Path, command: str) -> list[str]:
         "the metrics of a table.",
     ]  # fmt: skip
     for kind, title in TITLES.items():
-        fresh = read(rows, "fresh", kind)
-        if len(fresh) == 2:
-            count = len(fresh[0]["pairs"])
-            page += ["", f"## {title}: {count} fresh pairs", ""]
-            page += before_and_after(fresh[0], fresh[1], metrics)
+        for said, (before, after) in fresh_tables(rows, kind).items():
+            page += ["", f"## {title}: {said}", "", *before_and_after(before, after, metrics)]
     for kind, title in TITLES.items():
         leads = read(rows, "leads", kind)
         if len(leads) > 1:
