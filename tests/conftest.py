@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from PIL import Image
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts the cores
     share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+
+# Half a million objects of libraries are looked through whenever Python looks for garbage.
+gc.set_threshold(100_000, 10, 10)
 
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
