@@ -19,7 +19,7 @@ from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import square_around
 from sow.benchmarks.figures.world.paper import FACE, HAIR
 from sow.benchmarks.figures.world.people import features_of
-from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited
+from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited, put
 from sow.files import make_folder, write_png
 from sow.models import BUNDLED, find_model
 from sow.planners.mllm.fusion import counter, fuse
@@ -45,15 +45,19 @@ def known() -> dict[str, world.Pair]:
     return {pair.id: pair for split in PROMPTS for pair in drawn(split)}
 
 
-def figures_pairs(work: Path, split: str = "all", limit: int | None = None) -> Listed:
+def figures_pairs(
+    work: Path, split: str = "all", limit: int | None = None, force: bool = False
+) -> Listed:
     """The pairs of a split, with their pictures drawn into `work/faces`, 256 x 256.
+
+    force: other files by their names are written over.
 
     They have no mask, as what a user gives has none: the planner cuts the head out, as
     `sow generate` does by itself. `with_masks` gives them the true ones.
 
     Raises:
         UsageError: for an unknown split or a limit below 1.
-        OutputError: if a picture cannot be written.
+        OutputError: if another file is in the way, or a picture cannot be written.
     """
     check_split(split)
     folder = (work / "faces").absolute()
@@ -76,7 +80,7 @@ def figures_pairs(work: Path, split: str = "all", limit: int | None = None) -> L
     )
     make_folder(folder)
     for pair in pairs:
-        write_png(known()[pair.id].picture, pair.image, force=True)
+        put(known()[pair.id].picture, pair.image, force)
     return Listed(tuple(pairs))
 
 
