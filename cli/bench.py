@@ -97,7 +97,7 @@ def figures_tv2i(
     quiet: Quiet = False,
 ) -> None:
     """The bundled drawn world, which needs no download: every table, from people unseen before."""
-    from sow.benchmarks.tv2i.figures import figures_pairs, intensified
+    from sow.benchmarks.tv2i.figures import TUNED, figures_pairs, intensified
     from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
     from sow.benchmarks.tv2i.metrics.choice import figures_metrics
     from sow.benchmarks.tv2i.running.beginning import may_overwrite
@@ -112,7 +112,7 @@ def figures_tv2i(
     over = may_overwrite(out, FIGURES, split, force)
     listed = figures_pairs(made(out), split, limit, over)
     metrics = (*figures_metrics(), *asked_about_outlines(outline_judge))
-    bench = Bench(FIGURES, split, listed, metrics,
+    bench = Bench(FIGURES, split, listed, metrics, (TUNED,),
                   ceiling=lambda: of_drawings(listed.pairs))  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
     carry_out(asked, options, out, quiet, force)
@@ -149,7 +149,10 @@ def celeba_tv2i(
     ] = None,
     arcface: Annotated[
         Path | None,
-        typer.Option(help="A folder of insightface's models.", rich_help_panel=METRICS),
+        typer.Option(
+            help="A folder of insightface's models: how near faces are, by a cosine.",
+            rich_help_panel=METRICS,
+        ),
     ] = None,
     identities: Annotated[
         Path | None,

@@ -87,6 +87,7 @@ def test_every_picture_of_every_method_is_measured(run):
     assert stated["sdedit"] == 60
     assert [one.seed for one in results.outcomes[:3]] == [one.seed for one in results.outcomes[3:]]
     report = (run / "report.md").read_text()
+    assert "Tuning is unequal" in report
     assert "sdedit(strength=" in report
     assert "Table I" in report
     assert (run / "report.html").is_file()
