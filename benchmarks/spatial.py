@@ -7,6 +7,7 @@ for each of the two words; a picture passes if the centres lie as the sentence s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,11 +118,19 @@ def detector(name: str, device: str) -> Find:
     return found
 
 
+def origin(service: Service) -> str:
+    """The folder of one model's pictures: no other model, revision or precision takes them."""
+    model, dtype = service.model, str(service.pipe.unet.dtype).removeprefix("torch.")
+    # Of a folder's weights the revision is a hash, so the same name may be of another model.
+    return re.sub(r"[^\w.]+", "-", f"{model.name} {model.revision[:12]} {dtype}").strip("-.")
+
+
 def pictures(
     service: Service, folder: Path, seeds: Sequence[int], limit: int
 ) -> Iterator[tuple[str, Sentence, Path]]:
-    """A picture of each sentence and seed by each method; those in the folder are kept."""
-    asked = sentences()[:limit]
+    """A picture of each sentence and seed by each method; those of this model in the folder are
+    kept."""
+    asked, folder = sentences()[:limit], folder / origin(service)
     work = [(m, s, seed) for s in asked for seed in seeds for m in METHODS]
     for method, sentence, seed in bar(work, "pictures"):
         name = f"{sentence.prompt.removeprefix('a photo of ').replace(' ', '-')}-{seed}.png"

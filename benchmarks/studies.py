@@ -118,7 +118,7 @@ STUDIES = (
            Option("count", 0, "Pictures a row; 0 is what the table was made with.", least=0))),
     Study("modulation", f"{FIGURES}.modulation",
           "What every part of attention modulation does, and the cycles, beside COW.",
-          "five hours (all tables)", f"{RESULTS}/modulation-ablation.md",
+          "an hour and a half (ablation)", f"{RESULTS}/modulation-ablation.md",
           (table("tuning", "fresh", "ablation", "cycles", "sheet"), count(200))),
     Study("relations", f"{FIGURES}.relations",
           "Whether pictures respect relations, with layout and without.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = group("Benchmarks: every method on the same pairs, measured, with a report.")
 METHODS, METRICS = "What is compared", "What is measured"
 ALL_TABLES = "methods,modules,attention,cycles"
+FIGURES, CELEBA = "figures-tv2i", "celeba-tv2i"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 
 Out = Annotated[
@@ -76,9 +77,9 @@ OutlineJudge = Annotated[
 Given = Annotated[Path, typer.Argument(help="A folder of results.")]
 
 
-@app.command("figures-tv2i")
+@app.command(FIGURES)
 def figures_tv2i(
-    out: Out = Path("figures-tv2i"),
+    out: Out = Path(FIGURES),
     split: Split = "test",
     limit: Limit = 60,
     methods: Methods = DEFAULT,
@@ -92,12 +93,14 @@ def figures_tv2i(
     runner: Runner = "local",
     address: Address = None,
     workers: Workers = None,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """The bundled drawn world, which needs no download: every table, from people unseen before."""
-    from sow.benchmarks.tv2i.figures import figures_pairs, intensified
+    from sow.benchmarks.tv2i.figures import TUNED, figures_pairs, intensified
     from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
     from sow.benchmarks.tv2i.metrics.choice import figures_metrics
+    from sow.benchmarks.tv2i.running.beginning import may_overwrite
     from sow.benchmarks.tv2i.running.bench import Bench, entrants
     from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
@@ -106,18 +109,19 @@ def figures_tv2i(
                       batch_size=batch_size,
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
     chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
-    listed = figures_pairs(made(out), split, limit)
+    over = may_overwrite(out, FIGURES, split, force)
+    listed = figures_pairs(made(out), split, limit, over)
     metrics = (*figures_metrics(), *asked_about_outlines(outline_judge))
-    bench = Bench("figures-tv2i", split, listed, metrics,
+    bench = Bench(FIGURES, split, listed, metrics, (TUNED,),
                   ceiling=lambda: of_drawings(listed.pairs))  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
-    carry_out(asked, options, out, quiet)
+    carry_out(asked, options, out, quiet, force)
 
 
-@app.command("celeba-tv2i")
+@app.command(CELEBA)
 def celeba_tv2i(
     root: Annotated[Path, typer.Option(help="The folder CelebAMask-HQ.")],
-    out: Out = Path("celeba-tv2i"),
+    out: Out = Path(CELEBA),
     split: Split = "test",
     limit: Limit = None,
     methods: Methods = DEFAULT,
@@ -145,7 +149,10 @@ def celeba_tv2i(
     ] = None,
     arcface: Annotated[
         Path | None,
-        typer.Option(help="A folder of insightface's models.", rich_help_panel=METRICS),
+        typer.Option(
+            help="A folder of insightface's models: how near faces are, by a cosine.",
+            rich_help_panel=METRICS,
+        ),
     ] = None,
     identities: Annotated[
         Path | None,
@@ -160,6 +167,7 @@ def celeba_tv2i(
     runner: Runner = "local",
     address: Address = None,
     workers: Workers = None,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """The paper's benchmark, over your copy of CelebAMask-HQ."""
@@ -167,6 +175,7 @@ def celeba_tv2i(
     from sow.benchmarks.tv2i.metrics.ceilings import NOBODY_KNOWS, of_photographs, portraits
     from sow.benchmarks.tv2i.metrics.choice import Weights as Files
     from sow.benchmarks.tv2i.metrics.choice import photograph_metrics
+    from sow.benchmarks.tv2i.running.beginning import may_overwrite
     from sow.benchmarks.tv2i.running.bench import Bench, entrants
     from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
@@ -179,13 +188,14 @@ def celeba_tv2i(
     lacking = (*files.missing(), *([] if identities else [NOBODY_KNOWS]))
     for line in lacking:
         insist(line)
-    listed = celeba_pairs(root, made(out), split, limit)
+    over = may_overwrite(out, CELEBA, split, force)
+    listed = celeba_pairs(root, made(out), split, limit, force=over)
     people = portraits(root, identities) if identities else []
     metrics = (*photograph_metrics(files, metrics_device), *asked_about_outlines(outline_judge))
-    bench = Bench("celeba-tv2i", split, listed, metrics, lacking,
+    bench = Bench(CELEBA, split, listed, metrics, lacking,
                   lambda: of_photographs(metrics, people))  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options))
-    carry_out(asked, options, out, quiet)
+    carry_out(asked, options, out, quiet, force)
 
 
 @app.command()
@@ -221,7 +231,9 @@ def canvas_of(options: Options) -> int:
     return min(options.service(report).model.facts.canvas)
 
 
-def carry_out(asked: Program, options: Options, out: Path, quiet: bool) -> None:
+def carry_out(
+    asked: Program, options: Options, out: Path, quiet: bool, force: bool = False
+) -> None:
     """Everybody's batch, then the report; what was done before is not done again."""
     from sow.benchmarks.tv2i.running.bench import batch_of
     from sow.benchmarks.tv2i.running.finishing import finish
@@ -232,9 +244,9 @@ def carry_out(asked: Program, options: Options, out: Path, quiet: bool) -> None:
         insist(note)
     for number, (entrant, bench) in enumerate(asked.tasks, 1):
         say(f"{number} of {len(asked.tasks)}, {entrant.name}: {len(bench.listed.pairs)} pairs")
-        batch = batch_of(bench, entrant, options, out, only_the_model)
+        batch = batch_of(bench, entrant, options, out, only_the_model, force)
         carried_out(batch, Progress(batch, False, quiet))
-    for path in finish(asked, out, lambda name: say(f"measuring {name}")):
+    for path in finish(asked, out, lambda name: say(f"measuring {name}"), force):
         typer.echo(str(path))
 
 

@@ -46,13 +46,20 @@ def votes(
     force: Force = False,
 ) -> None:
     """The table of what people preferred, with their agreement."""
-    from sow.benchmarks.tv2i.preference.marks import add_marks
+    from sow.benchmarks.tv2i.preference.marks import marking
     from sow.benchmarks.tv2i.preference.votes import votes as counted
     from sow.benchmarks.tv2i.report.report import report as report_of
     from sow.benchmarks.tv2i.report.writing import write_report
+    from sow.files import check_free
 
-    written = [*write_report(counted(files, key), made(out), "votes", force=force)]
-    if into is not None:
-        written += write_report(report_of(add_marks(files, key, into)), into, force=True)
+    # All is looked at before anything is written: half a result would be in the way of the next.
+    marked = None if into is None else marking(files, key, into, force=force)
+    table, shown = counted(files, key), report_of(marked.results) if marked else None
+    for suffix in (".md", ".html"):
+        check_free(made(out) / f"votes{suffix}", force)
+    written = [*write_report(table, out, "votes", force=force)]
+    if marked and shown:
+        marked.write(force=force)
+        written += write_report(shown, marked.results.folder, force=True)
     for path in written:
         say(f"{path}")

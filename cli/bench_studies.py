@@ -187,7 +187,7 @@ def spatial(
 ) -> None:
     """A hundred sentences of one thing left of, right of, above or below another.
 
-    Each by the prompt alone and with layout. Pictures that are there already are not made again.
+    Each by the prompt alone and with layout. What this model has drawn there is not drawn again.
     """
     from sow.files import check_free, write_text
 

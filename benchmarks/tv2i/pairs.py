@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from PIL import Image
+
 from sow.errors import UsageError
+from sow.files import png_bytes, read_regular, write_png
 from sow.jobs.job import TV2IJob
 
 Setting = Literal["normal", "attribute", "style"]
@@ -102,3 +106,15 @@ def check_split(split: str) -> None:
     """
     if split not in SPLITS:
         raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(SPLITS)}")
+
+
+def put(picture: Image.Image, file: Path, force: bool = False) -> None:
+    """Writes the picture of a pair, where it is not there already: a run that goes on has it.
+
+    Raises:
+        OutputError: if another file is there and `force` is not set, or it cannot be written.
+    """
+    with suppress(OSError):
+        if read_regular(file) == png_bytes(picture):
+            return
+    write_png(picture, file, force=force)

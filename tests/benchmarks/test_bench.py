@@ -28,7 +28,7 @@ from sow.benchmarks.tv2i.running.ablations import (
 )
 from sow.benchmarks.tv2i.running.bench import Bench, anywhere, entrants
 from sow.benchmarks.tv2i.running.program import TABLES, program
-from sow.benchmarks.tv2i.runs import read_results
+from sow.benchmarks.tv2i.runs import read_results, write_run
 from sow.cli.main import main
 from sow.errors import UsageError
 from sow.settings import PRESETS
@@ -87,6 +87,7 @@ def test_every_picture_of_every_method_is_measured(run):
     assert stated["sdedit"] == 60
     assert [one.seed for one in results.outcomes[:3]] == [one.seed for one in results.outcomes[3:]]
     report = (run / "report.md").read_text()
+    assert "Tuning is unequal" in report
     assert "sdedit(strength=" in report
     assert "Table I" in report
     assert (run / "report.html").is_file()
@@ -113,6 +114,44 @@ def test_a_picture_that_was_spoilt_is_an_outcome_with_a_reason(run):
         assert [one.pair for one in lost] == [file.stem]
     finally:
         file.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("results.json", "results.json is in"),
+        ("report.md", "report.md is in"),
+        ("sheets/mine.webp", "sheets is in"),
+        ("run.json", "run.json' cannot be read"),
+        (f"faces/{next(iter(known().values())).identity_seed}.png", "exists"),
+    ],
+)
+def test_what_is_there_is_not_written_over(name, said, tmp_path):
+    """It is refused before anything is drawn, and stays as it is."""
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    code, told = typed("figures-tv2i", "--split", "val", "--limit", 3, "--methods", "sow",
+                       "--out", tmp_path / "out")  # fmt: skip
+    assert code == 6
+    assert said in told.strip().splitlines()[-1]
+    assert "--force" in told.strip().splitlines()[-1]
+    assert mine.read_text() == "mine"
+    assert not list(tmp_path.glob("out/sow*"))
+
+
+def test_results_of_another_benchmark_or_split_are_replaced_only_by_force(run):
+    made, ours = stamps(run), read_results(run).run
+    for other in ({"benchmark": "celeba-tv2i"}, {"split": "val"}):
+        write_run(ours.model_copy(update=other), run / "run.json", force=True)
+        before = (run / "run.json").read_bytes()
+        code, said = typed(*FIGURES, "--out", run)
+        assert code == 6
+        assert "has the results of" in said.strip().splitlines()[-1]
+        assert (run / "run.json").read_bytes() == before
+    assert typed(*FIGURES, "--out", run, "--force")[0] == 0
+    assert read_results(run).run.split == "test"
+    assert stamps(run) == made  # pictures of the same jobs stay
 
 
 def test_two_runs_are_compared_and_people_are_asked(run, tmp_path):

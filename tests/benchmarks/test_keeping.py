@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from sow.benchmarks.figures.judge.accuracy_keeping import cases, read_keeping, walled, with_neck
-from sow.benchmarks.figures.judge.keeping import Planted, halo_share, is_sticker, moved
+from sow.benchmarks.figures.judge.keeping import (
+    Planted,
+    halo_share,
+    is_sticker,
+    kept_parts,
+    moved,
+)
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.tables import brief, outcome, rows_of
 from sow.benchmarks.figures.studies.trials import MEASURES, looked, service, trials
 from sow.benchmarks.figures.world.tv2i import TUNED_ON, fresh, more_tuning, pairs
 from sow.benchmarks.statistics import sign_test
-from sow.benchmarks.tv2i.metrics.base import Score
+from sow.benchmarks.tv2i.metrics.base import Missing, Score
+from sow.benchmarks.tv2i.metrics.judged import Verdicts
+from sow.benchmarks.tv2i.metrics.verdicts import HairKept
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +118,26 @@ def test_a_picture_of_a_user_shows_the_same_head_as_the_small_drawing():
     small = np.asarray(pair.picture.resize((128, 128), Image.Resampling.BOX), float)
     assert pair.picture.size == (256, 256)
     assert np.abs(small - np.asarray(pair.face, float)).mean() < 15
+
+
+def test_what_the_sentence_wants_otherwise_is_not_to_be_kept():
+    """Whoever is bald because the sentence says so has not lost their hair."""
+    who = replace(more_tuning(1)[0].identity, hair_style="long", glasses=True, beard=False)
+    bald = {"hair_style": "bald", "glasses": "yes"}
+    assert kept_parts(bald, who) == {"hair style": False, "glasses": True}
+    assert kept_parts(bald, who, {"hair_style": "bald"}) == {"glasses": True}
+    same = {"hair_style": "long", "glasses": "yes", "scene": "city"}
+    assert kept_parts(bald, who, same) == {"hair style": False, "glasses": True}
+    assert kept_parts(bald, who, {"glasses": "no"}) == {"hair style": False}
+
+
+def test_hair_that_a_sentence_changes_has_no_score(judge):
+    """Of such pairs the metric says why; of others what it said before."""
+    pair = next(p for p in fresh(200, "attribute")
+                if p.said.get("hair_style", "") not in ("", p.identity.hair_style))  # fmt: skip
+    work = trials(service(), [pair], 0)
+    (judged,) = looked(judge, work, [work[0].canvas])
+    metric = HairKept(Verdicts(judge))
+    with pytest.raises(Missing, match="the sentence asks for another"):
+        metric.read(judged)
+    assert metric.read(replace(judged, pair=replace(pair, said={}))) == 1

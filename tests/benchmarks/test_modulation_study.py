@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PIL import Image
+
 from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.reading import Judge
 from sow.benchmarks.figures.studies.modulation import (
@@ -16,7 +18,8 @@ from sow.benchmarks.figures.studies.modulation import (
     run,
     source,
 )
-from sow.benchmarks.figures.studies.study import COW, tasks
+from sow.benchmarks.figures.studies.study import COW, judged, tasks
+from sow.benchmarks.figures.world.tv2i import TUNED_ON, more_tuning
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
 from sow.benchmarks.tv2i.running.ablations import attention
 from sow.settings import PRESETS
@@ -37,11 +40,23 @@ def test_every_row_has_legal_settings_and_something_to_be_compared_with():
 def test_tuning_and_reporting_share_neither_faces_nor_sentences():
     tuning, testing = ([t.pair for t in tasks(200, tuning=t)] for t in (True, False))
     fresh = [task.pair for task in source("fresh", 200)("normal")]
+    chosen_by = more_tuning(TUNED_ON)
+    assert not {p.prompt for p in chosen_by} & {p.prompt for p in fresh}
+    assert not {p.identity_seed for p in chosen_by} & {p.identity_seed for p in fresh}
     assert len({p.prompt for p in fresh}) == len({p.identity_seed for p in fresh}) == 200
     assert not {p.identity_seed for p in tuning} & {p.identity_seed for p in fresh}
     tuning += fresh
     assert not {p.prompt for p in tuning} & {p.prompt for p in testing}
     assert not {p.identity_seed for p in tuning} & {p.identity_seed for p in testing}
+
+
+def test_a_lost_head_is_not_the_same_person():
+    """As in the benchmark, whose name and description the column has."""
+    empty = Image.new("RGB", (128, 128), (120, 170, 200))
+    (row,) = judged("row", Judge.load(), tasks(1), [empty])
+    assert (row.scores["found"], row.scores["same_person"]) == (0, 0)
+    assert row.scores["id_distance"] is None
+    assert row.missing["stranger"] == "no head where it was planted"
 
 
 def test_places():

@@ -71,7 +71,8 @@ def test_the_majority_counts_and_a_tie_is_no_answer(asked, tmp_path):
     (even,) = [o for o in marked.outcomes if o.method == "sow" and o.pair == first]
     assert (even.scores[NAME], even.missing[NAME]) == (None, "people are divided")
     assert sum(o.scores.get(NAME) == 1 for o in marked.outcomes) == 2
-    marked = add_marks([voter(1, "no"), voter(2, "no")], key, results.folder)  # they think again
+    again = [voter(1, "no"), voter(2, "no")]  # they think again
+    marked = add_marks(again, key, results.folder, force=True)
     (one,) = [o for o in marked.outcomes if o.method == "sow" and o.pair == first]
     assert one.scores[NAME] == 0
     assert NAME not in one.missing
@@ -94,3 +95,40 @@ def test_what_does_not_belong_together_is_refused(asked, tmp_path):
     pairs = say(tmp_path / "b.json", read_key(tmp_path / "pairs.json"))
     with pytest.raises(UsageError, match="nobody was asked about outlines"):
         add_marks([pairs], tmp_path / "pairs.json", results.folder)
+
+
+def test_what_people_said_before_is_replaced_only_by_force(asked, tmp_path):
+    results, key = asked
+    first, second = (
+        say(tmp_path / f"{word}.json", read_key(key), f"{n:016x}", lambda question, word=word: word)
+        for n, word in enumerate(("no", "yes"))
+    )
+    add_marks([first], key, results.folder)
+    before = {file: file.read_bytes() for file in results.folder.glob("*.*")}
+    votes = ("votes", second, "--key", key, "--out", tmp_path / "votes", "--into", results.folder)
+    code, said = typed(*votes)
+    assert code == 6
+    assert "has what people said already; --force replaces it" in said.strip().splitlines()[-1]
+    assert {file: file.read_bytes() for file in results.folder.glob("*.*")} == before
+    assert not list(tmp_path.glob("votes/*"))  # else the same with --force had it in its way
+    assert typed(*votes, "--force")[0] == 0
+    scores = [o.scores[NAME] for o in read_results(results.folder).outcomes if o.method == "sow"]
+    assert scores == [1.0, 1.0, 1.0]
+
+
+def test_votes_leave_nothing_where_they_are_refused(asked, tmp_path):
+    """The corrected command finds nothing of the first one in its way."""
+    results, key = asked
+    file = say(tmp_path / "a.json", read_key(key), choose=lambda question: "no")
+    votes = ("votes", file, "--key", key, "--out", tmp_path / "votes")
+    code, said = typed(*votes, "--into", tmp_path / "nowhere")
+    assert code == 2
+    assert "nowhere" in said.strip().splitlines()[-1]
+    (tmp_path / "votes").mkdir(exist_ok=True)
+    (tmp_path / "votes" / "votes.html").write_text("somebody's")
+    code, said = typed(*votes, "--into", results.folder)
+    assert code == 6
+    assert not (tmp_path / "votes" / "votes.md").exists()
+    assert not (results.folder / PEOPLE).exists()
+    (tmp_path / "votes" / "votes.html").unlink()
+    assert typed(*votes, "--into", results.folder)[0] == 0

@@ -16,7 +16,7 @@ from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.survey import PICTURES, write_survey
 from sow.benchmarks.tv2i.runs import Ablation, Results, Variant
-from sow.errors import OutputError, UsageError
+from sow.errors import OutputError, PictureError, UsageError
 
 
 def data_of(page: Path) -> dict:
@@ -122,6 +122,25 @@ def test_what_cannot_be_asked_is_refused(asked, results, tmp_path):
     empty = Results(results.folder, results.run, ())
     with pytest.raises(UsageError, match="nothing to ask"):
         write_survey(empty, tmp_path / "empty", tmp_path / "key.json")
+
+
+def test_the_corrected_command_finds_nothing_in_its_way(results, tmp_path):
+    """Whatever was refused, or went wrong: the folder of the page is as empty as before."""
+    page, key = tmp_path / "page", tmp_path / "key.json"
+    key.write_text("of an earlier page")
+    with pytest.raises(OutputError, match="exists"):
+        write_survey(results, page, key)
+    key.unlink()
+    with pytest.raises(UsageError, match="nothing to ask"):
+        write_survey(Results(results.folder, results.run, ()), page, key)
+    lost = results.outcomes[0].model_copy(update={"file": "sow/lost.png"})
+    broken = Results(results.folder, results.run, (lost, *results.outcomes[1:]))
+    with pytest.raises(PictureError):
+        write_survey(broken, page, key)
+    assert not list(page.iterdir())
+    assert not key.exists()
+    write_survey(results, page, key)
+    write_survey(results, tmp_path / "new" / "page", tmp_path / "new" / "key.json")
 
 
 def test_hostile_prompts_cannot_end_the_script(results, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoTokenizer,
     Owlv2Config,
@@ -14,7 +16,7 @@ from transformers import (
     Owlv2Processor,
 )
 
-from sow.benchmarks.spatial import SIDES, Sentence, detector, sentences, spatial
+from sow.benchmarks.spatial import SIDES, Sentence, detector, pictures, sentences, spatial
 from sow.errors import ModelError
 from sow.models.find import find_model
 from sow.planners.base import PlanRequest
@@ -90,3 +92,24 @@ def test_pictures_are_made_once_and_reported(tmp_path):
     assert "| right of: layout | 0.0 %" in "\n".join(lines)
     assert spatial(service, find, tmp_path, [3], limit=2) == lines
     assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
+
+
+def test_another_model_does_not_take_them(tmp_path):
+    """Another precision, or other weights under the same name, are another model's pictures."""
+    small = tmp_path / "models" / "figures"
+    shutil.copytree(find_model("figures").source, small)
+
+    def made(**given) -> set:
+        service = Service(given.pop("model", small), device="cpu", **given)
+        service.pipe.set_progress_bar_config(disable=True)
+        before = set(tmp_path.glob("out/**/*.png"))
+        list(pictures(service, tmp_path / "out", [3], 1))
+        return set(tmp_path.glob("out/**/*.png")) - before
+
+    assert len(made()) == 2
+    assert not made()
+    assert len(made(dtype="bfloat16")) == 2
+    weights = small / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: tensor * 1.01 for name, tensor in tensors.items()}, weights)
+    assert len(made()) == 2

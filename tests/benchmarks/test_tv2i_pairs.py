@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -79,6 +81,22 @@ def test_drawn_pairs_have_the_same_shape_and_nobody_knows_their_people():
         known |= {p.prompt for p in world.fresh(world.REPORTED_ON, setting)}
     assert not known & {one.prompt for one in (*test, *val)}
     assert not {one.prompt for one in test} & {one.prompt for one in val}
+
+
+def test_the_worlds_own_command_writes_the_pairs_of_the_bench(tmp_path, monkeypatch):
+    """There is one Figures-TV2I; three faces stand for the 400 that no pair has."""
+    monkeypatch.setattr(sys, "argv", ["tv2i", "--out", str(tmp_path)])
+    monkeypatch.setattr(world, "unseen", lambda: [UNSEEN + 10_000 + n for n in range(3)])
+    world.main()
+    lines = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    written = {one["id"]: (one["prompt"], one["identity_seed"], one["tuning"]) for one in lines}
+    assert len(written) == len(lines) == 600
+    assert written == {
+        name: (one.prompt, one.identity_seed, one.tuning) for name, one in figures.known().items()
+    }
+    shown = figures.figures_pairs(tmp_path / "bench", "test", 1).pairs[0]
+    assert (tmp_path / "faces" / f"{shown.id}.png").read_bytes() == shown.image.read_bytes()
+    assert len(list((tmp_path / "faces").glob("unseen-*.png"))) == 3
 
 
 def test_drawn_pairs_are_written_as_users_have_them(tmp_path):

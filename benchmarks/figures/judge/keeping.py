@@ -6,7 +6,9 @@ pixels under the head, 128 x 128 as all that the judge reads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ INK = 70
 """Outlines are darker than this in every channel, and say nothing."""
 HALO = 0.25
 """From this share of the ring on, what surrounds a head is a halo."""
+NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
 STUCK = 9.0
 """Levels: a head whose pixels differ less from the planted ones on average was copied. The
 autoencoder alone moves them by 4 to 7."""
@@ -124,10 +127,17 @@ def is_sticker(verdict: Verdict, planted: Planted) -> bool:
     return moved(verdict, planted) < STUCK and not fits
 
 
-def kept_parts(looks: dict[str, str], who: Identity) -> dict[str, bool]:
-    """Of what the planted head had (glasses, beard) and of its hair style, what is still so."""
-    kept = {"hair style": looks.get("hair_style") == who.hair_style}
-    for name in ("glasses", "beard"):
-        if getattr(who, name):
-            kept[name] = looks.get(name) == "yes"
-    return kept
+def kept_parts(
+    looks: Mapping[str, str], who: Identity, said: Mapping[str, str] = NOTHING_SAID
+) -> dict[str, bool]:
+    """Of what the planted head had (glasses, beard) and of its hair style, what is still so.
+
+    said: by a sentence; what it wants otherwise is left out, since it is not to be kept.
+    """
+    had = {"hair_style": who.hair_style}
+    had |= {name: "yes" for name in ("glasses", "beard") if getattr(who, name)}
+    return {
+        name.replace("_", " "): looks.get(name) == value
+        for name, value in had.items()
+        if said.get(name, value) == value
+    }

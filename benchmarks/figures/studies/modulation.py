@@ -36,7 +36,7 @@ from sow.benchmarks.figures.studies.study import (
     tasks,
 )
 from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
-from sow.benchmarks.figures.world.tv2i import anywhere, more_tuning
+from sow.benchmarks.figures.world.tv2i import anywhere, fresh
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report.grid import Grid
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
@@ -184,9 +184,8 @@ def source(what: str, count: int) -> Callable[[str], list[Task]]:
     """The tasks of a table, by setting."""
     if what == "fresh":
         unplaced = Box(x=0, y=0, width=56, height=56)  # the rules will move it
-        made = more_tuning(count)
-        fresh = [Task(pair, unplaced, 2_000_000 + n) for n, pair in enumerate(made)]
-        return lambda setting: fresh
+        made = [Task(pair, unplaced, 2_000_000 + n) for n, pair in enumerate(fresh(count))]
+        return lambda setting: made
     return lambda setting: tasks(count, setting, tuning=what == "tuning")
 
 

@@ -47,7 +47,7 @@ MEASURES = (
             note="a head, its centre within a third of a box of where it was planted"),
     *(kind.described() for kind in (Truncated, Apart, OneHead, Followed)),
 )  # fmt: skip
-"""What the judge is asked about pictures of tasks; of heads that are found, the first three."""
+"""What the judge is asked about pictures of tasks; of heads that are found, the first two."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,11 @@ def judged(
 
 
 def _likeness(verdict: Verdict, here: bool, face: Any, next_face: Any) -> dict[str, Score]:
-    """How near the head that was found is to its own face and to another."""
+    """How near the head that was found is to its own face and to another; a lost one is nobody, as
+    the benchmark counts it."""
     if not here or verdict.embedding is None:
-        names = ("id_distance", "stranger", "same_person")
-        return dict.fromkeys(names, Score(None, "no head where it was planted"))
+        lost = Score(None, "no head where it was planted")
+        return {"id_distance": lost, "stranger": lost, "same_person": Score(0.0)}
     own = distance(verdict.embedding, face)
     return {
         "id_distance": Score(own),

@@ -2,8 +2,9 @@
 
     python -m sow.benchmarks.figures.world.tv2i --out build/figures-tv2i
 
-writes the faces and `pairs.jsonl`. Three settings x 100 prompts x 2 faces; every tenth prompt is
-for tuning. No face is drawn twice, and none is in the training of the model or of the judge.
+writes the faces and `pairs.jsonl`, as `sow bench figures-tv2i` has them (`bench`). Three settings x
+100 prompts x 2 faces; a tenth of the prompts is for tuning. The studies' pairs (`pairs` and on) are
+others of the same kind. No face is drawn twice, and none is in the training of model or judge.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def face_picture(seed: int) -> Image.Image:
 
 
 def pairs() -> list[Pair]:
-    """All 600, always the same: prompt by prompt, setting by setting."""
+    """The studies' 600, always the same: prompt by prompt, setting by setting."""
     made = []
     for setting in SETTINGS:
         random = Random(f"{SEED} {setting}")
@@ -271,15 +272,22 @@ def _style(random: Random) -> tuple[str, dict[str, str]]:
 MAKERS = {"normal": _normal, "attribute": _attribute, "style": _style}
 
 
+def listed() -> list[Pair]:
+    """All 600 of Figures-TV2I: setting by setting, those for tuning first."""
+    few = PROMPTS // 10
+    parts = ((few, True), (PROMPTS - few, False))
+    return [p for name in SETTINGS for n, tuning in parts for p in bench(n, name, tuning=tuning)]
+
+
 def main() -> None:
-    """Writes the faces and the list of pairs."""
+    """Writes the faces and the list of the pairs of Figures-TV2I."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/figures-tv2i"))
     options = parser.parse_args()
     (options.out / "faces").mkdir(parents=True, exist_ok=True)
     lines = []
-    for pair in tqdm(pairs(), desc="pairs", disable=None):
-        pair.face.save(options.out / "faces" / f"{pair.id}.png")
+    for pair in tqdm(listed(), desc="pairs", disable=None):
+        pair.picture.save(options.out / "faces" / f"{pair.id}.png")
         lines.append(json.dumps({**asdict(pair), "face": f"faces/{pair.id}.png"}))
     (options.out / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for seed in tqdm(unseen(), desc="unseen", disable=None):

@@ -30,9 +30,10 @@ from sow.benchmarks.tv2i.pairs import (
     Setting,
     check_split,
     limited,
+    put,
 )
 from sow.errors import PictureError, UsageError
-from sow.files import make_folder, write_png
+from sow.files import make_folder
 
 LIST, PROMPTS = Path(__file__).parent / "pairs.csv", Path(__file__).parent / "prompts.toml"
 FACE = (
@@ -63,7 +64,7 @@ def prompts() -> dict[Setting, tuple[str, ...]]:
 
 def celeba_pairs(
     root: Path | str, work: Path, split: str = "all", limit: int | None = None,
-    parts: Sequence[str] = FACE,
+    parts: Sequence[str] = FACE, force: bool = False,
 ) -> Listed:  # fmt: skip
     """The pairs of a split, with their masks written below `work`; in the order of the list.
 
@@ -75,17 +76,18 @@ def celeba_pairs(
         split: `val`, `test` or `all`.
         limit: at most so many, as many of every setting.
         parts: what of a portrait is the condition: `FACE` or `HEAD`.
+        force: other files by the names of the masks are written over.
 
     Raises:
         UsageError: if the folder is none or lacks what these pairs need, in one line.
-        OutputError: if a mask cannot be written.
+        OutputError: if another file is in the way, or a mask cannot be written.
     """
     check_split(split)
     folder = CelebA.open(root)
     some = [one for one in chosen() if split in ("all", one.split)]
     pairs = limited([_pair(one, folder, work, parts) for one in some], limit)
     folder.check([int(pair.person) for pair in pairs])
-    return _with_masks(pairs, folder, parts)
+    return _with_masks(pairs, folder, parts, force)
 
 
 def _pair(one: Chosen, folder: CelebA, work: Path, parts: Sequence[str]) -> Pair:
@@ -104,12 +106,12 @@ def _pair(one: Chosen, folder: CelebA, work: Path, parts: Sequence[str]) -> Pair
     )
 
 
-def _with_masks(pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str]) -> Listed:
-    """Masks are written anew each time: the folder may have been mended since.
+def _with_masks(pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str], force: bool) -> Listed:
+    """Masks are made anew each time: the folder may have been mended since.
 
     Raises:
         UsageError: if no pair is left.
-        OutputError: if a mask cannot be written.
+        OutputError: if another file is in the way, or a mask cannot be written.
     """
     kept, wrong = [], []
     for pair in pairs:
@@ -120,7 +122,7 @@ def _with_masks(pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str]) -> 
             wrong.append(f"{pair.person} ({error.what})")
             continue
         make_folder(pair.mask.parent)
-        write_png(mask, pair.mask, force=True)
+        put(mask, pair.mask, force)
         kept.append(pair)
     said = f"{len(wrong)} of {len(pairs)} portraits have no usable mask, the first "
     if not kept:

@@ -173,17 +173,20 @@ class Followed(JudgedMetric):
 
 
 class _Kept(JudgedMetric):
-    """Whether something of the planted head is still so; of heads that have it."""
+    """Whether something of the planted head is still so; of heads that have it, and of sentences
+    that do not ask for another."""
 
     part: str
     group = SAID
 
     def read(self, judged: Judged) -> float:
         """1 or 0."""
-        looks = judged.verdict.looks if judged.here else {}
-        kept = kept_parts(looks, judged.pair.identity)
-        if self.part not in kept:
+        looks, who = judged.verdict.looks if judged.here else {}, judged.pair.identity
+        if self.part not in kept_parts(looks, who):
             raise Missing(f"the planted head has no {self.part}")
+        kept = kept_parts(looks, who, judged.pair.said)
+        if self.part not in kept:
+            raise Missing("the sentence asks for another")
         return float(kept[self.part])
 
 
@@ -205,7 +208,7 @@ class HairKept(_Kept):
     """Whether the hair style is kept."""
 
     name, label, better, unit, rate = "hair_style", "Hair style kept", "higher", "%", True
-    note, part = "the judge reads the same hair style", "hair style"
+    note, part = "the judge reads the same style; of sentences that ask for no other", "hair style"
 
 
 JUDGED: tuple[type[JudgedMetric], ...] = (

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,7 +27,7 @@ from sow.benchmarks.tv2i.preference.answers import read_votes
 from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.votes import truncated
 from sow.benchmarks.tv2i.runs import RUN, Measure, Results, Run, read_results, write_run
-from sow.errors import UsageError
+from sow.errors import OutputError, UsageError
 from sow.files import write_text
 from sow.records import check_version
 
@@ -77,15 +79,39 @@ class Marks(BaseModel):
         )  # fmt: skip
 
 
-def add_marks(files: Sequence[Path], key: Path, folder: Path) -> Results:
-    """Writes what people say of outlines into a folder of results; what was there before goes.
+@dataclass(frozen=True)
+class Marking:
+    """What people say, and the results with it: all checked, and nothing written yet."""
+
+    said: Marks
+    results: Results
+
+    def write(self, *, force: bool = False) -> None:
+        """Writes it into the folder of the results.
+
+        Raises:
+            OutputError: if somebody's marks are there and `force` is not set, or it cannot be
+                written.
+        """
+        folder = self.results.folder
+        write_text(as_json(self.said, indent=1) + "\n", folder / PEOPLE, force=force)
+        write_outcomes(self.results.outcomes, folder / OUTCOMES, force=True)
+        write_run(self.results.run, folder / RUN, force=True)
+
+
+def marking(files: Sequence[Path], key: Path, folder: Path, *, force: bool = False) -> Marking:
+    """What people say of outlines, and a folder of results as it is with that.
+
+    force: it may be written over what other people said before.
 
     Raises:
         UsageError: if a file is none of answers to the key's page, nobody was asked about outlines,
             or the pictures were not those of the folder.
-        OutputError: if it cannot be written.
+        OutputError: if what people said is there already and `force` is not set.
     """
     results = read_results(folder)
+    if os.path.lexists(folder / PEOPLE) and not force:
+        raise OutputError(f"{str(folder)!r} has what people said already", "force=True replaces it")
     votes = [vote for vote in read_votes(files, read_key(key))[0] if vote.asked.kind == "outline"]
     if not votes:
         raise UsageError("nobody was asked about outlines", "sow bench survey --ask outline")
@@ -100,11 +126,18 @@ def add_marks(files: Sequence[Path], key: Path, folder: Path) -> Results:
         for (method, pair, seed), said in found.items()
     )
     said = Marks(people=len({vote.rater for vote in votes}), votes=len(votes), marks=marks)
-    write_text(as_json(said, indent=1) + "\n", folder / PEOPLE, force=True)
-    run, outcomes = with_marks(results.run, results.outcomes, folder)
-    write_outcomes(outcomes, folder / OUTCOMES, force=True)
-    write_run(run, folder / RUN, force=True)
-    return Results(folder, run, outcomes)
+    return Marking(said, Results(folder, *_with(said, results.run, results.outcomes)))
+
+
+def add_marks(files: Sequence[Path], key: Path, folder: Path, *, force: bool = False) -> Results:
+    """Writes what people say of outlines into a folder of results.
+
+    Raises:
+        UsageError, OutputError: as `marking` does, and if it cannot be written.
+    """
+    made = marking(files, key, folder, force=force)
+    made.write(force=force)
+    return made.results
 
 
 def with_marks(
@@ -119,6 +152,12 @@ def with_marks(
         return run, tuple(outcomes)
     said = read_record(Marks, folder / PEOPLE, "holds no marks of outlines",
                        "sow bench votes --into writes it", MOST_BYTES)  # fmt: skip
+    return _with(said, run, outcomes)
+
+
+def _with(
+    said: Marks, run: Run, outcomes: Sequence[Outcome]
+) -> tuple[Run, tuple[Outcome, ...]]:  # fmt: skip
     marks = {(one.method, one.pair, one.seed): one.truncated for one in said.marks}
     others = tuple(one for one in run.measures if one.name != NAME)
     marked = tuple(_marked(one, marks) if one.file else one for one in outcomes)

@@ -13,7 +13,9 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -27,7 +29,7 @@ from sow.benchmarks.tv2i.report.cells import by_method
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Results
 from sow.errors import OutputError, UsageError
-from sow.files import make_folder, write_text
+from sow.files import check_free, make_folder, write_text
 from sow.jobs.gallery import inline_hash
 
 PAGE, PICTURES = "index.html", "pictures"
@@ -92,7 +94,7 @@ def write_survey(
     named = list(methods or (method.name for method in all_of_them))
     labels = {method.name: method.said for method in results.run.methods}
     _check(named, labels, kinds, folder, key)
-    _begin(folder)
+    _check_targets(folder, key)
     dice = Random(secrets.randbits(128) if seed is None else seed)
     making = _Making(folder, results.folder, dice)
     found = by_method(results.outcomes)
@@ -104,12 +106,13 @@ def write_survey(
         raise UsageError("there is nothing to ask", "check that the methods have pictures")
     dice.shuffle(making.asked)
     survey = f"{dice.getrandbits(64):016x}"
-    _write_pictures(making)
     questions = {f"q{n}": one for n, (one, _, _) in enumerate(making.asked)}
-    write_key(Key(survey=survey, benchmark=results.run.benchmark, questions=questions,
-                  methods={name: labels[name] for name in named}, left_out=making.left_out),
-              key)  # fmt: skip
-    write_text(_page(survey, making), folder / PAGE)
+    methods_said = {name: labels[name] for name in named}
+    told = Key(survey=survey, benchmark=results.run.benchmark, questions=questions,
+               methods=methods_said, left_out=making.left_out)  # fmt: skip
+    with _pictures(making):
+        write_key(told, key)
+        write_text(_page(survey, making), folder / PAGE)
     return Survey(folder / PAGE, key, len(questions), making.left_out)
 
 
@@ -131,12 +134,25 @@ def _check(
         )
 
 
-def _begin(folder: Path) -> None:
-    """Makes a folder that has nothing in it, with one for the pictures."""
+def _check_targets(folder: Path, key: Path) -> None:
+    """Makes a folder that has nothing in it, and looks whether the key may be written."""
     make_folder(folder)
     if any(folder.iterdir()):
         raise OutputError(f"{str(folder)!r} has something in it", "name a new folder")
-    make_folder(folder / PICTURES)
+    check_free(key)
+
+
+@contextmanager
+def _pictures(making: _Making) -> Iterator[None]:
+    """Writes the pictures; they go again if they, or what is written here, cannot be: the same
+    command would find them in its way."""
+    try:
+        make_folder(making.folder / PICTURES)
+        _write_pictures(making)
+        yield
+    except BaseException:
+        shutil.rmtree(making.folder / PICTURES, ignore_errors=True)
+        raise
 
 
 def _chosen(

@@ -13,9 +13,12 @@ from sow.benchmarks.tv2i.report.pictures import drawn
 from sow.benchmarks.tv2i.report.report import Report
 from sow.files import make_folder, publish, write_text
 
+REPORT = "report"
+"""What the report of a run is called."""
+
 
 def write_report(
-    made: Report, folder: Path, stem: str = "report", *, force: bool = False
+    made: Report, folder: Path, stem: str = REPORT, *, force: bool = False
 ) -> tuple[Path, Path]:
     """Writes both into a folder that exists and says where they are: `stem`.md and `stem`.html.
 

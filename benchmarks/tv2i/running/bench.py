@@ -124,8 +124,13 @@ def _split(text: str) -> tuple[str, str]:
     return name, value
 
 
-def batch_of(bench: Bench, entrant: Entrant, options: Options, out: Path, report: Report) -> Batch:
+def batch_of(
+    bench: Bench, entrant: Entrant, options: Options, out: Path, report: Report,
+    force: bool = False,
+) -> Batch:  # fmt: skip
     """The pictures of a method, as a batch into a folder of its own; run again, it goes on.
+
+    force: pictures of other options are made again, and files in the way are replaced.
 
     Raises:
         SowError: if a job makes no sense, or the folder is of other options.
@@ -137,4 +142,4 @@ def batch_of(bench: Bench, entrant: Entrant, options: Options, out: Path, report
 
     source = Source(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
-    return Batch(source, out / entrant.folder, how, report=report)
+    return Batch(source, out / entrant.folder, how, force=force, report=report)

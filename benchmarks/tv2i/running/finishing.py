@@ -11,6 +11,7 @@ from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
 from sow.benchmarks.tv2i.preference.marks import with_marks
 from sow.benchmarks.tv2i.report.report import report
 from sow.benchmarks.tv2i.report.writing import write_report
+from sow.benchmarks.tv2i.running.beginning import may_overwrite
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.benchmarks.tv2i.running.program import Program
 from sow.benchmarks.tv2i.running.reading import first_recipe, outcomes
@@ -21,17 +22,19 @@ Tick = Callable[[str], object]
 
 
 def finish(
-    asked: Program, out: Path, tick: Tick = lambda name: None
+    asked: Program, out: Path, tick: Tick = lambda name: None, force: bool = False
 ) -> tuple[Path, Path]:  # fmt: skip
     """Measures all pictures, writes both files and the report, and says where that is.
 
     Args:
         asked: who was compared; the first method is what the others are compared with.
         tick: is told whose pictures are measured.
+        force: results of other benchmarks are written over, too.
 
     Raises:
         SowError: if there are no pictures, or something cannot be written.
     """
+    over = may_overwrite(out, asked.bench.name, asked.bench.split, force)
     found: list[Outcome] = []
     for entrant, bench in asked.tasks:
         tick(entrant.name)
@@ -40,9 +43,10 @@ def finish(
         raise UsageError(f"no method has made a picture in {str(out)!r}", "see why: sow batch "
                          f"status {out / asked.tasks[0][0].folder}")  # fmt: skip
     run, marked = with_marks(described(asked, found, out), found, out)
-    write_outcomes(marked, out / OUTCOMES, force=True)
-    write_run(run, out / RUN, force=True)
-    return write_report(report(read_results(out)), out, force=True)
+    # First what says whose the others are: if this ends here, the folder is known again.
+    write_run(run, out / RUN, force=over)
+    write_outcomes(marked, out / OUTCOMES, force=over)
+    return write_report(report(read_results(out)), out, force=over)
 
 
 def described(asked: Program, found: Sequence[Outcome], out: Path) -> Run:
