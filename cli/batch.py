@@ -155,7 +155,7 @@ def run(
     )  # fmt: skip
     given = {"setting": setting, "matte": matte, "preset": preset, "likeness": likeness,
              "canvas": list(parse_canvas(canvas)) if canvas else None,
-             "settings": assigned(set_)}  # fmt: skip
+             "settings": assigned(set_, preset, likeness)}  # fmt: skip
     defaults = {name: value for name, value in given.items() if value is not None}
     options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes,
                       cluster_of(runner, address, workers))  # fmt: skip

@@ -8,6 +8,7 @@ import typer
 
 from sow.cli.options import MODEL, PLANNER, RESULT
 from sow.errors import UsageError
+from sow.limits import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from sow.jobs.machines import Cluster
@@ -25,7 +26,7 @@ BatchSize = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=256,
+        max=MOST_AT_ONCE,
         help="Pictures in a call of the model. Default: as many as fit, at most 8.",
         rich_help_panel=MODEL,
     ),
@@ -84,13 +85,20 @@ def cluster_of(runner: str, address: str | None, workers: int | None) -> Cluster
     return None
 
 
-def assigned(texts: list[str] | None) -> dict[str, Any] | None:
-    """`cycles=5` as a name and its value."""
+def assigned(
+    texts: list[str] | None, preset: str | None, likeness: float | None
+) -> dict[str, Any] | None:
+    """`cycles=5` as a name and its value.
+
+    Raises:
+        UsageError: for what is no setting, or none beside the preset and likeness of all jobs.
+    """
+    from sow.service.fitting import chosen
     from sow.settings import Settings
 
     if not texts:
         return None
-    changed = Settings.preset("normal").with_assignments(texts)  # refuses what is none
+    changed = chosen(Settings.preset(preset or "normal"), texts, likeness)
     pairs = (text.partition("=") for text in texts)
     return {
         name.strip(): getattr(changed, name.strip(), None) if name.strip() != "likeness"

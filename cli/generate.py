@@ -67,6 +67,7 @@ from sow.cli.targets import (
     early_target,
     named,
     of_seed,
+    sheet_beside,
     sheets_of,
     targets_of,
 )
@@ -195,16 +196,16 @@ def generate(
         notes.append("the plan says nothing of relations: only the face is looked for")
         report("note", notes[-1])
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
-        path = of_seed(path, target, seeds[number], picture.recipe.seed, force)
+        path = of_seed(path, target, seeds[number], picture.recipe.seed)
         picture.save(path, force=force)
         say(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
         for check in picture.checks:
             say(f"  {HOLDS[check.holds]}: {check.said}")
         if cycles_out is not None and number == 0:
             save_cycles(picture, cycles_out, force)
-        sheet = sheets[number] if picture.explained is not None else None
-        if picture.explained is not None and sheet is not None:
-            sheet = of_seed(sheet, target, seeds[number], picture.recipe.seed, force)
+        sheet = None
+        if picture.explained is not None:
+            sheet = sheet_beside(path, targets[number], sheets[number])
             write_png(picture.explained, sheet, force=force)
             say(f"explained in {sheet}")
         for remark in picture.remarks:

@@ -63,12 +63,13 @@ def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) 
     return targets
 
 
-def of_seed(path: Path, out: Path | None, asked: int, made: int, force: bool) -> Path:
+def of_seed(path: Path, out: Path | None, asked: int, made: int) -> Path:
     """Where a picture goes that is of another seed than was asked for: names that nobody chose
-    speak of its own."""
+    speak of its own. It was not known when inputs and results were held apart, so that it never
+    replaces anything, --force or not."""
     if made == asked or (out is not None and out.suffix.lower() == ".png"):
         return path
-    return free_name(path.with_stem(path.stem.removesuffix(str(asked)) + str(made)), force)
+    return free_name(path.with_stem(path.stem.removesuffix(str(asked)) + str(made)), False)
 
 
 def free_name(path: Path, force: bool) -> Path:
@@ -91,6 +92,11 @@ def sheets_of(targets: list[Path], force: bool) -> list[Path]:
     for sheet in sheets:
         check_free(sheet, force)
     return sheets
+
+
+def sheet_beside(path: Path, asked: Path, sheet: Path) -> Path:
+    """Where the sheet of a picture goes that is perhaps not where it was `asked` for."""
+    return sheet if path == asked else free_name(path.with_suffix(".explain.png"), False)
 
 
 def check_apart(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -> None:

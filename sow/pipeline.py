@@ -171,10 +171,11 @@ class SowPipeline(CheckedPipeline):
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         beginnings: Beginnings | None = None,
+        watching: Sequence[Trace] = (),
     ) -> SowPipelineOutput:
         """Makes one picture per job (the paper's Algorithm 1).
 
-        Every argument but the last seven may be a list, one entry per job; single values serve
+        Every argument but the last eight may be a list, one entry per job; single values serve
         all jobs; more generators than one beside single values are refused. Jobs of one call may
         differ in everything but canvas and the settings that are shared by a batch
         (`Settings.names(SHARED)`). Calls on pipelines that share a UNet wait for one another.
@@ -201,14 +202,14 @@ class SowPipeline(CheckedPipeline):
             beginnings: keeps what all seeds of a plan have in common, and goes on from it; each
                 picture begins by itself then. Not for callbacks, nor for `controls` but a `trace`,
                 which looks on from there.
+            watching: look into this call alone; `trace` looks into those of other threads too.
 
         Raises:
             SowError: with one line that says what is wrong with the arguments.
         """
         if output_type not in OUTPUT_TYPES:
-            raise UsageError(
-                f"no output_type {output_type!r}", f"choose one of {', '.join(OUTPUT_TYPES)}"
-            )
+            raise UsageError(f"no output_type {output_type!r}",
+                             f"choose one of {', '.join(OUTPUT_TYPES)}")  # fmt: skip
         wanted = tensor_inputs_of(callback_on_step_end, callback_on_step_end_tensor_inputs)
         facts = self.facts
         jobs = make_jobs(image, plan, settings, mask, generator, facts.stride,
@@ -224,7 +225,7 @@ class SowPipeline(CheckedPipeline):
             own = PerJob.of(jobs, backbone.stride, backbone.device)
             indicator = Indicator() if return_indicators else None
             scene = Scene.of(jobs, own.condition_mask, backbone)
-            chain = chain_of(scene, self.controls, indicator)
+            chain = chain_of(scene, (*self.controls, *watching), indicator)
             sampler = Sampler(backbone, jobs, own, self.canvas_stride, chain)
             self._num_timesteps = sampler.unet_calls
             with self.progress_bar(total=sampler.unet_calls) as bar:
@@ -272,9 +273,8 @@ class SowPipeline(CheckedPipeline):
         if self.safety_checker is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)
         shown = [not flag for flag in flagged] if flagged else [True] * len(pixels)
-        images = self.image_processor.postprocess(
-            pixels.float(), output_type=output_type, do_denormalize=shown
-        )
+        images = self.image_processor.postprocess(pixels.float(), output_type=output_type,
+                                                  do_denormalize=shown)  # fmt: skip
         return images, flagged
 
 

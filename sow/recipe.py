@@ -25,6 +25,7 @@ from pydantic import (
 
 from sow.errors import PictureError
 from sow.files import png_bytes, write_png
+from sow.limits import MOST_AT_ONCE
 from sow.pictures.condition import Condition
 from sow.pictures.reading import decode, name_of, opened
 from sow.plan import LONGEST, Plan
@@ -59,7 +60,7 @@ class Recipe(BaseModel):
         Field(max_length=20)
     )
     batch_size: int = Field(
-        1, ge=1, le=64, description="pictures that were made in one call: it rounds sums"
+        1, ge=1, le=MOST_AT_ONCE, description="pictures that were made in one call: it rounds sums"
     )
     place: int = Field(0, ge=0, description="which of them this one is, from 0")
     begun_alone: bool = Field(

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 HOMES = {name: ROOT / name for name in ("planners", "prompts", "cli", "benchmarks")}
 # From the ground up: a room may know those above it in this list, which lie below it in the house.
 FLOORS = (
-    ("errors", "quiet", "folders", "records", "threads"),
+    ("errors", "quiet", "folders", "records", "threads", "limits"),
     ("files", "box", "kinds"),
     ("elsewhere",),
     ("scene",),

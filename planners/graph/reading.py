@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sow.box import Box
@@ -49,7 +49,12 @@ def read_graph(request: PlanRequest, plan: Plan) -> Read:
     heard = read_sentence(plan.prompt)
     read = request.graph == "prompt" or (request.graph == "planner" and not answered)
     told = [*given.relations, *(request.triples or ()), *(heard.triples if read else ())]
-    cast = _Cast(given.objects, heard.names if read else (), [*told, *answered], heard.names, plan)
+
+    def cast_of(triples: Sequence[Triple]) -> _Cast:
+        return _Cast(given.objects, heard.names if read else (), triples, heard.names, plan)
+
+    answered = _fitting(answered, told, cast_of, notes)
+    cast = cast_of([*told, *answered]).checked()
     edges = [edge for triple in told for edge in _edges(triple, cast, notes)]
     more = sorted({edge for triple in answered for edge in _edges(triple, cast, notes)})
     graph = believed(SceneGraph(cast.objects, tuple(edges), plan.bare), more)
@@ -59,6 +64,21 @@ def read_graph(request: PlanRequest, plan: Plan) -> Read:
     called = next((name for name in heard.names if cast.find(name) == CONDITION), None)
     usual = "person" if plan.subject == "face" else plan.subject
     return Read(graph, frozenset(spoken), called or usual, notes)
+
+
+def _fitting(
+    answered: Sequence[Triple], told: Sequence[Triple],
+    cast_of: Callable[[Sequence[Triple]], _Cast], notes: list[str],
+) -> list[Triple]:  # fmt: skip
+    """Of what a model answered, in its order, what does not make the graph of the user too large:
+    its answer is paid for."""
+    kept: list[Triple] = []
+    for triple in answered:
+        if not cast_of([*told, *kept, triple]).crowded:
+            kept.append(triple)
+    if left := len(answered) - len(kept):
+        notes.append(f"a graph has {MOST_OBJECTS} things at most: relations left out: {left}")
+    return kept
 
 
 def _answered(plan: Plan) -> list[Triple]:
@@ -89,7 +109,7 @@ class _Cast:
     the names in the prompt, of which one may be the condition's.
 
     Raises:
-        PlanError: if they are too many, or two have the same id.
+        PlanError: if two have the same id.
     """
 
     def __init__(
@@ -113,9 +133,22 @@ class _Cast:
         for name in sorted(said, key=lambda name: (-len(words_of(name)), name)):
             if _key(name) not in self._ids:
                 self._ids[_key(name)] = self.find(name) or self._new(name, name)
-        if len(self._things) > MOST_OBJECTS:
+
+    @property
+    def crowded(self) -> bool:
+        """Whether they are too many."""
+        return len(self._things) > MOST_OBJECTS
+
+    def checked(self) -> _Cast:
+        """Itself.
+
+        Raises:
+            PlanError: if they are too many.
+        """
+        if self.crowded:
             raise PlanError(f"a graph of {len(self._things)} things is too large",
                             f"{MOST_OBJECTS} at most")  # fmt: skip
+        return self
 
     def _give(self, thing: GivenObject, plan: Plan) -> None:
         """A thing of a file: relations speak of its id, or say what it is."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sow.box import Box
 from sow.errors import PlannerError
 from sow.pictures.reading import GREY, fit_mask, over_grey
-from sow.plan import Plan
+from sow.plan import NOTHING, Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import (
     Answer,
@@ -212,6 +212,8 @@ class Dialogue:
         if self.request.subject or self.sketch.ellipse or recognition is None:
             return self.sketch.subject
         said = " ".join(recognition.subject.lower().split()[:2])
+        if said == NOTHING:  # the name of what plans without a picture plant
+            return self.sketch.subject
         if not said or (names_person(said) and not is_animal(said)):
             return "face"
         return said

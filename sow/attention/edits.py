@@ -34,20 +34,35 @@ class Edit:
     branches: int = 1
 
 
+@dataclass(frozen=True)
+class Order:
+    """In what order queries are worked through; see `Edits`.
+
+    Attributes:
+        all: all queries, those concerned first, `[B, N]`.
+        rows: of these the first R, `[B, R]`: as many as are concerned in any picture.
+        concerned: which of the last of these are, in which branch, `[S, U]`.
+    """
+
+    all: Tensor
+    rows: Tensor
+    concerned: Tensor
+
+
 class Orders:
     """Brings edits together, and keeps what only depends on which queries are concerned."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, ...], tuple[Tensor, Tensor, tuple[Tensor, ...]]] = {}
+        self._known: dict[tuple[tuple[int, int], ...], tuple[Order, tuple[Tensor, ...]]] = {}
 
     def join(self, edits: Sequence[Edit]) -> Edits | None:
         """All changes of a layer as the kernel wants them; None if no query is concerned."""
         if not edits:
             return None
-        order, rows = self._order(edits)
+        order, most = self._order(edits), _most_branches(edits)
+        rows = order.rows
         if not rows.shape[1]:
             return None
-        most = max(edit.branches for edit in edits)
 
         def strengths(edit: Edit) -> Tensor:
             strength = edit.queries.to(rows.device) if edit.strength is None else edit.strength
@@ -62,7 +77,8 @@ class Orders:
             return torch.stack(chosen) if chosen else like.new_zeros(0, *like.shape, dtype=dtype)
 
         return Edits(
-            order=order.repeat(most, 1),
+            order=order.all.repeat(most, 1),
+            concerned=order.concerned,
             raised=stacked("raise", strengths, torch.float32),
             raised_keys=stacked("raise", keys, torch.float32),
             lowered=stacked("lower", strengths, torch.float32),
@@ -71,21 +87,30 @@ class Orders:
             forbidden_keys=stacked("forbid", keys, torch.bool),
         )
 
-    def _order(self, edits: Sequence[Edit]) -> tuple[Tensor, Tensor]:
-        """All queries, those concerned first, `[B, N]`, and of these the first R, `[B, R]`.
-
-        Found on the CPU and kept, so that nothing waits for the device.
-        """
-        concerned = tuple(edit.queries for edit in edits)
-        key = tuple(map(id, concerned))
+    def _order(self, edits: Sequence[Edit]) -> Order:
+        """Found on the CPU and kept, so that nothing waits for the device."""
+        queries = tuple(edit.queries for edit in edits)
+        key = tuple((id(edit.queries), edit.branches) for edit in edits)
         if key not in self._known:
-            union = torch.stack(concerned).any(0)
+            union = torch.stack(queries).any(0)
             order = union.byte().argsort(dim=1, descending=True, stable=True)
-            rows = order[:, : int(union.sum(1).max())]
-            device = edits[0].keys.device
-            self._known[key] = (order.to(device), rows.to(device), concerned)
-        order, rows, _ = self._known[key]
-        return order, rows
+            rows, device = order[:, : int(union.sum(1).max())], edits[0].keys.device
+            concerned = _concerned(edits, rows)
+            sure = int(concerned.all(0).long().cumprod(0).sum())  # in every sample
+            found = Order(order.to(device), rows.to(device), concerned[:, sure:].to(device))
+            self._known[key] = found, queries
+        return self._known[key][0]
+
+
+def _concerned(edits: Sequence[Edit], rows: Tensor) -> Tensor:
+    """Which of these queries any edit can concern, in each picture and branch, `[S, R]`."""
+    most = _most_branches(edits)
+    each = [_branched(edit.queries.gather(1, rows), edit.branches, most) for edit in edits]
+    return torch.stack(each).any(0)
+
+
+def _most_branches(edits: Sequence[Edit]) -> int:
+    return max(edit.branches for edit in edits)
 
 
 def _branched(strength: Tensor, branches: int, most: int) -> Tensor:

@@ -9,7 +9,8 @@ r_ij and l_ij between 0 and 1 change a logit to (Sec. IV-C, Eq. 4, 5 and 8; desi
 and those that are forbidden to minus infinity. Each strength is that of the query on a set of
 keys. Queries that nothing changes take the library's fused attention. The others are worked
 through in slices that fit the processor's cache, so that no matrix of all queries by all keys is
-ever there.
+ever there. Where a sample has fewer of these than another beside it, others of its queries are
+worked through too, and keep the fused answer: what it gets does not depend on its company.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ class Edits:
 
     Attributes:
         order: a permutation of each sample's queries, `[S, N]`.
+        concerned: of the last of the R, which are changed at all, boolean `[S, U]`; those before
+            them are changed in every sample.
         raised, lowered: strength of each of the R queries on each set of keys, `[E, S, R]`.
         forbidden: which queries may not see which sets of keys, boolean `[E, S, R]`.
         raised_keys, lowered_keys, forbidden_keys: the sets, `[E, S, M]`, float, float, boolean.
     """
 
     order: Tensor
+    concerned: Tensor
     raised: Tensor
     raised_keys: Tensor
     lowered: Tensor
@@ -55,7 +59,8 @@ class Edits:
         """Those of the first samples."""
         sets = (self.raised, self.raised_keys, self.lowered, self.lowered_keys, self.forbidden,
                 self.forbidden_keys)  # fmt: skip
-        return Edits(self.order[:samples], *(part[:, :samples] for part in sets))
+        return Edits(self.order[:samples], self.concerned[:samples],
+                     *(part[:, :samples] for part in sets))  # fmt: skip
 
 
 def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: Edits) -> Tensor:
@@ -72,8 +77,8 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: Edits) ->
     samples = edits.samples
     if len(query) < samples:
         edits, samples = edits.first(len(query)), len(query)
-    parts = (edits.order, edits.raised, edits.raised_keys, edits.lowered, edits.lowered_keys,
-             edits.forbidden, edits.forbidden_keys)  # fmt: skip
+    parts = (edits.order, edits.concerned, edits.raised, edits.raised_keys, edits.lowered,
+             edits.lowered_keys, edits.forbidden, edits.forbidden_keys)  # fmt: skip
     attend = _as_one_operation if torch.compiler.is_compiling() else _edited
     out = attend(query[:samples], key[:samples], value[:samples], *parts)
     if samples == len(query):
@@ -83,16 +88,20 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: Edits) ->
 
 
 def _edited(
-    query: Tensor, key: Tensor, value: Tensor, order: Tensor, raised: Tensor, raised_keys: Tensor,
-    lowered: Tensor, lowered_keys: Tensor, forbidden: Tensor, forbidden_keys: Tensor,
+    query: Tensor, key: Tensor, value: Tensor, order: Tensor, concerned: Tensor,
+    raised: Tensor, raised_keys: Tensor, lowered: Tensor, lowered_keys: Tensor,
+    forbidden: Tensor, forbidden_keys: Tensor,
 ) -> Tensor:  # fmt: skip
     """All samples are changed: the queries concerned come first, then the others in one call."""
     rows = raised.shape[2]
+    sure = rows - concerned.shape[1]
     index = order[:, None, :, None]
     ordered = query.gather(2, index.expand_as(query))
     out = _room(query, value)
-    if rows < query.shape[2]:
-        out[:, :, rows:] = scaled_dot_product_attention(ordered[:, :, rows:], key, value)
+    plain = out[:, :, sure:]
+    if sure < query.shape[2]:
+        plain = scaled_dot_product_attention(ordered[:, :, sure:], key, value)
+        out[:, :, rows:] = plain[:, :, rows - sure :]
     with torch.autocast(query.device.type, enabled=False):
         # A change moves logits by more than the rounding of half precision forgives: float32.
         keys, values = key.transpose(2, 3).float() * query.shape[3] ** -0.5, value.float()
@@ -109,6 +118,10 @@ def _edited(
             for queries, those in zip(forbidden[:, :, part], forbidden_keys, strict=True):
                 logits.masked_fill_((queries[:, :, None] & those[:, None, :])[:, None], -torch.inf)
             out[:, :, part] = logits.softmax(-1) @ values
+    if sure < rows:
+        changed = out[:, :, sure:rows]
+        kept = plain[:, :, : rows - sure]
+        out[:, :, sure:rows] = changed.where(concerned[:, None, :, None], kept)
     return torch.empty_like(out).scatter_(2, index.expand_as(out), out)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sow.diffusion.algorithm import Disturb, Draw, Move, noise_scale
+from sow.diffusion.algorithm import Disturb, Draw, Move, algorithm, noise_scale
 from sow.settings import Settings
 
 
@@ -58,3 +58,9 @@ def shared_moves(moves: Sequence[Move], settings: Sequence[Settings]) -> int:
         if isinstance(move, Disturb | Draw) or any(noise_scale(move, one) for one in settings):
             return number
     return len(moves)
+
+
+def without_chance(settings: Settings) -> bool:
+    """Whether all moves are the same for all seeds."""
+    moves = list(algorithm(settings))
+    return shared_moves(moves, [settings]) == len(moves)

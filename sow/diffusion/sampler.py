@@ -169,10 +169,9 @@ class Sampler:
                 )
             case Inject(state) if not self.bare:  # else nothing is planted
                 self.latents = torch.lerp(x, self.condition(state), self.inside)
-            case Preserve(state):
-                if state in own.preserving:
-                    share = self.inside * own.preserving[state]
-                    self.latents = torch.lerp(x, self.condition(state), share)
+            case Preserve(state) if state in own.preserving and not self.bare:
+                share = self.inside * own.preserving[state]
+                self.latents = torch.lerp(x, self.condition(state), share)
             case Denoise():
                 self.latents = self._denoised(move)
             case Show():

@@ -130,7 +130,7 @@ def run_batch(
         prompts_file: a file with a prompt per line, each for every picture of a folder.
         defaults: fields of `TV2IJob` for all jobs that do not say otherwise.
         model, revision, device, dtype, planner: as for `sow.Service`.
-        batch_size: pictures in a call of the engine; None as many as fit.
+        batch_size: pictures in a call of the engine, at most 64; None as many as fit.
         cluster: `sow.Cluster()` has Ray carry the jobs out, on all GPUs of this machine or on
             those of a cluster.
         retry_failed: jobs that failed are tried again.

@@ -7,6 +7,8 @@ from typing import Any
 
 from sow.errors import PlannerError, UsageError
 from sow.jobs.machines import Cluster
+from sow.kinds import WHOLE, check_kind
+from sow.limits import MOST_AT_ONCE
 from sow.planners.mllm.vendors.table import make_asker
 from sow.service.asking import PlannerChoice
 from sow.service.methods import SOW, Method
@@ -23,7 +25,7 @@ class Options:
 
     Attributes:
         model, revision, config, device, dtype, planner: as for `sow.Service`.
-        batch_size: pictures in a call of the engine; None as many as fit, at most 8.
+        batch_size: pictures in a call of the engine, at most 64; None as many as fit, at most 8.
         planners: plans at a time; None: 8 where a language model is asked, 2 by rules.
         agree_to_all: nothing is too large for a job.
         method: who draws the pictures; benchmarks compare SOW with others.
@@ -70,6 +72,7 @@ class Options:
         """
         choice, vendor = self.planner, self.planner.vendor()
         choice.check()
+        self._check_batch_size()
         if self.cluster is not None:
             self.cluster.check()
             if ":" in self.device:
@@ -85,6 +88,15 @@ class Options:
         if choice.name == "auto" and not choice.base_url and not choice.consent(vendor, host):
             return replace(self, planner=replace(choice, name="offline"))
         return replace(self, planner=replace(choice, name=vendor))
+
+    def _check_batch_size(self) -> None:
+        if self.batch_size is None:
+            return
+        check_kind("batch_size", self.batch_size, WHOLE, "a whole number")
+        if not 1 <= self.batch_size <= MOST_AT_ONCE:
+            raise UsageError(
+                f"batches of {self.batch_size}", f"give batch_size= from 1 to {MOST_AT_ONCE}"
+            )
 
     @property
     def plans_at_a_time(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -134,26 +134,29 @@ class _Calls:
         explain: bool,
         beginnings: Beginnings | None,
     ) -> None:
+        from sow.diffusion.beginning import without_chance
+
         self.pipe, self.model, self.work, self.explain = pipe, model, work, explain
-        self.beginnings = None if pipe.controls else beginnings
+        # Beginnings are not looked into: where they are all there is, a sheet would be empty.
+        unseen = explain and without_chance(work.settings)
+        self.beginnings = None if pipe.controls or unseen else beginnings
 
     def call(
         self, seeds: Sequence[int], cycles_of: Sequence[int], only: int | None = None
     ) -> list[Picture]:
         """The pictures of one call, or only one; with the cycles of those at these places."""
         from sow.attention.explain import explain as sheet_of
+        from sow.attention.trace import Trace
         from sow.calls import counted
-        from sow.pipeline import trace
 
         pipe, work = self.pipe, self.work
         tasks = [Task(work, seed) for seed in seeds]
+        traces = [Trace()] if self.explain else []
         started = time.monotonic()
-        with (
-            trace(pipe) if self.explain else nullcontext() as seen,
-            _threads(work.threads) as threads,
-            counted(pipe.unet) as spent,
-        ):
-            drawn = SOW.draw(pipe, [work] * len(seeds), seeds, cycles_of, self.beginnings)
+        with _threads(work.threads) as threads, counted(pipe.unet) as spent:
+            drawn = SOW.draw(
+                pipe, [work] * len(seeds), seeds, cycles_of, self.beginnings, watching=traces
+            )
         seconds = (time.monotonic() - started) / len(seeds)
         cycles = dict(zip(cycles_of, drawn.cycles or (), strict=False))
         alone = self.beginnings is not None
@@ -162,8 +165,8 @@ class _Calls:
             replace(
                 picture,
                 cycles=tuple(cycles.get(place, ())),
-                explained=sheet_of(seen, picture.image, work.plan, work.condition, place)
-                if seen
+                explained=sheet_of(traces[0], picture.image, work.plan, work.condition, place)
+                if traces
                 else None,
             )
             for place, picture in enumerate(pictures)

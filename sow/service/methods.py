@@ -19,6 +19,7 @@ from sow.settings import Settings
 if TYPE_CHECKING:
     import torch
 
+    from sow.attention.trace import Trace
     from sow.beginnings import Beginnings
     from sow.pipeline import SowPipeline
     from sow.service.request import Request
@@ -106,10 +107,12 @@ class Sow(Method):
         seeds: Sequence[int],
         cycles_of: Sequence[int] = (),
         beginnings: Beginnings | None = None,
+        watching: Sequence[Trace] = (),
     ) -> Drawn:
         """By the pipeline.
 
         cycles_of: the numbers of those whose cycles are wanted too. beginnings: to go on from.
+        watching: look into this call.
         """
         import torch
 
@@ -120,6 +123,7 @@ class Sow(Method):
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             return_cycles=cycles_of,
             beginnings=beginnings,
+            watching=watching,
         )
         return Drawn(out.images, out.nsfw_content_detected, out.cycles)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.errors import ModelError, PictureError
+from sow.errors import ModelError, PictureError, UsageError
 from sow.kinds import as_path
 from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
@@ -57,9 +57,13 @@ class Kept:
         """With which model and precision a service is to be made: those given, else the recipe's.
 
         Raises:
+            UsageError: for a revision of no model.
             ModelError: if the recipe's model may not be taken from it.
         """
         if model == "auto":
+            if revision is not None:  # it is the recipe that says which one
+                raise UsageError("a revision, and the model is the recipe's own",
+                                 "leave out revision=, or give its model= too")  # fmt: skip
             model, revision = model_named_by(self.recipe)
         dtype = self.recipe.dtype if dtype == "auto" else dtype
         return {"model": model, "revision": revision, "dtype": dtype}

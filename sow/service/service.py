@@ -228,14 +228,15 @@ class Service(Seer):
         check_seeds(seeds)
         looker, wanted = Looker(work), set(cycles_of)
 
-        def looked_at(seeds: Sequence[int]) -> Iterator[Picture]:
-            made = make(self.pipe, self.model, work, seeds, wanted, explain, self._report,
+        def looked_at(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
+            shown = [number for number, place in enumerate(places) if place in wanted]
+            made = make(self.pipe, self.model, work, seeds, shown, explain, self._report,
                         self.beginnings)  # fmt: skip
             for picture in made:
                 seen = checks(self.pipe, work.plan, picture.image) if verify or retries else ()
                 yield replace(picture, gone=looker.gone(picture), checks=seen)
 
-        yield from retried(looked_at, seeds, retries) if retries and seeds else looked_at(seeds)
+        yield from retried(looked_at, seeds, retries)
 
     def unread(self, work: Work) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""

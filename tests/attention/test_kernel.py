@@ -148,6 +148,28 @@ def test_neighbours_and_branches_do_not_matter():
                 assert (stacked[part] - expected).abs().max() < 1e-5
 
 
+def test_company_does_not_change_a_bit():
+    """A neighbour with more queries concerned, or in more branches, has others worked through."""
+    generator, size = seeded(6), 16
+    few, many = block(size, size, 2, 4, 2, 9).flatten(1), block(size, size, 1, 15, 0, 13).flatten(1)
+    one = heads(generator, 1, 2, size**2, 40)
+    query, key, value = (part.repeat(4, 1, 1, 1) for part in one)  # two branches of two pictures
+
+    def answer(other: torch.Tensor, branches: int) -> torch.Tensor:
+        """Of the first picture; the second has edits that it has not."""
+        queries = torch.cat([few, other & ~few])
+        alone = torch.cat([torch.zeros_like(few), other])
+        keys = torch.cat([many, few])
+        edits = [Edit("raise", queries, keys, 0.5 * queries),
+                 Edit("lower", alone, keys, 0.25 * alone, branches)]  # fmt: skip
+        return fast(query, key, value, edits)[::2]
+
+    beside_itself = answer(few, 1)
+    for other in (many, few, block(size, size, 0, size, 0, size).flatten(1)):
+        for branches in (1, 2):
+            assert torch.equal(answer(other, branches), beside_itself)
+
+
 def test_no_strength_is_plain_attention():
     condition, related = (mask.flatten(1) for mask in SHAPES["apart"])
     query, key, value = heads(seeded(2), 1, 2, 64, 16)

@@ -73,6 +73,20 @@ def test_the_pipeline_equals_one_with_the_dense_form(
     assert made
 
 
+@pytest.mark.parametrize("branches", ["all", "prompt"])
+def test_a_picture_does_not_depend_on_its_company(tiny, branches):
+    """To the last bit, in batches of one size: beside itself, and beside a larger region."""
+    few, many = plan(related=(8, 40, 24, 8)), plan(related=(0, 40, 64, 24))
+
+    def beside(other: Plan) -> torch.Tensor:
+        return latents(
+            tiny, image=noise_picture(1), plan=[few, other],
+            settings=ON.changed(modulated_branches=branches), generator=[seeded(0), seeded(1)],
+        )[0]  # fmt: skip
+
+    assert torch.equal(beside(many), beside(few))
+
+
 def test_each_part_changes_the_picture_and_none_leaves_it(tiny):
     off = latents(tiny, **job(OFF))
     assert torch.equal(latents(tiny, **job(OFF.changed(lambda_c=3, lambda_d=3, tau=0.5))), off)

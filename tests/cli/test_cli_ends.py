@@ -15,7 +15,7 @@ from PIL import Image
 from sow.cli.generate import what_next
 from sow.cli.main import main
 from sow.cli.settings import plainly
-from sow.cli.targets import contact_of, free_name
+from sow.cli.targets import contact_of, free_name, of_seed, sheet_beside
 from sow.service.request import Request
 from sow.settings import Settings
 
@@ -125,6 +125,22 @@ def test_names_that_nobody_chose_are_counted_up(tmp_path):
     targets = [tmp_path / "x-1.png", tmp_path / "x-2.png"]
     assert contact_of(targets, tmp_path / "x.png", False) == tmp_path / "x-sheet.png"
     assert contact_of(targets, tmp_path, False) == tmp_path / "x-1-sheet.png"
+
+
+def test_another_seeds_name_replaces_nothing(tmp_path):
+    """It is known only once the picture is made, when nobody asks what is read any more."""
+    asked, read = tmp_path / "a-1.png", tmp_path / "a-7.png"
+    read.write_text("mine")
+    (tmp_path / "a-7-2.explain.png").write_text("mine")
+    sheet = asked.with_suffix(".explain.png")
+    made = of_seed(asked, None, 1, 7)
+    assert made == tmp_path / "a-7-2.png"
+    assert sheet_beside(made, asked, sheet) == tmp_path / "a-7-2.explain-2.png"
+    assert of_seed(asked, None, 1, 8) == tmp_path / "a-8.png"
+    assert sheet_beside(tmp_path / "a-8.png", asked, sheet) == tmp_path / "a-8.explain.png"
+    for out, seed in ((tmp_path / "x.png", 7), (None, 1)):
+        assert of_seed(asked, out, 1, seed) == asked
+    assert sheet_beside(asked, asked, sheet) == sheet
 
 
 def test_settings_are_told_in_words_and_as_the_model_has_them(monkeypatch, capsys):

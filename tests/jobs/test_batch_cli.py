@@ -12,7 +12,13 @@ import time
 import pytest
 from conftest import EXAMPLES, NO_KEYS, hear_interrupts
 
+from sow.cli.batch_options import assigned
+from sow.errors import UsageError
+from sow.jobs.batch import run_batch
 from sow.jobs.ledger import Ledger
+from sow.jobs.options import Options
+from sow.limits import MOST_AT_ONCE
+from sow.recipe import Recipe
 
 SMALL = ("--canvas", "64", "--set", "cycles=1", "--planner", "offline")
 
@@ -83,6 +89,7 @@ def test_all_that_is_wrong_is_told_at_once(run_sow, manifest):
         (("batch", "nothing.jsonl", "--out", "out"), 2, "nothing.jsonl"),
         (("batch", "status", "nowhere"), 6, "no batch has run in 'nowhere'"),
         (("batch", "export", "nowhere", "--to", "parquet", "--out", "x"), 6, "no batch has run"),
+        (("batch", "nothing.jsonl", "--out", "out", "--batch-size", "65"), 2, "--batch-size"),
         (("batch",), 0, "Usage"),
     ],
 )
@@ -91,6 +98,25 @@ def test_stated_answers(run_sow, words, code, said):
     assert ran.returncode == code
     assert said in ran.stderr + ran.stdout
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("number", [0, -1, 65, True, 2.0, "8"])
+def test_batches_are_of_some_pictures_and_not_of_too_many(manifest, tmp_path, number):
+    """Else no picture is ever ready, or each is made and then its recipe is refused."""
+    with pytest.raises(UsageError, match=r"batch_size=|batches of"):
+        run_batch(manifest(job("one")), tmp_path / "out", model="figures", batch_size=number)
+    assert Options(batch_size=MOST_AT_ONCE).settled().batch_size == MOST_AT_ONCE
+    said = Recipe.model_json_schema()["properties"]["batch_size"]
+    assert (said["minimum"], said["maximum"]) == (1, MOST_AT_ONCE)
+
+
+def test_settings_are_those_of_the_preset_and_likeness_of_all_jobs():
+    """As `sow generate` takes them."""
+    with pytest.raises(UsageError, match="preserve"):
+        assigned(["t1=3"], None, None)
+    assert assigned(["t1=3"], None, 0.3) == {"t1": 3}
+    assert assigned(["t1=3", "likeness=0.3"], None, None) == {"t1": 3, "likeness": 0.3}
+    assert assigned(["cycles=2"], "style", None) == {"cycles": 2}
 
 
 def test_another_model_wants_another_folder(run_sow, manifest, tiny_folder):

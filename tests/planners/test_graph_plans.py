@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -18,7 +19,8 @@ from sow.pictures.condition import Condition
 from sow.pictures.drawing import draw_plan
 from sow.plan import NOTHING, Plan
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import GraphPlanner
+from sow.planners.graph.planner import GraphPlanner, laid_out
+from sow.planners.graph.reading import read_graph
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.asking import PlannerChoice, ask_for_plan
 from sow.service.fitting import in_known_words, plan_request
@@ -224,6 +226,29 @@ def test_a_models_relations_are_laid_out_where_it_is_asked_for_them(server, face
     plain = inner.plan(PlanRequest(face, "an old man", (512, 512), subject="face"))
     assert all(thing.box is None for thing in plain.objects)
     assert plan.prompt.startswith(plain.prompt)
+
+
+def test_of_a_models_relations_those_that_fit_are_taken(server, face):
+    """Beside the user's, of which none is left out, and whatever comes later of things known."""
+    things = [f"thing{letter}" for letter in "abcdefghijklmnopq"]
+    rows = [{"subject": "man", "relation": "near", "object": thing} for thing in things]
+    rows.append({"subject": "thinga", "relation": "near", "object": "thingb"})
+    answer = json.dumps({**GOOD["Refinement"], "relations": rows})
+    server.reply = lambda asked: answer if asked.stage == "Refinement" else good(asked)
+    own = [("man", "left of", "robot")]
+    request = PlanRequest(face, "an old man", (512, 512), subject="face", graph="planner",
+                          triples=own)  # fmt: skip
+    plan = planner_of("openai", server).plan(PlanRequest(face, "x", (512, 512), subject="face"))
+    assert len(plan.objects) == 17
+    read = read_graph(request, plan)
+    labels = {thing.label for thing in read.graph.objects}
+    assert labels == {"robot", *things[:15]}
+    assert ("thinga", "thingb") in {(edge.subject, edge.object) for edge in read.graph.edges}
+    assert read.notes == ["a graph has 16 things at most: relations left out: 2"]
+    assert len(laid_out(plan, request).objects) == 16
+    many = [("robot", "near", thing) for thing in things[:16]]
+    with pytest.raises(PlanError, match="17 things is too large"):
+        read_graph(replace(request, triples=many), plan)
 
 
 def test_rules_have_no_relations_and_read_the_prompt(face):

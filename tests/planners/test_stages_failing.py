@@ -14,6 +14,7 @@ from planner_helpers import ASKERS, KEY, PICTURE, REQUEST, asker_of, planner_of
 from sow.errors import PlannerError
 from sow.planners.mllm.planner import StagedPlanner
 from sow.planners.mllm.vendors.openai import OpenAIAsker
+from sow.planners.offline.planner import OfflinePlanner
 
 BROKEN = {
     "no json": "I would say, on the left.",
@@ -236,6 +237,15 @@ def test_what_the_model_sees_decides_what_it_is_but_a_found_face_stays_a_face(se
     assert "(red sports)" in refinement.prompt
     face = planner_of("openai", server).plan(dataclasses.replace(thing, image=astronaut))
     assert (face.subject, face.suppress) == ("face", "human face")
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_model_that_sees_nothing_leaves_it_to_the_rules_what_it_is(server, calls):
+    """A subject of that name is what plans without a picture plant."""
+    server.reply = lambda asked: good(asked).replace('"face"', '"Nothing"')
+    thing = dataclasses.replace(REQUEST, subject=None)
+    plan = planner_of("openai", server, calls=calls).plan(thing)
+    assert plan.subject == OfflinePlanner().plan(thing).subject
 
 
 @pytest.mark.parametrize("name", ASKERS)

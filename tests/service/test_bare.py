@@ -56,3 +56,14 @@ def test_a_planted_face_stands_beside_what_the_graph_puts_there(service):
 def test_without_a_picture_and_a_graph_there_is_nothing_to_do(service):
     with pytest.raises(UsageError, match="no picture"):
         service.generate(Request(None, PROMPT))
+
+
+@pytest.mark.parametrize("how", [{"likeness": 0.9}, {"settings": {"preserve": (4, 3)}}])
+def test_where_nothing_is_planted_nothing_is_preserved(service, how):
+    """However much of it is to stay: the settings say nothing there."""
+    request = Request(None, PROMPT, triples=TRIPLES)
+    (kept,) = service.generate(request, seed=1, **how).pictures
+    assert kept.recipe.settings.preserve
+    without = {**how.get("settings", {}), "preserve": ()}
+    (plain,) = service.generate(request, seed=1, **{**how, "settings": without}).pictures
+    assert kept.image.tobytes() == plain.image.tobytes()

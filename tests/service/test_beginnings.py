@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 from conftest import EXAMPLES
 
+import sow.attention.explain
 from sow.calls import counted
+from sow.diffusion.beginning import without_chance
 from sow.recipe import Recipe
 from sow.service.asking import PlannerChoice
 from sow.service.calling import Task, together
@@ -82,3 +84,39 @@ def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
     plain = together(service.pipe, service.model, [single, Task(work, 2)], 2, beginnings=begun)
     assert [picture.samples for picture in plain] == [27, 27]
     assert [picture.recipe.begun_alone for picture in plain] == [False, False]
+
+
+def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypatch):
+    """The beginning would be all of it, and nobody looks into beginnings."""
+    seen = []
+
+    def sheet(trace, image, *_):
+        seen.append([word for word, _ in trace.words()])
+        return image
+
+    monkeypatch.setattr(sow.attention.explain, "explain", sheet)
+    work = service.work(ASKED, settings={"cycles": 0, "replant": 0, "eta": 0})
+    assert without_chance(work.settings)
+    assert not without_chance(service.work(ASKED).settings)
+    plain = next(iter(service.make(work, [1])))
+    assert next(iter(service.make(work, [2]))).samples == 0  # that of 1 is all of it
+    shown = next(iter(service.make(work, [2], explain=True)))
+    assert seen == [["a", "man", "in", "a", "red", "coat"]]
+    assert shown.image.tobytes() == plain.image.tobytes()
+
+
+def test_who_has_a_picture_explained_does_not_reach_into_other_calls(service, monkeypatch):
+    """A call that comes before it, as another thread's may, goes on from its beginning."""
+    work = service.work(ASKED)
+    next(iter(service.make(work, [1])))
+    real, others = type(service.pipe).__call__, []
+
+    def meanwhile(pipe, *args, **call):
+        monkeypatch.undo()
+        others.extend(service.make(work, [2]))
+        return real(pipe, *args, **call)
+
+    monkeypatch.setattr(type(service.pipe), "__call__", meanwhile)
+    shown = next(iter(service.make(work, [3], explain=True)))
+    assert shown.explained is not None
+    assert others[0].samples == 12

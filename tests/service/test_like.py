@@ -85,6 +85,7 @@ def test_a_new_prompt_is_said_in_the_models_words(made):
         ({"settings": {"cycels": 1}}, UsageError, "did you mean 'cycles'"),
         ({"likeness": 2}, UsageError, "a number from 0 to 1"),
         ({"preset": "wild"}, UsageError, "no preset 'wild'"),
+        ({"revision": "abc"}, UsageError, "leave out revision="),
         ({"settings": DEAR}, UsageError, "UNet samples"),
     ],
 )
@@ -92,6 +93,12 @@ def test_mistakes_get_one_line(made, change, kind, says):
     with pytest.raises(kind, match=says) as caught:
         Service.like(made, **change)
     assert "\n" not in str(caught.value)
+
+
+def test_a_revision_is_of_a_model_that_is_named(made):
+    """It would have been ignored."""
+    with pytest.raises(UsageError, match="the model is the recipe's own"):
+        Service.of_recipe(made, revision="abc")
 
 
 def test_a_strangers_recipe_chooses_neither_the_model_nor_the_cost(made, tmp_path):

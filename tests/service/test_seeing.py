@@ -17,6 +17,8 @@ from sow.inverting import phrase_heat, presence
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
+from sow.service.arguments import LARGEST_SEED
+from sow.service.looking import Looker
 from sow.service.request import Request
 from sow.service.retrying import retried
 from sow.service.seeing import as_labels, canvas_for, certain
@@ -157,8 +159,9 @@ def test_the_best_of_several_seeds_is_kept():
     faults = {1: 0, 2: 3, 3: 1, 4: 2, 5: 0, 6: 0, 7: 0}
     asked = []
 
-    def make(seeds):
+    def make(seeds, places):
         asked.append(list(seeds))
+        assert len(places) == len(seeds)
         return (SimpleNamespace(seed=seed, faults=faults[seed]) for seed in seeds)
 
     def kept(retries):
@@ -171,6 +174,36 @@ def test_the_best_of_several_seeds_is_kept():
     assert asked == [[1, 2, 3], [4, 5]]
     assert kept(9) == [1, 6, 5]  # no more than needed
     assert asked == [[1, 2, 3], [4, 5], [6]]
+
+
+def test_other_seeds_are_tried_for_as_long_as_there_are_any():
+    """The largest is the last; what was made is not lost for it."""
+    faults = {LARGEST_SEED - 1: 3, LARGEST_SEED: 2}
+
+    def make(seeds, places):
+        return (SimpleNamespace(seed=seed, faults=faults[seed]) for seed in seeds)
+
+    for first in faults:
+        assert [one.seed for one in retried(make, [first], 5)] == [LARGEST_SEED]
+
+
+def test_what_is_made_again_knows_its_place():
+    def make(seeds, places):
+        told.append((list(seeds), list(places)))
+        return (SimpleNamespace(seed=seed, faults=seed == 2) for seed in seeds)
+
+    told = []
+    assert [one.seed for one in retried(make, [1, 2], 1)] == [1, 3]
+    assert told == [([1, 2], [0, 1]), ([3], [1])]
+
+
+def test_cycles_are_those_of_the_place_whatever_the_seed(service, monkeypatch):
+    """The second picture is made again, alone, and its cycles are wanted."""
+    monkeypatch.setattr(Looker, "gone", lambda looker, picture: picture.recipe.seed == 2)
+    work = service.work(Request("examples/drawn-curls.png", "a woman"), settings={"cycles": 1})
+    first, second = service.make(work, [1, 2], cycles_of=[1], retries=1)
+    assert (first.recipe.seed, len(first.cycles)) == (1, 0)
+    assert (second.recipe.seed, bool(second.cycles)) == (3, True)
 
 
 def test_pictures_say_what_does_not_hold(service):
