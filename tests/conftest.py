@@ -17,12 +17,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts t
     share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
 
-# Half a million objects of libraries are looked through whenever Python looks for garbage.
-gc.set_threshold(100_000, 10, 10)
-
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 
+# Half a million objects of libraries are looked through whenever Python looks for garbage.
+gc.set_threshold(100_000, 10, 10)
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Nobody's keys are used by a test, whatever the machine has.
 NO_KEYS = dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), "")
