@@ -27,7 +27,7 @@ class Budget:
 
     Attributes:
         pixels: of a canvas.
-        samples: UNet samples of one picture; 41 or 43 as the presets run, 107 as the paper's.
+        samples: UNet samples of one picture; 41 to 49 as the presets run, 107 as the paper's.
         everything: UNet samples of all pictures, those of a larger canvas counting for more.
     """
 
