@@ -9,6 +9,21 @@ import typer
 
 from sow.cli.options import RESULT
 
+
+def preset_named(name: str | None) -> str | None:
+    """A preset as it is typed; names of before are only read in files.
+
+    Raises:
+        UsageError: for a name of before.
+    """
+    from sow.errors import UsageError
+    from sow.presets import RENAMED
+
+    if name in RENAMED:
+        raise UsageError(f"no preset {name!r}", f"it is called {RENAMED[name][0]} now")
+    return name
+
+
 Num = Annotated[
     int,
     typer.Option("--num", "-n", min=1, max=1000, help="How many.", rich_help_panel=RESULT),
@@ -25,7 +40,10 @@ FirstSeed = Annotated[
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="One of `sow settings`: normal, paper-normal … Default: the plan's.",
+        callback=preset_named,
+        help="normal, attribute, style (the model's own), published-normal … (the paper's), "
+        "swift-normal … (the fewest samples), cow or text; `sow settings` lists them. Default: "
+        "that of the plan's setting.",
         rich_help_panel=RESULT,
     ),
 ]

@@ -1,95 +1,156 @@
-"""`sow settings`: every engine setting, its default and where it comes from."""
+"""`sow settings`: what a checkpoint really runs, where each number comes from, what it costs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sow.cli.options import Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sow.models.find import Model
+    from sow.settings import Settings
+
+TUNED = "tuned here"
 
 
 def settings(
     model: ModelName = "auto",
     revision: Revision = None,
+    preset: Annotated[
+        str, typer.Option(help="The preset to list; the others are listed by their differences.")
+    ] = "normal",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """List what --set can change, as the model has it, and what each preset changes."""
+    """List what --set can change, as the model runs it, with sources and costs."""
     from sow.models.find import find_model
     from sow.settings import PRESETS, Settings
 
+    Settings.preset(preset)  # a wrong name is refused before the model is looked for
     found = find_model(model, revision=revision, download=False)
     for note in found.notes:
         report("note", note)
-    presets = {name: found.facts.preset(name) for name in PRESETS}
+    names = dict.fromkeys([preset, *PRESETS])
+    shown = {name: described(found, name) for name in names}
     if json:
-        print_json({name: preset.model_dump(mode="json") for name, preset in presets.items()})
+        print_json({"model": found.name, "presets": shown})
         return
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False, markup=False)
+    _listed(console, preset, shown[preset])
+    console.print("\nC is what is planted, R the regions that belong to it.")
+    _likeness(console)
+    _differences(console, preset, shown)
+
+
+def described(model: Model, name: str) -> dict[str, Any]:
+    """A preset as `sow generate` runs it: its numbers, where each comes from, and its cost.
+
+    UNet calls and samples are of one picture: of a face, and of a thing whose plan has no noun to
+    suppress, which needs no pair outside the condition.
+    """
+    from sow.models.tuned import default_preset
+    from sow.presets import OWN_PRESETS
+
+    settings, sources = model.facts.preset(name), model.facts.sources(name)
+    found: dict[str, Any] = {}
+    if name in OWN_PRESETS:
+        ran, tuned = default_preset(model, name)
+        if tuned is not None:
+            published = model.facts.sources(f"published-{name}")
+            sources = {n: TUNED if n in tuned.settings else s for n, s in published.items()}
+            settings, found = ran, {"tuned": tuned.model_dump()}
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "sources": sources,
+        "cost": cost(settings),
+        **found,
+    }
+
+
+def cost(settings: Settings) -> dict[str, int]:
+    """UNet calls and samples of one picture."""
+    from sow.diffusion.algorithm import algorithm, asks_unet
+    from sow.service.budget import samples_of
+
+    return {
+        "calls": sum(map(asks_unet, algorithm(settings))),
+        "samples": samples_of(settings, 10**9),
+        "samples_without_a_noun": samples_of(
+            settings, 10**9, None if settings.outside == "none" else "none"
+        ),
+    }
+
+
+def _listed(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    from sow.settings import Settings
+
     table = Table(box=None, pad_edge=False)
     table.add_column("setting", style="bold", no_wrap=True)
-    table.add_column("normal", max_width=22, overflow="fold")
+    table.add_column(preset, max_width=22, overflow="fold")
+    table.add_column("from", max_width=24, overflow="fold")
     table.add_column("what it is", overflow="fold")
-    differing: list[str] = []
     for name, field in Settings.model_fields.items():
-        value = short(getattr(presets["normal"], name))
-        own = short(getattr(PRESETS["normal"], name))
-        table.add_row(
-            name, value if value == own else f"{value or '(empty)'} *", plainly(field.description)
-        )
-        if value != own:
-            differing.append(f"{name} ({own})")
+        number = short(shown["settings"][name])
+        table.add_row(name, number or "(empty)", shown["sources"][name], field.description)
     console.print(table)
-    console.print("\nC is what is planted, R the regions that belong to it.")
-    if differing:
-        others = ", ".join(differing)
-        console.print(f"\n* {found.name} needs it so; elsewhere it is otherwise: {others}")
+
+
+def _likeness(console: Console) -> None:
+    from rich.table import Table
+
     console.print("\nlikeness: one number, 0 (free to change) to 1 (as planted), for three of them")
     dial = Table(box=None, pad_edge=False)
-    for column in (
-        "--likeness",
-        "condition_guidance_scale",
-        "preserve",
-        "guided_until",
-        "default of",
-    ):
+    for column in ("--likeness", "condition_guidance_scale", "preserve", "guided_until"):
         dial.add_column(column)
     for row in likeness_rows():
         dial.add_row(*row)
     console.print(dial)
-    console.print()
-    for preset, values in presets.items():
+    console.print("Not given, the preset's own numbers stand. Planted once, every state is guided.")
+
+
+def _differences(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("preset", "UNet calls", "samples", "without a noun"):
+        table.add_column(column, justify="left" if column == "preset" else "right")
+    for name, each in shown.items():
+        told = f"{name} ({TUNED}: {each['tuned']['candidate']})" if "tuned" in each else name
+        table.add_row(told, *map(str, each["cost"].values()))
+    console.print("\nA picture costs")
+    console.print(table)
+    base = shown[preset]["settings"]
+    for name, each in shown.items():
         changes = [
-            f"{name}={short(getattr(values, name))}"
-            for name in Settings.model_fields
-            if getattr(values, name) != getattr(presets["normal"], name)
+            f"{field}={short(value)}"
+            for field, value in each["settings"].items()
+            if value != base[field]
         ]
         if changes:
-            console.print(f"preset {preset}: {' '.join(changes)}")
-
-
-def plainly(description: str | None) -> str:
-    """What a setting is, without where it comes from: that is for docs/settings.md."""
-    return re.sub(r" \((?:Sec|Eq|COW|open|first)\b[^)]*\)", "", description or "")
+            console.print(f"\npreset {name} differs from {preset}: {' '.join(changes)}")
 
 
 def likeness_rows() -> Iterator[tuple[str, ...]]:
-    """Of some places of the dial: the likeness, what it stands for, whose default it is."""
+    """Of some places of the dial: the likeness, and what it stands for."""
     from sow.likeness import likeness_numbers
-    from sow.presets import LIKENESS
-    from sow.settings import PRESETS
+    from sow.settings import Settings
 
-    normal = PRESETS["normal"]
-    for value in sorted({0, 0.25, 0.5, 0.75, 1, *LIKENESS.values()}):
-        numbers = likeness_numbers(value, normal.guidance_scale, normal.t1).values()
-        own = ", ".join(name for name, default in LIKENESS.items() if default == value)
-        yield f"{value:g}", *map(short, numbers), own
+    published = Settings()
+    for value in (0, 0.25, 0.45, 0.5, 0.75, 1):
+        numbers = likeness_numbers(value, published.guidance_scale, published.t1).values()
+        yield f"{value:g}", *map(short, numbers)
 
 
 def short(value: object) -> str:
     """A setting as it is written after `--set name=`."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

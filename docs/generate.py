@@ -11,42 +11,70 @@ import typer
 
 from sow.cli.main import app
 from sow.cli.settings import likeness_rows, short
+from sow.models import find_model
+from sow.presets import OWN_PRESETS
 from sow.settings import OWN, PRESETS, Settings
 
 HERE = Path(__file__).parent
 LIKENESS_TEXT = (
     "How much of what is planted stays, in one number from 0 (free to change) to 1 (as planted): "
     "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It stands for three settings; what "
-    "is set of them beside it holds."
+    "is set of them beside it holds. Not given, the preset's own numbers stand. Where the condition "
+    "is planted once, every state stays guided."
+)
+PRESETS_TEXT = (
+    "`normal`, `attribute` and `style` belong to the checkpoint: the published method, or its own "
+    "numbers if somebody measured better ones on it. `published-normal` and so on are the "
+    "published method on every checkpoint, `swift-normal` and so on the fewest UNet samples. What "
+    "each changes of the published normal:"
+)
+FIGURES_TEXT = (
+    "The drawn world has numbers of its own ([measured](results.md#presets)). What they change of "
+    "the published ones:"
 )
 
 
 def settings_page() -> str:
-    """Every setting, its value in the preset normal, whose it is, and what the presets change."""
+    """Every setting with its published number and source, the presets, and what `figures` has."""
+    published = PRESETS["normal"]
     lines = [
         "# Settings", "",
         "`--set name=value` on the command line, `settings={\"name\": value}` in Python. "
-        "*Of a batch*: jobs that run in one call must agree on it.", "",
-        "| name | normal | of | what it is |", "|---|---|---|---|",
+        "`sow settings --model …` lists what a checkpoint really runs, and what a picture costs.",
+        "",
+        "*normal* is the published method for normal prompts, as every checkpoint runs it that has "
+        "no numbers of its own. *Of a batch*: jobs that run in one call must agree on it.", "",
+        "| name | normal | from | of | what it is |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for name, field in Settings.model_fields.items():
         whose = "a job" if OWN in field.metadata else "a batch"
-        value = short(getattr(PRESETS["normal"], name))
-        lines.append(f"| `{name}` | {value} | {whose} | {field.description} |")
+        number, source = short(getattr(published, name)), Settings.source(name)
+        lines.append(f"| `{name}` | {number} | {source} | {whose} | {field.description} |")
     lines += ["", "## Likeness", "", LIKENESS_TEXT, "",
-              "| `--likeness` | `condition_guidance_scale` | `preserve` | `guided_until` "
-              "| default of |", "|---|---|---|---|---|"]  # fmt: skip
+              "| `--likeness` | `condition_guidance_scale` | `preserve` | `guided_until` |",
+              "|---|---|---|---|"]  # fmt: skip
     lines += [f"| {' | '.join(row)} |" for row in likeness_rows()]
-    lines += ["", "## Presets", "", "What each changes of normal:", ""]
-    for preset, values in PRESETS.items():
-        changed = [
-            f"`{name}={short(getattr(values, name))}`"
-            for name in Settings.model_fields
-            if getattr(values, name) != getattr(PRESETS["normal"], name)
-        ]
-        if changed:
-            lines.append(f"- **{preset}**: {', '.join(changed)}")
+    lines += ["", "## Presets", "", PRESETS_TEXT, ""]
+    lines += [
+        f"- **{name}**: {differences(values, published) or 'the numbers above'}"
+        for name, values in PRESETS.items() if not name.startswith("published-")
+    ]  # fmt: skip
+    facts = find_model("figures").facts
+    lines += ["", "### On `figures`", "", FIGURES_TEXT, ""]
+    lines += [
+        f"- **{name}**: {differences(facts.preset(name), facts.preset(f'published-{name}'))}"
+        for name in OWN_PRESETS
+    ]
     return "\n".join([*lines, ""])
+
+
+def differences(settings: Settings, base: Settings) -> str:
+    """What one has otherwise than another, as it is written after `--set`."""
+    return ", ".join(
+        f"`{name}={short(getattr(settings, name))}`"
+        for name in Settings.model_fields
+        if getattr(settings, name) != getattr(base, name)
+    )
 
 
 def commands_page() -> str:

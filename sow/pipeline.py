@@ -100,19 +100,24 @@ class SowPipeline(CheckedPipeline):
         image_encoder: CLIPVisionModelWithProjection = None,
         requires_safety_checker: bool = True,
         sow_settings: dict[str, Any] | None = None,
+        sow_presets: dict[str, dict[str, Any]] | None = None,
         sow_words: str | None = None,
     ) -> None:
         """diffusers' own parts, and what this checkpoint says of itself in `model_index.json`.
 
         sow_settings: what it needs set otherwise. A model that was never taught the words of the
         paper's negative prompt, for example, does better without it.
+        sow_presets: its own numbers for `normal`, `attribute` and `style`, where they were
+        measured on it; without them these are the published method.
         sow_words: the only words it understands, if they can be listed, with spaces between.
         """
         super().__init__(
             vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
             image_encoder, requires_safety_checker,
         )  # fmt: skip
-        self.register_to_config(sow_settings=sow_settings, sow_words=sow_words)
+        self.register_to_config(
+            sow_settings=sow_settings, sow_presets=sow_presets, sow_words=sow_words
+        )
         self.controls: list[Control] = []
         self.remark: Callable[[str], None] = logging.getLogger(__name__).warning
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False

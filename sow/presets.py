@@ -1,45 +1,73 @@
-"""The presets: what each sets otherwise than `normal`, which is `Settings()`."""
+"""The presets: what each sets otherwise than `Settings()`, which is the published method.
+
+`normal`, `attribute` and `style` are a checkpoint's own: the published method, unless its
+`model_index.json` has measured numbers (`sow.checkpoints.facts`). `published-…` and `swift-…` are
+the same numbers on every checkpoint.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-LIKENESS = {"normal": 1.0, "attribute": 0.45, "style": 0.45}
-"""The presets' own."""
-ATTRIBUTE: dict[str, Any] = {"likeness": LIKENESS["attribute"], "eta": 0.1}
-# Where every step has fresh noise, a first picture that is not guided to its end grows more heads.
-STYLE: dict[str, Any] = {"likeness": LIKENESS["style"], "eta": 1.0, "first_guided_until": 1}
-# Every state and every branch of guidance asked: as `normal` ran before it was made to ask less.
-THOROUGH: dict[str, Any] = {
-    "inversion_stride": 1, "outside_until": 1, "guided_until": 1, "first_guided_until": 1,
-}  # fmt: skip
-# As the paper has it: planted once, 7.5 of the prompt inside the condition too.
-PAPER: dict[str, Any] = {
-    **THOROUGH,
-    "condition_guidance_scale": 7.5, "planted": "box", "rim": (0.5, 0.5), "replant": 0,
-    "cycles": 10, "preserve": (4, 3),
-}  # fmt: skip
-CHANGES: dict[str, dict[str, Any]] = {
+OWN_PRESETS = ("normal", "attribute", "style")
+"""What a checkpoint may have its own numbers for; the setting of a plan is one of these names."""
+
+# The paper's three tasks (Sec. V): how noisy the finish is, which states preserve the condition.
+PUBLISHED: dict[str, dict[str, Any]] = {
     "normal": {},
-    "attribute": ATTRIBUTE,
-    "style": STYLE,
-    "thorough-normal": THOROUGH,
-    "thorough-attribute": {**ATTRIBUTE, **THOROUGH},
-    "thorough-style": {**STYLE, **THOROUGH},
-    "paper-normal": PAPER,
-    "paper-attribute": {**PAPER, "preserve": (4,), "eta": 0.1},
-    "paper-style": {**PAPER, "preserve": (4,), "eta": 1.0},
+    "attribute": {"preserve": (4,), "eta": 0.1},
+    "style": {"preserve": (4,), "eta": 1.0},
+}
+# For the fewest UNet samples: planted again, one cycle. Chosen on the drawn world by likeness,
+# prompt and heads alone; little colour and variety is left.
+FAST: dict[str, Any] = {
+    "cycles": 1, "condition_guidance_scale": 1.0, "preserve": (4, 3, 2, 1), "rim": (0.02, 0.02),
+    "replant": 1, "inversion_stride": 2, "outside_until": 4, "guided_until": 3,
+    "first_guided_until": 3, "alpha_minus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
+}  # fmt: skip
+FREER: dict[str, Any] = {
+    **FAST, "condition_guidance_scale": 3.029, "preserve": (4, 3), "guided_until": 1,
+}  # fmt: skip
+"""As likeness 0.45 is: the sentence may change what is planted."""
+SWIFT: dict[str, dict[str, Any]] = {
+    "normal": FAST,
+    "attribute": {**FREER, "eta": 0.1},
+    # Where every step has fresh noise, a first picture that is not guided to its end grows more
+    # heads.
+    "style": {**FREER, "eta": 1.0, "first_guided_until": 1},
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    **PUBLISHED,
+    **{f"published-{name}": changes for name, changes in PUBLISHED.items()},
+    **{f"swift-{name}": changes for name, changes in SWIFT.items()},
+    # COW's first release: noise in the cycles, inversion with guidance, no modulation. What else
+    # that release does otherwise, and what comes of it, is the benchmark's method `cow-release`.
+    "cow": {
+        "planted": "box", "preserve": (4,), "eta": 0.1, "cycle_eta": 1.0,
+        "inversion_prompt": "plan", "inversion_guidance_scale": 7.5, "alpha_minus": 0.0,
+        "alpha_plus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
+    },
     # Nothing is planted: the sentence alone, from noise.
     "text": {
-        **THOROUGH,
-        "seed_canvas": "none", "inversion": "alone", "replant": 0, "cycles": 0, "preserve": (),
-        "alpha_plus": 0.0,
-    },
-    # With the numbers of COW's first release: noise in the cycles, inversion with guidance. What
-    # that release does otherwise besides, and what comes of it, is a benchmark's: `cow-release`.
-    "cow": {
-        **PAPER,
-        "preserve": (4,), "eta": 0.1, "cycle_eta": 1.0, "inversion_prompt": "plan",
-        "inversion_guidance_scale": 7.5, "alpha_plus": 0.0,
+        "seed_canvas": "none", "inversion": "alone", "cycles": 0, "preserve": (),
+        "alpha_minus": 0.0, "alpha_plus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
     },
 }  # fmt: skip
+
+# Names of before, with their meaning of before: recipes, plans and manifests may have them.
+WHOLE: dict[str, Any] = {
+    "inversion_stride": 1, "outside_until": 1, "guided_until": 1, "first_guided_until": 1,
+}  # fmt: skip
+"""Every state and every branch of guidance asked."""
+PAPER_BEFORE: dict[str, Any] = {
+    "planted": "box", "alpha_minus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
+}  # fmt: skip
+"""What was called the paper's: the whole square planted, and of the modulation only one half."""
+RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"thorough-{name}": (f"swift-{name}", {**SWIFT[name], **WHOLE}) for name in SWIFT},
+    **{
+        f"paper-{name}": (f"published-{name}", {**PUBLISHED[name], **PAPER_BEFORE})
+        for name in PUBLISHED
+    },
+}
+"""What they are called now, and what they change; the new name's pictures are not the same."""

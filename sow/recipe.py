@@ -29,7 +29,7 @@ from sow.limits import MOST_AT_ONCE
 from sow.pictures.condition import Condition
 from sow.pictures.reading import decode, name_of, opened
 from sow.plan import LONGEST, Plan
-from sow.presets import THOROUGH
+from sow.presets import FAST, WHOLE
 from sow.records import UPDATE, check_version, first_problem, newer_version
 from sow.settings import Settings
 
@@ -94,7 +94,8 @@ class Recipe(BaseModel):
         said, value = value["version"], {**value, "version": RECIPE_VERSION}
         settings, first = value.get("settings"), said == 1
         if isinstance(settings, dict):
-            missing: dict[str, Any] = {**THOROUGH, **({"alpha_plus": 0.0} if first else {})}
+            # What a field was by itself before the published method was.
+            missing: dict[str, Any] = {**FAST, **WHOLE, **({"alpha_plus": 0.0} if first else {})}
             if said < 3:
                 missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
                             "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip

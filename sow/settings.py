@@ -1,6 +1,7 @@
-"""Every hyper-parameter of the engine, with its source, and the presets of the paper.
+"""Every hyper-parameter of the engine, with its source, and the presets.
 
-"open" marks a choice that the paper leaves open: it is a setting until the evidence decides.
+`Settings()` is the published method, complete, for normal prompts. "open" marks a choice that the
+paper leaves open, "ours" a number that its text has lost.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sow.errors import UsageError
 from sow.likeness import likeness_numbers
-from sow.presets import CHANGES
+from sow.presets import CHANGES, RENAMED
 from sow.records import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
@@ -35,6 +36,19 @@ FACTORS = (1, 2, 4, 8)
 BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2, "prompt": 1}
 
 
+# Where a number comes from, as `sow settings` and docs/settings.md tell it.
+SEC_V, COW = "paper, Sec. V", "COW"
+EVERY_STATE = "paper, Algorithm 1: every state"
+OPEN = "ours: the paper leaves it open"
+LOST = "ours: the paper's text has lost the number"
+OURS = "ours"
+
+
+def value(default: Any, source: str, description: str, **limits: Any) -> Any:
+    """A field of `Settings`: the published number, where it comes from, and what it is."""
+    return Field(default, description=description, json_schema_extra={"source": source}, **limits)
+
+
 class Settings(BaseModel):
     """How the engine runs. Frozen; `Settings.preset(name)` gives those there are.
 
@@ -43,157 +57,153 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: Shared[int] = Field(
-        10, ge=2, le=1000, description="states of the trajectory, S (Sec. V: 10)"
-    )
-    t1: Shared[int] = Field(5, ge=1, description="the state where a cycle ends (Sec. V: 5)")
-    t2: Shared[int] = Field(7, ge=1, description="the state where a cycle starts (Sec. V: 7)")
-    cycles: Shared[int] = Field(
-        1, ge=0, le=1000, description="number of cycles, N (Sec. V: 10, planted once)"
-    )
-    noise_level: Own[float] = Field(
-        1.0, ge=0, le=10, description="scale of the disturbing noise (Sec. V: 1)"
-    )
-    guidance_scale: Own[float] = Field(
-        7.5, ge=0, le=100, description="classifier-free guidance (Sec. V: 7.5)"
-    )
-    condition_guidance_scale: Own[float] = Field(
-        1.0,
+    steps: Shared[int] = value(10, SEC_V, "states of the trajectory, S", ge=2, le=1000)
+    t1: Shared[int] = value(5, SEC_V, "the state where a cycle ends", ge=1)
+    t2: Shared[int] = value(7, SEC_V, "the state where a cycle starts", ge=1)
+    cycles: Shared[int] = value(10, SEC_V, "number of cycles, N", ge=0, le=1000)
+    noise_level: Own[float] = value(1.0, SEC_V, "scale of the disturbing noise", ge=0, le=10)
+    guidance_scale: Own[float] = value(7.5, SEC_V, "classifier-free guidance", ge=0, le=100)
+    condition_guidance_scale: Own[float] = value(
+        7.5,
+        SEC_V,
+        "guidance inside the condition; 1 is the prompt alone, as it was inverted",
         ge=0,
         le=100,
-        description="guidance inside the condition: 1 is the prompt alone, as it was inverted",
     )
-    eta: Own[float] = Field(
-        0.0, ge=0, le=1, description="stochasticity of the finish (Sec. V: 0 / 0.1 / 1)"
+    eta: Own[float] = value(0.0, SEC_V, "stochasticity of the finish", ge=0, le=1)
+    cycle_eta: Own[float] = value(
+        0.0, "paper, Algorithm 1 (first COW: 1)", "stochasticity inside the cycles", ge=0, le=1
     )
-    cycle_eta: Own[float] = Field(
-        0.0, ge=0, le=1, description="stochasticity inside the cycles (open; first COW: 1)"
+    preserve: Own[tuple[int, ...]] = value(
+        (4, 3), SEC_V, "states of the finish where the condition is put back", max_length=1000
     )
-    preserve: Own[tuple[int, ...]] = Field(
-        (4, 3, 2, 1),
-        max_length=1000,
-        description="states of the finish where the condition is put back (Sec. V: 4,3 / 4 / 4)",
+    negative_prompt: Own[str] = value(
+        NEGATIVE_PROMPT, SEC_V, "the unconditional branch", max_length=2000
     )
-    negative_prompt: Own[str] = Field(
-        NEGATIVE_PROMPT, max_length=2000, description="the unconditional branch (Sec. V)"
-    )
-    encourage_prompt: Own[str] = Field(
+    encourage_prompt: Own[str] = value(
         "a high quality and colorful image",
+        COW,
+        "drawn in outside the condition, with outside=pair",
         max_length=2000,
-        description="drawn in outside the condition, with outside=pair (COW)",
     )
-    outside: Shared[Outside] = Field(
+    outside: Shared[Outside] = value(
         "pair",
-        description="guidance outside the condition (open): pair = the suppressed noun against "
-        "the encouraged prompt, 4 UNet samples; joined = the noun in a second negative prompt, "
-        "3; none = the same as inside, 2",
+        COW,
+        "guidance outside the condition: pair = the suppressed noun against the encouraged "
+        "prompt, 4 UNet samples; joined = the noun in a second negative prompt, 3; none = the same "
+        "as inside, 2; a plan without a noun always takes 2",
     )
-    outside_until: Shared[int] = Field(
-        4,
+    outside_until: Shared[int] = value(
+        1,
+        EVERY_STATE,
+        "the last state of the finish in which guidance outside is asked for by itself; nearer to "
+        "the clean picture it is the same as inside",
         ge=1,
         le=1000,
-        description="the last state of the finish in which guidance outside is asked for by "
-        "itself; nearer to the clean picture it is the same as inside (paper: 1)",
     )
-    guided_until: Own[int] = Field(
-        3,
+    guided_until: Own[int] = value(
+        1,
+        EVERY_STATE,
+        "the last state of the finish that is guided; nearer to the clean picture the prompt is "
+        "asked alone",
         ge=1,
         le=1000,
-        description="the last state of the finish that is guided; nearer to the clean picture the "
-        "prompt is asked alone (paper: 1)",
     )
-    first_guided_until: Own[int] = Field(
-        3, ge=1, le=1000, description="the same before the condition is planted again"
+    first_guided_until: Own[int] = value(
+        1, EVERY_STATE, "the same before the condition is planted again", ge=1, le=1000
     )
-    inversion: Shared[Literal["canvas", "alone"]] = Field(
-        "canvas", description="where the condition is inverted: in the seed canvas or alone (open)"
+    inversion: Shared[Literal["canvas", "alone"]] = value(
+        "canvas", OPEN, "where the condition is inverted: in the seed canvas or alone"
     )
-    inversion_prompt: Shared[Literal["empty", "plan"]] = Field(
-        "empty", description="the prompt of the inversion (open)"
+    inversion_prompt: Shared[Literal["empty", "plan"]] = value(
+        "empty", OPEN, "the prompt of the inversion"
     )
-    inversion_guidance_scale: Shared[float] = Field(
-        1.0, ge=1, le=100, description="guidance of the inversion (open; first COW: 7.5)"
+    inversion_guidance_scale: Shared[float] = value(
+        1.0, f"{OPEN} (first COW: 7.5)", "guidance of the inversion", ge=1, le=100
     )
-    inversion_stride: Shared[int] = Field(
-        2,
+    inversion_stride: Shared[int] = value(
+        1,
+        EVERY_STATE,
+        "states of an inversion that one UNet call leads to; those between follow from it",
         ge=1,
         le=1000,
-        description="states of an inversion that one UNet call leads to; those between follow from "
-        "it (paper: 1)",
     )
-    seed_canvas: Shared[Literal["grey", "black", "noise", "none"]] = Field(
+    seed_canvas: Shared[Literal["grey", "black", "noise", "none"]] = value(
         "grey",
-        description="what the condition is planted on (Sec. V-B); none = a random start instead",
+        "paper, Sec. IV-B",
+        "what the condition is planted on; none = a random start instead",
     )
-    planted: Shared[Literal["condition", "box"]] = Field(
-        "condition", description="what of its box is planted: the condition, or all of it (COW)"
+    planted: Shared[Literal["condition", "box"]] = value(
+        "condition",
+        "ours: the condition is its matte (COW: all of its box)",
+        "what of its box is planted: the condition, or all of it",
     )
-    rim: Own[tuple[float, ...]] = Field(
-        (0.02, 0.02),
+    rim: Own[tuple[float, ...]] = value(
+        (0.5, 0.5),
+        COW,
+        "which latents at the rim belong to C: with a smaller share of condition than the first "
+        "not at all, from the second on wholly, between them in part",
         min_length=2,
         max_length=2,
-        description="which latents at the rim belong to C: with a smaller share of condition than "
-        "the first not at all, from the second on wholly, between them in part (COW: 0.5, 0.5)",
     )
-    replant: Shared[int] = Field(
-        1,
+    replant: Shared[int] = value(
+        0,
+        "paper, Algorithm 1: planted once",
+        "how often the condition is planted again, into what grew around it",
         ge=0,
         le=4,
-        description="how often the condition is planted again, into what grew around it",
     )
-    first_cycles: Shared[int] = Field(
-        0, ge=0, le=1000, description="cycles before the condition is planted again"
+    first_cycles: Shared[int] = value(
+        0, OURS, "cycles before the condition is planted again", ge=0, le=1000
     )
-    first_rim: Own[tuple[float, ...]] = Field(
-        (0.5, 0.5), min_length=2, max_length=2, description="the rim before it is planted again"
+    first_rim: Own[tuple[float, ...]] = value(
+        (0.5, 0.5), OURS, "the rim before it is planted again", min_length=2, max_length=2
     )
 
-    alpha_minus: Own[float] = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="suppression of attention from C to elsewhere in the cycles (Sec. IV-C)",
+    alpha_minus: Own[float] = value(
+        0.3, LOST, "suppression of attention from C to elsewhere in the cycles (Eq. 4)", ge=0, le=1
     )
-    alpha_plus: Own[float] = Field(
-        0.85,
-        ge=0,
-        le=1,
-        description="enhancement of attention from R to C in the cycles (Sec. IV-C)",
+    alpha_plus: Own[float] = value(
+        0.85, LOST, "enhancement of attention from R to C in the cycles (Eq. 5)", ge=0, le=1
     )
-    lambda_c: Own[float] = Field(0.0, ge=0, le=100, description="their decay per cycle (Eq. 6)")
-    lambda_d: Own[float] = Field(
-        0.0,
+    lambda_c: Own[float] = value(0.1, LOST, "their decay per cycle (Eq. 6)", ge=0, le=100)
+    lambda_d: Own[float] = value(
+        0.5,
+        LOST,
+        "decay of the enhancement per canvas width from C's centre (Eq. 6)",
         ge=0,
         le=100,
-        description="decay of the enhancement per canvas width from C's centre (Eq. 6)",
     )
-    gate: Shared[Gate] = Field(
-        "none",
-        description="where the indicator switches modulation on (Eq. 8, open): above = over tau, "
-        "ramp = from tau up to twice tau, below = under tau, none = everywhere",
+    gate: Shared[Gate] = value(
+        "above",
+        f"{OPEN} (Eq. 8)",
+        "where the indicator switches modulation on: above = over tau, ramp = from tau up to twice "
+        "tau, below = under tau, none = everywhere",
     )
-    tau: Own[float] = Field(
-        0.2, gt=0, le=1, description="threshold of the indicator (Sec. IV-C); 0.2 is an even flow"
+    tau: Own[float] = value(
+        0.2, LOST, "threshold of the indicator (Eq. 7); 0.2 is an even flow", gt=0, le=1
     )
-    modulated_factors: Shared[tuple[int, ...]] = Field(
+    modulated_factors: Shared[tuple[int, ...]] = value(
         FACTORS,
+        OPEN,
+        "modulated layers by resolution: 1 is that of the latents, 2 half of it",
         min_length=1,
         max_length=len(FACTORS),
-        description="modulated layers by resolution: 1 is that of the latents, 2 half of it (open)",
     )
-    modulated_branches: Shared[Literal["prompt", "all"]] = Field(
-        "all", description="modulated branches of guidance (open)"
+    modulated_branches: Shared[Literal["prompt", "all"]] = value(
+        "all", OPEN, "modulated branches of guidance"
     )
 
-    layout_steps: Shared[int] = Field(
+    layout_steps: Shared[int] = value(
         5,
+        OURS,
+        "first steps of a picture in which the objects' phrases are kept to their boxes, and every "
+        "cycle; 0: boxes of objects count for nothing",
         ge=0,
         le=1000,
-        description="first steps of a picture in which the objects' phrases are kept to their "
-        "boxes, and every cycle; 0: boxes of objects count for nothing",
     )
-    layout_pull: Own[float] = Field(
-        0.3, ge=0, le=1, description="how much a box is drawn to its phrase and keeps to itself"
+    layout_pull: Own[float] = value(
+        0.3, OURS, "attention boost toward a phrase's box, and within the box", ge=0, le=1
     )
 
     @model_validator(mode="after")
@@ -216,11 +226,13 @@ class Settings(BaseModel):
 
     @classmethod
     def preset(cls, name: str) -> Settings:
-        """Those of this name in `sow.presets`.
+        """Those of this name in `sow.presets`; a name of before keeps its meaning.
 
         Raises:
             UsageError: for any other name.
         """
+        if isinstance(name, str) and name in RENAMED:
+            return cls().changed(**RENAMED[name][1])
         if not isinstance(name, str) or name not in PRESETS:
             raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(PRESETS)}")
         return PRESETS[name]
@@ -238,6 +250,8 @@ class Settings(BaseModel):
             likeness = fields.pop("likeness")
             other = self.changed(**{"preserve": (), **fields})
             numbers = likeness_numbers(likeness, other.guidance_scale, other.t1)
+            if not other.replant:  # to stop guiding early was measured only where there are two
+                numbers.pop("guided_until")
             return self.changed(**{**numbers, **fields})
         for name in fields:
             if name not in Settings.model_fields:
@@ -264,6 +278,12 @@ class Settings(BaseModel):
             if isinstance(getattr(self, name, None), tuple):
                 fields[name] = [v for v in value.replace(" ", "").strip("[]()").split(",") if v]
         return self.changed(**fields)
+
+    @classmethod
+    def source(cls, name: str) -> str:
+        """Where the published number of a field comes from."""
+        extra = cls.model_fields[name].json_schema_extra
+        return str(extra["source"]) if isinstance(extra, dict) else ""
 
     @property
     def branches(self) -> int:

@@ -59,6 +59,7 @@ class Index(Config):
 
     class_name: str = Field("", alias="_class_name")  # a list names a file of code
     sow_settings: dict[str, Any] | None = None
+    sow_presets: dict[Literal["normal", "attribute", "style"], dict[str, Any]] | None = None
     sow_words: str | None = None
 
 

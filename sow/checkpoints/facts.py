@@ -11,7 +11,8 @@ from typing import Any
 from sow.checkpoints.reading import read_config
 from sow.errors import ModelError, UsageError
 from sow.plan import Plan
-from sow.settings import Settings
+from sow.presets import CHANGES, OWN_PRESETS, PUBLISHED
+from sow.settings import SEC_V, Settings
 
 CLIP_TOKENS = 77
 FAR = 1.5
@@ -32,7 +33,9 @@ class Facts:
         canvas_stride: width and height of a canvas must be multiples of this many pixels.
         token_limit: how many tokens its text encoder reads, the first and the last included.
         words: all words it knows, if it lists them; else empty.
-        settings: what it needs set otherwise than the presets have it.
+        settings: what it needs set otherwise than the presets have it, whichever is chosen.
+        presets: its own numbers for `normal`, `attribute` and `style`, where somebody measured
+            better ones on it than the published; what each sets otherwise.
     """
 
     canvas: tuple[int, int] = (512, 512)
@@ -42,6 +45,7 @@ class Facts:
     token_limit: int = CLIP_TOKENS
     words: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -66,6 +70,7 @@ class Facts:
             token_limit=min(known, default=CLIP_TOKENS),
             words=frozenset(str(index.get("sow_words") or "").split()),
             settings=index.get("sow_settings") or {},
+            presets=index.get("sow_presets") or {},
         )
 
     @classmethod
@@ -80,18 +85,44 @@ class Facts:
         )
 
     def preset(self, name: str) -> Settings:
-        """The preset of this name with what the checkpoint needs set otherwise.
+        """The preset of this name as the checkpoint runs it.
+
+        `normal`, `attribute` and `style` are the published method, or its own numbers if it has
+        any; every preset with what the checkpoint needs set otherwise.
 
         Raises:
             ModelError: if what it says of itself are no settings.
         """
         chosen = Settings.preset(name)
         try:
-            return chosen.changed(**self.settings)
+            chosen = chosen.changed(**self.settings)
         except (UsageError, TypeError) as error:
             raise ModelError(
                 f"the sow_settings in the checkpoint's model_index.json are none: {error}"
             ) from None
+        try:
+            return chosen.changed(**self._own(name))
+        except (UsageError, TypeError) as error:
+            raise ModelError(
+                f"the sow_presets in the checkpoint's model_index.json are none: {error}"
+            ) from None
+
+    def sources(self, name: str) -> dict[str, str]:
+        """Where each number of a preset comes from, by the names of the settings: the paper, COW,
+        this project, the preset, or the checkpoint.
+
+        Raises:
+            ModelError: as `preset`.
+        """
+        return {
+            field: "checkpoint"
+            if field in self.settings or field in self._own(name)
+            else _source(name, field)
+            for field in self.preset(name).model_dump()
+        }
+
+    def _own(self, name: str) -> Mapping[str, Any]:
+        return self.presets.get(name, {}) if name in OWN_PRESETS else {}
 
     def fitted(self, plan: Plan) -> Plan:
         """The same composition where the shorter side of the canvas is the checkpoint's own."""
@@ -120,3 +151,11 @@ class Facts:
             return []
         said = dict.fromkeys(re.findall(r"[^\W_]+", prompt.lower()))
         return [word for word in said if word not in self.words]
+
+
+def _source(preset: str, field: str) -> str:
+    """Where a number of a preset comes from that no checkpoint has changed."""
+    published = preset.removeprefix("published-") in PUBLISHED
+    if field in CHANGES.get(preset, {}):
+        return SEC_V if published else f"preset {preset}"
+    return Settings.source(field)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sow.settings import BRANCHES, Settings
+from sow.settings import BRANCHES, Outside, Settings
 
 CANVAS = 0
 """The first frame is the seed canvas; others hold a condition inverted alone."""
@@ -152,10 +152,13 @@ def asks_unet(move: Move) -> bool:
     return isinstance(move, Invert | Denoise)
 
 
-def branches_of(move: Invert | Denoise, settings: Settings) -> int:
+def branches_of(move: Invert | Denoise, settings: Settings, outside: Outside | None = None) -> int:
     """How many branches of guidance a move asks the UNet for: its samples for a picture.
 
     A finish asks for fewer near the clean picture, but for all where it begins.
+
+    outside: what the plan needs outside C (`sow.diffusion.guidance.outside_of`); None takes it
+    from the settings.
     """
     if isinstance(move, Invert):
         return 1 if settings.inversion_guidance_scale == 1 else 2
@@ -165,7 +168,7 @@ def branches_of(move: Invert | Denoise, settings: Settings) -> int:
             return BRANCHES["prompt"]
         if move.state < settings.outside_until and not move.left:
             return BRANCHES["none"]
-    return BRANCHES[settings.outside]
+    return BRANCHES[outside or settings.outside]
 
 
 def noise_scale(move: Move, settings: Settings) -> float:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from sow.box import Box
-from sow.diffusion.guidance import inversion_prompts
 from sow.diffusion.jobs import Job
 from sow.diffusion.noise import background
 from sow.diffusion.planting import coverage_of, membership, planted
+from sow.diffusion.prompts import inversion_prompts
 
 
 @dataclass(frozen=True)

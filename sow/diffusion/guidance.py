@@ -1,4 +1,4 @@
-"""Prompt branches and region-mixed classifier-free guidance.
+"""Region-mixed classifier-free guidance.
 
 Inside the condition C the unconditional branch is the negative prompt. Outside it COW pushes the
 condition's noun away, so that no second one appears, and draws "a high quality and colorful image"
@@ -9,31 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from sow.plan import Plan
-from sow.settings import Settings
-
-
-def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
-    """The texts of one job's UNet samples, the prompt first; `settings.branches` of them.
-
-    Without a noun to suppress, both texts of the pair are empty and cancel out.
-    """
-    negative = settings.negative_prompt
-    if settings.outside == "none":
-        return plan.prompt, negative
-    if settings.outside == "joined":
-        outside = ", ".join(text for text in (plan.suppress, negative) if text)
-        return plan.prompt, negative, outside
-    if not plan.suppress:
-        return plan.prompt, negative, "", ""
-    return plan.prompt, negative, plan.suppress, settings.encourage_prompt
-
-
-def inversion_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
-    """The texts of the inversion: one, or two where it is guided."""
-    prompt = plan.prompt if settings.inversion_prompt == "plan" else ""
-    return (prompt,) if settings.inversion_guidance_scale == 1 else (prompt, "")
 
 
 def mix(

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from sow.diffusion.planting import Planted, check_membership, coverage_of, membership, planted
+from sow.diffusion.prompts import outside_of
 from sow.errors import PlanError, UsageError
 from sow.given import Changes, PlanLike, as_plan, as_settings
 from sow.kinds import check_kind
 from sow.pictures.condition import Condition
 from sow.plan import Plan
-from sow.settings import SHARED, Settings
+from sow.settings import SHARED, Outside, Settings
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike
@@ -34,6 +35,11 @@ class Job:
     plan: Plan
     settings: Settings
     generator: torch.Generator | None
+
+    @property
+    def outside(self) -> Outside:
+        """The guidance outside C that it needs."""
+        return outside_of(self.plan, self.settings)
 
 
 def make_jobs(

@@ -29,9 +29,11 @@ from sow.diffusion.algorithm import (
 )
 from sow.diffusion.beginning import Begun
 from sow.diffusion.frames import frames_of
-from sow.diffusion.guidance import branch_prompts, guided, mix
+from sow.diffusion.guidance import guided, mix
 from sow.diffusion.jobs import Job, PerJob
 from sow.diffusion.noise import NoiseTape
+from sow.diffusion.prompts import branch_prompts
+from sow.settings import BRANCHES
 
 
 class Listener(Protocol):
@@ -102,7 +104,9 @@ class Sampler:
             self.moves, [j.settings for j in jobs], shape, [j.generator for j in jobs],
             backbone.device,
         )  # fmt: skip
-        guidance = list(zip(*(branch_prompts(j.plan, j.settings) for j in jobs), strict=True))
+        asked = max(BRANCHES[job.outside] for job in jobs)
+        guidance = list(zip(*(branch_prompts(j.plan, j.settings)[:asked] for j in jobs),
+                            strict=True))  # fmt: skip
         self.texts, *self.inversion_texts = backbone.embed(
             [guidance, *(frame.texts for frame in self.frames)]
         )
@@ -216,7 +220,7 @@ class Sampler:
     def _denoised(self, move: Denoise) -> Tensor:
         """x_{s-1} under region-mixed guidance; also keeps the clean latents it points to."""
         own = self.own
-        wanted = [branches_of(move, job.settings) for job in self.jobs]
+        wanted = [branches_of(move, job.settings, job.outside) for job in self.jobs]
         outputs = self._ask(self.latents, move.state, self.texts.first(max(wanted)), move)
         output = mix(outputs, self.inside, own.guidance_scale, own.condition_guidance_scale)
         if min(wanted) < max(wanted):  # some are not guided any more

@@ -49,8 +49,7 @@ class Engine:
 
         if self._size is not None:
             return self._size
-        settings, canvas = task.work.settings, task.work.plan.canvas
-        branches = self._method.branches(settings)
+        canvas, branches = task.work.plan.canvas, self._method.branches(task.work)
         room = pictures_at_once(self._service.pipe, canvas, branches, self._pictures)
         return even_size(room, self._pictures)
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
+from sow.diffusion.prompts import outside_of
 from sow.errors import UsageError
 from sow.plan import Plan
-from sow.settings import Settings
+from sow.settings import Outside, Settings
 
 Agree = Callable[[str], bool]
 """Whether the user means it, after reading what it costs."""
@@ -48,7 +49,7 @@ class Budget:
         large = self.too_large(plan.canvas)
         if large:
             return large
-        each = samples_of(settings, self.samples)
+        each = samples_of(settings, self.samples, outside_of(plan, settings))
         if each > self.samples:
             return f"a picture would take more than {self.samples} UNet samples (the usual: 43)"
         whole = each * pictures * width * height / USUAL
@@ -80,12 +81,15 @@ STRANGERS = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
 """For what a recipe asks for: it may come from anybody."""
 
 
-def samples_of(settings: Settings, most: int) -> int:
-    """UNet samples of one picture, counted no further than just over `most`."""
+def samples_of(settings: Settings, most: int, outside: Outside | None = None) -> int:
+    """UNet samples of one picture, counted no further than just over `most`.
+
+    outside: what its plan needs outside C; None takes it from the settings.
+    """
     count = 0
     for move in algorithm(settings, frames=1):
         if isinstance(move, Invert | Denoise):
-            count += branches_of(move, settings)
+            count += branches_of(move, settings, outside)
         if count > most:
             break
     return count

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sow.diffusion.prompts import branches_for, outside_of
 from sow.errors import DeviceError
 from sow.models.devices import out_of_memory
 from sow.recipe import Recipe, versions
@@ -44,7 +45,7 @@ def make(
 
     whole = work.batch_size > 0 and not work.begun_alone
     one = _Calls(pipe, model, work, explain, None if whole else beginnings)
-    branches, canvas = work.settings.branches, work.plan.canvas
+    branches, canvas = branches_for(work.plan, work.settings), work.plan.canvas
     if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
         room = pictures_at_once(pipe, canvas, branches, work.batch_size)
         if room == work.batch_size:
@@ -85,11 +86,13 @@ class Task:
     def kind(self) -> tuple[object, ...]:
         """What tasks of one call have in common: their canvas, and the settings they share.
 
-        With others that are guided for longer a picture would be asked for more than it needs.
+        With others that are guided for longer, or by more texts, a picture would be asked for more
+        than it needs.
         """
         settings = self.work.settings
         shared = (getattr(settings, name) for name in Settings.names(SHARED))
-        guided = (settings.guided_until, settings.first_guided_until)
+        outside = outside_of(self.work.plan, settings)
+        guided = (settings.guided_until, settings.first_guided_until, outside)
         return (self.work.plan.canvas, self.several, *guided, *shared)
 
 

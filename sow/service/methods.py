@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from PIL import Image
 
+from sow.diffusion.prompts import branches_for
 from sow.service.results import Work
-from sow.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -76,9 +76,9 @@ class Method(ABC):
         """
         return service.work(request, **how)
 
-    def branches(self, settings: Settings) -> int:
+    def branches(self, work: Work) -> int:
         """UNet samples per picture in one of its calls: memory follows from it."""
-        return settings.branches
+        return branches_for(work.plan, work.settings)
 
     def denoiser(self, pipe: SowPipeline) -> torch.nn.Module:
         """The network whose calls are counted."""

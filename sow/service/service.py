@@ -10,6 +10,8 @@ from typing import Any
 from sow.given import check_prompt
 from sow.kinds import check_kind
 from sow.models.devices import choose_device
+from sow.models.tuned import default_preset
+from sow.plan import Plan
 from sow.recipe import pixels_sha256
 from sow.service.arguments import (
     check_request,
@@ -111,10 +113,13 @@ class Service(Seer):
         self._read_ahead()
         planned = self._planned(asked, meanwhile=self._load_ahead)
         plan, model = planned.plan, self.model
-        decided = chosen(model.facts.preset(preset or plan.preset), settings, likeness)
+        base, tuned = self._preset(preset, plan)
+        decided = chosen(base, settings, likeness)
         OWN.check(plan, decided, 1, self._agree)
         condition = condition_of(asked, plan)
-        notes = self._told([*plan.notes, *remarks_on(model, asked.image or condition.picture)])
+        notes = self._told(
+            [*plan.notes, *tuned, *remarks_on(model, asked.image or condition.picture)]
+        )
         return Work(
             condition=condition,
             plan=plan,
@@ -293,6 +298,18 @@ class Service(Seer):
             self._report("planner", planned.origin)
             notes.append(f"planner: {planned.origin}")
         return Planned(plan, planned.cache, planned.origin, tuple(notes))
+
+    def _preset(self, name: str | None, plan: Plan) -> tuple[Settings, list[str]]:
+        """The preset named, or what runs by default, and a note if `sow tune` chose that."""
+        if name is not None:
+            return self.model.facts.preset(name), []
+        settings, tuned = default_preset(self.model, plan.preset)
+        if tuned is None:
+            return settings, []
+        return settings, [
+            f"runs as `sow tune` chose for this checkpoint: {tuned.candidate} "
+            f"({tuned.pairs} pairs, {tuned.date}); --preset {plan.preset} runs its own"
+        ]
 
     def _told_of(self, work: Work) -> Work:
         """Work with what its model has to say too, and all of it reported."""

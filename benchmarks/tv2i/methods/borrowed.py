@@ -24,7 +24,6 @@ from sow.pictures.drawing import planted
 from sow.pipeline import SowPipeline
 from sow.service.methods import Drawn, Method
 from sow.service.results import Work
-from sow.settings import Settings
 
 KINDS = ("*.json", "*.txt", "*.safetensors")
 """What is fetched of a repository."""
@@ -101,7 +100,7 @@ class Borrowed(Method):
         unet: torch.nn.Module = self.pipeline(pipe).unet
         return unet
 
-    def branches(self, settings: Settings) -> int:
+    def branches(self, work: Work) -> int:
         """The prompt and the negative prompt."""
         return 2
 

@@ -25,7 +25,6 @@ from sow.errors import UsageError
 from sow.pipeline import SowPipeline
 from sow.service.methods import Drawn, Method
 from sow.service.results import Work
-from sow.settings import Settings
 
 BRANCHES = 2
 
@@ -116,7 +115,7 @@ class Frozen(Method):
     def sample(self, stage: Stage) -> Tensor:
         """Clean latents, `[B, c, h, w]`."""
 
-    def branches(self, settings: Settings) -> int:
+    def branches(self, work: Work) -> int:
         """The prompt and the negative prompt."""
         return BRANCHES
 
