@@ -19,8 +19,8 @@ HERE = Path(__file__).parent
 LIKENESS_TEXT = (
     "How much of what is planted stays, in one number from 0 (free to change) to 1 (as planted): "
     "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It stands for three settings; what "
-    "is set of them beside it holds. Not given, the preset's own numbers stand. Where the condition "
-    "is planted once, every state stays guided."
+    "is set of them beside it holds. Not given, the preset's own numbers stand. Where the "
+    "condition is planted once, every state stays guided."
 )
 PRESETS_TEXT = (
     "`normal`, `attribute` and `style` belong to the checkpoint: the published method, or its own "

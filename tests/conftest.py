@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from PIL import Image
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts the cores
     share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+
+# Nobody's consent or tuned presets decide a test.
+os.environ["SOW_CONFIG"] = tempfile.mkdtemp(prefix="sow-tests-")
 
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline

@@ -154,15 +154,6 @@ def test_planners_and_the_engine_do_not_know_each_other(half):
             assert half not in known, name
 
 
-def test_rooms_are_small():
-    long = {
-        name: lines
-        for name, file in MODULES.items()
-        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 300
-    }
-    assert long == {}
-
-
 def test_what_is_imported_at_the_top_is_installed_with_sow():
     """Extras are imported where they are wanted: a plain installation has none of them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

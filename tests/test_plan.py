@@ -15,7 +15,6 @@ from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
 from sow.likeness import likeness_numbers
 from sow.plan import Plan
-from sow.presets import LIKENESS
 from sow.recipe import Recipe
 from sow.settings import PRESETS, Settings
 
@@ -110,38 +109,74 @@ def test_what_is_no_plan_is_refused(text):
         Plan.parse(text)
 
 
-def test_the_papers_presets_can_be_had_by_name():
-    """Sec. V, Implementation Details; guidance and planting as COW had them."""
-    normal = PRESETS["paper-normal"]
+def test_the_presets_by_themselves_are_the_published_method_complete():
+    """Sec. V, Implementation Details; Sec. IV-C with both modulations, both decays, the gate."""
+    normal = Settings()
+    assert PRESETS["normal"] == PRESETS["published-normal"] == normal
     assert (normal.steps, normal.t1, normal.t2, normal.cycles) == (10, 5, 7, 10)
     assert (normal.guidance_scale, normal.condition_guidance_scale) == (7.5, 7.5)
     assert (normal.noise_level, normal.preserve, normal.eta) == (1.0, (4, 3), 0.0)
-    assert (normal.planted, normal.rim, normal.replant) == ("box", (0.5, 0.5), 0)
+    assert (normal.replant, normal.inversion_stride, normal.cycle_eta) == (0, 1, 0.0)
+    assert (normal.outside, normal.outside_until, normal.guided_until) == ("pair", 1, 1)
+    assert 0 not in (normal.alpha_minus, normal.alpha_plus, normal.lambda_c, normal.lambda_d)
+    assert normal.gate != "none"
     for setting, eta in (("attribute", 0.1), ("style", 1.0)):
-        assert PRESETS[f"paper-{setting}"] == normal.changed(preserve=(4,), eta=eta)
+        assert PRESETS[setting] == normal.changed(preserve=(4,), eta=eta)
+        assert PRESETS[f"published-{setting}"] == PRESETS[setting]
     assert PRESETS["cow"].cycle_eta == 1.0
     assert PRESETS["cow"].inversion_guidance_scale == 7.5
 
 
-def test_only_the_first_release_of_cow_and_text_alone_run_without_modulation():
+def test_every_number_says_where_it_comes_from():
+    for name in Settings.model_fields:
+        assert Settings.source(name).startswith(("paper", "COW", "ours")), name
+    assert "lost" in Settings.source("alpha_minus")
+
+
+def test_names_of_before_keep_their_meaning():
+    """As hashes of pictures hold too: what was `normal` until then is `swift-normal`."""
+    swift = Settings.preset("swift-normal")
+    assert (swift.cycles, swift.replant, swift.inversion_stride, swift.rim) == (
+        1,
+        1,
+        2,
+        (0.02,) * 2,
+    )
+    thorough = Settings.preset("thorough-normal")
+    asked = ("inversion_stride", "outside_until", "guided_until", "first_guided_until")
+    assert [getattr(thorough, name) for name in asked] == [1, 1, 1, 1]
+    assert thorough.changed(**{name: getattr(swift, name) for name in asked}) == swift
+    for setting in ("normal", "attribute", "style"):
+        paper, published = (Settings.preset(f"{name}-{setting}") for name in ("paper", "published"))
+        differing = {n for n in Settings.model_fields if getattr(paper, n) != getattr(published, n)}
+        assert differing == {"planted", "alpha_minus", "lambda_c", "lambda_d", "gate"}
+        assert not {f"paper-{setting}", f"thorough-{setting}"} & set(PRESETS)
+
+
+def test_only_cow_and_text_alone_run_without_modulation():
     for name, preset in PRESETS.items():
         assert bool(preset.alpha_plus) == (name not in ("cow", "text"))
-    assert Settings() == PRESETS["normal"]
 
 
 def test_likeness_goes_from_free_to_change_to_as_planted():
     """Guidance inside falls from that outside to 1; more and more states put the condition back."""
-    dial = [Settings().changed(likeness=x / 20) for x in range(21)]
+    dial = [Settings.preset("swift-normal").changed(likeness=x / 20) for x in range(21)]
     inside = [each.condition_guidance_scale for each in dial]
     assert (inside[0], inside[-1]) == (7.5, 1.0)
     assert inside == sorted(inside, reverse=True)
     for less, more in pairwise(dial):
         assert set(less.preserve) <= set(more.preserve)
     assert (dial[0].preserve, dial[-1].preserve) == ((), (4, 3, 2, 1))
-    for name, likeness in LIKENESS.items():
-        numbers = likeness_numbers(likeness, 7.5, 5)
-        assert PRESETS[name].preserve == numbers["preserve"]
-        assert PRESETS[name].condition_guidance_scale == numbers["condition_guidance_scale"]
+    for name, likeness in (("normal", 1), ("attribute", 0.45), ("style", 0.45)):
+        for field, number in likeness_numbers(likeness, 7.5, 5).items():
+            assert getattr(PRESETS[f"swift-{name}"], field) == number
+
+
+def test_where_the_condition_is_planted_once_likeness_leaves_every_state_guided():
+    assert Settings().changed(likeness=1).guided_until == 1
+    assert Settings().changed(likeness=1, replant=1).guided_until == 3
+    kept = Settings().changed(likeness=1, guided_until=2)
+    assert kept.guided_until == 2
 
 
 def test_likeness_goes_by_the_other_settings_and_what_is_set_beside_it_holds():
@@ -187,11 +222,11 @@ def test_bad_settings_get_one_line(text, says):
 
 
 def test_guidance_of_the_papers_presets_is_one_number_and_of_the_others_two():
-    paper = PRESETS["paper-normal"].changed(guidance_scale=3)
+    paper = PRESETS["normal"].changed(guidance_scale=3)
     assert (paper.guidance_scale, paper.condition_guidance_scale) == (3, 3)
     apart = PRESETS["cow"].changed(guidance_scale=3, condition_guidance_scale=5)
     assert (apart.guidance_scale, apart.condition_guidance_scale) == (3, 5)
-    assert PRESETS["normal"].changed(guidance_scale=3).condition_guidance_scale == 1
+    assert PRESETS["swift-normal"].changed(guidance_scale=3).condition_guidance_scale == 1
 
 
 def test_likeness_with_fewer_states_than_the_preset_puts_back():

@@ -13,8 +13,9 @@ from sow.backbones.schedule import DiffusionSchedule
 from sow.beginnings import Beginnings
 from sow.calls import counted
 from sow.diffusion.algorithm import CANVAS, Denoise, Invert, algorithm, branches_of
+from sow.diffusion.prompts import outside_of
 from sow.service.budget import samples_of
-from sow.settings import PRESETS
+from sow.settings import Settings
 
 ONCE_MORE = QUICK.changed(replant=1, cycles=1, planted="condition", preserve=(1,))
 
@@ -117,25 +118,40 @@ def test_jobs_of_one_call_may_be_guided_to_different_states(tiny, field):
 
 @pytest.mark.parametrize(
     ("preset", "calls", "pair", "none"),
-    [("normal", 19, 41, 27), ("attribute", 19, 43, 29), ("style", 19, 49, 31),
+    [("swift-normal", 19, 41, 27), ("swift-attribute", 19, 43, 29), ("swift-style", 19, 49, 31),
      ("thorough-normal", 24, 60, 36), ("thorough-style", 24, 60, 36),
-     ("paper-normal", 32, 107, 57)],
+     ("paper-normal", 32, 107, 57), ("normal", 32, 107, 57)],
 )  # fmt: skip
 def test_what_the_presets_ask_for(preset, calls, pair, none):
-    settings = PRESETS[preset]
+    settings = Settings.preset(preset)
     moves = algorithm(settings)
     assert sum(isinstance(move, Invert | Denoise) for move in moves) == calls
     assert samples_of(settings, 1000) == pair
     assert samples_of(settings.changed(outside="none"), 1000) == none
 
 
-def test_thorough_presets_are_what_the_others_were():
-    """But for what asks less, they are the same."""
-    fewer = ("inversion_stride", "outside_until", "guided_until", "first_guided_until")
-    for name in ("normal", "attribute", "style"):
-        thorough = PRESETS[f"thorough-{name}"]
-        assert [getattr(thorough, field) for field in fewer] == [1, 1, 1, 1]
-        assert thorough.changed(**{f: getattr(PRESETS[name], f) for f in fewer}) == PRESETS[name]
+@pytest.mark.parametrize("outside", ["pair", "joined"])
+def test_branches_that_cancel_out_are_not_asked(tiny, outside):
+    """Without a noun to suppress: half of a pair's samples, and the same picture."""
+    settings = QUICK.changed(outside=outside)
+    job = {"image": noise_picture(1), "output_type": "latent", "settings": settings}
+    with counted(tiny.unet) as spent:
+        lean = tiny(**job, plan=plan(suppress=""), generator=seeded(0)).images
+    assert spent.samples == samples_of(settings.changed(outside="none"), 1000)
+    # Beside a job with a noun all of them are asked, for both: they cancel out in the mix.
+    both = [plan(suppress=""), plan(suppress="a cat")]
+    with counted(tiny.unet) as spent:
+        beside = tiny(**job, plan=both, generator=[seeded(0), seeded(0)]).images
+    assert spent.samples == 2 * samples_of(settings, 1000)
+    assert torch.allclose(lean[0], beside[0], atol=1e-4)
+    assert not torch.allclose(beside[0], beside[1], atol=1e-2)
+
+
+def test_a_noun_that_is_encouraged_too_cancels_out():
+    settings = Settings(encourage_prompt="a cat")
+    assert outside_of(plan(suppress="a cat"), settings) == "none"
+    assert outside_of(plan(suppress="a dog"), settings) == "pair"
+    assert outside_of(plan(suppress="a dog"), settings.changed(outside="joined")) == "joined"
 
 
 JOB = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type": "latent"}

@@ -6,7 +6,8 @@ import pytest
 import torch
 from helpers import seeded
 
-from sow.diffusion.guidance import branch_prompts, mix
+from sow.diffusion.guidance import mix
+from sow.diffusion.prompts import branch_prompts
 from sow.plan import Plan
 from sow.settings import Settings
 

@@ -67,7 +67,7 @@ class Row:
     kinds: Collection[str] = tuple(KINDS)
 
 
-BEFORE, AFTER = Row(THOROUGH), Row(FAST, "")
+BEFORE, AFTER = Row(THOROUGH), Row(FAST, "swift-")
 LEADS = (
     BEFORE,
     Row("inversion stride 2", changes={"inversion_stride": 2}),
@@ -81,8 +81,8 @@ LEADS = (
     Row("features, last layer, finish", keeping=Keeping(0)),
     Row("features, 1 level, inversion", keeping=Keeping(1, ("inversion",))),
     Row("features, 1 level, all phases", keeping=Keeping(1, ("inversion", "cycle", "finish"))),
-    Row("fast, features, 1 level, finish", "", keeping=Keeping(1)),
-    Row("fast, features, 2 levels, finish", "", keeping=Keeping(2)),
+    Row("fast, features, 1 level, finish", "swift-", keeping=Keeping(1)),
+    Row("fast, features, 2 levels, finish", "swift-", keeping=Keeping(2)),
 )  # fmt: skip
 
 

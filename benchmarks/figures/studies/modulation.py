@@ -40,12 +40,12 @@ from sow.benchmarks.figures.world.tv2i import anywhere, fresh
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report.grid import Grid
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
-from sow.benchmarks.tv2i.running.ablations import PAPER as STRENGTHS
 from sow.benchmarks.tv2i.running.ablations import attention
 from sow.box import Box
 from sow.pictures.drawing import labelled_row
 from sow.pipeline import SowPipeline
 from sow.planners.offline.planner import OfflinePlanner
+from sow.settings import Settings
 
 REPEATED = (
     "The tuning pairs are 20, each with ten seeds: for other faces and prompts the intervals are "
@@ -123,7 +123,8 @@ FRESH = (
 )  # fmt: skip
 
 # All that the paper describes, each part as strong as the tuning bore best.
-PAPER: dict[str, Any] = {**BASE, **STRENGTHS}
+STRENGTHS = ("alpha_minus", "alpha_plus", "lambda_c", "lambda_d", "gate", "tau")
+PAPER: dict[str, Any] = {**BASE, **Settings().model_dump(include=set(STRENGTHS))}
 
 
 def left_out() -> Iterator[Row]:
@@ -131,7 +132,7 @@ def left_out() -> Iterator[Row]:
     yield Row("every part of the paper", PAPER)
     for variant in attention().entrants:
         if variant.name.startswith("without"):
-            yield Row(variant.name, {**BASE, **dict(variant.settings)})
+            yield Row(variant.name, {**PAPER, **dict(variant.settings)})
 
 
 def both_ways(kind: str, places: str = "rules", setting: str = "normal") -> tuple[Row, Row]:

@@ -1,7 +1,6 @@
 """The paper's ablations as variants of SOW: Tables II (modules), III (attention), A-IV (cycles).
 
-They change the paper's own presets, with every part of its modulation: what SOW does by itself
-plants once more, in one cycle, and has most of these parts switched off.
+They change the published presets, which have every part of the paper's modulation.
 """
 
 from __future__ import annotations
@@ -18,15 +17,9 @@ from sow.service.methods import SOW
 Worded = Callable[[Pair], str]
 """The sentence of a pair with what its condition shows said behind it."""
 
-PAPER: dict[str, Any] = {
-    "alpha_minus": 0.3, "alpha_plus": 0.85, "lambda_c": 0.1, "lambda_d": 0.5, "gate": "above",
-    "tau": 0.2,
-}  # fmt: skip
-"""Every part of the paper's modulation (Eq. 6 to 8), as strong as `figures` bore best when it was
-tuned; how strong the paper has them is not in its text."""
 OFF: dict[str, Any] = {"alpha_minus": 0.0, "alpha_plus": 0.0}
 WHOLE = "SOW by the paper"
-"""The paper's preset with all of its modulation, which stands in every table."""
+"""The published preset, which stands in every table."""
 USUAL = (10, 7, 5)
 """The cycles of the paper's presets, and the states between which they go: 700 to 500."""
 CYCLES = (USUAL, (10, 9, 7), (10, 8, 4), (10, 5, 3), (5, 7, 5), (20, 7, 5))
@@ -101,9 +94,9 @@ def variant(
     name: str, changes: Mapping[str, Any], *, anywhere_on: int | None = None,
     worded: Worded | None = None,
 ) -> Entrant:  # fmt: skip
-    """SOW by the paper's preset of a pair's setting, with these changes."""
-    settings = tuple({**PAPER, **changes}.items())
-    return Entrant(name, SOW, (("preset", "paper-{setting}"),), settings, anywhere_on, worded)
+    """SOW by the published preset of a pair's setting, with these changes."""
+    given = (("preset", "published-{setting}"),)
+    return Entrant(name, SOW, given, tuple(changes.items()), anywhere_on, worded)
 
 
 def _table(
