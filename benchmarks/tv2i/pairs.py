@@ -32,8 +32,9 @@ class Pair:
         mask: what of it is the condition, white, in the picture's shape; None leaves it to the
             planner.
         person: whose picture it is; two pairs may have the same.
-        seed: of the result; every method has the same.
+        seed: of the first result; every method has the same.
         given: further fields of the `sow.TV2IJob`, such as `subject`.
+        count: how many results there are; their seeds count up.
     """
 
     id: str
@@ -44,6 +45,12 @@ class Pair:
     person: str | int
     seed: int
     given: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 1
+
+    @property
+    def seeds(self) -> range:
+        """Of its results."""
+        return range(self.seed, self.seed + self.count)
 
     def job(self) -> TV2IJob:
         """The same as a job of a batch.
@@ -57,6 +64,7 @@ class Pair:
             "prompt": self.prompt,
             "setting": self.setting,
             "seed": self.seed,
+            "count": self.count,
             **self.given,
         }
         if self.mask is not None:
