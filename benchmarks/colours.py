@@ -1,8 +1,9 @@
 """Saturation, greyness and hue of pixels, by hue, saturation and value (HSV).
 
 What is grey is decided by the drawn world's own colours (`figures.world.things.COLOURS`): its gray
-has a saturation of 0.07, the palest colour that is none of black, white and gray, pink, has 0.41. Black (value 0.18) and white (0.96) are no grey:
-a grey canvas that shines through is in between. How often this errs: `judge/results/colour.md`.
+has a saturation of 0.07, the palest colour that is none of black, white and gray, pink, has 0.41.
+Black (value 0.18) and white (0.96) are no grey: a grey canvas that shines through is in between.
+How often this errs: `judge/results/colour.md`.
 """
 
 from __future__ import annotations
