@@ -22,7 +22,7 @@ from PIL import Image
 
 import sow.benchmarks.figures.judge as judge_folder
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.benchmarks.colours import is_grey, mean_saturation
+from sow.benchmarks.colours import Histogram, is_grey, mean_saturation
 from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.judge.accuracy import Line, by_eye
 from sow.benchmarks.figures.judge.clothes import LEAST, clothes_of
@@ -67,8 +67,8 @@ WORDS = (
 )
 LADDER = (
     "Two drawings of the same head in the same place; counted is what is outside the head. "
-    "*Higher than the rung above*: how often two drawings of this rung score higher than two of the "
-    "rung above, of all people with all (area under the curve), and of the same person."
+    "*Higher than the rung above*: how often two drawings of this rung score higher than two of "
+    "the rung above, of all people with all (area under the curve), and of the same person."
 )
 HALVES = (
     "What `sow generate` does by itself, and the model's own pictures of the same sentences, on "
@@ -238,12 +238,17 @@ def grown_lines(verdicts: Verdicts, found: dict[str, list[list[Case]]]) -> list[
         for name, some in found.items()
     }  # fmt: skip
     both_have = [n for n, (a, b) in enumerate(zip(*seen_hues.values(), strict=True)) if a and b]
-    sides = [[np.mean(seen_hues[name][n], 0) for n in both_have] for name in ("sow", "text")]
+    mine, theirs = ([middle(seen_hues[name][n]) for n in both_have] for name in ("sow", "text"))
     own = [one for one in seen_hues["text"] if len(one) > 1]
-    split = [[np.mean(one[k::2], 0) for one in own] for k in (0, 1)]
-    distances = (hue_estimate(*sides).number(), hue_estimate(*split).number())
-    return [*lines, f"| Distance of hues from the model's own, 0 to 1 | {distances[0]} "
-            f"| {distances[1]} (half of its seeds from the other half) | |"]  # fmt: skip
+    halved = hue_estimate([middle(one[::2]) for one in own], [middle(one[1::2]) for one in own])
+    return [*lines, f"| Distance of hues from the model's own, 0 to 1 | "
+            f"{hue_estimate(mine, theirs).number()} | {halved.number()} "
+            "(half of its seeds from the other half) | |"]  # fmt: skip
+
+
+def middle(some: Sequence[Histogram]) -> Histogram:
+    """The mean of a pair's histograms."""
+    return np.asarray(np.mean(np.stack(list(some)), 0))
 
 
 def sheet(verdicts: Verdicts, found: dict[str, list[list[Case]]]) -> list[Image.Image]:

@@ -152,9 +152,9 @@ def hue_distance(
     Raises:
         Missing: if there is no colour in one of both.
     """
-    both = [[one for case in some if (one := hues_of(case, counted)) is not None]
-            for some in (cases, own)]  # fmt: skip
-    return hue_estimate(*both, draws=0).value
+    mine, theirs = ([one for case in some if (one := hues_of(case, counted)) is not None]
+                    for some in (cases, own))  # fmt: skip
+    return hue_estimate(mine, theirs, draws=0).value
 
 
 def hue_estimate(

@@ -87,7 +87,7 @@ class FeatureVariety(Variety):
         self.judge = judge.judge if isinstance(judge, Verdicts) else judge
 
     def value(self, cases: Sequence[Case]) -> float:
-        """0 (all alike) and up; another colour of clothes is about 5, another place 7."""
+        """0 (all alike) and up; another colour of clothes is about 5, another place 8."""
         counted = Image.fromarray(outside_all(cases)).convert("L")
         seen = features(self.judge, [case.picture for case in cases], [counted] * len(cases))
         return float(np.mean([np.linalg.norm(a - b) for a, b in combinations(seen, 2)]))
@@ -133,5 +133,5 @@ def relative(
 def relative_mean(values: Sequence[float | None], own: Sequence[float | None]) -> Estimate:
     """The mean variety over the mean of the model's own, of pairs that have both, with its 95 %
     interval by the bootstrap over pairs; 1 is as varied as the model is by itself."""
-    numbers = [[math.nan if one is None else one for one in some] for some in (values, own)]
-    return mean_ratio(*numbers)
+    mine, theirs = ([math.nan if one is None else one for one in some] for some in (values, own))
+    return mean_ratio(mine, theirs)

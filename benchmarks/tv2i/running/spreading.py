@@ -58,8 +58,8 @@ def _hues(colours: Hues, name: str) -> Iterator[Beside]:
     if name == OWN:
         both = [(some[::2], some[1::2]) for some in own.values() if len(some) > 1]
     try:
-        value = hue_estimate(*([_mean(some) for some in side] for side in zip(*both, strict=True)))
-    except (Missing, TypeError):  # nothing of either
+        value = hue_estimate([_mean(one) for one, _ in both], [_mean(other) for _, other in both])
+    except Missing:
         return
     yield _said(name, HUE, value)
 
