@@ -89,7 +89,13 @@ Given = Annotated[Path, typer.Argument(help="A folder of results.")]
 @app.command(FIGURES)
 def figures_tv2i(
     out: Out = Path(FIGURES),
-    split: Split = "test",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="val (for choosing settings), test, all; or open, of sentences that leave the "
+            "colour of the clothes open."
+        ),
+    ] = "test",
     limit: Limit = 60,
     seeds: Seeds = 1,
     methods: Methods = DEFAULT,

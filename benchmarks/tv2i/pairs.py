@@ -18,6 +18,8 @@ Setting = Literal["normal", "attribute", "style"]
 SETTINGS: tuple[Setting, ...] = ("normal", "attribute", "style")
 SPLITS = ("val", "test", "all")
 """Settings may be chosen by `val`, a tenth of all (Sec. V-A); `test` is for reporting."""
+OPEN = "open"
+"""One more of the drawn world: sentences that leave the colour of the clothes open."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,14 @@ def limited(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
     return [pair for place, pair in enumerate(pairs) if place in chosen]
 
 
-def check_split(split: str) -> None:
+def check_split(split: str, there: Sequence[str] = SPLITS) -> None:
     """Whether there is such a split.
 
     Raises:
         UsageError: if not.
     """
-    if split not in SPLITS:
-        raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(SPLITS)}")
+    if split not in there:
+        raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(there)}")
 
 
 def put(picture: Image.Image, file: Path, force: bool = False) -> None:

@@ -20,7 +20,6 @@ from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import TESTING, TUNING, UNSEEN, identity_of, make
 from sow.benchmarks.figures.world.things import COLOURS
 from sow.benchmarks.statistics import mean_ratio
-from sow.benchmarks.tv2i import figures
 from sow.benchmarks.tv2i.methods.text import without_condition
 from sow.benchmarks.tv2i.metrics.base import Case, Missing
 from sow.benchmarks.tv2i.metrics.colour import (
@@ -296,23 +295,20 @@ def test_the_text_alone_has_the_plan_of_the_others():
 
 
 @pytest.mark.timeout(900)
-def test_several_seeds_through_the_command_line(tmp_path, monkeypatch):
+def test_several_seeds_through_the_command_line(tmp_path):
     """Two pairs whose sentences leave the clothes open, two seeds, SOW and the model alone."""
-    free = world.open_pairs(2, tuning=True)
-    monkeypatch.setattr(figures, "drawn", lambda split: tuple(free) if split == "val" else ())
-    figures.known.cache_clear()
-    asked = ("figures-tv2i", "--split", "val", "--methods", "sow,text", "--tables", "methods",
-             "--out", tmp_path / "out")  # fmt: skip
-    try:
-        code, said = typed(*asked, "--seeds", 2)
-        assert code == 0, said
-        assert "2 pairs, 2 seeds each" in said
-        results = read_results(tmp_path / "out")
-        code, said = typed(*asked[:-1], tmp_path / "one", "--limit", 1)
-        assert code == 0, said
-        single = read_results(tmp_path / "one")
-    finally:
-        figures.known.cache_clear()
+    asked = ("figures-tv2i", "--split", "open", "--tables", "methods")
+    out = tmp_path / "out"
+    code, said = typed(*asked, "--limit", 2, "--methods", "sow,text", "--seeds", 2, "--out", out)
+    assert code == 0, said
+    assert "2 pairs, 2 seeds each" in said
+    results = read_results(out)
+    one = tmp_path / "one"
+    code, said = typed(*asked, "--limit", 1, "--methods", "text", "--out", one)
+    assert code == 0, said
+    single = read_results(one)
+    code, said = typed("celeba-tv2i", "--root", tmp_path, "--split", "open", "--out", tmp_path)
+    assert (code, "no split 'open'" in said) == (2, True)
     assert len(results.outcomes) == 8
     assert len({one.file for one in results.outcomes}) == 8
     keys = [one.key for one in results.outcomes]
