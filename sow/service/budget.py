@@ -28,7 +28,7 @@ class Budget:
 
     Attributes:
         pixels: of a canvas.
-        samples: UNet samples of one picture; 41 to 49 as the presets run, 107 as the paper's.
+        samples: UNet samples of one picture; 107 by the published method.
         everything: UNet samples of all pictures, those of a larger canvas counting for more.
     """
 
@@ -51,7 +51,7 @@ class Budget:
             return large
         each = samples_of(settings, self.samples, outside_of(plan, settings))
         if each > self.samples:
-            return f"a picture would take more than {self.samples} UNet samples (the usual: 43)"
+            return f"a picture would take more than {self.samples} UNet samples (the usual: 107)"
         whole = each * pictures * width * height / USUAL
         if whole > self.everything:
             return f"{pictures} pictures of {width}x{height} with {each} UNet samples each are many"
@@ -75,7 +75,7 @@ def _ask(problem: str | None, agree: Agree) -> None:
         raise UsageError(problem, "ask for less, or give agree=")
 
 
-OWN = Budget(pixels=2048 * 2048, samples=5_000, everything=100_000)
+OWN = Budget(pixels=2048 * 2048, samples=5_000, everything=120_000)
 """For what users ask for themselves."""
 STRANGERS = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
 """For what a recipe asks for: it may come from anybody."""

@@ -134,8 +134,11 @@ def test_nothing_is_planted_and_nothing_inverted(tiny):
     [
         (TEXT, [10, 9, 8, 7, 6]),
         (TEXT.changed(layout_steps=7), [10, 9, 8, 7, 6, 5, 4]),
-        (Settings(layout_steps=2), [5, 4, 7, 6]),  # the first picture, then the cycle
-        (Settings.preset("paper-normal").changed(cycles=2), [7, 6, 7, 6]),
+        (
+            Settings.preset("swift-normal").changed(layout_steps=2),
+            [5, 4, 7, 6],
+        ),  # the first picture, then the cycle
+        (Settings(cycles=2), [7, 6, 7, 6]),
         (Settings(layout_steps=0), []),
     ],
 )

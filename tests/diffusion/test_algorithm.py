@@ -82,7 +82,7 @@ def test_inverted_alone_the_canvas_only_goes_as_far_as_it_is_needed():
 
 
 @pytest.mark.parametrize(
-    ("preset", "calls"), [("paper-normal", 32), ("paper-attribute", 32), ("cow", 32)]
+    ("preset", "calls"), [("normal", 32), ("attribute", 32), ("swift-normal", 19), ("cow", 32)]
 )
 def test_calls_per_preset(preset, calls):
     assert sum(map(asks_unet, algorithm(PRESETS[preset]))) == calls

@@ -13,7 +13,7 @@ from sow.errors import DeviceError, UsageError
 from sow.models.memory import memory_of, pictures_at_once
 from sow.plan import Plan
 from sow.recipe import read_recipe, save_png
-from sow.service.budget import OWN, STRANGERS, samples_of
+from sow.service.budget import OWN, STRANGERS, Budget, samples_of
 from sow.settings import PRESETS, Settings
 
 
@@ -39,8 +39,14 @@ def test_the_presets_and_what_docs_speak_of_are_within_both_budgets():
         for budget in (OWN, STRANGERS):
             assert budget.beyond(plan_of(512, 512), settings_, 8) is None
     assert OWN.beyond(plan_of(512, 512), Settings(), 1000) is None
-    assert samples_of(Settings(), 1000) == 41
-    assert samples_of(PRESETS["paper-normal"], 1000) == 107
+    assert samples_of(Settings(), 1000) == 107
+    assert samples_of(PRESETS["swift-normal"], 1000) == 41
+
+
+def test_a_plan_without_a_noun_is_counted_without_the_pair():
+    tight = Budget(pixels=512 * 512, samples=60, everything=60)
+    assert tight.beyond(plan_of(512, 512).changed(suppress=""), Settings(), 1) is None
+    assert tight.beyond(plan_of(512, 512), Settings(), 1) is not None
 
 
 HUGE = Settings(steps=1000, t1=400, t2=999, cycles=1000, replant=4, first_cycles=1000, preserve=())

@@ -1,0 +1,261 @@
+"""The presets by all measures together: likeness, prompt, heads, variety, colour and cost.
+
+    sow bench study presets before|tuning|fresh [--setting normal]
+
+`before` has the presets as they were until now, and the published ones; `tuning` the candidates for
+the numbers that `figures` has of its own; both on people for tuning. `fresh` reports on people and
+sentences that nothing was chosen by. For normal prompts, sentences that leave the clothes open come
+to the others (half as many): only those tell of colour. Open sentences and the first `VARIED`
+others are drawn with two seeds, which tell of variety; all rows have the same people, sentences and
+seeds.
+
+What a picture is compared with in colour and variety is the model's own of the same sentence and
+seed, outside the same condition (the preset `text`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sow.benchmarks.colours import Histogram
+from sow.benchmarks.desk import Desk
+from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.studies import growing
+from sow.benchmarks.figures.studies.growing import Wanted
+from sow.benchmarks.figures.studies.tables import PAIRED, brief, outcome, page, rows_of
+from sow.benchmarks.figures.studies.trials import MEASURES, Trial, service, trials
+from sow.benchmarks.figures.world.tv2i import fresh, more_tuning, open_pairs
+from sow.benchmarks.statistics import Estimate, mean_ratio
+from sow.benchmarks.tv2i.methods.text import without_condition
+from sow.benchmarks.tv2i.metrics.base import Case, measure
+from sow.benchmarks.tv2i.metrics.colour import clothes_by, hue_estimate, hues_of
+from sow.benchmarks.tv2i.metrics.judged import Verdicts
+from sow.benchmarks.tv2i.metrics.variety import FeatureVariety, PixelVariety, groups, relative_mean
+from sow.benchmarks.tv2i.metrics.verdicts import judged_metrics
+from sow.benchmarks.tv2i.outcomes import Outcome
+from sow.benchmarks.tv2i.pairs import SETTINGS
+from sow.pictures.drawing import labelled_row
+from sow.service.budget import samples_of
+from sow.service.service import Service
+from sow.settings import Settings
+
+TUNING_SEED, FRESH_SEED, SECOND = 6_100_000, 6_500_000, 50_000
+VARIED = 60
+COUNTS = {"before": 30, "tuning": 30, "fresh": 200}
+PUBLISHED, OWN = "published", "the model's own"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: a preset, `{setting}` in it being the pairs', and what is set besides."""
+
+    name: str
+    preset: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    settings: tuple[str, ...] = SETTINGS
+
+
+FIRST = Row(PUBLISHED, "published-{setting}")
+SWIFT = Row("swift", "swift-{setting}")
+BEFORE = (
+    FIRST, SWIFT, Row("thorough, as it was", "thorough-{setting}"),
+    Row("paper, as it was", "paper-{setting}"), Row("cow", "cow"),
+)  # fmt: skip
+
+
+def again(name: str, *settings: str, **changes: Any) -> Row:
+    """A candidate: swift, with so many cycles and what else is said."""
+    return Row(name, "swift-{setting}", changes, settings or SETTINGS)
+
+
+TUNING = (
+    FIRST,
+    SWIFT,
+    *(again(f"planted again, {n} cycles", cycles=n) for n in (3, 5, 7, 10)),
+    again("7 cycles, noise under the first picture", cycles=7, seed_canvas="noise"),
+    again("7 cycles, no enhancing", cycles=7, alpha_plus=0.0),
+    again("7 cycles, half of the noise in them", cycles=7, cycle_eta=0.5),
+    again("a cycle before planting again, 7 after", first_cycles=1, cycles=7),
+)
+FINAL = (FIRST, SWIFT, Row("figures' own", "{setting}"))
+TABLES = {"before": BEFORE, "tuning": TUNING, "fresh": FINAL}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A row's pictures, and what was read in them.
+
+    Attributes:
+        cases: with their pictures; several seeds of a pair are cases of one pair.
+        outcomes: the judge's metrics of each.
+        samples: UNet samples of a picture, as `figures` runs: without a pair outside.
+    """
+
+    name: str
+    cases: list[Case]
+    outcomes: list[Outcome]
+    samples: int
+
+    def of(self, name: str) -> list[float]:
+        """A metric of each pair, its seeds averaged; nan where there is none."""
+        found: dict[str, list[float]] = {}
+        for one in self.outcomes:
+            values = found.setdefault(one.pair, [])
+            values += [v for v in [one.scores.get(name)] if v is not None]
+        return [float(np.mean(values)) if values else np.nan for values in found.values()]
+
+
+class People:
+    """All trials of a table's setting: who, what is said, and by which seeds."""
+
+    def __init__(self, made: Service, table: str, setting: str, count: int) -> None:
+        unseen = table == "fresh"
+        pairs = (fresh if unseen else more_tuning)(count, setting)
+        first = (FRESH_SEED if unseen else TUNING_SEED) + 100_000 * SETTINGS.index(setting)
+        open_ones = open_pairs(count // 2, tuning=not unseen) if setting == "normal" else []
+        once = trials(made, pairs, first)
+        both = trials(made, open_ones, first + 10_000)
+        again_ones = [replace(t, seed=t.seed + SECOND) for t in (*once[:VARIED], *both)]
+        self.trials = [*once, *both, *again_ones]
+        self.drawn = {trial.pair.id: trial.pair for trial in self.trials}
+
+
+def made_of(
+    made: Service, verdicts: Verdicts, people: People, row: Row, setting: str, pictures: Path
+) -> Made:
+    """A row: its pictures, grown or found, and what the judge reads in them."""
+    settings = made.model.facts.preset(row.preset.format(setting=setting)).changed(**row.changes)
+    wanted = [replace(Wanted.of(t.work, t.seed), settings=settings) for t in people.trials]
+    images = growing.grow(made.pipe, wanted, pictures).images
+    return read(verdicts, row.name, people.trials, images, settings)
+
+
+def own(made: Service, verdicts: Verdicts, people: People, pictures: Path) -> Made:
+    """The model's own pictures of the same sentences and seeds."""
+    settings = made.model.facts.preset("text")
+    wanted = [
+        Wanted(None, without_condition(trial.work.plan), settings, trial.seed)
+        for trial in people.trials
+    ]
+    images = growing.grow(made.pipe, wanted, pictures).images
+    return read(verdicts, OWN, people.trials, images, settings)
+
+
+def read(
+    verdicts: Verdicts, name: str, some: Sequence[Trial], images: Sequence[Image.Image],
+    settings: Settings,
+) -> Made:  # fmt: skip
+    """What the judge reads in the pictures of these trials."""
+    cases = [trial.case(image) for trial, image in zip(some, images, strict=True)]
+    found = measure(judged_metrics(verdicts), cases)
+    outcomes = [
+        outcome(
+            name, t.pair.id, t.pair.setting, t.pair.prompt, t.pair.identity_seed, t.seed, scores
+        )
+        for t, scores in zip(some, found, strict=True)
+    ]
+    return Made(name, cases, outcomes, samples_of(settings, 10_000))
+
+
+def looser(rows: Sequence[Made], own_ones: Made, verdicts: Verdicts) -> Iterator[str]:
+    """The table of variety and colour: what one picture does not show."""
+    published = next(row for row in rows if row.name == PUBLISHED)
+    everyone = [*rows, own_ones]
+    seen = {
+        row.name: {
+            kind.name: [kind(some).value for some in groups(row.cases) if len(some) > 1]
+            for kind in (PixelVariety(), FeatureVariety(verdicts))
+        }
+        for row in everyone
+    }
+    hues = {row.name: histograms(row, verdicts) for row in everyone}
+    yield (
+        "| | UNet samples | variety: pixels, of 255 | of the model's own | of the published "
+        "| judge's features, of the model's own | of the published | saturation of the published "
+        "| of the model's own | hues away from the model's own |"
+    )
+    yield "|---" * 10 + "|"
+    for row in everyone:
+        pixels, features = seen[row.name]["variety_pixels"], seen[row.name]["variety_features"]
+        parts = [str(row.samples), f"{np.mean([v for v in pixels if v is not None]):.1f}"]
+        for name, values in (("variety_pixels", pixels), ("variety_features", features)):
+            parts += [told(relative_mean(values, seen[base.name][name]))
+                      for base in (own_ones, published)]  # fmt: skip
+        saturation = row.of("saturation")
+        parts += [told(mean_ratio(saturation, base.of("saturation")))
+                  for base in (published, own_ones)]  # fmt: skip
+        away = "" if row is own_ones else hue_told(hues[row.name], hues[OWN])
+        yield f"| {row.name} | {' | '.join(parts)} | {away} |"
+    half = hue_told(hues[OWN][::2], hues[OWN][1::2])
+    if half:
+        yield f"\nTwo halves of the model's own pictures are {half} of hue from each other."
+
+
+def histograms(row: Made, verdicts: Verdicts) -> list[Histogram]:
+    """The hues of the clothes of each picture that has any to count."""
+    found = (hues_of(case, clothes_by(verdicts)) for case in row.cases)
+    return [one for one in found if one is not None]
+
+
+def hue_told(some: Sequence[Histogram], others: Sequence[Histogram]) -> str:
+    """The distance of two sets of hues; empty where nothing was counted."""
+    return told(hue_estimate(some, others)) if some and others else ""
+
+
+def told(estimate: Estimate) -> str:
+    """With its interval; empty where there is nothing."""
+    if not estimate.count or np.isnan(estimate.value):
+        return ""
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def sheet(rows: Sequence[Made], people: People, first: int = 10) -> list[Image.Image]:
+    """The first people of the open sentences, else of all: what is planted, then each row by both
+    seeds."""
+    ids = [t.pair.id for t in people.trials if t.pair.id.startswith("open")]
+    chosen = list(dict.fromkeys(ids or people.drawn))[:first]
+    canvas = {t.pair.id: t.canvas for t in people.trials}
+    lines = [labelled_row("planted", [("", canvas[one]) for one in chosen])]
+    for row in rows:
+        by_pair = {some[0].pair.id: some for some in groups(row.cases)}
+        for seed in (0, 1):
+            images = [by_pair[one][min(seed, len(by_pair[one]) - 1)].picture for one in chosen]
+            lines.append(labelled_row(f"{row.name}, seed {seed + 1}", [("", i) for i in images]))
+    return lines
+
+
+def study(desk: Desk, *, table: str, setting: str, count: int) -> None:
+    """Writes `presets-TABLE-SETTING.md` and its sheet, setting by setting."""
+    settings = SETTINGS if setting == "all" else (setting,)
+    count = count or COUNTS[table]
+    for one in settings:
+        desk.free(f"presets-{table}-{one}.md", f"presets-{table}-{one}.png")
+    made, judge = service(), Judge.load()
+    for one in settings:
+        people = People(made, table, one, count)
+        verdicts = Verdicts(judge, people.drawn)
+        rows = []
+        for row in TABLES[table]:
+            if one in row.settings:
+                rows.append(made_of(made, verdicts, people, row, one, desk.pictures))
+                desk.say(f"{one}: {brief(rows[-1].outcomes, MEASURES)}")
+        own_ones = own(made, verdicts, people, desk.pictures)
+        desk.sheet(f"presets-{table}-{one}.png", sheet([*rows, own_ones], people), colours=255)
+        title = f"Presets: {table}, {one}"
+        outcomes = [o for row in (*rows, own_ones) for o in row.outcomes]
+        whose = "nobody chose anything by" if table == "fresh" else "for tuning"
+        opened = f" and {count // 2} that leave the clothes open" if one == "normal" else ""
+        words = (
+            f"`{desk.command}`; {count} people and sentences {whose}{opened}; two seeds of the "
+            f"open ones and of the first {VARIED} others. {PAIRED}"
+        )
+        grid = rows_of(title, outcomes, MEASURES, PUBLISHED)
+        parts = [*page(title, [words], [grid]), "", "## Variety and colour", "",
+                 *looser(rows, own_ones, verdicts)]  # fmt: skip
+        desk.page(f"presets-{table}-{one}.md", parts)
