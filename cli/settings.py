@@ -70,22 +70,24 @@ def described(model: Model, name: str) -> dict[str, Any]:
     return {
         "settings": settings.model_dump(mode="json"),
         "sources": sources,
-        "cost": cost(settings),
+        "cost": cost(settings, planted=name != "text"),
         **found,
     }
 
 
-def cost(settings: Settings) -> dict[str, int]:
-    """UNet calls and samples of one picture."""
-    from sow.diffusion.algorithm import algorithm, asks_unet
-    from sow.service.budget import samples_of
+def cost(settings: Settings, planted: bool = True) -> dict[str, int]:
+    """UNet calls and samples of one picture.
 
+    planted: whether its plan plants anything; one that does not has no noun to suppress either.
+    """
+    from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
+
+    moves = [m for m in algorithm(settings, int(planted)) if isinstance(m, Invert | Denoise)]
+    without = sum(branches_of(move, settings, "none") for move in moves)
     return {
-        "calls": sum(map(asks_unet, algorithm(settings))),
-        "samples": samples_of(settings, 10**9),
-        "samples_without_a_noun": samples_of(
-            settings, 10**9, None if settings.outside == "none" else "none"
-        ),
+        "calls": len(moves),
+        "samples": sum(branches_of(m, settings) for m in moves) if planted else without,
+        "samples_without_a_noun": without,
     }
 
 
