@@ -64,8 +64,8 @@ WORDS = (
     "(`judge/clothes.py`), held to those that were drawn as clothes: gray ones are a tenth of all. "
     "The threshold of grey was chosen on 600 other drawings, for tuning: there saturations from "
     "0.08 to 0.4, with values from 0.2 to 0.95, 0.3 to 0.85 or 0.35 to 0.75, err nowhere, and "
-    "without bounds of value 58 times and more. Watercolours pale black to grey; their sentences name the "
-    "colour, so that it is not read."
+    "without bounds of value 58 times and more. Watercolours pale black to grey; their sentences "
+    "name the colour, so that it is not read."
 )
 LADDER = (
     "Two drawings of the same head in the same place; counted is what is outside the head. "
