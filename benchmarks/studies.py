@@ -119,7 +119,7 @@ STUDIES = (
     Study("presets", f"{FIGURES}.presets",
           "The presets by likeness, prompt, heads, variety, colour and cost together.",
           "an hour (fresh)", f"{RESULTS}/presets-fresh-normal.md",
-          (table("before", "tuning", "fresh"),
+          (table("before", "fresh"),
            Option("setting", "all", "normal, attribute, style or all.", str,
                   choices=("normal", "attribute", "style", "all")),
            Option("count", 0, "People a row; 0 is what the table was made with.", least=0))),

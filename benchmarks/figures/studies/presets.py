@@ -1,13 +1,13 @@
 """The presets by all measures together: likeness, prompt, heads, variety, colour and cost.
 
-    sow bench study presets before|tuning|fresh [--setting normal]
+    sow bench study presets before|fresh [--setting normal]
 
-`before` has the presets as they were until now, and the published ones; `tuning` the candidates for
-the numbers that `figures` has of its own; both on people for tuning. `fresh` reports on people and
-sentences that nothing was chosen by. For normal prompts, sentences that leave the clothes open come
-to the others (half as many): only those tell of colour. Open sentences and the first `VARIED`
-others are drawn with two seeds, which tell of variety; all rows have the same people, sentences and
-seeds.
+`before` has the presets as they were until now beside the published ones, on people for tuning;
+`fresh` the published, `swift` and what `figures` has of its own, on people and sentences that
+nothing was chosen by. (What `figures` has was chosen by `sow tune`, on people for tuning.) For
+normal prompts some sentences leave the clothes open, which alone tell of colour. These and the
+first others are drawn with two seeds, which tell of variety; all rows have the same people,
+sentences and seeds.
 
 What a picture is compared with in colour and variety is the model's own of the same sentence and
 seed, outside the same condition (the preset `text`).
@@ -15,10 +15,9 @@ seed, outside the same condition (the preset `text`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -46,19 +45,19 @@ from sow.service.service import Service
 from sow.settings import Settings
 
 TUNING_SEED, FRESH_SEED, SECOND = 6_100_000, 6_500_000, 50_000
-VARIED = 60
-COUNTS = {"before": 30, "tuning": 30, "fresh": 200}
+COUNTS, OPEN_COUNTS = {"before": 20, "fresh": 200}, {"before": 20, "fresh": 60}
+"""People and sentences; and beside them, for normal prompts, those that leave the clothes open."""
+VARIED = 40
+"""How many of the first are drawn with two seeds."""
 PUBLISHED, OWN = "published", "the model's own"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: a preset, `{setting}` in it being the pairs', and what is set besides."""
+    """A line of a table: a preset, `{setting}` in it being the pairs'."""
 
     name: str
     preset: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    settings: tuple[str, ...] = SETTINGS
 
 
 FIRST = Row(PUBLISHED, "published-{setting}")
@@ -69,22 +68,8 @@ BEFORE = (
 )  # fmt: skip
 
 
-def again(name: str, *settings: str, **changes: Any) -> Row:
-    """A candidate: swift, with so many cycles and what else is said."""
-    return Row(name, "swift-{setting}", changes, settings or SETTINGS)
-
-
-TUNING = (
-    FIRST,
-    SWIFT,
-    *(again(f"planted again, {n} cycles", cycles=n) for n in (3, 5, 7, 10)),
-    again("7 cycles, noise under the first picture", cycles=7, seed_canvas="noise"),
-    again("7 cycles, no enhancing", cycles=7, alpha_plus=0.0),
-    again("7 cycles, half of the noise in them", cycles=7, cycle_eta=0.5),
-    again("a cycle before planting again, 7 after", first_cycles=1, cycles=7),
-)
 FINAL = (FIRST, SWIFT, Row("figures' own", "{setting}"))
-TABLES = {"before": BEFORE, "tuning": TUNING, "fresh": FINAL}
+TABLES = {"before": BEFORE, "fresh": FINAL}
 
 
 @dataclass(frozen=True)
@@ -118,7 +103,8 @@ class People:
         unseen = table == "fresh"
         pairs = (fresh if unseen else more_tuning)(count, setting)
         first = (FRESH_SEED if unseen else TUNING_SEED) + 100_000 * SETTINGS.index(setting)
-        open_ones = open_pairs(count // 2, tuning=not unseen) if setting == "normal" else []
+        opened = min(count, OPEN_COUNTS[table]) if setting == "normal" else 0
+        open_ones = open_pairs(opened, tuning=not unseen)
         once = trials(made, pairs, first)
         both = trials(made, open_ones, first + 10_000)
         again_ones = [replace(t, seed=t.seed + SECOND) for t in (*once[:VARIED], *both)]
@@ -130,7 +116,7 @@ def made_of(
     made: Service, verdicts: Verdicts, people: People, row: Row, setting: str, pictures: Path
 ) -> Made:
     """A row: its pictures, grown or found, and what the judge reads in them."""
-    settings = made.model.facts.preset(row.preset.format(setting=setting)).changed(**row.changes)
+    settings = made.model.facts.preset(row.preset.format(setting=setting))
     wanted = [replace(Wanted.of(t.work, t.seed), settings=settings) for t in people.trials]
     images = growing.grow(made.pipe, wanted, pictures).images
     return read(verdicts, row.name, people.trials, images, settings)
@@ -242,17 +228,17 @@ def study(desk: Desk, *, table: str, setting: str, count: int) -> None:
         verdicts = Verdicts(judge, people.drawn)
         rows = []
         for row in TABLES[table]:
-            if one in row.settings:
-                rows.append(made_of(made, verdicts, people, row, one, desk.pictures))
-                desk.say(f"{one}: {brief(rows[-1].outcomes, MEASURES)}")
+            rows.append(made_of(made, verdicts, people, row, one, desk.pictures))
+            desk.say(f"{one}: {brief(rows[-1].outcomes, MEASURES)}")
         own_ones = own(made, verdicts, people, desk.pictures)
         desk.sheet(f"presets-{table}-{one}.png", sheet([*rows, own_ones], people), colours=255)
         title = f"Presets: {table}, {one}"
         outcomes = [o for row in (*rows, own_ones) for o in row.outcomes]
         whose = "nobody chose anything by" if table == "fresh" else "for tuning"
-        opened = f" and {count // 2} that leave the clothes open" if one == "normal" else ""
+        opened = len({t.pair.id for t in people.trials}) - count
+        beside = f", and {opened} that leave the clothes open" if opened else ""
         words = (
-            f"`{desk.command}`; {count} people and sentences {whose}{opened}; two seeds of the "
+            f"`{desk.command}`; {count} people and sentences {whose}{beside}; two seeds of the "
             f"open ones and of the first {VARIED} others. {PAIRED}"
         )
         grid = rows_of(title, outcomes, MEASURES, PUBLISHED)
