@@ -24,7 +24,7 @@ from PIL import Image
 import sow
 from sow import Plan, SowPipeline
 
-PRESETS = ("paper-normal", "paper-attribute", "paper-style", "cow")
+PRESETS = ("published-normal", "swift-normal", "swift-style", "cow")
 BODY = {"label": "body", "box": [8, 72, 104, 56]}
 PLANS: dict[str, dict[str, Any]] = {
     "square": {"box": [36, 16, 56, 56]},

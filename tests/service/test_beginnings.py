@@ -19,6 +19,7 @@ from sow.service.service import Service
 from sow.settings import Settings
 
 ASKED = Request(EXAMPLES / "drawn-beard.png", "a man in a red coat")
+SWIFT = "swift-normal"
 
 
 def figures() -> Service:
@@ -31,7 +32,7 @@ def service():
 
 
 def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
-    work = service.work(ASKED)
+    work = service.work(ASKED, preset=SWIFT)
     first, second = (next(iter(service.make(work, [seed]))) for seed in (1, 2))
     assert (first.samples, second.samples) == (27, 12)
     assert (first.calls, second.calls) == (19, 7)
@@ -41,7 +42,7 @@ def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
 
 
 def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
-    work = service.work(ASKED)
+    work = service.work(ASKED, preset=SWIFT)
     with counted(service.pipe.unet) as spent:
         made = list(service.make(work, [5, 6, 7]))
     assert spent.samples <= 15 + 3 * 12
@@ -54,7 +55,7 @@ def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
 
 def test_what_began_in_its_batch_begins_there_again(service):
     """As recipes say that tell nothing of beginnings."""
-    work = service.work(ASKED)
+    work = service.work(ASKED, preset=SWIFT)
     picture = next(iter(service.make(work, [5])))
     told = json.loads(picture.recipe.model_dump_json())
     del told["begun_alone"]
@@ -73,7 +74,7 @@ def test_what_began_in_its_batch_begins_there_again(service):
 
 
 def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
-    work = service.work(ASKED)
+    work = service.work(ASKED, preset=SWIFT)
     several, single = Task(work, 1, several=True), Task(work, 1)
     assert several.kind != single.kind
     begun = figures().beginnings
@@ -95,9 +96,9 @@ def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypat
         return image
 
     monkeypatch.setattr(sow.attention.explain, "explain", sheet)
-    work = service.work(ASKED, settings={"cycles": 0, "replant": 0, "eta": 0})
+    work = service.work(ASKED, preset=SWIFT, settings={"cycles": 0, "replant": 0, "eta": 0})
     assert without_chance(work.settings)
-    assert not without_chance(service.work(ASKED).settings)
+    assert not without_chance(service.work(ASKED, preset=SWIFT).settings)
     plain = next(iter(service.make(work, [1])))
     assert next(iter(service.make(work, [2]))).samples == 0  # that of 1 is all of it
     shown = next(iter(service.make(work, [2], explain=True)))
@@ -107,7 +108,7 @@ def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypat
 
 def test_who_has_a_picture_explained_does_not_reach_into_other_calls(service, monkeypatch):
     """A call that comes before it, as another thread's may, goes on from its beginning."""
-    work = service.work(ASKED)
+    work = service.work(ASKED, preset=SWIFT)
     next(iter(service.make(work, [1])))
     real, others = type(service.pipe).__call__, []
 
