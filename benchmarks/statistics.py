@@ -73,6 +73,26 @@ def mean_difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
     return mean(list(away[~np.isnan(away)]))
 
 
+def mean_ratio(
+    values: Sequence[float], own: Sequence[float], seed: int = 0, draws: int = 2000
+) -> Estimate:
+    """Of pairs, the mean of the first over the mean of the second, with its bootstrap interval
+    (pairs are drawn, so that both means rest on the same ones).
+
+    Pairs in which one is nan are left out; nan for nothing at all, or where the second is 0.
+    """
+    both = np.stack([np.asarray(values, float), np.asarray(own, float)], -1)
+    both = both[~np.isnan(both).any(-1)]
+    if not len(both) or not both[:, 1].mean():
+        return Estimate(math.nan, math.nan, math.nan, len(both))
+    chosen = np.random.default_rng(seed).integers(len(both), size=(draws, len(both)))
+    means = both[chosen].mean(1)
+    ratios = means[means[:, 1] != 0]
+    low, high = np.percentile(ratios[:, 0] / ratios[:, 1], (2.5, 97.5))
+    value = both[:, 0].mean() / both[:, 1].mean()
+    return Estimate(float(value), float(low), float(high), len(both))
+
+
 def sign_flips(away: Sequence[float], seed: int = 0, draws: int = 20_000) -> float:
     """Two-sided p that differences of pairs are around 0 (Fisher's randomisation test).
 

@@ -33,11 +33,20 @@ Split = Annotated[str, typer.Option(help="val (for choosing settings), test or a
 Limit = Annotated[
     int | None, typer.Option(min=1, help="At most so many pairs, as many of every setting.")
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Pictures of every pair and method, by seeds that count up. From 2 on there is "
+        "variety, and with the method text beside the model's own.",
+    ),
+]
 Methods = Annotated[
     str,
     typer.Option(
-        help="Comma-separated; the others are compared with the first. With --weights also "
-        "sd2-inpainting, controlnet-canny, ip-adapter-faceid.",
+        help="Comma-separated; the others are compared with the first. Also text, the model's own "
+        "pictures with nothing planted; with --weights sd2-inpainting, controlnet-canny, "
+        "ip-adapter-faceid.",
         rich_help_panel=METHODS,
     ),
 ]
@@ -80,8 +89,15 @@ Given = Annotated[Path, typer.Argument(help="A folder of results.")]
 @app.command(FIGURES)
 def figures_tv2i(
     out: Out = Path(FIGURES),
-    split: Split = "test",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="val (for choosing settings), test, all; or open, of sentences that leave the "
+            "colour of the clothes open."
+        ),
+    ] = "test",
     limit: Limit = 60,
+    seeds: Seeds = 1,
     methods: Methods = DEFAULT,
     weights: Weights = None,
     tables: Tables = ALL_TABLES,
@@ -99,9 +115,10 @@ def figures_tv2i(
     """The bundled drawn world, which needs no download: every table, from people unseen before."""
     from sow.benchmarks.tv2i.figures import TUNED, figures_pairs, intensified
     from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
-    from sow.benchmarks.tv2i.metrics.choice import figures_metrics
+    from sow.benchmarks.tv2i.metrics.choice import figures_metrics, figures_spread
+    from sow.benchmarks.tv2i.metrics.judged import Verdicts
     from sow.benchmarks.tv2i.running.beginning import may_overwrite
-    from sow.benchmarks.tv2i.running.bench import Bench, entrants
+    from sow.benchmarks.tv2i.running.bench import Bench, entrants, with_seeds
     from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
 
@@ -110,10 +127,11 @@ def figures_tv2i(
                       cluster=cluster_of(runner, address, workers))  # fmt: skip
     chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     over = may_overwrite(out, FIGURES, split, force)
-    listed = figures_pairs(made(out), split, limit, over)
-    metrics = (*figures_metrics(), *asked_about_outlines(outline_judge))
-    bench = Bench(FIGURES, split, listed, metrics, (TUNED,),
-                  ceiling=lambda: of_drawings(listed.pairs))  # fmt: skip
+    listed = with_seeds(figures_pairs(made(out), split, limit, over), seeds)
+    verdicts = Verdicts()
+    metrics = (*figures_metrics(verdicts), *asked_about_outlines(outline_judge))
+    bench = Bench(FIGURES, split, listed, metrics, (TUNED,), lambda: of_drawings(listed.pairs),
+                  figures_spread(verdicts))  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
     carry_out(asked, options, out, quiet, force)
 
@@ -124,6 +142,7 @@ def celeba_tv2i(
     out: Out = Path(CELEBA),
     split: Split = "test",
     limit: Limit = None,
+    seeds: Seeds = 1,
     methods: Methods = DEFAULT,
     weights: Weights = None,
     tables: Tables = "methods",
@@ -174,9 +193,9 @@ def celeba_tv2i(
     from sow.benchmarks.tv2i.celeba.dataset import celeba_pairs
     from sow.benchmarks.tv2i.metrics.ceilings import NOBODY_KNOWS, of_photographs, portraits
     from sow.benchmarks.tv2i.metrics.choice import Weights as Files
-    from sow.benchmarks.tv2i.metrics.choice import photograph_metrics
+    from sow.benchmarks.tv2i.metrics.choice import photograph_metrics, photograph_spread
     from sow.benchmarks.tv2i.running.beginning import may_overwrite
-    from sow.benchmarks.tv2i.running.bench import Bench, entrants
+    from sow.benchmarks.tv2i.running.bench import Bench, entrants, with_seeds
     from sow.benchmarks.tv2i.running.program import program, tables_of
     from sow.jobs.options import Options
 
@@ -189,11 +208,11 @@ def celeba_tv2i(
     for line in lacking:
         insist(line)
     over = may_overwrite(out, CELEBA, split, force)
-    listed = celeba_pairs(root, made(out), split, limit, force=over)
+    listed = with_seeds(celeba_pairs(root, made(out), split, limit, force=over), seeds)
     people = portraits(root, identities) if identities else []
     metrics = (*photograph_metrics(files, metrics_device), *asked_about_outlines(outline_judge))
     bench = Bench(CELEBA, split, listed, metrics, lacking,
-                  lambda: of_photographs(metrics, people))  # fmt: skip
+                  lambda: of_photographs(metrics, people), photograph_spread())  # fmt: skip
     asked = program(bench, names, chosen, ablation_limit, canvas_of(options))
     carry_out(asked, options, out, quiet, force)
 
@@ -243,7 +262,9 @@ def carry_out(
     for note in asked.bench.listed.notes:
         insist(note)
     for number, (entrant, bench) in enumerate(asked.tasks, 1):
-        say(f"{number} of {len(asked.tasks)}, {entrant.name}: {len(bench.listed.pairs)} pairs")
+        seeds = f", {bench.seeds} seeds each" if bench.seeds > 1 else ""
+        pairs = f"{len(bench.listed.pairs)} pairs{seeds}"
+        say(f"{number} of {len(asked.tasks)}, {entrant.name}: {pairs}")
         batch = batch_of(bench, entrant, options, out, only_the_model, force)
         carried_out(batch, Progress(batch, False, quiet))
     for path in finish(asked, out, lambda name: say(f"measuring {name}"), force):

@@ -5,7 +5,8 @@ was trained or tuned on (the identities UNSEEN + 40,000 + 1,000 x setting and th
 10 on people for tuning (TUNING + 40,000 + 1,000 x setting and the 19 after it), each with two
 people: 540 pairs for `test` and 60 for `val`, as CelebA-TV2I has them. No study has those for
 `test`, but for 400 of the pairs, on which the presets of today are compared with those before
-(`sow bench study fewer fresh`).
+(`sow bench study fewer fresh`). All these sentences name the colour of the clothes; those of the
+split `open` do not. They are of other fresh people (`world.tv2i.open_pairs`), no part of the 600.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import square_around
 from sow.benchmarks.figures.world.paper import FACE, HAIR
 from sow.benchmarks.figures.world.people import features_of
-from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair, check_split, limited, put
+from sow.benchmarks.tv2i.pairs import (
+    OPEN,
+    SETTINGS,
+    SPLITS,
+    Listed,
+    Pair,
+    check_split,
+    limited,
+    put,
+)
 from sow.files import make_folder, write_png
 from sow.models import BUNDLED, find_model
 from sow.planners.mllm.fusion import counter, fuse
@@ -32,13 +42,16 @@ TUNED = (
     "its people for tuning; the others have the numbers of their authors, or none to choose."
 )
 """What has to be known of those compared."""
-FIRST_SEED = {"val": 21_000, "test": 22_000}
+OPEN_PAIRS = 200
+FIRST_SEED = {"val": 21_000, "test": 22_000, OPEN: 24_000}
 
 
 @cache
 def drawn(split: str) -> tuple[world.Pair, ...]:
-    """The world's own pairs of `val` or `test`, with what their sentences say: every setting's
-    prompts with one person first, then with the other."""
+    """The world's own pairs of `val`, `test` or `open`, with what their sentences say: every
+    setting's prompts with one person first, then with the other."""
+    if split == OPEN:
+        return tuple(world.open_pairs(OPEN_PAIRS, tuning=False))
     found: list[world.Pair] = []
     for setting in SETTINGS:
         some = world.bench(PROMPTS[split], setting, tuning=split == "val")
@@ -50,6 +63,12 @@ def drawn(split: str) -> tuple[world.Pair, ...]:
 def known() -> dict[str, world.Pair]:
     """The world's own pairs of both splits by the ids of their pairs, for the judge."""
     return {pair.id: pair for split in PROMPTS for pair in drawn(split)}
+
+
+@cache
+def everybody() -> dict[str, world.Pair]:
+    """The same with the pairs of `open`."""
+    return {**known(), **{pair.id: pair for pair in drawn(OPEN)}}
 
 
 def figures_pairs(
@@ -66,7 +85,7 @@ def figures_pairs(
         UsageError: for an unknown split or a limit below 1.
         OutputError: if another file is in the way, or a picture cannot be written.
     """
-    check_split(split)
+    check_split(split, (*SPLITS, OPEN))
     folder = (work / "faces").absolute()
     splits = PROMPTS if split == "all" else (split,)
     pairs = limited(
@@ -87,7 +106,7 @@ def figures_pairs(
     )
     make_folder(folder)
     for pair in pairs:
-        put(known()[pair.id].picture, pair.image, force)
+        put(everybody()[pair.id].picture, pair.image, force)
     return Listed(tuple(pairs))
 
 
@@ -102,7 +121,7 @@ def with_masks(pairs: Sequence[Pair], work: Path) -> list[Pair]:
     made = []
     for pair in pairs:
         file = folder / f"{pair.person}.png"
-        write_png(true_mask(known()[pair.id]), file, force=True)
+        write_png(true_mask(everybody()[pair.id]), file, force=True)
         made.append(replace(pair, mask=file, given={**pair.given, "subject": "face"}))
     return made
 
@@ -117,7 +136,7 @@ def intensified(pair: Pair) -> str:
 
     What the sentence says itself is left to it: a person with gray hair is not said to be blonde.
     """
-    drawn, model = known()[pair.id], find_model("figures")
+    drawn, model = everybody()[pair.id], find_model("figures")
     told = {TOLD.get(name, name) for name in drawn.said}
     seen = [one for one in features_of(drawn.identity) if _part(one) not in told]
     facts = model.facts

@@ -18,6 +18,8 @@ Setting = Literal["normal", "attribute", "style"]
 SETTINGS: tuple[Setting, ...] = ("normal", "attribute", "style")
 SPLITS = ("val", "test", "all")
 """Settings may be chosen by `val`, a tenth of all (Sec. V-A); `test` is for reporting."""
+OPEN = "open"
+"""One more of the drawn world: sentences that leave the colour of the clothes open."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Pair:
         mask: what of it is the condition, white, in the picture's shape; None leaves it to the
             planner.
         person: whose picture it is; two pairs may have the same.
-        seed: of the result; every method has the same.
+        seed: of the first result; every method has the same.
         given: further fields of the `sow.TV2IJob`, such as `subject`.
+        count: how many results there are; their seeds count up.
     """
 
     id: str
@@ -44,6 +47,12 @@ class Pair:
     person: str | int
     seed: int
     given: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 1
+
+    @property
+    def seeds(self) -> range:
+        """Of its results."""
+        return range(self.seed, self.seed + self.count)
 
     def job(self) -> TV2IJob:
         """The same as a job of a batch.
@@ -57,6 +66,7 @@ class Pair:
             "prompt": self.prompt,
             "setting": self.setting,
             "seed": self.seed,
+            "count": self.count,
             **self.given,
         }
         if self.mask is not None:
@@ -98,14 +108,14 @@ def limited(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
     return [pair for place, pair in enumerate(pairs) if place in chosen]
 
 
-def check_split(split: str) -> None:
+def check_split(split: str, there: Sequence[str] = SPLITS) -> None:
     """Whether there is such a split.
 
     Raises:
         UsageError: if not.
     """
-    if split not in SPLITS:
-        raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(SPLITS)}")
+    if split not in there:
+        raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(there)}")
 
 
 def put(picture: Image.Image, file: Path, force: bool = False) -> None:

@@ -144,6 +144,26 @@ class Ablation(BaseModel):
     notes: Annotated[tuple[Words, ...], Field(strict=False, max_length=20)] = ()
 
 
+class Beside(BaseModel):
+    """What the pictures of a method are beside the frozen model's own of the same sentences.
+
+    Attributes:
+        method: of the run.
+        measure: a variety, of which it is the mean over that of the model's own, or hue_distance.
+        value, low, high: with its 95 % interval.
+        count: pairs.
+    """
+
+    model_config = STRICT
+
+    method: Name
+    measure: Name
+    value: Number
+    low: Number
+    high: Number
+    count: int = Field(ge=0)
+
+
 class Run(BaseModel):
     """What was run, for whoever reads the numbers.
 
@@ -154,6 +174,7 @@ class Run(BaseModel):
         methods: in the order of the report; the others are compared with the first.
         measures: the metrics, in the order of the report.
         ablations: tables of variants; their methods stand in no other.
+        beside: what methods are beside the model's own pictures, if those were made.
         model, revision, device, dtype: what made the pictures.
         versions: of the programs.
         seeds: how they were chosen.
@@ -170,6 +191,7 @@ class Run(BaseModel):
     methods: Annotated[tuple[Method, ...], Field(strict=False, min_length=1, max_length=500)]
     measures: Annotated[tuple[Measure, ...], Field(strict=False, max_length=200)] = ()
     ablations: Annotated[tuple[Ablation, ...], Field(strict=False, max_length=20)] = ()
+    beside: Annotated[tuple[Beside, ...], Field(strict=False, max_length=2000)] = ()
     model: Words = ""
     revision: Words | None = None
     device: Words = ""

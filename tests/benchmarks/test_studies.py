@@ -32,6 +32,7 @@ SMALLEST = {
     "proxies": {"count": 3},
     "judge": {"count": 24},
     "judge-keeping": {"count": 12},
+    "judge-colour": {"count": 12, "pairs": 3},
     "eye-sheet": {"count": 5},
     "keeping-sheet": {"count": 2},
     "seeing": {"count": 2},

@@ -17,6 +17,8 @@ from sow.benchmarks.tv2i.metrics.judged import drawn_ceiling
 from sow.benchmarks.tv2i.pairs import Pair
 
 COUNT = 9
+NAMED = ("saturation", "grey")
+"""All of these sentences name the colour of the clothes; see test_colour_and_variety.py."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,8 @@ def test_studies_read_the_same_of_pairs_of_their_own(made):
     for name in READ:
         ours = [one[name].value for one in found]
         assert [row.scores[name] for row in rows] == pytest.approx(ours, abs=1e-5), name
-        assert any(value is not None for value in ours), name
+        if name not in NAMED:
+            assert any(value is not None for value in ours), name
     assert {one["face_found"].value for one in found} == {0.0, 1.0}
     assert [row.missing.get("id_distance", "") for row in rows[:2]] == [
         "", "no head where it was planted"

@@ -53,23 +53,39 @@ class PictureNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> Reading:
         """x: (B, 3, 128, 128) in [-1, 1]."""
-        x = self.conv_in(x)
-        kept = []
-        for level, block in enumerate(self.down):
-            x = block(functional.avg_pool2d(x, 2) if level else x)
-            kept.append(x)
-        x = self.middle(x)
+        x, kept = self._down(x)
         pooled = x.float().mean((2, 3))
         whole = {name: layer(pooled) for name, layer in self.head_whole.items()}
-        for block, skip in zip(self.up, reversed(kept[:-1]), strict=True):
-            x = functional.interpolate(x, scale_factor=2, mode="nearest")
-            x = block(torch.cat([x, skip], dim=1))
+        for block, skip in zip(self.up, reversed(kept), strict=True):
+            x = _upward(block, x, skip)
         parts, colours = self.head_parts(x), self.head_colours(x)
         return Reading(
             functional.pixel_shuffle(parts, 2).float(),
             functional.pixel_shuffle(colours, 2).float(),
             whole,
         )
+
+    def surroundings(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (B, 3, 128, 128) in [-1, 1] -> (B, 96, 16, 16), after the first block upwards: what
+        is where, in cells of 8 pixels, with its colours."""
+        x, kept = self._down(x)
+        return _upward(self.up[0], x, kept[-1]).float()
+
+    def _down(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """What the middle makes of it, and what is kept on the way down for the way up."""
+        x = self.conv_in(x)
+        kept = []
+        for level, block in enumerate(self.down):
+            x = block(functional.avg_pool2d(x, 2) if level else x)
+            kept.append(x)
+        return self.middle(x), kept[:-1]
+
+
+def _upward(block: nn.Module, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+    """A block on the way up: what is below, enlarged, beside what was kept there."""
+    wide = functional.interpolate(x, scale_factor=2, mode="nearest")
+    made: torch.Tensor = block(torch.cat([wide, skip], dim=1))
+    return made
 
 
 class HeadNet(nn.Module):

@@ -26,6 +26,11 @@ def known(record: Record, metric: Measure) -> list[float]:
     return [float("nan") if v is None else v for v in record["scores"][metric.name]]
 
 
+def measured(records: Sequence[Record], metrics: Sequence[Measure]) -> list[Measure]:
+    """The metrics that all of these rows have: older ones know fewer."""
+    return [one for one in metrics if all(one.name in record["scores"] for record in records)]
+
+
 def estimate(record: Record, metric: Measure) -> Estimate:
     """Of a metric, with its interval."""
     return estimated([v for v in known(record, metric) if v == v], metric)
@@ -55,6 +60,7 @@ def shown(metric: Measure, value: Estimate, sign: str = "") -> str:
 
 def before_and_after(one: Record, other: Record, metrics: Sequence[Measure]) -> list[str]:
     """A table with a line for every metric."""
+    metrics = measured([one, other], metrics)
     tests = [against(one, other, metric) for metric in metrics]
     corrected = holm([test.p for test in tests])
     lines = [f"| | better | {one['name']} | {other['name']} | difference | p | Holm | |",
@@ -123,7 +129,7 @@ def features_table(records: Sequence[Record], metrics: Sequence[Measure]) -> lis
 
 def moved(base: Record, record: Record, metrics: Sequence[Measure]) -> tuple[str, str]:
     """The metrics that are worse beyond their interval, and those that are better."""
-    judged = [metric for metric in metrics if metric.better]
+    judged = [metric for metric in measured([base, record], metrics) if metric.better]
     tests = [against(base, record, metric) for metric in judged]
     told: dict[str, list[str]] = {"worse": [], "better": [], "": []}
     for metric, test, p in zip(judged, tests, holm([test.p for test in tests]), strict=True):

@@ -47,10 +47,7 @@ from sow.pipeline import SowPipeline
 from sow.planners.offline.planner import OfflinePlanner
 from sow.settings import Settings
 
-REPEATED = (
-    "The tuning pairs are 20, each with ten seeds: for other faces and prompts the intervals are "
-    "too narrow."
-)
+REPEATED = "The tuning pairs are 20, each with ten seeds, whose scores are averaged: n are pairs."
 # What the rows of the tuning start from: the strongest part of the modulation and nothing else.
 BASE: dict[str, Any] = {
     "alpha_minus": 0.0, "alpha_plus": 0.7, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",

@@ -31,7 +31,7 @@ from sow.service.service import Service
 
 READ = (
     "id_distance", "same_person", "glasses", "beard", "hair_style", "halo", "sticker", "unjoined",
-    "truncated", "apart", "one_person", "followed",
+    "truncated", "apart", "one_person", "followed", "saturation", "grey",
 )  # fmt: skip
 """The judge's metrics that studies tell of, in the order of their tables."""
 MEASURES = tuple(

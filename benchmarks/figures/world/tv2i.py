@@ -20,7 +20,6 @@ from random import Random
 from PIL import Image
 from tqdm import tqdm
 
-from sow.benchmarks.figures.world.captions import SCENE_WORDS, STYLE_WORDS
 from sow.benchmarks.figures.world.drawing import (
     TESTING,
     TUNING,
@@ -34,10 +33,8 @@ from sow.benchmarks.figures.world.drawing import (
 )
 from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.people import Identity
-from sow.benchmarks.figures.world.scenes import SCENES
-from sow.benchmarks.figures.world.things import COLOURS, HELD, colours_of
+from sow.benchmarks.figures.world.sentences import MAKERS, open_sentence
 from sow.box import Box
-from sow.scene import article
 
 SETTINGS = ("normal", "attribute", "style")
 PROMPTS = 100
@@ -190,6 +187,22 @@ def _others(
     return made
 
 
+def open_pairs(count: int, *, tuning: bool) -> list[Pair]:
+    """Pairs whose sentences leave the colour of the clothes open: what a model draws by itself.
+
+    Their people are from TUNING or UNSEEN + 50,000 on, where no study and no test has any. There
+    are few such sentences: they come again, people do not. More of them begin with the fewer.
+    """
+    kind, first = ("tuning", TUNING) if tuning else ("fresh", UNSEEN)
+    random = Random(f"{SEED} open {kind}")
+    made = []
+    for number in range(count):
+        seed = first + 50_000 + number
+        prompt, said = open_sentence(random, woman=identity_of(seed).woman)
+        made.append(Pair(f"open-{kind}-{number:03d}", "normal", prompt, said, seed, tuning))
+    return made
+
+
 def unseen() -> list[int]:
     """Seeds of 400 identities that nothing was trained, tuned or tested on so far."""
     return [UNSEEN + 10_000 + n for n in range(UNSEEN_IDENTITIES)]
@@ -209,67 +222,6 @@ def anywhere(random: Random, canvas: int = 128) -> Box:
     side = random.choice((48, 56, 64))
     x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
     return Box(x=x, y=y, width=side, height=side)
-
-
-def _scene(random: Random) -> str:
-    return random.choice([scene for scene in SCENES if scene != "plain"])
-
-
-def _normal(random: Random) -> tuple[str, dict[str, str]]:
-    """Clothes, a place, and for every third something held."""
-    scene, colour = _scene(random), random.choice(tuple(COLOURS))
-    clothing = random.choice(("coat", "shirt", "sweater", "suit"))
-    said = {"scene": scene, "clothing": clothing, "clothing_colour": colour}
-    text = f"a person {random.choice(('wearing', 'in'))} {article(f'{colour} {clothing}')}"
-    if random.random() < 1 / 3:
-        thing = random.choice(HELD)
-        held = random.choice(colours_of(thing))
-        said |= {"thing": thing, "thing_colour": held, "relation": "holding"}
-        text += f" holding {article(f'{held} {thing}')}"
-    return f"{text} {SCENE_WORDS[scene][0]}", said
-
-
-ATTRIBUTES: tuple[tuple[str, dict[str, str]], ...] = (
-    ("an old person", {"age": "old"}),
-    ("a young person", {"age": "young"}),
-    ("a smiling person", {"expression": "smile"}),
-    ("a sad person", {"expression": "sad"}),
-    ("a person with glasses", {"glasses": "yes"}),
-    ("a person with a beard", {"beard": "yes"}),
-    ("a bald person", {"hair_style": "bald"}),
-    ("a person with long hair", {"hair_style": "long"}),
-    *(
-        (f"a person with {hair} hair", {"hair_colour": hair})
-        for hair in ("gray", "red", "blonde", "black")
-    ),
-)
-
-
-def _attribute(random: Random) -> tuple[str, dict[str, str]]:
-    """Something about the face itself that may not be so, and a place."""
-    text, changed = random.choice(ATTRIBUTES)
-    scene = _scene(random)
-    said = {**changed, "scene": scene}
-    if random.random() < 0.5:
-        colour = random.choice(tuple(COLOURS))
-        said["clothing_colour"] = colour
-        clothing = random.choice(("coat", "shirt", "sweater"))
-        said["clothing"] = clothing
-        text += f" in {article(f'{colour} {clothing}')}"
-    return f"{text} {SCENE_WORDS[scene][0]}", said
-
-
-def _style(random: Random) -> tuple[str, dict[str, str]]:
-    """A manner of drawing, clothes, a place."""
-    style = random.choice(("sketch", "oil", "watercolor"))
-    scene, colour = _scene(random), random.choice(tuple(COLOURS))
-    clothing = random.choice(("coat", "shirt", "sweater", "suit"))
-    said = {"style": style, "scene": scene, "clothing": clothing, "clothing_colour": colour}
-    words = f"a person in {article(f'{colour} {clothing}')} {SCENE_WORDS[scene][0]}"
-    return f"{STYLE_WORDS[style][0]} {words}", said
-
-
-MAKERS = {"normal": _normal, "attribute": _attribute, "style": _style}
 
 
 def listed() -> list[Pair]:

@@ -19,6 +19,7 @@ METHODS = {
     "sdedit": "sow.benchmarks.tv2i.methods.sdedit:SDEdit",
     "blended": "sow.benchmarks.tv2i.methods.blended:Blended",
     "langevin": "sow.benchmarks.tv2i.methods.langevin:Langevin",
+    "text": "sow.benchmarks.tv2i.methods.text:Text",
     "sd2-inpainting": "sow.benchmarks.tv2i.methods.sd2_inpainting:SD2Inpainting",
     "controlnet-canny": "sow.benchmarks.tv2i.methods.controlnet_canny:ControlNetCanny",
     "ip-adapter-faceid": "sow.benchmarks.tv2i.methods.ip_adapter_faceid:IPAdapterFaceID",

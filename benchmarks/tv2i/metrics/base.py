@@ -143,11 +143,12 @@ LIKENESS = "Likeness"
 HEAD = "The head and its outline"
 AROUND = "What surrounds the head"
 SAID = "The sentence, and what is kept"
+OPEN = "What the sentence leaves open: colour and variety"
 """Groups of metrics."""
 
 
-class Metric(ABC):
-    """One number of a result.
+class Described:
+    """What a report has to know of a number.
 
     Attributes:
         name: in outcomes; the same for what means the same.
@@ -176,6 +177,10 @@ class Metric(ABC):
         """What a report has to know of it."""
         return Measure(name=cls.name, label=cls.label, better=cls.better, unit=cls.unit,
                        rate=cls.rate, note=cls.note)  # fmt: skip
+
+
+class Metric(Described, ABC):
+    """One number of a result."""
 
     @abstractmethod
     def value(self, case: Case) -> float:

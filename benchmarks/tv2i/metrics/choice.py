@@ -9,12 +9,15 @@ from pathlib import Path
 from sow.benchmarks.tv2i.metrics.arcface import ArcFace
 from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.metrics.clip import ClipScore
+from sow.benchmarks.tv2i.metrics.colour import Counted, Grey, Saturation, clothes_by, outside
 from sow.benchmarks.tv2i.metrics.copying import Copied, CopyPaste
 from sow.benchmarks.tv2i.metrics.detection import FaceFound, OnePerson, Persons
 from sow.benchmarks.tv2i.metrics.faces import Faces
 from sow.benchmarks.tv2i.metrics.identity import FaceNet, IdDistance
+from sow.benchmarks.tv2i.metrics.judged import Verdicts
 from sow.benchmarks.tv2i.metrics.keeping import ConditionLpips, ConditionPsnr
 from sow.benchmarks.tv2i.metrics.outline import OutlineClosed, OutlineTruncated
+from sow.benchmarks.tv2i.metrics.variety import FeatureVariety, PixelVariety, Variety
 from sow.benchmarks.tv2i.metrics.verdicts import judged_metrics
 from sow.benchmarks.tv2i.metrics.weights import CONVERT
 
@@ -69,13 +72,36 @@ def photograph_metrics(weights: Weights, device: str = "cpu") -> list[Metric]:
     return [
         *made,
         FaceFound(faces), OnePerson(faces), Persons(faces),
-        *pixel_metrics(), OutlineTruncated(), OutlineClosed(),
+        *pixel_metrics(), OutlineTruncated(), OutlineClosed(), Saturation(), Grey(),
     ]  # fmt: skip
 
 
-def figures_metrics() -> list[Metric]:
+def figures_metrics(verdicts: Verdicts | None = None) -> list[Metric]:
     """Those of the bundled world, which need nothing."""
-    return [*judged_metrics(), *pixel_metrics()]
+    return [*judged_metrics(verdicts), *pixel_metrics()]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What is measured of several pictures together, and never of one.
+
+    Attributes:
+        varieties: of the pictures of a pair by several seeds.
+        counted: the pixels whose hues are compared with those of the model's own pictures.
+    """
+
+    varieties: tuple[Variety, ...] = ()
+    counted: Counted = outside
+
+
+def photograph_spread() -> Spread:
+    """That of photographs."""
+    return Spread((PixelVariety(),))
+
+
+def figures_spread(verdicts: Verdicts) -> Spread:
+    """That of the bundled world."""
+    return Spread((PixelVariety(), FeatureVariety(verdicts)), clothes_by(verdicts))
 
 
 def pixel_metrics() -> list[Metric]:

@@ -21,7 +21,7 @@ from sow.benchmarks.figures.judge.keeping import Planted
 from sow.benchmarks.figures.judge.reading import Judge, Verdict, distance
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import box_of, portrait
-from sow.benchmarks.tv2i.figures import known, true_mask
+from sow.benchmarks.tv2i.figures import everybody, true_mask
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, Missing, Score
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.pictures.drawing import planted as canvas_of
@@ -111,7 +111,7 @@ class Verdicts:
 
     @property
     def _pairs(self) -> Mapping[str, world.Pair]:
-        return known() if self._drawn is None else self._drawn
+        return everybody() if self._drawn is None else self._drawn
 
     def _pair(self, case: Case) -> world.Pair:
         if not self.knows(case):
@@ -142,7 +142,7 @@ def drawn_ceiling(judge: Judge, pairs: Sequence[Pair]) -> list[Score]:
 
     Neither went through the autoencoder, as every result has: what that costs comes on top.
     """
-    drawn = [known()[pair.id] for pair in pairs]
+    drawn = [everybody()[pair.id] for pair in pairs]
     others = [portrait(one.identity, one.identity_seed + ANOTHER, scene="plain") for one in drawn]
     ones = judge.embed([one.drawing.image for one in drawn])
     return [

@@ -9,6 +9,7 @@ from sow.benchmarks.figures.judge.keeping import halo_share, has_halo, is_sticke
 from sow.benchmarks.figures.judge.reading import SAME_PERSON
 from sow.benchmarks.figures.judge.relations import answers
 from sow.benchmarks.tv2i.metrics.base import AROUND, HEAD, LIKENESS, SAID, Metric, Missing
+from sow.benchmarks.tv2i.metrics.colour import JudgedGrey, JudgedSaturation
 from sow.benchmarks.tv2i.metrics.judged import Judged, JudgedMetric, Verdicts
 
 
@@ -214,6 +215,7 @@ class HairKept(_Kept):
 JUDGED: tuple[type[JudgedMetric], ...] = (
     JudgedIdDistance, SamePerson, HeadFound, Truncated, Unjoined, Apart, Halo, HaloShare, Sticker,
     OneHead, JudgedPersons, Followed, GlassesKept, BeardKept, HairKept,
+    JudgedSaturation, JudgedGrey,
 )  # fmt: skip
 
 

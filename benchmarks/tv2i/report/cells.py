@@ -1,8 +1,11 @@
 """The numbers of a report: every one with n, its interval, and a test against the first method.
 
-Compared is what belongs together: the same pair with the same seed, where both have a score.
+Compared is what belongs together: the same pair with the same seed, where both have a score. Where
+a pair comes with several seeds they are averaged first, since their pictures are alike: what is
+counted and tested are pairs.
 Yes and no: McNemar's exact test (a sign test of the pairs that differ), Wilson's interval, and
-Newcombe's of the difference. Numbers: a test by flipped signs, intervals by the bootstrap.
+Newcombe's of the difference, as long as all seeds of every pair say the same; if not, shares of
+seeds are numbers. Numbers: a test by flipped signs, intervals by the bootstrap.
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ class Cell:
     """A method under a metric.
 
     Attributes:
-        estimate: of the pictures that have a score.
+        estimate: of the pairs that have a score, their seeds averaged.
         missing: pictures without one.
         against: the other method; None for that one itself, and where no pair has both.
     """
@@ -135,34 +138,48 @@ def table(
 
 def cell(outcomes: Iterable[Outcome], measure: Measure) -> Cell:
     """What the pictures of one method are under a metric."""
-    scores = [outcome.score(measure.name) for outcome in outcomes if outcome.error is None]
-    known = [score for score in scores if not math.isnan(score)]
-    return Cell(estimated(known, measure), len(scores) - len(known))
+    scores = [(one.pair, one.score(measure.name)) for one in outcomes if one.error is None]
+    known = [(pair, score) for pair, score in scores if not math.isnan(score)]
+    return Cell(estimated(averaged(known), measure), len(scores) - len(known))
+
+
+def averaged(scores: Iterable[tuple[str, float]]) -> list[float]:
+    """The mean score of every pair, in the order of the first ones."""
+    found: dict[str, list[float]] = {}
+    for pair, score in scores:
+        found.setdefault(pair, []).append(score)
+    return [sum(some) / len(some) for some in found.values()]
 
 
 def estimated(known: Sequence[float], measure: Measure) -> Estimate:
     """A rate, or a mean."""
-    if measure.rate:
+    if measure.rate and _yes_or_no(known):
         return rate([score > 0.5 for score in known])
     return mean(known)
+
+
+def _yes_or_no(scores: Iterable[float]) -> bool:
+    return all(score in (0, 1) for score in scores)
 
 
 def against(reference: Keyed, mine: Keyed, measure: Measure) -> Against | None:
     """How one method differs from another, pair by pair; None where none has both scores."""
     both = [
-        (one, other)
+        (key[0], one, other)
         for key in mine
         if key in reference
         and not math.isnan(one := reference[key].score(measure.name))
         and not math.isnan(other := mine[key].score(measure.name))
     ]
-    return compared(both, measure) if both else None
+    ones = averaged((pair, one) for pair, one, _ in both)
+    others = averaged((pair, other) for pair, _, other in both)
+    return compared(list(zip(ones, others, strict=True)), measure) if both else None
 
 
 def compared(both: Sequence[tuple[float, float]], measure: Measure) -> Against:
     """How the second of some pairs of scores differs from the first."""
     ones, others = [one for one, _ in both], [other for _, other in both]
-    if measure.rate:
+    if measure.rate and _yes_or_no([*ones, *others]):
         first, second = [one > 0.5 for one in ones], [other > 0.5 for other in others]
         return Against(rate_difference(first, second), sign_test(*turned(first, second)))
     away = [other - one for one, other in both]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report import paper
+from sow.benchmarks.tv2i.report.beside import WORDS, beside_grid
 from sow.benchmarks.tv2i.report.cells import Row, Table, by_method, cell, table
 from sow.benchmarks.tv2i.report.columns import SAMPLES, grids, main_of, overview, tests_said
 from sow.benchmarks.tv2i.report.failing import what_failed
@@ -31,7 +32,7 @@ COSTS = (
     Measure(name="calls", label="UNet calls", better="lower"),
 )
 READING = (
-    "Every number has its 95 % interval and n, the pictures that have an answer: Wilson's interval "
+    "Every number has its 95 % interval and n, the pairs that have an answer: Wilson's interval "
     "for rates, the bootstrap's (2,000 draws) for means. A picture without an answer is counted as "
     "missing, not as bad: a method that loses more faces is judged by those that are left, so "
     "look at both.",
@@ -81,6 +82,8 @@ def report(results: Results, metric: str | None = None) -> Report:
     methods = [method.name for method in run.compared]
     mine = [one for one in outcomes if one.method in set(methods)]
     sections = tables(mine, methods, measures, labels) if methods else []
+    if shown := beside_grid(run, labels):
+        sections.append(Section(shown.title, (WORDS,), (shown,)))
     sections += [ablation(results, wanted) for wanted in run.ablations]
     if methods:
         sections.append(Section("What it costs", (), (costs(mine, methods, labels),)))
@@ -167,7 +170,7 @@ def ablation(results: Results, wanted: Ablation) -> Section:
         ours = grids(wanted.title, made, labels, wanted)
     theirs = (paper.grid_of(paper.printed(place)) for place in wanted.paper)
     pairs: Counter[str] = Counter(
-        setting for _, setting in {(one.key, one.setting) for one in some}
+        setting for _, setting in {(one.pair, one.setting) for one in some}
     )
     asked = ", ".join(f"{pairs[name]} {name}" for name in SETTINGS if pairs[name])
     words = (f"{pairs.total()} pairs: {asked}.", *wanted.notes,
@@ -208,7 +211,9 @@ def _pictures(
 ) -> Section:
     made = sheet(setting, results.folder, outcomes, methods, metric)
     label = next((m.said for m in measures if m.name == metric), "")
-    words = [f"{len(made.strips)} pairs, the first ones, nothing picked."]
+    several = len({one.key for one in outcomes}) > len({one.pair for one in outcomes})
+    shown = "rows, the first pairs and seeds" if several else "pairs, the first ones"
+    words = [f"{len(made.strips)} {shown}, nothing picked."]
     if made.left_out:
         words[0] = words[0][:-1] + f"; {made.left_out} more are in the folder of results."
     if label:
@@ -232,10 +237,11 @@ def _first_of(outcomes: Sequence[Outcome], methods: Sequence[str]) -> list[Outco
 
 def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
     """What was run, by name; what is not known is left out."""
-    pairs = len({outcome.key for outcome in outcomes})
+    pairs, keys = ({one.pair for one in outcomes}, {one.key for one in outcomes})
+    several = f", of {len(keys)} pictures a method" if len(keys) > len(pairs) else ""
     said = [
         ("Split", run.split),
-        ("Pairs", f"{run.pairs} asked for, {pairs} with their seeds in the results"),
+        ("Pairs", f"{run.pairs} asked for, {len(pairs)} with their seeds in the results{several}"),
         ("Model", f"{run.model}{f', revision {run.revision}' if run.revision else ''}"),
         ("Device", ", ".join(part for part in (run.device, run.dtype) if part)),
         ("Seeds", run.seeds),
@@ -267,5 +273,6 @@ def _meanings(run: Run) -> tuple[str, ...]:
 def _several_seeds(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     if len({one.key for one in outcomes}) == len({one.pair for one in outcomes}):
         return ()
-    return ("Some pairs come with several seeds: their pictures are alike, and the intervals "
-            "narrower than they should be.",)  # fmt: skip
+    return ("Pairs come with several seeds, whose pictures are alike: a pair's scores are "
+            "averaged first, so that n, intervals and tests are of pairs. A rate whose seeds "
+            "differ is a mean of shares then.",)  # fmt: skip

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sow.benchmarks.tv2i.outcomes import OUTCOMES
-from sow.benchmarks.tv2i.pairs import check_split
+from sow.benchmarks.tv2i.pairs import OPEN, SPLITS, check_split
 from sow.benchmarks.tv2i.report.markdown import SHEETS
 from sow.benchmarks.tv2i.report.writing import REPORT
 from sow.benchmarks.tv2i.runs import RUN, read_run
@@ -29,7 +29,7 @@ def may_overwrite(out: Path, benchmark: str, split: str, force: bool = False) ->
         UsageError: if there is no such split.
         OutputError: if a result would be written over that is not of this benchmark and split.
     """
-    check_split(split)
+    check_split(split, (*SPLITS, OPEN))
     if force:
         return True
     if not os.path.lexists(out / RUN):

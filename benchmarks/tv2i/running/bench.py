@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from sow.benchmarks.tv2i.methods import METHODS, method
-from sow.benchmarks.tv2i.metrics.base import Metric
+from sow.benchmarks.tv2i.metrics.base import Described, Metric
+from sow.benchmarks.tv2i.metrics.choice import Spread
 from sow.benchmarks.tv2i.pairs import Listed, Pair
 from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
@@ -33,6 +34,7 @@ class Bench:
         metrics: what the pictures are read by, in the order of the report.
         notes: what else has to be known, such as metrics that had no weights.
         ceiling: measures how far real pictures of one person are from each other, if anything can.
+        spread: what is measured of several pictures together.
     """
 
     name: str
@@ -41,6 +43,17 @@ class Bench:
     metrics: tuple[Metric, ...]
     notes: tuple[str, ...] = ()
     ceiling: Callable[[], Ceiling | None] = lambda: None
+    spread: Spread = field(default_factory=Spread)
+
+    @property
+    def columns(self) -> tuple[Described, ...]:
+        """Everything that outcomes have a score of."""
+        return (*self.metrics, *self.spread.varieties)
+
+    @property
+    def seeds(self) -> int:
+        """How many pictures there are of a pair, at most."""
+        return max((pair.count for pair in self.listed.pairs), default=1)
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,17 @@ def anywhere(random: Random, canvas: int) -> list[int]:
     side = 8 * random.randint(-(-180 * canvas // 512 // 8), 256 * canvas // 512 // 8)
     x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
     return [x, y, side, side]
+
+
+def with_seeds(listed: Listed, seeds: int) -> Listed:
+    """The same pairs, each with so many results.
+
+    Raises:
+        UsageError: if there are fewer than one.
+    """
+    if seeds < 1:
+        raise UsageError(f"{seeds} seeds leave no picture", "give 1 or more")
+    return replace(listed, pairs=tuple(replace(pair, count=seeds) for pair in listed.pairs))
 
 
 def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant, ...]:

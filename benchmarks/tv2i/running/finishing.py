@@ -14,7 +14,8 @@ from sow.benchmarks.tv2i.report.writing import write_report
 from sow.benchmarks.tv2i.running.beginning import may_overwrite
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.benchmarks.tv2i.running.program import Program
-from sow.benchmarks.tv2i.running.reading import first_recipe, outcomes
+from sow.benchmarks.tv2i.running.reading import Hues, first_recipe, outcomes
+from sow.benchmarks.tv2i.running.spreading import OWN, beside
 from sow.benchmarks.tv2i.runs import RUN, Measure, Method, Run, read_results, read_run, write_run
 from sow.errors import UsageError
 
@@ -36,13 +37,16 @@ def finish(
     """
     over = may_overwrite(out, asked.bench.name, asked.bench.split, force)
     found: list[Outcome] = []
+    colours: Hues | None = {} if OWN in [one.name for one, _ in asked.tasks] else None
     for entrant, bench in asked.tasks:
         tick(entrant.name)
-        found += outcomes(bench, entrant, out)
+        found += outcomes(bench, entrant, out, colours)
     if all(outcome.error for outcome in found):
         raise UsageError(f"no method has made a picture in {str(out)!r}", "see why: sow batch "
                          f"status {out / asked.tasks[0][0].folder}")  # fmt: skip
-    run, marked = with_marks(described(asked, found, out), found, out)
+    run = described(asked, found, out)
+    run = run.model_copy(update={"beside": beside(asked, found, colours or {})})
+    run, marked = with_marks(run, found, out)
     # First what says whose the others are: if this ends here, the folder is known again.
     write_run(run, out / RUN, force=over)
     write_outcomes(marked, out / OUTCOMES, force=over)
@@ -61,9 +65,14 @@ def described(asked: Program, found: Sequence[Outcome], out: Path) -> Run:
         measures=_measures(bench), ablations=asked.ablations,
         model=recipe.model, revision=recipe.revision, device=recipe.device, dtype=recipe.dtype,
         versions=dict(recipe.versions), date=_date(out, bench.name),
-        seeds=f"one for each pair, the same for all methods: {min(seeds)} to {max(seeds)}",
+        seeds=f"{_seeds(bench.seeds)} for each pair, the same for all methods: {min(seeds)} to "
+        f"{max(seeds)}",
         notes=(*bench.listed.notes, *bench.notes),
     )  # fmt: skip
+
+
+def _seeds(count: int) -> str:
+    return "one" if count == 1 else f"{count}"
 
 
 def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
@@ -93,7 +102,7 @@ def _measures(bench: Bench) -> tuple[Measure, ...]:
             rate=metric.rate, note=metric.note, group=metric.group, main=metric.main,
             ceiling=bench.ceiling() if metric.name == "id_distance" else None,
         )
-        for metric in bench.metrics
+        for metric in bench.columns
     )  # fmt: skip
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure, split
+from sow.benchmarks.colours import Histogram
+from sow.benchmarks.tv2i.metrics.base import Case, measure, split
+from sow.benchmarks.tv2i.metrics.colour import hues_of
+from sow.benchmarks.tv2i.metrics.variety import groups
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
@@ -23,60 +27,96 @@ CONDITIONS = "conditions"
 """The folder of what was planted."""
 
 
-def outcomes(bench: Bench, entrant: Entrant, out: Path) -> Iterator[Outcome]:
-    """An outcome for every pair, in their order.
+Hues = dict[tuple[str, str], list[Histogram]]
+"""The histograms of hue of a method's pictures of a pair, by both names."""
+
+
+def outcomes(
+    bench: Bench, entrant: Entrant, out: Path, colours: Hues | None = None
+) -> Iterator[Outcome]:  # fmt: skip
+    """An outcome for every pair and seed, in their order.
+
+    colours: is given the hues of every picture.
 
     Raises:
         OutputError: if the method's folder is none of a batch, or a condition cannot be written.
     """
     with opened(out / entrant.folder) as ledger:
-        told = {one["id"]: one for one in ledger.entries()}
+        told = {(one["id"], one["seed"]): one for one in ledger.entries()}
         failed = {one.id: one.reason for one in ledger.failures()}
-    pairs = bench.listed.pairs
-    for start in range(0, len(pairs), AT_ONCE):
-        some = pairs[start : start + AT_ONCE]
-        yield from _of(bench.metrics, entrant, some, out, told, failed)
+    pairs, some = bench.listed.pairs, max(1, AT_ONCE // bench.seeds)
+    for start in range(0, len(pairs), some):
+        found = _Read(bench, entrant, out)
+        found.read(pairs[start : start + some], told, failed)
+        if colours is not None:
+            for (name, _), case in found.cases.items():
+                if (seen := hues_of(case, bench.spread.counted)) is not None:
+                    colours.setdefault((entrant.name, name), []).append(seen)
+        yield from found.outcomes(told)
 
 
 def first_recipe(bench: Bench, entrant: Entrant, out: Path) -> Recipe | None:
     """Of a picture that was made: what made it; None if there is none."""
     for pair in bench.listed.pairs:
-        with suppress(SowError):  # it is not there, or damaged
-            return read_recipe(out / entrant.folder / f"{pair.id}.png")[0]
+        for name in entrant.job(pair).files:
+            with suppress(SowError):  # it is not there, or damaged
+                return read_recipe(out / entrant.folder / name)[0]
     return None
 
 
-def _of(
-    metrics: Sequence[Metric], entrant: Entrant, pairs: Sequence[Pair], out: Path,
-    told: dict[str, Any], failed: dict[str, str],
-) -> Iterator[Outcome]:  # fmt: skip
-    cases, errors = {}, {}
-    for pair in pairs:
-        if pair.id not in told:
-            errors[pair.id] = failed.get(pair.id, "it was not made")
-            continue
-        file = out / entrant.folder / told[pair.id]["file_name"]
-        try:
-            recipe, condition = read_recipe(file)
-        except SowError as error:
-            errors[pair.id] = error.what
-            continue
-        _keep(condition, out, pair)
-        cases[pair.id] = Case.read(pair, file, condition, recipe.plan)
-    scores = dict(zip(cases, measure(metrics, list(cases.values())), strict=True))
-    for pair in pairs:
-        asked = {"method": entrant.name, "pair": pair.id, "setting": pair.setting,
-                 "prompt": pair.prompt, "person": pair.person, "seed": pair.seed}  # fmt: skip
-        if pair.id in errors:
-            yield Outcome.model_validate({**asked, "error": errors[pair.id]})
-            continue
-        (found, missing), said = split(scores[pair.id]), told[pair.id]
-        yield Outcome.model_validate({
-            **asked, "file": f"{entrant.folder}/{said['file_name']}",
-            "condition": f"{CONDITIONS}/{pair.id}.png", "scores": found, "missing": missing,
-            "seconds": said["seconds"], "samples": said.get("unet_samples"),
-            "calls": said.get("unet_calls"),
-        })  # fmt: skip
+Key = tuple[str, int]
+"""A pair and a seed."""
+
+
+@dataclass
+class _Read:
+    """Some pairs of a method: their pictures, or why there are none."""
+
+    bench: Bench
+    entrant: Entrant
+    out: Path
+    asked: dict[Key, Pair] = field(default_factory=dict)
+    cases: dict[Key, Case] = field(default_factory=dict)
+    errors: dict[Key, str] = field(default_factory=dict)
+
+    def read(self, pairs: Sequence[Pair], told: dict[Key, Any], failed: dict[str, str]) -> None:
+        """Opens what was made."""
+        self.asked = {(pair.id, seed): pair for pair in pairs for seed in pair.seeds}
+        for key, pair in self.asked.items():
+            if key not in told:
+                self.errors[key] = failed.get(pair.id, "it was not made")
+                continue
+            file = self.out / self.entrant.folder / told[key]["file_name"]
+            try:
+                recipe, condition = read_recipe(file)
+            except SowError as error:
+                self.errors[key] = error.what
+                continue
+            _keep(condition, self.out, pair)
+            self.cases[key] = Case.read(pair, file, condition, recipe.plan)
+
+    def outcomes(self, told: dict[Key, Any]) -> Iterator[Outcome]:
+        """All of them, measured; what is of a pair's pictures together stands in each."""
+        each = measure(self.bench.metrics, list(self.cases.values()))
+        scores = dict(zip(self.cases, each, strict=True))
+        for some in groups(list(self.cases.values())):
+            together = {one.name: one(some) for one in self.bench.spread.varieties}
+            for key in self.cases:
+                if key[0] == some[0].pair.id:
+                    scores[key] = {**scores[key], **together}
+        for key, pair in self.asked.items():
+            asked = {"method": self.entrant.name, "pair": pair.id, "setting": pair.setting,
+                     "prompt": pair.prompt, "person": pair.person, "seed": key[1]}  # fmt: skip
+            if key in self.errors:
+                yield Outcome.model_validate({**asked, "error": self.errors[key]})
+                continue
+            (found, missing), said = split(scores[key]), told[key]
+            yield Outcome.model_validate({
+                **asked, "file": f"{self.entrant.folder}/{said['file_name']}",
+                "condition": f"{CONDITIONS}/{pair.id}.png", "scores": found, "missing": missing,
+                "seconds": said["seconds"], "samples": said.get("unet_samples"),
+                "calls": said.get("unet_calls"),
+            })  # fmt: skip
 
 
 def _keep(condition: Condition, out: Path, pair: Pair) -> None:

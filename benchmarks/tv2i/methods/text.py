@@ -1,0 +1,53 @@
+"""The frozen model's own pictures of the sentence: nothing is planted.
+
+What a picture could be like where nobody asks it to hold a condition: variety and hue of the
+others are told relative to it. Its plans and conditions are theirs, so that the same pixels are
+left out of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sow.pipeline import SowPipeline
+from sow.plan import NOTHING, Plan
+from sow.service.methods import Decides, Drawn, Method
+from sow.service.request import Request
+from sow.service.results import Work
+
+
+@dataclass(frozen=True)
+class Text(Method):
+    """The preset `text`, whatever preset or settings a job names, by a plan without a picture."""
+
+    name = "text"
+
+    def work(self, service: Decides, request: Request, **how: Any) -> Work:
+        """With the preset `text` of the model; plan and condition are those of the others."""
+        return service.work(request, preset="text")
+
+    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+        """A picture of each sentence."""
+        out = pipe(
+            image=[None] * len(works),
+            plan=[without_condition(work.plan) for work in works],
+            settings=[work.settings for work in works],
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+        )
+        return Drawn(out.images, out.nsfw_content_detected)
+
+
+def without_condition(plan: Plan) -> Plan:
+    """The same sentence on the same canvas, by which nothing is planted (`Plan.bare`)."""
+    width, height = plan.canvas
+    return Plan.parse(
+        {
+            "canvas": plan.canvas, "prompt": plan.prompt, "setting": plan.setting,
+            "box": {"x": 0, "y": 0, "width": width, "height": height},
+            "subject": NOTHING, "suppress": "", "planner": plan.planner,
+        }
+    )  # fmt: skip

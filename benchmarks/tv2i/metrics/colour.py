@@ -1,0 +1,184 @@
+"""Colour: what a picture has of it where the sentence leaves it open, and how much of it is grey.
+
+On the drawn world that are the clothes of the person planted, where the sentence names no colour
+of clothes; of photographs, which nobody judges, everything outside the condition. Both have the
+same names. What is grey: `sow.benchmarks.colours`, decided on the drawn world and never measured
+on photographs. How far the judge is right about clothes: `figures/judge/results/colour.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from sow.benchmarks.colours import Histogram, hues, is_grey, mean_saturation, total_variation
+from sow.benchmarks.figures.judge.clothes import LEAST, clothes_of
+from sow.benchmarks.statistics import Estimate
+from sow.benchmarks.tv2i.metrics.base import OPEN, Case, Mask, Metric, Missing, Pixels
+from sow.benchmarks.tv2i.metrics.judged import Judged, JudgedMetric, Verdicts
+
+Counted = Callable[[Case], Pixels]
+"""The pixels of a case that are counted, uint8 `[n, 3]`; raises `Missing` where there are none."""
+DRAWS = 500
+"""Of the bootstrap of distances of hue."""
+
+
+def outside_of(case: Case) -> Mask:
+    """Where the canvas is not the condition, `[H, W]`: all that is not in `condition.mask` at the
+    plan's box."""
+    planted = Image.new("L", case.plan.canvas)
+    planted.paste(case.condition.mask, (case.plan.box.x, case.plan.box.y))
+    return np.asarray(planted) < 128
+
+
+def on_canvas(case: Case) -> Pixels:
+    """The result on its plan's canvas, uint8 `[H, W, 3]`; one of another size is scaled to it.
+
+    Raises:
+        Missing: if there is no picture.
+    """
+    picture = case.picture.convert("RGB")
+    if picture.size != case.plan.canvas:
+        picture = picture.resize(case.plan.canvas, Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def outside(case: Case) -> Pixels:
+    """The pixels outside the condition, uint8 `[n, 3]`.
+
+    Raises:
+        Missing: if there is no picture, or nothing is outside.
+    """
+    found = on_canvas(case)[outside_of(case)]
+    if not len(found):
+        raise Missing("nothing is outside the condition")
+    return found
+
+
+def clothes(judged: Judged) -> Pixels:
+    """The pixels of the planted person's clothes, uint8 `[n, 3]`.
+
+    Raises:
+        Missing: if the sentence names their colour or is a pencil sketch's, or there are too few.
+    """
+    said = judged.pair.said
+    if said.get("style") == "sketch":
+        raise Missing("a pencil sketch has no colours")
+    if "clothing_colour" in said:
+        raise Missing("the sentence names the clothes' colour")
+    found: Pixels = judged.verdict.pixels[clothes_of(judged.verdict)]
+    if len(found) < LEAST:
+        raise Missing("there are too few clothes to tell their colour")
+    return found
+
+
+def clothes_by(verdicts: Verdicts) -> Counted:
+    """The same of a case, by its judge."""
+    return lambda case: clothes(verdicts.of(case))
+
+
+class Saturation(Metric):
+    """The mean saturation (HSV) of everything outside the condition."""
+
+    name, label, better = "saturation", "Saturation", ""
+    note = "mean saturation (HSV, 0 to 1) outside the condition"
+    group = OPEN
+
+    def value(self, case: Case) -> float:
+        """0 to 1."""
+        return mean_saturation(outside(case))
+
+
+class Grey(Metric):
+    """Whether at least half of what is outside the condition is grey."""
+
+    name, label, better, unit, rate = "grey", "Grey", "lower", "%", True
+    note = "at least half of the pixels outside the condition are grey"
+    group = OPEN
+
+    def value(self, case: Case) -> float:
+        """1 or 0."""
+        return float(is_grey(outside(case)))
+
+
+class JudgedSaturation(JudgedMetric):
+    """The mean saturation (HSV) of the clothes, where the sentence names no colour of theirs."""
+
+    name, label, better = "saturation", "Saturation of clothes", ""
+    note = "mean saturation (HSV, 0 to 1) of clothes whose colour the sentence leaves open"
+    group = OPEN
+
+    def read(self, judged: Judged) -> float:
+        """0 to 1."""
+        return mean_saturation(clothes(judged))
+
+
+class JudgedGrey(JudgedMetric):
+    """Whether the clothes are grey, where the sentence names no colour of theirs."""
+
+    name, label, better, unit, rate = "grey", "Grey clothes", "lower", "%", True
+    note = "at least half of the pixels of clothes whose colour the sentence leaves open are grey"
+    group = OPEN
+
+    def read(self, judged: Judged) -> float:
+        """1 or 0."""
+        return float(is_grey(clothes(judged)))
+
+
+def hues_of(case: Case, counted: Counted = outside) -> Histogram | None:
+    """How much colour of every hue a case has, `[12]`; None where nothing can be counted."""
+    try:
+        return hues(counted(case))
+    except Missing:
+        return None
+
+
+def hue_distance(
+    cases: Sequence[Case], own: Sequence[Case], counted: Counted = outside
+) -> float:  # fmt: skip
+    """How far the hues of some pictures are from those of others: the model's own of the same
+    sentences, say. The total variation of their histograms of 12 hues, 0 to 1.
+
+    Each picture's pixels count by their chroma, each picture as one: a picture without colour says
+    nothing of hues. Few pictures differ by chance alone: compare with what two halves of the
+    model's own come to.
+
+    Args:
+        own: what they are compared with.
+        counted: which pixels; on the drawn world `clothes_by(verdicts)`.
+
+    Raises:
+        Missing: if there is no colour in one of both.
+    """
+    mine, theirs = ([one for case in some if (one := hues_of(case, counted)) is not None]
+                    for some in (cases, own))  # fmt: skip
+    return hue_estimate(mine, theirs, draws=0).value
+
+
+def hue_estimate(
+    some: Sequence[Histogram], own: Sequence[Histogram], seed: int = 0, draws: int = DRAWS
+) -> Estimate:
+    """The same of histograms, one of each for every pair, with its bootstrap interval over pairs.
+
+    Drawn again, sets vary more than they do: the interval lies rather too high than too low.
+
+    Raises:
+        Missing: if there is no colour in one of both.
+    """
+    first, second = (np.stack(list(one)) if len(one) else np.zeros((0, 12)) for one in (some, own))
+    value = total_variation(first.sum(0), second.sum(0))
+    if np.isnan(value):
+        raise Missing("there is no colour to tell hues by")
+    if not draws:
+        return Estimate(value, value, value, len(first))
+    dice, found = np.random.default_rng(seed), []
+    for _ in range(draws):
+        chosen = dice.integers(len(first), size=len(first))
+        others = chosen if len(first) == len(second) else dice.integers(
+            len(second), size=len(second)
+        )  # fmt: skip
+        found.append(total_variation(first[chosen].sum(0), second[others].sum(0)))
+    low, high = np.nanpercentile(found, (2.5, 97.5))
+    return Estimate(value, float(low), float(high), len(first))
