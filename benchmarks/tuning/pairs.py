@@ -141,19 +141,21 @@ class _Line(BaseModel):
     id: str = ""
 
 
-def of_file(path: Path | str, setting: Setting) -> Halves:
-    """Pairs of a JSON Lines file: `image`, seen from the file's folder, `prompt`, perhaps `id`.
+def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> Halves:
+    """Pairs of a JSON Lines file: `image`, `prompt`, perhaps `id`.
+
+    folder: what the names of the pictures are seen from; by itself the file's.
 
     Raises:
         UsageError: if the file cannot be read, a line is no pair, or there are fewer than two.
     """
     path = as_path("pairs", path)
-    found: dict[str, Pair] = {}
+    home, found = (folder or path.parent).absolute(), {}
     for row in json_rows(path):
         try:
             if row.problem:
                 raise UsageError(row.problem)
-            pair = _of_line(row.data or {}, path.absolute().parent, setting)
+            pair = _of_line(row.data or {}, home, setting)
         except SowError as error:
             raise UsageError(f"{path.name!r}, line {row.number}: {error.what}",
                              error.mend or 'write {"image": …, "prompt": …}') from None  # fmt: skip

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from sow.benchmarks.statistics import Estimate
 from sow.benchmarks.tuning.measures import FACES, PROMPT, likeness_of
@@ -128,7 +127,6 @@ class Proposal:
     confirmed: bool = False
     contradicted: tuple[str, ...] = ()
     changes: bool = False
-    data: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def propose(choosing: Table, reporting: Table) -> Proposal:
@@ -151,7 +149,7 @@ def propose(choosing: Table, reporting: Table) -> Proposal:
         return _published(found, decides, published, known[0])
     best = max(able, key=lambda one: _gain(one, decides))
     there = next(one for one in standings(reporting) if one.name == best.name)
-    return _of(best, there, decides)
+    return _of(best, there, decides, prompt_measured(choosing))
 
 
 def _gain(one: Standing, decides: Measure) -> float:
@@ -180,9 +178,9 @@ def _published(
     )
 
 
-def _of(best: Standing, there: Standing, decides: Measure) -> Proposal:
+def _of(best: Standing, there: Standing, decides: Measure, prompt: bool) -> Proposal:
     assert best.likeness is not None
-    unmeasured = [*best.unknown]
+    unmeasured = best.unknown
     notes = []
     if unmeasured:
         notes.append(f"not measured, or on fewer than {LEAST} pairs, so that nothing is said of "
@@ -204,6 +202,8 @@ def _of(best: Standing, there: Standing, decides: Measure) -> Proposal:
         f"the published method on {best.likeness.difference.count} pairs; not shown to be worse "
         f"in {_listed(best.checked) or 'anything, since nothing else was measured'}"
     )
+    if not prompt:
+        line += "; prompt alignment was not measured"
     return Proposal(best.name, line, tuple(notes), False, there.more_likeness, contradicted, True)
 
 

@@ -23,6 +23,12 @@ from sow.service.methods import Method
 from sow.service.model import Report
 
 
+BY_NAME = (("preset", "{setting}"),)
+"""The checkpoint's own preset, named: a benchmark does not run what `sow tune` found here."""
+FIXED = ("cow", "cow-release", "text")
+"""Methods that name their preset themselves."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """What is asked of every method.
@@ -136,9 +142,12 @@ def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant
     if others := set(given) - set(wanted):
         raise UsageError(f"weights for {', '.join(sorted(others))}", "name the method, too")
     return tuple(
-        Entrant(name, method(name, **({"weights": given[name]} if name in given else {})))
+        Entrant(
+            name, method(name, **({"weights": given[name]} if name in given else {})),
+            () if name in FIXED else BY_NAME,
+        )
         for name in wanted
-    )
+    )  # fmt: skip
 
 
 def _split(text: str) -> tuple[str, str]:
