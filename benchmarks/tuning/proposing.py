@@ -27,7 +27,7 @@ NO_FRONT = (
     "and nothing is proposed"
 )
 FOLLOWS = ("id_distance", "arcface", "same_person")
-"""What goes with likeness: to have more of one of them is no second gain, to have less is a loss."""
+"""What goes with likeness: more of one of them is no second gain, less is a loss."""
 
 
 def worse(estimate: Estimate, measure: Measure) -> bool:

@@ -114,7 +114,8 @@ def _report(tuning: Tuning, found: Measured, proposal: Proposal, plotted: bool) 
     parts += ["## Pictures",
               plain(f"The first {min(COLUMNS, len(course.pairs))} pairs with their first seeds, "
                     "nothing picked; a row a candidate."),
-              f"![A row of pictures a candidate]({SHEET})", "## How to read it", plain(RULE)]  # fmt: skip
+              f"![A row of pictures a candidate]({SHEET})",
+              "## How to read it", plain(RULE)]  # fmt: skip
     parts += [plain(_sentence(line)) for line in (*course.notes, *tuning.measuring.lacking)]
     parts += [plain(f"{one.said}: {one.note}.") for one in found.choosing.measures if one.note]
     return "\n\n".join(parts) + "\n"

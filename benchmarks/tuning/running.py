@@ -31,8 +31,8 @@ from sow.benchmarks.tv2i.running.reading import outcomes
 from sow.diffusion.algorithm import algorithm, asks_unet
 from sow.errors import UsageError
 from sow.jobs.batch import Batch
-from sow.jobs.options import Options
 from sow.jobs.batches import even_size
+from sow.jobs.options import Options
 from sow.models.memory import MOST, pictures_at_once
 from sow.service.budget import samples_of
 from sow.service.methods import SOW
@@ -163,7 +163,7 @@ def begin(
         measuring: what pictures are read by.
         setting: whose preset is looked for.
         minutes: about how long drawing may take: so many of the pairs are taken.
-        limit: at most so many pairs, however long they take; nothing is timed then.
+        limit: at most so many pairs, however long they take.
         asked: what else the user said: a folder is of one.
         drawn: the pairs are the drawn world's own, whose faces have to be drawn first.
         tried: other candidates; the first is what the others are compared with.
@@ -202,12 +202,14 @@ def _decided(
     first = halves.limited(2).pairs[0]
     if drawn:
         draw_faces([first], setting, force)
-    size, seconds = _timed(service, first, setting, limit is None)
+    size, seconds = _timed(service, first, setting)
     some = enough(halves, everyone, seconds, minutes) if limit is None else halves.limited(limit)
+    count = SEEDS * len(some.pairs)
     course = Course(
         asked=said, model=service.model.name, revision=service.model.revision, setting=setting,
-        batch_size=options.batch_size or even_size(size, SEEDS * len(some.pairs)), seconds=seconds, candidates=everyone, pairs=chosen(some),
-        notes=some.notes, date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        batch_size=options.batch_size or even_size(size, count), seconds=seconds,
+        candidates=everyone, pairs=chosen(some), notes=some.notes,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )  # fmt: skip
     if drawn:
         draw_faces(some.pairs, setting, force)
@@ -221,14 +223,12 @@ def _tried(one: Candidate, settings: Any) -> Tried:
                  calls=calls)  # fmt: skip
 
 
-def _timed(
-    service: Service, pair: Pair, setting: Setting, wanted: bool
-) -> tuple[int, float]:  # fmt: skip
-    """How many pictures fit into a call, and, if it is wanted, the seconds of one by the published
-    method; the first warms up."""
+def _timed(service: Service, pair: Pair, setting: Setting) -> tuple[int, float]:
+    """How many pictures fit into a call, and the seconds of one by the published method; the first
+    warms up."""
     work = service.work(replace(pair, count=1).job().request(), preset=f"published-{setting}")
     size = pictures_at_once(service.pipe, work.plan.canvas, work.settings.branches, MOST)
     seconds = 0.0
-    for seed in (pair.seed, pair.seed + 1) if wanted else ():
+    for seed in (pair.seed, pair.seed + 1):
         seconds = next(iter(service.make(work, [seed]))).seconds
     return size, seconds

@@ -22,7 +22,6 @@ from sow.jobs.options import Options
 from sow.service.methods import Method
 from sow.service.model import Report
 
-
 BY_NAME = (("preset", "{setting}"),)
 """The checkpoint's own preset, named: a benchmark does not run what `sow tune` found here."""
 FIXED = ("cow", "cow-release", "text")
