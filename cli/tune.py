@@ -128,7 +128,7 @@ def tune(
         check_identity(weights)  # before a model is looked for, or fetched
     options = Options(model, revision, device=device, dtype=dtype,
                       planner=PlannerChoice("offline"), batch_size=batch_size)  # fmt: skip
-    found = options.service(report).model
+    found = options.service(lambda kind, line: None).model
     drawn = not photographs
     halves = _pairs(faces, pairs, which, found, out)
     measuring = _measuring(weights, metrics_device, which if drawn else None)
@@ -138,7 +138,7 @@ def tune(
     tuning = begin(made(out), options, halves, measuring, which, minutes=minutes, limit=limit,
                    asked=asked, drawn=drawn, force=force, report=report)  # fmt: skip
     for line in (*tuning.course.notes, tuning.course.said):
-        say(line)
+        say(f"goes on: {line}" if tuning.known and line == tuning.course.said else line)
     _drawn_all(tuning, quiet)
     told = tell(tuning, tuning.measured(lambda name: say(f"measuring {name}")))
     if json:

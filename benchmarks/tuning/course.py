@@ -22,6 +22,8 @@ from sow.records import check_version
 
 COURSE = "tuning.json"
 VERSION: Literal[1] = 1
+Half = Literal["choosing", "reporting"]
+HALVES: tuple[Half, ...] = ("choosing", "reporting")
 REPORT, PROPOSAL, SHEET, FRONT = "report.md", "proposal.json", "sheet.webp", "front.png"
 WRITTEN = (OUTCOMES, REPORT, PROPOSAL, SHEET, FRONT)
 MEND = "give another out=, or force=True"
@@ -54,7 +56,7 @@ class Chosen(BaseModel):
     image: Annotated[str, Field(max_length=4000)]
     person: Name | int
     seed: int = Field(ge=0, lt=2**64)
-    half: Literal["choosing", "reporting"]
+    half: Half
 
     def pair(self, setting: Setting) -> Pair:
         """As benchmarks have it."""
@@ -116,8 +118,8 @@ class Course(BaseModel):
             f"({self.seconds:.2g} s for one by the published method)"
         )
 
-    def of(self, half: str) -> tuple[Pair, ...]:
-        """The pairs of one half, `choosing` or `reporting`."""
+    def of(self, half: Half) -> tuple[Pair, ...]:
+        """The pairs of one half."""
         return tuple(pair.pair(self.setting) for pair in self.pairs if pair.half == half)
 
 
@@ -141,11 +143,12 @@ def enough(halves: Halves, candidates: tuple[Tried, ...], seconds: float, minute
 def chosen(halves: Halves) -> tuple[Chosen, ...]:
     """The pairs with the halves that they are of, in the order in which they are made."""
     first = {pair.id for pair in halves.choosing}
-    return tuple(
-        Chosen(id=pair.id, prompt=pair.prompt, image=str(pair.image), person=pair.person,
-               seed=pair.seed, half="choosing" if pair.id in first else "reporting")
-        for pair in halves.pairs
-    )  # fmt: skip
+    made = []
+    for pair in halves.pairs:
+        half: Half = "choosing" if pair.id in first else "reporting"
+        made.append(Chosen(id=pair.id, prompt=pair.prompt, image=str(pair.image),
+                           person=pair.person, seed=pair.seed, half=half))  # fmt: skip
+    return tuple(made)
 
 
 def kept_in(out: Path, asked: Mapping[str, Any], force: bool = False) -> Course | None:

@@ -150,7 +150,8 @@ def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> H
         UsageError: if the file cannot be read, a line is no pair, or there are fewer than two.
     """
     path = as_path("pairs", path)
-    home, found = (folder or path.parent).absolute(), {}
+    home = (folder or path.parent).absolute()
+    found: dict[str, Pair] = {}
     for row in json_rows(path):
         try:
             if row.problem:

@@ -11,7 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.tuning.course import FRONT, PROPOSAL, REPORT, SHEET, Course
+from sow.benchmarks.tuning.course import FRONT, HALVES, PROPOSAL, REPORT, SHEET, Course, Half
+from sow.benchmarks.tuning.measures import likeness_of
 from sow.benchmarks.tuning.pictures import COLUMNS, NO_PLOT, can_plot, plot, sheet
 from sow.benchmarks.tuning.proposing import (
     LEAST,
@@ -36,7 +37,10 @@ RULE = (
     f"was shown is not the same as equal; of fewer than {LEAST} pairs nothing is said. What a "
     "picture costs decides nothing. Variety, copies and faces are among what must not get worse."
 )
-HALVES = {"choosing": "The half that chooses", "reporting": "The half that reports"}
+TITLES: dict[Half, str] = {
+    "choosing": "The half that chooses",
+    "reporting": "The half that reports",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def tell(tuning: Tuning, found: Measured) -> Told:
     picture = plot(found.reporting, f"{course.model}, {course.setting}: the half that reports")
     files = [out / REPORT, out / SHEET]
     if picture is not None:
-        publish(lambda temporary: temporary.write_bytes(picture), out / FRONT, True)
+        publish(partial(_written, picture), out / FRONT, True)
         files.append(out / FRONT)
     else:
         (out / FRONT).unlink(missing_ok=True)
@@ -80,6 +84,10 @@ def tell(tuning: Tuning, found: Measured) -> Told:
     data = _data(course, found, proposal)
     write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", out / PROPOSAL, force=True)
     return Told(proposal, _text(course, found, proposal), data, (*files, out / PROPOSAL), notes)
+
+
+def _written(content: bytes, file: Path) -> None:
+    file.write_bytes(content)
 
 
 def _as_webp(picture: Image.Image, file: Path) -> None:
@@ -106,11 +114,11 @@ def _report(tuning: Tuning, found: Measured, proposal: Proposal, plotted: bool) 
     if plotted:
         parts.append(f"![The front]({FRONT})")
     parts += grid_parts(_candidates(course))
-    for half, made in (("choosing", found.choosing), ("reporting", found.reporting)):
-        parts.append(f"## {HALVES[half]}")
+    for half, made in zip(HALVES, (found.choosing, found.reporting), strict=True):
+        parts.append(f"## {TITLES[half]}")
         parts += [plain(line) for line in tests_said(made, {}, "this half")]
-        for shown in grids(HALVES[half], made, {}):
-            parts += grid_parts(shown, HALVES[half])
+        for shown in grids(TITLES[half], made, {}):
+            parts += grid_parts(shown, TITLES[half])
     parts += ["## Pictures",
               plain(f"The first {min(COLUMNS, len(course.pairs))} pairs with their first seeds, "
                     "nothing picked; a row a candidate."),
@@ -141,8 +149,8 @@ def _candidates(course: Course) -> Grid:
 def _text(course: Course, found: Measured, proposal: Proposal) -> str:
     """A table of either half, a row a candidate, and the proposal below."""
     parts = []
-    for half, made in (("choosing", found.choosing), ("reporting", found.reporting)):
-        said = f"{HALVES[half]}: {len(course.of(half))} pairs"
+    for half, made in zip(HALVES, (found.choosing, found.reporting), strict=True):
+        said = f"{TITLES[half]}: {len(course.of(half))} pairs"
         parts.append(f"{said}\n{_aligned(_rows(course, made))}")
     parts.append("\n".join((f"Proposed: {proposal.line}", *proposal.notes)))
     return "\n\n".join(parts)
@@ -174,8 +182,6 @@ def _beside(one: Standing | None, made: Table) -> tuple[str, str, str]:
 
 def _place(made: Table) -> int:
     """Where in the table what decides likeness stands."""
-    from sow.benchmarks.tuning.measures import likeness_of
-
     return made.measures.index(likeness_of(made.measures))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sow.benchmarks.tuning.candidates import Candidate, candidates
 from sow.benchmarks.tuning.course import (
+    HALVES,
     Course,
     Tried,
     chosen,
@@ -100,7 +101,7 @@ class Tuning:
         bench = self._bench(tuple(one.pair(self.course.setting) for one in self.course.pairs))
         for tried in self.course.candidates:
             yield tried, batch_of(bench, self._entrant(tried), self.options, self.out, report,
-                                  self.force)  # fmt: skip
+                                  self.force, retry_failed=True)  # fmt: skip
 
     def measured(self, tick: Callable[[str], object] = lambda name: None) -> Measured:
         """Reads all pictures, and writes what was found into `results.json`.
@@ -110,7 +111,8 @@ class Tuning:
         Raises:
             SowError: if there are no pictures at all, or something cannot be written.
         """
-        course, found = self.course, []
+        course = self.course
+        found: list[Outcome] = []
         bench = self._bench(tuple(one.pair(course.setting) for one in course.pairs))
         for tried in course.candidates:
             tick(tried.name)
@@ -123,7 +125,7 @@ class Tuning:
                              f"{self.out / course.candidates[0].candidate.folder}")  # fmt: skip
         write_outcomes(found, self.out / OUTCOMES, force=True)
         tables = []
-        for half in ("choosing", "reporting"):
+        for half in HALVES:
             ids = {pair.id for pair in course.of(half)}
             some = [one for one in found if one.pair in ids]
             names = [tried.name for tried in course.candidates]

@@ -48,7 +48,7 @@ FOUND = Measure(name="face_found", label="Faces", better="higher", rate=True)
 COPY = Measure(name="copy_paste", label="Copies", better="lower", rate=True)
 CLIP = Measure(name="clip", label="CLIP", better="higher")
 ALL = (ID, FOUND, COPY, CLIP)
-SAME = {"id_distance": 0.8, "face_found": 1.0, "copy_paste": 0.0, "clip": 25.0}
+SAME = {"id_distance": 0.8, "face_found": 1.0, "copy_paste": 0.0, "clip": 25.0, "arcface": 0.4}
 
 
 def half(count: int, measures=ALL, lost: tuple[str, ...] = (), **candidates) -> Table:
@@ -157,7 +157,6 @@ def test_what_was_measured_on_a_few_pairs_is_not_called_no_worse():
 
 def test_higher_can_be_more_alike():
     near = Measure(name="arcface", label="ArcFace", better="higher")
-    SAME["arcface"] = 0.4
     some = {"most": {"arcface": 0.7}, "least": {"arcface": 0.2}}
     assert propose(half(20, (near, FOUND), **some), half(20, (near,), **some)).candidate == "most"
 
@@ -172,7 +171,12 @@ def test_without_a_face_the_front_means_nothing():
 
 
 def test_the_front_has_those_whom_nobody_beats_in_both():
-    made = half(20, near={**ALIKE, "clip": 22.0}, far={**MORE, "clip": 20.0}, other={"clip": 28.0})
+    made = half(
+        20,
+        near={**ALIKE, "clip": 22.0},
+        far={**MORE, "clip": 20.0},
+        other={"clip": 28.0, "id_distance": 0.75},
+    )
     assert set(front(made)) == {"near", "other"}
 
 
@@ -387,7 +391,7 @@ def test_a_run_says_all(whole):
     assert "two cycles" in report
     assert "prompt" not in told.proposal.line
     assert "sheet.webp" in report
-    assert "front" in {path.stem for path in told.files} or not can_plot() or True
+    assert can_plot() == (not told.notes)
     assert "against published" in told.text
 
 

@@ -33,7 +33,7 @@ def typed(*words: object) -> tuple[int, str]:
         (("--model", "figures", "--setting", "warp"), "--setting normal"),
         (("--model", "figures", "--minutes", "0"), "minutes"),
         (("--model", "figures", "--limit", "1"), "limit"),
-        (("--model", "figures", "--faces", "people", "--facenet", "none.safetensors"), "people"),
+        (("--model", "figures", "--faces", "people", "--facenet", "x.safetensors"), "people"),
     ],
 )
 def test_what_makes_no_sense_gets_one_line(words, said, tmp_path, monkeypatch):

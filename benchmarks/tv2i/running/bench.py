@@ -158,11 +158,12 @@ def _split(text: str) -> tuple[str, str]:
 
 def batch_of(
     bench: Bench, entrant: Entrant, options: Options, out: Path, report: Report,
-    force: bool = False,
+    force: bool = False, retry_failed: bool = False,
 ) -> Batch:  # fmt: skip
     """The pictures of a method, as a batch into a folder of its own; run again, it goes on.
 
     force: pictures of other options are made again, and files in the way are replaced.
+    retry_failed: what failed before is tried again.
 
     Raises:
         SowError: if a job makes no sense, or the folder is of other options.
@@ -174,4 +175,5 @@ def batch_of(
 
     source = Source(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
-    return Batch(source, out / entrant.folder, how, force=force, report=report)
+    return Batch(source, out / entrant.folder, how, force=force, retry_failed=retry_failed,
+                 report=report)  # fmt: skip
