@@ -54,7 +54,8 @@ class Standing:
         name: of the candidate.
         likeness: how much it differs in likeness; None where no pair has both.
         more_likeness: it has more, by its interval, on pairs enough.
-        worse: the labels of what it is worse in, by its interval; likeness among them.
+        worse: the labels of what it is worse in, by its interval, on pairs enough; likeness among
+            them.
         checked: the labels of what was measured on pairs enough, likeness left out.
         unknown: the labels of what was not.
         lost: pictures that could not be made.
@@ -99,7 +100,7 @@ def _standing(row: Row, made: Table, decides: Measure) -> Standing:
         more_likeness=likeness is not None and decides.name in enough
         and better(likeness.difference, decides),
         worse=tuple(m.said for m in judged
-                    if m.name in found and worse(found[m.name].difference, m)),
+                    if m.name in enough and worse(found[m.name].difference, m)),
         checked=tuple(m.said for m in guards if m.name in enough),
         unknown=tuple(m.said for m in guards if m.name not in enough),
         lost=row.asked - row.made,
@@ -164,7 +165,7 @@ def _published(
     notes = []
     if count < LEAST:
         notes.append(
-            f"the choosing half has {count} pairs with an answer, and below {LEAST} nothing can be "
+            f"the choosing half has an answer of {count} pairs, and below {LEAST} nothing can be "
             "shown: give --minutes more"
         )
     for one in found:

@@ -177,7 +177,11 @@ def _beside(one: Standing | None, made: Table) -> tuple[str, str, str]:
     test = one.likeness
     lost = (f"{one.lost} pictures not made",) if one.lost else ()
     said = difference(test.difference, made.measures[_place(made)])
-    return (f"Δ {said}", p_value(test.p).removeprefix("p "), ", ".join((*one.worse, *lost)))
+    return (
+        f"Δ {said}",
+        p_value(test.p).removeprefix("p ").removeprefix("= "),
+        ", ".join((*one.worse, *lost)),
+    )
 
 
 def _place(made: Table) -> int:

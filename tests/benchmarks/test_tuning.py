@@ -16,8 +16,15 @@ from sow.benchmarks.tuning.candidates import LISTED, OWN, PUBLISHED, Candidate, 
 from sow.benchmarks.tuning.course import COURSE, PROPOSAL, REPORT, WRITTEN
 from sow.benchmarks.tuning.measures import Measuring, check_identity
 from sow.benchmarks.tuning.pairs import drawn, halved, of_file, of_folder, sentences
-from sow.benchmarks.tuning.pictures import can_plot
-from sow.benchmarks.tuning.proposing import LEAST, Proposal, faces_lost, front, propose
+from sow.benchmarks.tuning.pictures import can_plot, plot
+from sow.benchmarks.tuning.proposing import (
+    LEAST,
+    Proposal,
+    faces_lost,
+    front,
+    propose,
+    standings,
+)
 from sow.benchmarks.tuning.report import tell
 from sow.benchmarks.tuning.running import begin
 from sow.benchmarks.tuning.saving import save
@@ -115,6 +122,7 @@ def test_of_a_few_pairs_nothing_is_said():
     found = propose(half(few, most=ALIKE), half(few, most=ALIKE))
     assert found.candidate == PUBLISHED
     assert any("--minutes" in note for note in found.notes)
+    assert not standings(half(few, most={**ALIKE, "clip": 20.0}))[0].worse
 
 
 @pytest.mark.parametrize(
@@ -178,6 +186,10 @@ def test_the_front_has_those_whom_nobody_beats_in_both():
         other={"clip": 28.0, "id_distance": 0.75},
     )
     assert set(front(made)) == {"near", "other"}
+    drawn_front = plot(made, "a title")
+    assert (drawn_front is None) != can_plot()
+    assert drawn_front is None or drawn_front.startswith(b"\x89PNG")
+    assert plot(half(8, (ID,), near=ALIKE), "nothing to set it against") is None
 
 
 # What is tried, and on whom.
