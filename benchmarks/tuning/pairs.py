@@ -88,16 +88,14 @@ def of_folder(folder: Path, setting: Setting, drawn: bool = False) -> Halves:
     Raises:
         UsageError: if there are no pictures in it.
     """
-    files = _pictures(folder)
+    files, notes = _pictures(folder), list[str]()
     if len(files) == 1:
-        files, notes = files * 2, (ONE_PERSON,)
-    else:
-        notes = ()
+        files, notes = files * 2, [ONE_PERSON]
     words = sentences(setting, drawn)
     halves = [
         tuple(islice(_crossed(files[n::2], words[n::2], setting), MOST // 2)) for n in range(2)
     ]
-    return Halves(halves[0], halves[1], notes)
+    return Halves(halves[0], halves[1], tuple(notes))
 
 
 def _pictures(folder: Path) -> list[Path]:
