@@ -177,8 +177,10 @@ def begin(
         SowError: if there is no model, or a picture cannot be made.
     """
     service = options.service(report)
-    said: dict[str, Any] = {"model": service.model.name, "revision": service.model.revision, "setting": setting,
-            "minutes": None if limit else minutes, "limit": limit, **(asked or {})}  # fmt: skip
+    said: dict[str, Any] = {
+        "model": service.model.name, "revision": service.model.revision, "setting": setting,
+        "minutes": None if limit else minutes, "limit": limit, **(asked or {}),
+    }  # fmt: skip
     course = kept_in(out, said, force)
     known = course is not None
     if course is None:

@@ -328,7 +328,7 @@ class Near(Metric):
 
 
 MEASURING = Measuring((Near(),), photograph_spread())
-TRIED = (Candidate(PUBLISHED, "", {}), Candidate("two cycles", "fewer", {"cycles": 2}))
+TRIED = (Candidate(PUBLISHED, "", {"cycles": 1}), Candidate("two cycles", "more", {"cycles": 2}))
 
 
 @pytest.fixture(scope="module")
@@ -397,7 +397,7 @@ def test_a_run_says_all(whole):
         other["measures"]["id_distance"]
     )
     assert other["measures"]["variety_pixels"]["n"] == 1
-    assert other["samples"] < told.data["reporting"][0]["samples"]
+    assert other["samples"] > told.data["reporting"][0]["samples"]
     assert told.proposal.candidate == PUBLISHED  # of two pairs nothing is said
     report = (tuning.out / REPORT).read_text()
     assert "two cycles" in report
