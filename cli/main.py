@@ -17,6 +17,7 @@ from sow.cli import (
     plan,
     settings,
     show,
+    tune,
     words,
 )
 from sow.cli.output import hush, insist, say_error
@@ -36,6 +37,7 @@ app.command("settings")(settings.settings)
 app.command("words")(words.words)
 app.command("download")(download.download)
 app.command("doctor")(doctor.doctor)
+app.command("tune")(tune.tune)
 app.add_typer(batch.app, name="batch")
 app.add_typer(bench.app, name="bench")
 

@@ -43,6 +43,10 @@ NOT_RUN = {
     "sow bench figures-tv2i --out figures-tv2i/ --outline-judge gemini": "a key; as above",
     "sow bench speed --model sd21-random --device cuda --out speed-of-sd21/": "it needs a GPU",
     "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
+    "sow tune --model sd2.1 --faces photos/ --facenet facenet.safetensors --clip clip/": "weights "
+    "of others",
+    "sow tune --model figures --limit 2 --out tune-figures/": "a minute; see tests/benchmarks",
+    "sow tune --model figures": "half an hour; see tests/benchmarks",
     "sow bench study model --out studies/": "half an hour; see tests/benchmarks",
     "sow bench study recognisable fresh --setting normal --out studies/": "see tests/benchmarks",
     "python -m sow.benchmarks.figures.world.tv2i": "a thousand drawings; see tests/benchmarks",

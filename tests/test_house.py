@@ -61,6 +61,7 @@ FLOORS = (
     ("benchmarks.tv2i.report",),
     ("benchmarks.tv2i.preference",),
     ("benchmarks.tv2i.running",),
+    ("benchmarks.tuning",),
     ("benchmarks.figures.studies",),
     ("cli",),
     ("__main__",),
@@ -188,6 +189,7 @@ def test_data_that_is_read_is_in_the_wheel():
         ROOT / "benchmarks" / "tv2i" / "report" / "page.html",
         ROOT / "benchmarks" / "tv2i" / "report" / "paper.json",
         ROOT / "benchmarks" / "tv2i" / "preference" / "page.html",
+        ROOT / "benchmarks" / "tuning" / "sentences.toml",
     ):  # fmt: skip
         assert needed.resolve() in installed, needed
     packages = {"sow", *(f"sow.{name}" for name in MODULES if MODULES[name].stem == "__init__")}

@@ -22,6 +22,11 @@ from sow.jobs.options import Options
 from sow.service.methods import Method
 from sow.service.model import Report
 
+BY_NAME = (("preset", "{setting}"),)
+"""The checkpoint's own preset, named: a benchmark does not run what `sow tune` found here."""
+FIXED = ("cow", "cow-release", "text")
+"""Methods that name their preset themselves."""
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -136,9 +141,12 @@ def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant
     if others := set(given) - set(wanted):
         raise UsageError(f"weights for {', '.join(sorted(others))}", "name the method, too")
     return tuple(
-        Entrant(name, method(name, **({"weights": given[name]} if name in given else {})))
+        Entrant(
+            name, method(name, **({"weights": given[name]} if name in given else {})),
+            () if name in FIXED else BY_NAME,
+        )
         for name in wanted
-    )
+    )  # fmt: skip
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -150,11 +158,12 @@ def _split(text: str) -> tuple[str, str]:
 
 def batch_of(
     bench: Bench, entrant: Entrant, options: Options, out: Path, report: Report,
-    force: bool = False,
+    force: bool = False, retry_failed: bool = False,
 ) -> Batch:  # fmt: skip
     """The pictures of a method, as a batch into a folder of its own; run again, it goes on.
 
     force: pictures of other options are made again, and files in the way are replaced.
+    retry_failed: what failed before is tried again.
 
     Raises:
         SowError: if a job makes no sense, or the folder is of other options.
@@ -166,4 +175,5 @@ def batch_of(
 
     source = Source(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
-    return Batch(source, out / entrant.folder, how, force=force, report=report)
+    return Batch(source, out / entrant.folder, how, force=force, retry_failed=retry_failed,
+                 report=report)  # fmt: skip

@@ -1,0 +1,192 @@
+"""What a run of `sow tune` was decided to be: candidates, pairs and seeds, kept in its folder.
+
+It is decided once, by how long a picture takes: whoever goes on does exactly the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from sow.benchmarks.tuning.candidates import Candidate
+from sow.benchmarks.tuning.pairs import SEEDS, Halves
+from sow.benchmarks.tv2i.outcomes import OUTCOMES, STRICT, Name, Words, as_json, read_record
+from sow.benchmarks.tv2i.pairs import Pair, Setting
+from sow.errors import OutputError, UsageError
+from sow.files import write_text
+from sow.records import check_version
+
+COURSE = "tuning.json"
+VERSION: Literal[1] = 1
+Half = Literal["choosing", "reporting"]
+HALVES: tuple[Half, ...] = ("choosing", "reporting")
+REPORT, PROPOSAL, SHEET, FRONT = "report.md", "proposal.json", "sheet.webp", "front.png"
+WRITTEN = (OUTCOMES, REPORT, PROPOSAL, SHEET, FRONT)
+MEND = "give another out=, or force=True"
+
+
+class Tried(BaseModel):
+    """A candidate, as it was when the run began."""
+
+    model_config = STRICT
+
+    name: Name
+    why: Words = ""
+    changes: dict[str, Any] = Field(default_factory=dict)
+    samples: int = Field(ge=0)
+    calls: int = Field(ge=0)
+
+    @property
+    def candidate(self) -> Candidate:
+        """It."""
+        return Candidate(self.name, self.why, self.changes)
+
+
+class Chosen(BaseModel):
+    """A pair, and which half it is of."""
+
+    model_config = STRICT
+
+    id: Name
+    prompt: Words
+    image: Annotated[str, Field(max_length=4000)]
+    person: Name | int
+    seed: int = Field(ge=0, lt=2**64)
+    half: Half
+
+    def pair(self, setting: Setting) -> Pair:
+        """As benchmarks have it."""
+        return Pair(self.id, setting, self.prompt, Path(self.image), None, self.person, self.seed,
+                    count=SEEDS)  # fmt: skip
+
+
+class Course(BaseModel):
+    """All that is decided.
+
+    Attributes:
+        asked: what the user said, by the names of the options.
+        model, revision: the checkpoint, and its fingerprint or commit.
+        setting: whose preset is looked for.
+        batch_size: pictures in a call: of other sizes they are rounded otherwise.
+        seconds: that a picture of the published method took, when it was tried.
+        candidates: in their order; the first is the published method.
+        pairs: in their order.
+        notes: what has to be known of the pairs.
+        date: when it began.
+    """
+
+    model_config = STRICT
+
+    version: Literal[1] = VERSION
+    asked: dict[str, Any]
+    model: Words
+    revision: Words
+    setting: Setting
+    batch_size: int = Field(ge=1)
+    seconds: float = Field(ge=0, allow_inf_nan=False)
+    candidates: Annotated[tuple[Tried, ...], Field(strict=False, min_length=1, max_length=500)]
+    pairs: Annotated[tuple[Chosen, ...], Field(strict=False, min_length=2, max_length=10_000)]
+    notes: Annotated[tuple[Words, ...], Field(strict=False, max_length=20)] = ()
+    date: Words = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        check_version("run of sow tune", value, VERSION)
+        return value
+
+    @property
+    def pictures(self) -> int:
+        """How many are made."""
+        return SEEDS * len(self.candidates) * len(self.pairs)
+
+    @property
+    def minutes(self) -> float:
+        """About how many it takes to make them."""
+        return SEEDS * len(self.pairs) * seconds_of(self.candidates, self.seconds) / 60
+
+    @property
+    def said(self) -> str:
+        """What is to come, in a line."""
+        return (
+            f"{len(self.candidates)} candidates on {len(self.pairs)} pairs, {SEEDS} seeds each: "
+            f"about {self.pictures} pictures, about {max(1, round(self.minutes))} min "
+            f"({self.seconds:.2g} s for one by the published method)"
+        )
+
+    def of(self, half: Half) -> tuple[Pair, ...]:
+        """The pairs of one half."""
+        return tuple(pair.pair(self.setting) for pair in self.pairs if pair.half == half)
+
+
+def seconds_of(candidates: tuple[Tried, ...], published: float) -> float:
+    """About how many a picture by each of them takes, together: by their UNet samples.
+
+    published: what one by the first of them takes.
+    """
+    return published * sum(one.samples for one in candidates) / max(1, candidates[0].samples)
+
+
+def enough(halves: Halves, candidates: tuple[Tried, ...], seconds: float, minutes: float) -> Halves:
+    """As many of the pairs as there is time for; two at least.
+
+    seconds: that a picture by the published method takes.
+    """
+    each = SEEDS * seconds_of(candidates, seconds)
+    return halves.limited(max(2, int(60 * minutes / each)) if each else 10**9)
+
+
+def chosen(halves: Halves) -> tuple[Chosen, ...]:
+    """The pairs with the halves that they are of, in the order in which they are made."""
+    first = {pair.id for pair in halves.choosing}
+    made = []
+    for pair in halves.pairs:
+        half: Half = "choosing" if pair.id in first else "reporting"
+        made.append(Chosen(id=pair.id, prompt=pair.prompt, image=str(pair.image),
+                           person=pair.person, seed=pair.seed, half=half))  # fmt: skip
+    return tuple(made)
+
+
+def kept_in(out: Path, asked: Mapping[str, Any], force: bool = False) -> Course | None:
+    """The run that a folder holds, if it is the one that is asked for; None where there is none.
+
+    Args:
+        asked: what the user says now.
+        force: another run is taken for none.
+
+    Raises:
+        OutputError: if another run is there, or results of something else, without `force`.
+    """
+    if not os.path.lexists(out / COURSE):
+        for name in (name for name in WRITTEN if os.path.lexists(out / name) and not force):
+            raise OutputError(f"{name} is in {str(out)!r} already, and is of no such run", MEND)
+        return None
+    try:
+        found = read_record(Course, out / COURSE, "describes no run of sow tune", "")
+    except UsageError as error:
+        if force:
+            return None
+        raise OutputError(error.what, MEND) from None
+    other = [name for name in asked if found.asked.get(name) != asked[name]]
+    if not other:
+        return found
+    if force:
+        return None
+    name = other[0]
+    raise OutputError(
+        f"{str(out)!r} has another run: its {name} is {found.asked.get(name)!r}, not "
+        f"{asked[name]!r}", MEND,
+    )  # fmt: skip
+
+
+def keep(course: Course, out: Path, force: bool = False) -> None:
+    """Writes it into the folder.
+
+    Raises:
+        OutputError: if one is there and `force` is not set, or it cannot be written.
+    """
+    write_text(as_json(course, indent=1) + "\n", out / COURSE, force=force)

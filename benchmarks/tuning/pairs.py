@@ -1,0 +1,244 @@
+"""Pairs of a face and a sentence to tune on, in two halves: one chooses, the other reports.
+
+Where there are faces enough nobody is in both halves, and in a folder's pairs no sentence is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sow.benchmarks.figures.world import tv2i as world
+from sow.benchmarks.tv2i.pairs import Pair, Setting, put
+from sow.errors import SowError, UsageError
+from sow.files import make_folder
+from sow.given import check_prompt
+from sow.jobs.job import check_id
+from sow.jobs.lines import json_rows
+from sow.jobs.manifest import PICTURES
+from sow.kinds import as_path
+from sow.records import first_problem
+
+SENTENCES = Path(__file__).with_name("sentences.toml")
+SEEDS = 2
+"""Pictures of a pair: two can be compared with each other."""
+FIRST_SEED = 31_000
+MOST = 200
+"""Pairs of a run."""
+FACES = "faces"
+"""The folder of the drawn world's faces."""
+MOST_LINES = 10_000
+ONE_PERSON = (
+    "all pairs have the same face: both halves have it, and other faces may come to other results"
+)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Pairs to tune on.
+
+    Attributes:
+        choosing: what the proposal is chosen by.
+        reporting: what it is reported on.
+        notes: what has to be known of them, a sentence each.
+    """
+
+    choosing: tuple[Pair, ...]
+    reporting: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
+
+    def limited(self, most: int) -> Halves:
+        """The first of them, as many of either half; at least one of each, `most` in all."""
+        half = max(1, min(len(self.choosing), len(self.reporting), most // 2))
+        return replace(self, choosing=self.choosing[:half], reporting=self.reporting[:half])
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All of them, one of each half in turn, with their seeds."""
+        both = zip(self.choosing, self.reporting, strict=True)
+        return tuple(
+            replace(pair, seed=FIRST_SEED + SEEDS * number, count=SEEDS)
+            for number, pair in enumerate(pair for two in both for pair in two)
+        )
+
+
+@cache
+def sentences(setting: str, drawn: bool) -> tuple[str, ...]:
+    """The committed ones. drawn: in the words of the drawn world."""
+    with SENTENCES.open("rb") as file:
+        found: list[str] = tomllib.load(file)["drawn" if drawn else "photographs"][setting]
+    return tuple(found)
+
+
+def of_folder(folder: Path, setting: Setting, drawn: bool = False) -> Halves:
+    """The pictures of a folder, in the order of their names, with the committed sentences.
+
+    Args:
+        folder: of pictures; what is no picture is not looked at.
+        drawn: in the words of the drawn world.
+
+    Raises:
+        UsageError: if there are no pictures in it.
+    """
+    files, notes = _pictures(folder), list[str]()
+    if len(files) == 1:
+        files, notes = files * 2, [ONE_PERSON]
+    words = sentences(setting, drawn)
+    halves = [
+        tuple(islice(_crossed(files[n::2], words[n::2], setting), MOST // 2)) for n in range(2)
+    ]
+    return Halves(halves[0], halves[1], tuple(notes))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    try:
+        found = sorted(
+            path for path in folder.absolute().iterdir()
+            if path.name.lower().endswith(PICTURES) and not path.name.startswith(".")
+            and path.is_file()
+        )  # fmt: skip
+    except OSError as error:
+        raise UsageError(
+            f"the folder of faces {str(folder)!r} cannot be read ({error.strerror})",
+            "give a folder of photographs, a person each",
+        ) from None
+    if not found:
+        raise UsageError(f"there are no pictures in {str(folder)!r}",
+                         f"it takes {', '.join(PICTURES)}")  # fmt: skip
+    return found
+
+
+def _crossed(files: Sequence[Path], words: Sequence[str], setting: Setting) -> Iterable[Pair]:
+    """Everybody with one sentence, then with the next one: none twice."""
+    for turn in range(len(words)):
+        for number, file in enumerate(files):
+            yield _pair(file, words[(number + turn) % len(words)], setting)
+
+
+def _pair(file: Path, prompt: str, setting: Setting, name: str = "") -> Pair:
+    # Of the name, not of where the folder is; letters that nobody chose can name files.
+    said = hashlib.sha256(f"{file.name}\0{prompt}".encode(errors="surrogatepass")).hexdigest()[:12]
+    return Pair(name or f"pair-{said}", setting, prompt, file, None, file.name, 0)
+
+
+class _Line(BaseModel):
+    """A line of a file of pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    image: Annotated[str, Field(min_length=1, max_length=1000)]
+    prompt: str
+    id: str = ""
+
+
+def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> Halves:
+    """Pairs of a JSON Lines file: `image`, `prompt`, perhaps `id`.
+
+    folder: what the names of the pictures are seen from; by itself the file's.
+
+    Raises:
+        UsageError: if the file cannot be read, a line is no pair, or there are fewer than two.
+    """
+    path = as_path("pairs", path)
+    home = (folder or path.parent).absolute()
+    found: dict[str, Pair] = {}
+    for row in json_rows(path):
+        try:
+            if row.problem:
+                raise UsageError(row.problem)
+            pair = _of_line(row.data or {}, home, setting)
+        except SowError as error:
+            raise UsageError(f"{path.name!r}, line {row.number}: {error.what}",
+                             error.mend or 'write {"image": …, "prompt": …}') from None  # fmt: skip
+        if pair.id.lower() in found:
+            raise UsageError(f"{path.name!r}, line {row.number}: {pair.id!r} is there twice",
+                             "give every pair an id of its own")  # fmt: skip
+        found[pair.id.lower()] = pair
+        if len(found) > MOST_LINES:
+            raise UsageError(f"{path.name!r} has more than {MOST_LINES:,} pairs", "give fewer")
+    if len(found) < 2:
+        raise UsageError(f"{path.name!r} has fewer than two pairs",
+                         "one half chooses, the other reports: give more")  # fmt: skip
+    return halved(list(found.values()))
+
+
+def _of_line(data: Any, folder: Path, setting: Setting) -> Pair:
+    try:
+        line = _Line.model_validate(data)
+        if line.id:
+            check_id(line.id)
+    except (ValidationError, ValueError) as error:
+        said = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise UsageError(said) from None
+    check_prompt(line.prompt)
+    file = folder / line.image
+    try:
+        there = file.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        raise UsageError(f"there is no picture {line.image!r}", "check its name")
+    pair = _pair(file, line.prompt, setting, line.id)
+    return replace(pair, person=str(file)[-200:])
+
+
+def halved(pairs: Sequence[Pair]) -> Halves:
+    """Pairs in two halves in which nobody is twice, each person going where there are fewer.
+
+    Where all have the same face, every other pair reports.
+    """
+    people = list(dict.fromkeys(pair.person for pair in pairs))
+    if len(people) == 1:
+        return Halves(tuple(pairs[0::2]), tuple(pairs[1::2]), (ONE_PERSON,))
+    counts = [0, 0]
+    where: dict[str | int, int] = {}
+    for person in people:
+        where[person] = half = int(counts[1] < counts[0])
+        counts[half] += sum(pair.person == person for pair in pairs)
+    both = [tuple(pair for pair in pairs if where[pair.person] == half) for half in range(2)]
+    return Halves(both[0], both[1])
+
+
+@cache
+def drawn(setting: str) -> tuple[world.Pair, ...]:
+    """The drawn world's own pairs for tuning; half of the normal ones leave the clothes open."""
+    if setting != "normal":
+        return tuple(world.more_tuning(MOST, setting))
+    half = MOST // 2
+    opened, named = world.open_pairs(half, tuning=True), world.more_tuning(half)
+    made: list[world.Pair] = []
+    for n in range(0, half, 2):  # two of each in turn: either half gets one
+        made += [*opened[n : n + 2], *named[n : n + 2]]
+    return tuple(made)
+
+
+def of_world(setting: Setting, work: Path) -> Halves:
+    """The drawn world's own; their pictures are to be in `work/faces`, where `draw_faces` puts
+    them."""
+    folder = (work / FACES).absolute()
+    made = [
+        Pair(pair.id, setting, pair.prompt, folder / f"{pair.identity_seed}.png", None,
+             pair.identity_seed, 0)
+        for pair in drawn(setting)
+    ]  # fmt: skip
+    return Halves(tuple(made[0::2]), tuple(made[1::2]))
+
+
+def draw_faces(pairs: Iterable[Pair], setting: str, force: bool = False) -> None:
+    """Draws the faces of the drawn world's pairs, where they are not there already.
+
+    Raises:
+        OutputError: if another file is in the way and `force` is not set, or it cannot be written.
+    """
+    known = {pair.id: pair for pair in drawn(setting)}
+    for pair in pairs:
+        make_folder(pair.image.parent)
+        put(known[pair.id].picture, pair.image, force)
