@@ -255,7 +255,7 @@ def axes_of(measures: Sequence[Measure]) -> tuple[Measure, Measure] | None:
     decides = likeness_of(tuple(measures))
     for name in (*PROMPT, "copy_paste"):
         for measure in measures:
-            if measure.name == name:
+            if measure.name == name and measure.better:
                 return measure, decides
     return None
 

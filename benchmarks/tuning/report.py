@@ -35,8 +35,8 @@ RULE = (
     "by paired 95 % intervals of the difference to the published method. “Worse” is who lies "
     "wholly on the bad side, “more likeness” who lies wholly on the good one. That nothing worse "
     f"was shown is not the same as equal; of fewer than {LEAST} pairs nothing is said. What a "
-    "picture costs decides nothing. Variety and faces are among what must not get worse, copies of the planted pixels too"
-    " where the sentence is to change them."
+    "picture costs decides nothing. Variety and faces are among what must not get worse, copies of "
+    "the planted pixels too where the sentence is to change them."
 )
 TITLES: dict[Half, str] = {
     "choosing": "The half that chooses",
