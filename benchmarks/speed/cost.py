@@ -22,20 +22,25 @@ def count(pipe: SowPipeline, settings: Settings) -> Spent:
     return Spent(Subject(pipe, "", settings).shapes())
 
 
-def calls(subject: Subject, repeats: int) -> Section:
-    """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
+def variants(subject: Subject) -> dict[str, Settings]:
+    """What is counted, by name."""
     facts = subject.pipe.facts
-    variants = {name: facts.preset(name) for name in PRESETS}
-    variants |= {
+    found = {name: facts.preset(name) for name in PRESETS}
+    found |= {
         f"normal, {name}={value}": facts.preset("normal").changed(**{name: value})
         for name, value in (
             ("outside", "pair"), ("outside", "joined"), ("outside", "none"), ("inversion", "alone")
         )
     }  # fmt: skip
     if subject.changed:
-        variants[f"timed here: normal {' '.join(subject.changed)}"] = subject.settings
+        found[f"timed here: normal {' '.join(subject.changed)}"] = subject.settings
+    return found
+
+
+def calls(subject: Subject, repeats: int) -> Section:
+    """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
     rows = []
-    for name, settings in variants.items():
+    for name, settings in variants(subject).items():
         spent = Spent(subject.shapes(settings))
         rows.append((name, spent.calls, spent.samples))
     said = "As this model's presets are; a sample is a picture in one branch of guidance."
