@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.benchmarks.speed.subject import RANDOM, Subject
+from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Work, timed
 from sow.calls import Spent
@@ -41,7 +41,7 @@ def calls(subject: Subject, repeats: int) -> Section:
     """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
     rows = []
     for name, settings in variants(subject).items():
-        spent = Spent(subject.shapes(settings))
+        spent = Spent(subject.shapes(settings, bare=name == PLANTS_NOTHING))
         rows.append((name, spent.calls, spent.samples))
     said = "As this model's presets are; a sample is a picture in one branch of guidance."
     if subject.name == RANDOM:

@@ -15,7 +15,7 @@ from sow.benchmarks.speed.cost import variants
 from sow.benchmarks.speed.hardware import BACKENDS, LAYOUTS, PICTURES, dtypes_of, shape_of
 from sow.benchmarks.speed.presets import drawn, rows_of
 from sow.benchmarks.speed.scaling import CANVASES, CYCLES
-from sow.benchmarks.speed.subject import RANDOM, Subject
+from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.benchmarks.speed.timing import timed
 from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
@@ -46,14 +46,17 @@ def bare_of(subject: Subject, settings: Settings, bare: bool = False) -> int:
     return samples_of(settings, bare, subject.bare_calls)
 
 
-def counting(subject: Subject, settings: Settings) -> int:
+def counting(subject: Subject, settings: Settings, bare: bool = False) -> int:
     """Samples for `Subject.shapes`: a small model counts for random weights."""
-    return 0 if subject.name == RANDOM else samples_of(settings)
+    return 0 if subject.name == RANDOM else samples_of(settings, bare)
 
 
 def of_calls(subject: Subject, repeats: int, before: Section | None) -> float | None:
     """A picture each, to count."""
-    return sum(counting(subject, settings) for settings in variants(subject).values())
+    return sum(
+        counting(subject, settings, name == PLANTS_NOTHING)
+        for name, settings in variants(subject).items()
+    )
 
 
 def of_wall(subject: Subject, repeats: int, before: Section | None) -> float | None:

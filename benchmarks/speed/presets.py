@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sow.benchmarks.speed.memory import MIB, Peak, peak_of
-from sow.benchmarks.speed.subject import RANDOM, Subject, nothing
+from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Times, Took, Work, timed
 from sow.calls import counted
@@ -45,7 +45,6 @@ def drawn(subject: Subject) -> Mapping[str, Drawn]:
         UsageError: if a preset cannot have what was changed by `--set`.
     """
     names: dict[Drawn, list[str]] = {}
-    alone = nothing(subject.pipe.canvas)[1].preset
     for name in PRESETS:
         full = subject.pipe.preset(name).changed(outside="pair")
         try:
@@ -53,7 +52,7 @@ def drawn(subject: Subject) -> Mapping[str, Drawn]:
         except UsageError as error:
             raise UsageError(f"the preset {name} with what is set: {error.what}",
                              "leave out the section presets, or set more") from None  # fmt: skip
-        names.setdefault(Drawn(settings, name == alone), []).append(name)
+        names.setdefault(Drawn(settings, name == PLANTS_NOTHING), []).append(name)
     return {", ".join(several): each for each, several in names.items()}
 
 

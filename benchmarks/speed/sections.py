@@ -56,7 +56,7 @@ SECTIONS: Mapping[str, Part] = {
     "presets": Part("every preset once with all branches of guidance", presets),
     "attention": Part(
         "modulated attention: a layer by itself, and runs", whole(attention), " for the runs"
-    ),  # fmt: skip
+    ),
     "batches": Part("a picture's seconds in batches", whole(batches)),
     "scaling": Part("runs of more cycles and on larger canvases", whole(scaling)),
     "memory": Part("memory of runs and of the bare UNet", whole(memory)),

@@ -26,6 +26,8 @@ RANDOM = "sd21-random"
 """The whole architecture of Stable Diffusion 2.1-base, with random weights: they cost the same."""
 SIZES = (1, 2, 4, 8, 16)
 PROMPT = "a person in a red coat in the forest"
+PLANTS_NOTHING = "text"
+"""The preset of a sentence alone."""
 Shapes = Counter[tuple[int, ...]]
 """Inputs of the UNet by their shapes, and how often each comes."""
 
@@ -131,6 +133,7 @@ class Subject:
         settings: Settings | None = None,
         count: int = 1,
         canvas: tuple[int, int] | None = None,
+        bare: bool = False,
     ) -> Shapes:
         """What of the UNet such a call asks, counted at its door.
 
@@ -140,14 +143,14 @@ class Subject:
         settings = settings or self.settings
         if self.name != RANDOM:
             with counted(self.pipe.unet) as spent:
-                self.picture(settings, count, canvas)()
+                self.picture(settings, count, canvas, bare)()
             return spent.shapes
         small = random_pipeline(TINY)
         small.set_progress_bar_config(disable=True)
         width, height = canvas or self.pipe.canvas
         side = 64
         stand_in = replace(self, pipe=small, name="small")
-        found = stand_in.shapes(settings, count, (side, side))
+        found = stand_in.shapes(settings, count, (side, side), bare)
         return Counter(
             {(samples, c, h * height // side, w * width // side): calls
              for (samples, c, h, w), calls in found.items()}
