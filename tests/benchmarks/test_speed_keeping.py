@@ -20,7 +20,7 @@ from sow.benchmarks.speed.estimates import ASKED, calls_of, said_of, samples_of
 from sow.benchmarks.speed.keeping import Keeper
 from sow.benchmarks.speed.report import DECISIVE, facts_of, targets_in
 from sow.benchmarks.speed.sections import SECTIONS, Part, measured, whole
-from sow.benchmarks.speed.subject import PLANTS_NOTHING, Subject
+from sow.benchmarks.speed.subject import PLANTS_NOTHING, Subject, nothing
 from sow.benchmarks.speed.tables import Section, Table
 from sow.calls import counted
 from sow.errors import DeviceError, OutputError, UsageError
@@ -128,6 +128,7 @@ def test_what_is_set_holds_for_every_preset_or_is_refused(short):
 def test_the_presets_are_those_there_are(subject):
     names = [name for names in presets.drawn(subject) for name in names.split(", ")]
     assert sorted(names) == sorted(PRESETS)
+    assert nothing(subject.pipe.canvas)[1].preset == PLANTS_NOTHING
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
