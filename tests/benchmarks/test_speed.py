@@ -185,20 +185,31 @@ def test_a_compiled_picture_is_compiled_wholly_and_once(figures):
     assert found[1] == 0
 
 
-def test_the_command_prints_and_writes(run_sow, tmp_path):
-    asked = ("bench", "speed", "--sections", "calls", "--repeats", 1, "--set", "cycles=1")
-    ran = run_sow(*asked, "--json")
+def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
+    asked = (
+        "bench",
+        "speed",
+        "--model",
+        tiny_folder,
+        "--sections",
+        "calls",
+        "--repeats",
+        1,
+        "--set",
+        "cycles=1",
+    )
+    ran = run_sow(*asked, "--json", timeout=250)
     assert ran.returncode == 0, ran.stderr
     data = json.loads(ran.stdout)
     assert data == json.loads((tmp_path / "speed" / "speed.json").read_text(encoding="utf-8"))
     assert data["sections"][0]["name"] == "calls"
-    assert "figures" in data["measured"]
+    assert str(tiny_folder) in data["measured"]
     text = (tmp_path / "speed" / "speed.md").read_text(encoding="utf-8")
     assert "| normal |" in text
     assert "1 section" not in ran.stderr  # a word, as for people
     assert "a section to measure: " in ran.stderr
     assert "calls: UNet calls and samples, preset by preset; " in ran.stderr
-    again = run_sow(*asked, "--json")
+    again = run_sow(*asked, "--json", timeout=250)
     assert "calls: kept from before" in again.stderr
     assert json.loads(again.stdout) == data
 

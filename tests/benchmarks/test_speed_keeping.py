@@ -365,8 +365,9 @@ def test_a_bar_fills_by_samples_and_leaves_the_unet_alone(subject, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="interrupts are sent otherwise there")
-def test_an_interrupt_says_what_is_kept(run_sow, tmp_path):
-    asked = ["bench", "speed", "--sections", "calls,start", "--out", "kept", "--repeats", "1000"]
+def test_an_interrupt_says_what_is_kept(run_sow, tiny_folder, tmp_path):
+    asked = ["bench", "speed", "--sections", "calls,start", "--out", "kept", "--repeats", "1000",
+             "--model", str(tiny_folder)]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-c", "from sow.cli.entry import run; run()", *asked], cwd=tmp_path,
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
@@ -385,10 +386,10 @@ def test_an_interrupt_says_what_is_kept(run_sow, tmp_path):
     assert "Traceback" not in "".join(lines)
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"speed.md", "speed.json"}
     asked[asked.index("calls,start")] = "calls"
-    again = run_sow(*asked)
+    again = run_sow(*asked, timeout=250)
     assert again.returncode == 0, again.stderr
     assert "calls: kept from before" in again.stderr
-    other = run_sow(*asked, "--bare-calls", 3)
+    other = run_sow(*asked, "--bare-calls", 3, timeout=250)
     assert other.returncode == 6
     assert "bare calls at most 1000 of each shape there" in other.stderr
     assert "--force to start anew" in other.stderr
