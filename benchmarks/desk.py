@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image
 from tqdm import tqdm
@@ -27,9 +27,18 @@ def quieten() -> None:
 
 def bar(items: Iterable[Item], said: str, total: int | None = None) -> Iterable[Item]:
     """The same, with a bar at a terminal. said: of what they are."""
-    hidden = None if _bars else True  # by None tqdm looks whether there is a terminal
-    shown: Iterable[Item] = tqdm(items, desc=said, total=total, disable=hidden)
+    shown: Iterable[Item] = tqdm(items, desc=said, total=total, disable=_hidden())
     return shown
+
+
+def parts_bar(said: str, total: float) -> Any:
+    """A bar of tqdm's for what comes in unequal parts, gone when it is closed; hidden as `bar`."""
+    form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+    return tqdm(desc=said, total=total, disable=_hidden(), leave=False, bar_format=form)
+
+
+def _hidden() -> bool | None:
+    return None if _bars else True  # by None tqdm looks whether there is a terminal
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from sow.cli.options import Device, Dtype, Force, Json, Quiet
-from sow.cli.output import print_json, say
+from sow.cli.options import Device, Dtype, Json, Quiet
+from sow.cli.output import print_json, printable, say
 from sow.cli.results import Changes
-from sow.files import make_folder
+from sow.errors import INTERRUPTED
+from sow.files import abandon, make_folder
 
 
 def speed(
@@ -24,8 +30,9 @@ def speed(
     sections: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: calls, wall, attention, batches, scaling, memory, hardware, "
-            "start, compile. All of them; on a CPU compile only if it is named, or with --compile."
+            help="Comma-separated: calls, wall, presets, attention, batches, scaling, memory, "
+            "hardware, start, compile. All of them; on a CPU compile only if it is named, or with "
+            "--compile, and presets of sd21-random only if it is named."
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds, of which medians are taken.")] = 5,
@@ -41,36 +48,72 @@ def speed(
         bool, typer.Option("--compile", help="With the UNet's repeated blocks compiled.")
     ] = False,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The folder of speed.md and speed.json.")
+        Path,
+        typer.Option(
+            "--out", "-o", help="The folder of speed.md and speed.json; run again, it goes on."
+        ),
     ] = Path("speed"),
-    force: Force = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start anew: what is in the folder is overwritten.")
+    ] = False,
     json: Json = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """What pictures cost: calls, seconds and memory beside the bare UNet's, section by section."""
-    from sow.benchmarks.speed import report as speed_report
+    """What pictures cost: calls, seconds and memory beside the bare UNet's, section by section.
+
+    What is measured is kept after each section, and of presets after each preset.
+    """
+    from sow.benchmarks.speed.keeping import Keeper
+    from sow.benchmarks.speed.report import facts_of, targets_in
+    from sow.benchmarks.speed.sections import SECTIONS, check_sections, measured, sections_of
     from sow.benchmarks.speed.subject import Subject
 
     batch_sizes = whole_numbers(sizes)
-    speed_report.sections_of(sections, False)  # a wrong name is told before a model is loaded
+    check_sections(sections)  # a wrong name is told before a model is loaded
     make_folder(out, "give another out=")
-    speed_report.check_targets(out, force)
-    subject = Subject.load(model, device=device, dtype=dtype, changed=set_ or (),
-                           compiled=compile_, bare_calls=bare_calls,
-                           sizes=batch_sizes)  # fmt: skip
-    names = speed_report.sections_of(sections, subject.device.type == "cuda", compile_)
-    found = []
-    for section in speed_report.measured(subject, names, repeats, lambda name: say(f"{name} ...")):
-        found.append(section)
-        if not json:
-            typer.echo(section.markdown())
-    made = speed_report.Report(speed_report.facts_of(subject, repeats), found)
+    keeper = Keeper(out, tuple(SECTIONS), force)
+    if quiet:
+        from sow.benchmarks.desk import quieten
+
+        quieten()
+    with stopping(keeper.told):
+        subject = Subject.load(model, device=device, dtype=dtype, changed=set_ or (),
+                               compiled=compile_, bare_calls=bare_calls,
+                               sizes=batch_sizes)  # fmt: skip
+        names = sections_of(sections, subject.device.type == "cuda", compile_, model)
+        keeper.begin(facts_of(subject, repeats))
+        for section in measured(subject, names, repeats, keeper, say):
+            if not json:
+                typer.echo(section.markdown())
     if json:
-        print_json(made.data())
-    for path in made.write(out, force):
+        print_json(keeper.report.data())
+    for path in targets_in(out):
         say(f"{path}")
+
+
+@contextmanager
+def stopping(told: Callable[[], str]) -> Iterator[None]:
+    """While open, an interrupt ends the program at once and says in a line what is kept.
+
+    As `sow.cli.entry.leave` does: raised as an exception it would come out of a library as a
+    traceback. What is kept is whole on the disk already.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        abandon()
+        end = "\n" if os.isatty(2) else ""  # below a bar
+        os.write(2, f"{end}sow: interrupted; {printable(told())}\n".encode(errors="replace"))
+        os._exit(INTERRUPTED)
+
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def whole_numbers(text: str) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.benchmarks.speed.subject import RANDOM, Subject
+from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Work, timed
 from sow.calls import Spent
@@ -22,21 +22,26 @@ def count(pipe: SowPipeline, settings: Settings) -> Spent:
     return Spent(Subject(pipe, "", settings).shapes())
 
 
-def calls(subject: Subject, repeats: int) -> Section:
-    """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
+def variants(subject: Subject) -> dict[str, Settings]:
+    """What is counted, by name."""
     facts = subject.pipe.facts
-    variants = {name: facts.preset(name) for name in PRESETS}
-    variants |= {
+    found = {name: facts.preset(name) for name in PRESETS}
+    found |= {
         f"normal, {name}={value}": facts.preset("normal").changed(**{name: value})
         for name, value in (
             ("outside", "pair"), ("outside", "joined"), ("outside", "none"), ("inversion", "alone")
         )
     }  # fmt: skip
     if subject.changed:
-        variants[f"timed here: normal {' '.join(subject.changed)}"] = subject.settings
+        found[f"timed here: normal {' '.join(subject.changed)}"] = subject.settings
+    return found
+
+
+def calls(subject: Subject, repeats: int) -> Section:
+    """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
     rows = []
-    for name, settings in variants.items():
-        spent = Spent(subject.shapes(settings))
+    for name, settings in variants(subject).items():
+        spent = Spent(subject.shapes(settings, bare=name == PLANTS_NOTHING))
         rows.append((name, spent.calls, spent.samples))
     said = "As this model's presets are; a sample is a picture in one branch of guidance."
     if subject.name == RANDOM:

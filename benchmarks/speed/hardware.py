@@ -37,11 +37,8 @@ def precisions(subject: Subject, repeats: int) -> Table:
 
     The matrices' own pace is measured here too: what data sheets promise is seldom reached.
     """
-    dtypes = [torch.float32, torch.bfloat16]
-    if subject.device.type != "cpu":
-        dtypes.append(torch.float16)
     rows: list[list[Cell]] = []
-    for dtype in dtypes:
+    for dtype in dtypes_of(subject.device):
         peak = matrix_pace(dtype, subject.device, repeats)
         own = {name: variant(subject, dtype, layout) for name, layout in LAYOUTS.items()}
         for count in PICTURES.get(subject.device.type, (1,)):
@@ -63,6 +60,12 @@ def precisions(subject: Subject, repeats: int) -> Table:
         "on a CPU both are of CPU seconds, which are those of one core."
     )
     return Table(columns, rows, said)
+
+
+def dtypes_of(device: torch.device) -> list[torch.dtype]:
+    """The precisions that are compared."""
+    half = [] if device.type == "cpu" else [torch.float16]
+    return [torch.float32, torch.bfloat16, *half]
 
 
 def backends(subject: Subject, repeats: int) -> Table:

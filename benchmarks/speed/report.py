@@ -1,11 +1,12 @@
-"""All sections of `sow bench speed`: which there are, running them, and writing them down."""
+"""What `sow bench speed` found, and where: a page and data, which can be read again."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,48 +14,16 @@ from typing import Any
 
 import torch
 
-from sow.benchmarks.speed.attention import attention
-from sow.benchmarks.speed.batches import batches
-from sow.benchmarks.speed.compiling import compiling
-from sow.benchmarks.speed.cost import calls, wall
-from sow.benchmarks.speed.hardware import hardware
-from sow.benchmarks.speed.memory import memory
-from sow.benchmarks.speed.scaling import scaling
-from sow.benchmarks.speed.startup import start
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section
-from sow.errors import UsageError
-from sow.files import check_free, write_text
+from sow.files import write_text
 from sow.recipe import versions
+from sow.settings import PRESETS
 
-SECTIONS: Mapping[str, Callable[[Subject, int], Section]] = {
-    "calls": calls,
-    "wall": wall,
-    "attention": attention,
-    "batches": batches,
-    "scaling": scaling,
-    "memory": memory,
-    "hardware": hardware,
-    "start": start,
-    "compile": compiling,
-}
-"""In the order in which they are printed; each is given the subject and the number of repeats."""
 STEM = "speed"
-
-
-def sections_of(names: str | None, on_gpu: bool, compiled: bool = False) -> list[str]:
-    """The sections of a list with commas; without one all, but on a CPU none that compiles.
-
-    Raises:
-        UsageError: for a section that there is not.
-    """
-    if names is None:
-        return [name for name in SECTIONS if name != "compile" or on_gpu or compiled]
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    for name in wanted:
-        if name not in SECTIONS:
-            raise UsageError(f"no section {name!r}", f"choose of {', '.join(SECTIONS)}")
-    return [name for name in SECTIONS if name in wanted]
+DECISIVE = ("measured", "device", "threads", "repeats", "bare calls", "batches", "settings",
+            "versions")  # fmt: skip
+"""The facts in which two runs have to agree, so that their numbers can stand side by side."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +48,20 @@ class Report:
         """For programs."""
         return {**self.facts, "sections": [section.data() for section in self.sections]}
 
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Report:
+        """The reverse.
+
+        Raises:
+            KeyError, TypeError: if it is none.
+        """
+        facts = {name: value for name, value in data.items() if name != "sections"}
+        return cls(facts, [Section.of_data(section) for section in data["sections"]])
+
+    def section(self, name: str) -> Section | None:
+        """One of its sections, if it has it."""
+        return next((section for section in self.sections if section.name == name), None)
+
     def write(self, folder: Path, force: bool = False) -> tuple[Path, Path]:
         """`speed.md` and `speed.json` in a folder that exists.
 
@@ -86,33 +69,14 @@ class Report:
             OutputError: if one of them exists and `force` is not set, or cannot be written.
         """
         text, data = targets_in(folder)
-        write_text(self.markdown(), text, force=force)
         write_text(json.dumps(self.data(), indent=2, ensure_ascii=False) + "\n", data, force=force)
+        write_text(self.markdown(), text, force=force)
         return text, data
 
 
 def targets_in(folder: Path) -> tuple[Path, Path]:
-    """The files of a report."""
+    """The files of a report, the page first."""
     return folder / f"{STEM}.md", folder / f"{STEM}.json"
-
-
-def check_targets(folder: Path, force: bool) -> None:
-    """Whether a report can be written there, before anything is measured.
-
-    Raises:
-        OutputError: if not.
-    """
-    for target in targets_in(folder):
-        check_free(target, force)
-
-
-def measured(
-    subject: Subject, names: Sequence[str], repeats: int, told: Callable[[str], None]
-) -> Iterator[Section]:
-    """The sections, one by one as they are done; told: is given the name of each before it."""
-    for name in names:
-        told(name)
-        yield SECTIONS[name](subject, repeats)
 
 
 def facts_of(subject: Subject, repeats: int) -> dict[str, Any]:
@@ -127,11 +91,21 @@ def facts_of(subject: Subject, repeats: int) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if on_gpu else processor(),
         "threads": torch.get_num_threads(),
         "repeats": repeats,
+        "bare calls": f"at most {subject.bare_calls} of each shape",
+        "batches": ", ".join(map(str, subject.sizes)),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
+        "settings": f"those with the hash {settings_hash(subject)}",
         "seconds": f"medians on the clock; ratios are medians of rounds in turns, of {of}",
         "load of the machine": f"{os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else "—",
     }
+
+
+def settings_hash(subject: Subject) -> str:
+    """Of all presets by name as this model has them, and of the settings that are timed."""
+    several = {name: subject.pipe.preset(name) for name in PRESETS} | {"": subject.settings}
+    text = json.dumps({name: each.model_dump(mode="json") for name, each in several.items()})
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def processor() -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from sow.benchmarks.desk import bar
 from sow.benchmarks.figures.world.tv2i import fresh
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
@@ -130,10 +131,10 @@ def startup(repeats: int = 5) -> list[Start]:
         _cpu(Command([*asked[GENERATE].words[:-1], str(first)], watched=True), folder)
         assert Image.open(first).size  # what `sow show` is to read
         rows: dict[str, float] = {}
-        for _ in range(repeats):
-            for called, command in asked.items():
-                for part, seconds in _parts(called, command, folder).items():
-                    rows[part] = min(seconds, rows.get(part, seconds))
+        turns = [turn for _ in range(repeats) for turn in asked.items()]
+        for called, command in bar(turns, "start"):
+            for part, seconds in _parts(called, command, folder).items():
+                rows[part] = min(seconds, rows.get(part, seconds))
     return [Start(name, seconds, seconds / rows[TORCH]) for name, seconds in rows.items()]
 
 

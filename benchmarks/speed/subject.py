@@ -17,13 +17,17 @@ from sow.calls import counted
 from sow.compiled import compile_blocks
 from sow.models import choose_device, choose_dtype, load_pipeline
 from sow.pipeline import SowPipeline
-from sow.plan import Plan, Region
+from sow.plan import NOTHING, Plan, Region
+from sow.quiet import quiet
 from sow.service.fitting import chosen
 from sow.settings import Settings
 
 RANDOM = "sd21-random"
 """The whole architecture of Stable Diffusion 2.1-base, with random weights: they cost the same."""
 SIZES = (1, 2, 4, 8, 16)
+PROMPT = "a person in a red coat in the forest"
+PLANTS_NOTHING = "text"
+"""The preset of a sentence alone."""
 Shapes = Counter[tuple[int, ...]]
 """Inputs of the UNet by their shapes, and how often each comes."""
 
@@ -75,7 +79,8 @@ class Subject:
             pipe = random_pipeline(SD21_BASE)
             pipe.unet.to(memory_format=torch.channels_last)
             pipe.vae.to(memory_format=torch.channels_last)
-            pipe.to(device, choose_dtype(dtype, device))
+            with quiet():  # the library remarks on every change of precision
+                pipe.to(device, choose_dtype(dtype, device))
         else:
             pipe = load_pipeline(model, device=device, dtype=dtype)
         pipe.set_progress_bar_config(disable=True)
@@ -110,10 +115,11 @@ class Subject:
         settings: Settings | None = None,
         count: int = 1,
         canvas: tuple[int, int] | None = None,
+        bare: bool = False,
         **more: Any,
     ) -> Work:
-        """Makes so many pictures in one call, of seeds from 0."""
-        face, plan = job(canvas or self.pipe.canvas)
+        """Makes so many pictures in one call, of seeds from 0. bare: nothing is planted in them."""
+        face, plan = (nothing if bare else job)(canvas or self.pipe.canvas)
 
         def work() -> Any:
             seeds = [torch.Generator().manual_seed(number) for number in range(count)]
@@ -127,6 +133,7 @@ class Subject:
         settings: Settings | None = None,
         count: int = 1,
         canvas: tuple[int, int] | None = None,
+        bare: bool = False,
     ) -> Shapes:
         """What of the UNet such a call asks, counted at its door.
 
@@ -136,14 +143,14 @@ class Subject:
         settings = settings or self.settings
         if self.name != RANDOM:
             with counted(self.pipe.unet) as spent:
-                self.picture(settings, count, canvas)()
+                self.picture(settings, count, canvas, bare)()
             return spent.shapes
         small = random_pipeline(TINY)
         small.set_progress_bar_config(disable=True)
         width, height = canvas or self.pipe.canvas
         side = 64
         stand_in = replace(self, pipe=small, name="small")
-        found = stand_in.shapes(settings, count, (side, side))
+        found = stand_in.shapes(settings, count, (side, side), bare)
         return Counter(
             {(samples, c, h * height // side, w * width // side): calls
              for (samples, c, h, w), calls in found.items()}
@@ -178,8 +185,17 @@ def repeated(work: Work, times: int) -> Work:
     return lambda: [work() for _ in range(times)]
 
 
+def nothing(canvas: tuple[int, int]) -> tuple[None, Plan]:
+    """A sentence alone."""
+    whole = Box(x=0, y=0, width=canvas[0], height=canvas[1])
+    return None, Plan(canvas=canvas, prompt=PROMPT, box=whole, subject=NOTHING, suppress="")
+
+
 def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
-    """A condition of 7/16 of the canvas with a body below it; what it shows costs nothing."""
+    """A condition of 7/16 of the canvas with a body below it; what it shows costs nothing.
+
+    There is a noun to suppress, so every branch of guidance has something to say.
+    """
     width, height = canvas
     side = min(width, height) * 7 // 16 // 8 * 8
     box = Box(x=(width - side) // 2 // 8 * 8, y=height // 16 // 8 * 8, width=side, height=side)
@@ -188,5 +204,5 @@ def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
     seeded = torch.Generator().manual_seed(0)
     noise = torch.randint(256, (side, side, 3), dtype=torch.uint8, generator=seeded)
     face = Image.fromarray(noise.numpy())
-    prompt = "a person in a red coat in the forest"
-    return face, Plan(canvas=canvas, prompt=prompt, box=box, related=(body,))
+    return face, Plan(canvas=canvas, prompt=PROMPT, box=box, related=(body,),
+                      suppress="human face")  # fmt: skip

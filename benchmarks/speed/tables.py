@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,17 @@ class Table:
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
         return {"said": self.said, "columns": list(self.columns), "rows": rows}
 
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Table:
+        """The reverse.
+
+        Raises:
+            KeyError, TypeError: if it is none.
+        """
+        columns = tuple(map(str, data["columns"]))
+        rows = [tuple(_cell(row[name]) for name in columns) for row in data["rows"]]
+        return cls(columns, rows, str(data["said"]))
+
 
 @dataclass(frozen=True)
 class Section:
@@ -47,15 +58,17 @@ class Section:
         name: as `--sections` calls it.
         title: of its heading.
         tables: one after another.
+        complete: whether nothing of it is missing.
     """
 
     name: str
     title: str
     tables: Sequence[Table]
+    complete: bool = True
 
     def markdown(self) -> str:
         """As it is printed."""
-        lines = [f"## {self.title}"]
+        lines = [f"## {self.title}" if self.complete else f"## {self.title}, so far"]
         for table in self.tables:
             lines += ["", *table.markdown()]
         return "\n".join([*lines, ""])
@@ -63,7 +76,26 @@ class Section:
     def data(self) -> dict[str, Any]:
         """For programs."""
         tables = [table.data() for table in self.tables]
-        return {"name": self.name, "title": self.title, "tables": tables}
+        return {"name": self.name, "title": self.title, "complete": self.complete,
+                "tables": tables}  # fmt: skip
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Section:
+        """The reverse.
+
+        Raises:
+            KeyError, TypeError: if it is none.
+        """
+        tables = [Table.of_data(table) for table in data["tables"]]
+        return cls(
+            str(data["name"]), str(data["title"]), tables, data.get("complete", True) is True
+        )
+
+
+def _cell(value: Any) -> Cell:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"no cell of a table: {value!r}")
 
 
 def shown(cell: Cell) -> str:

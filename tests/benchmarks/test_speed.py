@@ -8,19 +8,19 @@ from collections import Counter
 import pytest
 import torch
 
-from sow.benchmarks.speed import report as speed_report
 from sow.benchmarks.speed.attention import FORMS, layer, runs
 from sow.benchmarks.speed.batches import batches
 from sow.benchmarks.speed.cost import calls, wall
 from sow.benchmarks.speed.hardware import flops, hardware, shape_of
 from sow.benchmarks.speed.memory import MIB, live_bytes, peak_of
 from sow.benchmarks.speed.scaling import scaling
+from sow.benchmarks.speed.sections import SECTIONS, sections_of
 from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Took, alternated
 from sow.cli.bench_speed import whole_numbers
 from sow.compiled import compile_blocks
-from sow.errors import OutputError, UsageError
+from sow.errors import UsageError
 from sow.settings import PRESETS, Settings
 
 QUICK = Settings(steps=4, t1=2, t2=3, cycles=1, preserve=(), outside="none")
@@ -64,13 +64,17 @@ def test_tables_are_markdown_and_data():
 
 
 def test_sections_are_chosen_by_name():
-    everything = list(speed_report.SECTIONS)
-    assert speed_report.sections_of(None, on_gpu=True) == everything
-    assert speed_report.sections_of(None, on_gpu=False, compiled=True) == everything
-    assert "compile" not in speed_report.sections_of(None, on_gpu=False)
-    assert speed_report.sections_of("memory, calls", on_gpu=False) == ["calls", "memory"]
+    everything = list(SECTIONS)
+    assert sections_of(None, on_gpu=True) == everything
+    assert sections_of(None, on_gpu=False, compiled=True) == everything
+    assert "compile" not in sections_of(None, on_gpu=False)
+    assert "presets" in sections_of(None, on_gpu=False)
+    assert "presets" not in sections_of(None, on_gpu=False, model=RANDOM)
+    assert "presets" in sections_of(None, on_gpu=True, model=RANDOM)
+    assert sections_of("presets", on_gpu=False, model=RANDOM) == ["presets"]
+    assert sections_of("memory, calls", on_gpu=False) == ["calls", "memory"]
     with pytest.raises(UsageError, match="no section 'walls'"):
-        speed_report.sections_of("walls", on_gpu=False)
+        sections_of("walls", on_gpu=False)
 
 
 def test_calls_are_counted_preset_by_preset(subject):
@@ -181,18 +185,33 @@ def test_a_compiled_picture_is_compiled_wholly_and_once(figures):
     assert found[1] == 0
 
 
-def test_the_command_prints_and_writes(run_sow, tmp_path):
-    asked = ("bench", "speed", "--sections", "calls", "--repeats", 1, "--set", "cycles=1")
-    ran = run_sow(*asked, "--json")
+def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
+    asked = (
+        "bench",
+        "speed",
+        "--model",
+        tiny_folder,
+        "--sections",
+        "calls",
+        "--repeats",
+        1,
+        "--set",
+        "cycles=1",
+    )
+    ran = run_sow(*asked, "--json", timeout=250)
     assert ran.returncode == 0, ran.stderr
     data = json.loads(ran.stdout)
     assert data == json.loads((tmp_path / "speed" / "speed.json").read_text(encoding="utf-8"))
     assert data["sections"][0]["name"] == "calls"
-    assert "figures" in data["measured"]
+    assert str(tiny_folder) in data["measured"]
     text = (tmp_path / "speed" / "speed.md").read_text(encoding="utf-8")
     assert "| normal |" in text
-    with pytest.raises(OutputError, match="exists"):
-        speed_report.check_targets(tmp_path / "speed", force=False)
+    assert "1 section" not in ran.stderr  # a word, as for people
+    assert "a section to measure: " in ran.stderr
+    assert "calls: UNet calls and samples, preset by preset; " in ran.stderr
+    again = run_sow(*asked, "--json", timeout=250)
+    assert "calls: kept from before" in again.stderr
+    assert json.loads(again.stdout) == data
 
 
 @pytest.mark.parametrize("said", ["1,x", "", "0", "1,-2", "99999"])

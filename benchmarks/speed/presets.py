@@ -1,0 +1,106 @@
+"""Every preset once, with all branches of guidance on, beside the same UNet calls alone.
+
+A rehearsal: with `--model sd21-random` the whole architecture of Stable Diffusion 2.1 draws what
+each preset draws, and shows what it asks for, how much memory it needs and how long it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sow.benchmarks.speed.memory import MIB, Peak, peak_of
+from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
+from sow.benchmarks.speed.tables import Cell, Section, Table
+from sow.benchmarks.speed.timing import Times, Took, Work, timed
+from sow.calls import counted
+from sow.errors import UsageError
+from sow.service.fitting import chosen
+from sow.settings import PRESETS, Settings
+
+NAME = "presets"
+COLUMNS = ("preset", "UNet calls", "UNet samples", "memory of the run, MiB more",
+           "memory in all, MiB", "run, s", "the same UNet calls alone, s",
+           "run / UNet calls")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A preset that is drawn.
+
+    Attributes:
+        settings: what it comes to for this model.
+        bare: whether nothing is planted.
+    """
+
+    settings: Settings
+    bare: bool
+
+
+def drawn(subject: Subject) -> Mapping[str, Drawn]:
+    """What is drawn, by the names of the presets that come to it.
+
+    Raises:
+        UsageError: if a preset cannot have what was changed by `--set`.
+    """
+    names: dict[Drawn, list[str]] = {}
+    for name in PRESETS:
+        full = subject.pipe.preset(name).changed(outside="pair")
+        try:
+            settings = chosen(full, subject.changed, None)
+        except UsageError as error:
+            raise UsageError(f"the preset {name} with what is set: {error.what}",
+                             "leave out the section presets, or set more") from None  # fmt: skip
+        names.setdefault(Drawn(settings, name == PLANTS_NOTHING), []).append(name)
+    return {", ".join(several): each for each, several in names.items()}
+
+
+def presets(subject: Subject, repeats: int, before: Section | None) -> Iterator[Section]:
+    """The section after each preset; those that an earlier run has measured stay as they are.
+
+    There is nothing to repeat.
+    """
+    several = drawn(subject)
+    rows = rows_of(before)
+    known = {row[0] for row in rows}
+    if subject.name != RANDOM or subject.device.type != "cpu":
+        subject.picture()()  # whatever is loaded at its first use
+    for name, each in several.items():
+        if name not in known:
+            rows.append(row_of(subject, name, each))
+            yield section_of(rows, len(rows) == len(several))
+
+
+def rows_of(before: Section | None) -> list[Sequence[Cell]]:
+    """What an earlier run has measured."""
+    return [row for table in before.tables[:1] for row in table.rows] if before else []
+
+
+def section_of(rows: Sequence[Sequence[Cell]], complete: bool) -> Section:
+    """The section, of so many rows."""
+    said = (
+        "Each preset once, with all branches of guidance on; those that come to the same settings "
+        "are drawn once. Memory: the most at a time, beside what was taken before the run, and in "
+        "all. The bare UNet is given noise of the same shapes, as often."
+    )
+    return Section(NAME, "Presets with all branches", [Table(COLUMNS, rows, said)], complete)
+
+
+def row_of(subject: Subject, name: str, each: Drawn) -> Sequence[Cell]:
+    """One preset: what it asks for is counted at the UNet's door in the run that is timed."""
+    run = subject.picture(each.settings, bare=each.bare)
+    with counted(subject.pipe.unet) as spent:
+        took, peak = watched(run, subject)
+    bare = subject.bare(spent.shapes)
+    ratio = Times([{"run": took, "bare": bare}], subject.device.type == "cpu").ratio("run", "bare")
+    more, whole = (None, None) if peak is None else (peak.more / MIB, peak.whole / MIB)
+    return (name, spent.calls, spent.samples, more, whole, took.wall, bare.wall, ratio)
+
+
+def watched(run: Work, subject: Subject) -> tuple[Took, Peak | None]:
+    """What a run takes, and its peak of memory where it can be told."""
+    took: list[Took] = []
+    once = partial(timed, run, subject.device)
+    peak = peak_of(lambda: took.append(once()), subject.device)
+    return (took[0] if took else once()), peak
