@@ -49,6 +49,8 @@ COUNTS, OPEN_COUNTS = {"before": 20, "fresh": 200}, {"before": 20, "fresh": 60}
 """People and sentences; and beside them, for normal prompts, those that leave the clothes open."""
 VARIED = 40
 """How many of the first are drawn with two seeds."""
+LEAST = 8
+"""Pairs below which nothing is said of variety and colour: intervals of fewer are too narrow."""
 PUBLISHED, OWN = "published", "the model's own"
 
 
@@ -195,8 +197,8 @@ def hue_told(some: Sequence[Histogram], others: Sequence[Histogram]) -> str:
 
 
 def told(estimate: Estimate) -> str:
-    """With its interval; empty where there is nothing."""
-    if not estimate.count or np.isnan(estimate.value):
+    """With its interval; empty where fewer than `LEAST` pairs tell of it."""
+    if estimate.count < LEAST or np.isnan(estimate.value):
         return ""
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
