@@ -35,6 +35,10 @@ def speed(
             "--compile, and presets of sd21-random only if it is named."
         ),
     ] = None,
+    presets: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated: those that the section presets draws. Default: all."),
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds, of which medians are taken.")] = 5,
     set_: Changes = None,
     bare_calls: Annotated[
@@ -69,9 +73,12 @@ def speed(
     from sow.benchmarks.speed.report import facts_of, targets_in
     from sow.benchmarks.speed.sections import SECTIONS, check_sections, measured, sections_of
     from sow.benchmarks.speed.subject import Subject
+    from sow.settings import Settings
 
     batch_sizes = whole_numbers(sizes)
     check_sections(sections)  # a wrong name is told before a model is loaded
+    for name in listed(presets):
+        Settings.preset(name)
     make_folder(out, "give another out=")
     keeper = Keeper(out, tuple(SECTIONS), force)
     if quiet:
@@ -81,7 +88,7 @@ def speed(
     with stopping(keeper.told):
         subject = Subject.load(model, device=device, dtype=dtype, changed=set_ or (),
                                compiled=compile_, bare_calls=bare_calls,
-                               sizes=batch_sizes)  # fmt: skip
+                               sizes=batch_sizes, only=listed(presets))  # fmt: skip
         names = sections_of(sections, subject.device.type == "cuda", compile_, model)
         keeper.begin(facts_of(subject, repeats))
         for section in measured(subject, names, repeats, keeper, say):
@@ -114,6 +121,11 @@ def stopping(told: Callable[[], str]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def listed(text: str | None) -> list[str]:
+    """Names in a list with commas."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def whole_numbers(text: str) -> list[int]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from sow.benchmarks.speed.attention import EVERYTHING, OFF
 from sow.benchmarks.speed.cost import variants
 from sow.benchmarks.speed.hardware import BACKENDS, LAYOUTS, PICTURES, dtypes_of, shape_of
-from sow.benchmarks.speed.presets import drawn, rows_of
+from sow.benchmarks.speed.presets import rows_of, wanted
 from sow.benchmarks.speed.scaling import CANVASES, CYCLES
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
@@ -72,7 +72,7 @@ def of_presets(subject: Subject, repeats: int, before: Section | None) -> float 
     known = {row[0] for row in rows_of(before)}
     warm = subject.name != RANDOM or subject.device.type != "cpu"
     asked = samples_of(subject.settings) if warm else 0
-    for name, each in drawn(subject).items():
+    for name, each in wanted(subject).items():
         if name not in known:
             asked += samples_of(each.settings, each.bare)
             asked += bare_of(subject, each.settings, each.bare)

@@ -61,15 +61,24 @@ def presets(subject: Subject, repeats: int, before: Section | None) -> Iterator[
 
     There is nothing to repeat.
     """
-    several = drawn(subject)
+    several, chosen_ones = drawn(subject), wanted(subject)
     rows = rows_of(before)
     known = {row[0] for row in rows}
     if subject.name != RANDOM or subject.device.type != "cpu":
         subject.picture()()  # whatever is loaded at its first use
-    for name, each in several.items():
+    for name, each in chosen_ones.items():
         if name not in known:
             rows.append(row_of(subject, name, each))
             yield section_of(rows, len(rows) == len(several))
+
+
+def wanted(subject: Subject) -> Mapping[str, Drawn]:
+    """Those of `drawn` that are to be drawn in this run."""
+    return {
+        names: each
+        for names, each in drawn(subject).items()
+        if not subject.only or set(subject.only) & set(names.split(", "))
+    }
 
 
 def rows_of(before: Section | None) -> list[Sequence[Cell]]:

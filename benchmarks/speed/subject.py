@@ -45,6 +45,7 @@ class Subject:
         bare_calls: of every shape at most so many calls of the bare UNet are timed; their mean
             stands for the rest.
         sizes: of batches, the smallest first.
+        only: names of the presets that the section presets draws; empty for all.
     """
 
     pipe: SowPipeline
@@ -54,6 +55,7 @@ class Subject:
     compiled: bool = False
     bare_calls: int = 1000
     sizes: tuple[int, ...] = SIZES
+    only: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -66,14 +68,17 @@ class Subject:
         compiled: bool = False,
         bare_calls: int = 1000,
         sizes: Sequence[int] = SIZES,
+        only: Sequence[str] = (),
     ) -> Subject:
         """A model by name, or `sd21-random`.
 
         changed: of its preset `normal`, as texts: `cycles=1`.
 
         Raises:
-            SowError: if there is no such model, device or setting.
+            SowError: if there is no such model, device, setting or preset.
         """
+        for name in only:
+            Settings.preset(name)
         if model == RANDOM:
             device = choose_device(device)
             pipe = random_pipeline(SD21_BASE)
@@ -88,7 +93,7 @@ class Subject:
             compile_blocks(pipe, fullgraph=True)
         settings = chosen(pipe.preset("normal"), tuple(changed), None)
         return cls(pipe, model, settings, tuple(changed), compiled, bare_calls,
-                   tuple(sorted(sizes)))  # fmt: skip
+                   tuple(sorted(sizes)), tuple(only))  # fmt: skip
 
     @property
     def device(self) -> torch.device:
