@@ -159,7 +159,9 @@ def _text(course: Course, found: Measured, proposal: Proposal) -> str:
 
 def _rows(course: Course, made: Table) -> list[tuple[str, ...]]:
     decides = made.measures[_place(made)]
-    rows = [("", decides.said, "n", "against published", "p", "shown to be worse in", "samples")]
+    rows: list[tuple[str, ...]] = [
+        ("", decides.said, "n", "against published", "p", "shown to be worse in", "samples")
+    ]
     cost = {one.name: one.samples for one in course.candidates}
     beside = {one.name: one for one in standings(made)}
     for row in made.rows:
