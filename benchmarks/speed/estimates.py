@@ -19,7 +19,7 @@ from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.benchmarks.speed.timing import timed
 from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
-from sow.settings import Settings
+from sow.settings import Outside, Settings
 
 Asked = Callable[[Subject, int, Section | None], float | None]
 """Samples by subject, rounds, and what is there of the section; None: they do not tell its time."""
@@ -28,11 +28,12 @@ Asked = Callable[[Subject, int, Section | None], float | None]
 def calls_of(settings: Settings, bare: bool = False) -> Counter[int]:
     """How often one picture asks the UNet for so many samples; nothing is drawn for it.
 
-    bare: nothing is planted.
+    bare: nothing is planted, and there is no noun to suppress outside of it.
     """
     alone = settings.inversion == "alone" and not bare
-    moves = algorithm(settings, frames=int(alone))
-    return Counter(branches_of(m, settings) for m in moves if isinstance(m, Invert | Denoise))
+    outside: Outside | None = "none" if bare else None
+    moves = [m for m in algorithm(settings, int(alone)) if isinstance(m, Invert | Denoise)]
+    return Counter(branches_of(move, settings, outside) for move in moves)
 
 
 def samples_of(settings: Settings, bare: bool = False, most: int | None = None) -> int:
