@@ -211,7 +211,7 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
     assert "calls: UNet calls and samples, preset by preset; " in ran.stderr
     again = run_sow(*asked, "--json", timeout=250)
     assert "calls: kept from before" in again.stderr
-    assert json.loads(again.stdout) == data
+    assert json.loads(again.stdout)["sections"] == data["sections"]
 
 
 @pytest.mark.parametrize("said", ["1,x", "", "0", "1,-2", "99999"])
