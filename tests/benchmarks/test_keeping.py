@@ -95,7 +95,7 @@ def test_rows_are_compared_pair_by_pair():
 
     def row(name: str, same: list[float], away: list[float | None]):
         return [
-            outcome(name, "pair", "normal", "a person", 1, seed,
+            outcome(name, f"pair-{seed}", "normal", "a person", 1, seed,
                     {"same_person": Score(yes), "id_distance": Score(far, "" if far else "lost")})
             for seed, (yes, far) in enumerate(zip(same, away, strict=True))
         ]  # fmt: skip

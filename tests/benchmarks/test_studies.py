@@ -40,6 +40,7 @@ SMALLEST = {
     "relations": {"count": 1, "workers": 1},
     "relations-planted": {"count": 1, "workers": 1},
     "fewer fresh": {"kind": "figures"},
+    "presets fresh": {"setting": "attribute", "count": 1},
     "idle": {"jobs": 2, "delay": 0.1},
     "throughput": {"jobs": 1, "rounds": 1},
 }
