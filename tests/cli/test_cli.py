@@ -22,15 +22,19 @@ BASE = ("generate", "--model", "figures", "--set", "cycles=1", "--seed", "1")
 
 
 def test_help_is_quick_and_import_loads_no_torch():
-    code = "from sow.cli.entry import run; run()"
-    times = []
-    for _ in range(3):  # of the processor: what else the machine does is not counted
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        assert done.returncode == 0
-    assert min(times) < 0.5, times
+    def cpu_seconds(*command: str) -> float:
+        """The least of three; of the processor: what else the machine does is not counted."""
+        times = []
+        for _ in range(3):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-c", *command], capture_output=True, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return min(times)
+
+    # Half a second, or on a slow processor what a few imports of typer take.
+    allowed = max(0.5, 5 * cpu_seconds("import typer"))
+    assert cpu_seconds("from sow.cli.entry import run; run()", "--help") < allowed
     heavy = "import sys, sow, sow.cli.main; print([m for m in ('torch', 'diffusers', 'numpy', " \
             "'PIL', 'pydantic') if m in sys.modules])"  # fmt: skip
     assert subprocess.check_output([sys.executable, "-c", heavy], text=True).strip() == "[]"
