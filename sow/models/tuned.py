@@ -129,7 +129,7 @@ def default_preset(model: Model, name: str) -> tuple[Settings, TunedPreset | Non
         UsageError: if what was found here cannot be read.
     """
     if name in OWN_PRESETS:
-        found = read_tuned(model).presets.get(name)  # type: ignore[call-overload]
-        if found is not None:
-            return model.facts.preset(f"published-{name}").changed(**found.settings), found
+        for own, found in read_tuned(model).presets.items():
+            if own == name:
+                return model.facts.preset(f"published-{name}").changed(**found.settings), found
     return model.facts.preset(name), None
