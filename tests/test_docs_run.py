@@ -34,6 +34,8 @@ NOT_RUN = {
     "pip install -e '.[benchmarks]'": "it installs",
     "pip install 'sow[ray]'": "it installs",
     "sow bench figures-tv2i --out figures-tv2i/": "25 minutes; see tests/benchmarks",
+    "sow bench figures-tv2i --split open --seeds 4 --methods sow,text --tables methods "
+    "--out varied/": "half an hour; see tests/benchmarks",
     "sow bench celeba-tv2i --root CelebAMask-HQ/ --out celeba-tv2i/ --facenet facenet.safetensors "
     "--clip clip/": "the data set, and weights of others",
     "python -m sow.benchmarks.tv2i.metrics.convert -h": "see tests/benchmarks",
