@@ -80,13 +80,14 @@ def cost(settings: Settings, planted: bool = True) -> dict[str, int]:
 
     planted: whether its plan plants anything; one that does not has no noun to suppress either.
     """
-    from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
+    from sow.diffusion.guidance import num_conditions
+    from sow.diffusion.recording import unet_calls_of
 
-    moves = [m for m in algorithm(settings, int(planted)) if isinstance(m, Invert | Denoise)]
-    without = sum(branches_of(move, settings, "none") for move in moves)
+    calls = unet_calls_of(settings, int(planted))
+    without = sum(num_conditions(call, settings, "none") for call in calls)
     return {
-        "calls": len(moves),
-        "samples": sum(branches_of(m, settings) for m in moves) if planted else without,
+        "calls": len(calls),
+        "samples": sum(num_conditions(c, settings) for c in calls) if planted else without,
         "samples_without_a_noun": without,
     }
 

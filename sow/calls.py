@@ -16,7 +16,7 @@ from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from torch import Tensor
 
 from sow.backbones.base import Embedded
-from sow.diffusion.sampler import Step
+from sow.diffusion.sampler import StepEnd
 from sow.errors import ModelError, UsageError
 from sow.kinds import WHOLE, check_kind
 
@@ -30,7 +30,7 @@ _MAKING = threading.Lock()
 
 
 @contextmanager
-def alone(unet: torch.nn.Module) -> Iterator[None]:
+def unet_lock(unet: torch.nn.Module) -> Iterator[None]:
     """Calls that share a UNet wait for one another.
 
     Raises:
@@ -49,7 +49,7 @@ def alone(unet: torch.nn.Module) -> Iterator[None]:
 
 
 @dataclass
-class Spent:
+class ForwardCounter:
     """What went through a denoiser: the shapes of its input, and how often each came."""
 
     shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
@@ -66,9 +66,9 @@ class Spent:
 
 
 @contextmanager
-def counted(denoiser: torch.nn.Module) -> Iterator[Spent]:
+def count_forwards(denoiser: torch.nn.Module) -> Iterator[ForwardCounter]:
     """Counts this thread's calls of a UNet at its door, so that nobody can forget to."""
-    spent, thread = Spent(), threading.get_ident()
+    spent, thread = ForwardCounter(), threading.get_ident()
 
     def enter(_: Any, args: Any, kwargs: Any) -> None:
         if threading.get_ident() != thread:
@@ -120,10 +120,10 @@ def numbers_of(return_cycles: Any, count: int) -> list[int]:
 
 def step_end_of(
     pipe: Any, callback: Any, wanted: Sequence[str], bar: Any
-) -> Callable[[Step], None]:
+) -> Callable[[StepEnd], None]:
     """What happens after every UNet call: the progress bar, and the user's callback."""
 
-    def step_end(step: Step) -> None:
+    def step_end(step: StepEnd) -> None:
         bar.update()
         if callback is None or pipe._interrupt:
             return
@@ -133,9 +133,9 @@ def step_end_of(
             "prompt_embeds": flat(step.texts),
         }
         given = {name: tensors[name] for name in wanted}
-        answer = callback(pipe, step.call, step.time, dict(given)) or {}
-        step.latents = answer.get("latents", step.latents).to(step.latents.dtype)
-        changed = answer.get("prompt_embeds")
+        output = callback(pipe, step.call, step.time, dict(given)) or {}
+        step.latents = output.get("latents", step.latents).to(step.latents.dtype)
+        changed = output.get("prompt_embeds")
         if changed is not None and changed is not given.get("prompt_embeds"):
             step.texts = unflat(changed, step.texts)
 

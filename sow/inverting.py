@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sow.attention.control import Chain, Scene
+from sow.attention.control import Chain, RunContext
 from sow.attention.heat import InversionHeat
 from sow.attention.layout import tokens_of
 from sow.attention.regions import share_of
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.box import Box
-from sow.calls import alone
+from sow.calls import unet_lock
 from sow.diffusion.algorithm import CANVAS, Invert
 from sow.diffusion.jobs import Job
 from sow.pictures.condition import Condition
@@ -70,21 +70,21 @@ def _heat(
     """The same of few sentences, in one batch."""
     settings = pipe.preset("text")
     jobs = [_job(sentence, image.size, settings) for sentence, _ in sentences]
-    with alone(pipe.unet), pipe.offloading():
+    with unet_lock(pipe.unet), pipe.offloading():
         backbone = StableDiffusion(pipe)
         latents = _encoded(backbone, image).repeat(len(jobs), 1, 1, 1)
         nowhere = torch.zeros_like(latents[:, :1], dtype=torch.bool)
-        scene, looking = Scene.of(jobs, nowhere, backbone), InversionHeat()
-        chain = Chain([looking], scene)
+        context, looking = RunContext.of(jobs, nowhere, backbone), InversionHeat()
+        chain = Chain([looking], context)
         schedule = backbone.schedule(settings.steps)
-        times = torch.tensor(schedule.times, device=backbone.device)
+        timesteps = torch.tensor(schedule.timesteps, device=backbone.device)
         (texts,) = backbone.embed([[[sentence for sentence, _ in sentences]]])
         states = range(max(1, round(STATES * settings.steps)))
         with chain.installed(), pipe.progress_bar(total=len(states)) as bar:
             for state in states:
                 chain.before_call(Invert(CANVAS, state))
-                answer = backbone.predict(latents, times[state + 1], texts)[0]
-                latents = schedule.invert(latents, answer, state)
+                output = backbone.predict(latents, timesteps[state + 1], texts)[0]
+                latents = schedule.invert(latents, output, state)
                 bar.update()
         return [
             [_of(looking.maps[number], phrase, backbone.words(sentence)) for phrase in phrases]
@@ -127,20 +127,20 @@ def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], see
     """How far the clean latents are from what is told of them, `[sentences, h, w]` on the CPU."""
     settings = pipe.preset("text")
     generator = torch.Generator().manual_seed(seed)
-    with alone(pipe.unet), pipe.offloading():
+    with unet_lock(pipe.unet), pipe.offloading():
         backbone = StableDiffusion(pipe)
         clean = _encoded(backbone, image)
         schedule = backbone.schedule(settings.steps)
-        times = torch.tensor(schedule.times, device=backbone.device)
+        timesteps = torch.tensor(schedule.timesteps, device=backbone.device)
         (texts,) = backbone.embed([[sentences]])
         error = torch.zeros(len(sentences), *clean.shape[2:], device=backbone.device)
         states = [max(1, round(share * settings.steps)) for share in NOISY] * DRAWS
         with pipe.progress_bar(total=len(states)) as bar:
             for state in states:
                 noise = torch.randn(clean.shape, generator=generator).to(backbone.device)
-                noisy = schedule.disturb(clean, noise, 0, state).repeat(len(sentences), 1, 1, 1)
-                answer = backbone.predict(noisy, times[state], texts)[0]
-                _, back = schedule.denoise(noisy, answer, state)
+                noisy = schedule.renoise(clean, noise, 0, state).repeat(len(sentences), 1, 1, 1)
+                output = backbone.predict(noisy, timesteps[state], texts)[0]
+                _, back = schedule.denoise(noisy, output, state)
                 error += (back - clean).square().mean(1)
                 bar.update()
     return error.cpu()

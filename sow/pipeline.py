@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,19 +27,19 @@ from transformers import (
 )
 
 from sow.attention.chain import chain_of
-from sow.attention.control import Control, Scene
+from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.beginnings import Beginnings
-from sow.calls import TENSORS, alone, check_numbers, numbers_of, step_end_of, tensor_inputs_of
+from sow.calls import TENSORS, check_numbers, numbers_of, step_end_of, tensor_inputs_of, unet_lock
 from sow.checkpoints.facts import Facts
 from sow.checkpoints.loading import CheckedPipeline
-from sow.diffusion.jobs import PerJob, make_jobs
+from sow.diffusion.jobs import BatchTensors, make_jobs
 from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
 from sow.kinds import check_kind
 from sow.plan import Plan, check_canvas
+from sow.prefix_cache import PrefixCache
 from sow.quiet import quiet
 from sow.settings import Settings
 
@@ -118,7 +118,7 @@ class SowPipeline(CheckedPipeline):
         self.register_to_config(
             sow_settings=sow_settings, sow_presets=sow_presets, sow_words=sow_words
         )
-        self.controls: list[Control] = []
+        self.controls: list[AttentionControl] = []
         self.remark: Callable[[str], None] = logging.getLogger(__name__).warning
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
@@ -175,7 +175,7 @@ class SowPipeline(CheckedPipeline):
         return_indicators: bool = False,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-        beginnings: Beginnings | None = None,
+        prefix_cache: PrefixCache | None = None,
         watching: Sequence[Trace] = (),
     ) -> SowPipelineOutput:
         """Makes one picture per job (the paper's Algorithm 1).
@@ -224,23 +224,24 @@ class SowPipeline(CheckedPipeline):
         for line in facts.remarks_on(jobs[0].plan.canvas):
             self.remark(line)
 
-        with alone(self.unet), self.offloading():
+        with unet_lock(self.unet), self.offloading():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
             backbone = StableDiffusion(self)
-            own = PerJob.of(jobs, backbone.stride, backbone.device)
+            tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
             indicator = Indicator() if return_indicators else None
-            scene = Scene.of(jobs, own.condition_mask, backbone)
-            chain = chain_of(scene, (*self.controls, *watching), indicator)
-            sampler = Sampler(backbone, jobs, own, self.canvas_stride, chain)
+            context = RunContext.of(jobs, tensors.condition_mask, backbone)
+            chain = chain_of(context, (*self.controls, *watching), indicator)
+            sampler = Sampler(backbone, jobs, tensors, self.canvas_stride, chain)
             self._num_timesteps = sampler.unet_calls
             with self.progress_bar(total=sampler.unet_calls) as bar:
-                if beginnings is not None and callback_on_step_end is None:
-                    beginnings.begin(self, sampler, bar.update)
-                with chain.installed() if chain else nullcontext():
-                    made = sampler.run(
-                        step_end=step_end_of(self, callback_on_step_end, wanted, bar),
-                        cancelled=lambda: self._interrupt,
-                    )
+                prefix = None
+                if prefix_cache is not None and callback_on_step_end is None:
+                    prefix = prefix_cache.prefix_of(self, sampler, bar.update)
+                made = sampler.run(
+                    step_end=step_end_of(self, callback_on_step_end, wanted, bar),
+                    cancelled=lambda: self._interrupt,
+                    prefix=prefix,
+                )
 
             images, flagged = self.decoded(backbone, made.latents, output_type)
             cycles = None

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sow.attention.edits import Edit
+from sow.attention.edits import LogitEdit
 
 
-def dense_attention(query: Tensor, key: Tensor, value: Tensor, edits: Sequence[Edit]) -> Tensor:
+def dense_attention(
+    query: Tensor, key: Tensor, value: Tensor, edits: Sequence[LogitEdit]
+) -> Tensor:
     """softmax(S'') V in float64; see `sow.attention.kernel`.
 
     Args:

@@ -40,8 +40,8 @@ def test_calls_in_threads_make_what_they_make_alone(tiny, shared):
         thread.start()
     for thread in threads:
         thread.join()
-    for number, alone in enumerate(expected):
-        assert torch.equal(made[number], alone), number
+    for number, unet_lock in enumerate(expected):
+        assert torch.equal(made[number], unet_lock), number
     assert dict(tiny.unet.attn_processors) == before
 
 
@@ -127,12 +127,12 @@ def test_attributes_of_the_library_are_there_before_any_call():
 def test_inverted_alone_the_callback_sees_latents_and_mask_of_one_size(tiny):
     shapes = []
 
-    def watch(pipe, call, time, tensors):
+    def observe(pipe, call, time, tensors):
         x, mask = tensors["latents"], tensors["condition_mask"]
         shapes.append((x.shape[0], *x.shape[2:]) == (mask.shape[0], *mask.shape[2:]))
         return {}
 
-    tiny(**job(QUICK.changed(inversion="alone"), box=(16, 8, 24, 40)), callback_on_step_end=watch,
+    tiny(**job(QUICK.changed(inversion="alone"), box=(16, 8, 24, 40)), callback_on_step_end=observe,
          callback_on_step_end_tensor_inputs=["latents", "condition_mask"])  # fmt: skip
     assert shapes == [True] * (5 + 7 + 4 + 5)
 
@@ -144,11 +144,11 @@ def test_no_call_is_wasted_on_a_canvas_that_nobody_needs(tiny):
         ({"inversion": "alone"}, 5 + 7 + 4 + 5),
         ({}, 7 + 4 + 5),
     ):
-        counted: list[int] = []
-        hook = tiny.unet.register_forward_pre_hook(lambda *_, c=counted: c.append(1))
+        count_forwards: list[int] = []
+        hook = tiny.unet.register_forward_pre_hook(lambda *_, c=count_forwards: c.append(1))
         latents(tiny, **job(QUICK.changed(**changes)))
         hook.remove()
-        assert len(counted) == tiny.num_timesteps == calls, changes
+        assert len(count_forwards) == tiny.num_timesteps == calls, changes
 
 
 def test_a_mask_with_a_condition_is_refused_not_ignored(tiny):
@@ -211,11 +211,11 @@ def test_every_setting_is_shared_or_each_jobs_own(tiny):
                 tiny(**both)
             continue
         made = latents(tiny, **both)
-        alone = {**both, "plan": ragged, "generator": seeded(1)}
+        unet_lock = {**both, "plan": ragged, "generator": seeded(1)}
         if plain is None:  # the first of the two is the same every time
-            plain = latents(tiny, **{**alone, "settings": base})[0]
-            alone["generator"].manual_seed(1)
-        changed = latents(tiny, **{**alone, "settings": two[1]})[0]
+            plain = latents(tiny, **{**unet_lock, "settings": base})[0]
+            unet_lock["generator"].manual_seed(1)
+        changed = latents(tiny, **{**unet_lock, "settings": two[1]})[0]
         assert (made[0] - plain).abs().max() < 1e-4, name
         assert (made[1] - changed).abs().max() < 1e-4, name
         assert (made[0] - made[1]).abs().max() > 1e-5, name

@@ -34,7 +34,7 @@ FLOORS = (
     ("diffusion",),
     ("attention",),
     ("checkpoints",),
-    ("calls", "beginnings"),
+    ("calls", "prefix_cache"),
     ("pipeline",),
     ("compiled",),
     ("inverting",),

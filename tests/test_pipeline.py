@@ -74,10 +74,10 @@ def test_a_model_that_predicts_v_and_means_the_same_draws_the_same():
 
     def as_v(_, args, kwargs, output):
         x, eps = args[0], output[0]
-        state = schedule.times.index(int(args[1]))
-        here = schedule.levels[state]
+        state = schedule.timesteps.index(int(args[1]))
+        here = schedule.alphas_cumprod[state]
         if len(kwargs["encoder_hidden_states"]) == 1:  # the inversion: x is one state nearer
-            start = schedule.levels[state - 1]
+            start = schedule.alphas_cumprod[state - 1]
             there = schedule.invert(x, eps, state - 1)
             cos = math.sqrt(start * here) + math.sqrt((1 - start) * (1 - here))
             sin = math.sqrt(start * (1 - here)) - math.sqrt((1 - start) * here)
@@ -107,7 +107,7 @@ def test_reinjection_puts_the_inverted_latents_into_C_exactly(tiny, inversion):
     inverted: dict[int, torch.Tensor] = {}
     times = [0, *range(1, 1000, 100)]
 
-    def watch(_, call, time, tensors):
+    def observe(_, call, time, tensors):
         mask.append(tensors["condition_mask"])
         if call < 7:  # alone, the condition's own picture is inverted before the canvas
             inverted[times.index(int(time))] = tensors["latents"].clone()
@@ -115,7 +115,7 @@ def test_reinjection_puts_the_inverted_latents_into_C_exactly(tiny, inversion):
 
     box = Box(x=16, y=8, width=32, height=32)
     tiny(image=noise_picture(5), plan=plan(box.model_dump()), settings=settings,
-         generator=seeded(3), callback_on_step_end=watch,
+         generator=seeded(3), callback_on_step_end=observe,
          callback_on_step_end_tensor_inputs=["latents", "condition_mask"])  # fmt: skip
     hook.remove()
     condition = mask[-1].expand(1, 4, 8, 8)
@@ -225,12 +225,12 @@ def test_a_mask_replaces_the_outline(tiny):
     left.paste(255, (0, 0, 24, 40))
     masks = []
 
-    def watch(pipe, call, time, tensors):
+    def observe(pipe, call, time, tensors):
         masks.append(tensors["condition_mask"])
         return {}
 
     tiny(image=noise_picture(1), plan=plan(), mask=left, settings=QUICK,
-         callback_on_step_end=watch,
+         callback_on_step_end=observe,
          callback_on_step_end_tensor_inputs=["condition_mask"])  # fmt: skip
     kept = masks[0][0, 0]
     assert kept[1:5, 2:4].all()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from sow.attention.edits import Edit, Orders
+from sow.attention.edits import EditCompiler, LogitEdit
 from sow.attention.kernel import edited_attention
 from sow.benchmarks.speed.memory import MIB, peak_of
 from sow.benchmarks.speed.subject import Subject
@@ -49,10 +49,10 @@ def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Work:
     related[:, 20 * unit : 29 * unit, 2 * unit : 30 * unit] = True
     condition, related = condition.flatten(1), related.flatten(1)
     inside, body = condition.to(device), related.to(device)
-    edits = Orders().join(
+    edits = EditCompiler().join(
         [
-            Edit("raise", related, inside, RAISED * body),
-            Edit("lower", condition, ~inside, LOWERED * inside),
+            LogitEdit("raise", related, inside, RAISED * body),
+            LogitEdit("lower", condition, ~inside, LOWERED * inside),
         ]
     )
     assert edits is not None

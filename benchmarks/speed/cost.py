@@ -12,14 +12,14 @@ from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Work, timed
-from sow.calls import Spent
+from sow.calls import ForwardCounter
 from sow.pipeline import SowPipeline
 from sow.settings import PRESETS, Settings
 
 
-def count(pipe: SowPipeline, settings: Settings) -> Spent:
+def count(pipe: SowPipeline, settings: Settings) -> ForwardCounter:
     """What one picture asks of the UNet."""
-    return Spent(Subject(pipe, "", settings).shapes())
+    return ForwardCounter(Subject(pipe, "", settings).shapes())
 
 
 def variants(subject: Subject) -> dict[str, Settings]:
@@ -41,7 +41,7 @@ def calls(subject: Subject, repeats: int) -> Section:
     """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
     rows = []
     for name, settings in variants(subject).items():
-        spent = Spent(subject.shapes(settings, bare=name == PLANTS_NOTHING))
+        spent = ForwardCounter(subject.shapes(settings, bare=name == PLANTS_NOTHING))
         rows.append((name, spent.calls, spent.samples))
     said = "As this model's presets are; a sample is a picture in one branch of guidance."
     if subject.name == RANDOM:
@@ -72,7 +72,7 @@ def wall(subject: Subject, repeats: int) -> Section:
         times.seconds("texts"), times.ratio("run", "unet"),
         times.share("run", ["unet", "autoencoder", "texts"]),
     )  # fmt: skip
-    spent = Spent(shapes)
+    spent = ForwardCounter(shapes)
     said = (
         f"One picture, {spent.calls} calls, {spent.samples} samples. The bare UNet is given noise "
         "of the same shapes, as often."

@@ -18,7 +18,8 @@ from sow.benchmarks.speed.scaling import CANVASES, CYCLES
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.benchmarks.speed.timing import timed
-from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
+from sow.diffusion.guidance import num_conditions
+from sow.diffusion.recording import unet_calls_of
 from sow.settings import Outside, Settings
 
 Asked = Callable[[Subject, int, Section | None], float | None]
@@ -30,10 +31,9 @@ def calls_of(settings: Settings, bare: bool = False) -> Counter[int]:
 
     bare: nothing is planted, and there is no noun to suppress outside of it.
     """
-    alone = settings.inversion == "alone" and not bare
     outside: Outside | None = "none" if bare else None
-    moves = [m for m in algorithm(settings, int(alone)) if isinstance(m, Invert | Denoise)]
-    return Counter(branches_of(move, settings, outside) for move in moves)
+    calls = unet_calls_of(settings, alone=0 if bare else 1)
+    return Counter(num_conditions(call, settings, outside) for call in calls)
 
 
 def samples_of(settings: Settings, bare: bool = False, most: int | None = None) -> int:

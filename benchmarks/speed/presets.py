@@ -14,7 +14,7 @@ from sow.benchmarks.speed.memory import MIB, Peak, peak_of
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Times, Took, Work, timed
-from sow.calls import counted
+from sow.calls import count_forwards
 from sow.errors import UsageError
 from sow.service.fitting import chosen
 from sow.settings import PRESETS, Settings
@@ -99,7 +99,7 @@ def section_of(rows: Sequence[Sequence[Cell]], complete: bool) -> Section:
 def row_of(subject: Subject, name: str, each: Drawn) -> Sequence[Cell]:
     """One preset: what it asks for is counted at the UNet's door in the run that is timed."""
     run = subject.picture(each.settings, bare=each.bare)
-    with counted(subject.pipe.unet) as spent:
+    with count_forwards(subject.pipe.unet) as spent:
         took, peak = watched(run, subject)
     bare = subject.bare(spent.shapes)
     ratio = Times([{"run": took, "bare": bare}], subject.device.type == "cpu").ratio("run", "bare")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import alternated
-from sow.calls import Spent
+from sow.calls import ForwardCounter
 
 CYCLES = (0, 2, 5, 10)
 CANVASES = ((1.0, 1.0), (1.5, 1.0), (1.5, 1.5), (2.0, 2.0))
@@ -26,7 +26,7 @@ def cycles(subject: Subject, repeats: int) -> Table:
     first = next(iter(forms))
     rows = []
     for name, settings in several.items():
-        spent = Spent(subject.shapes(settings))
+        spent = ForwardCounter(subject.shapes(settings))
         rows.append((int(name), spent.calls, spent.samples, times.seconds(name),
                      times.ratio(name, first)))  # fmt: skip
     columns = ("cycles", "UNet calls", "UNet samples", "run, s", f"over {first} cycles")

@@ -13,7 +13,7 @@ from PIL import Image
 from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
 from sow.benchmarks.speed.timing import Took, Work, timed
 from sow.box import Box
-from sow.calls import counted
+from sow.calls import count_forwards
 from sow.compiled import compile_blocks
 from sow.models import choose_device, choose_dtype, load_pipeline
 from sow.pipeline import SowPipeline
@@ -147,7 +147,7 @@ class Subject:
         """
         settings = settings or self.settings
         if self.name != RANDOM:
-            with counted(self.pipe.unet) as spent:
+            with count_forwards(self.pipe.unet) as spent:
                 self.picture(settings, count, canvas, bare)()
             return spent.shapes
         small = random_pipeline(TINY)

@@ -29,7 +29,7 @@ from sow.benchmarks.tv2i.pairs import Listed, Pair, Setting
 from sow.benchmarks.tv2i.report.cells import Table, table
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant, batch_of
 from sow.benchmarks.tv2i.running.reading import outcomes
-from sow.diffusion.algorithm import algorithm, asks_unet
+from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
 from sow.jobs.batch import Batch
 from sow.jobs.batches import even_size
@@ -221,7 +221,7 @@ def _decided(
 
 
 def _tried(one: Candidate, settings: Any) -> Tried:
-    calls = sum(map(asks_unet, algorithm(settings)))
+    calls = len(unet_calls_of(settings))
     samples = samples_of(settings, UNBOUNDED)
     return Tried(name=one.name, why=one.why, changes=dict(one.changes), samples=samples,
                  calls=calls)  # fmt: skip

@@ -1,8 +1,8 @@
-"""Controls: whoever changes attention, or looks at it, while pictures are made.
+"""Controls change attention, or observe it, while pictures are made.
 
-Any number of controls work together, in any order and without knowing of one another: each says
-for a layer which logits it changes, the chain adds the changes up, and each may look at the
-attention that comes out. What they do is found by the layer's name and resolution.
+Any number of controls work together, in any order: each names the logits of a layer that it
+changes, the chain adds the changes up, and each may observe the attention that results. Layers
+are told apart by name, kind and resolution.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sow.attention.edits import Edit, Orders
+from sow.attention.edits import EditCompiler, LogitEdit
 from sow.attention.kernel import Edits, edited_attention
 from sow.backbones.base import AttentionLayer, Backbone
-from sow.diffusion.algorithm import CANVAS, Denoise, Invert
+from sow.diffusion.algorithm import CANVAS, Invert, UNetCall
 from sow.diffusion.jobs import Job
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a run is about: known before its first UNet call.
+class RunContext:
+    """What is known of a run before its first UNet call.
 
     Attributes:
         jobs: B of them.
         condition_mask: C, boolean `[B, 1, h, w]`, on the device.
-        backbone: whose attention it is.
+        backbone: the model.
         layers: all its attention layers.
     """
 
@@ -40,8 +40,8 @@ class Scene:
     layers: Sequence[AttentionLayer]
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], condition_mask: Tensor, backbone: Backbone) -> Scene:
-        """With all layers of the backbone."""
+    def of(cls, jobs: Sequence[Job], condition_mask: Tensor, backbone: Backbone) -> RunContext:
+        """Return the context of these jobs, with all layers of the backbone."""
         return cls(jobs, condition_mask, backbone, backbone.attention_layers())
 
     @property
@@ -50,60 +50,35 @@ class Scene:
         return int(self.condition_mask.shape[2]), int(self.condition_mask.shape[3])
 
 
-class Control(Protocol):
-    """Somebody with a say in attention. `AttentionControl` does nothing, to start from."""
-
-    def begin(self, scene: Scene) -> None:
-        """A run begins."""
-
-    def before_call(self, move: Invert | Denoise) -> None:
-        """The UNet is about to be called, about all pictures of the scene."""
-
-    def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
-        """What it changes in a layer in this call."""
-
-    def watches(self, layer: AttentionLayer) -> bool:
-        """Whether it wants to look at a layer in this call."""
-
-    def watch(self, layer: AttentionLayer, seen: Seen) -> None:
-        """Looks at it."""
-
-    def after_call(self, move: Invert | Denoise) -> None:
-        """The UNet has answered."""
-
-    def end(self) -> None:
-        """The run is over, also if it was broken off."""
-
-
 class AttentionControl:
-    """A control that has nothing to say."""
+    """A say in the attention of a run: change logits, or observe. This one does neither."""
 
-    def begin(self, scene: Scene) -> None:
-        """See :class:`Control`."""
+    def begin(self, context: RunContext) -> None:
+        """Prepare for a run."""
 
-    def before_call(self, move: Invert | Denoise) -> None:
-        """See :class:`Control`."""
+    def before_call(self, step: UNetCall) -> None:
+        """Prepare for a UNet call, about all pictures of the run."""
 
-    def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
-        """See :class:`Control`."""
+    def edits(self, layer: AttentionLayer) -> Sequence[LogitEdit]:
+        """Return the changes to a layer's logits in this call."""
         return ()
 
-    def watches(self, layer: AttentionLayer) -> bool:
-        """See :class:`Control`."""
+    def observes(self, layer: AttentionLayer) -> bool:
+        """Whether to observe a layer in this call."""
         return False
 
-    def watch(self, layer: AttentionLayer, seen: Seen) -> None:
-        """See :class:`Control`."""
+    def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
+        """Look at a layer's attention."""
 
-    def after_call(self, move: Invert | Denoise) -> None:
-        """See :class:`Control`."""
+    def after_call(self, step: UNetCall) -> None:
+        """Take in what was observed: the UNet call is over."""
 
     def end(self) -> None:
-        """See :class:`Control`."""
+        """Clean up after a run, also after one that failed."""
 
 
-class Seen:
-    """One layer in one call, as a control may look at it: the B samples of the prompt's branch."""
+class AttentionProbe:
+    """The attention of one layer in one call, for the B samples with the prompt."""
 
     def __init__(
         self, attn: Any, states: Tensor, context: Tensor, pictures: int, edits: Edits | None
@@ -122,29 +97,29 @@ class Seen:
         return heads_of(self._attn, self._attn.to_k, self._context)
 
     def attend(self, value: Tensor) -> Tensor:
-        """What this attention makes of other values, of the keys' shape; with all its edits."""
+        """Apply this attention, edits included, to other values of the keys' shape."""
         if self._edits is None:
             return torch.nn.functional.scaled_dot_product_attention(self.query, self.key, value)
         return edited_attention(self.query, self.key, value, self._edits)
 
 
 def heads_of(attn: Any, projection: Any, states: Tensor) -> Tensor:
-    """`[B, heads, N, d]` out of `[B, N, channels]` by one of a layer's projections."""
+    """`[B, heads, N, d]` from `[B, N, channels]`, by one of a layer's projections."""
     projected: Tensor = projection(states)
     batch, count, channels = projected.shape
     return projected.view(batch, count, attn.heads, channels // attn.heads).transpose(1, 2)
 
 
 class ControlledProcessor:
-    """Stands before the processor that was there, which works on wherever nothing is changed.
+    """An attention processor that applies edits, and leaves calls without any to the original.
 
-    The chain sets what is to be done before every call of the UNet.
+    The chain sets edits and observers before every UNet call.
     """
 
     def __init__(self, own: Any, layer: AttentionLayer, pictures: int) -> None:
         self.own, self.layer, self.pictures = own, layer, pictures
         self.edits: Edits | None = None
-        self.watchers: tuple[Control, ...] = ()
+        self.observers: tuple[AttentionControl, ...] = ()
 
     def __call__(
         self,
@@ -156,11 +131,11 @@ class ControlledProcessor:
     ) -> Tensor:
         """`[samples, N, channels]` in and out."""
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        if self.watchers:
+        if self.observers:
             self._show(attn, hidden_states, context)
         if self.edits is None:
-            answer: Tensor = self.own(attn, hidden_states, encoder_hidden_states, *args, **kwargs)
-            return answer
+            output: Tensor = self.own(attn, hidden_states, encoder_hidden_states, *args, **kwargs)
+            return output
         query, key, value = (
             heads_of(attn, project, states)
             for project, states in (
@@ -173,63 +148,69 @@ class ControlledProcessor:
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch has no types for it
     def _show(self, attn: Any, states: Tensor, context: Tensor) -> None:
-        seen = Seen(attn, states, context, self.pictures, self.edits)
-        for control in self.watchers:
-            control.watch(self.layer, seen)
+        probe = AttentionProbe(attn, states, context, self.pictures, self.edits)
+        for control in self.observers:
+            control.observe(self.layer, probe)
 
 
 class Chain:
-    """All controls of one run, asked together before every call of the UNet."""
+    """All controls of one run."""
 
-    def __init__(self, controls: Sequence[Control], scene: Scene) -> None:
-        self.controls, self.scene = tuple(controls), scene
+    def __init__(self, controls: Sequence[AttentionControl], context: RunContext) -> None:
+        self.controls, self.context = tuple(controls), context
         self._processors: list[ControlledProcessor] = []
-        self._orders = Orders()
+        self._compiler = EditCompiler()
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While open, every attention layer is under control; at the end all is as it was."""
-        before = self.scene.backbone.processors()
-        pictures = len(self.scene.jobs)
+        """While open, every attention layer is under control; at the end all is as it was.
+
+        Without controls the layers stay as they are.
+        """
+        if not self.controls:
+            yield
+            return
+        before = self.context.backbone.processors()
+        pictures = len(self.context.jobs)
         standing = {
             layer.name: ControlledProcessor(before[layer.name], layer, pictures)
-            for layer in self.scene.layers
+            for layer in self.context.layers
         }
         self._processors = list(standing.values())
         with ExitStack() as stack:
             for control in self.controls:
-                control.begin(self.scene)
+                control.begin(self.context)
                 stack.callback(control.end)
-            stack.callback(self.scene.backbone.set_processors, before)
-            self.scene.backbone.set_processors({**before, **standing})
+            stack.callback(self.context.backbone.set_processors, before)
+            self.context.backbone.set_processors({**before, **standing})
             yield
 
-    def before_call(self, move: Invert | Denoise) -> None:
-        """Asks all controls and tells all layers.
+    def before_call(self, step: UNetCall) -> None:
+        """Ask all controls for their edits, and hand each layer its own.
 
-        Conditions inverted alone are other pictures than the scene's, and left alone.
+        Conditions that are inverted alone are no pictures of the run: nothing is edited there.
         """
-        if isinstance(move, Invert) and move.frame != CANVAS:
+        if isinstance(step, Invert) and step.batch != CANVAS:
             for processor in self._processors:
-                processor.edits, processor.watchers = None, ()
+                processor.edits, processor.observers = None, ()
             return
         for control in self.controls:
-            control.before_call(move)
+            control.before_call(step)
         # Layers with the same edits share what is made of them. The edits themselves are kept
         # beside it, so that no other edit can come to lie at the same address.
-        ready: dict[tuple[int, ...], tuple[Edits | None, list[Edit]]] = {}
+        ready: dict[tuple[int, ...], tuple[Edits | None, list[LogitEdit]]] = {}
         for processor in self._processors:
             layer = processor.layer
             edits = [edit for control in self.controls for edit in control.edits(layer)]
             key = tuple(map(id, edits))
             if key not in ready:
-                ready[key] = (self._orders.join(edits), edits)
+                ready[key] = (self._compiler.join(edits), edits)
             processor.edits = ready[key][0]
-            processor.watchers = tuple(c for c in self.controls if c.watches(layer))
+            processor.observers = tuple(c for c in self.controls if c.observes(layer))
 
-    def after_call(self, move: Invert | Denoise) -> None:
-        """Tells all controls."""
-        if isinstance(move, Invert) and move.frame != CANVAS:
+    def after_call(self, step: UNetCall) -> None:
+        """Tell all controls that the call is over."""
+        if isinstance(step, Invert) and step.batch != CANVAS:
             return
         for control in self.controls:
-            control.after_call(move)
+            control.after_call(step)

@@ -13,7 +13,7 @@ from sow.attention.kernel import Edits
 
 
 @dataclass(frozen=True)
-class Edit:
+class LogitEdit:
     """One change of a layer's logits: some queries on one set of keys; N queries, M keys.
 
     Give layers that are changed alike the same object, and always the same `queries`: what is
@@ -49,13 +49,13 @@ class Order:
     concerned: Tensor
 
 
-class Orders:
+class EditCompiler:
     """Brings edits together, and keeps what only depends on which queries are concerned."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[int, int], ...], tuple[Order, tuple[Tensor, ...]]] = {}
 
-    def join(self, edits: Sequence[Edit]) -> Edits | None:
+    def join(self, edits: Sequence[LogitEdit]) -> Edits | None:
         """All changes of a layer as the kernel wants them; None if no query is concerned."""
         if not edits:
             return None
@@ -64,14 +64,14 @@ class Orders:
         if not rows.shape[1]:
             return None
 
-        def strengths(edit: Edit) -> Tensor:
+        def strengths(edit: LogitEdit) -> Tensor:
             strength = edit.queries.to(rows.device) if edit.strength is None else edit.strength
             return _branched(strength.gather(1, rows), edit.branches, most)
 
-        def keys(edit: Edit) -> Tensor:
+        def keys(edit: LogitEdit) -> Tensor:
             return edit.keys.repeat(most, 1)
 
-        def stacked(kind: str, part: Callable[[Edit], Tensor], dtype: torch.dtype) -> Tensor:
+        def stacked(kind: str, part: Callable[[LogitEdit], Tensor], dtype: torch.dtype) -> Tensor:
             chosen = [part(edit).to(dtype) for edit in edits if edit.kind == kind]
             like = part(edits[0])
             return torch.stack(chosen) if chosen else like.new_zeros(0, *like.shape, dtype=dtype)
@@ -87,7 +87,7 @@ class Orders:
             forbidden_keys=stacked("forbid", keys, torch.bool),
         )
 
-    def _order(self, edits: Sequence[Edit]) -> Order:
+    def _order(self, edits: Sequence[LogitEdit]) -> Order:
         """Found on the CPU and kept, so that nothing waits for the device."""
         queries = tuple(edit.queries for edit in edits)
         key = tuple((id(edit.queries), edit.branches) for edit in edits)
@@ -102,14 +102,14 @@ class Orders:
         return self._known[key][0]
 
 
-def _concerned(edits: Sequence[Edit], rows: Tensor) -> Tensor:
+def _concerned(edits: Sequence[LogitEdit], rows: Tensor) -> Tensor:
     """Which of these queries any edit can concern, in each picture and branch, `[S, R]`."""
     most = _most_branches(edits)
     each = [_branched(edit.queries.gather(1, rows), edit.branches, most) for edit in edits]
     return torch.stack(each).any(0)
 
 
-def _most_branches(edits: Sequence[Edit]) -> int:
+def _most_branches(edits: Sequence[LogitEdit]) -> int:
     return max(edit.branches for edit in edits)
 
 

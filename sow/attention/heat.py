@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from sow.attention.control import AttentionControl, Scene, Seen
+from sow.attention.control import AttentionControl, AttentionProbe, RunContext
 from sow.attention.regions import coarser
 from sow.backbones.base import AttentionLayer
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import Invert, UNetCall
 
 LEAST_GRID = 8
 """Layers with fewer tokens in width or height are too coarse to say where anything is."""
@@ -40,13 +40,13 @@ def spread(maps: Tensor, size: tuple[int, int], factor: int) -> Tensor:
     return interpolate(maps.reshape(*maps.shape[:2], *grid).float(), size, mode="bilinear")
 
 
-def word_weights(seen: Seen, size: tuple[int, int], factor: int) -> Tensor:
+def word_weights(probe: AttentionProbe, size: tuple[int, int], factor: int) -> Tensor:
     """What share of each place's cross-attention is on each token, `[B, M, h, w]`.
 
     The mean of the heads, in the prompt's branch; at every place all tokens together have 1.
     """
-    scaled = seen.key.float() * seen.key.shape[3] ** -0.5
-    weights: Tensor = (seen.query.float() @ scaled.transpose(2, 3)).softmax(-1)
+    scaled = probe.key.float() * probe.key.shape[3] ** -0.5
+    weights: Tensor = (probe.query.float() @ scaled.transpose(2, 3)).softmax(-1)
     return spread(weights.mean(1).transpose(1, 2), size, factor)
 
 
@@ -57,23 +57,23 @@ class InversionHeat(AttentionControl):
         maps: `[B, tokens, h, w]` once the inversion is over, averaged over layers and steps.
     """
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """Forgets the picture before."""
-        self._size, self._average, self._looks = scene.size, Average(), False
+        self._size, self._average, self._looks = context.size, Average(), False
         self.maps = torch.zeros(0)
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Only inversions are looked at."""
-        self._looks = isinstance(move, Invert)
+        self._looks = isinstance(step, Invert)
 
-    def watches(self, layer: AttentionLayer) -> bool:
+    def observes(self, layer: AttentionLayer) -> bool:
         """Cross-attention that is fine enough to say where something is."""
         fine = min(coarser(self._size, layer.factor)) >= LEAST_GRID
         return self._looks and layer.kind == "cross" and fine
 
-    def watch(self, layer: AttentionLayer, seen: Seen) -> None:
+    def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
         """Adds one layer's maps."""
-        self._average.add(word_weights(seen, self._size, layer.factor))
+        self._average.add(word_weights(probe, self._size, layer.factor))
 
     def end(self) -> None:
         """Makes the mean of them."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sow.attention.control import AttentionControl, Scene, Seen
+from sow.attention.control import AttentionControl, AttentionProbe, RunContext
 from sow.attention.regions import Regions, regions_of
 from sow.backbones.base import AttentionLayer
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import Denoise, UNetCall
 
 
 class Indicator(AttentionControl):
@@ -22,42 +22,42 @@ class Indicator(AttentionControl):
     def __init__(self) -> None:
         self.latest = torch.zeros(0, 1)
         self._cycle: int | None = None
-        self._seen: list[Tensor] = []
+        self._shares: list[Tensor] = []
         self._history: list[list[Tensor]] = []
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """Works out the regions of all layers, on the CPU."""
-        mask, plans = scene.condition_mask.cpu(), [job.plan for job in scene.jobs]
-        factors = {layer.factor for layer in scene.layers if layer.kind == "self"}
+        mask, plans = context.condition_mask.cpu(), [job.plan for job in context.jobs]
+        factors = {layer.factor for layer in context.layers if layer.kind == "self"}
         on_host = {factor: regions_of(mask, plans, factor) for factor in sorted(factors)}
-        device = scene.condition_mask.device
+        device = context.condition_mask.device
         self._regions = {factor: found.to(device) for factor, found in on_host.items()}
         told = torch.stack([can_tell(found) for found in on_host.values()]).any(0)
         self.latest = torch.where(told, -torch.inf, torch.nan)[:, None].to(device)
         self._history = []
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Notes which cycle it is."""
-        cycle = move.cycle if isinstance(move, Denoise) else None
+        cycle = step.cycle if isinstance(step, Denoise) else None
         if cycle is not None and cycle != self._cycle:
             self._history.append([])
         self._cycle = cycle
 
-    def watches(self, layer: AttentionLayer) -> bool:
+    def observes(self, layer: AttentionLayer) -> bool:
         """Self-attention in the cycles."""
         return self._cycle is not None and layer.kind == "self"
 
-    def watch(self, layer: AttentionLayer, seen: Seen) -> None:
+    def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
         """Takes it from one layer."""
-        self._seen.append(near_share(seen.query, seen.key, self._regions[layer.factor]))
+        self._shares.append(near_share(probe.query, probe.key, self._regions[layer.factor]))
 
-    def after_call(self, move: Invert | Denoise) -> None:
+    def after_call(self, step: UNetCall) -> None:
         """The mean of the layers that can tell; nothing waits for the device."""
-        if self._seen:
-            indicator = torch.stack(self._seen).nanmean(0)
+        if self._shares:
+            indicator = torch.stack(self._shares).nanmean(0)
             self.latest = indicator[:, None]
             self._history[-1].append(indicator)
-            self._seen = []
+            self._shares = []
 
     @property
     def history(self) -> Tensor:

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from sow.attention.control import AttentionControl, Scene
-from sow.attention.edits import Edit
+from sow.attention.control import AttentionControl, RunContext
+from sow.attention.edits import LogitEdit
 from sow.attention.regions import coarser, share_of
 from sow.backbones.base import AttentionLayer
 from sow.box import Box
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import Denoise, UNetCall
 from sow.diffusion.jobs import Job
 from sow.plan import Plan
 from sow.settings import Settings
@@ -52,36 +52,36 @@ def phrases_of(plan: Plan) -> list[Phrase]:
 class Layout(AttentionControl):
     """Keeps phrases to their boxes in the first steps of a picture."""
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """Works out boxes and tokens of all pictures, on the CPU, at every resolution."""
-        self._scene, self._active = scene, False
-        self._edits: dict[tuple[str, int], list[Edit]] = {}
+        self._context, self._active = context, False
+        self._edits: dict[tuple[str, int], list[LogitEdit]] = {}
         self._phrases = [
-            phrases_of(job.plan) if job.settings.layout_steps else [] for job in scene.jobs
+            phrases_of(job.plan) if job.settings.layout_steps else [] for job in context.jobs
         ]
-        self._tokens = _tokens(scene, self._phrases)
+        self._tokens = _tokens(context, self._phrases)
         self._lay(self._phrases)
 
     def _lay(self, phrases: Sequence[Sequence[Phrase]]) -> None:
         """Keeps the phrases of all pictures to these boxes."""
-        scene, mask = self._scene, self._scene.condition_mask.cpu()
-        for factor in sorted({layer.factor for layer in scene.layers}):
-            grid = coarser(scene.size, factor)
+        context, mask = self._context, self._context.condition_mask.cpu()
+        for factor in sorted({layer.factor for layer in context.layers}):
+            grid = coarser(context.size, factor)
             taken = adaptive_avg_pool2d(mask.float(), grid).flatten(1) >= 0.5
-            places = _places(scene.jobs, phrases, grid, taken)
-            self._edits["cross", factor] = _crossing(scene, places, self._tokens, taken)
-            self._edits["self", factor] = _among(scene, places, taken)
+            places = _places(context.jobs, phrases, grid, taken)
+            self._edits["cross", factor] = _crossing(context, places, self._tokens, taken)
+            self._edits["self", factor] = _among(context, places, taken)
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Only the steps in which a composition forms are guided."""
-        self._active = isinstance(move, Denoise) and forms(move, self._scene.jobs[0].settings)
+        self._active = isinstance(step, Denoise) and forms(step, self._context.jobs[0].settings)
 
-    def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
+    def edits(self, layer: AttentionLayer) -> Sequence[LogitEdit]:
         """Of both kinds of attention, everywhere."""
         return self._edits[layer.kind, layer.factor] if self._active else ()
 
 
-def forms(move: Denoise, settings: Settings) -> bool:
+def forms(step: Denoise, settings: Settings) -> bool:
     """Whether the composition of a picture still forms in this step.
 
     That is in its first steps, from noise or from the seed canvas, and in every cycle; where
@@ -89,12 +89,12 @@ def forms(move: Denoise, settings: Settings) -> bool:
     """
     if not settings.layout_steps:
         return False
-    if move.cycle is not None:
+    if step.cycle is not None:
         return True
-    if (settings.first_cycles if move.left else settings.cycles) and not move.from_noise:
+    if (settings.first_cycles if step.left else settings.cycles) and not step.from_noise:
         return False
     start = settings.steps if settings.seed_canvas == "none" else settings.t1
-    return start - move.state < settings.layout_steps
+    return start - step.state < settings.layout_steps
 
 
 def tokens_of(phrase: str, words: Words) -> list[int]:
@@ -116,12 +116,12 @@ def _plain(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
 
-def _tokens(scene: Scene, phrases: Sequence[Sequence[Phrase]]) -> Tensor:
+def _tokens(context: RunContext, phrases: Sequence[Sequence[Phrase]]) -> Tensor:
     """Which tokens of its prompt are those of a picture's phrases, `[phrases, B, M]`."""
     most = max(map(len, phrases))
-    found = torch.zeros(most, len(phrases), scene.backbone.text_tokens, dtype=torch.bool)
-    for picture, (job, own) in enumerate(zip(scene.jobs, phrases, strict=True)):
-        words = scene.backbone.words(job.plan.prompt) if own else []
+    found = torch.zeros(most, len(phrases), context.backbone.text_tokens, dtype=torch.bool)
+    for picture, (job, own) in enumerate(zip(context.jobs, phrases, strict=True)):
+        words = context.backbone.words(job.plan.prompt) if own else []
         for number, phrase in enumerate(own):
             found[number, picture, tokens_of(phrase.text, words)] = True
     return found
@@ -158,22 +158,24 @@ def covered(boxes: Sequence[Box], canvas: tuple[int, int], grid: tuple[int, int]
     return half if half.any() else share >= share.max() - 1e-6
 
 
-def _crossing(scene: Scene, places: Tensor, tokens: Tensor, taken: Tensor) -> list[Edit]:
+def _crossing(
+    context: RunContext, places: Tensor, tokens: Tensor, taken: Tensor
+) -> list[LogitEdit]:
     """A phrase's tokens are drawn to in its box, and forbidden everywhere else but in C."""
-    device, edits = scene.condition_mask.device, []
-    pull = torch.tensor([[job.settings.layout_pull] for job in scene.jobs])
+    device, edits = context.condition_mask.device, []
+    pull = torch.tensor([[job.settings.layout_pull] for job in context.jobs])
     for place, words in zip(places, tokens, strict=False):
         said = words.any(1, keepdim=True)
         inside, outside, keys = place & said, ~place & ~taken & said, words.to(device)
-        edits.append(Edit("raise", inside, keys, (pull * inside).to(device)))
-        edits.append(Edit("forbid", outside, keys, None))
+        edits.append(LogitEdit("raise", inside, keys, (pull * inside).to(device)))
+        edits.append(LogitEdit("forbid", outside, keys, None))
     return edits
 
 
-def _among(scene: Scene, places: Tensor, taken: Tensor) -> list[Edit]:
+def _among(context: RunContext, places: Tensor, taken: Tensor) -> list[LogitEdit]:
     """Of two boxes, each listens more to itself and less to the other; C to whom it likes."""
-    device, branches, edits = scene.condition_mask.device, scene.jobs[0].settings.branches, []
-    pull = torch.tensor([[job.settings.layout_pull] for job in scene.jobs])
+    device, branches, edits = context.condition_mask.device, context.jobs[0].settings.branches, []
+    pull = torch.tensor([[job.settings.layout_pull] for job in context.jobs])
     if not pull.any():
         return []
     everyone = places.any(0)
@@ -181,6 +183,6 @@ def _among(scene: Scene, places: Tensor, taken: Tensor) -> list[Edit]:
         inside = place & ~taken
         strength = (pull * inside).to(device)
         own, others = place.to(device), (everyone & ~place).to(device)
-        edits.append(Edit("raise", inside, own, strength, branches))
-        edits.append(Edit("lower", inside, others, strength, branches))
+        edits.append(LogitEdit("raise", inside, own, strength, branches))
+        edits.append(LogitEdit("lower", inside, others, strength, branches))
     return edits

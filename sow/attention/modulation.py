@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sow.attention.control import AttentionControl, Scene
-from sow.attention.edits import Edit
+from sow.attention.control import AttentionControl, RunContext
+from sow.attention.edits import LogitEdit
 from sow.attention.indicator import Indicator
 from sow.attention.regions import regions_of
 from sow.backbones.base import AttentionLayer
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import Denoise, UNetCall
 from sow.settings import Settings
 
 
@@ -42,17 +42,17 @@ class Modulation(AttentionControl):
         self._indicator = indicator
         self._cycle: int | None = None
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """Works out the regions of all layers, on the CPU."""
-        settings = [job.settings for job in scene.jobs]
-        device = scene.condition_mask.device
+        settings = [job.settings for job in context.jobs]
+        device = context.condition_mask.device
         self._settings = settings[0]
         self._own = {
             name: torch.tensor([getattr(s, name) for s in settings])[:, None].to(device)
             for name in ("alpha_minus", "alpha_plus", "lambda_c", "lambda_d", "tau")
         }
-        mask, plans = scene.condition_mask.cpu(), [job.plan for job in scene.jobs]
-        factors = {layer.factor for layer in scene.layers if layer.kind == "self"}
+        mask, plans = context.condition_mask.cpu(), [job.plan for job in context.jobs]
+        factors = {layer.factor for layer in context.layers if layer.kind == "self"}
         self._queries, self._regions, self._others = {}, {}, {}
         for factor in sorted(factors.intersection(self._settings.modulated_factors)):
             regions = regions_of(mask, plans, factor)
@@ -62,22 +62,22 @@ class Modulation(AttentionControl):
                 self._queries[factor, "lower"] = regions.condition
             self._regions[factor] = regions.to(device)
             self._others[factor] = ~self._regions[factor].condition
-        self._edits: dict[int, list[Edit]] = {}
+        self._edits: dict[int, list[LogitEdit]] = {}
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Only the cycles are modulated; what the last call showed decides on the next."""
-        cycle = move.cycle if isinstance(move, Denoise) else None
+        cycle = step.cycle if isinstance(step, Denoise) else None
         if cycle is not None and (cycle != self._cycle or self._indicator is not None):
             self._edits = self._edits_of(cycle)
         self._cycle = cycle
 
-    def edits(self, layer: AttentionLayer) -> Sequence[Edit]:
+    def edits(self, layer: AttentionLayer) -> Sequence[LogitEdit]:
         """Of self-attention at the resolutions chosen."""
         if self._cycle is None or layer.kind != "self":
             return ()
         return self._edits.get(layer.factor, ())
 
-    def _edits_of(self, cycle: int) -> dict[int, list[Edit]]:
+    def _edits_of(self, cycle: int) -> dict[int, list[LogitEdit]]:
         """By the resolution of the layers."""
         own, indicator = self._own, self._indicator
         fading = torch.exp(-own["lambda_c"] * cycle)
@@ -85,16 +85,16 @@ class Modulation(AttentionControl):
             fading = gate_of(self._settings.gate, indicator.latest, own["tau"]) * fading
         everywhere = self._settings.modulated_branches == "all"
         branches = self._settings.branches if everywhere else 1
-        edits: dict[int, list[Edit]] = {}
+        edits: dict[int, list[LogitEdit]] = {}
         for (factor, kind), queries in self._queries.items():
             regions = self._regions[factor]
             if kind == "raise":
                 near = torch.exp(-own["lambda_d"] * regions.distance)
                 strength = own["alpha_plus"] * fading * near * regions.weight
-                edit = Edit("raise", queries, regions.condition, strength, branches)
+                edit = LogitEdit("raise", queries, regions.condition, strength, branches)
             else:
                 strength = own["alpha_minus"] * fading * regions.condition
-                edit = Edit("lower", queries, self._others[factor], strength, branches)
+                edit = LogitEdit("lower", queries, self._others[factor], strength, branches)
             edits.setdefault(factor, []).append(edit)
         return edits
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sow.attention.control import AttentionControl, Scene, Seen
+from sow.attention.control import AttentionControl, AttentionProbe, RunContext
 from sow.attention.heat import Average, spread, word_weights
 from sow.attention.indicator import Indicator
 from sow.attention.regions import regions_of
 from sow.backbones.base import AttentionLayer
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import Denoise, UNetCall
 
 LARGEST_FLOW = 32 * 32
 """Layers with more tokens are left out of the flow maps: finer than anybody looks, and dear."""
@@ -49,56 +49,56 @@ class Trace(AttentionControl):
             if max(places) < self._heat.shape[1]
         ]
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """Forgets the call before."""
-        self._scene, self._looks = scene, False
+        self._context, self._looks = context, False
         self._cycle: int | None = None
         self._average, self._flow = Average(), [
-            Average() for _ in range(scene.jobs[0].settings.all_cycles)
+            Average() for _ in range(context.jobs[0].settings.all_cycles)
         ]  # fmt: skip
         self._indicator = Indicator()
-        self._indicator.begin(scene)
-        plans, mask = [job.plan for job in scene.jobs], scene.condition_mask
+        self._indicator.begin(context)
+        plans, mask = [job.plan for job in context.jobs], context.condition_mask
         self._on_condition = {
             factor: regions_of(mask.cpu(), plans, factor).condition.to(mask.device)
-            for factor in {layer.factor for layer in scene.layers}
+            for factor in {layer.factor for layer in context.layers}
         }
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Cycles and finish are looked at."""
-        self._looks = isinstance(move, Denoise) and not move.from_noise
-        self._cycle = move.cycle if isinstance(move, Denoise) else None
-        self._indicator.before_call(move)
+        self._looks = isinstance(step, Denoise) and not step.from_noise
+        self._cycle = step.cycle if isinstance(step, Denoise) else None
+        self._indicator.before_call(step)
 
-    def watches(self, layer: AttentionLayer) -> bool:
+    def observes(self, layer: AttentionLayer) -> bool:
         """All cross-attention; self-attention in the cycles."""
         return self._looks and (layer.kind == "cross" or self._cycle is not None)
 
-    def watch(self, layer: AttentionLayer, seen: Seen) -> None:
+    def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
         """Adds one layer's maps."""
-        size = self._scene.size
+        size = self._context.size
         if layer.kind == "cross":
-            self._average.add(word_weights(seen, size, layer.factor))
+            self._average.add(word_weights(probe, size, layer.factor))
             return
-        self._indicator.watch(layer, seen)
+        self._indicator.observe(layer, probe)
         on_condition = self._on_condition[layer.factor]
         if self._cycle is not None and on_condition.shape[1] <= LARGEST_FLOW:
             # Attention whose values say "this is C" answers how much of it went there.
-            value = on_condition.to(seen.key.dtype)[:, None, :, None].expand_as(seen.key)
-            share = seen.attend(value.contiguous())[..., 0].float().mean(1)[:, None]
+            value = on_condition.to(probe.key.dtype)[:, None, :, None].expand_as(probe.key)
+            share = probe.attend(value.contiguous())[..., 0].float().mean(1)[:, None]
             self._flow[self._cycle].add(spread(share, size, layer.factor))
 
-    def after_call(self, move: Invert | Denoise) -> None:
+    def after_call(self, step: UNetCall) -> None:
         """The indicator is that of a call."""
-        self._indicator.after_call(move)
+        self._indicator.after_call(step)
 
     def end(self) -> None:
         """Makes averages of what was seen; a run that was broken off has fewer cycles."""
-        scene = self._scene
-        pictures = len(scene.jobs)
-        self._words = [scene.backbone.words(job.plan.prompt) for job in scene.jobs]
-        nothing = torch.zeros(pictures, 0, *scene.size)
+        context = self._context
+        pictures = len(context.jobs)
+        self._words = [context.backbone.words(job.plan.prompt) for job in context.jobs]
+        nothing = torch.zeros(pictures, 0, *context.size)
         self._heat = self._average.mean() if self._average.count else nothing
-        seen = [each.mean()[:, 0] for each in self._flow if each.count]
-        self.flow = torch.stack(seen) if seen else torch.zeros(0, pictures, *scene.size)
+        probe = [each.mean()[:, 0] for each in self._flow if each.count]
+        self.flow = torch.stack(probe) if probe else torch.zeros(0, pictures, *context.size)
         self.indicators = self._indicator.history

@@ -1,7 +1,7 @@
 """What the engine asks of a diffusion model. Everything that is one model's own stands behind it.
 
 Latents are `[B, c, h, w]` in float32 on the model's device, pixels `[B, 3, H, W]` in [-1, 1];
-B are pictures, K the branches of guidance. One latent is `stride` pixels wide and high.
+B are pictures, K the branches of guidance. One latent is `vae_scale_factor` pixels wide and high.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Schedule(Protocol):
     """Noise levels of the states x_0 (clean) to x_S (noise), and the moves between them."""
 
     @property
-    def times(self) -> Sequence[int]:
+    def timesteps(self) -> Sequence[int]:
         """When the model is asked, state by state; the first is never used."""
 
     def denoise(
@@ -69,14 +69,14 @@ class Schedule(Protocol):
         state: int,
         eta: Tensor | float = 0.0,
         noise: Tensor | None = None,
-        stride: int = 1,
+        step_skip: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s - stride} by the model's answer, and the clean latents it points to."""
+        """x_s -> x_{s - step_skip} by the model's answer, and the clean latents it points to."""
 
-    def invert(self, latents: Tensor, output: Tensor, state: int, stride: int = 1) -> Tensor:
-        """x_s -> x_{s + stride}: the same step read backwards."""
+    def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
+        """x_s -> x_{s + step_skip}: the same step read backwards."""
 
-    def disturb(
+    def renoise(
         self,
         latents: Tensor,
         noise: Tensor,
@@ -90,7 +90,7 @@ class Schedule(Protocol):
 class Backbone(Protocol):
     """A frozen text-to-image diffusion model."""
 
-    stride: int
+    vae_scale_factor: int
     channels: int
     text_tokens: int
     device: torch.device

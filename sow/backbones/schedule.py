@@ -31,8 +31,8 @@ class DiffusionSchedule:
         prediction_type: what the UNet predicts, `epsilon` or `v_prediction`.
     """
 
-    times: tuple[int, ...]
-    levels: tuple[float, ...]
+    timesteps: tuple[int, ...]
+    alphas_cumprod: tuple[float, ...]
     prediction_type: str
 
     @classmethod
@@ -57,28 +57,31 @@ class DiffusionSchedule:
                 f"the model predicts {prediction_type!r}", "only epsilon and v_prediction are known"
             )
         alphas = scheduler.alphas_cumprod.double().tolist()
-        stride = len(alphas) // steps
-        if stride == 0:
+        step_ratio = len(alphas) // steps
+        if step_ratio == 0:
             raise UsageError(f"steps={steps} is more than the model's {len(alphas)} times")
-        times = [min(stride * s + 1, len(alphas) - 1) for s in range(steps)]
+        timesteps = [min(step_ratio * s + 1, len(alphas) - 1) for s in range(steps)]
         # SD keeps a trace of noise in its clean state: alpha_bar at time 0, not 1.
         clean = 1.0 if config.get("set_alpha_to_one", False) else alphas[0]
-        levels = (clean, *(alphas[t] for t in times))
+        levels = (clean, *(alphas[t] for t in timesteps))
         if not all(1 >= less > more > 0 for less, more in pairwise(levels)):  # nor nan
             raise ModelError(
                 "the scheduler's noise does not grow from a clean picture to noise",
                 "give a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
             )
-        return cls((0, *times), levels, prediction_type)
+        return cls((0, *timesteps), levels, prediction_type)
 
     @property
     def steps(self) -> int:
         """S, the index of the noisiest state."""
-        return len(self.times) - 1
+        return len(self.timesteps) - 1
 
-    def split(self, latents: Tensor, output: Tensor, state: int) -> tuple[Tensor, Tensor]:
+    def predict_x0_eps(self, latents: Tensor, output: Tensor, state: int) -> tuple[Tensor, Tensor]:
         """The clean latents and the noise that make up x_s, going by the UNet's answer."""
-        signal, noise = math.sqrt(self.levels[state]), math.sqrt(1 - self.levels[state])
+        signal, noise = (
+            math.sqrt(self.alphas_cumprod[state]),
+            math.sqrt(1 - self.alphas_cumprod[state]),
+        )
         if self.prediction_type == "v_prediction":
             return signal * latents - noise * output, signal * output + noise * latents
         return (latents - noise * output) / signal, output
@@ -90,9 +93,9 @@ class DiffusionSchedule:
         state: int,
         eta: Tensor | float = 0.0,
         noise: Tensor | None = None,
-        stride: int = 1,
+        step_skip: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s - stride}, one DDIM step (Eq. 3; DDIM, Eq. 12).
+        """x_s -> x_{s - step_skip}, one DDIM step (Eq. 3; DDIM, Eq. 12).
 
         Args:
             latents: x_s, `[B, 4, h, w]`.
@@ -100,13 +103,13 @@ class DiffusionSchedule:
             state: s, from S down to 1.
             eta: 0 is deterministic, 1 has DDPM's variance; a number or `[B, 1, 1, 1]`.
             noise: standard normal, same shape as `latents`; needed where eta is not 0.
-            stride: how many states it goes at once, up to s.
+            step_skip: how many states it goes at once, up to s.
 
         Returns:
-            x_{s - stride} and the clean latents that it points to.
+            x_{s - step_skip} and the clean latents that it points to.
         """
-        here, there = self.levels[state], self.levels[state - stride]
-        clean, epsilon = self.split(latents, output, state)
+        here, there = self.alphas_cumprod[state], self.alphas_cumprod[state - step_skip]
+        clean, epsilon = self.predict_x0_eps(latents, output, state)
         if noise is None:
             return math.sqrt(there) * clean + math.sqrt(1 - there) * epsilon, clean
         deviation = math.sqrt((1 - there) / (1 - here) * (1 - here / there))
@@ -114,13 +117,13 @@ class DiffusionSchedule:
         direction = (1 - there - sigma**2).clamp_min(0).sqrt()
         return math.sqrt(there) * clean + direction * epsilon + sigma * noise, clean
 
-    def invert(self, latents: Tensor, output: Tensor, state: int, stride: int = 1) -> Tensor:
-        """x_s -> x_{s + stride}, the DDIM step read backwards (Sec. III-A).
+    def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
+        """x_s -> x_{s + step_skip}, the DDIM step read backwards (Sec. III-A).
 
-        `output` is the UNet's answer at `times[state + stride]`, where the way back asks again.
+        `output` is the UNet's answer at `times[state + step_skip]`, where the way back asks again.
         This is the exact inverse of `denoise` with eta 0 if the UNet then answers the same.
         """
-        here, there = self.levels[state], self.levels[state + stride]
+        here, there = self.alphas_cumprod[state], self.alphas_cumprod[state + step_skip]
         if self.prediction_type == "v_prediction":
             # A step turns (signal, noise) by an angle: x_s = cos * x_{s+1} - sin * v.
             cos = math.sqrt(here * there) + math.sqrt((1 - here) * (1 - there))
@@ -129,7 +132,7 @@ class DiffusionSchedule:
         clean = (latents - math.sqrt(1 - here) * output) / math.sqrt(here)
         return math.sqrt(there) * clean + math.sqrt(1 - there) * output
 
-    def disturb(
+    def renoise(
         self,
         latents: Tensor,
         noise: Tensor,
@@ -141,5 +144,5 @@ class DiffusionSchedule:
 
         sqrt(a_end/a_start) * x + noise_level * sqrt(1 - a_end/a_start) * noise
         """
-        ratio = self.levels[end] / self.levels[start]
+        ratio = self.alphas_cumprod[end] / self.alphas_cumprod[start]
         return math.sqrt(ratio) * latents + noise_level * math.sqrt(1 - ratio) * noise

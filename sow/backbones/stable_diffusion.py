@@ -21,7 +21,7 @@ class StableDiffusion:
 
     def __init__(self, pipe: Any) -> None:
         self.pipe = pipe
-        self.stride: int = pipe.vae_scale_factor
+        self.vae_scale_factor: int = pipe.vae_scale_factor
         self.channels: int = pipe.unet.config.in_channels
         self.text_tokens: int = pipe.tokenizer.model_max_length
         self.device: torch.device = pipe._execution_device
@@ -70,13 +70,13 @@ class StableDiffusion:
     def predict(self, latents: Tensor, time: Tensor, texts: Embedded) -> Tensor:
         """In the precision of the UNet, answered in float32."""
         samples = latents.repeat(texts.branches, 1, 1, 1)
-        answer: Tensor = self.pipe.unet(
+        output: Tensor = self.pipe.unet(
             samples.to(self._dtype),
             time,
             encoder_hidden_states=texts.tokens.flatten(0, 1),
             return_dict=False,
         )[0]
-        return answer.float().view(texts.branches, *latents.shape)
+        return output.float().view(texts.branches, *latents.shape)
 
     def words(self, prompt: str) -> list[tuple[str, list[int]]]:
         """As CLIP's tokenizer splits them; a token of textual inversion is a word."""

@@ -1,70 +1,32 @@
-"""Cyclic One-Way Diffusion (the paper's Algorithm 1), as the list of moves it consists of.
+"""Cyclic One-Way Diffusion (the paper's Algorithm 1): the loop, and nothing beside it.
 
-This is the only place where the algorithm stands. The sampler carries the moves out, the noise is
-drawn for them, the progress bar counts those that ask the UNet.
+Every line is one operation of a `Run`. The sampler carries them out on a backbone; `recording`
+takes note of them, so that UNet calls and noise are counted by running this very function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from sow.settings import BRANCHES, Outside, Settings
+from sow.settings import Settings
 
 CANVAS = 0
-"""The first frame is the seed canvas; others hold a condition inverted alone."""
-
-
-@dataclass(frozen=True)
-class Encode:
-    """A frame's pixels -> its x_0."""
-
-    frame: int
+"""The inversion batch of the seed canvases; the others hold conditions inverted alone."""
 
 
 @dataclass(frozen=True)
 class Invert:
-    """A frame's x_s -> x_{s + stride}, and the states between them, in one call of the UNet."""
+    """A UNet call: x_s -> x_{s + step_skip} of an inversion batch, and the states between."""
 
-    frame: int
+    batch: int
     state: int
-    stride: int = 1
-
-
-@dataclass(frozen=True)
-class Plant:
-    """The inverted seed canvas becomes the picture's x_t1."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Noise becomes the picture's x_S, where no seed canvas is wanted."""
-
-
-@dataclass(frozen=True)
-class Disturb:
-    """x_t1 -> x_t2 with fresh noise: a cycle begins."""
-
-    cycle: int
-
-
-@dataclass(frozen=True)
-class Inject:
-    """Inside C, x_s becomes the condition's own v_s."""
-
-    state: int
-
-
-@dataclass(frozen=True)
-class Preserve:
-    """The same, for the jobs that name this state in `preserve`."""
-
-    state: int
+    step_skip: int = 1
 
 
 @dataclass(frozen=True)
 class Denoise:
-    """x_s -> x_{s-1} under guidance: in a cycle, on the way from noise, or in a finish.
+    """A UNet call: x_s -> x_{s-1} under guidance, in a cycle, from noise, or in a finish.
 
     left: how often the condition is still planted again after this.
     """
@@ -76,111 +38,120 @@ class Denoise:
 
 
 @dataclass(frozen=True)
-class Show:
-    """A cycle is over: what it points to may be looked at."""
+class Renoise:
+    """x_t1 -> x_t2 with fresh noise: a cycle begins."""
 
     cycle: int
 
 
 @dataclass(frozen=True)
-class Replant:
-    """The clean picture with the condition pasted into it becomes the seed canvas."""
-
-    left: int
+class InitNoise:
+    """Noise becomes x_S, where no seed canvas is wanted."""
 
 
-Move = Encode | Invert | Plant | Draw | Disturb | Inject | Preserve | Denoise | Show | Replant
+UNetCall = Invert | Denoise
+Step = UNetCall | Renoise | InitNoise
+"""What costs a UNet call, or may need noise."""
+
+X = TypeVar("X")
+"""x_s of all pictures of the batch; a recording has none."""
 
 
-def algorithm(settings: Settings, frames: int = 0) -> Iterator[Move]:
-    """All moves of a run in order; `frames` conditions are inverted alone, if they are at all."""
+class Run(Protocol[X]):
+    """The operations of the algorithm, on all pictures of a batch."""
+
+    def encode(self, batch: int) -> None:
+        """Encode the pixels of an inversion batch into its x_0."""
+
+    def invert(self, step: Invert) -> None:
+        """Take one DDIM step backwards, and keep the states."""
+
+    def seed_canvas(self, state: int) -> X:
+        """Return the inverted seed canvas, x_s."""
+
+    def init_noise(self, step: InitNoise) -> X:
+        """Return noise, x_S."""
+
+    def renoise(self, x: X, step: Renoise) -> X:
+        """Jump from x_t1 to x_t2 with fresh noise (Eq. 2)."""
+
+    def reinject(self, x: X, state: int) -> X:
+        """Put the inverted condition v_s back inside C."""
+
+    def preserve(self, x: X, state: int) -> X:
+        """Do the same for the jobs that name this state in `preserve`."""
+
+    def denoise(self, x: X, step: Denoise) -> X:
+        """Take one DDIM step under guidance."""
+
+    def end_cycle(self) -> None:
+        """Keep the clean picture that the cycle points to."""
+
+    def replant(self, x: X, left: int) -> None:
+        """Paste the condition into the clean picture, which becomes the seed canvas."""
+
+
+def cyclic_one_way_diffusion(run: Run[X], settings: Settings, alone: int = 0) -> X:
+    """Return the clean pictures x_0: Algorithm 1, then once more for every `replant`.
+
+    alone: how many inversion batches hold conditions that are inverted by themselves.
+    """
     from_noise = settings.seed_canvas == "none"
-    pictures = [settings.first_cycles] * settings.replant + [settings.cycles]
-    highest = settings.t2 if from_noise or any(pictures) else settings.t1
-    for frame in range(1, frames + 1) if settings.inversion == "alone" else ():
-        yield from inversion(frame, highest, settings.inversion_stride)
-
+    cycles = [settings.first_cycles] * settings.replant + [settings.cycles]
+    for batch in range(1, alone + 1):
+        invert(run, settings, batch, settings.t2 if from_noise or any(cycles) else settings.t1)
     done = 0
-    for number, count in enumerate(pictures):
-        left = settings.replant - number
-        if number:
-            yield Replant(left)
-        yield from picture(settings, range(done, done + count), left, from_noise and not number)
-        done += count
+    x = picture(run, settings, range(cycles[0]), settings.replant, from_noise)
+    for count, left in zip(cycles[1:], reversed(range(settings.replant)), strict=True):
+        done += settings.first_cycles
+        run.replant(x, left)
+        x = picture(run, settings, range(done, done + count), left)
+    return x
 
 
-def picture(settings: Settings, cycles: range, left: int, from_noise: bool) -> Iterator[Move]:
-    """From the seed canvas, or from noise, to a clean picture: Algorithm 1."""
+def picture(
+    run: Run[X], settings: Settings, cycles: range, left: int, from_noise: bool = False
+) -> X:
+    """From the seed canvas, or from noise, to clean pictures: Algorithm 1."""
     t1, t2 = settings.t1, settings.t2
-    alone = settings.inversion == "alone"
-    if not (alone and from_noise):
-        needed = t2 if (cycles or from_noise) and not alone else t1
-        yield from inversion(CANVAS, needed, settings.inversion_stride)
-    if from_noise:
-        yield Draw()
-        for state in range(settings.steps, t1, -1):
-            if state <= t2:
-                yield Inject(state)
-            yield Denoise(state, from_noise=True)
-        yield Inject(t1)
-    else:
-        yield Plant()
+    x = noise_to_t1(run, settings) if from_noise else canvas_at_t1(run, settings, cycles)
 
     for cycle in cycles:
-        yield Disturb(cycle)
+        x = run.renoise(x, Renoise(cycle))
         for state in range(t2, t1, -1):
-            yield Inject(state)
-            yield Denoise(state, cycle)
-        yield Inject(t1)
-        yield Show(cycle)
+            x = run.reinject(x, state)
+            x = run.denoise(x, Denoise(state, cycle))
+        x = run.reinject(x, t1)
+        run.end_cycle()
 
     for state in range(t1, 0, -1):
-        yield Preserve(state)
-        yield Denoise(state, left=left)
+        x = run.preserve(x, state)
+        x = run.denoise(x, Denoise(state, left=left))
+    return x
 
 
-def inversion(frame: int, until: int, stride: int) -> Iterator[Move]:
-    """A frame's pixels -> its states 0 to `until`."""
-    yield Encode(frame)
-    for state in reversed(range(until, 0, -stride)):
-        width = min(stride, state)  # the first stride, from the pixels, is what is left
-        yield Invert(frame, state - width, width)
+def canvas_at_t1(run: Run[X], settings: Settings, cycles: range) -> X:
+    """Invert the seed canvas, as far as its condition is needed, and begin from its x_t1."""
+    cycling = cycles and settings.inversion != "alone"
+    invert(run, settings, CANVAS, settings.t2 if cycling else settings.t1)
+    return run.seed_canvas(settings.t1)
 
 
-def asks_unet(move: Move) -> bool:
-    """Whether a move costs a UNet call."""
-    return isinstance(move, Invert | Denoise)
+def noise_to_t1(run: Run[X], settings: Settings) -> X:
+    """Begin from noise, with the condition put in from t2 on."""
+    if settings.inversion != "alone":
+        invert(run, settings, CANVAS, settings.t2)
+    x = run.init_noise(InitNoise())
+    for state in range(settings.steps, settings.t1, -1):
+        if state <= settings.t2:
+            x = run.reinject(x, state)
+        x = run.denoise(x, Denoise(state, from_noise=True))
+    return run.reinject(x, settings.t1)
 
 
-def branches_of(move: Invert | Denoise, settings: Settings, outside: Outside | None = None) -> int:
-    """How many branches of guidance a move asks the UNet for: its samples for a picture.
-
-    A finish asks for fewer near the clean picture, but for all where it begins.
-
-    outside: what the plan needs outside C (`sow.diffusion.guidance.outside_of`); None takes it
-    from the settings.
-    """
-    if isinstance(move, Invert):
-        return 1 if settings.inversion_guidance_scale == 1 else 2
-    finishing = move.cycle is None and not move.from_noise
-    if finishing and move.state < settings.t1:
-        if move.state < (settings.first_guided_until if move.left else settings.guided_until):
-            return BRANCHES["prompt"]
-        if move.state < settings.outside_until and not move.left:
-            return BRANCHES["none"]
-    return BRANCHES[outside or settings.outside]
-
-
-def noise_scale(move: Move, settings: Settings) -> float:
-    """How strong the noise is that a move needs; 0 needs none."""
-    match move:
-        case Draw():
-            return 1.0
-        case Disturb():
-            return settings.noise_level
-        case Denoise(cycle=None, from_noise=False):
-            return settings.eta
-        case Denoise(from_noise=False):
-            return settings.cycle_eta
-        case _:
-            return 0.0
+def invert(run: Run[X], settings: Settings, batch: int, until: int) -> None:
+    """DDIM inversion of pixels to their states x_0 to x_until (Sec. III-A)."""
+    run.encode(batch)
+    for state in reversed(range(until, 0, -settings.inversion_stride)):
+        step_skip = min(settings.inversion_stride, state)  # the first goes as far as is left over
+        run.invert(Invert(batch, state - step_skip, step_skip))

@@ -7,46 +7,103 @@ in (design: eps_neg + eps_suppress - eps_encourage).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from sow.diffusion.algorithm import Denoise, Invert, UNetCall
+from sow.diffusion.jobs import BatchTensors, Job
+from sow.settings import BRANCHES, Outside, Settings
 
-def mix(
+
+class Guidance:
+    """The guidance of a batch: its regions, its interval, and the conditions it asks for."""
+
+    def __init__(self, jobs: Sequence[Job], tensors: BatchTensors) -> None:
+        self._jobs, self._tensors = jobs, tensors
+        self.most_conditions = max(BRANCHES[job.outside] for job in jobs)
+
+    def num_conditions(self, step: Denoise) -> int:
+        """Return how many conditions the UNet is asked with: what the neediest job wants."""
+        return max(self._wanted(step))
+
+    def __call__(self, outputs: Tensor, step: Denoise, region_mask: Tensor) -> Tensor:
+        """Return the guided output, `[B, c, h, w]`.
+
+        Args:
+            outputs: `[K, B, c, h, w]`, with K of `num_conditions`.
+            step: where in the run they were asked for.
+            region_mask: C, `[B, 1, h, w]`, 0 to 1.
+        """
+        tensors, wanted = self._tensors, self._wanted(step)
+        output = regional_guidance(
+            outputs, region_mask, tensors.guidance_scale, tensors.condition_guidance_scale
+        )
+        if min(wanted) < max(wanted):  # the interval of some jobs has ended
+            until = tensors.first_guided_until if step.left else tensors.guided_until
+            output = torch.where(until > step.state, outputs[0], output)
+        return output
+
+    def _wanted(self, step: Denoise) -> list[int]:
+        return [num_conditions(step, job.settings, job.outside) for job in self._jobs]
+
+
+def num_conditions(step: UNetCall, settings: Settings, outside: Outside | None = None) -> int:
+    """Return how many conditions a picture's UNet call is asked with: its samples.
+
+    A finish asks with fewer near the clean picture, but with all where it begins.
+
+    outside: what the plan needs outside C (`sow.diffusion.prompts.outside_of`); None takes it
+    from the settings.
+    """
+    if isinstance(step, Invert):
+        return 1 if settings.inversion_guidance_scale == 1 else 2
+    finishing = step.cycle is None and not step.from_noise
+    if finishing and step.state < settings.t1:
+        if step.state < (settings.first_guided_until if step.left else settings.guided_until):
+            return BRANCHES["prompt"]
+        if step.state < settings.outside_until and not step.left:
+            return BRANCHES["none"]
+    return BRANCHES[outside or settings.outside]
+
+
+def regional_guidance(
     outputs: Tensor,
-    inside: Tensor,
+    region_mask: Tensor,
     guidance_scale: Tensor | float,
     condition_guidance_scale: Tensor | float,
 ) -> Tensor:
-    """One answer out of the branches of the UNet.
+    """Combine the UNet's outputs for all conditions into one.
 
-    Written for epsilon; v-prediction is linear in it, so the same mix holds.
+    Written for epsilon; v-prediction is linear in it, so the same formula holds.
 
     Args:
-        outputs: `[K, B, c, h, w]`, K branches in the order of `branch_prompts`.
-        inside: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1.
+        outputs: `[K, B, c, h, w]`, K conditions in the order of `branch_prompts`.
+        region_mask: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1.
         guidance_scale: outside C, a number or `[B, 1, 1, 1]`.
-        condition_guidance_scale: inside C, likewise; 1 is the prompt's answer alone.
+        condition_guidance_scale: inside C, likewise; 1 is the prompt's output alone.
 
     Returns:
         `[B, c, h, w]`: eps_u + scale * (eps_prompt - eps_u), where eps_u is eps_neg inside C and,
         outside it, eps_neg + eps_suppress - eps_encourage (K = 4), the epsilon of the second
         negative prompt (K = 3) or eps_neg (K = 2); without guidance, eps_prompt (K = 1). At the
-        rim both unconditional answer and scale are between the two.
+        edge of C both eps_u and scale are between the two.
     """
     if len(outputs) == 1:
         return outputs[0]
     prompt, unconditional = outputs[0], outputs[1]
     if len(outputs) == 3:
-        unconditional = torch.lerp(outputs[2], unconditional, inside)
+        unconditional = torch.lerp(outputs[2], unconditional, region_mask)
     elif len(outputs) == 4:
         outside = unconditional + outputs[2] - outputs[3]
-        unconditional = torch.lerp(outside, unconditional, inside)
-    scale = guidance_scale + inside * (condition_guidance_scale - guidance_scale)
+        unconditional = torch.lerp(outside, unconditional, region_mask)
+    scale = guidance_scale + region_mask * (condition_guidance_scale - guidance_scale)
     return unconditional + scale * (prompt - unconditional)
 
 
-def guided(outputs: Tensor, guidance_scale: Tensor | float) -> Tensor:
-    """Guidance without regions: the prompt first, then perhaps what it is guided away from."""
+def classifier_free_guidance(outputs: Tensor, guidance_scale: Tensor | float) -> Tensor:
+    """Guide without regions: `outputs` are the prompt's, then perhaps the unconditional one's."""
     if len(outputs) == 1:
         return outputs[0]
     return outputs[1] + guidance_scale * (outputs[0] - outputs[1])

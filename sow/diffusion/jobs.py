@@ -48,7 +48,7 @@ def make_jobs(
     settings: Changes | Sequence[Changes],
     mask: PictureLike | Sequence[PictureLike | None] | None,
     generator: torch.Generator | Sequence[torch.Generator] | None,
-    stride: int,
+    vae_scale_factor: int,
     preset: Callable[[str], Settings] = Settings.preset,
     fitted: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> list[Job]:
@@ -69,7 +69,7 @@ def make_jobs(
     for each in lists["generator"]:
         check_kind("generator", each, (torch.Generator, NoneType), A_GENERATOR)
     plans = [p if p.sized else fitted(p) for p in map(as_plan, lists["plan"])]
-    plans = [p.aligned(stride) for p in plans]
+    plans = [p.aligned(vae_scale_factor) for p in plans]
     chosen = [
         as_settings(changes, preset(p.preset))
         for changes, p in zip(lists["settings"], plans, strict=True)
@@ -145,7 +145,7 @@ def _check_alike(plans: Sequence[Plan], settings: Sequence[Settings]) -> None:
 
 
 @dataclass(frozen=True)
-class PerJob:
+class BatchTensors:
     """What differs from job to job, as tensors on the device.
 
     Attributes:
@@ -158,8 +158,8 @@ class PerJob:
     """
 
     planted: Planted
-    inside: Tensor
-    first_inside: Tensor
+    region_mask: Tensor
+    first_region_mask: Tensor
     guidance_scale: Tensor
     condition_guidance_scale: Tensor
     guided_until: Tensor
@@ -172,14 +172,16 @@ class PerJob:
     @property
     def condition_mask(self) -> Tensor:
         """C where a latent belongs to it or does not: boolean `[B, 1, h, w]`."""
-        return self.inside >= 0.5
+        return self.region_mask >= 0.5
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], stride: int, device: torch.device) -> PerJob:
+    def of(cls, jobs: Sequence[Job], vae_scale_factor: int, device: torch.device) -> BatchTensors:
         """The tensors of these jobs."""
-        coverage = [coverage_of(j.condition, j.plan.box, j.plan.canvas, stride) for j in jobs]
+        coverage = [
+            coverage_of(j.condition, j.plan.box, j.plan.canvas, vae_scale_factor) for j in jobs
+        ]
 
-        def inside(name: str) -> Tensor:
+        def region_mask(name: str) -> Tensor:
             rims = [getattr(job.settings, name) for job in jobs]
             parts = [membership(each, rim) for each, rim in zip(coverage, rims, strict=True)]
             for job, part in zip(jobs, parts, strict=True):
@@ -198,8 +200,8 @@ class PerJob:
             planted=Planted.stacked(
                 [planted(j.condition, j.plan.box, j.plan.canvas, j.settings.planted) for j in jobs]
             ).to(device),
-            inside=inside("rim"),
-            first_inside=inside("first_rim" if jobs[0].settings.replant else "rim"),
+            region_mask=region_mask("rim"),
+            first_region_mask=region_mask("first_rim" if jobs[0].settings.replant else "rim"),
             guidance_scale=own("guidance_scale"),
             condition_guidance_scale=own("condition_guidance_scale"),
             guided_until=own("guided_until"),

@@ -13,47 +13,63 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from sow.diffusion.algorithm import Disturb, Draw, Move, noise_scale
+from sow.diffusion.algorithm import Denoise, InitNoise, Renoise, Step
 from sow.settings import Settings
 
 
+def noise_scale(step: Step, settings: Settings) -> float:
+    """Return how strong the noise is that a step needs; 0 needs none."""
+    match step:
+        case InitNoise():
+            return 1.0
+        case Renoise():
+            return settings.noise_level
+        case Denoise(cycle=None, from_noise=False):
+            return settings.eta
+        case Denoise(from_noise=False):
+            return settings.cycle_eta
+        case _:
+            return 0.0
+
+
+def is_random(step: Step, settings: Settings) -> bool:
+    """Whether seeds differ after a step. A cycle draws even where its noise has no strength."""
+    return isinstance(step, Renoise | InitNoise) or noise_scale(step, settings) > 0
+
+
 class NoiseTape:
-    """Standard normal noise, `[B, c, h, w]` for every move of the algorithm that may need it."""
+    """Standard normal noise, `[B, c, h, w]` for every step of the algorithm that may need it."""
 
     def __init__(
         self,
-        moves: Sequence[Move],
+        steps: Sequence[Step],
         settings: Sequence[Settings],
         shape: tuple[int, int, int],
         generators: Sequence[torch.Generator | None],
         device: torch.device,
     ) -> None:
-        used = [
-            move
-            for move in moves
-            if isinstance(move, Disturb | Draw) or any(noise_scale(move, s) for s in settings)
-        ]
-        self._index = {move: number for number, move in enumerate(used)}
+        used = [step for step in steps if any(is_random(step, each) for each in settings)]
+        self._index = {step: number for number, step in enumerate(used)}
         self._tape = torch.zeros(len(used), len(settings), *shape, device=device)
-        for job, (own, generator) in enumerate(zip(settings, generators, strict=True)):
-            wanted = [self._index[move] for move in used if noise_scale(move, own)]
+        for job, (job_settings, generator) in enumerate(zip(settings, generators, strict=True)):
+            wanted = [self._index[step] for step in used if noise_scale(step, job_settings)]
             if wanted:
                 drawn = randn_tensor(
                     (len(wanted), *shape), generator, device=device, dtype=torch.float32
                 )
                 self._tape[torch.tensor(wanted, device=device), job] = drawn
 
-    def __getitem__(self, move: Move) -> Tensor:
-        """The noise of a move; zeros for the jobs that do not need it."""
-        return self._tape[self._index[move]]
+    def __contains__(self, step: Step) -> bool:
+        """Whether any job of the batch needs noise in this step."""
+        return step in self._index
 
-    def get(self, move: Move) -> Tensor | None:
-        """The noise of a move, or None if no job of the batch needs it."""
-        return self[move] if move in self._index else None
+    def __getitem__(self, step: Step) -> Tensor:
+        """The noise of a step; zeros for the jobs that do not need it."""
+        return self._tape[self._index[step]]
 
 
 def background(kind: str, canvas: tuple[int, int], generator: torch.Generator | None) -> Tensor:
-    """What the condition is planted on: `[3, H, W]` in [-1, 1], on the CPU (Sec. V-B)."""
+    """Return what the condition is planted on: `[3, H, W]` in [-1, 1], on the CPU (Sec. V-B)."""
     shape = (3, canvas[1], canvas[0])
     if kind == "noise":
         device = generator.device if generator is not None else "cpu"

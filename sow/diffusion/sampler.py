@@ -1,8 +1,10 @@
-"""The loop: carries out the moves of the algorithm on a backbone, for all jobs of a batch."""
+"""The operations of the algorithm on a backbone, for all jobs of a batch."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,46 +15,56 @@ from sow.backbones.base import Backbone, Embedded
 from sow.diffusion.algorithm import (
     CANVAS,
     Denoise,
-    Disturb,
-    Draw,
-    Encode,
-    Inject,
+    InitNoise,
     Invert,
-    Move,
-    Plant,
-    Preserve,
-    Replant,
-    Show,
-    algorithm,
-    asks_unet,
-    branches_of,
+    Renoise,
+    Step,
+    UNetCall,
+    cyclic_one_way_diffusion,
 )
-from sow.diffusion.beginning import Begun
-from sow.diffusion.frames import frames_of
-from sow.diffusion.guidance import guided, mix
-from sow.diffusion.jobs import Job, PerJob
+from sow.diffusion.guidance import Guidance, classifier_free_guidance
+from sow.diffusion.inversion import inversion_batches
+from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.noise import NoiseTape
+from sow.diffusion.prefix import PrefixState
 from sow.diffusion.prompts import branch_prompts
-from sow.settings import BRANCHES
+from sow.diffusion.recording import steps_of
 
 
-class Listener(Protocol):
-    """Whoever has to know what the UNet is asked for, before and after it is."""
+class Controls(Protocol):
+    """What works on the backbone's attention during a run: modulation, layout, observers."""
 
-    def before_call(self, move: Invert | Denoise) -> None:
-        """The next call is for this move."""
+    def installed(self) -> AbstractContextManager[None]:
+        """Stand in every attention layer while open."""
 
-    def after_call(self, move: Invert | Denoise) -> None:
-        """It has been answered."""
+    def before_call(self, step: UNetCall) -> None:
+        """Prepare for the UNet call of this step."""
+
+    def after_call(self, step: UNetCall) -> None:
+        """Take in what was observed."""
+
+
+class NoControls:
+    """Attention stays as it is."""
+
+    def installed(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
+    def before_call(self, step: UNetCall) -> None:
+        """Do nothing."""
+
+    def after_call(self, step: UNetCall) -> None:
+        """Do nothing."""
 
 
 @dataclass
-class Step:
+class StepEnd:
     """A UNet call is over: what may be seen of it and changed.
 
     Attributes:
         call: its number, from 0.
-        time: the time the UNet was asked at, on the device.
+        time: the timestep the UNet was asked at, on the device.
         latents: `[B, c, h, w]`, to go on from; of a condition inverted alone, its own.
         condition_mask: C in them.
         texts: what guidance is asked with from now on; its prompt's branch alone is no guidance.
@@ -67,7 +79,7 @@ class Step:
 
 @dataclass
 class Sampled:
-    """What a run leads to, clean latents `[B, c, h, w]`.
+    """The result of a run, clean latents `[B, c, h, w]`.
 
     latents: of the pictures; of a cancelled run, what it pointed to. cycles: after each cycle.
     """
@@ -76,173 +88,231 @@ class Sampled:
     cycles: list[Tensor] = field(default_factory=list)
 
 
-class Sampler:
-    """One run of a batch of jobs.
+class Cancelled(Exception):
+    """The user wants no further UNet call."""
 
-    own: what differs from job to job. grid: canvases are multiples of so many pixels. listener:
-    is told of every UNet call.
+
+class ChanceBegins(Exception):
+    """A prefix is complete: the next step needs noise."""
+
+
+class Sampler:
+    """One run of a batch of jobs; see `sow.diffusion.algorithm.Run` for its operations.
+
+    Args:
+        backbone: the model.
+        jobs: the pictures to make.
+        tensors: what differs from job to job.
+        grid: canvases are multiples of so many pixels.
+        controls: what works on attention; None leaves it as it is.
     """
 
     def __init__(
         self,
         backbone: Backbone,
         jobs: Sequence[Job],
-        own: PerJob,
+        tensors: BatchTensors,
         grid: int,
-        listener: Listener | None = None,
+        controls: Controls | None = None,
     ) -> None:
-        settings = jobs[0].settings
-        self.backbone, self.settings, self.own, self.listener = backbone, settings, own, listener
-        self.jobs, self.grid = jobs, grid
+        settings, scale = jobs[0].settings, backbone.vae_scale_factor
+        self.backbone, self.settings, self.tensors = backbone, settings, tensors
+        self.jobs, self.grid, self.controls = jobs, grid, controls or NoControls()
         self.schedule = backbone.schedule(settings.steps)
-        self.times = torch.tensor(self.schedule.times, device=backbone.device)
-        self.frames, pixels = frames_of(jobs, own.condition_mask, backbone.stride, grid)
-        self.moves = list(algorithm(settings, len(self.frames) - 1))
+        self.timesteps = torch.tensor(self.schedule.timesteps, device=backbone.device)
+        self.inversions, pixels = inversion_batches(jobs, tensors.condition_mask, scale, grid)
+        self.pixels = dict(enumerate(pixels))  # of each inversion batch, until it is encoded
+        self.steps = steps_of(settings, len(self.inversions) - 1)
         width, height = jobs[0].plan.canvas
-        shape = (backbone.channels, height // backbone.stride, width // backbone.stride)
+        shape = (backbone.channels, height // scale, width // scale)
         self.noise = NoiseTape(
-            self.moves, [j.settings for j in jobs], shape, [j.generator for j in jobs],
+            self.steps,
+            [job.settings for job in jobs],
+            shape,
+            [job.generator for job in jobs],
             backbone.device,
-        )  # fmt: skip
-        asked = max(BRANCHES[job.outside] for job in jobs)
-        guidance = list(zip(*(branch_prompts(j.plan, j.settings)[:asked] for j in jobs),
-                            strict=True))  # fmt: skip
-        self.texts, *self.inversion_texts = backbone.embed(
-            [guidance, *(frame.texts for frame in self.frames)]
         )
-        self.pixels = dict(enumerate(pixels))  # of each frame, until it is encoded
-        self.inside = own.first_inside
-        self.bare = all(job.plan.bare for job in jobs)
-        self.latents = self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)
-        self.states: list[list[Tensor]] = [[] for _ in self.frames]  # of each frame, from x_0 on
-        self.shown: list[Tensor] = []
+        self.guidance = Guidance(jobs, tensors)
+        prompts = [
+            branch_prompts(job.plan, job.settings)[: self.guidance.most_conditions] for job in jobs
+        ]
+        self.texts, *self.inversion_texts = backbone.embed(
+            [list(zip(*prompts, strict=True)), *(batch.texts for batch in self.inversions)]
+        )
+        self.region_mask = tensors.first_region_mask
+        self.text_only = all(job.plan.bare for job in jobs)
+        self.states: list[list[Tensor]] = [[] for _ in self.inversions]  # from x_0 on
+        self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)  # what x points to
+        self.cycles: list[Tensor] = []
         self._placed: dict[int, Tensor] = {}
-        self._step_end: Callable[[Step], None] = lambda step: None
-        self.calls = self.moved = 0
+        self._step_end: Callable[[StepEnd], None] = lambda step: None
+        self._cancelled: Callable[[], bool] = lambda: False
+        self._replayed: deque[tuple[Tensor, ...]] = deque()
+        self._recorded: list[tuple[Tensor, ...]] | None = None
+        self._calls = 0
 
     @property
     def unet_calls(self) -> int:
-        """How many are still to come."""
-        return sum(map(asks_unet, self.moves[self.moved :]))
-
-    def begin(self, moves: int) -> Begun:
-        """Carries out the first moves; others go on from there."""
-        for move in self.moves[:moves]:
-            self.perform(move)
-        return Begun(moves, self.latents, self.clean, tuple(self.states[CANVAS]), self.inside)
-
-    def go_on(self, begun: Begun) -> None:
-        """Leaves out the moves that were carried out elsewhere."""
-        self.moved, self.latents, self.clean = begun.moves, begun.latents, begun.clean
-        self.states[CANVAS], self.inside = list(begun.states), begun.inside
+        """How many UNet calls the run takes, those of a replayed prefix included."""
+        return sum(isinstance(step, Invert | Denoise) for step in self.steps)
 
     def run(
         self,
-        step_end: Callable[[Step], None] = lambda step: None,
+        step_end: Callable[[StepEnd], None] = lambda step: None,
         cancelled: Callable[[], bool] = lambda: False,
+        prefix: PrefixState | None = None,
     ) -> Sampled:
-        """Carries out all moves.
+        """Make the pictures.
 
         step_end: called after every UNet call, may change the step. cancelled: asked before
-        every call; a run that is cancelled ends with what it points to.
+        every call; a run that is cancelled ends with what it points to. prefix: results to begin
+        with instead of asking the backbone.
         """
-        self._step_end = step_end
-        for move in self.moves[self.moved :]:
-            if asks_unet(move) and cancelled():
-                return Sampled(self.clean, self.shown)
-            self.perform(move)
-        return Sampled(self.latents, self.shown)
+        self._step_end, self._cancelled = step_end, cancelled
+        self._replayed.extend(prefix.results if prefix else ())
+        with self.controls.installed():
+            try:
+                latents = self._algorithm()
+            except Cancelled:
+                latents = self.clean
+        return Sampled(latents, self.cycles)
 
-    def perform(self, move: Move) -> None:
-        """One move; all of them work on `latents`, the pictures' x_s."""
-        settings, own, x = self.settings, self.own, self.latents
-        match move:
-            case Encode(frame):
-                self.states[frame] = [self.backbone.encode(self.pixels.pop(frame))]
-                if frame == CANVAS:
-                    self.clean = self.states[frame][0]
-            case Invert():
-                self.states[move.frame] += self._inverted(move)
-            case Plant():
-                self.latents = self.states[CANVAS][settings.t1]
-            case Draw():
-                self.latents = self.noise[move]
-            case Disturb():
-                self.latents = self.schedule.disturb(
-                    x, self.noise[move], settings.t1, settings.t2, own.noise_level
-                )
-            case Inject(state) if not self.bare:  # else nothing is planted
-                self.latents = torch.lerp(x, self.condition(state), self.inside)
-            case Preserve(state) if state in own.preserving and not self.bare:
-                share = self.inside * own.preserving[state]
-                self.latents = torch.lerp(x, self.condition(state), share)
-            case Denoise():
-                self.latents = self._denoised(move)
-            case Show():
-                self.shown.append(self.clean)
-            case Replant(left):
-                grown = self.backbone.decode(x).float().clamp(-1, 1)
-                self.pixels[CANVAS] = own.planted.into(grown)
-                self.inside = own.first_inside if left else own.inside
+    def run_prefix(self) -> PrefixState:
+        """Run up to the first step that needs noise."""
+        self._recorded = []
+        with self.controls.installed(), suppress(ChanceBegins):
+            self._algorithm()
+        return PrefixState(tuple(self._recorded))
+
+    def _algorithm(self) -> Tensor:
+        return cyclic_one_way_diffusion(self, self.settings, len(self.inversions) - 1)
+
+    def encode(self, batch: int) -> None:
+        """Encode the pixels of an inversion batch into its x_0."""
+        (latents,) = self._result(lambda: (self._encoded(batch),))
+        self.states[batch] = [latents]
+        if batch == CANVAS:
+            self.clean = latents
+
+    def invert(self, step: Invert) -> None:
+        """Take one DDIM step backwards, asked for at the time where it ends.
+
+        The states between reuse its epsilon: they lie on the way back from the end.
+        """
+
+        def states() -> tuple[Tensor, ...]:
+            latents, batch = self.states[step.batch][-1], self.inversions[step.batch]
+            end = step.state + step.step_skip
+            outputs = self._predict(latents, end, self.inversion_texts[step.batch], step)
+            output = classifier_free_guidance(outputs, self.settings.inversion_guidance_scale)
+            latents = self.schedule.invert(latents, output, step.state, step.step_skip)
+            between = [
+                self.schedule.denoise(latents, output, end, step_skip=back)[0]
+                for back in range(step.step_skip - 1, 0, -1)
+            ]
+            return (*between, self._ended(latents, end, batch.condition_mask))
+
+        self.states[step.batch] += self._result(states)
+
+    def seed_canvas(self, state: int) -> Tensor:
+        """Return the inverted seed canvas, x_s `[B, c, h, w]`."""
+        return self.states[CANVAS][state]
+
+    def init_noise(self, step: InitNoise) -> Tensor:
+        """Return noise, x_S `[B, c, h, w]`."""
+        return self._noise(step)
+
+    def renoise(self, x: Tensor, step: Renoise) -> Tensor:
+        """Jump from x_t1 to x_t2 with fresh noise (Eq. 2)."""
+        t1, t2 = self.settings.t1, self.settings.t2
+        return self.schedule.renoise(x, self._noise(step), t1, t2, self.tensors.noise_level)
+
+    def reinject(self, x: Tensor, state: int) -> Tensor:
+        """Put the inverted condition v_s back inside C, where anything is planted."""
+        return x if self.text_only else torch.lerp(x, self.condition(state), self.region_mask)
+
+    def preserve(self, x: Tensor, state: int) -> Tensor:
+        """Do the same for the jobs that name this state in `preserve`."""
+        if self.text_only or state not in self.tensors.preserving:
+            return x
+        share = self.region_mask * self.tensors.preserving[state]
+        return torch.lerp(x, self.condition(state), share)
+
+    def denoise(self, x: Tensor, step: Denoise) -> Tensor:
+        """Take one DDIM step under guidance; also keep the clean latents it points to."""
+        noise = self._noise(step) if step in self.noise else None
+        x, self.clean = self._result(lambda: self._denoised(x, step, noise))
+        return x
+
+    def end_cycle(self) -> None:
+        """Keep the clean picture that the cycle points to."""
+        self.cycles.append(self.clean)
+
+    def replant(self, x: Tensor, left: int) -> None:
+        """Paste the condition into the clean picture, which becomes the seed canvas."""
+        self.region_mask = self.tensors.first_region_mask if left else self.tensors.region_mask
+        if not self._replayed:
+            decoded = self.backbone.decode(x).float().clamp(-1, 1)
+            self.pixels[CANVAS] = self.tensors.planted.into(decoded)
 
     def condition(self, state: int) -> Tensor:
         """v_s, the inverted condition in its place, `[B, c, h, w]`; only its C is used."""
-        if len(self.frames) == 1:
+        if len(self.inversions) == 1:
             return self.states[CANVAS][state]
         if state in self._placed:
             return self._placed[state]
-        placed = self._placed[state] = torch.zeros_like(self.latents)
-        for frame, states in zip(self.frames[1:], self.states[1:], strict=True):
-            height, width = frame.size
+        placed = self._placed[state] = torch.zeros_like(self.clean)
+        for batch, states in zip(self.inversions[1:], self.states[1:], strict=True):
+            height, width = batch.size
             for number, (top, left), alone in zip(
-                frame.members, frame.origins, states[state], strict=True
+                batch.members, batch.origins, states[state], strict=True
             ):
                 there = placed[number, :, top : top + height, left : left + width]
                 there[:] = alone[:, :height, :width]
         return placed
 
-    def _inverted(self, move: Invert) -> list[Tensor]:
-        """The next states of a frame, asked for at the time of the last of them.
+    def _result(self, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """Take what the autoencoder or the UNet makes from the prefix, as long as that lasts."""
+        if self._replayed:
+            return self._replayed.popleft()
+        result = compute()
+        if self._recorded is not None:
+            self._recorded.append(result)
+        return result
 
-        Those between lie on the straight way back from it.
-        """
-        latents, texts = self.states[move.frame][-1], self.inversion_texts[move.frame]
-        end = move.state + move.stride
-        outputs = self._ask(latents, end, texts, move)
-        output = guided(outputs, self.settings.inversion_guidance_scale)
-        latents = self.schedule.invert(latents, output, move.state, move.stride)
-        between = [
-            self.schedule.denoise(latents, output, end, stride=back)[0]
-            for back in range(move.stride - 1, 0, -1)
-        ]
-        return [*between, self._stepped(latents, end, self.frames[move.frame].condition_mask)]
+    def _noise(self, step: Step) -> Tensor:
+        if self._recorded is not None:
+            raise ChanceBegins
+        return self.noise[step]
 
-    def _denoised(self, move: Denoise) -> Tensor:
-        """x_{s-1} under region-mixed guidance; also keeps the clean latents it points to."""
-        own = self.own
-        wanted = [branches_of(move, job.settings, job.outside) for job in self.jobs]
-        outputs = self._ask(self.latents, move.state, self.texts.first(max(wanted)), move)
-        output = mix(outputs, self.inside, own.guidance_scale, own.condition_guidance_scale)
-        if min(wanted) < max(wanted):  # some are not guided any more
-            until = own.first_guided_until if move.left else own.guided_until
-            output = torch.where(until > move.state, outputs[0], output)
-        eta = own.eta if move.cycle is None else own.cycle_eta
-        latents, self.clean = self.schedule.denoise(
-            self.latents, output, move.state, eta, self.noise.get(move)
-        )
-        return self._stepped(latents, move.state, self.inside >= 0.5)
+    def _encoded(self, batch: int) -> Tensor:
+        """x_0 of an inversion batch."""
+        return self.backbone.encode(self.pixels.pop(batch))
 
-    def _ask(self, latents: Tensor, state: int, texts: Embedded, move: Invert | Denoise) -> Tensor:
-        if self.listener is not None:
-            self.listener.before_call(move)
-        answer = self.backbone.predict(latents, self.times[state], texts)
-        if self.listener is not None:
-            self.listener.after_call(move)
-        return answer
+    def _denoised(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """x_{s-1}, and the clean latents it points to."""
+        texts = self.texts.first(self.guidance.num_conditions(step))
+        outputs = self._predict(x, step.state, texts, step)
+        return self._stepped(x, self.guidance(outputs, step, self.region_mask), step, noise)
 
-    def _stepped(self, latents: Tensor, state: int, condition_mask: Tensor) -> Tensor:
-        step = Step(self.calls, self.times[state], latents, condition_mask, self.texts)
+    def _stepped(
+        self, x: Tensor, output: Tensor, step: Denoise, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        eta = self.tensors.eta if step.cycle is None else self.tensors.cycle_eta
+        x, clean = self.schedule.denoise(x, output, step.state, eta, noise)
+        return self._ended(x, step.state, self.region_mask >= 0.5), clean
+
+    def _predict(self, x: Tensor, state: int, texts: Embedded, step: UNetCall) -> Tensor:
+        if self._cancelled():
+            raise Cancelled
+        self.controls.before_call(step)
+        outputs = self.backbone.predict(x, self.timesteps[state], texts)
+        self.controls.after_call(step)
+        return outputs
+
+    def _ended(self, x: Tensor, state: int, condition_mask: Tensor) -> Tensor:
+        step = StepEnd(self._calls, self.timesteps[state], x, condition_mask, self.texts)
         self._step_end(step)
         self.texts = step.texts
-        self.calls += 1
+        self._calls += 1
         return step.latents

@@ -85,7 +85,7 @@ class Engine:
         self.calls += 1
         try:
             pipe, model = self._service.pipe, self._service.model
-            begun = self._service.beginnings
+            begun = self._service.prefix_cache
             return together(pipe, model, tasks, size, self._method, begun)
         finally:
             self.busy += time.monotonic() - started

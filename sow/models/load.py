@@ -87,7 +87,7 @@ def _try(pipe: SowPipeline) -> None:
     with torch.no_grad():
         (texts,) = backbone.embed([[["a person"]]])
         latents = backbone.encode(torch.zeros(1, 3, side, side))
-        time = torch.tensor(backbone.schedule(1).times[1], device=backbone.device)
+        time = torch.tensor(backbone.schedule(1).timesteps[1], device=backbone.device)
         picture = backbone.decode(backbone.predict(latents, time, texts)[0])
         check_numbers(picture)
         pipe.run_safety_checker(picture, picture.device, picture.dtype)

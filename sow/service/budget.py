@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sow.diffusion.algorithm import Denoise, Invert, algorithm, branches_of
+from sow.diffusion.guidance import num_conditions
 from sow.diffusion.prompts import outside_of
+from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
 from sow.plan import Plan
 from sow.settings import Outside, Settings
@@ -86,10 +87,5 @@ def samples_of(settings: Settings, most: int, outside: Outside | None = None) ->
 
     outside: what its plan needs outside C; None takes it from the settings.
     """
-    count = 0
-    for move in algorithm(settings, frames=1):
-        if isinstance(move, Invert | Denoise):
-            count += branches_of(move, settings, outside)
-        if count > most:
-            break
-    return count
+    calls = unet_calls_of(settings, alone=1, most=2 * most + 1)
+    return min(most + 1, sum(num_conditions(call, settings, outside) for call in calls))

@@ -17,10 +17,10 @@ from sow.service.results import Picture, Work
 from sow.settings import SHARED, Settings
 
 if TYPE_CHECKING:
-    from sow.beginnings import Beginnings
-    from sow.calls import Spent
+    from sow.calls import ForwardCounter
     from sow.models.find import Model
     from sow.pipeline import SowPipeline
+    from sow.prefix_cache import PrefixCache
 
 
 def make(
@@ -31,7 +31,7 @@ def make(
     cycles_of: Collection[int],
     explain: bool,
     report: Callable[[str, str], None],
-    beginnings: Beginnings | None = None,
+    prefix_cache: PrefixCache | None = None,
 ) -> Iterator[Picture]:
     """One picture per seed, as many in one call as memory allows.
 
@@ -44,7 +44,7 @@ def make(
     from sow.models.memory import pictures_at_once
 
     whole = work.batch_size > 0 and not work.begun_alone
-    one = _Calls(pipe, model, work, explain, None if whole else beginnings)
+    one = _Calls(pipe, model, work, explain, None if whole else prefix_cache)
     branches, canvas = branches_for(work.plan, work.settings), work.plan.canvas
     if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
         room = pictures_at_once(pipe, canvas, branches, work.batch_size)
@@ -102,7 +102,7 @@ def together(
     tasks: Sequence[Task],
     size: int,
     method: Method = SOW,
-    beginnings: Beginnings | None = None,
+    prefix_cache: PrefixCache | None = None,
 ) -> list[Picture]:
     """The pictures of one call, of works that may share one: see `SowPipeline.__call__`.
 
@@ -110,15 +110,15 @@ def together(
     depend on who else was there, since sums are rounded otherwise in batches of other sizes.
     method: who draws them. beginnings: for works with several pictures, if SOW itself draws.
     """
-    from sow.calls import counted
+    from sow.calls import count_forwards
 
     filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
     works, seeds = [task.work for task in filled], [task.seed for task in filled]
-    alone = tasks[0].several and beginnings is not None and method.engine and not pipe.controls
+    alone = tasks[0].several and prefix_cache is not None and method.engine and not pipe.controls
     started = time.monotonic()
-    with _threads(0) as threads, counted(method.denoiser(pipe)) as spent:
+    with _threads(0) as threads, count_forwards(method.denoiser(pipe)) as spent:
         if alone and isinstance(method, Sow):
-            drawn = method.draw(pipe, works, seeds, beginnings=beginnings)
+            drawn = method.draw(pipe, works, seeds, prefix_cache=prefix_cache)
         else:
             drawn = method.draw(pipe, works, seeds)
     seconds = (time.monotonic() - started) / len(tasks)
@@ -135,14 +135,14 @@ class _Calls:
         model: Model,
         work: Work,
         explain: bool,
-        beginnings: Beginnings | None,
+        prefix_cache: PrefixCache | None,
     ) -> None:
-        from sow.diffusion.beginning import without_chance
+        from sow.diffusion.prefix import without_chance
 
         self.pipe, self.model, self.work, self.explain = pipe, model, work, explain
         # Beginnings are not looked into: where they are all there is, a sheet would be empty.
         unseen = explain and without_chance(work.settings)
-        self.beginnings = None if pipe.controls or unseen else beginnings
+        self.prefix_cache = None if pipe.controls or unseen else prefix_cache
 
     def call(
         self, seeds: Sequence[int], cycles_of: Sequence[int], only: int | None = None
@@ -150,19 +150,19 @@ class _Calls:
         """The pictures of one call, or only one; with the cycles of those at these places."""
         from sow.attention.explain import explain as sheet_of
         from sow.attention.trace import Trace
-        from sow.calls import counted
+        from sow.calls import count_forwards
 
         pipe, work = self.pipe, self.work
         tasks = [Task(work, seed) for seed in seeds]
         traces = [Trace()] if self.explain else []
         started = time.monotonic()
-        with _threads(work.threads) as threads, counted(pipe.unet) as spent:
+        with _threads(work.threads) as threads, count_forwards(pipe.unet) as spent:
             drawn = SOW.draw(
-                pipe, [work] * len(seeds), seeds, cycles_of, self.beginnings, watching=traces
+                pipe, [work] * len(seeds), seeds, cycles_of, self.prefix_cache, watching=traces
             )
         seconds = (time.monotonic() - started) / len(seeds)
         cycles = dict(zip(cycles_of, drawn.cycles or (), strict=False))
-        alone = self.beginnings is not None
+        alone = self.prefix_cache is not None
         pictures = _pictures(pipe, self.model, tasks, drawn, threads, seconds, spent, alone)
         return [
             replace(
@@ -184,7 +184,7 @@ def _pictures(
     drawn: Drawn,
     threads: int,
     seconds: float,
-    spent: Spent,
+    spent: ForwardCounter,
     begun_alone: bool,
     method: Method = SOW,
 ) -> Iterator[Picture]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from sow.attention.trace import Trace
-    from sow.beginnings import Beginnings
     from sow.pipeline import SowPipeline
+    from sow.prefix_cache import PrefixCache
     from sow.service.request import Request
 
 
@@ -106,7 +106,7 @@ class Sow(Method):
         works: Sequence[Work],
         seeds: Sequence[int],
         cycles_of: Sequence[int] = (),
-        beginnings: Beginnings | None = None,
+        prefix_cache: PrefixCache | None = None,
         watching: Sequence[Trace] = (),
     ) -> Drawn:
         """By the pipeline.
@@ -122,7 +122,7 @@ class Sow(Method):
             settings=[work.settings for work in works],
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             return_cycles=cycles_of,
-            beginnings=beginnings,
+            prefix_cache=prefix_cache,
             watching=watching,
         )
         return Drawn(out.images, out.nsfw_content_detected, out.cycles)

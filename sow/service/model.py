@@ -16,8 +16,8 @@ from sow.models.find import Model, find_model
 from sow.threads import AHEAD
 
 if TYPE_CHECKING:
-    from sow.beginnings import Beginnings
     from sow.pipeline import SowPipeline
+    from sow.prefix_cache import PrefixCache
 
 Report = Callable[[str, str], None]
 """Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
@@ -83,11 +83,11 @@ class OneModel:
             return self._pipe
 
     @cached_property
-    def beginnings(self) -> Beginnings:
+    def prefix_cache(self) -> PrefixCache:
         """Those of the latest pictures, which their further seeds go on from."""
-        from sow.beginnings import Beginnings
+        from sow.prefix_cache import PrefixCache
 
-        return Beginnings()
+        return PrefixCache()
 
     def _read_ahead(self) -> None:
         """Brings the weights into memory in a thread of its own: a face is looked for meanwhile."""

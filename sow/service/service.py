@@ -236,7 +236,7 @@ class Service(Seer):
         def looked_at(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
             shown = [number for number, place in enumerate(places) if place in wanted]
             made = make(self.pipe, self.model, work, seeds, shown, explain, self._report,
-                        self.beginnings)  # fmt: skip
+                        self.prefix_cache)  # fmt: skip
             for picture in made:
                 seen = checks(self.pipe, work.plan, picture.image) if verify or retries else ()
                 yield replace(picture, gone=looker.gone(picture), checks=seen)

@@ -10,7 +10,7 @@ from helpers import OFF, ON, job, latents
 
 import sow
 from sow.attention.control import AttentionControl
-from sow.attention.edits import Edit
+from sow.attention.edits import LogitEdit
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
 
@@ -28,9 +28,9 @@ class Layout(AttentionControl):
             right = (torch.arange(height * width) % width >= width / 2).expand(self.pictures, -1)
             if layer.kind == "cross":
                 first = (torch.arange(32) == 1).expand(self.pictures, -1)
-                edit = Edit("forbid", right, first, None)
+                edit = LogitEdit("forbid", right, first, None)
             else:
-                edit = Edit("lower", right, ~right, 0.5 * right)
+                edit = LogitEdit("lower", right, ~right, 0.5 * right)
             self.known[layer.name] = [edit]
         return self.known[layer.name]
 
@@ -44,10 +44,10 @@ class Watcher(AttentionControl):
     def begin(self, scene):
         self.size = scene.size
 
-    def watches(self, layer):
+    def observes(self, layer):
         return True
 
-    def watch(self, layer, seen):
+    def observe(self, layer, seen):
         self.layers.add(layer.name)
         if layer.kind == "cross" and layer.factor == 1:
             one_hot = torch.zeros_like(seen.key)
@@ -94,7 +94,7 @@ def test_each_has_its_say(tiny):
 
 def test_a_control_that_raises_is_ended_and_forgotten(tiny):
     class Failing(Watcher):
-        def watch(self, layer, seen):
+        def observe(self, layer, seen):
             raise RuntimeError("no")
 
     before, failing = dict(tiny.unet.attn_processors), Failing()

@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import sow.attention.kernel
-from sow.attention.edits import Edit, Orders
+from sow.attention.edits import EditCompiler, LogitEdit
 from sow.attention.kernel import edited_attention
 
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 5e-3}
@@ -25,13 +25,13 @@ def block(height: int, width: int, top: int, bottom: int, left: int, right: int)
     return mask
 
 
-def modulating(condition: torch.Tensor, related: torch.Tensor, generator) -> list[Edit]:
+def modulating(condition: torch.Tensor, related: torch.Tensor, generator) -> list[LogitEdit]:
     """As modulation edits: a different strength for every query of R and of C; `[B, h, w]`."""
     condition, related = condition.flatten(1), (related & ~condition).flatten(1)
     strength = torch.rand(condition.shape, generator=generator)
     return [
-        Edit("raise", related, condition, strength * related),
-        Edit("lower", condition, ~condition, strength * condition),
+        LogitEdit("raise", related, condition, strength * related),
+        LogitEdit("lower", condition, ~condition, strength * condition),
     ]
 
 
@@ -43,14 +43,14 @@ def heads(
     return tuple(tensor * factor for tensor, factor in zip(made, (sharp, 1, 1), strict=True))
 
 
-def fast(query, key, value, edits: list[Edit]) -> torch.Tensor:
-    joined = Orders().join(edits)
+def fast(query, key, value, edits: list[LogitEdit]) -> torch.Tensor:
+    joined = EditCompiler().join(edits)
     if joined is None:
         return scaled_dot_product_attention(query, key, value)
     return edited_attention(query, key, value, joined)
 
 
-def error(answer: torch.Tensor, query, key, value, edits: list[Edit]) -> float:
+def error(answer: torch.Tensor, query, key, value, edits: list[LogitEdit]) -> float:
     """The largest difference from the dense form of the same numbers."""
     return float((answer.double() - dense_attention(query, key, value, edits)).abs().max())
 
@@ -102,7 +102,7 @@ def test_equals_the_dense_form_for_any_edits(seed, batch, sizes, sharp, rows_of_
         those = torch.rand(batch, keys, generator=generator) < 0.5
         those[:, 0] = False  # whoever may see nothing has no attention
         strength = torch.rand(batch, count, generator=generator) * queries
-        edits.append(Edit(kind, queries, those, None if kind == "forbid" else strength))
+        edits.append(LogitEdit(kind, queries, those, None if kind == "forbid" else strength))
     query, _, _ = heads(generator, batch, 2, count, 8, sharp)
     _, key, value = heads(generator, batch, 2, keys, 8)
     with pytest.MonkeyPatch.context() as patch:
@@ -118,7 +118,7 @@ def test_the_order_of_the_controls_does_not_matter(first):
     keys = torch.rand(3, 1, 64, generator=generator) < 0.4
     strength = torch.rand(3, 1, 64, generator=generator)
     kinds = ("raise", "raise", "lower")
-    edits = [Edit(k, q, those, s * q)
+    edits = [LogitEdit(k, q, those, s * q)
              for k, q, those, s in zip(kinds, queries, keys, strength, strict=True)]  # fmt: skip
     qkv = heads(generator, 1, 2, 64, 16)
     turned = edits[first:] + edits[:first]
@@ -133,14 +133,14 @@ def test_neighbours_and_branches_do_not_matter():
     query, key, value = heads(generator, 4, 2, 64, 16)  # two branches of two pictures
     both = modulating(*(torch.cat([a, b]) for a, b in zip(one, other, strict=True)), generator)
     for branches in (1, 2):
-        edits = [Edit(e.kind, e.queries, e.keys, e.strength, branches) for e in both]
+        edits = [LogitEdit(e.kind, e.queries, e.keys, e.strength, branches) for e in both]
         mixed = [edits[0], both[1]]  # the second in the prompt's branch only
         for some in (edits, mixed):
             stacked = fast(query, key, value, some)
             for row in range(4):
                 picture, branch, part = row % 2, row // 2, slice(row, row + 1)
                 alone = [
-                    Edit(e.kind, *(t[picture, None] for t in (e.queries, e.keys, e.strength)))
+                    LogitEdit(e.kind, *(t[picture, None] for t in (e.queries, e.keys, e.strength)))
                     for e in some
                     if branch < e.branches
                 ]
@@ -160,8 +160,8 @@ def test_company_does_not_change_a_bit():
         queries = torch.cat([few, other & ~few])
         alone = torch.cat([torch.zeros_like(few), other])
         keys = torch.cat([many, few])
-        edits = [Edit("raise", queries, keys, 0.5 * queries),
-                 Edit("lower", alone, keys, 0.25 * alone, branches)]  # fmt: skip
+        edits = [LogitEdit("raise", queries, keys, 0.5 * queries),
+                 LogitEdit("lower", alone, keys, 0.25 * alone, branches)]  # fmt: skip
         return fast(query, key, value, edits)[::2]
 
     beside_itself = answer(few, 1)
@@ -173,8 +173,8 @@ def test_company_does_not_change_a_bit():
 def test_no_strength_is_plain_attention():
     condition, related = (mask.flatten(1) for mask in SHAPES["apart"])
     query, key, value = heads(seeded(2), 1, 2, 64, 16)
-    nothing = [Edit("raise", related, condition, torch.zeros(1, 64)),
-               Edit("lower", condition, ~condition, torch.zeros(1, 64))]  # fmt: skip
+    nothing = [LogitEdit("raise", related, condition, torch.zeros(1, 64)),
+               LogitEdit("lower", condition, ~condition, torch.zeros(1, 64))]  # fmt: skip
     plain = scaled_dot_product_attention(query, key, value)
     assert torch.allclose(fast(query, key, value, nothing), plain, atol=1e-6)
 
@@ -185,9 +185,9 @@ def test_full_strength():
     query, key, _ = heads(seeded(3), 1, 1, 64, 16, sharp=3)
     corner = block(8, 8, 7, 8, 7, 8).flatten(1)
     edits = [
-        Edit("raise", related, condition, related.float()),
-        Edit("lower", condition, ~condition, condition.float()),
-        Edit("forbid", corner, condition, None),
+        LogitEdit("raise", related, condition, related.float()),
+        LogitEdit("lower", condition, ~condition, condition.float()),
+        LogitEdit("forbid", corner, condition, None),
     ]
     weights = fast(query, key, torch.eye(64)[None, None], edits)[0, 0]
     condition, related = condition[0], related[0]

@@ -9,7 +9,8 @@ from helpers import job, latents, noise_picture, plan, seeded, with_body
 from sow.attention.control import AttentionControl
 from sow.attention.layout import covered, forms, tokens_of
 from sow.box import Box
-from sow.diffusion.algorithm import Denoise, algorithm
+from sow.diffusion.algorithm import Denoise
+from sow.diffusion.recording import unet_calls_of
 from sow.plan import NOTHING, Plan
 from sow.settings import Settings
 
@@ -40,10 +41,10 @@ class Watcher(AttentionControl):
     def before_call(self, move):
         self.state = getattr(move, "state", None)
 
-    def watches(self, layer):
+    def observes(self, layer):
         return layer.kind == "cross" and layer.factor == 1
 
-    def watch(self, layer, seen):
+    def observe(self, layer, seen):
         value = torch.zeros_like(seen.key)
         value[:, :, self.places] = 1
         share = seen.attend(value)[0, :, :, 0].mean(0).unflatten(0, self.size)
@@ -143,8 +144,8 @@ def test_nothing_is_planted_and_nothing_inverted(tiny):
     ],
 )
 def test_where_compositions_form(settings, states):
-    moves = [move for move in algorithm(settings, 1) if isinstance(move, Denoise)]
-    assert [move.state for move in moves if forms(move, settings)] == states
+    calls = [call for call in unet_calls_of(settings, 1) if isinstance(call, Denoise)]
+    assert [call.state for call in calls if forms(call, settings)] == states
 
 
 def test_phrases_are_found_in_prompts():

@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import sow
 import sow.attention.control
-from sow.attention.control import Scene
-from sow.attention.edits import Edit
+from sow.attention.control import RunContext
+from sow.attention.edits import LogitEdit
 from sow.attention.indicator import near_share
 from sow.attention.modulation import Modulation, gate_of
 from sow.attention.regions import regions_of
@@ -33,7 +33,7 @@ def modulation(settings: Settings, *plans: Plan) -> Modulation:
     for mask, p in zip(masks, plans, strict=True):
         mask[0, p.box.y // 8 : p.box.bottom // 8, p.box.x // 8 : p.box.right // 8] = True
     made = Modulation()
-    made.begin(Scene(jobs, masks, None, [LAYER]))
+    made.begin(RunContext(jobs, masks, None, [LAYER]))
     return made
 
 
@@ -59,7 +59,7 @@ def test_the_pipeline_equals_one_with_the_dense_form(
             return torch.cat([strengths, rest], 2).gather(2, back.expand(len(strengths), -1, -1))
 
         each = [
-            Edit(kind, every, keys.bool(), strength)
+            LogitEdit(kind, every, keys.bool(), strength)
             for kind, strengths, sets in (("raise", edits.raised, edits.raised_keys),
                                           ("lower", edits.lowered, edits.lowered_keys))
             for strength, keys in zip(of(strengths), sets, strict=True)

@@ -24,10 +24,10 @@ def test_states_are_those_of_stable_diffusion():
         library = DDIMScheduler(**SD)
         library.set_timesteps(steps)
         ours = schedule(steps)
-        assert list(ours.times[:0:-1]) == library.timesteps.tolist()
+        assert list(ours.timesteps[:0:-1]) == library.timesteps.tolist()
         levels = [library.alphas_cumprod[t].item() for t in library.timesteps]
-        assert ours.levels[:0:-1] == pytest.approx(levels, rel=1e-6)
-        assert ours.levels[0] == pytest.approx(library.final_alpha_cumprod.item(), rel=1e-6)
+        assert ours.alphas_cumprod[:0:-1] == pytest.approx(levels, rel=1e-6)
+        assert ours.alphas_cumprod[0] == pytest.approx(library.final_alpha_cumprod.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
@@ -39,7 +39,7 @@ def test_a_step_is_diffusers_step(prediction_type, eta):
     ours = schedule(prediction_type=prediction_type)
     x, answer, noise = (torch.randn(2, 4, 8, 8, generator=seeded(n)) for n in range(3))
     for state in range(10, 0, -1):
-        theirs = library.step(answer, ours.times[state], x, eta=eta, variance_noise=noise)
+        theirs = library.step(answer, ours.timesteps[state], x, eta=eta, variance_noise=noise)
         mine, clean = ours.denoise(x, answer, state, eta, noise)
         torch.testing.assert_close(mine, theirs.prev_sample, atol=2e-5, rtol=2e-5)
         torch.testing.assert_close(clean, theirs.pred_original_sample, atol=2e-5, rtol=2e-5)
@@ -62,11 +62,11 @@ def test_inversion_is_undone_by_denoising(prediction_type):
 
 def test_disturb_has_the_mean_and_variance_of_its_formula():
     ours = schedule()
-    a5, a7 = ours.levels[5], ours.levels[7]
+    a5, a7 = ours.alphas_cumprod[5], ours.alphas_cumprod[7]
     x = torch.full((1, 1, 1000, 1000), 2.0)
     for level in (1.0, 0.5, 0.0):
         noise = torch.randn(x.shape, generator=seeded(1))
-        y = ours.disturb(x, noise, 5, 7, level)
+        y = ours.renoise(x, noise, 5, 7, level)
         assert y.mean().item() == pytest.approx(2 * math.sqrt(a7 / a5), abs=4e-3)
         assert y.var().item() == pytest.approx(level**2 * (1 - a7 / a5), abs=4e-3)
 
@@ -75,11 +75,11 @@ def test_disturbing_true_noise_keeps_its_level():
     """x_5 of level a_5 becomes x_7 of level a_7: variance 1 stays variance 1."""
     ours = schedule()
     clean, e1, e2 = (torch.randn(1, 1, 700, 700, generator=seeded(n)) for n in range(3))
-    a5 = ours.levels[5]
+    a5 = ours.alphas_cumprod[5]
     x5 = math.sqrt(a5) * clean + math.sqrt(1 - a5) * e1
-    x7 = ours.disturb(x5, e2, 5, 7)
+    x7 = ours.renoise(x5, e2, 5, 7)
     covariance = (x7 * clean).mean().item()
-    assert covariance == pytest.approx(math.sqrt(ours.levels[7]), abs=5e-3)
+    assert covariance == pytest.approx(math.sqrt(ours.alphas_cumprod[7]), abs=5e-3)
     assert x7.var().item() == pytest.approx(1.0, abs=5e-3)
 
 
@@ -89,14 +89,17 @@ def test_sampling_inverting_and_disturbing_agree_state_by_state():
     clean, noise = (torch.randn(1, 4, 8, 8, generator=seeded(n)).double() for n in (3, 4))
 
     def at(state):
-        return math.sqrt(ours.levels[state]) * clean + math.sqrt(1 - ours.levels[state]) * noise
+        return (
+            math.sqrt(ours.alphas_cumprod[state]) * clean
+            + math.sqrt(1 - ours.alphas_cumprod[state]) * noise
+        )
 
     for state in range(10):
         torch.testing.assert_close(ours.invert(at(state), noise, state), at(state + 1))
         torch.testing.assert_close(ours.denoise(at(state + 1), noise, state + 1)[0], at(state))
         # One jump adds the variance that separates the two levels, no more and no less.
-        signal = ours.disturb(at(state), torch.zeros_like(clean), state, state + 1)
-        ratio = ours.levels[state + 1] / ours.levels[state]
+        signal = ours.renoise(at(state), torch.zeros_like(clean), state, state + 1)
+        ratio = ours.alphas_cumprod[state + 1] / ours.alphas_cumprod[state]
         torch.testing.assert_close(signal, math.sqrt(ratio) * at(state))
 
 

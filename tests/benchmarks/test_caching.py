@@ -11,7 +11,7 @@ from helpers import QUICK, job, latents
 from sow.benchmarks.checkpoints import SD21_BASE
 from sow.benchmarks.figures.studies.caching import Caching, Features, Keeping, caching, share
 from sow.benchmarks.figures.studies.fewer_table import ROWS, lines, whole_samples
-from sow.calls import counted
+from sow.calls import count_forwards
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/figures/studies/results"
 SETTINGS = QUICK.changed(replant=1, first_cycles=0, cycles=1, planted="condition", preserve=(4, 3))
@@ -77,9 +77,9 @@ def test_neighbours_of_one_phase_share_features(tiny, keeping, reused):
     """Fewer branches than were kept are answered, and the samples at the door are the same."""
     settings = SETTINGS.changed(outside="pair", outside_until=4, guided_until=3, inversion_stride=1,
                                 first_guided_until=3)  # fmt: skip
-    with counted(tiny.unet) as before:
+    with count_forwards(tiny.unet) as before:
         plain = latents(tiny, **job(settings))
-    with counted(tiny.unet) as after, caching(tiny, keeping) as cache:
+    with count_forwards(tiny.unet) as after, caching(tiny, keeping) as cache:
         other = latents(tiny, **job(settings))
     assert cache.reused == reused
     assert after.shapes == before.shapes

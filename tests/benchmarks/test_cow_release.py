@@ -18,7 +18,7 @@ from sow.benchmarks.tv2i.methods.cow_release import (
     greyed,
     nearest_inside,
 )
-from sow.diffusion.algorithm import Denoise, Disturb, Encode, Invert
+from sow.diffusion.algorithm import Denoise, Invert, Renoise
 from sow.diffusion.jobs import Job
 from sow.pictures.condition import Condition
 from sow.service.request import Request
@@ -107,15 +107,14 @@ def test_a_face_of_a_box_that_no_unet_halves_is_not_padded(tiny):
     job = Job(Condition.prepare(noise_picture(1), odd), odd, RELEASED, seeded(0))
     with torch.no_grad():
         sampler = ReleasedSampler(StableDiffusion(tiny), [job])
-        sampler._step_end = lambda step: None
-        sampler.perform(Encode(1))
-        sampler.perform(Invert(1, 0))
+        sampler.encode(1)
+        sampler.invert(Invert(1, 0))
     assert sampler.states[1][1].shape == (1, 4, 3, 5)
 
 
 def test_pictures_are_encoded_to_a_sample_of_their_own_seed(tiny, sampler):
     pixels = sampler.pixels[1]
-    sampler.perform(Encode(1))
+    sampler.encode(1)
     state = seeded(5)  # drawn from before: the noise of the disturbances, the cycles, the finish
     torch.randn(len(sampler.noise._tape), 4, 8, 8, generator=state)
     latents = tiny.vae.encode(pixels).latent_dist
@@ -128,28 +127,25 @@ def test_a_disturbance_takes_the_levels_one_state_up(tiny, sampler):
     """From times 501 to 701, though x_5 was left at 401."""
     alphas = tiny.scheduler.alphas_cumprod.double()
     ratio = (alphas[701] / alphas[501]).item()
-    assert sampler.schedule.times[5] == 401
+    assert sampler.schedule.timesteps[5] == 401
     before = torch.randn(1, 4, 8, 8, generator=seeded(1))
-    sampler.latents = before
-    sampler.perform(Disturb(0))
-    noise = sampler.noise[Disturb(0)]
+    renoised = sampler.renoise(before, Renoise(0))
+    noise = sampler.noise[Renoise(0)]
     by_hand = math.sqrt(ratio) * before + math.sqrt(1 - ratio) * noise
-    assert torch.allclose(sampler.latents, by_hand, atol=1e-6)
+    assert torch.allclose(renoised, by_hand, atol=1e-6)
 
 
 def test_the_finish_is_guided_plainly_against_an_empty_text(tiny, sampler):
     before = torch.randn(1, 4, 8, 8, generator=seeded(1))
-    sampler._step_end = lambda step: None
-    sampler.latents = before
-    move = Denoise(3)
-    sampler.perform(move)
+    step = Denoise(3)
+    denoised = sampler.denoise(before, step)
     backbone = StableDiffusion(tiny)
     (texts,) = backbone.embed([[["a person"], [""]]])
-    prompt, empty = backbone.predict(before, sampler.times[3], texts)
+    prompt, empty = backbone.predict(before, sampler.timesteps[3], texts)
     by_hand, _ = sampler.schedule.denoise(
-        before, empty + 7.5 * (prompt - empty), 3, 0.1, sampler.noise[move]
+        before, empty + 7.5 * (prompt - empty), 3, 0.1, sampler.noise[step]
     )
-    assert torch.allclose(sampler.latents, by_hand, atol=1e-5)
+    assert torch.allclose(denoised, by_hand, atol=1e-5)
 
 
 def test_in_the_cycles_the_pair_and_the_negative_prompt_are_asked(tiny, sampler):

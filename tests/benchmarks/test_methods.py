@@ -19,7 +19,7 @@ from sow.benchmarks.tv2i.methods.cow_release import RELEASED, CowRelease
 from sow.benchmarks.tv2i.methods.frozen import Stage
 from sow.benchmarks.tv2i.methods.langevin import Langevin, oscillation
 from sow.benchmarks.tv2i.methods.sdedit import SDEdit
-from sow.calls import counted
+from sow.calls import count_forwards
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.service.calling import Task, together
@@ -116,7 +116,7 @@ def test_the_defaults_spend_what_sow_spends_with_the_guidance_of_stable_diffusio
 
 def test_counting_lets_go_and_sees_keywords():
     unet = torch.nn.Identity()
-    with counted(unet) as spent:
+    with count_forwards(unet) as spent:
         unet(torch.zeros(3, 4, 2, 2))
     unet(torch.zeros(1, 4, 2, 2))
     assert (spent.calls, spent.samples) == (1, 3)
@@ -153,11 +153,11 @@ def test_the_release_of_cow_calls_once_per_size_of_box(service):
 def test_inpainting_ends_with_what_was_planted_inside_the_condition(service, how):
     works = [work_of(), work_of((8, 0, 40, 48), 2)]
     latents, stage = clean_of(how, service.pipe, works, [1, 2])
-    inside = stage.inside.bool().expand_as(latents)
+    inside = stage.region_mask.bool().expand_as(latents)
     assert torch.equal(latents[inside], stage.planted[inside])
     assert not torch.isclose(latents[~inside], stage.planted[~inside]).any()
-    assert stage.inside[0].sum() == 16  # 32 x 32 pixels
-    assert stage.inside[1].sum() == 30
+    assert stage.region_mask[0].sum() == 16  # 32 x 32 pixels
+    assert stage.region_mask[1].sum() == 30
 
 
 def test_sdedit_starts_from_the_planted_canvas_noised_as_far(service):
@@ -173,7 +173,7 @@ def test_sdedit_starts_from_the_planted_canvas_noised_as_far(service):
         stage = Watched.of(service.pipe, [work_of()], [7], how.states)
         how.sample(stage)
     assert (how.states, [state for _, state in seen]) == (10, [4, 3, 2, 1])
-    levels = stage.schedule.levels
+    levels = stage.schedule.alphas_cumprod
     ratio = levels[4] / levels[0]
     noise = torch.randn(stage.planted.shape, generator=seeded(7))
     by_hand = math.sqrt(ratio) * stage.planted + math.sqrt(1 - ratio) * noise
@@ -187,7 +187,7 @@ def test_guidance_is_the_prompt_against_the_negative_prompt(service):
         backbone = StableDiffusion(service.pipe)
         texts = [("a person",), (Settings.preset("normal").negative_prompt,)]
         (embedded,) = backbone.embed([texts])
-        prompt, negative = backbone.predict(latents, stage.times[6], embedded)
+        prompt, negative = backbone.predict(latents, stage.timesteps[6], embedded)
         by_hand = negative + 7.5 * (prompt - negative)
         assert torch.allclose(stage.answer(latents, 6), by_hand, atol=1e-5)
 
@@ -228,7 +228,7 @@ class Gaussian(Stage):
     rho = 0.8
 
     def answer(self, latents, state):
-        level = self.schedule.levels[state]
+        level = self.schedule.alphas_cumprod[state]
         prior = torch.tensor([[1.0, self.rho], [self.rho, 1.0]])
         noisy = level * prior + (1 - level) * torch.eye(2)
         mean = math.sqrt(level) * prior @ torch.linalg.inv(noisy)

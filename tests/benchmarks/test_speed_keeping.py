@@ -22,7 +22,7 @@ from sow.benchmarks.speed.report import DECISIVE, facts_of, targets_in
 from sow.benchmarks.speed.sections import SECTIONS, Part, measured, whole
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, Subject, nothing
 from sow.benchmarks.speed.tables import Section, Table
-from sow.calls import counted
+from sow.calls import count_forwards
 from sow.errors import DeviceError, OutputError, UsageError
 from sow.settings import BRANCHES, PRESETS, Settings
 
@@ -96,7 +96,7 @@ def counted_sections(monkeypatch):
 
 
 def test_every_preset_is_drawn_once_and_counted_at_the_door(short):
-    with counted(short.pipe.unet) as at_the_door:
+    with count_forwards(short.pipe.unet) as at_the_door:
         *_, found = presets.presets(short, 1, None)
     assert found.complete
     rows = rows_of(found)
@@ -106,7 +106,7 @@ def test_every_preset_is_drawn_once_and_counted_at_the_door(short):
     assert at_the_door.samples == warm + 2 * seen  # each run, and its calls alone
     for row in rows:
         name = row["preset"].split(", ")[0]
-        with counted(short.pipe.unet) as one:
+        with count_forwards(short.pipe.unet) as one:
             full = short.pipe.preset(name).changed(outside="pair")
             short.picture(full, bare=name == PLANTS_NOTHING)()
         assert (row["UNet calls"], row["UNet samples"]) == (one.calls, one.samples)
@@ -152,7 +152,7 @@ def test_samples_are_known_before_a_picture_is_drawn(tiny, name):
     few = {"cycles": 2} if tiny.preset(name).cycles else {}
     settings = tiny.preset(name).changed(outside="pair", **few)
     bare = name == PLANTS_NOTHING
-    with counted(tiny.unet) as spent:
+    with count_forwards(tiny.unet) as spent:
         drawn.picture(settings, bare=bare)()
     assert (sum(calls_of(settings, bare).values()), samples_of(settings, bare)) == (
         spent.calls, spent.samples)  # fmt: skip
@@ -258,7 +258,7 @@ def test_presets_go_on_in_the_middle(short, tmp_path, monkeypatch):
     monkeypatch.setattr(presets, "row_of", own)
     keeper = keeper_of(tmp_path, short)
     left = ASKED["presets"](short, 1, keeper.before("presets"))
-    with counted(short.pipe.unet) as spent:
+    with count_forwards(short.pipe.unet) as spent:
         (found,) = run(short, ["presets"], keeper)
     rows = rows_of(found)
     assert found.complete

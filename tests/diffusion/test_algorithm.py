@@ -1,91 +1,147 @@
-"""The algorithm as it stands: the moves of the paper, in their order."""
+"""The algorithm as it stands: the operations of the paper, in their order."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from sow.diffusion.algorithm import (
     CANVAS,
     Denoise,
-    Disturb,
-    Draw,
-    Encode,
-    Inject,
+    InitNoise,
     Invert,
-    Move,
-    Plant,
-    Preserve,
-    Replant,
-    Show,
-    algorithm,
-    asks_unet,
-    noise_scale,
+    Renoise,
+    cyclic_one_way_diffusion,
 )
+from sow.diffusion.noise import is_random, noise_scale
+from sow.diffusion.recording import steps_of, unet_calls_of
 from sow.settings import PRESETS, Settings
 
 SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,), replant=0, inversion_stride=1)
+
+
+class Diary:
+    """A run that writes down every operation, each with the x that it was given.
+
+    An x is the number of the operation that made it.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+        self.broken: list[Any] = []
+        self._x = -1
+
+    def _made(self, *line: Any, x: int | None = None) -> int:
+        if x is not None and x != self._x:
+            self.broken.append(line)
+        self.lines.append(line[0] if len(line) == 1 else line)
+        self._x += 1
+        return self._x
+
+    def encode(self, batch):
+        self.lines.append(("encode", batch))
+
+    def invert(self, step):
+        self.lines.append(step)
+
+    def seed_canvas(self, state):
+        return self._made("seed canvas", state)
+
+    def init_noise(self, step):
+        return self._made(step)
+
+    def renoise(self, x, step):
+        return self._made(step, x=x)
+
+    def reinject(self, x, state):
+        return self._made("reinject", state, x=x)
+
+    def preserve(self, x, state):
+        return self._made("preserve", state, x=x)
+
+    def denoise(self, x, step):
+        return self._made(step, x=x)
+
+    def end_cycle(self):
+        self.lines.append("end of cycle")
+
+    def replant(self, x, left):
+        self.lines.append(("replant", left))
+
+
+def lines_of(settings: Settings, alone: int = 0) -> list[Any]:
+    """Every operation; each goes on from what the one before it made."""
+    diary = Diary()
+    assert cyclic_one_way_diffusion(diary, settings, alone) == diary._x
+    assert diary.broken == []
+    return diary.lines
+
+
 INVERTED = [
-    Encode(CANVAS), Invert(CANVAS, 0), Invert(CANVAS, 1), Invert(CANVAS, 2), Invert(CANVAS, 3),
-]  # fmt: skip
+    ("encode", CANVAS),
+    *(Invert(CANVAS, state) for state in range(4)),
+    ("seed canvas", 2),
+]
 
 
-def cycle(number: int) -> list[Move]:
+def cycle(number: int) -> list[Any]:
     return [
-        Disturb(number), Inject(4), Denoise(4, number), Inject(3), Denoise(3, number), Inject(2),
-        Show(number),
+        Renoise(number), ("reinject", 4), Denoise(4, number), ("reinject", 3), Denoise(3, number),
+        ("reinject", 2), "end of cycle",
     ]  # fmt: skip
 
 
-def test_two_cycles_move_by_move():
-    assert list(algorithm(SMALL)) == [
-        *INVERTED, Plant(), *cycle(0), *cycle(1),
-        Preserve(2), Denoise(2), Preserve(1), Denoise(1),
-    ]  # fmt: skip
+def finish(left: int = 0) -> list[Any]:
+    return [("preserve", 2), Denoise(2, left=left), ("preserve", 1), Denoise(1, left=left)]
+
+
+def test_two_cycles_step_by_step():
+    assert lines_of(SMALL) == [*INVERTED, *cycle(0), *cycle(1), *finish()]
 
 
 def test_planted_again_the_picture_becomes_the_canvas_and_its_cycles_go_on_counting():
     """A canvas that has no cycles is not inverted further than its finish begins."""
-
-    def finish(left: int) -> list[Move]:
-        return [Preserve(2), Denoise(2, left=left), Preserve(1), Denoise(1, left=left)]
-
     twice = SMALL.changed(replant=2, first_cycles=1, cycles=1)
-    assert list(algorithm(twice)) == [
-        *INVERTED, Plant(), *cycle(0), *finish(2), Replant(1),
-        *INVERTED, Plant(), *cycle(1), *finish(1), Replant(0),
-        *INVERTED, Plant(), *cycle(2), *finish(0),
+    assert lines_of(twice) == [
+        *INVERTED, *cycle(0), *finish(2), ("replant", 1),
+        *INVERTED, *cycle(1), *finish(1), ("replant", 0),
+        *INVERTED, *cycle(2), *finish(0),
     ]  # fmt: skip
-    bare = list(algorithm(SMALL.changed(replant=1, first_cycles=0, cycles=1)))
-    assert bare[: bare.index(Replant(0))] == [*INVERTED[:3], Plant(), *finish(1)]
+    once = lines_of(SMALL.changed(replant=1, first_cycles=0, cycles=1))
+    assert once[: once.index(("replant", 0))] == [*INVERTED[:3], INVERTED[-1], *finish(1)]
 
 
 def test_from_noise_the_trajectory_starts_at_its_end():
-    moves = list(algorithm(SMALL.changed(seed_canvas="none", cycles=0)))
-    assert Plant() not in moves
-    start = moves.index(Draw())
-    assert moves[start + 1 : start + 7] == [
-        Denoise(5, from_noise=True), Inject(4), Denoise(4, from_noise=True), Inject(3),
-        Denoise(3, from_noise=True), Inject(2),
+    lines = lines_of(SMALL.changed(seed_canvas="none", cycles=0))
+    assert ("seed canvas", 2) not in lines
+    start = lines.index(InitNoise())
+    assert lines[start + 1 : start + 7] == [
+        Denoise(5, from_noise=True), ("reinject", 4), Denoise(4, from_noise=True),
+        ("reinject", 3), Denoise(3, from_noise=True), ("reinject", 2),
     ]  # fmt: skip
 
 
 def test_inverted_alone_the_canvas_only_goes_as_far_as_it_is_needed():
-    moves = list(algorithm(SMALL.changed(inversion="alone"), frames=2))
-    assert [m.state for m in moves if isinstance(m, Invert) and m.frame == CANVAS] == [0, 1]
-    for frame in (1, 2):
-        assert [m.state for m in moves if isinstance(m, Invert) and m.frame == frame] == [
-            0,
-            1,
-            2,
-            3,
-        ]
+    steps = steps_of(SMALL.changed(inversion="alone"), alone=2)
+    inverted = {
+        batch: [s.state for s in steps if isinstance(s, Invert) and s.batch == batch]
+        for batch in (CANVAS, 1, 2)
+    }
+    assert inverted == {CANVAS: [0, 1], 1: [0, 1, 2, 3], 2: [0, 1, 2, 3]}
 
 
 @pytest.mark.parametrize(
     ("preset", "calls"), [("normal", 32), ("attribute", 32), ("swift-normal", 19), ("cow", 32)]
 )
 def test_calls_per_preset(preset, calls):
-    assert sum(map(asks_unet, algorithm(PRESETS[preset]))) == calls
+    assert len(unet_calls_of(PRESETS[preset])) == calls
+
+
+def test_a_recording_is_what_the_run_does_and_may_be_cut_short():
+    noted = [line for line in lines_of(SMALL) if isinstance(line, Invert | Denoise | Renoise)]
+    assert steps_of(SMALL) == noted
+    assert steps_of(SMALL, most=7) == noted[:7]
 
 
 def test_noise_is_needed_where_the_settings_say_so():
@@ -93,6 +149,8 @@ def test_noise_is_needed_where_the_settings_say_so():
     assert noise_scale(Denoise(2), settings) == 0.1
     assert noise_scale(Denoise(3, 0), settings) == 0.5
     assert noise_scale(Denoise(5, from_noise=True), settings) == 0
-    assert noise_scale(Disturb(0), settings) == 2
-    assert noise_scale(Draw(), settings) == 1
-    assert noise_scale(Inject(2), settings) == 0
+    assert noise_scale(Renoise(0), settings) == 2
+    assert noise_scale(InitNoise(), settings) == 1
+    assert noise_scale(Invert(CANVAS, 2), settings) == 0
+    assert not is_random(Denoise(2), settings.changed(eta=0))
+    assert is_random(Renoise(0), settings.changed(noise_level=0))

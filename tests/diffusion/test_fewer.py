@@ -10,10 +10,12 @@ from diffusers import DDIMScheduler
 from helpers import QUICK, noise_picture, plan, seeded
 
 from sow.backbones.schedule import DiffusionSchedule
-from sow.beginnings import Beginnings
-from sow.calls import counted
-from sow.diffusion.algorithm import CANVAS, Denoise, Invert, algorithm, branches_of
+from sow.calls import count_forwards
+from sow.diffusion.algorithm import CANVAS, Denoise, Invert
+from sow.diffusion.guidance import num_conditions
 from sow.diffusion.prompts import outside_of
+from sow.diffusion.recording import unet_calls_of
+from sow.prefix_cache import PrefixCache
 from sow.service.budget import samples_of
 from sow.settings import Settings
 
@@ -29,17 +31,17 @@ def test_where_the_answer_is_right_a_stride_arrives_where_single_steps_do(predic
     clean, noise = (torch.randn(1, 4, 8, 8, generator=generator) for _ in range(2))
 
     def at(state: int) -> torch.Tensor:
-        level = made.levels[state]
+        level = made.alphas_cumprod[state]
         return math.sqrt(level) * clean + math.sqrt(1 - level) * noise
 
     def answer(state: int) -> torch.Tensor:
-        level = made.levels[state]
+        level = made.alphas_cumprod[state]
         v = math.sqrt(level) * noise - math.sqrt(1 - level) * clean
         return noise if prediction == "epsilon" else v
 
     start, end = 2, 2 + stride
     torch.testing.assert_close(made.invert(at(start), answer(end), start, stride), at(end))
-    back, pointed = made.denoise(at(end), answer(end), end, stride=stride)
+    back, pointed = made.denoise(at(end), answer(end), end, step_skip=stride)
     torch.testing.assert_close(back, at(start))
     torch.testing.assert_close(pointed, clean, atol=1e-4, rtol=1e-4)
 
@@ -48,8 +50,8 @@ def test_an_inversion_by_strides_ends_where_it_should_and_has_all_states_between
     def inverted(until: int, stride: int) -> list[tuple[int, int]]:
         states = {"t1": until, "t2": until + 1, "preserve": (1,)}
         settings = QUICK.changed(cycles=0, inversion_stride=stride, **states)
-        moves = algorithm(settings)
-        return [(m.state, m.stride) for m in moves if isinstance(m, Invert)]
+        calls = unet_calls_of(settings)
+        return [(call.state, call.step_skip) for call in calls if isinstance(call, Invert)]
 
     assert inverted(5, 1) == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]
     assert inverted(5, 2) == [(0, 1), (1, 2), (3, 2)]
@@ -65,16 +67,18 @@ def test_an_inversion_by_strides_ends_where_it_should_and_has_all_states_between
 def test_which_branches_are_asked_where():
     settings = ONCE_MORE.changed(outside="pair", outside_until=4, guided_until=3,
                                  first_guided_until=5)  # fmt: skip
-    asked = [branches_of(m, settings) for m in algorithm(settings) if isinstance(m, Denoise)]
+    asked = [num_conditions(c, settings) for c in unet_calls_of(settings) if isinstance(c, Denoise)]
     first, cycle, last = asked[:5], asked[5:7], asked[7:]
     assert (first, cycle, last) == ([4, 1, 1, 1, 1], [4, 4], [4, 4, 2, 1, 1])
-    joined = [branches_of(Denoise(state), settings.changed(outside="joined")) for state in (5, 3)]
+    joined = [
+        num_conditions(Denoise(state), settings.changed(outside="joined")) for state in (5, 3)
+    ]
     assert joined == [3, 2]
-    assert branches_of(Denoise(5), settings.changed(outside="none")) == 2
-    assert branches_of(Denoise(1, from_noise=True), settings) == 4
-    assert branches_of(Denoise(1, cycle=0), settings) == 4
-    assert branches_of(Invert(CANVAS, 0), settings) == 1
-    assert branches_of(Invert(CANVAS, 0), settings.changed(inversion_guidance_scale=2)) == 2
+    assert num_conditions(Denoise(5), settings.changed(outside="none")) == 2
+    assert num_conditions(Denoise(1, from_noise=True), settings) == 4
+    assert num_conditions(Denoise(1, cycle=0), settings) == 4
+    assert num_conditions(Invert(CANVAS, 0), settings) == 1
+    assert num_conditions(Invert(CANVAS, 0), settings.changed(inversion_guidance_scale=2)) == 2
 
 
 def test_a_state_that_is_not_guided_is_the_prompt_alone(tiny):
@@ -83,12 +87,12 @@ def test_a_state_that_is_not_guided_is_the_prompt_alone(tiny):
     alone = QUICK.changed(outside="pair", guided_until=9, cycles=0)
     seen: list[tuple[int, torch.Tensor]] = []
 
-    def watch(pipe, call, time, tensors):
+    def observe(pipe, call, time, tensors):
         seen.append((call, tensors["latents"]))
         return {}
 
-    with counted(tiny.unet) as spent:
-        last = tiny(**job, settings=alone, callback_on_step_end=watch).images
+    with count_forwards(tiny.unet) as spent:
+        last = tiny(**job, settings=alone, callback_on_step_end=observe).images
     assert spent.samples == spent.calls + 3
     begun = dict(seen)[5]  # after five inversions and the one guided state
     assert not torch.equal(begun, last)
@@ -107,7 +111,7 @@ def test_jobs_of_one_call_may_be_guided_to_different_states(tiny, field):
     settings = [ONCE_MORE.changed(outside="pair", **{field: until}) for until in (1, 3, 5)]
     job = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type": "latent"}
     generators = [seeded(0) for _ in settings]
-    with counted(tiny.unet) as spent:
+    with count_forwards(tiny.unet) as spent:
         made = tiny(**job, settings=settings, generator=generators).images
     assert spent.samples == 3 * samples_of(settings[0], 1000)
     for together, own in zip(made, settings, strict=True):
@@ -124,8 +128,7 @@ def test_jobs_of_one_call_may_be_guided_to_different_states(tiny, field):
 )  # fmt: skip
 def test_what_the_presets_ask_for(preset, calls, pair, none):
     settings = Settings.preset(preset)
-    moves = algorithm(settings)
-    assert sum(isinstance(move, Invert | Denoise) for move in moves) == calls
+    assert len(unet_calls_of(settings)) == calls
     assert samples_of(settings, 1000) == pair
     assert samples_of(settings.changed(outside="none"), 1000) == none
 
@@ -135,12 +138,12 @@ def test_branches_that_cancel_out_are_not_asked(tiny, outside):
     """Without a noun to suppress: half of a pair's samples, and the same picture."""
     settings = QUICK.changed(outside=outside)
     job = {"image": noise_picture(1), "output_type": "latent", "settings": settings}
-    with counted(tiny.unet) as spent:
+    with count_forwards(tiny.unet) as spent:
         lean = tiny(**job, plan=plan(suppress=""), generator=seeded(0)).images
     assert spent.samples == samples_of(settings.changed(outside="none"), 1000)
     # Beside a job with a noun all of them are asked, for both: they cancel out in the mix.
     both = [plan(suppress=""), plan(suppress="a cat")]
-    with counted(tiny.unet) as spent:
+    with count_forwards(tiny.unet) as spent:
         beside = tiny(**job, plan=both, generator=[seeded(0), seeded(0)]).images
     assert spent.samples == 2 * samples_of(settings, 1000)
     assert torch.allclose(lean[0], beside[0], atol=1e-4)
@@ -158,23 +161,23 @@ JOB = {"image": noise_picture(1), "plan": plan(suppress="a cat"), "output_type":
 
 
 def test_further_seeds_go_on_from_the_beginning_of_the_first_with_the_same_pixels(tiny):
-    beginnings, settings = Beginnings(), ONCE_MORE.changed(outside="pair")
+    prefix_cache, settings = PrefixCache(), ONCE_MORE.changed(outside="pair")
     for seed in (1, 2):
-        with counted(tiny.unet) as spent:
-            made = tiny(**JOB, settings=settings, generator=seeded(seed), beginnings=beginnings)
+        with count_forwards(tiny.unet) as spent:
+            made = tiny(**JOB, settings=settings, generator=seeded(seed), prefix_cache=prefix_cache)
         plain = tiny(**JOB, settings=settings, generator=seeded(seed))
         assert torch.equal(made.images, plain.images)
         # 5 inversions, 5 of 4 branches and 7 more inversions are what seeds have in common.
         assert spent.samples == (60 if seed == 1 else 28)
-    assert len(beginnings) == 1
+    assert len(prefix_cache) == 1
 
 
 def test_seeds_of_one_call_begin_together(tiny):
     settings, count = ONCE_MORE.changed(outside="pair"), 3
     generators = [seeded(n) for n in range(count)]
-    with counted(tiny.unet) as spent:
+    with count_forwards(tiny.unet) as spent:
         made = tiny(**{**JOB, "plan": [JOB["plan"]] * count}, settings=settings,
-                    generator=generators, beginnings=Beginnings()).images  # fmt: skip
+                    generator=generators, prefix_cache=PrefixCache()).images  # fmt: skip
     assert spent.samples == 32 + count * 28
     for seed in range(count):
         alone = tiny(**JOB, settings=settings, generator=seeded(seed)).images[0]
@@ -182,7 +185,7 @@ def test_seeds_of_one_call_begin_together(tiny):
 
 
 def test_whatever_decides_a_beginning_makes_it_another_one(tiny):
-    beginnings = Beginnings(most=3)
+    prefix_cache = PrefixCache(most=3)
     settings = ONCE_MORE.changed(cycles=1)
     changes = [
         {}, {"image": noise_picture(2)}, {"plan": plan(prompt="a cat")},
@@ -190,18 +193,18 @@ def test_whatever_decides_a_beginning_makes_it_another_one(tiny):
     ]  # fmt: skip
     asked = []
     for change in changes:
-        with counted(tiny.unet) as spent:
-            tiny(**{**JOB, "settings": settings, **change}, beginnings=beginnings)
+        with count_forwards(tiny.unet) as spent:
+            tiny(**{**JOB, "settings": settings, **change}, prefix_cache=prefix_cache)
         asked.append(spent.calls)
     assert asked == [24] * 5  # only three are kept, so the first is forgotten by the end
-    with counted(tiny.unet) as spent:
-        tiny(**JOB, settings=settings, beginnings=beginnings)
+    with count_forwards(tiny.unet) as spent:
+        tiny(**JOB, settings=settings, prefix_cache=prefix_cache)
     assert spent.calls == 7
     weight = next(tiny.unet.parameters())
     with torch.no_grad():
         weight.add_(0)  # a change in place, as loading weights is one
-    with counted(tiny.unet) as spent:
-        tiny(**JOB, settings=settings, beginnings=beginnings)
+    with count_forwards(tiny.unet) as spent:
+        tiny(**JOB, settings=settings, prefix_cache=prefix_cache)
     assert spent.calls == 24
 
 
@@ -212,11 +215,11 @@ def test_whatever_decides_a_beginning_makes_it_another_one(tiny):
 )  # fmt: skip
 def test_a_beginning_ends_where_chance_begins(tiny, changes, shared):
     """Seeds that share it stay different from one another, and each is what it was."""
-    settings, beginnings = ONCE_MORE.changed(**changes), Beginnings()
+    settings, prefix_cache = ONCE_MORE.changed(**changes), PrefixCache()
     calls = []
     for seed in (1, 2):
-        with counted(tiny.unet) as spent:
-            made = tiny(**JOB, settings=settings, generator=seeded(seed), beginnings=beginnings)
+        with count_forwards(tiny.unet) as spent:
+            made = tiny(**JOB, settings=settings, generator=seeded(seed), prefix_cache=prefix_cache)
         calls.append(spent.calls)
         plain = tiny(**JOB, settings=settings, generator=seeded(seed))
         assert torch.equal(made.images, plain.images)
@@ -224,13 +227,13 @@ def test_a_beginning_ends_where_chance_begins(tiny, changes, shared):
 
 
 def test_who_watches_sees_every_call(tiny):
-    seen, beginnings = [], Beginnings()
+    seen, prefix_cache = [], PrefixCache()
 
-    def watch(pipe, call, time, tensors):
+    def observe(pipe, call, time, tensors):
         seen.append(call)
         return {}
 
     for _ in range(2):
-        tiny(**JOB, settings=ONCE_MORE, beginnings=beginnings, callback_on_step_end=watch)
+        tiny(**JOB, settings=ONCE_MORE, prefix_cache=prefix_cache, callback_on_step_end=observe)
     assert seen == [*range(24)] * 2
-    assert len(beginnings) == 0
+    assert len(prefix_cache) == 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers import seeded
 
-from sow.diffusion.guidance import mix
+from sow.diffusion.guidance import regional_guidance
 from sow.diffusion.prompts import branch_prompts
 from sow.plan import Plan
 from sow.settings import Settings
@@ -20,7 +20,7 @@ def test_mix_is_its_algebra_place_by_place():
     inside[:, :, :2], inside[:, :, 4:] = 0, 1
     scale = torch.tensor([7.5, 2.0]).double().view(2, 1, 1, 1)
     within = torch.tensor([1.0, 3.0]).double().view(2, 1, 1, 1)
-    got = {k: mix(outputs[:k], inside, scale, within) for k in (2, 3, 4)}
+    got = {k: regional_guidance(outputs[:k], inside, scale, within) for k in (2, 3, 4)}
     for job in range(2):
         for channel in range(4):
             for row in range(6):
@@ -41,14 +41,14 @@ def test_mix_is_its_algebra_place_by_place():
 def test_scale_one_outside_and_inside_is_the_prompt_alone():
     outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
     inside = torch.rand(1, 1, 4, 4, generator=seeded(3))
-    torch.testing.assert_close(mix(outputs, inside, 1.0, 1.0), outputs[0])
+    torch.testing.assert_close(regional_guidance(outputs, inside, 1.0, 1.0), outputs[0])
 
 
 def test_guidance_one_inside_is_the_prompt_alone_there_whatever_is_outside():
     outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
     inside = torch.zeros(1, 1, 4, 4)
     inside[..., :2] = 1
-    mixed = mix(outputs, inside, 7.5, 1.0)
+    mixed = regional_guidance(outputs, inside, 7.5, 1.0)
     torch.testing.assert_close(mixed[..., :2], outputs[0][..., :2])
     assert (mixed[..., 2:] - outputs[0][..., 2:]).abs().min() > 1e-4
 

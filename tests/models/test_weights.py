@@ -247,7 +247,7 @@ def test_noise_that_is_none(changes):
 def test_zero_noise_schedules_still_run():
     """Some finetunes of Stable Diffusion 2 end in pure noise; its last time is never asked."""
     scheduler = DDIMScheduler(rescale_betas_zero_snr=True, prediction_type="v_prediction")
-    assert min(DiffusionSchedule.from_scheduler(scheduler, 50).levels) > 0
+    assert min(DiffusionSchedule.from_scheduler(scheduler, 50).alphas_cumprod) > 0
 
 
 def test_what_cannot_run_is_found_out_when_it_is_loaded(folder):

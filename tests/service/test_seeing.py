@@ -112,9 +112,9 @@ def test_too_coarse_layers_are_not_looked_at():
     scene = SimpleNamespace(size=(16, 16))
     looking.begin(scene)
     looking._looks = True
-    seen = [looking.watches(SimpleNamespace(kind="cross", factor=factor)) for factor in (1, 2, 4)]
+    seen = [looking.observes(SimpleNamespace(kind="cross", factor=factor)) for factor in (1, 2, 4)]
     assert seen == [True, True, False]
-    assert not looking.watches(SimpleNamespace(kind="self", factor=1))
+    assert not looking.observes(SimpleNamespace(kind="self", factor=1))
     looking.end()
     assert looking.maps.equal(torch.zeros(0))
 

@@ -3,7 +3,7 @@
 The lower a level of the UNet, the less of it changes from one state to its neighbour (DeepCache).
 So at some states only the uppermost levels are computed, on the latents of that state, and what
 comes up to them from below is that of the state before. The engine knows nothing of it: a control
-hears which move comes next, and the UNet's `forward` is another one while a trial lasts. Whoever
+hears which step comes next, and the UNet's `forward` is another one while a trial lasts. Whoever
 changes attention or looks at it below, does so only where that is computed.
 """
 
@@ -19,8 +19,8 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from sow.attention.control import AttentionControl, Scene
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.attention.control import AttentionControl, RunContext
+from sow.diffusion.algorithm import Invert, UNetCall
 from sow.pipeline import SowPipeline
 
 Phase = Literal["inversion", "cycle", "finish"]
@@ -142,13 +142,13 @@ class Caching(AttentionControl):
         self._phase: tuple[Phase, int] | None = None
         self._number, self._reuse = 0, False
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """Other pictures: nothing of those before is kept."""
         self.features.kept = self._phase = None
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Counts the states of a phase; the first of them is always computed wholly."""
-        phase = phase_of(move)
+        phase = phase_of(step)
         self._number = self._number + 1 if phase == self._phase else 0
         self._phase = phase
         shared = phase[0] in self.keeping.phases and self._number % self.keeping.every > 0
@@ -157,7 +157,7 @@ class Caching(AttentionControl):
     def forward(
         self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **more: Any
     ) -> Any:
-        """In place of the UNet's own. Nobody has said what a call is that no move announced."""
+        """In place of the UNet's own. Nobody has said what a call is that no step announced."""
         reuse, self._reuse = self._reuse, False
         kept = self.features.kept
         if reuse and kept is not None and len(sample) <= len(kept):
@@ -167,11 +167,11 @@ class Caching(AttentionControl):
             return self._whole(sample, timestep, encoder_hidden_states, **more)
 
 
-def phase_of(move: Invert | Denoise) -> tuple[Phase, int]:
-    """What a move is part of, and which of those it is."""
-    if isinstance(move, Invert):
-        return "inversion", move.frame
-    return ("finish", move.left) if move.cycle is None else ("cycle", move.cycle)
+def phase_of(step: UNetCall) -> tuple[Phase, int]:
+    """What a step is part of, and which of those it is."""
+    if isinstance(step, Invert):
+        return "inversion", step.batch
+    return ("finish", step.left) if step.cycle is None else ("cycle", step.cycle)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from sow.benchmarks.tv2i.figures import figures_pairs
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure
 from sow.benchmarks.tv2i.metrics.choice import figures_metrics
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
-from sow.calls import counted
+from sow.calls import count_forwards
 from sow.files import make_folder, write_text
 from sow.service.request import Request
 from sow.service.results import Work
@@ -128,7 +128,7 @@ def grown(
     """A row: its scores pair by pair, and what it cost."""
     works = planned(made, pairs, row, kind)
     started = time.process_time()
-    with counted(made.pipe.unet) as spent, caching(made.pipe, row.keeping) as cache:
+    with count_forwards(made.pipe.unet) as spent, caching(made.pipe, row.keeping) as cache:
         images = drawn(made, pairs, works)
     seconds = time.process_time() - started
     keep.mkdir(parents=True, exist_ok=True)

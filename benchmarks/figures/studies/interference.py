@@ -17,12 +17,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sow.attention.control import AttentionControl, Chain, Scene
-from sow.attention.edits import Edit
+from sow.attention.control import AttentionControl, Chain, RunContext
+from sow.attention.edits import LogitEdit
 from sow.attention.regions import coarser
 from sow.backbones.base import AttentionLayer, Backbone
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import alone
+from sow.calls import unet_lock
 from sow.diffusion.algorithm import Denoise
 from sow.pictures.drawing import labelled_row, stacked
 from sow.pipeline import SowPipeline
@@ -41,14 +41,14 @@ class Halves(AttentionControl):
         self.size, self.strength, self.device = size, strength, device
         self.pictures = 0
 
-    def edits(self, layer: AttentionLayer) -> list[Edit]:
+    def edits(self, layer: AttentionLayer) -> list[LogitEdit]:
         """Every query, on the keys of the half that it is not in."""
         if layer.kind != "self" or not self.strength:
             return []
         height, width = coarser(self.size, layer.factor)
         left = torch.arange(height * width) % width < width / 2
         return [
-            Edit(
+            LogitEdit(
                 "raise" if self.strength > 0 else "lower",
                 queries=half.expand(self.pictures, -1),
                 keys=~half.to(self.device).expand(self.pictures, -1),
@@ -118,7 +118,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
 
     def answer(latents: Tensor, state: int) -> Tensor:
         output: Tensor = pipe.unet(
-            latents.to(pipe.unet.dtype), schedule.times[state],
+            latents.to(pipe.unet.dtype), schedule.timesteps[state],
             encoder_hidden_states=empty.expand(len(latents), -1, -1), return_dict=False,
         )[0].float()  # fmt: skip
         return output
@@ -144,12 +144,12 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
 
     unmixed = [denoised(grey), denoised(white)]
     size = (int(grey[0].shape[2]), int(grey[0].shape[3]))
-    scene = Scene.of((), torch.zeros(1, 1, *size, device=backbone.device).bool(), backbone)
+    context = RunContext.of((), torch.zeros(1, 1, *size, device=backbone.device).bool(), backbone)
     images, moved = {}, {}
     for kind, change in zip(KINDS, (0.0, strength, -strength), strict=True):
         halves = Halves(size, change, backbone.device)
-        chain = Chain([halves], scene)
-        with alone(pipe.unet), chain.installed():
+        chain = Chain([halves], context)
+        with unet_lock(pipe.unet), chain.installed():
             pixels = denoised(merged, halves, chain)
         middle = pixels.shape[2] // 2
         moved[kind] = np.stack(

@@ -18,8 +18,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from sow.attention.control import Scene, Seen
-from sow.attention.edits import Edit
+from sow.attention.control import AttentionProbe, RunContext
+from sow.attention.edits import LogitEdit
 from sow.attention.heat import Average, word_weights
 from sow.attention.layout import Layout, Phrase
 from sow.backbones.base import AttentionLayer
@@ -28,7 +28,7 @@ from sow.benchmarks.figures.studies import relations, relations_planted
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
 from sow.benchmarks.statistics import mean, rate
 from sow.box import Box
-from sow.diffusion.algorithm import Denoise, Invert
+from sow.diffusion.algorithm import Denoise, UNetCall
 
 AFTER, FARTHEST, COLD, MORE = 2, 16, 0.8, 2.0
 ARMS = {"layout": (False, False), "more": (False, True), "follow": (True, False),
@@ -47,31 +47,31 @@ class Refined(Layout):
     follow: bool
     more: bool
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, context: RunContext) -> None:
         """As laid out."""
-        super().begin(scene)
+        super().begin(context)
         self._steps, self._done, self._looks = 0, False, False
         self._heat, self._peaks = Average(), list[float]()
 
-    def before_call(self, move: Invert | Denoise) -> None:
+    def before_call(self, step: UNetCall) -> None:
         """Counts, and refines when it is time."""
-        bare = self._scene.jobs[0].plan.bare
-        if isinstance(move, Denoise):
-            due = self._steps == AFTER if bare else move.cycle is not None
+        bare = self._context.jobs[0].plan.bare
+        if isinstance(step, Denoise):
+            due = self._steps == AFTER if bare else step.cycle is not None
             if due and not self._done and self._heat.count:
                 self._refine(self._heat.mean())
                 self._done = True
             self._steps += 1
-        super().before_call(move)
-        self._looks = isinstance(move, Denoise) and not self._done and (bare or move.left > 0)
+        super().before_call(step)
+        self._looks = isinstance(step, Denoise) and not self._done and (bare or step.left > 0)
 
-    def watches(self, layer: AttentionLayer) -> bool:
+    def observes(self, layer: AttentionLayer) -> bool:
         """Cross-attention that is fine enough."""
         return self._looks and layer.kind == "cross" and layer.factor <= 2
 
-    def watch(self, layer: AttentionLayer, seen: Seen) -> None:
+    def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
         """Adds a layer's maps."""
-        self._heat.add(word_weights(seen, self._scene.size, layer.factor))
+        self._heat.add(word_weights(probe, self._context.size, layer.factor))
 
     def _refine(self, heat: Tensor) -> None:
         maps = [
@@ -92,7 +92,7 @@ class Refined(Layout):
                 ]
 
     def _moved(self, number: int, maps: Sequence[Tensor]) -> list[Phrase]:
-        own, plan = self._phrases[number], self._scene.jobs[number].plan
+        own, plan = self._phrases[number], self._context.jobs[number].plan
         moved = []
         for k, phrase in enumerate(own):
             others = [other.box for other in own[:k] + own[k + 1 :]]
@@ -101,11 +101,11 @@ class Refined(Layout):
         return moved
 
 
-def _stronger(edit: Edit, factors: Sequence[float]) -> Edit:
+def _stronger(edit: LogitEdit, factors: Sequence[float]) -> LogitEdit:
     if edit.strength is None:
         return edit
     strength = edit.strength * torch.tensor(factors, device=edit.strength.device)[:, None]
-    return Edit(edit.kind, edit.queries, edit.keys, strength.clamp(max=1), edit.branches)
+    return LogitEdit(edit.kind, edit.queries, edit.keys, strength.clamp(max=1), edit.branches)
 
 
 def toward(box: Box, heat: Tensor, others: Sequence[Box], canvas: tuple[int, int]) -> Box:
@@ -142,8 +142,8 @@ def study(desk: Desk, *, count: int) -> None:
             alone, planted, away = list[bool](), list[bool](), list[float]()
             for relation, people in ALONE:
                 cases = [case_of(relation, n, people, relations.TUNING) for n in range(count)]
-                seen = judge.look(relations.grow(pipe, cases, {}).images)
-                alone += [case.holds(verdict) for case, verdict in zip(cases, seen, strict=True)]
+                probe = judge.look(relations.grow(pipe, cases, {}).images)
+                alone += [case.holds(verdict) for case, verdict in zip(cases, probe, strict=True)]
             for relation in PLANTED:
                 some = max(1, count // 2)
                 cells, _ = relations_planted.outcome(relation, some, True, ("layout",))

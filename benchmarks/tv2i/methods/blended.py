@@ -41,5 +41,5 @@ class Blended(Frozen):
         latents = stage.noise()
         for state in range(self.calls, 0, -1):
             latents = stage.put_back(latents, state, stage.noise())
-            latents, _ = stage.schedule.denoise(latents, stage.answer(latents, state), state)
+            latents, _ = stage.schedule.denoise(latents, stage.output(latents, state), state)
         return stage.put_back(latents, 0, latents)

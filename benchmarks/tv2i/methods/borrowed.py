@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from sow.benchmarks.tv2i.methods.frozen import check_count
-from sow.calls import alone
+from sow.calls import unet_lock
 from sow.checkpoints.trust import PICKLES
 from sow.errors import ModelError, SowError, UsageError
 from sow.models.hub import hub_problem
@@ -108,7 +108,7 @@ class Borrowed(Method):
         """A picture for each work; guidance is the first one's, which all share."""
         made = self.pipeline(pipe)
         width, height = works[0].plan.canvas
-        with torch.no_grad(), alone(made.unet):
+        with torch.no_grad(), unet_lock(made.unet):
             out = made(
                 prompt=[work.plan.prompt for work in works],
                 negative_prompt=[work.settings.negative_prompt for work in works],

@@ -34,10 +34,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import alone
-from sow.diffusion.algorithm import CANVAS, Denoise, Disturb, Encode, Move
-from sow.diffusion.guidance import guided
-from sow.diffusion.jobs import Job, PerJob
+from sow.calls import unet_lock
+from sow.diffusion.algorithm import Denoise, Renoise
+from sow.diffusion.guidance import classifier_free_guidance
+from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.planting import check_membership
 from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
@@ -89,7 +89,7 @@ class CowRelease(Method):
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
         """A picture for each work."""
-        with torch.no_grad(), alone(pipe.unet), pipe.offloading():
+        with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             backbone = StableDiffusion(pipe)
             sampler = ReleasedSampler(backbone, jobs_of(works, seeds))
             return Drawn(*pipe.decoded(backbone, sampler.run().latents, "pil"))
@@ -111,7 +111,7 @@ def greyed(condition: Condition) -> Condition:
     return Condition(Image.composite(condition.picture, grey, mask), mask)
 
 
-def nearest_inside(job: Job, stride: int) -> Tensor:
+def nearest_inside(job: Job, vae_scale_factor: int) -> Tensor:
     """C in the latents of a canvas, `[1, h, w]`: of each latent the first pixel decides."""
     width, height = job.plan.canvas
     mask, box = torch.zeros(1, 1, height, width), job.plan.box
@@ -119,56 +119,45 @@ def nearest_inside(job: Job, stride: int) -> Tensor:
         mask[0, 0, box.y : box.bottom, box.x : box.right] = torch.from_numpy(
             np.array(job.condition.mask, np.float32) / 255
         )
-    inside = (interpolate(mask, scale_factor=1 / stride, mode="nearest")[0] == 1).float()
+    inside = (interpolate(mask, scale_factor=1 / vae_scale_factor, mode="nearest")[0] == 1).float()
     if not job.plan.bare:
         check_membership(inside)
     return inside
 
 
 class ReleasedSampler(Sampler):
-    """Our loop and moves, with what the release does otherwise in some of them."""
+    """Our operations, with what the release does otherwise in some of them."""
 
     def __init__(self, backbone: StableDiffusion, jobs: Sequence[Job]) -> None:
         """The jobs' settings are `RELEASED`."""
-        inside = torch.stack([nearest_inside(job, backbone.stride) for job in jobs])
-        own = PerJob.of(jobs, backbone.stride, backbone.device)
-        own = replace(own, inside=inside.to(own.inside), first_inside=inside.to(own.inside))
-        # With boxes on the latents' own grid, a face is as large as its frame: it is not padded.
-        super().__init__(backbone, jobs, own, grid=backbone.stride)
+        inside = torch.stack([nearest_inside(job, backbone.vae_scale_factor) for job in jobs])
+        tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
+        tensors = replace(tensors, region_mask=inside.to(tensors.region_mask),
+                          first_region_mask=inside.to(tensors.region_mask))  # fmt: skip
+        # With boxes on the latents' own grid, a face is as large as its box: it is not padded.
+        super().__init__(backbone, jobs, tensors, grid=backbone.vae_scale_factor)
         self._vae, self._factor = backbone.pipe.vae, backbone.pipe.vae.config.scaling_factor
         self._generators = [job.generator for job in jobs]
         plain = ([job.plan.prompt for job in jobs], [""] * len(jobs))
         (self._finish,) = backbone.embed([plain])
 
-    def perform(self, move: Move) -> None:
-        """One move."""
-        match move:
-            case Encode(frame):
-                self.states[frame] = [self._encoded(frame)]
-                if frame == CANVAS:
-                    self.clean = self.states[frame][0]
-            case Disturb():
-                t1, t2 = self.settings.t1 + 1, self.settings.t2 + 1
-                self.latents = self.schedule.disturb(
-                    self.latents, self.noise[move], t1, t2, self.own.noise_level
-                )
-            case _:
-                super().perform(move)
+    def renoise(self, x: Tensor, step: Renoise) -> Tensor:
+        """Take the levels one state further up."""
+        t1, t2 = self.settings.t1 + 1, self.settings.t2 + 1
+        return self.schedule.renoise(x, self._noise(step), t1, t2, self.tensors.noise_level)
 
-    def _encoded(self, frame: int) -> Tensor:
-        """x_0 of a frame: a sample of the autoencoder's distribution."""
-        pixels = self.pixels.pop(frame).to(self.backbone.device, self._vae.dtype)
-        own = [self._generators[number] for number in self.frames[frame].members]
-        sampled: Tensor = self._vae.encode(pixels).latent_dist.sample(own).float() * self._factor
-        return sampled
+    def _encoded(self, batch: int) -> Tensor:
+        """x_0 of an inversion batch: a sample of the autoencoder's distribution."""
+        pixels = self.pixels.pop(batch).to(self.backbone.device, self._vae.dtype)
+        generators = [self._generators[n] for n in self.inversions[batch].members]
+        sampled: Tensor = self._vae.encode(pixels).latent_dist.sample(generators)
+        latents: Tensor = sampled.float() * self._factor
+        return latents
 
-    def _denoised(self, move: Denoise) -> Tensor:
+    def _denoised(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """x_{s-1}; in the finish by plain guidance against an empty text."""
-        if move.cycle is not None:
-            return super()._denoised(move)
-        outputs = self._ask(self.latents, move.state, self._finish, move)
-        latents, self.clean = self.schedule.denoise(
-            self.latents, guided(outputs, self.own.guidance_scale), move.state, self.own.eta,
-            self.noise.get(move),
-        )  # fmt: skip
-        return self._stepped(latents, move.state, self.inside >= 0.5)
+        if step.cycle is not None:
+            return super()._denoised(x, step, noise)
+        outputs = self._predict(x, step.state, self._finish, step)
+        output = classifier_free_guidance(outputs, self.tensors.guidance_scale)
+        return self._stepped(x, output, step, noise)

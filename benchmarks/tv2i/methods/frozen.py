@@ -17,9 +17,9 @@ from torch import Tensor
 from sow.backbones.base import Embedded
 from sow.backbones.schedule import DiffusionSchedule
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import alone
-from sow.diffusion.guidance import guided
-from sow.diffusion.jobs import Job, PerJob
+from sow.calls import unet_lock
+from sow.diffusion.guidance import classifier_free_guidance
+from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.noise import background
 from sow.errors import UsageError
 from sow.pipeline import SowPipeline
@@ -35,10 +35,10 @@ class Stage:
 
     Attributes:
         schedule: of as many states as the method wants.
-        times: of its states, on the device.
+        timesteps: of its states, on the device.
         planted: x_0 of the grey canvas with the condition in it, `[B, c, h, w]`.
-        inside: C, 1 for latents of which at least half is condition (where SOW plants twice: of
-            its first planting, which is on grey too), else 0; `[B, 1, h, w]`.
+        region_mask: C, 1 for latents of which at least half is condition (where SOW plants twice:
+            of its first planting, which is on grey too), else 0; `[B, 1, h, w]`.
         texts: prompt and negative prompt.
         guidance_scale: `[B, 1, 1, 1]`.
         generators: one for each picture.
@@ -46,9 +46,9 @@ class Stage:
 
     backbone: StableDiffusion
     schedule: DiffusionSchedule
-    times: Tensor
+    timesteps: Tensor
     planted: Tensor
-    inside: Tensor
+    region_mask: Tensor
     texts: Embedded
     guidance_scale: Tensor
     generators: Sequence[torch.Generator]
@@ -64,7 +64,7 @@ class Stage:
             Job(work.condition, work.plan, work.settings, generator)
             for work, generator in zip(works, generators, strict=True)
         ]
-        own = PerJob.of(jobs, backbone.stride, backbone.device)
+        tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
         schedule = backbone.schedule(steps)
         prompts = [work.plan.prompt for work in works]
         negatives = [work.settings.negative_prompt for work in works]
@@ -72,11 +72,11 @@ class Stage:
         return cls(
             backbone=backbone,
             schedule=schedule,
-            times=torch.tensor(schedule.times, device=backbone.device),
-            planted=backbone.encode(own.planted.into(grey)),
-            inside=(own.first_inside >= 0.5).float(),
+            timesteps=torch.tensor(schedule.timesteps, device=backbone.device),
+            planted=backbone.encode(tensors.planted.into(grey)),
+            region_mask=(tensors.first_region_mask >= 0.5).float(),
             texts=backbone.embed([(prompts, negatives)])[0],
-            guidance_scale=own.guidance_scale,
+            guidance_scale=tensors.guidance_scale,
             generators=generators,
         )
 
@@ -88,18 +88,18 @@ class Stage:
         )
         return drawn
 
-    def answer(self, latents: Tensor, state: int) -> Tensor:
+    def output(self, latents: Tensor, state: int) -> Tensor:
         """The guided answer to x_s; one UNet call."""
-        outputs = self.backbone.predict(latents, self.times[state], self.texts)
-        return guided(outputs, self.guidance_scale)
+        outputs = self.backbone.predict(latents, self.timesteps[state], self.texts)
+        return classifier_free_guidance(outputs, self.guidance_scale)
 
     def noised(self, state: int, noise: Tensor) -> Tensor:
         """The planted canvas as it would be at a state, `[B, c, h, w]`; at state 0, itself."""
-        return self.schedule.disturb(self.planted, noise, 0, state) if state else self.planted
+        return self.schedule.renoise(self.planted, noise, 0, state) if state else self.planted
 
     def put_back(self, latents: Tensor, state: int, noise: Tensor) -> Tensor:
         """x_s with the planted condition, noised as far, inside C."""
-        return torch.lerp(latents, self.noised(state, noise), self.inside)
+        return torch.lerp(latents, self.noised(state, noise), self.region_mask)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Frozen(Method):
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
         """A picture for each work."""
-        with torch.no_grad(), alone(pipe.unet), pipe.offloading():
+        with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             stage = Stage.of(pipe, works, seeds, self.states)
             return Drawn(*pipe.decoded(stage.backbone, self.sample(stage), "pil"))
 

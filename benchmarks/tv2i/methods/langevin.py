@@ -79,8 +79,8 @@ class Langevin(Frozen):
         latents = stage.noise()
         for state in range(self.steps, 0, -1):
             latents = self._thought(stage, stage.put_back(latents, state, fixed), state)
-            clean, _ = stage.schedule.split(latents, stage.answer(latents, state), state)
-            clean = torch.lerp(clean, stage.planted, stage.inside)
+            clean, _ = stage.schedule.predict_x0_eps(latents, stage.output(latents, state), state)
+            clean = torch.lerp(clean, stage.planted, stage.region_mask)
             latents = _next(stage, latents, clean, state)
         return stage.put_back(latents, 0, latents)
 
@@ -88,7 +88,7 @@ class Langevin(Frozen):
         """x_s after the iterations of this state; nothing has been asked before the first."""
         if self.iterations == 0:
             return latents
-        spread = 1 - stage.schedule.levels[state]
+        spread = 1 - stage.schedule.alphas_cumprod[state]
         stiffness = torch.tensor([1.0, 1 + self.strength], dtype=torch.float64) / spread
         friction, step = 5 * self.friction**2 / spread, self.step_size * spread
         whole = oscillation(stiffness, friction, step)
@@ -106,13 +106,13 @@ class Langevin(Frozen):
 
     def _pull(self, stage: Stage, latents: Tensor, state: int) -> Tensor:
         """c, the part of the forces that is held: `[B, c, h, w]`; one UNet call."""
-        abar = stage.schedule.levels[state]
+        abar = stage.schedule.alphas_cumprod[state]
         root, spread = math.sqrt(abar), 1 - abar
-        hat, _ = stage.schedule.split(latents, stage.answer(latents, state), state)
+        hat, _ = stage.schedule.predict_x0_eps(latents, stage.output(latents, state), state)
         outside = root * hat / spread
         back = self.strength * (latents - root * hat) / spread
         inside = (1 + self.strength) * root * stage.planted / spread + back
-        pull: Tensor = torch.lerp(outside, inside, stage.inside)
+        pull: Tensor = torch.lerp(outside, inside, stage.region_mask)
         return pull
 
 
@@ -130,7 +130,7 @@ def _swing(
     def over(values: Tensor) -> Tensor:
         """A number outside C and one inside it, as a map."""
         outside, inside = values.tolist()
-        everywhere: Tensor = outside + (inside - outside) * stage.inside
+        everywhere: Tensor = outside + (inside - outside) * stage.region_mask
         return everywhere
 
     rest = pull / over(stiffness)
@@ -165,6 +165,6 @@ def oscillation(stiffness: Tensor, friction: float, length: float) -> Oscillatio
 
 def _next(stage: Stage, latents: Tensor, clean: Tensor, state: int) -> Tensor:
     """x_{s-1} along the line from these clean latents through x_s."""
-    here, there = stage.schedule.levels[state], stage.schedule.levels[state - 1]
+    here, there = stage.schedule.alphas_cumprod[state], stage.schedule.alphas_cumprod[state - 1]
     noise = (latents - math.sqrt(here) * clean) / math.sqrt(1 - here)
     return math.sqrt(there) * clean + math.sqrt(1 - there) * noise

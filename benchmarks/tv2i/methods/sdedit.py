@@ -52,7 +52,7 @@ class SDEdit(Frozen):
         """Clean latents."""
         latents = stage.noised(self.calls, stage.noise())
         for state in range(self.calls, 0, -1):
-            answer = stage.answer(latents, state)
+            output = stage.output(latents, state)
             noise = stage.noise() if self.eta else None
-            latents, _ = stage.schedule.denoise(latents, answer, state, self.eta, noise)
+            latents, _ = stage.schedule.denoise(latents, output, state, self.eta, noise)
         return latents

@@ -16,7 +16,7 @@ from sow.diffusion.prompts import inversion_prompts
 
 
 @dataclass(frozen=True)
-class Frame:
+class InversionBatch:
     """Pictures of one size that are inverted in the same calls.
 
     Attributes:
@@ -34,9 +34,9 @@ class Frame:
     size: tuple[int, int]
 
 
-def frames_of(
-    jobs: Sequence[Job], condition_mask: Tensor, stride: int, grid: int
-) -> tuple[list[Frame], list[Tensor]]:
+def inversion_batches(
+    jobs: Sequence[Job], condition_mask: Tensor, vae_scale_factor: int, grid: int
+) -> tuple[list[InversionBatch], list[Tensor]]:
     """The seed canvas first; after it, for conditions inverted alone, one frame per size of box.
 
     grid: widths and heights are multiples of so many pixels; what is missing is grey, to the
@@ -56,8 +56,8 @@ def frames_of(
     ]
     everyone = tuple(range(len(jobs)))
     frames = [
-        Frame(everyone, _texts(jobs), condition_mask,
-              ((0, 0),) * len(jobs), (height // stride, width // stride))
+        InversionBatch(everyone, _texts(jobs), condition_mask,
+              ((0, 0),) * len(jobs), (height // vae_scale_factor, width // vae_scale_factor))
     ]  # fmt: skip
     pixels = [torch.stack(canvases)]
     by_size: dict[tuple[int, int], list[int]] = {}
@@ -71,16 +71,20 @@ def frames_of(
         box = Box(x=0, y=0, width=width, height=height)
         grey = background("grey", canvas, None)
         masks = [
-            membership(coverage_of(job.condition, box, canvas, stride), job.settings.rim) >= 0.5
+            membership(coverage_of(job.condition, box, canvas, vae_scale_factor), job.settings.rim)
+            >= 0.5
             for job in own
         ]
         frames.append(
-            Frame(
+            InversionBatch(
                 members=tuple(members),
                 texts=_texts(own),
                 condition_mask=torch.stack(masks).to(condition_mask.device),
-                origins=tuple((j.plan.box.y // stride, j.plan.box.x // stride) for j in own),
-                size=(height // stride, width // stride),
+                origins=tuple(
+                    (j.plan.box.y // vae_scale_factor, j.plan.box.x // vae_scale_factor)
+                    for j in own
+                ),
+                size=(height // vae_scale_factor, width // vae_scale_factor),
             )
         )
         alone = [planted(job.condition, box, canvas, what).into(grey) for job in own]

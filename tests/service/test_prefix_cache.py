@@ -9,8 +9,8 @@ import pytest
 from conftest import EXAMPLES
 
 import sow.attention.explain
-from sow.calls import counted
-from sow.diffusion.beginning import without_chance
+from sow.calls import count_forwards
+from sow.diffusion.prefix import without_chance
 from sow.recipe import Recipe
 from sow.service.asking import PlannerChoice
 from sow.service.calling import Task, together
@@ -43,7 +43,7 @@ def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
 
 def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
     work = service.work(ASKED, preset=SWIFT)
-    with counted(service.pipe.unet) as spent:
+    with count_forwards(service.pipe.unet) as spent:
         made = list(service.make(work, [5, 6, 7]))
     assert spent.samples <= 15 + 3 * 12
     assert all(picture.recipe.begun_alone for picture in made)
@@ -68,7 +68,7 @@ def test_what_began_in_its_batch_begins_there_again(service):
     older = Recipe.model_validate_json(json.dumps({**told, "version": 4}))
     assert older.settings.inversion_stride == thorough.inversion_stride == 1
     assert older.settings.guided_until == thorough.guided_until == 1
-    with counted(service.pipe.unet) as spent:
+    with count_forwards(service.pipe.unet) as spent:
         next(iter(service.make(replace(work, batch_size=2), [5])))
     assert spent.samples == 2 * 27
 
@@ -77,12 +77,12 @@ def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
     work = service.work(ASKED, preset=SWIFT)
     several, single = Task(work, 1, several=True), Task(work, 1)
     assert several.kind != single.kind
-    begun = figures().beginnings
+    begun = figures().prefix_cache
     made = together(service.pipe, service.model, [several, Task(work, 2, True)], 2,
-                    beginnings=begun)  # fmt: skip
+                    prefix_cache=begun)  # fmt: skip
     assert [picture.samples for picture in made] == [round((15 + 24) / 2)] * 2
     assert [picture.recipe.begun_alone for picture in made] == [True, True]
-    plain = together(service.pipe, service.model, [single, Task(work, 2)], 2, beginnings=begun)
+    plain = together(service.pipe, service.model, [single, Task(work, 2)], 2, prefix_cache=begun)
     assert [picture.samples for picture in plain] == [27, 27]
     assert [picture.recipe.begun_alone for picture in plain] == [False, False]
 

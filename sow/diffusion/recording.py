@@ -1,0 +1,87 @@
+"""What a run will do, found by running the algorithm without a model."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from sow.diffusion.algorithm import (
+    Denoise,
+    InitNoise,
+    Invert,
+    Renoise,
+    Step,
+    UNetCall,
+    cyclic_one_way_diffusion,
+)
+from sow.settings import Settings
+
+
+class Recording:
+    """A `Run` that only takes note of its steps.
+
+    most: stop after so many, as settings of a stranger may ask for millions.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.steps: list[Step] = []
+        self._most = most
+
+    def encode(self, batch: int) -> None:
+        """Nothing to note."""
+
+    def invert(self, step: Invert) -> None:
+        """Note it."""
+        self._note(step)
+
+    def seed_canvas(self, state: int) -> None:
+        """Nothing to note."""
+
+    def init_noise(self, step: InitNoise) -> None:
+        """Note it."""
+        self._note(step)
+
+    def renoise(self, x: None, step: Renoise) -> None:
+        """Note it."""
+        self._note(step)
+
+    def reinject(self, x: None, state: int) -> None:
+        """Nothing to note."""
+
+    def preserve(self, x: None, state: int) -> None:
+        """Nothing to note."""
+
+    def denoise(self, x: None, step: Denoise) -> None:
+        """Note it."""
+        self._note(step)
+
+    def end_cycle(self) -> None:
+        """Nothing to note."""
+
+    def replant(self, x: None, left: int) -> None:
+        """Nothing to note."""
+
+    def _note(self, step: Step) -> None:
+        if len(self.steps) == self._most:
+            raise Full
+        self.steps.append(step)
+
+
+class Full(Exception):
+    """A recording has as many steps as it may have."""
+
+
+def steps_of(settings: Settings, alone: int = 0, most: int | None = None) -> list[Step]:
+    """Return the steps of a run in order, or the first `most` of them.
+
+    alone: how many inversion batches hold conditions that are inverted by themselves.
+    """
+    recording = Recording(most)
+    with suppress(Full):
+        cyclic_one_way_diffusion(recording, settings, alone if settings.inversion == "alone" else 0)
+    return recording.steps
+
+
+def unet_calls_of(settings: Settings, alone: int = 0, most: int | None = None) -> list[UNetCall]:
+    """Return the UNet calls of a run; see `steps_of`."""
+    steps = steps_of(settings, alone, most)
+    return [step for step in steps if isinstance(step, Invert | Denoise)]
