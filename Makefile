@@ -1,11 +1,10 @@
-# Two commands do everything: `make demo` and `make test`. Both install first.
+# `make demo` draws examples and `make test` runs the tests. Both install first.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 SOW := $(BIN)/sow
 
 .PHONY: demo test fuzz test-floors lint docs gallery clean
-
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -36,14 +35,14 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
-# The hostile input of the tests, more of it and with other dice: make fuzz COUNT=20000 SEED=7
+# More of the tests' hostile input, with a new seed: make fuzz COUNT=20000 SEED=7
 COUNT ?= 5000
 SEED ?= $(shell date +%s)
 fuzz: $(VENV)/.installed-dev
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz --timeout 0 --durations 0
 
-# The lowest versions that pyproject.toml allows, in an environment of their own, at the main job.
-# Only what went through it to the end is written down in floors.txt.
+# Tries the lowest versions that pyproject.toml allows, in their own environment.
+# floors.txt is written only if everything passed.
 FLOORS ?= build/floors
 FLOORS_SOW = HF_HUB_OFFLINE=1 $(FLOORS)/bin/sow
 FLOORS_FACE := --planner offline --face examples/drawn-beard.png --prompt "a man in a red coat"
@@ -73,7 +72,7 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py
 
-# The pictures of docs/gallery.md, by the commands that stand there; needed when `figures` changes.
+# Makes the pictures of docs/gallery.md with the commands on that page. Run it when `figures` changes.
 gallery: $(VENV)/.installed-dev
 	$(BIN)/python tests/gallery.py
 

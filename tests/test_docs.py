@@ -76,3 +76,12 @@ def test_public_names_are_documented():
     for name in sow.__all__:
         if name != "__version__":
             assert (getattr(sow, name).__doc__ or "").strip(), name
+
+
+def test_contributing_names_files_that_exist():
+    text = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:sow|cli|planners|prompts|benchmarks|tests|docs)/[^`\s]*)`", text)
+    named += re.findall(r"^((?:sow|cli|planners|prompts|benchmarks)/\S*)", text, re.MULTILINE)
+    assert len(named) > 40
+    for path in named:
+        assert (ROOT / path).exists(), path
