@@ -1,4 +1,4 @@
-"""Writes the reference pages out of the code, so that they cannot drift: `make docs`."""
+"""Write the reference pages from the code, so that they cannot drift: `make docs`."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from sow.settings import OWN, PRESETS, Settings
 
 HERE = Path(__file__).parent
 LIKENESS_TEXT = (
-    "How much of what is planted stays, in one number from 0 (free to change) to 1 (as planted): "
-    "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It stands for three settings; what "
-    "is set of them beside it holds. Not given, the preset's own numbers stand. Where the "
-    "condition is planted once, every state stays guided."
+    "How much of the condition stays, in one number from 0 (free to change) to 1 (as planted): "
+    "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It sets three settings; if you "
+    "also set one of them yourself, your value is used. Without it, the preset's own numbers are used. "
+    "If the condition is planted once, every state stays guided."
 )
 PRESETS_TEXT = (
-    "`normal`, `attribute` and `style` belong to the checkpoint: the published method, or its own "
-    "numbers if somebody measured better ones on it. `published-normal` and so on are the "
-    "published method on every checkpoint, `swift-normal` and so on the fewest UNet samples. What "
-    "each changes of the published normal:"
+    "`normal`, `attribute` and `style` belong to the checkpoint: they are the published method, or "
+    "the checkpoint's own numbers if better ones were measured on it. `published-normal` and so on "
+    "are the published method on every checkpoint. `swift-normal` and so on need the fewest UNet "
+    "samples. The list shows how each differs from the published normal:"
 )
 FIGURES_TEXT = (
-    "The drawn world has numbers of its own ([measured](results.md#presets)). What they change of "
-    "the published ones:"
+    "The drawn world has its own numbers ([measured](results.md#presets)). The list shows how they "
+    "differ from the published ones:"
 )
 
 
 def settings_page() -> str:
-    """Every setting with its published number and source, the presets, and what `figures` has."""
+    """Return the page of every setting with its published number and source, and the presets."""
     published = PRESETS["normal"]
     lines = [
         "# Settings", "",
         "`--set name=value` on the command line, `settings={\"name\": value}` in Python. "
-        "`sow settings --model …` lists what a checkpoint really runs, and what a picture costs.",
-        "",
-        "*normal* is the published method for normal prompts, as every checkpoint runs it that has "
-        "no numbers of its own. *Of a batch*: jobs that run in one call must agree on it.", "",
+        "`sow settings --model …` lists the values that a checkpoint runs, and what a picture "
+        "costs.", "",
+        "*normal* is the published method for normal prompts; a checkpoint without its own numbers "
+        "runs it. Jobs that run in one call must agree on the settings of *a batch*; those of "
+        "*a job* may differ.", "",
         "| name | normal | from | of | what it is |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for name, field in Settings.model_fields.items():
@@ -69,7 +70,7 @@ def settings_page() -> str:
 
 
 def differences(settings: Settings, base: Settings) -> str:
-    """What one has otherwise than another, as it is written after `--set`."""
+    """List what `settings` changes from `base`, as you write it after `--set`."""
     return ", ".join(
         f"`{name}={short(getattr(settings, name))}`"
         for name in Settings.model_fields
@@ -78,11 +79,11 @@ def differences(settings: Settings, base: Settings) -> str:
 
 
 def commands_page() -> str:
-    """Every command with its options, as its help gives them."""
-    lines = ["# Commands and options", "", "As `sow COMMAND --help` says.", ""]
+    """Return the page of every command with its options, from its help."""
+    lines = ["# Commands and options", "", "This is what `sow COMMAND --help` prints.", ""]
     for path, command in commands(typer.main.get_command(app), "sow"):
-        says, _, examples = (command.help or "").partition("\b")
-        lines += [f"## `{path}`", "", plain(says), ""]
+        text, _, examples = (command.help or "").partition("\b")
+        lines += [f"## `{path}`", "", plain(text), ""]
         if examples:
             lines += ["```sh", *(line.strip() for line in examples.strip().splitlines()), "```", ""]
         rows = [row for row in map(option, command.params) if row]
@@ -92,7 +93,7 @@ def commands_page() -> str:
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """All commands that can be called, by their full names."""
+    """Yield all commands that can be called, with their full names."""
     for name, inner in sorted(getattr(command, "commands", {}).items()):
         yield from commands(inner, f"{path} {name}")
     if not hasattr(command, "commands"):
@@ -100,7 +101,7 @@ def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def option(parameter: Any) -> str:
-    """A line of the table; empty for what is hidden."""
+    """Return a row of the table; empty if the option is hidden."""
     if getattr(parameter, "hidden", False) or parameter.name == "help":
         return ""
     names = [*parameter.opts, *parameter.secondary_opts]
@@ -113,7 +114,7 @@ def option(parameter: Any) -> str:
 
 
 def plain(text: str | None) -> str:
-    """One line that Markdown tables can hold."""
+    """Return the text as one line for a Markdown table."""
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
@@ -121,7 +122,7 @@ PAGES = {"settings.md": settings_page, "commands.md": commands_page}
 
 
 def main() -> None:
-    """Writes the pages; with `--check` only says which are not up to date."""
+    """Write the pages; with `--check`, only report those that are not up to date."""
     stale = []
     for name, page in PAGES.items():
         path, text = HERE / name, page()
