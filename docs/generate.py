@@ -19,8 +19,8 @@ HERE = Path(__file__).parent
 LIKENESS_TEXT = (
     "How much of the condition stays, in one number from 0 (free to change) to 1 (as planted): "
     "`--likeness 0.7`, `likeness=0.7`, or `--set likeness=0.7`. It sets three settings; if you "
-    "also set one of them yourself, your value is used. Without it, the preset's own numbers are used. "
-    "If the condition is planted once, every state stays guided."
+    "also set one of them yourself, your value is used. Without it, the preset's own numbers "
+    "are used. If the condition is planted once, every state stays guided."
 )
 PRESETS_TEXT = (
     "`normal`, `attribute` and `style` belong to the checkpoint: they are the published method, or "
