@@ -39,8 +39,8 @@ def manifest(folder: Path, count: int) -> Path:
     """Write a manifest in which one job in a hundred has a broken picture or plan, by turns."""
     for face in FACES:
         shutil.copy(EXAMPLES / f"{face}.png", folder)
-    face = (folder / f"{FACES[0]}.png").read_bytes()
-    (folder / "broken.png").write_bytes(face[: len(face) // 2])
+    intact = (folder / f"{FACES[0]}.png").read_bytes()
+    (folder / "broken.png").write_bytes(intact[: len(intact) // 2])
     (folder / "illegal.json").write_text('{"prompt": "a man", "box": [500, 0, 56, 56]}')
     path = folder / "jobs.jsonl"
     with path.open("w") as lines:
