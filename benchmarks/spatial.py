@@ -157,11 +157,11 @@ def spatial(
     lines = ["| | pass | both found | pass, where both are found |", "|---|---|---|---|"]
     for side in (*SIDES, "all"):
         for method, rows in results.items():
-            some = [row for row in rows if side in (row[0].side, "all")]
+            selected = [row for row in rows if side in (row[0].side, "all")]
             rates = [
-                rate([held for _, _, held in some]),
-                rate([both for _, both, _ in some]),
-                rate([held for _, both, held in some if both]),
+                rate([held for _, _, held in selected]),
+                rate([both for _, both, _ in selected]),
+                rate([held for _, both, held in selected if both]),
             ]
             cells = " | ".join(each.percent() if each.count else "none" for each in rates)
             lines.append(f"| {side}: {method} | {cells} |")

@@ -39,15 +39,15 @@ def compiling(subject: Subject, repeats: int) -> Section:
         )
         times = alternated({"compiled": runs, "plain": other.picture()}, repeats, plain.device)
     torch._dynamo.reset()
-    once = times.seconds("plain")
+    uncompiled = times.seconds("plain")
     row = (
-        cold.wall - once,
+        cold.wall - uncompiled,
         cold.cpu,
-        warm.wall - once,
+        warm.wall - uncompiled,
         graphs,
         breaks,
         again,
-        once,
+        uncompiled,
         times.seconds("compiled"),
         times.ratio("compiled", "plain"),
         away,

@@ -140,9 +140,9 @@ class Tuning:
         tables = []
         for half in HALVES:
             ids = {pair.id for pair in plan.of(half)}
-            some = [one for one in found if one.pair in ids]
+            selected = [one for one in found if one.pair in ids]
             names = [tried.name for tried in plan.candidates]
-            tables.append(table(some, names, self.measuring.measures(plan.setting)))
+            tables.append(table(selected, names, self.measuring.measures(plan.setting)))
         return Measured(tuple(found), tables[0], tables[1])
 
     def _entrant(self, tried: PlannedCandidate) -> Entrant:
@@ -241,10 +241,10 @@ def _decided(
     if drawn:
         draw_faces([first], setting, force)
     size, seconds = _timed(service, first, setting)
-    some = (
+    selected = (
         pairs_within(halves, everyone, seconds, minutes) if limit is None else halves.limited(limit)
     )
-    count = SEEDS * len(some.pairs)
+    count = SEEDS * len(selected.pairs)
     plan = TuningPlan(
         asked=request,
         model=service.model.name,
@@ -253,12 +253,12 @@ def _decided(
         batch_size=options.batch_size or even_size(size, count),
         seconds=seconds,
         candidates=everyone,
-        pairs=chosen(some),
-        notes=some.notes,
+        pairs=chosen(selected),
+        notes=selected.notes,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     if drawn:
-        draw_faces(some.pairs, setting, force)
+        draw_faces(selected.pairs, setting, force)
     return plan
 
 

@@ -52,7 +52,7 @@ class PictureNet(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> PictureLogits:
-        """x: (B, 3, 128, 128) in [-1, 1]."""
+        """Return the logits for x, (B, 3, 128, 128) in [-1, 1]."""
         x, kept = self._down(x)
         pooled = x.float().mean((2, 3))
         labels = {name: layer(pooled) for name, layer in self.head_whole.items()}
@@ -66,8 +66,8 @@ class PictureNet(nn.Module):
         )
 
     def surroundings(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (B, 3, 128, 128) in [-1, 1] -> (B, 96, 16, 16), after the first block upwards: what
-        is where, in cells of 8 pixels, with its colours."""
+        """Return features (B, 96, 16, 16) after the first block upwards, for x (B, 3, 128, 128)
+        in [-1, 1]: what is where, in cells of 8 pixels, with its colours."""
         x, kept = self._down(x)
         return _upward(self.up[0], x, kept[-1]).float()
 
@@ -107,7 +107,7 @@ class HeadNet(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """x: (B, 3, 64, 64) in [-1, 1] -> embeddings (B, 64) of length 1, and logits."""
+        """Return unit embeddings (B, 64) and logits for x, (B, 3, 64, 64) in [-1, 1]."""
         x = self.conv_in(x)
         for level, block in enumerate(self.down):
             x = block(functional.avg_pool2d(x, 2) if level else x)

@@ -59,9 +59,9 @@ def rows_of(
     title: str, outcomes: Iterable[Outcome], measures: Sequence[Measure], first: str | None = None
 ) -> Grid:
     """Return a table with rows in the order of the outcomes. first: the reference row."""
-    some = list(outcomes)
-    names = list(dict.fromkeys(one.method for one in some))
-    made = table(some, names, measures, first)
+    records = list(outcomes)
+    names = list(dict.fromkeys(one.method for one in records))
+    made = table(records, names, measures, first)
     return grid(title, made, {name: name for name in names})
 
 
@@ -99,12 +99,12 @@ def by_processes(
 
 def joined(cells: Iterable[Record]) -> Record:
     """Join records of one kind: concatenate tuples, add numbers."""
-    some = list(cells)
+    records = list(cells)
     values: dict[str, Any] = {}
-    for field in fields(some[0]):
-        parts = [getattr(cell, field.name) for cell in some]
+    for field in fields(records[0]):
+        parts = [getattr(cell, field.name) for cell in records]
         values[field.name] = sum(parts, start=type(parts[0])())
-    return type(some[0])(**values)
+    return type(records[0])(**values)
 
 
 def changes_text(before: Sequence[bool], after: Sequence[bool]) -> str:

@@ -92,7 +92,7 @@ def pairs_of(table: str, work: Path) -> list[Pair]:
         return list(figures_pairs(work, "val").pairs)
     pairs, first = figures_pairs(work, "test").pairs, AFTER_THESE[table]
     by_setting = [[p for p in pairs if p.setting == name] for name in SETTINGS]
-    return [p for some in by_setting for p in some[first : first + FRESH]][:200]
+    return [p for selected in by_setting for p in selected[first : first + FRESH]][:200]
 
 
 def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[Work]:
@@ -110,9 +110,9 @@ def drawn(made: Service, pairs: Sequence[Pair], works: Sequence[Work]) -> list[I
     """Return a picture for each pair; pictures of one setting share calls."""
     images: list[Image.Image] = []
     for name in SETTINGS:
-        some = [one for one in zip(pairs, works, strict=True) if one[0].setting == name]
-        for start in range(0, len(some), BATCH):
-            batch = some[start : start + BATCH]
+        selected = [one for one in zip(pairs, works, strict=True) if one[0].setting == name]
+        for start in range(0, len(selected), BATCH):
+            batch = selected[start : start + BATCH]
             images += made.pipe(
                 image=[work.condition for _, work in batch],
                 plan=[work.plan for _, work in batch],

@@ -164,22 +164,22 @@ def read(rows: Path, what: str, kind: str) -> list[Record]:
     return sorted(found, key=lambda record: (record["name"] != THOROUGH, record["name"]))
 
 
-def together(some: Record, more: Record) -> Record:
+def together(record: Record, more: Record) -> Record:
     """Join two rows over different pairs; without seconds, which are of different days."""
-    scores = {name: values + more["scores"][name] for name, values in some["scores"].items()}
-    same = {key: value for key, value in some.items() if key != "cpu_seconds"}
-    return {**same, "pairs": some["pairs"] + more["pairs"], "scores": scores}
+    scores = {name: values + more["scores"][name] for name, values in record["scores"].items()}
+    same = {key: value for key, value in record.items() if key != "cpu_seconds"}
+    return {**same, "pairs": record["pairs"] + more["pairs"], "scores": scores}
 
 
 def fresh_tables(rows: Path, kind: str) -> dict[str, list[Record]]:
-    """Before and after on pairs that nothing was chosen on, with the titles of the tables."""
+    """Return the rows before and after on fresh pairs, by the titles of the tables."""
     first, again = (read(rows, what, kind) for what in ("fresh", "again"))
     both = [together(one, more) for one, more in zip(first, again, strict=False)]
     tables = ((first, "fresh pairs"), (again, "others"), (both, "both together"))
     return {
-        f"{len(some[0]['pairs'])} {title}" if title != "both together" else title: some
-        for some, title in tables
-        if len(some) == 2
+        f"{len(records[0]['pairs'])} {title}" if title != "both together" else title: records
+        for records, title in tables
+        if len(records) == 2
     }
 
 

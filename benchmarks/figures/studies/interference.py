@@ -141,7 +141,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     def denoised(
         starts: Sequence[Tensor], halves: Halves | None = None, chain: Chain | None = None
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """From each state's start to a picture: `[S + 1, H, W, 3]` in levels, state by state."""
+        """Denoise from each state's start to a picture: `[S + 1, H, W, 3]` in levels."""
         latents = starts[0][:0]
         for state in range(steps, 0, -1):
             latents = torch.cat([starts[state], latents])
@@ -186,7 +186,7 @@ def _inverted(
 
 
 def _decoded(pipe: SowPipeline, latents: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """`[B, H, W, 3]` in whole levels, 0 to 255, one picture at a time."""
+    """Return pictures `[B, H, W, 3]` in levels, 0 to 255, decoded one at a time."""
     scaled = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
     pixels = torch.cat([pipe.vae.decode(one[None], return_dict=False)[0] for one in scaled])
     levels = ((pixels.float() / 2 + 0.5).clamp(0, 1) * 255).round()

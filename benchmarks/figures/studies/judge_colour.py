@@ -103,10 +103,12 @@ def seen(drawings: Sequence[Drawing], verdicts: Sequence[Verdict]) -> list[Cloth
     return found
 
 
-def of_clothes(some: Sequence[ClothesReading], what: str) -> list[Line]:
+def of_clothes(selected: Sequence[ClothesReading], what: str) -> list[Line]:
     """Return the errors of saturation, and how often grey is recognised. what: the row label."""
-    away = [mean_saturation(one.read) - mean_saturation(one.true) for one in some if len(one.read)]
-    grey = [(one.gray, is_grey(one.read)) for one in some]
+    away = [
+        mean_saturation(one.read) - mean_saturation(one.true) for one in selected if len(one.read)
+    ]
+    grey = [(one.gray, is_grey(one.read)) for one in selected]
     lines = [
         Line(
             f"{what}: error of the mean saturation, either way",
@@ -158,7 +160,7 @@ def clothes_lines(made: Service, judge: Judge, count: int) -> Iterator[Line]:
 def ladder_lines(judge: Judge, count: int) -> list[str]:
     """Return the lines of the table of variety."""
     kinds: list[Variety] = [PixelVariety(), FeatureVariety(judge)]
-    some: list[Ladder] = list(bar(ladders(count), "ladders", count))
+    selected: list[Ladder] = list(bar(ladders(count), "ladders", count))
     lines = [
         "| | "
         + " | ".join(
@@ -171,7 +173,7 @@ def ladder_lines(judge: Judge, count: int) -> list[str]:
     for rung, name in enumerate(RUNGS):
         cells, now = [], []
         for place, kind in enumerate(kinds):
-            scores = [kind(one.cases(rung)).value for one in some]
+            scores = [kind(one.cases(rung)).value for one in selected]
             values = np.array([np.nan if score is None else score for score in scores])
             now.append(values)
             cells += [mean(list(values)).number(), "", ""]
@@ -220,9 +222,9 @@ def seeds_of(trial: Trial) -> range:
     return range(first, first + SEEDS)
 
 
-def halves(kind: Variety, some: Sequence[Sequence[Case]]) -> NDArray[np.float64]:
+def halves(kind: Variety, selected: Sequence[Sequence[Case]]) -> NDArray[np.float64]:
     """Return the variety of both halves of the seeds of every pair, `[n, 2]`."""
-    scores = [[kind(one[: SEEDS // 2]).value, kind(one[SEEDS // 2 :]).value] for one in some]
+    scores = [[kind(one[: SEEDS // 2]).value, kind(one[SEEDS // 2 :]).value] for one in selected]
     return np.array(scores, float)
 
 
@@ -247,16 +249,18 @@ def grown_lines(verdicts: Verdicts, found: dict[str, list[list[Case]]]) -> list[
     kinds: list[Variety] = [PixelVariety(), FeatureVariety(verdicts)]
     lines = ["| | sow | the model alone | sow, relative |", "|---|---|---|---|"]
     for kind in kinds:
-        variety = {name: [kind(one).value for one in some] for name, some in found.items()}
+        variety = {name: [kind(one).value for one in selected] for name, selected in found.items()}
         cells = [mean([v for v in values if v is not None]).number() for values in variety.values()]
         cells.append(relative_mean(variety["sow"], variety["text"]).number())
         lines.append(f"| {kind.label} | {' | '.join(cells)} |")
-        cells = [repeatability(halves(kind, some)) for some in found.values()]
+        cells = [repeatability(halves(kind, selected)) for selected in found.values()]
         lines.append(f"| repeatability of two seeds | {' | '.join(cells)} | |")
     for metric in (JudgedSaturation(verdicts), JudgedGrey(verdicts)):
         cells = []
-        for some in found.values():
-            pairs = [[v for case in one if (v := metric(case).value) is not None] for one in some]
+        for selected in found.values():
+            pairs = [
+                [v for case in one if (v := metric(case).value) is not None] for one in selected
+            ]
             each = [float(np.mean(one)) for one in pairs if one]
             cells.append(
                 f"{mean(each).percent() if metric.rate else mean(each).number()}, n = {len(each)}"
@@ -265,9 +269,9 @@ def grown_lines(verdicts: Verdicts, found: dict[str, list[list[Case]]]) -> list[
     seen_hues = {
         name: [
             [h for case in one if (h := hues_of(case, clothes_by(verdicts))) is not None]
-            for one in some
+            for one in selected
         ]
-        for name, some in found.items()
+        for name, selected in found.items()
     }
     both = [n for n, (a, b) in enumerate(zip(*seen_hues.values(), strict=True)) if a and b]
     sow_hues, text_hues = ([middle(seen_hues[name][n]) for n in both] for name in ("sow", "text"))
@@ -283,9 +287,9 @@ def grown_lines(verdicts: Verdicts, found: dict[str, list[list[Case]]]) -> list[
     ]
 
 
-def middle(some: Sequence[Histogram]) -> Histogram:
+def middle(selected: Sequence[Histogram]) -> Histogram:
     """Return the mean of a pair's histograms."""
-    return np.asarray(np.mean(np.stack(list(some)), 0))
+    return np.asarray(np.mean(np.stack(list(selected)), 0))
 
 
 def sheet(verdicts: Verdicts, found: dict[str, list[list[Case]]]) -> list[Image.Image]:
@@ -314,9 +318,9 @@ def study(output: StudyOutput, *, count: int, pairs: int) -> None:
     """Write `colour.md` and its sheet. count: drawings. pairs: to grow, four seeds each."""
     output.check_free("colour.md", f"{EYE}.png")
     made, judge = service(), Judge.load()
-    some = open_pairs(pairs, tuning=False)
-    verdicts = Verdicts(judge, {pair.id: pair for pair in some})
-    found = grown(made, output, trials(made, some, SEED))
+    selected = open_pairs(pairs, tuning=False)
+    verdicts = Verdicts(judge, {pair.id: pair for pair in selected})
+    found = grown(made, output, trials(made, selected, SEED))
     output.write_sheet(f"{EYE}.png", sheet(verdicts, found), colours=255)
     lines = [
         "# Colour and variety: how far the judge can be trusted",

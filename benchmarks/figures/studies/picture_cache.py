@@ -86,8 +86,8 @@ def generate(
     made at a time.
     """
 
-    def make(some: slice) -> list[Image.Image]:
-        chosen = wanted[some]
+    def make(part: slice) -> list[Image.Image]:
+        chosen = wanted[part]
         images: list[Image.Image] = pipe(
             image=[one.condition for one in chosen],
             plan=[one.plan for one in chosen],
@@ -112,16 +112,16 @@ def cached(
     """
     found: list[tuple[Image.Image, float]] = []
     for start in bar(range(0, len(keys), batch), "pictures"):
-        some = slice(start, start + batch)
+        part = slice(start, start + batch)
         # In a batch of another size sums are rounded otherwise.
-        marks = [digest(key.encode(), str(len(keys[some])).encode()) for key in keys[some]]
+        marks = [digest(key.encode(), str(len(keys[part])).encode()) for key in keys[part]]
         files = [pictures / _origin(pipe) / f"{mark}.png" for mark in marks] if pictures else []
         there = [_read(file) for file in files]
         if files and all(one is not None for one in there):
             found += [one for one in there if one is not None]
             continue
         started = time.process_time()
-        images = make(some)
+        images = make(part)
         each = (time.process_time() - started) / len(images)
         found += [(image, each) for image in images]
         for file, image in zip(files, images, strict=bool(files)):

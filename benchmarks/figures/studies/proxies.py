@@ -41,7 +41,7 @@ def results(
     made: Service, work: Sequence[Trial], old: Sequence[Trial], pictures: Path
 ) -> dict[str, list[Case]]:
     """Return results for which it is known whether the condition was copied."""
-    ours, before = (generate(made, some, None, pictures).images for some in (work, old))
+    ours, before = (generate(made, selected, None, pictures).images for selected in (work, old))
     others = [work[n - 1] for n in range(len(work))]
     return {
         "as `sow generate` does": _cases(work, ours),
@@ -106,7 +106,7 @@ def outlines(
     yield "|---|---|---|---|"
     for name, pairs in closed.items():
         yes, no = ([share for is_so, share in pairs if is_so is wanted] for wanted in (True, False))
-        cells = [rate([share >= CLOSED for share in some]) for some in (yes, no)]
+        cells = [rate([share >= CLOSED for share in selected]) for selected in (yes, no)]
         shown = " | ".join(f"{cell.percent()} of {cell.count}" for cell in cells)
         yield f"| {name} | {shown} | {area(yes, no):.3f} |"
 

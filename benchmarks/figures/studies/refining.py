@@ -145,8 +145,8 @@ def study(output: StudyOutput, *, count: int) -> None:
                 seen = judge.look(relations.generate(pipe, cases, {}).images)
                 alone += [case.holds(verdict) for case, verdict in zip(cases, seen, strict=True)]
             for relation in PLANTED:
-                some = max(1, count // 2)
-                cells, _ = relations_planted.outcome(relation, some, True, ("layout",))
+                half_count = max(1, count // 2)
+                cells, _ = relations_planted.outcome(relation, half_count, True, ("layout",))
                 planted += cells["layout"].passed
                 away += [value for value in cells["layout"].identity if value == value]
         rates = f"{rate(alone).percent()} | {rate(planted).percent()} | {mean(away).number()}"

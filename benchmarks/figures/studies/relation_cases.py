@@ -50,7 +50,7 @@ class Case:
 
     @property
     def plan(self) -> Plan:
-        """As `sow plan` makes it of the sentence and the triples, with nothing planted."""
+        """The plan that `sow plan` makes of the sentence and the triples, with nothing planted."""
         request = PlanRequest(None, self.prompt, canvas=(128, 128), triples=self.triples)
         return GraphPlanner().plan(request)
 

@@ -80,7 +80,7 @@ class Outcome:
     rows: list[Image.Image]
 
     def lines(self) -> Iterator[str]:
-        """Of the table."""
+        """Return the lines of the table."""
         return (cell.row(f"{self.name}: {method}") for method, cell in self.cells.items())
 
 

@@ -135,15 +135,18 @@ def study(output: StudyOutput, *, count: int, tuning: bool) -> None:
         f"{count} drawings, in each also a thing looked for that is not there:",
         "",
     ]
-    some = max(1, count // 10)
+    per_class = max(1, count // 10)
     parts = (
         read(service, count, first),
         [""],
-        [f"Pictures of {some} sentences a class, without layout, half of them turned round:", ""],
-        verified(service, some, kind, output.pictures),
+        [
+            f"Pictures of {per_class} sentences a class, without layout, half of them turned round:",
+            "",
+        ],
+        verified(service, per_class, kind, output.pictures),
         [""],
-        [f"With layout and `--retries 3`, {2 * some} sentences a class, by the judge:", ""],
-        retried(service, 2 * some, kind),
+        [f"With layout and `--retries 3`, {2 * per_class} sentences a class, by the judge:", ""],
+        retried(service, 2 * per_class, kind),
     )
     for part in parts:
         for line in part:

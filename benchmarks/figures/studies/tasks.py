@@ -131,10 +131,10 @@ def generate_from_text(
     plain.set_progress_bar_config(disable=True)
     width, height = pipe.canvas
 
-    def make(some: slice) -> list[Image.Image]:
-        numbers = range(len(prompts))[some]
+    def make(part: slice) -> list[Image.Image]:
+        numbers = range(len(prompts))[part]
         images: list[Image.Image] = plain(
-            list(prompts[some]),
+            list(prompts[part]),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             width=width,

@@ -41,7 +41,7 @@ def new_vae() -> AutoencoderKL:
 
 
 def as_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 (batch, height, width, 3) to float (batch, 3, height, width) in [-1, 1]."""
+    """Convert uint8 (batch, height, width, 3) to float (batch, 3, height, width) in [-1, 1]."""
     tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     return tensor.contiguous(memory_format=torch.channels_last)
 

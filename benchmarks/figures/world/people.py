@@ -129,7 +129,7 @@ class Person:
 
 
 def head_box(identity: Identity, pose: Pose) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a head with its hair, in pixels."""
+    """Return left, top, right and bottom of a head with its hair, in pixels."""
     half = pose.width / 2
     tall = half * identity.aspect
     above = {"bald": 1.0, "short": 1.08, "long": 1.08, "curly": 1.2, "bun": 1.42}

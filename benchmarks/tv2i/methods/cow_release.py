@@ -129,7 +129,7 @@ class ReleasedSampler(Sampler):
     """SOW's loop and moves, changed where the release differs."""
 
     def __init__(self, backbone: StableDiffusion, jobs: Sequence[Job]) -> None:
-        """The jobs' settings are `RELEASED`."""
+        """Prepare the sampler; the jobs' settings are `RELEASED`."""
         inside = torch.stack([nearest_inside(job, backbone.vae_scale_factor) for job in jobs])
         tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
         tensors = replace(tensors, region_mask=inside.to(tensors.region_mask),

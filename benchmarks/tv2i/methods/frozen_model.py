@@ -89,7 +89,7 @@ class Stage:
         return drawn
 
     def output(self, latents: Tensor, state: int) -> Tensor:
-        """The guided answer to x_s; one UNet call."""
+        """Return the guided model output for x_s; one UNet call."""
         outputs = self.backbone.predict(latents, self.timesteps[state], self.texts)
         return classifier_free_guidance(outputs, self.guidance_scale)
 

@@ -48,12 +48,14 @@ def portraits(root: Path, identities: Path) -> list[tuple[Path, Path]]:
     return CelebA.open(root).same_people(identities)[:MOST]
 
 
-def of_photographs(metrics: Sequence[Metric], some: Sequence[tuple[Path, Path]]) -> Ceiling | None:
+def of_photographs(
+    metrics: Sequence[Metric], portrait_pairs: Sequence[tuple[Path, Path]]
+) -> Ceiling | None:
     """Measure the ceiling on pairs of portraits; None without pairs or ID-Distance."""
     metric = next((one for one in metrics if isinstance(one, IdDistance)), None)
-    if metric is None or not some:
+    if metric is None or not portrait_pairs:
         return None
-    return _ceiling("Between two portraits of one person", metric.ceiling(some), "")
+    return _ceiling("Between two portraits of one person", metric.ceiling(portrait_pairs), "")
 
 
 def _ceiling(of: str, scores: Sequence[Score], note: str) -> Ceiling:

@@ -152,14 +152,14 @@ def hue_distance(
         Missing: if there is no colour in one of both.
     """
     hues_of_cases, baseline_hues = (
-        [one for case in some if (one := hues_of(case, counted)) is not None]
-        for some in (cases, baseline)
+        [one for case in pictures if (one := hues_of(case, counted)) is not None]
+        for pictures in (cases, baseline)
     )
     return hue_estimate(hues_of_cases, baseline_hues, draws=0).value
 
 
 def hue_estimate(
-    some: Sequence[Histogram], baseline: Sequence[Histogram], seed: int = 0, draws: int = DRAWS
+    pictures: Sequence[Histogram], baseline: Sequence[Histogram], seed: int = 0, draws: int = DRAWS
 ) -> Estimate:
     """Return the distance of two sets of histograms, one per pair, with its bootstrap interval over
     pairs.
@@ -170,7 +170,7 @@ def hue_estimate(
         Missing: if there is no colour in one of both.
     """
     first, second = (
-        np.stack(list(one)) if len(one) else np.zeros((0, 12)) for one in (some, baseline)
+        np.stack(list(one)) if len(one) else np.zeros((0, 12)) for one in (pictures, baseline)
     )
     value = total_variation(first.sum(0), second.sum(0))
     if np.isnan(value):

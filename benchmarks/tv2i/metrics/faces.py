@@ -39,7 +39,7 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Of its box, in pixels."""
+        """The area of its box, in pixels."""
         left, top, right, bottom = self.corners
         return max(0.0, right - left) * max(0.0, bottom - top)
 

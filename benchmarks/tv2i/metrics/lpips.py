@@ -39,7 +39,7 @@ class Lpips(nn.Module):
 
     @classmethod
     def load(cls, path: Path | str) -> Lpips:
-        """From what `convert lpips` wrote.
+        """Load the file that `convert lpips` wrote.
 
         Raises:
             ModelError: if it is none of it.

@@ -170,9 +170,9 @@ def _chosen(
                 keys.append(outcome.key)
     queues = []
     for keys in settings.values():
-        once = list(dict.fromkeys(keys))
-        dice.shuffle(once)
-        queues.append(once)
+        unique = list(dict.fromkeys(keys))
+        dice.shuffle(unique)
+        queues.append(unique)
     left = sum(map(len, queues)) if groups is None else groups
     while left > 0 and any(queues):
         for queue in queues:
@@ -199,18 +199,18 @@ def _ask(
         if any(name not in made for name in names):
             builder.left_out += 1
             continue
-        some = [made[name] for name in names]
+        group = [made[name] for name in names]
         for criterion in criteria:
-            _add(builder, kind, criterion, some)
+            _add(builder, kind, criterion, group)
 
 
 def _add(
-    builder: _SurveyBuilder, kind: Kind, criterion: Criterion, some: Sequence[Outcome]
+    builder: _SurveyBuilder, kind: Kind, criterion: Criterion, group: Sequence[Outcome]
 ) -> None:
-    one = some[0]
+    one = group[0]
     methods = {
         builder.token(outcome.file, outcome.method): outcome.method
-        for outcome in some
+        for outcome in group
         if outcome.file
     }
     question = Question(
@@ -224,7 +224,7 @@ def _add(
     condition, prompt = "", ""
     if criterion == "consistency":
         prompt = one.prompt
-        planted = next((outcome.condition for outcome in some if outcome.condition), None)
+        planted = next((outcome.condition for outcome in group if outcome.condition), None)
         condition = builder.token(planted) if planted else ""
     builder.questions.append((question, condition, prompt))
 

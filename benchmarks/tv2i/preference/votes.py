@@ -41,9 +41,9 @@ def votes(files: Iterable[Path], key: Path) -> Report:
     facts += [("Note", note) for note in notes]
     sections = []
     for criterion, title in CRITERIA.items():
-        some = [vote for vote in found if vote.question.criterion == criterion]
-        if some:
-            sections.append(Section(title, (), tuple(_grids(title, known, some))))
+        ballots = [vote for vote in found if vote.question.criterion == criterion]
+        if ballots:
+            sections.append(Section(title, (), tuple(_grids(title, known, ballots))))
     if marked := [vote for vote in found if vote.question.kind == "outline"]:
         sections.append(Section("Truncated outlines", (), (_marked(known, marked),)))
     if found:
@@ -55,41 +55,41 @@ def votes(files: Iterable[Path], key: Path) -> Report:
     return Report(title, tuple(facts), tuple(sections), known.methods)
 
 
-def _grids(title: str, key: Key, some: Sequence[Vote]) -> Iterable[Grid]:
-    best = [vote for vote in some if vote.question.kind == "best"]
+def _grids(title: str, key: Key, ballots: Sequence[Vote]) -> Iterable[Grid]:
+    best = [vote for vote in ballots if vote.question.kind == "best"]
     if best:
         yield best_grid(f"{title}: best of {len(key.methods)}", key, best)
         present = [name for name in SETTINGS if any(v.question.setting == name for v in best)]
         for name in present if len(present) > 1 else ():
             part = [vote for vote in best if vote.question.setting == name]
             yield best_grid(f"{title}: {SETTINGS[name][0].lower()}", key, part)
-    if pairs := [vote for vote in some if vote.question.kind == "pair"]:
+    if pairs := [vote for vote in ballots if vote.question.kind == "pair"]:
         yield pair_grid(f"{title}: pairs", key, pairs)
 
 
-def best_grid(title: str, key: Key, some: Sequence[Vote]) -> Grid:
+def best_grid(title: str, key: Key, ballots: Sequence[Vote]) -> Grid:
     """Return the table of who was chosen, with a test of every method against the first."""
-    names = [name for name in key.methods if any(name in vote.shown for vote in some)]
-    shares = {name: [_share(vote, name) for vote in some] for name in names}
-    tests = [sign_flips(_by_group(some, shares[names[0]], shares[name])) for name in names[1:]]
+    names = [name for name in key.methods if any(name in vote.shown for vote in ballots)]
+    shares = {name: [_share(vote, name) for vote in ballots] for name in names}
+    tests = [sign_flips(_by_group(ballots, shares[names[0]], shares[name])) for name in names[1:]]
     corrected = dict(zip(names[1:], zip(tests, holm(tests), strict=True), strict=True))
     rows = []
     for name in names:
-        alone = sum(vote.chosen == (name,) for vote in some)
-        tied = sum(name in vote.chosen and len(vote.chosen) > 1 for vote in some)
+        alone = sum(vote.chosen == (name,) for vote in ballots)
+        tied = sum(name in vote.chosen and len(vote.chosen) > 1 for vote in ballots)
         p, holms = corrected.get(name, (None, None))
         test, tone = _tested(p, holms, sum(shares[name]) < sum(shares[names[0]]))
         rows.append(
             (
                 GridCell(key.methods[name] or name, ("reference",) if p is None else (), "head"),
-                _share_cell(share_estimate(some, shares[name]), tone),
+                _share_cell(share_estimate(ballots, shares[name]), tone),
                 GridCell(str(alone)),
                 GridCell(str(tied)),
                 test,
             )
         )
-    bad = [float(vote.verdict == "bad") for vote in some]
-    share = _share_cell(share_estimate(some, bad))
+    bad = [float(vote.verdict == "bad") for vote in ballots]
+    share = _share_cell(share_estimate(ballots, bad))
     none = (GridCell(str(int(sum(bad)))), GridCell("–"), GridCell("–"))
     rows.append((GridCell("all bad", (), "head"), share, *none))
     first = key.methods[names[0]] or names[0]
@@ -101,13 +101,15 @@ def best_grid(title: str, key: Key, some: Sequence[Vote]) -> Grid:
     return Grid(title, ("", "Share", "Alone", "In a tie", "Against the first"), tuple(rows), notes)
 
 
-def pair_grid(title: str, key: Key, some: Sequence[Vote]) -> Grid:
+def pair_grid(title: str, key: Key, ballots: Sequence[Vote]) -> Grid:
     """Return the table of the first method against each other one, two pictures at a time."""
     first = next(iter(key.methods))
-    others = [name for name in key.methods if name != first and any(name in v.shown for v in some)]
+    others = [
+        name for name in key.methods if name != first and any(name in v.shown for v in ballots)
+    ]
     rows, tests = [], []
     for name in others:
-        here = [vote for vote in some if name in vote.shown]
+        here = [vote for vote in ballots if name in vote.shown]
         won, lost = ([float(vote.chosen == (one,)) for vote in here] for one in (first, name))
         tied = [float(len(vote.chosen) == 2) for vote in here]
         bad = [float(vote.verdict == "bad") for vote in here]
@@ -149,10 +151,10 @@ def truncated(files: Iterable[Path], key: Path) -> dict[tuple[str, str, int], fl
     }
 
 
-def _marked(key: Key, some: Sequence[Vote]) -> Grid:
+def _marked(key: Key, ballots: Sequence[Vote]) -> Grid:
     rows = []
     for name in key.methods:
-        here = [vote for vote in some if vote.shown == (name,)]
+        here = [vote for vote in ballots if vote.shown == (name,)]
         sure = [vote for vote in here if vote.verdict != "unsure"]
         if not here:
             continue
@@ -167,12 +169,12 @@ def _marked(key: Key, some: Sequence[Vote]) -> Grid:
     return Grid("Truncated outlines", ("", "Truncated ↓", "Not sure"), tuple(rows), (NOTE,))
 
 
-def _agreement(some: Sequence[Vote]) -> Grid:
+def _agreement(ballots: Sequence[Vote]) -> Grid:
     """Return the table of alpha by criterion and kind of question."""
     rows = []
-    for criterion, kind in dict.fromkeys((v.question.criterion, v.question.kind) for v in some):
+    for criterion, kind in dict.fromkeys((v.question.criterion, v.question.kind) for v in ballots):
         units: dict[tuple[str, int, tuple[str, ...]], list[str]] = defaultdict(list)
-        here = [v for v in some if (v.question.criterion, v.question.kind) == (criterion, kind)]
+        here = [v for v in ballots if (v.question.criterion, v.question.kind) == (criterion, kind)]
         for vote in here:
             label = (
                 vote.verdict
@@ -203,11 +205,11 @@ def _agreement(some: Sequence[Vote]) -> Grid:
     return Grid("Agreement", head, tuple(rows), notes)
 
 
-def _places(some: Sequence[Vote]) -> Grid:
+def _places(ballots: Sequence[Vote]) -> Grid:
     """Return how often the picture at each place was chosen; places are random."""
     rows = []
-    for count in sorted({len(vote.shown) for vote in some if len(vote.shown) > 1}):
-        here = [vote for vote in some if len(vote.shown) == count and len(vote.chosen) == 1]
+    for count in sorted({len(vote.shown) for vote in ballots if len(vote.shown) > 1}):
+        here = [vote for vote in ballots if len(vote.shown) == count and len(vote.chosen) == 1]
         for place in range(count):
             hits = rate([vote.chosen[0] == vote.shown[place] for vote in here])
             shown_cell = GridCell(hits.percent()) if here else GridCell("–")
@@ -227,22 +229,24 @@ def _share(vote: Vote, name: str) -> float:
     return 1 / len(vote.chosen) if name in vote.chosen else 0.0
 
 
-def _by_group(some: Sequence[Vote], ones: Sequence[float], others: Sequence[float]) -> list[float]:
+def _by_group(
+    ballots: Sequence[Vote], ones: Sequence[float], others: Sequence[float]
+) -> list[float]:
     """Return for every group of pictures how much more the first got than the second."""
     nets: dict[Group, float] = defaultdict(float)
-    for vote, one, other in zip(some, ones, others, strict=True):
+    for vote, one, other in zip(ballots, ones, others, strict=True):
         nets[vote.group] += one - other
     return list(nets.values())
 
 
-def share_estimate(some: Sequence[Vote], values: Sequence[float], draws: int = 2000) -> Estimate:
+def share_estimate(ballots: Sequence[Vote], values: Sequence[float], draws: int = 2000) -> Estimate:
     """Return the mean over votes; its interval resamples people and groups (Owen 2007)."""
-    if not some:
+    if not ballots:
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     dice, array = np.random.default_rng(0), np.asarray(values, float)
-    raters = np.unique([vote.rater for vote in some], return_inverse=True)[1]
-    keys = {key: n for n, key in enumerate(dict.fromkeys(v.group for v in some))}
-    groups = np.array([keys[vote.group] for vote in some])
+    raters = np.unique([vote.rater for vote in ballots], return_inverse=True)[1]
+    keys = {key: n for n, key in enumerate(dict.fromkeys(v.group for v in ballots))}
+    groups = np.array([keys[vote.group] for vote in ballots])
     # Votes and answers by people and groups: each pair of them weighs as often as both are drawn.
     worth, answers = np.zeros((2, raters.max() + 1, len(keys)))
     np.add.at(worth, (raters, groups), array)
@@ -252,7 +256,7 @@ def share_estimate(some: Sequence[Vote], values: Sequence[float], draws: int = 2
     total = ((people @ answers) * things).sum(1)
     drawn = ((people @ worth) * things).sum(1)[total > 0] / total[total > 0]
     low, high = np.percentile(drawn, (2.5, 97.5))
-    return Estimate(float(array.mean()), float(low), float(high), len(some))
+    return Estimate(float(array.mean()), float(low), float(high), len(ballots))
 
 
 def _even(count: int) -> list[float]:

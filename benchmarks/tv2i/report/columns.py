@@ -23,9 +23,9 @@ def headed(measures: Sequence[Measure]) -> list[tuple[str, tuple[Measure, ...]]]
     for measure in measures:
         groups.setdefault(measure.group, []).append(measure)
     found = []
-    for name, some in groups.items():
-        size = math.ceil(len(some) / math.ceil(len(some) / MOST))
-        parts = [tuple(some[start : start + size]) for start in range(0, len(some), size)]
+    for name, group in groups.items():
+        size = math.ceil(len(group) / math.ceil(len(group) / MOST))
+        parts = [tuple(group[start : start + size]) for start in range(0, len(group), size)]
         found += [
             (name if part is parts[0] else f"{name}, more".lstrip(", "), part) for part in parts
         ]
@@ -34,7 +34,7 @@ def headed(measures: Sequence[Measure]) -> list[tuple[str, tuple[Measure, ...]]]
 
 def main_of(measures: Sequence[Measure]) -> tuple[Measure, ...]:
     """Return the metrics of the overview, by group."""
-    return tuple(one for _, some in headed(measures) for one in some if one.main)
+    return tuple(one for _, group in headed(measures) for one in group if one.main)
 
 
 def part(made: Table, measures: Sequence[Measure]) -> Table:
@@ -62,10 +62,10 @@ def overview(
     wanted: Ablation | None = None,
 ) -> Grid:
     """Return the main columns and the cost as one table."""
-    some = with_cost(part(made, main_of(made.measures)), outcomes)
+    costed = with_cost(part(made, main_of(made.measures)), outcomes)
     rows, marks = (wanted.rows, wanted.marks) if wanted else ((), ())
-    shown = grid(title, some, labels, rows, marks)
-    return replace(shown, notes=ceilings(some, labels))
+    shown = grid(title, costed, labels, rows, marks)
+    return replace(shown, notes=ceilings(costed, labels))
 
 
 def grids(
@@ -74,8 +74,8 @@ def grids(
     """Return all columns, one table per group."""
     rows, marks = (wanted.rows, wanted.marks) if wanted else ((), ())
     found = []
-    for name, some in headed(made.measures):
-        shown = grid(name or title, part(made, some), labels, rows, marks)
+    for name, group in headed(made.measures):
+        shown = grid(name or title, part(made, group), labels, rows, marks)
         found.append(replace(shown, notes=()))
     return tuple(found)
 

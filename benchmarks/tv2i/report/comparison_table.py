@@ -148,7 +148,7 @@ def averaged(scores: Iterable[tuple[str, float]]) -> list[float]:
     found: dict[str, list[float]] = {}
     for pair, score in scores:
         found.setdefault(pair, []).append(score)
-    return [sum(some) / len(some) for some in found.values()]
+    return [sum(pair_scores) / len(pair_scores) for pair_scores in found.values()]
 
 
 def estimated(known: Sequence[float], measure: Measure) -> Estimate:

@@ -89,12 +89,12 @@ def report(results: Results, metric: str | None = None) -> Report:
         sections.append(Section("What it costs", (), (costs(compared, methods, labels),)))
     sections.append(failures(outcomes, measures, labels))
     for name in _settings(compared):
-        some = [one for one in compared if one.setting == name]
-        sections.append(_pictures(results, some, methods, name, metric, measures))
+        selected = [one for one in compared if one.setting == name]
+        sections.append(_pictures(results, selected, methods, name, metric, measures))
     for wanted in run.ablations:
-        some = _first_of(outcomes, [row.method for row in wanted.rows])
+        selected = _first_of(outcomes, [row.method for row in wanted.rows])
         names = [row.method for row in wanted.rows]
-        sections.append(_pictures(results, some, names, wanted.title, metric, measures))
+        sections.append(_pictures(results, selected, names, wanted.title, metric, measures))
     if shown := methods_of(run):
         sections.append(Section("What was compared", (), (shown,)))
     words = (*READING, *_several_seeds(outcomes), *_meanings(run))
@@ -119,8 +119,8 @@ def tables(
     found.append(_numbers(overall, made, labels, "I"))
     for name in present if len(present) > 1 else ():
         title, place = SETTINGS[name]
-        some = [one for one in outcomes if one.setting == name]
-        found.append(_numbers(title, table(some, methods, measures), labels, place))
+        selected = [one for one in outcomes if one.setting == name]
+        found.append(_numbers(title, table(selected, methods, measures), labels, place))
     return found
 
 
@@ -163,16 +163,16 @@ def ablation(results: Results, wanted: Ablation) -> Section:
     paper's."""
     labels = {method.name: method.display_name for method in results.run.methods}
     methods = [row.method for row in wanted.rows]
-    some = [one for one in results.outcomes if one.method in methods]
-    measures = measures_of(results.run, some)
+    selected = [one for one in results.outcomes if one.method in methods]
+    measures = measures_of(results.run, selected)
     chosen = main_of(measures) or measures
-    made = table(some, methods, chosen, wanted.reference)
-    ours: tuple[Grid, ...] = (overview(wanted.title, made, some, labels, wanted),)
+    made = table(selected, methods, chosen, wanted.reference)
+    ours: tuple[Grid, ...] = (overview(wanted.title, made, selected, labels, wanted),)
     if not main_of(measures):
         ours = grids(wanted.title, made, labels, wanted)
     paper_grids = (paper.grid_of(paper.printed(place)) for place in wanted.paper)
     pairs: Counter[str] = Counter(
-        setting for _, setting in {(one.pair, one.setting) for one in some}
+        setting for _, setting in {(one.pair, one.setting) for one in selected}
     )
     requested = ", ".join(f"{pairs[name]} {name}" for name in SETTINGS if pairs[name])
     words = (
@@ -240,13 +240,13 @@ def _pictures(
 
 def _first_of(outcomes: Sequence[Outcome], methods: Sequence[str]) -> list[Outcome]:
     """Return the outcomes of these methods for the first pairs of every setting."""
-    some = [one for one in outcomes if one.method in set(methods)]
-    present = _settings(some)
+    selected = [one for one in outcomes if one.method in set(methods)]
+    present = _settings(selected)
     kept: set[tuple[str, int]] = set()
     for name in present:
-        keys = dict.fromkeys(one.key for one in some if one.setting == name)
+        keys = dict.fromkeys(one.key for one in selected if one.setting == name)
         kept |= set(list(keys)[: ROWS // len(present)])
-    return [one for one in some if one.key in kept]
+    return [one for one in selected if one.key in kept]
 
 
 def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:

@@ -44,10 +44,10 @@ def outcomes(
     with opened(out / entrant.folder) as ledger:
         entries = {(one["id"], one["seed"]): one for one in ledger.entries()}
         failed = {one.id: one.reason for one in ledger.failures()}
-    pairs, some = bench.listed.pairs, max(1, AT_ONCE // bench.seeds)
-    for start in range(0, len(pairs), some):
+    pairs, at_once = bench.listed.pairs, max(1, AT_ONCE // bench.seeds)
+    for start in range(0, len(pairs), at_once):
         found = _Read(bench, entrant, out)
-        found.read(pairs[start : start + some], entries, failed)
+        found.read(pairs[start : start + at_once], entries, failed)
         if colours is not None:
             for (name, _), case in found.cases.items():
                 if (seen := hues_of(case, bench.spread.counted)) is not None:
@@ -100,10 +100,10 @@ class _Read:
         each."""
         each = measure(self.bench.metrics, list(self.cases.values()))
         scores = dict(zip(self.cases, each, strict=True))
-        for some in groups(list(self.cases.values())):
-            together = {one.name: one(some) for one in self.bench.spread.varieties}
+        for group in groups(list(self.cases.values())):
+            together = {one.name: one(group) for one in self.bench.spread.varieties}
             for key in self.cases:
-                if key[0] == some[0].pair.id:
+                if key[0] == group[0].pair.id:
                     scores[key] = {**scores[key], **together}
         for key, pair in self.asked.items():
             asked = {
