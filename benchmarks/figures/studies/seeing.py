@@ -140,7 +140,8 @@ def study(output: StudyOutput, *, count: int, tuning: bool) -> None:
         read(service, count, first),
         [""],
         [
-            f"Pictures of {per_class} sentences a class, without layout, half of them turned round:",
+            f"Pictures of {per_class} sentences a class, without layout, "
+            "half of them turned round:",
             "",
         ],
         verified(service, per_class, kind, output.pictures),
