@@ -173,9 +173,9 @@ def plan_text(takes: Mapping[str, float | None]) -> str:
     """Return what will be measured, in one line."""
     known = [seconds for seconds in takes.values() if seconds is not None]
     parts = [duration_text(sum(known))] if known else []
-    unknown_samples = [name for name, seconds in takes.items() if seconds is None]
-    if unknown_samples:
-        parts.append(f"for {', '.join(unknown_samples)} {duration_text(None)}")
+    unknown = [name for name, seconds in takes.items() if seconds is None]
+    if unknown:
+        parts.append(f"{', '.join(unknown)}: {duration_text(None)}")
     many = "a section" if len(takes) == 1 else f"{len(takes)} sections"
     return f"{many} to measure: {', '.join(parts)}"
 

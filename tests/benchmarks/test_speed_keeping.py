@@ -206,7 +206,7 @@ def test_what_comes_is_told_before_it(subject, counted_sections, monkeypatch, tm
     said = []
     run(subject, names, keeper_of(tmp_path, subject), said.append)
     assert said == [
-        "3 sections to measure: about 12 min, for start duration unknown",
+        "3 sections to measure: about 12 min, start: duration unknown",
         "calls: what calls measures; about 60 s",
         "wall: what wall measures; about 11 min",
         "start: what start measures; duration unknown",
