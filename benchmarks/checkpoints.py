@@ -68,7 +68,7 @@ SD21_BASE: dict[str, dict[str, Any]] = {
 def random_pipeline(
     architecture: dict[str, dict[str, Any]], seed: int = 0, **scheduler: Any
 ) -> SowPipeline:
-    """A pipeline of this architecture with random weights.
+    """Return a pipeline of this architecture with random weights.
 
     The tokenizer is that of `figures`. `scheduler` changes the noise schedule's configuration,
     for example `prediction_type="v_prediction"`.

@@ -26,18 +26,18 @@ BINS = 12
 
 
 def saturations(pixels: Pixels) -> NDArray[np.float64]:
-    """The saturation of every pixel `[n, 3]`, 0 to 1: `[n]`; black has 0."""
+    """Return the saturation of every pixel `[n, 3]`, 0 to 1: `[n]`; black has 0."""
     most, least = _most_least(pixels)
     return np.asarray((most - least) / np.where(most > 0, most, 1.0))
 
 
 def mean_saturation(pixels: Pixels) -> float:
-    """The mean saturation of pixels `[n, 3]`, 0 to 1; nan for none."""
+    """Return the mean saturation of pixels `[n, 3]`, 0 to 1; nan for none."""
     return float(saturations(pixels).mean()) if len(pixels) else float("nan")
 
 
 def grey_share(pixels: Pixels) -> float:
-    """The share of pixels `[n, 3]` that are grey, 0 to 1; nan for none."""
+    """Return the share of pixels `[n, 3]` that are grey, 0 to 1; nan for none."""
     if not len(pixels):
         return float("nan")
     value = _most_least(pixels)[0] / 255
@@ -45,12 +45,12 @@ def grey_share(pixels: Pixels) -> float:
 
 
 def is_grey(pixels: Pixels) -> bool:
-    """Whether at least half of the pixels `[n, 3]` are grey; False for none."""
+    """Return whether at least half of the pixels `[n, 3]` are grey; False for none."""
     return grey_share(pixels) >= HALF
 
 
 def hues(pixels: Pixels) -> Histogram:
-    """How much colour there is of every hue: `[BINS]`, the sum at most 1.
+    """Return the histogram of hues, `[BINS]`; its sum is the mean chroma, at most 1.
 
     A pixel counts by its chroma (saturation times value, 0 to 1), so that black, white and grey,
     whose hue is chance, hardly count; the sum is the mean chroma.
@@ -71,14 +71,14 @@ def hues(pixels: Pixels) -> Histogram:
 
 
 def total_variation(one: Histogram, other: Histogram) -> float:
-    """How far two histograms are from each other, each brought to a sum of 1: half the sum of
-    their differences, 0 (the same) to 1 (nothing in common); nan where one of them is empty."""
+    """Return the total variation distance of two histograms, each normalised to a sum of 1: 0 (the
+    same) to 1 (nothing in common); nan where one is empty."""
     if not (one.sum() > 0 and other.sum() > 0):
         return float("nan")
     return float(np.abs(one / one.sum() - other / other.sum()).sum() / 2)
 
 
 def _most_least(pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The largest and the smallest channel of every pixel, 0 to 255."""
+    """Return the largest and the smallest channel of every pixel, 0 to 255."""
     values = np.asarray(pixels, float)
     return values.max(-1), values.min(-1)

@@ -1,4 +1,4 @@
-"""Forty pictures and the hashes of their pixels: does a change of the code change a picture?
+"""Hash the pixels of forty pictures: does a change of the code change a picture?
 
     python -m sow.benchmarks.same_pictures --write hashes.json     # before
     python -m sow.benchmarks.same_pictures --compare hashes.json   # after
@@ -53,7 +53,7 @@ WAYS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
 
 
 def pictures(pipe: SowPipeline, face: Image.Image) -> dict[str, Image.Image]:
-    """The forty pictures by name; the n-th has seed n."""
+    """Return the forty pictures by name; the n-th has seed n."""
     left = Image.new("L", face.size)
     left.paste(255, (face.width // 8, 0, face.width * 7 // 8, face.height * 7 // 8))
     transparent = face.copy()
@@ -79,7 +79,7 @@ def pictures(pipe: SowPipeline, face: Image.Image) -> dict[str, Image.Image]:
 
 
 def environment() -> dict[str, Any]:
-    """What hashes of floating-point work depend on."""
+    """Return what hashes of floating-point results depend on."""
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
@@ -89,12 +89,12 @@ def environment() -> dict[str, Any]:
 
 
 def hashes(made: dict[str, Image.Image]) -> dict[str, str]:
-    """SHA-256 of each picture's pixels, shortened."""
+    """Return SHA-256 of each picture's pixels, shortened."""
     return {name: hashlib.sha256(i.tobytes()).hexdigest()[:20] for name, i in made.items()}
 
 
 def main() -> None:
-    """Writes the hashes, or says which differ."""
+    """Write the hashes, or report which differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--face", type=Path, default=Path("examples/drawn-beard.png"))
     parser.add_argument("--keep", type=Path, help="a folder for the pictures themselves")

@@ -1,4 +1,4 @@
-"""A hundred sentences of two things and the side on which one is of the other, and who sees it.
+"""A hundred prompts with two objects and a spatial relation, and a detector that checks it.
 
 In the four categories of the spatial prompts of LLM-grounded Diffusion (Lian et al., 2023): left
 of, right of, above, below; the sentences are written anew. A detector finds the most certain box
@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.desk import bar
+from sow.benchmarks.output import bar
 from sow.benchmarks.statistics import rate, sign_test, turned
 from sow.errors import ModelError
 from sow.pictures.reading import load_image
@@ -50,7 +50,7 @@ Find = Callable[[Image.Image, Sequence[str]], dict[str, tuple[float, float]]]
 
 @dataclass(frozen=True)
 class Sentence:
-    """One of the hundred."""
+    """A prompt with two objects and a relation."""
 
     one: str
     side: str
@@ -58,16 +58,16 @@ class Sentence:
 
     @property
     def prompt(self) -> str:
-        """As it is given to the model."""
+        """The text for the model."""
         return f"a photo of {article(self.one)} {self.side} {article(self.other)}"
 
     @property
     def triple(self) -> tuple[str, str, str]:
-        """As it is laid out."""
+        """Subject, relation and object, for the layout."""
         return self.one, self.side, self.other
 
     def holds(self, centres: Mapping[str, tuple[float, float]]) -> bool:
-        """Whether both are found and lie as is said."""
+        """Return whether both objects are found and lie as the prompt says."""
         if not {self.one, self.other} <= set(centres):
             return False
         (x, y), (u, v) = centres[self.one], centres[self.other]
@@ -75,7 +75,7 @@ class Sentence:
 
 
 def sentences() -> list[Sentence]:
-    """All hundred, 25 of each side; of below, the lower thing is named first."""
+    """Return all hundred prompts, 25 per relation; for "below", the lower object is named first."""
     return [
         Sentence(*((other, side, one) if side == "below" else (one, side, other)))
         for number in range(len(BESIDE))
@@ -85,7 +85,7 @@ def sentences() -> list[Sentence]:
 
 
 def detector(name: str, device: str) -> Find:
-    """Somebody who finds things by their names: OWL-ViT, OWLv2 and the like, by transformers.
+    """Return a function that finds objects by name: OWL-ViT, OWLv2 and the like, by transformers.
 
     Args:
         name: a folder, or a hub id; only safetensors are loaded, and no code.
@@ -97,12 +97,16 @@ def detector(name: str, device: str) -> Find:
     from transformers import pipeline
 
     try:
-        find = pipeline("zero-shot-object-detection", model=name, device=device,
-                        model_kwargs={"use_safetensors": True})  # fmt: skip
+        find = pipeline(
+            "zero-shot-object-detection",
+            model=name,
+            device=device,
+            model_kwargs={"use_safetensors": True},
+        )
     except (OSError, ValueError, KeyError) as error:
-        said = str(error).splitlines()[0][:200]
+        reason = str(error).splitlines()[0][:200]
         raise ModelError(
-            f"the detector {name!r} cannot be loaded: {said}",
+            f"the detector {name!r} cannot be loaded: {reason}",
             "give detector= a folder or a hub id of OWL-ViT or OWLv2",
         ) from None
 
@@ -119,7 +123,7 @@ def detector(name: str, device: str) -> Find:
 
 
 def origin(service: Service) -> str:
-    """The folder of one model's pictures: no other model, revision or precision takes them."""
+    """Return the name of the folder for one model, revision and precision."""
     model, dtype = service.model, str(service.pipe.unet.dtype).removeprefix("torch.")
     # Of a folder's weights the revision is a hash, so the same name may be of another model.
     return re.sub(r"[^\w.]+", "-", f"{model.name} {model.revision[:12]} {dtype}").strip("-.")
@@ -128,10 +132,9 @@ def origin(service: Service) -> str:
 def pictures(
     service: Service, folder: Path, seeds: Sequence[int], limit: int
 ) -> Iterator[tuple[str, Sentence, Path]]:
-    """A picture of each sentence and seed by each method; those of this model in the folder are
-    kept."""
-    asked, folder = sentences()[:limit], folder / origin(service)
-    work = [(m, s, seed) for s in asked for seed in seeds for m in METHODS]
+    """Yield a picture of each prompt and seed by each method; existing pictures are reused."""
+    prompts, folder = sentences()[:limit], folder / origin(service)
+    work = [(m, s, seed) for s in prompts for seed in seeds for m in METHODS]
     for method, sentence, seed in bar(work, "pictures"):
         name = f"{sentence.prompt.removeprefix('a photo of ').replace(' ', '-')}-{seed}.png"
         path = folder / method.replace(" ", "-") / name
@@ -145,22 +148,23 @@ def pictures(
 def spatial(
     service: Service, find: Find, folder: Path, seeds: Sequence[int], limit: int = 100
 ) -> list[str]:
-    """Makes the pictures, looks at them, and reports, line by line in markdown."""
-    told: dict[str, list[tuple[Sentence, bool, bool]]] = {method: [] for method in METHODS}
+    """Make the pictures, detect the objects and return the report as lines of Markdown."""
+    results: dict[str, list[tuple[Sentence, bool, bool]]] = {method: [] for method in METHODS}
     for method, sentence, path in pictures(service, folder, seeds, limit):
         centres = find(load_image(path), (sentence.one, sentence.other))
         both = {sentence.one, sentence.other} <= set(centres)
-        told[method].append((sentence, both, sentence.holds(centres)))
+        results[method].append((sentence, both, sentence.holds(centres)))
     lines = ["| | pass | both found | pass, where both are found |", "|---|---|---|---|"]
     for side in (*SIDES, "all"):
-        for method, rows in told.items():
-            some = [row for row in rows if side in (row[0].side, "all")]
+        for method, rows in results.items():
+            selected = [row for row in rows if side in (row[0].side, "all")]
             rates = [
-                rate([held for _, _, held in some]), rate([both for _, both, _ in some]),
-                rate([held for _, both, held in some if both]),
-            ]  # fmt: skip
+                rate([held for _, _, held in selected]),
+                rate([both for _, both, _ in selected]),
+                rate([held for _, both, held in selected if both]),
+            ]
             cells = " | ".join(each.percent() if each.count else "none" for each in rates)
             lines.append(f"| {side}: {method} | {cells} |")
-    up, down = turned(*([held for _, _, held in rows] for rows in told.values()))
+    up, down = turned(*([held for _, _, held in rows] for rows in results.values()))
     p = sign_test(up, down)
     return [*lines, "", f"Layout: {up} better, {down} worse (sign test, p {p:.2g})."]

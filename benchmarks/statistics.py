@@ -20,16 +20,16 @@ class Estimate:
     count: int
 
     def percent(self) -> str:
-        """For a rate: "91.2 % [86.5, 94.4]"."""
+        """Return a rate as text: "91.2 % [86.5, 94.4]"."""
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}]".replace("%", " %")
 
     def number(self) -> str:
-        """For a mean: "0.612 [0.590, 0.634]"."""
+        """Return a mean as text: "0.612 [0.590, 0.634]"."""
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def rate(answers: Sequence[bool]) -> Estimate:
-    """How often something is true, with Wilson's interval; nan for nothing at all."""
+    """Return the share of true answers with Wilson's interval; nan without answers."""
     n = len(answers)
     if n == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
@@ -40,7 +40,7 @@ def rate(answers: Sequence[bool]) -> Estimate:
 
 
 def mean(values: Sequence[float], seed: int = 0, draws: int = 2000) -> Estimate:
-    """A mean with its bootstrap interval (percentiles); nan for nothing at all."""
+    """Return a mean with its bootstrap percentile interval; nan without values."""
     if not len(values):
         return Estimate(math.nan, math.nan, math.nan, 0)
     array = np.asarray(values, float)
@@ -50,13 +50,13 @@ def mean(values: Sequence[float], seed: int = 0, draws: int = 2000) -> Estimate:
 
 
 def turned(one: Sequence[bool], other: Sequence[bool]) -> tuple[int, int]:
-    """Of pairs, in how many only the second is true, and in how many only the first."""
+    """Return in how many pairs only the second is true, and in how many only the first."""
     pairs = list(zip(one, other, strict=True))
     return sum(y and not x for x, y in pairs), sum(x and not y for x, y in pairs)
 
 
 def sign_test(better: int, worse: int) -> float:
-    """Two-sided p of so many pairs for the better and so many for the worse; ties say nothing."""
+    """Return the two-sided p of the sign test; ties are ignored."""
     n = better + worse
     if n == 0:
         return 1.0
@@ -65,7 +65,7 @@ def sign_test(better: int, worse: int) -> float:
 
 
 def mean_difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
-    """Of pairs, how much the second is above the first, with its bootstrap interval.
+    """Return the mean of paired differences, second minus first, with its bootstrap interval.
 
     Pairs in which one is nan are left out.
     """
@@ -74,14 +74,14 @@ def mean_difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
 
 
 def mean_ratio(
-    values: Sequence[float], own: Sequence[float], seed: int = 0, draws: int = 2000
+    values: Sequence[float], baseline: Sequence[float], seed: int = 0, draws: int = 2000
 ) -> Estimate:
-    """Of pairs, the mean of the first over the mean of the second, with its bootstrap interval
-    (pairs are drawn, so that both means rest on the same ones).
+    """Return the ratio of the means of paired values, with its bootstrap interval over pairs (so
+    that both means rest on the same pairs).
 
     Pairs in which one is nan are left out; nan for nothing at all, or where the second is 0.
     """
-    both = np.stack([np.asarray(values, float), np.asarray(own, float)], -1)
+    both = np.stack([np.asarray(values, float), np.asarray(baseline, float)], -1)
     both = both[~np.isnan(both).any(-1)]
     if not len(both) or not both[:, 1].mean():
         return Estimate(math.nan, math.nan, math.nan, len(both))
@@ -94,7 +94,7 @@ def mean_ratio(
 
 
 def sign_flips(away: Sequence[float], seed: int = 0, draws: int = 20_000) -> float:
-    """Two-sided p that differences of pairs are around 0 (Fisher's randomisation test).
+    """Return the two-sided p of Fisher's randomisation test that paired differences are around 0.
 
     Were there none, each difference might as well have the other sign: how often, signs thrown
     anew, their mean is as far from 0. All throws are tried up to 2**14 of them, else `draws`, of
@@ -123,7 +123,7 @@ def _as_far(sums: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.
 
 
 def rate_difference(one: Sequence[bool], other: Sequence[bool]) -> Estimate:
-    """Of pairs, how much oftener the second is true than the first, with its interval.
+    """Return the difference of paired rates, second minus first, with its interval.
 
     Newcombe's method 10 (Statistics in Medicine 17, 1998, 2635): Wilson's intervals of both,
     put together with how far the two go along with each other.
@@ -150,7 +150,7 @@ def rate_difference(one: Sequence[bool], other: Sequence[bool]) -> Estimate:
 
 
 def fisher(hits: int, count: int, other_hits: int, other_count: int) -> float:
-    """Two-sided p of Fisher's exact test of two rates that are not paired."""
+    """Return the two-sided p of Fisher's exact test of two independent rates."""
     total, both = count + other_count, hits + other_hits
     ways = {
         k: math.comb(count, k) * math.comb(other_count, both - k)
@@ -161,7 +161,7 @@ def fisher(hits: int, count: int, other_hits: int, other_count: int) -> float:
 
 
 def fisher_power(p: float, q: float, count: int, level: float = 0.05) -> float:
-    """How often Fisher's test of `count` against `count` shows rates that are truly p and q."""
+    """Return the power of Fisher's test, `count` against `count`, for true rates p and q."""
 
     def chances(rate: float) -> list[float]:
         return [math.comb(count, k) * rate**k * (1 - rate) ** (count - k) for k in range(count + 1)]
@@ -176,7 +176,7 @@ def fisher_power(p: float, q: float, count: int, level: float = 0.05) -> float:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values corrected for being so many (Holm 1979); in the order given."""
+    """Return p values corrected by Holm's method (1979), in the given order."""
     order = sorted(range(len(values)), key=lambda n: values[n])
     corrected, largest = [0.0] * len(values), 0.0
     for place, n in enumerate(order):

@@ -1,4 +1,4 @@
-"""`sow bench`: benchmarks with their reports, comparisons of two, and pages that ask people."""
+"""`sow bench`: benchmarks, comparisons of two results, and surveys of people's preferences."""
 
 from __future__ import annotations
 
@@ -20,40 +20,39 @@ if TYPE_CHECKING:
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
-app = group("Benchmarks: every method on the same pairs, measured, with a report.")
-METHODS, METRICS = "What is compared", "What is measured"
+app = group("Benchmarks: every method on the same pairs, with metrics and a report.")
+METHODS, METRICS = "Methods", "Metrics"
 ALL_TABLES = "methods,modules,attention,cycles"
 FIGURES, CELEBA = "figures-tv2i", "celeba-tv2i"
 DEFAULT = "sow,cow,cow-release,sdedit,blended,langevin"
 
 Out = Annotated[
-    Path, typer.Option("--out", "-o", help="The folder of the results; run again, it goes on.")
+    Path, typer.Option("--out", "-o", help="Output folder. Run the same command again to resume.")
 ]
 Split = Annotated[str, typer.Option(help="val (for choosing settings), test or all.")]
 Limit = Annotated[
-    int | None, typer.Option(min=1, help="At most so many pairs, as many of every setting.")
+    int | None, typer.Option(min=1, help="Maximum number of pairs, balanced over the settings.")
 ]
 Seeds = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Pictures of every pair and method, by seeds that count up. From 2 on there is "
-        "variety, and with the method text beside the model's own.",
+        help="Pictures per pair and method, each with its own seed. Variety needs 2 or more; add "
+        "the method text for a baseline of the model's own variety.",
     ),
 ]
 Methods = Annotated[
     str,
     typer.Option(
-        help="Comma-separated; the others are compared with the first. Also text, the model's own "
-        "pictures with nothing planted; with --weights sd2-inpainting, controlnet-canny, "
-        "ip-adapter-faceid.",
+        help="Comma-separated; all are compared with the first. Also available: text (nothing is "
+        "planted) and, with --weights, sd2-inpainting, controlnet-canny and ip-adapter-faceid.",
         rich_help_panel=METHODS,
     ),
 ]
 Weights = Annotated[
     list[str] | None,
     typer.Option(
-        help="method=folder, or method=owner/name of the hub; may be repeated.",
+        help="method=folder or method=owner/name (a hub id). May be repeated.",
         rich_help_panel=METHODS,
     ),
 ]
@@ -62,8 +61,8 @@ Tables = Annotated[
     typer.Option(
         "--tables",
         "--ablation",
-        help="Of methods, and of the paper's ablations: modules, attention, cycles (its Tables II, "
-        "III and A-IV).",
+        help="Comma-separated: methods, and the paper's ablations modules, attention and cycles "
+        "(Tables II, III and A-IV).",
         rich_help_panel=METHODS,
     ),
 ]
@@ -71,19 +70,19 @@ Few = Annotated[
     int,
     typer.Option(
         min=1,
-        help="At most so many pairs for the ablations, of those above.",
+        help="Maximum number of pairs for the ablations, taken from the pairs above.",
         rich_help_panel=METHODS,
     ),
 ]
 OutlineJudge = Annotated[
     str | None,
     typer.Option(
-        help="gemini or openai: its model is shown every result and asked whether the outline is "
-        "truncated. Keys and addresses are those of planning.",
+        help="gemini or openai: send every result to its model and ask whether the outline is "
+        "truncated. Uses the same keys and addresses as planning.",
         rich_help_panel=METRICS,
     ),
 ]
-Given = Annotated[Path, typer.Argument(help="A folder of results.")]
+ResultsFolder = Annotated[Path, typer.Argument(help="Folder of results.")]
 
 
 @app.command(FIGURES)
@@ -92,8 +91,8 @@ def figures_tv2i(
     split: Annotated[
         str,
         typer.Option(
-            help="val (for choosing settings), test, all; or open, of sentences that leave the "
-            "colour of the clothes open."
+            help="val (for choosing settings), test, all; or open: prompts that do not name the "
+            "colour of the clothes."
         ),
     ] = "test",
     limit: Limit = 60,
@@ -112,33 +111,45 @@ def figures_tv2i(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """The bundled drawn world, which needs no download: every table, from people unseen before."""
+    """Benchmark on the bundled drawn world, with people unseen in training. Needs no download."""
     from sow.benchmarks.tv2i.figures import TUNED, figures_pairs, intensified
     from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
-    from sow.benchmarks.tv2i.metrics.choice import figures_metrics, figures_spread
-    from sow.benchmarks.tv2i.metrics.judged import Verdicts
-    from sow.benchmarks.tv2i.running.beginning import may_overwrite
+    from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
+    from sow.benchmarks.tv2i.metrics.suites import figures_metrics, figures_spread
     from sow.benchmarks.tv2i.running.bench import Bench, entrants, with_seeds
-    from sow.benchmarks.tv2i.running.program import program, tables_of
+    from sow.benchmarks.tv2i.running.finishing import may_overwrite
+    from sow.benchmarks.tv2i.running.program import make_program, tables_of
     from sow.jobs.options import Options
 
-    options = Options("figures", device=device, dtype=dtype, planner=_rules(),
-                      batch_size=batch_size,
-                      cluster=cluster_of(runner, address, workers))  # fmt: skip
+    options = Options(
+        "figures",
+        device=device,
+        dtype=dtype,
+        planner=_rules(),
+        batch_size=batch_size,
+        cluster=cluster_of(runner, address, workers),
+    )
     chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
-    over = may_overwrite(out, FIGURES, split, force)
-    listed = with_seeds(figures_pairs(made(out), split, limit, over), seeds)
+    overwrite = may_overwrite(out, FIGURES, split, force)
+    listed = with_seeds(figures_pairs(made(out), split, limit, overwrite), seeds)
     verdicts = Verdicts()
-    metrics = (*figures_metrics(verdicts), *asked_about_outlines(outline_judge))
-    bench = Bench(FIGURES, split, listed, metrics, (TUNED,), lambda: of_drawings(listed.pairs),
-                  figures_spread(verdicts))  # fmt: skip
-    asked = program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
-    carry_out(asked, options, out, quiet, force)
+    metrics = (*figures_metrics(verdicts), *outline_metrics(outline_judge))
+    bench = Bench(
+        FIGURES,
+        split,
+        listed,
+        metrics,
+        (TUNED,),
+        lambda: of_drawings(listed.pairs),
+        figures_spread(verdicts),
+    )
+    program = make_program(bench, names, chosen, ablation_limit, canvas_of(options), intensified)
+    run_program(program, options, out, quiet, force)
 
 
 @app.command(CELEBA)
 def celeba_tv2i(
-    root: Annotated[Path, typer.Option(help="The folder CelebAMask-HQ.")],
+    root: Annotated[Path, typer.Option(help="Folder of CelebAMask-HQ.")],
     out: Out = Path(CELEBA),
     split: Split = "test",
     limit: Limit = None,
@@ -156,32 +167,32 @@ def celeba_tv2i(
     facenet: Annotated[
         Path | None,
         typer.Option(
-            help="FaceNet's .safetensors: how far faces are from one another.",
+            help="FaceNet weights (.safetensors), for ID-Distance.",
             rich_help_panel=METRICS,
         ),
     ] = None,
     lpips: Annotated[
-        Path | None, typer.Option(help="LPIPS's .safetensors.", rich_help_panel=METRICS)
+        Path | None, typer.Option(help="LPIPS weights (.safetensors).", rich_help_panel=METRICS)
     ] = None,
     clip: Annotated[
-        Path | None, typer.Option(help="A folder of CLIP.", rich_help_panel=METRICS)
+        Path | None, typer.Option(help="Folder of a CLIP model.", rich_help_panel=METRICS)
     ] = None,
     arcface: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of insightface's models: how near faces are, by a cosine.",
+            help="Folder of insightface models, for ArcFace similarity.",
             rich_help_panel=METRICS,
         ),
     ] = None,
     identities: Annotated[
         Path | None,
         typer.Option(
-            help="CelebA's identity_CelebA.txt: how far two portraits of one person are.",
+            help="CelebA's identity_CelebA.txt: for the ID-Distance within one person.",
             rich_help_panel=METRICS,
         ),
     ] = None,
     metrics_device: Annotated[
-        str, typer.Option(help="cpu, cuda, ...", rich_help_panel=MODEL)
+        str, typer.Option(help="Device of the metrics: cpu, cuda, ...", rich_help_panel=MODEL)
     ] = "cpu",
     runner: Runner = "local",
     address: Address = None,
@@ -189,42 +200,55 @@ def celeba_tv2i(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """The paper's benchmark, over your copy of CelebAMask-HQ."""
+    """Run the paper's benchmark on your copy of CelebAMask-HQ."""
     from sow.benchmarks.tv2i.celeba.dataset import celeba_pairs
-    from sow.benchmarks.tv2i.metrics.ceilings import NOBODY_KNOWS, of_photographs, portraits
-    from sow.benchmarks.tv2i.metrics.choice import Weights as Files
-    from sow.benchmarks.tv2i.metrics.choice import photograph_metrics, photograph_spread
-    from sow.benchmarks.tv2i.running.beginning import may_overwrite
+    from sow.benchmarks.tv2i.metrics.ceilings import NO_IDENTITIES, of_photographs, portraits
+    from sow.benchmarks.tv2i.metrics.suites import Weights as Files
+    from sow.benchmarks.tv2i.metrics.suites import photograph_metrics, photograph_spread
     from sow.benchmarks.tv2i.running.bench import Bench, entrants, with_seeds
-    from sow.benchmarks.tv2i.running.program import program, tables_of
+    from sow.benchmarks.tv2i.running.finishing import may_overwrite
+    from sow.benchmarks.tv2i.running.program import make_program, tables_of
     from sow.jobs.options import Options
 
-    options = Options(model, revision, device=device, dtype=dtype, planner=_rules(),
-                      batch_size=batch_size,
-                      cluster=cluster_of(runner, address, workers))  # fmt: skip
+    options = Options(
+        model,
+        revision,
+        device=device,
+        dtype=dtype,
+        planner=_rules(),
+        batch_size=batch_size,
+        cluster=cluster_of(runner, address, workers),
+    )
     chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     files = Files(facenet, lpips, clip, arcface)
-    lacking = (*files.missing(), *([] if identities else [NOBODY_KNOWS]))
-    for line in lacking:
+    missing = (*files.missing(), *([] if identities else [NO_IDENTITIES]))
+    for line in missing:
         insist(line)
-    over = may_overwrite(out, CELEBA, split, force)
-    listed = with_seeds(celeba_pairs(root, made(out), split, limit, force=over), seeds)
+    overwrite = may_overwrite(out, CELEBA, split, force)
+    listed = with_seeds(celeba_pairs(root, made(out), split, limit, force=overwrite), seeds)
     people = portraits(root, identities) if identities else []
-    metrics = (*photograph_metrics(files, metrics_device), *asked_about_outlines(outline_judge))
-    bench = Bench(CELEBA, split, listed, metrics, lacking,
-                  lambda: of_photographs(metrics, people), photograph_spread())  # fmt: skip
-    asked = program(bench, names, chosen, ablation_limit, canvas_of(options))
-    carry_out(asked, options, out, quiet, force)
+    metrics = (*photograph_metrics(files, metrics_device), *outline_metrics(outline_judge))
+    bench = Bench(
+        CELEBA,
+        split,
+        listed,
+        metrics,
+        missing,
+        lambda: of_photographs(metrics, people),
+        photograph_spread(),
+    )
+    program = make_program(bench, names, chosen, ablation_limit, canvas_of(options))
+    run_program(program, options, out, quiet, force)
 
 
 @app.command()
 def compare(
-    one: Given,
-    other: Given,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the report.")] = Path(),
+    one: ResultsFolder,
+    other: ResultsFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path(),
     force: Force = False,
 ) -> None:
-    """What the second results have otherwise than the first, pair by pair."""
+    """Compare two folders of results, pair by pair."""
     from sow.benchmarks.tv2i.report.comparing import compare as compared
     from sow.benchmarks.tv2i.report.writing import write_report
     from sow.benchmarks.tv2i.runs import read_results
@@ -234,45 +258,45 @@ def compare(
         say(f"{path}")
 
 
-def asked_about_outlines(vendor: str | None) -> list[Metric]:
-    """The judge of outlines, if one was named; says where pictures are sent."""
+def outline_metrics(vendor: str | None) -> list[Metric]:
+    """Return the outline judge if a vendor is named, and say where pictures are sent."""
     from sow.benchmarks.tv2i.metrics.outline_judge import outline_judge
 
     if vendor is None:
         return []
     judge = outline_judge(vendor)
-    say(f"outlines: results are sent to {judge.asker.model} at {judge.asker.host}")
+    say(f"outlines: sending results to {judge.asker.model} at {judge.asker.host}")
     return [judge]
 
 
 def canvas_of(options: Options) -> int:
-    """The model's own side, in pixels."""
+    """Return the shorter side of the model's canvas, in pixels."""
     return min(options.service(report).model.facts.canvas)
 
 
-def carry_out(
-    asked: Program, options: Options, out: Path, quiet: bool, force: bool = False
+def run_program(
+    program: Program, options: Options, out: Path, quiet: bool, force: bool = False
 ) -> None:
-    """Everybody's batch, then the report; what was done before is not done again."""
+    """Run the batch of every method, then write the report; finished work is reused."""
     from sow.benchmarks.tv2i.running.bench import batch_of
     from sow.benchmarks.tv2i.running.finishing import finish
     from sow.cli.batch import carried_out, only_the_model
     from sow.cli.batch_progress import Progress
 
-    for note in asked.bench.listed.notes:
+    for note in program.bench.listed.notes:
         insist(note)
-    for number, (entrant, bench) in enumerate(asked.tasks, 1):
+    for number, (entrant, bench) in enumerate(program.tasks, 1):
         seeds = f", {bench.seeds} seeds each" if bench.seeds > 1 else ""
         pairs = f"{len(bench.listed.pairs)} pairs{seeds}"
-        say(f"{number} of {len(asked.tasks)}, {entrant.name}: {pairs}")
+        say(f"{number} of {len(program.tasks)}, {entrant.name}: {pairs}")
         batch = batch_of(bench, entrant, options, out, only_the_model, force)
         carried_out(batch, Progress(batch, False, quiet))
-    for path in finish(asked, out, lambda name: say(f"measuring {name}"), force):
+    for path in finish(program, out, lambda name: say(f"measuring {name}"), force):
         typer.echo(str(path))
 
 
 def _rules() -> PlannerChoice:
-    """Plans by rules: the same for everybody who repeats it."""
+    """Plan by rules, so that anyone can repeat the run."""
     from sow.service.asking import PlannerChoice
 
     return PlannerChoice("offline")

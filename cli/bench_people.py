@@ -1,4 +1,4 @@
-"""`sow bench survey` and `sow bench votes`: what people say of pictures."""
+"""`sow bench survey` and `sow bench votes`: what people prefer."""
 
 from __future__ import annotations
 
@@ -11,48 +11,54 @@ from sow.cli.options import Force
 from sow.cli.output import say
 from sow.cli.targets import made
 
-Given = Annotated[Path, typer.Argument(help="A folder of results.")]
-Key = Annotated[Path, typer.Option(help="The file that says which picture is whose.")]
+ResultsFolder = Annotated[Path, typer.Argument(help="Folder of results.")]
+Key = Annotated[Path, typer.Option(help="Key file: which method made which picture.")]
 
 
 def survey(
-    results: Given,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The new folder of the page.")],
+    results: ResultsFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the page.")],
     key: Key,
-    ask: Annotated[str, typer.Option(help="best, pair or outline; several with commas.")] = "best",
-    methods: Annotated[str | None, typer.Option(help="Comma-separated; all.")] = None,
-    groups: Annotated[int | None, typer.Option(min=1, help="Pairs that are asked about.")] = None,
+    ask: Annotated[str, typer.Option(help="Comma-separated: best, pair, outline.")] = "best",
+    methods: Annotated[str | None, typer.Option(help="Comma-separated. Default: all.")] = None,
+    groups: Annotated[int | None, typer.Option(min=1, help="Pairs to ask about. Default: all.")] = (
+        None
+    ),
 ) -> None:
-    """A page that asks people which pictures they prefer, without a word of whose they are."""
+    """Write a page that asks people which pictures they prefer, without naming the methods."""
     from sow.benchmarks.tv2i.preference.key import kinds_of
     from sow.benchmarks.tv2i.preference.survey import write_survey
     from sow.benchmarks.tv2i.runs import read_results
 
     made_page = write_survey(
-        read_results(results), out, key, kinds_of(ask.split(",")),
-        methods.split(",") if methods else None, groups,
-    )  # fmt: skip
-    say(f"{made_page.page}: {made_page.questions} questions; {made_page.key} stays with you")
+        read_results(results),
+        out,
+        key,
+        kinds_of(ask.split(",")),
+        methods.split(",") if methods else None,
+        groups,
+    )
+    say(f"{made_page.page}: {made_page.questions} questions; keep {made_page.key} to yourself")
 
 
 def votes(
-    files: Annotated[list[Path], typer.Argument(help="Files of answers.")],
+    files: Annotated[list[Path], typer.Argument(help="Answer files.")],
     key: Key,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the report.")] = Path(),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path(),
     into: Annotated[
         Path | None,
-        typer.Option(help="The folder of results: its report gets what people say of outlines."),
+        typer.Option(help="Folder of results: add the answers about outlines to its report."),
     ] = None,
     force: Force = False,
 ) -> None:
-    """The table of what people preferred, with their agreement."""
+    """Count the answers: what people prefer, and how far they agree."""
     from sow.benchmarks.tv2i.preference.marks import marking
     from sow.benchmarks.tv2i.preference.votes import votes as counted
     from sow.benchmarks.tv2i.report.report import report as report_of
     from sow.benchmarks.tv2i.report.writing import write_report
     from sow.files import check_free
 
-    # All is looked at before anything is written: half a result would be in the way of the next.
+    # Check everything before writing: partial output would block the next attempt.
     marked = None if into is None else marking(files, key, into, force=force)
     table, shown = counted(files, key), report_of(marked.results) if marked else None
     for suffix in (".md", ".html"):

@@ -1,4 +1,4 @@
-"""`sow bench speed`: what pictures cost here, beside the bare UNet."""
+"""`sow bench speed`: the cost of pictures on this machine, compared with the UNet alone."""
 
 from __future__ import annotations
 
@@ -24,95 +24,104 @@ def speed(
         str,
         typer.Option(
             help="As for `sow generate`, or sd21-random: the architecture of Stable Diffusion 2.1 "
-            "with random weights, which cost the same."
+            "with random weights, at the same cost."
         ),
     ] = "figures",
     sections: Annotated[
         str | None,
         typer.Option(
             help="Comma-separated: calls, wall, presets, attention, batches, scaling, memory, "
-            "hardware, start, compile. All of them; on a CPU compile only if it is named, or with "
-            "--compile, and presets of sd21-random only if it is named."
+            "hardware, start, compile. Default: all; on a CPU without compile (unless --compile) "
+            "and, for sd21-random, without presets."
         ),
     ] = None,
     presets: Annotated[
         str | None,
-        typer.Option(help="Comma-separated: those that the section presets draws. Default: all."),
+        typer.Option(help="Comma-separated presets for the section presets. Default: all."),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds, of which medians are taken.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; results are medians.")] = 5,
     set_: Changes = None,
     bare_calls: Annotated[
         int,
-        typer.Option(min=1, help="Of each shape at most so many calls of the bare UNet a round."),
+        typer.Option(min=1, help="Maximum number of UNet-only calls per input shape and round."),
     ] = 1000,
     sizes: Annotated[
-        str, typer.Option(help="Pictures in a call, in the sections batches and memory.")
+        str, typer.Option(help="Batch sizes for the sections batches and memory.")
     ] = "1,2,4,8,16",
     compile_: Annotated[
-        bool, typer.Option("--compile", help="With the UNet's repeated blocks compiled.")
+        bool, typer.Option("--compile", help="Compile the UNet's repeated blocks.")
     ] = False,
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", help="The folder of speed.md and speed.json; run again, it goes on."
+            "--out",
+            "-o",
+            help="Folder for speed.md and speed.json. Run the same command again to resume.",
         ),
     ] = Path("speed"),
     force: Annotated[
-        bool, typer.Option("--force", help="Start anew: what is in the folder is overwritten.")
+        bool, typer.Option("--force", help="Start over and overwrite earlier results.")
     ] = False,
     json: Json = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """What pictures cost: calls, seconds and memory beside the bare UNet's, section by section.
+    """Measure the calls, seconds and memory of a picture, compared with the UNet alone.
 
-    What is measured is kept after each section, and of presets after each preset.
+    Results are saved after each section, and in the section presets after each preset.
     """
-    from sow.benchmarks.speed.keeping import Keeper
     from sow.benchmarks.speed.report import facts_of, targets_in
     from sow.benchmarks.speed.sections import SECTIONS, check_sections, measured, sections_of
+    from sow.benchmarks.speed.store import ReportStore
     from sow.benchmarks.speed.subject import Subject
     from sow.settings import Settings
 
-    batch_sizes = whole_numbers(sizes)
-    check_sections(sections)  # a wrong name is told before a model is loaded
-    for name in listed(presets):
+    batch_sizes = batch_sizes_of(sizes)
+    check_sections(sections)  # before a model is loaded
+    for name in split_names(presets):
         Settings.preset(name)
     make_folder(out, "give another out=")
-    keeper = Keeper(out, tuple(SECTIONS), force)
+    store = ReportStore(out, tuple(SECTIONS), force)
     if quiet:
-        from sow.benchmarks.desk import quieten
+        from sow.benchmarks.output import hide_bars
 
-        quieten()
-    with stopping(keeper.told):
-        subject = Subject.load(model, device=device, dtype=dtype, changed=set_ or (),
-                               compiled=compile_, bare_calls=bare_calls,
-                               sizes=batch_sizes, only=listed(presets))  # fmt: skip
+        hide_bars()
+    with stop_on_interrupt(store.summary):
+        subject = Subject.load(
+            model,
+            device=device,
+            dtype=dtype,
+            changed=set_ or (),
+            compiled=compile_,
+            bare_calls=bare_calls,
+            sizes=batch_sizes,
+            only=split_names(presets),
+        )
         names = sections_of(sections, subject.device.type == "cuda", compile_, model)
-        keeper.begin(facts_of(subject, repeats))
-        for section in measured(subject, names, repeats, keeper, say):
+        store.begin(facts_of(subject, repeats))
+        for section in measured(subject, names, repeats, store, say):
             if not json:
                 typer.echo(section.markdown())
     if json:
-        print_json(keeper.report.data())
+        print_json(store.report.data())
     for path in targets_in(out):
         say(f"{path}")
 
 
 @contextmanager
-def stopping(told: Callable[[], str]) -> Iterator[None]:
-    """While open, an interrupt ends the program at once and says in a line what is kept.
+def stop_on_interrupt(summary: Callable[[], str]) -> Iterator[None]:
+    """End the program at once on an interrupt, with a line about what is saved.
 
-    As `sow.cli.entry.leave` does: raised as an exception it would come out of a library as a
-    traceback. What is kept is whole on the disk already.
+    Like `sow.cli.entry.leave`: an exception would surface in a library as a traceback. Saved
+    results are complete on the disk.
     """
     before = signal.getsignal(signal.SIGINT)
 
     def stop(number: int, frame: FrameType | None) -> None:
         abandon()
         end = "\n" if os.isatty(2) else ""  # below a bar
-        os.write(2, f"{end}sow: interrupted; {printable(told())}\n".encode(errors="replace"))
+        os.write(2, f"{end}sow: interrupted; {printable(summary())}\n".encode(errors="replace"))
         os._exit(INTERRUPTED)
 
     if before is not signal.SIG_IGN:
@@ -123,20 +132,20 @@ def stopping(told: Callable[[], str]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def listed(text: str | None) -> list[str]:
-    """Names in a list with commas."""
+def split_names(text: str | None) -> list[str]:
+    """Split a comma-separated list of names."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
-def whole_numbers(text: str) -> list[int]:
-    """Numbers of pictures, in a list with commas.
+def batch_sizes_of(text: str) -> list[int]:
+    """Parse a comma-separated list of batch sizes.
 
     Raises:
-        UsageError: if they are none.
+        UsageError: if one is not a number from 1 to 999.
     """
     from sow.errors import UsageError
 
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and 0 < int(part[:4]) < 1000 for part in parts):
-        raise UsageError(f"no sizes of batches: {text!r}", "give numbers such as --sizes 1,2,4")
+        raise UsageError(f"invalid batch sizes {text!r}", "give numbers such as --sizes 1,2,4")
     return [int(part) for part in parts]

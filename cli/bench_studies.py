@@ -1,4 +1,4 @@
-"""`sow bench study`, `interference` and `spatial`: experiments that show how the method works."""
+"""`sow bench study`, `interference` and `spatial`: experiments on how the method works."""
 
 from __future__ import annotations
 
@@ -17,57 +17,60 @@ from sow.errors import UsageError
 
 Out = Annotated[
     Path,
-    typer.Option("--out", "-o", help="The folder of tables and sheets; pictures are kept there."),
+    typer.Option("--out", "-o", help="Folder for tables and sheets; pictures are cached there."),
 ]
 
 
-class Studies(TyperGroup):
-    """Says which study a wrong name is near."""
+class StudyGroup(TyperGroup):
+    """A group that suggests the nearest study for an unknown name."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """One of them.
+        """Return the command of a study.
 
         Raises:
             UsageError: for an unknown name.
         """
         found = super().get_command(ctx, cmd_name)
         if found is None:
-            known = tuple(each.name for each in STUDIES)
-            raise UsageError(f"no study {cmd_name!r}", near(cmd_name, known))
+            known = tuple(study.name for study in STUDIES)
+            raise UsageError(f"unknown study {cmd_name!r}", near(cmd_name, known))
         return found
 
 
-app = typer.Typer(cls=Studies, help="Studies of the method, the judge and batches; a list of them.")
+app = typer.Typer(
+    cls=StudyGroup, help="Studies of the method, the judge and batches. Without a name: list them."
+)
 
 
 @app.callback(invoke_without_command=True)
 def _listed(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        for each in STUDIES:
-            typer.echo(f"{each.name}: {each.asks}")
-            typer.echo(f"    {each.takes} on one core; {each.table}")
-        typer.echo("sow bench study NAME --help: what can be said of one.")
+        for study in STUDIES:
+            typer.echo(f"{study.name}: {study.question}")
+            typer.echo(f"    {study.duration} on one core; {study.table}")
+        typer.echo("sow bench study NAME --help: the options of a study.")
         typer.echo("On any model: sow bench interference, sow bench spatial.")
 
 
-def command_of(each: Study) -> Callable[..., None]:
-    """The command of a study: its own options, and where it writes."""
+def command_of(study: Study) -> Callable[..., None]:
+    """Return the command of a study, with its own options and the output options."""
 
-    def run(**given: Any) -> None:
-        out, force, quiet = (given.pop(name) for name in ("out", "force", "quiet"))
-        from sow.benchmarks.desk import Desk, quieten
+    def run(**values: Any) -> None:
+        out, force, quiet = (values.pop(name) for name in ("out", "force", "quiet"))
+        from sow.benchmarks.output import StudyOutput, hide_bars
 
         if quiet:
-            quieten()
-        each.run(Desk(out, typed(each, given), force, say), given)
+            hide_bars()
+        study.run(StudyOutput(out, command_line(study, values), force, say), values)
 
-    parts = [_parameter(option) for option in each.options]
+    parts = [_parameter(option) for option in study.options]
     parts += [
-        _keyword("out", Out, Path("studies")), _keyword("force", Force, False),
+        _keyword("out", Out, Path("studies")),
+        _keyword("force", Force, False),
         _keyword("quiet", Quiet, False),
-    ]  # fmt: skip
+    ]
     command: Any = run  # functions have no signature to set, as mypy knows them
-    command.__doc__ = f"{each.asks} Takes {each.takes} on one core."
+    command.__doc__ = f"{study.question} Takes {study.duration} on one core."
     command.__annotations__ = {part.name: part.annotation for part in parts}
     command.__signature__ = inspect.Signature(parts)
     return run
@@ -76,15 +79,16 @@ def command_of(each: Study) -> Callable[..., None]:
 def _parameter(option: Option) -> inspect.Parameter:
     kind: Any = option.kind
     if option.argument:
-        said = typer.Argument(help=option.help, show_default=False)
-        return _keyword(option.name, Annotated[kind, said], inspect.Parameter.empty)
+        argument = typer.Argument(help=option.help, show_default=False)
+        return _keyword(option.name, Annotated[kind, argument], inspect.Parameter.empty)
     flag = f"--{option.name}"
     if kind is Path and option.default is None:
         kind = Path | None
     return _keyword(
-        option.name, Annotated[kind, typer.Option(flag, min=option.least, help=option.help)],
+        option.name,
+        Annotated[kind, typer.Option(flag, min=option.least, help=option.help)],
         option.default,
-    )  # fmt: skip
+    )
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -92,11 +96,11 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
-def typed(each: Study, given: dict[str, Any]) -> str:
-    """The command that repeats a study: what is not by default."""
-    words = ["sow bench study", each.name]
-    for option in each.options:
-        value = given[option.name]
+def command_line(study: Study, values: dict[str, Any]) -> str:
+    """Return the command that repeats a study; options with their default are left out."""
+    words = ["sow bench study", study.name]
+    for option in study.options:
+        value = values[option.name]
         if option.argument:
             words.append(str(value))
         elif value != option.default:
@@ -111,12 +115,12 @@ for _study in STUDIES:
 def interference(
     model: ModelName = "auto",
     revision: Revision = None,
-    steps: Annotated[int, typer.Option(min=2, max=100, help="States of the trajectory.")] = 10,
+    steps: Annotated[int, typer.Option(min=2, max=100, help="Denoising steps.")] = 10,
     strength: Annotated[
-        float, typer.Option(min=0, max=1, help="How far attention is enhanced or suppressed.")
+        float, typer.Option(min=0, max=1, help="How strongly attention is enhanced or suppressed.")
     ] = 0.8,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The .png to write; the numbers go beside it, .md.")
+        Path, typer.Option("--out", "-o", help="PNG to write; the numbers go to an .md beside it.")
     ] = Path("interference.png"),
     force: Force = False,
     json: Json = False,
@@ -124,12 +128,12 @@ def interference(
     dtype: Dtype = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Two flat pictures merged at every state and denoised: the paper's Fig. 4."""
+    """Merge two flat pictures at every state and denoise them: the paper's Fig. 4."""
     from sow.errors import DeviceError
     from sow.files import check_free, write_png, write_text
 
     if out.suffix.lower() != ".png":
-        raise UsageError(f"{str(out)!r} is no .png file", "choose another name")
+        raise UsageError(f"{str(out)!r} is not a .png file", "choose another name")
     table = out.with_suffix(".md")
     for target in (out, table):
         check_free(target, force)
@@ -172,29 +176,29 @@ def spatial(
     model: ModelName = "auto",
     revision: Revision = None,
     detector: Annotated[
-        str, typer.Option(help="Who looks for the things: a folder or hub id of OWL-ViT or OWLv2.")
+        str, typer.Option(help="Object detector: a folder or hub id of OWL-ViT or OWLv2.")
     ] = "google/owlv2-base-patch16-ensemble",
-    num: Annotated[int, typer.Option("--num", "-n", min=1, max=100, help="Seeds each.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The first of them.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many sentences.")] = 100,
+    num: Annotated[int, typer.Option("--num", "-n", min=1, max=100, help="Seeds per prompt.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="First seed.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Number of prompts.")] = 100,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The folder of the pictures and of spatial.md.")
+        Path, typer.Option("--out", "-o", help="Folder for the pictures and spatial.md.")
     ] = Path("spatial"),
     force: Force = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """A hundred sentences of one thing left of, right of, above or below another.
+    """Draw a hundred prompts with one object left of, right of, above or below another.
 
-    Each by the prompt alone and with layout. What this model has drawn there is not drawn again.
+    Each is drawn by the prompt alone and with layout. Existing pictures of this model are reused.
     """
     from sow.files import check_free, write_text
 
     table = out / "spatial.md"
     check_free(table, force)
 
-    from sow.benchmarks.desk import quieten
+    from sow.benchmarks.output import hide_bars
     from sow.benchmarks.spatial import detector as load
     from sow.benchmarks.spatial import spatial as run
     from sow.service.service import Service
@@ -204,7 +208,7 @@ def spatial(
     find = load(detector, str(service.pipe.device))
     service.pipe.set_progress_bar_config(disable=True)
     if quiet:
-        quieten()
+        hide_bars()
     lines = run(service, find, out, range(seed, seed + num), limit)
     title = f"# Spatial relations: {name}, {limit} sentences, seeds {seed} to {seed + num - 1}"
     write_text("\n".join([title, "", f"Found by {detector}.", "", *lines, ""]), table, force=force)

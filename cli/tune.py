@@ -1,4 +1,4 @@
-"""`sow tune`: which settings suit a checkpoint, tried on faces of yours."""
+"""`sow tune`: find the settings that suit a checkpoint, on your own faces."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from sow.benchmarks.tuning.measures import Measuring
     from sow.benchmarks.tuning.pairs import Halves
     from sow.benchmarks.tuning.running import Tuning
-    from sow.benchmarks.tv2i.metrics.choice import Weights
+    from sow.benchmarks.tv2i.metrics.suites import Weights
     from sow.benchmarks.tv2i.pairs import Setting
     from sow.models.find import Model
 
-METRICS = "What is measured"
+METRICS = "Metrics"
 DRAWN = "figures"
 
 
@@ -41,15 +41,15 @@ def tune(
     faces: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of photographs, a person each. Default, for figures alone: its own.",
+            help="Folder of photographs, one person each. Default (figures only): its own.",
             rich_help_panel=PICTURE,
         ),
     ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help='Pairs of your own, {"image": …, "prompt": …} a line; pictures are seen from '
-            "--faces, else from the file's folder. Default: every face with sentences of SOW's.",
+            help='JSON Lines file of pairs, {"image": …, "prompt": …}; image paths are relative to '
+            "--faces, else to the file. Default: every face with built-in prompts.",
             rich_help_panel=PICTURE,
         ),
     ] = None,
@@ -59,21 +59,22 @@ def tune(
     minutes: Annotated[
         float,
         typer.Option(
-            min=0.01, max=100_000, help="About how long drawing may take: so many pairs are taken."
+            min=0.01, max=100_000, help="Time for drawing, roughly; it decides the number of pairs."
         ),
     ] = 30.0,
     limit: Annotated[
         int | None,
-        typer.Option(min=2, help="At most so many pairs, however long they take."),
+        typer.Option(min=2, help="Maximum number of pairs, instead of --minutes."),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The folder of the results; run again, it goes on.")
+        Path,
+        typer.Option("--out", "-o", help="Output folder. Run the same command again to resume."),
     ] = Path("tune"),
     save: Annotated[
         bool,
         typer.Option(
             "--save",
-            help="Keep what is proposed: from then on it runs for this checkpoint by default.",
+            help="Save the proposal as the default settings of this checkpoint.",
             rich_help_panel=RESULT,
         ),
     ] = False,
@@ -84,72 +85,88 @@ def tune(
     facenet: Annotated[
         Path | None,
         typer.Option(
-            help="FaceNet's .safetensors: how far faces are from one another.",
+            help="FaceNet weights (.safetensors), for ID-Distance.",
             rich_help_panel=METRICS,
         ),
     ] = None,
     arcface: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of insightface's models: how near faces are, by a cosine.",
+            help="Folder of insightface models, for ArcFace similarity.",
             rich_help_panel=METRICS,
         ),
     ] = None,
     clip: Annotated[
         Path | None,
-        typer.Option(
-            help="A folder of CLIP: how near picture and prompt are.", rich_help_panel=METRICS
-        ),
+        typer.Option(help="Folder of a CLIP model, for prompt alignment.", rich_help_panel=METRICS),
     ] = None,
     metrics_device: Annotated[
-        str, typer.Option(help="cpu, cuda, ...", rich_help_panel=MODEL)
+        str, typer.Option(help="Device of the metrics: cpu, cuda, ...", rich_help_panel=MODEL)
     ] = "cpu",
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Try settings on the same faces, and propose one for a checkpoint; interrupted, it goes on.
+    """Try settings on the same faces and propose the best for a checkpoint.
+
+    Run the same command again to resume.
 
     \b
     sow tune --model sd2.1 --faces photos/ --facenet facenet.safetensors --clip clip/
     sow tune --model figures
     """
     from sow.benchmarks.tuning.measures import check_identity
-    from sow.benchmarks.tuning.report import tell
+    from sow.benchmarks.tuning.report import save_proposal, write_report
     from sow.benchmarks.tuning.running import begin
-    from sow.benchmarks.tuning.saving import save as kept
-    from sow.benchmarks.tv2i.metrics.choice import Weights
+    from sow.benchmarks.tv2i.metrics.suites import Weights
     from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
     which, weights = _setting(setting), Weights(facenet=facenet, arcface=arcface, clip=clip)
     photographs = faces is not None or pairs is not None
     if photographs or model != DRAWN:
-        check_identity(weights)  # before a model is looked for, or fetched
-    options = Options(model, revision, device=device, dtype=dtype,
-                      planner=PlannerChoice("offline"), batch_size=batch_size)  # fmt: skip
+        check_identity(weights)  # before a model is loaded or downloaded
+    options = Options(
+        model,
+        revision,
+        device=device,
+        dtype=dtype,
+        planner=PlannerChoice("offline"),
+        batch_size=batch_size,
+    )
     found = options.service(lambda kind, line: None).model
     drawn = not photographs
     halves = _pairs(faces, pairs, which, found, out)
     measuring = _measuring(weights, metrics_device, which if drawn else None)
-    for line in measuring.lacking:
+    for line in measuring.missing:
         insist(line)
-    asked = {"faces": _told(faces), "pairs": _told(pairs), "dtype": dtype}
-    tuning = begin(made(out), options, halves, measuring, which, minutes=minutes, limit=limit,
-                   asked=asked, drawn=drawn, force=force, report=report)  # fmt: skip
-    for line in (*tuning.course.notes, tuning.course.said):
-        say(f"goes on: {line}" if tuning.known and line == tuning.course.said else line)
-    _drawn_all(tuning, quiet)
-    told = tell(tuning, tuning.measured(lambda name: say(f"measuring {name}")))
+    asked = {"faces": _absolute(faces), "pairs": _absolute(pairs), "dtype": dtype}
+    tuning = begin(
+        made(out),
+        options,
+        halves,
+        measuring,
+        which,
+        minutes=minutes,
+        limit=limit,
+        asked=asked,
+        drawn=drawn,
+        force=force,
+        report=report,
+    )
+    for line in (*tuning.plan.notes, tuning.plan.summary):
+        say(f"resuming: {line}" if tuning.resumed and line == tuning.plan.summary else line)
+    _draw_all(tuning, quiet)
+    report_of_run = write_report(tuning, tuning.measured(lambda name: say(f"measuring {name}")))
     if json:
-        print_json(told.data)
+        print_json(report_of_run.data)
     else:
-        typer.echo("\n".join(printable(line) for line in told.text.splitlines()))
-    for line in (*told.notes, *map(str, told.files)):
+        typer.echo("\n".join(printable(line) for line in report_of_run.text.splitlines()))
+    for line in (*report_of_run.notes, *map(str, report_of_run.files)):
         say(line)
     if save:
-        file = kept(tuning, told.proposal, found, force)
-        insist(f"saved: {file}" if file else "nothing is saved: there is nothing to change")
+        file = save_proposal(tuning, report_of_run.proposal, found, force)
+        insist(f"saved: {file}" if file else "nothing saved: the published settings stay")
 
 
 def _setting(text: str) -> Setting:
@@ -158,20 +175,20 @@ def _setting(text: str) -> Setting:
     for name in SETTINGS:
         if name == text:
             return name
-    raise UsageError(f"no setting {text!r}", f"give setting={' or '.join(SETTINGS)}")
+    raise UsageError(f"unknown setting {text!r}", f"give setting={' or '.join(SETTINGS)}")
 
 
-def _told(path: Path | None) -> str | None:
+def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
 def _pairs(
     faces: Path | None, pairs: Path | None, setting: Setting, model: Model, out: Path
-) -> Halves:  # fmt: skip
-    """Who is planted, with what sentence.
+) -> Halves:
+    """Return the pairs to tune on, in two halves.
 
     Raises:
-        UsageError: if nobody is, or they cannot be read.
+        UsageError: if there are none, or they cannot be read.
     """
     from sow.benchmarks.tuning.pairs import of_file, of_folder, of_world
 
@@ -185,7 +202,7 @@ def _pairs(
 
 
 def _measuring(weights: Weights, device: str, drawn: Setting | None) -> Measuring:
-    """What pictures are read by. drawn: the setting of the drawn world's own pairs, if it is they.
+    """Return the metrics. drawn: the setting, for pairs of the drawn world; None for photographs.
 
     Raises:
         SowError: if likeness cannot be measured, or weights cannot be used.
@@ -198,12 +215,12 @@ def _measuring(weights: Weights, device: str, drawn: Setting | None) -> Measurin
     return of_drawings({pair.id: pair for pair in known(drawn)})
 
 
-def _drawn_all(tuning: Tuning, quiet: bool) -> None:
-    """Every candidate's batch; what was done before is not done again."""
+def _draw_all(tuning: Tuning, quiet: bool) -> None:
+    """Run the batch of every candidate; finished pictures are reused."""
     from sow.cli.batch import carried_out, only_the_model
     from sow.cli.batch_progress import Progress
 
-    count = len(tuning.course.candidates)
+    count = len(tuning.plan.candidates)
     for number, (tried, batch) in enumerate(tuning.batches(only_the_model), 1):
-        say(f"{number} of {count}, {tried.name}: {len(tuning.course.pairs)} pairs")
+        say(f"{number} of {count}, {tried.name}: {len(tuning.plan.pairs)} pairs")
         carried_out(batch, Progress(batch, False, quiet))

@@ -15,7 +15,7 @@ from PIL import Image
 
 import sow
 from sow.benchmarks.figures.judge.anatomy import pieces
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.judge.relations import holds
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.errors import PictureError

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from sow.benchmarks.figures.judge.reading import WEIGHTS
+from sow.benchmarks.figures.judge.judge import WEIGHTS
 from sow.benchmarks.figures.studies.evaluate import HELD_OUT
 from sow.benchmarks.tv2i.celeba.dataset import LIST, PROMPTS
 from sow.models import BUNDLED

@@ -1,1 +1,1 @@
-"""What batches hold: kills, resumes, throughput; each study writes a table."""
+"""Studies of batches: kills, resuming, throughput. Each writes a table."""

@@ -1,4 +1,4 @@
-"""Runners of a real Ray cluster are killed, one after another, and what is left is looked at.
+"""Kill runners of a real Ray cluster, one after another, and check what is left.
 
 OMP_NUM_THREADS=1 sow bench study cluster
 """
@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sow.benchmarks.batch.survival import hashes, recorded, told
+from sow.benchmarks.batch.survival import hashes, recorded, verdict_table
 from sow.benchmarks.batch.throughput import jobs_of
-from sow.benchmarks.desk import Desk
+from sow.benchmarks.output import StudyOutput
 from sow.jobs.batch import Batch
 from sow.jobs.machines import Cluster
 from sow.jobs.options import Options
@@ -25,20 +25,20 @@ from sow.service.asking import PlannerChoice
 
 
 def batch_of(count: int, out: Path, cluster: Cluster | None) -> Batch:
-    """So many jobs into a folder."""
+    """Return a batch of `count` jobs into a folder."""
     options = Options("figures", planner=PlannerChoice("offline"), batch_size=2, cluster=cluster)
     return Batch(source_of(jobs_of(count), None, {}, out), out, options)
 
 
 def pid_of(runner: Any) -> int:
-    """The process of a runner, wherever it is."""
+    """Return the process id of a runner."""
     import ray
 
     return int(ray.get(runner.actor.__ray_call__.remote(lambda worker: os.getpid())))
 
 
 def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str, Any]]:
-    """Carries a batch out; whenever a share of it is done, a runner is killed."""
+    """Run a batch and kill a runner whenever another share of it is done."""
     total = batch.ledger.counts()["waiting"]
     steps: list[dict[str, Any]] = []
     for done, _ in enumerate(batch, 1):
@@ -49,9 +49,9 @@ def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str,
     return steps
 
 
-def study(desk: Desk, *, jobs: int, workers: int, kills: int) -> None:
-    """Writes `cluster.md`."""
-    desk.free("cluster.md")
+def study(output: StudyOutput, *, jobs: int, workers: int, kills: int) -> None:
+    """Write `cluster.md`."""
+    output.check_free("cluster.md")
     with tempfile.TemporaryDirectory() as folder:
         plain, out = Path(folder) / "plain", Path(folder) / "out"
         started = time.monotonic()
@@ -71,9 +71,15 @@ def study(desk: Desk, *, jobs: int, workers: int, kills: int) -> None:
             "seconds with the local runner": f"{alone:.0f}",
             "seconds with Ray, its start and those of the killed included": f"{took:.0f}",
         }
-    desk.page("cluster.md", [
-        "# With Ray, runners killed", "",
-        f"`{desk.command}`: `figures`, two pictures in a "
-        f"call, {os.cpu_count()} cores; runners killed with SIGKILL while "
-        "they work.", "", *told(found),
-    ])  # fmt: skip
+    output.write_page(
+        "cluster.md",
+        [
+            "# With Ray, runners killed",
+            "",
+            f"`{output.command}`: `figures`, two pictures in a "
+            f"call, {os.cpu_count()} cores; runners killed with SIGKILL while "
+            "they work.",
+            "",
+            *verdict_table(found),
+        ],
+    )

@@ -1,4 +1,4 @@
-"""How long the engine waits while every plan comes from a slow planner, over real HTTP.
+"""Measure how long the engine waits when every plan comes from a slow planner, over real HTTP.
 
 OMP_NUM_THREADS=1 sow bench study idle
 """
@@ -12,9 +12,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from sow.benchmarks.batch.survival import told
-from sow.benchmarks.batch.throughput import jobs_of, own
-from sow.benchmarks.desk import Desk
+from sow.benchmarks.batch.survival import verdict_table
+from sow.benchmarks.batch.throughput import jobs_of, local_run
+from sow.benchmarks.output import StudyOutput
 from sow.jobs.batch import Batch
 from sow.jobs.options import Options
 from sow.jobs.sources import source_of
@@ -36,23 +36,33 @@ ANSWER = json.dumps(
 
 
 class Slow(BaseHTTPRequestHandler):
-    """Speaks as OpenAI's server does, after a while."""
+    """A stand-in for OpenAI's server that answers after a delay."""
 
     protocol_version = "HTTP/1.1"
     delay = 0.0
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
-        """One answer."""
+        """Send one answer."""
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(self.delay)
-        body = json.dumps({
-            "id": "1", "object": "chat.completion", "created": 0, "model": "slow",
-            "choices": [{"index": 0, "finish_reason": "stop",
-                         "message": {"role": "assistant", "content": ANSWER}}],
-        }).encode()  # fmt: skip
+        body = json.dumps(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "slow",
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": "stop",
+                        "message": {"role": "assistant", "content": ANSWER},
+                    }
+                ],
+            }
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -60,19 +70,23 @@ class Slow(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def study(desk: Desk, *, jobs: int, delay: float) -> None:
-    """Writes `idle.md`."""
-    desk.free("idle.md")
+def study(output: StudyOutput, *, jobs: int, delay: float) -> None:
+    """Write `idle.md`."""
+    output.check_free("idle.md")
     Slow.delay = delay
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    choice = PlannerChoice("openai", base_url=f"http://127.0.0.1:{server.server_port}/v1",
-                           planner_calls=1, cache=False)  # fmt: skip
+    choice = PlannerChoice(
+        "openai", base_url=f"http://127.0.0.1:{server.server_port}/v1", planner_calls=1, cache=False
+    )
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        batch = Batch(source_of(jobs_of(jobs), None, {}, out), out,
-                      Options("figures", planner=choice, batch_size=4))  # fmt: skip
-        run = own(batch)
+        batch = Batch(
+            source_of(jobs_of(jobs), None, {}, out),
+            out,
+            Options("figures", planner=choice, batch_size=4),
+        )
+        run = local_run(batch)
         _ = run.service.pipe
         started, first, done = time.monotonic(), 0.0, 0
         for result in batch:
@@ -81,17 +95,24 @@ def study(desk: Desk, *, jobs: int, delay: float) -> None:
         took = time.monotonic() - started
     server.shutdown()
     later = run.waited - first
-    desk.page("idle.md", [
-        "# Waiting for plans", "",
-        f"`{desk.command}`, "
-        "`figures`, four pictures in a call, plans over HTTP, eight at a time.", "",
-        *told({
-            "jobs done": str(done),
-            "seconds in all": f"{took:.1f}",
-            "seconds that the plans take one after another": f"{jobs * delay:.0f}",
-            "seconds of the engine's calls": f"{run.engine.busy:.1f}",
-            "seconds in which it waited before its first call": f"{first:.1f}",
-            "seconds in which it waited after that": f"{later:.1f}",
-            "of the time after that": f"{100 * later / (took - first):.1f} %",
-        }),
-    ])  # fmt: skip
+    output.write_page(
+        "idle.md",
+        [
+            "# Waiting for plans",
+            "",
+            f"`{output.command}`, "
+            "`figures`, four pictures in a call, plans over HTTP, eight at a time.",
+            "",
+            *verdict_table(
+                {
+                    "jobs done": str(done),
+                    "seconds in all": f"{took:.1f}",
+                    "seconds that the plans take one after another": f"{jobs * delay:.0f}",
+                    "seconds of the engine's calls": f"{run.engine.busy:.1f}",
+                    "seconds in which it waited before its first call": f"{first:.1f}",
+                    "seconds in which it waited after that": f"{later:.1f}",
+                    "of the time after that": f"{100 * later / (took - first):.1f} %",
+                }
+            ),
+        ],
+    )

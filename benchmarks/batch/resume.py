@@ -1,4 +1,4 @@
-"""How long it takes to see that a hundred thousand jobs are done, and what a million lines take.
+"""Measure how long it takes to see that 100,000 jobs are done, and to read a million lines.
 
 sow bench study resume
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.benchmarks.batch.survival import EXAMPLES
-from sow.benchmarks.desk import Desk
+from sow.benchmarks.output import StudyOutput
 from sow.jobs.ledger import Ledger
 from sow.jobs.stores import LocalStore, Place
 
@@ -27,19 +27,23 @@ WORDS = ("--model", "figures", "--planner", "offline", "--quiet")
 
 
 def manifest(folder: Path, count: int) -> Path:
-    """So many jobs of one picture."""
+    """Write a manifest of `count` jobs with one picture each."""
     shutil.copy(EXAMPLES / "drawn-beard.png", folder / "face.png")
     path = folder / f"{count}.jsonl"
     with path.open("w") as lines:
         for number in range(count):
-            job = {"id": f"job-{number:07d}", "image": "face.png", "seed": number,
-                   "prompt": "a person in a red coat in the forest"}  # fmt: skip
+            job = {
+                "id": f"job-{number:07d}",
+                "image": "face.png",
+                "seed": number,
+                "prompt": "a person in a red coat in the forest",
+            }
             lines.write(json.dumps(job) + "\n")
     return path
 
 
 def admitted(jobs: Path, out: Path) -> tuple[float, float]:
-    """Seconds and megabytes of a process that only takes a manifest in."""
+    """Return the seconds and megabytes of a process that only reads a manifest."""
     code = (
         "import sys, resource; from pathlib import Path\n"
         "from sow.jobs.batch import Batch\n"
@@ -53,17 +57,21 @@ def admitted(jobs: Path, out: Path) -> tuple[float, float]:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
     )
     started = time.monotonic()
-    ran = subprocess.run([sys.executable, "-c", code, str(jobs), str(out)], capture_output=True,
-                         text=True, check=True)  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(jobs), str(out)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return time.monotonic() - started, float(ran.stdout)
 
 
 class Touching(LocalStore):
-    """Files that are only there: nobody waits until a hundred thousand are on the disk."""
+    """A store of empty files: writing a hundred thousand pictures would take too long."""
 
     @contextmanager
     def bringing(self, files: Mapping[str, bytes]) -> Iterator[Place]:
-        """As `LocalStore`, without a file aside."""
+        """Create empty files, without temporary copies."""
 
         def place() -> None:
             for name in files:
@@ -73,28 +81,28 @@ class Touching(LocalStore):
 
 
 def all_done(out: Path) -> None:
-    """Notes every job as done, with a file in its place."""
+    """Record every job as done, with an empty file for its picture."""
     ledger = Ledger(out, Touching(out))
     while taken := ledger.claim(5000):
         for claimed in taken:
             (seed,) = claimed.seeds
             name = claimed.file_of(seed)
-            told = {"file_name": name, "id": claimed.job.id, "seed": seed}
-            ledger.record(claimed, seed, {name: b""}, {**told, **REST}, 1.0)
+            entry = {"file_name": name, "id": claimed.job.id, "seed": seed}
+            ledger.record(claimed, seed, {name: b""}, {**entry, **REST}, 1.0)
     ledger.close()
 
 
 def again(jobs: Path, out: Path) -> tuple[float, float]:
-    """Seconds and megabytes of `sow batch` where nothing is left to do."""
+    """Return the seconds and megabytes of `sow batch` when nothing is left to do."""
     started = time.monotonic()
     command = [sys.executable, "-m", "sow", "batch", str(jobs), "--out", str(out), *WORDS]
     subprocess.run(command, check=True)
     return time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
-def study(desk: Desk, *, done: int, lines: int) -> None:
-    """Writes `resume.md`."""
-    desk.free("resume.md")
+def study(output: StudyOutput, *, done: int, lines: int) -> None:
+    """Write `resume.md`."""
+    output.check_free("resume.md")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         few = admitted(manifest(home, 1000), home / "few")
@@ -103,14 +111,19 @@ def study(desk: Desk, *, done: int, lines: int) -> None:
         taken = admitted(jobs, home / "done")
         all_done(home / "done")
         resumed = [again(jobs, home / "done")[0] for _ in range(3)]
-    desk.page("resume.md", [
-        "# Manifests taken in, and seen to be done", "",
-        f"`{desk.command}`, "
-        "JSON Lines; memory is the most that the process ever had.", "",
-        "| | seconds | MB |", "|---|---|---|",
-        f"| 1,000 new jobs, checked and taken in | {few[0]:.1f} | {few[1]:.0f} |",
-        f"| {done:,} new jobs | {taken[0]:.1f} | {taken[1]:.0f} |",
-        f"| {lines:,} new jobs | {many[0]:.1f} | {many[1]:.0f} |",
-        f"| `sow batch` again, {done:,} jobs done, best of 3 (the process in whole) | "
-        f"{min(resumed):.2f} | |",
-    ])  # fmt: skip
+    output.write_page(
+        "resume.md",
+        [
+            "# Manifests taken in, and seen to be done",
+            "",
+            f"`{output.command}`, JSON Lines; memory is the most that the process ever had.",
+            "",
+            "| | seconds | MB |",
+            "|---|---|---|",
+            f"| 1,000 new jobs, checked and taken in | {few[0]:.1f} | {few[1]:.0f} |",
+            f"| {done:,} new jobs | {taken[0]:.1f} | {taken[1]:.0f} |",
+            f"| {lines:,} new jobs | {many[0]:.1f} | {many[1]:.0f} |",
+            f"| `sow batch` again, {done:,} jobs done, best of 3 (the process in whole) | "
+            f"{min(resumed):.2f} | |",
+        ],
+    )

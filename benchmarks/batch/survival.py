@@ -1,4 +1,4 @@
-"""Kills a batch at random moments, again and again, and looks at what is left at the end.
+"""Kill a batch at random moments, again and again, and check the result.
 
     sow bench study survival
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
+from sow.benchmarks.output import StudyOutput
 from sow.jobs.ledger import Ledger
 from sow.recipe import pixels_sha256
 
@@ -36,11 +36,11 @@ take."""
 
 
 def manifest(folder: Path, count: int) -> Path:
-    """So many jobs, one in a hundred of them poisoned, in turn by a picture and by a plan."""
+    """Write a manifest in which one job in a hundred has a broken picture or plan, by turns."""
     for face in FACES:
         shutil.copy(EXAMPLES / f"{face}.png", folder)
-    whole = (folder / f"{FACES[0]}.png").read_bytes()
-    (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
+    intact = (folder / f"{FACES[0]}.png").read_bytes()
+    (folder / "broken.png").write_bytes(intact[: len(intact) // 2])
     (folder / "illegal.json").write_text('{"prompt": "a man", "box": [500, 0, 56, 56]}')
     path = folder / "jobs.jsonl"
     with path.open("w") as lines:
@@ -50,8 +50,12 @@ def manifest(folder: Path, count: int) -> Path:
 
 
 def _job(number: int) -> dict[str, Any]:
-    job = {"id": f"job-{number:04d}", "image": f"{FACES[number % 3]}.png", "seed": number,
-           "prompt": f"a person {PLACES[number % 5]}"}  # fmt: skip
+    job = {
+        "id": f"job-{number:04d}",
+        "image": f"{FACES[number % 3]}.png",
+        "seed": number,
+        "prompt": f"a person {PLACES[number % 5]}",
+    }
     if number % 100 == 50:
         poison = {"image": "broken.png"} if number % 200 == 50 else {"plan": "illegal.json"}
         return job | poison
@@ -59,25 +63,38 @@ def _job(number: int) -> dict[str, Any]:
 
 
 def start(jobs: Path, out: Path, size: int) -> subprocess.Popen[bytes]:
-    """The command, as a user gives it."""
-    words = ["-m", "sow", "batch", str(jobs), "--out", str(out), "--model", "figures",
-             "--planner", "offline", "--batch-size", str(size), "--quiet"]  # fmt: skip
+    """Start the command as a user would."""
+    words = [
+        "-m",
+        "sow",
+        "batch",
+        str(jobs),
+        "--out",
+        str(out),
+        "--model",
+        "figures",
+        "--planner",
+        "offline",
+        "--batch-size",
+        str(size),
+        "--quiet",
+    ]
     return subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
 
 
 def recorded(out: Path) -> dict[str, tuple[int, int]]:
-    """The pictures that the ledger has, with what tells a file that was written anew."""
+    """Return the recorded pictures with inode and time, which show whether a file was rewritten."""
     if not (out / ".sow" / "ledger.sqlite").exists():
         return {}
     ledger = Ledger(out)
-    names = [told["file_name"] for told in ledger.entries()]
+    names = [entry["file_name"] for entry in ledger.entries()]
     ledger.close()
     stats = {name: (out / name).stat() for name in names if (out / name).exists()}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
 def at_work(runner: subprocess.Popen[bytes], out: Path) -> None:
-    """Waits until a runner has recorded something, or has ended."""
+    """Wait until a runner has recorded something or has ended."""
     before, waited = len(recorded(out)), 0.0
     while len(recorded(out)) == before and runner.poll() is None and waited < PATIENCE:
         time.sleep(0.5)
@@ -85,7 +102,7 @@ def at_work(runner: subprocess.Popen[bytes], out: Path) -> None:
 
 
 def killed(jobs: Path, out: Path, kills: int, size: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Runs it, kills it, so many times; then to its end. What was recorded at each."""
+    """Run and kill the batch `kills` times, then finish it; yield what each kill left."""
     dice = random.Random(seed)
     for number in range(1, kills + 1):
         begun, runner = time.monotonic(), start(jobs, out, size)
@@ -102,7 +119,7 @@ def killed(jobs: Path, out: Path, kills: int, size: int, seed: int) -> Iterator[
 
 
 def hashes(out: Path) -> dict[str, str]:
-    """Of the pixels of all pictures, each of which is read to its end."""
+    """Return a hash of the pixels of every picture; reading them checks that they are complete."""
     found = {}
     for path in sorted(out.glob("*.png")):
         with Image.open(path) as picture:
@@ -113,14 +130,15 @@ def hashes(out: Path) -> dict[str, str]:
 def verdicts(
     plain: Path, out: Path, steps: list[dict[str, Any]], count: int
 ) -> dict[str, bool | str]:
-    """What was asked of it, and whether it held."""
+    """Return every requirement, and whether it holds or its number."""
     ledger = Ledger(out)
     counts, failures = ledger.counts(), list(ledger.failures())
     ledger.close()
     good = {f"{_job(n)['id']}.png" for n in range(count) if n % 100 != 50}
     last, made = recorded(out), hashes(out)
-    again = [name for step in steps for name, mark in step["recorded"].items()
-             if last.get(name) != mark]  # fmt: skip
+    again = [
+        name for step in steps for name, mark in step["recorded"].items() if last.get(name) != mark
+    ]
     poisoned = {_job(n)["id"] for n in range(count) if n % 100 == 50}
     return {
         "kills that met a runner at work": str(sum(step["alive"] for step in steps)),
@@ -137,19 +155,23 @@ def verdicts(
     }
 
 
-def said(value: bool | str) -> str:
-    """A verdict in the table."""
+def verdict_cell(value: bool | str) -> str:
+    """Return a verdict as text."""
     return value if isinstance(value, str) else "yes" if value else "**no**"
 
 
-def told(found: Mapping[str, bool | str]) -> list[str]:
-    """A table of verdicts."""
-    return ["| | |", "|---|---|", *(f"| {name} | {said(value)} |" for name, value in found.items())]
+def verdict_table(found: Mapping[str, bool | str]) -> list[str]:
+    """Return a Markdown table of verdicts."""
+    return [
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {verdict_cell(value)} |" for name, value in found.items()),
+    ]
 
 
-def study(desk: Desk, *, jobs: int, kills: int, size: int, seed: int) -> None:
-    """Writes `survival.md`."""
-    desk.free("survival.md")
+def study(output: StudyOutput, *, jobs: int, kills: int, size: int, seed: int) -> None:
+    """Write `survival.md`."""
+    output.check_free("survival.md")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         listed = manifest(home, jobs)
@@ -157,16 +179,26 @@ def study(desk: Desk, *, jobs: int, kills: int, size: int, seed: int) -> None:
         steps = []
         for step in killed(listed, home / "out", kills, size, seed):
             steps.append(step)
-            desk.say(f"kill {step['kill']} after {step['after']:.1f} s: "
-                     f"{len(step['recorded'])} recorded")  # fmt: skip
+            output.log(
+                f"kill {step['kill']} after {step['after']:.1f} s: {len(step['recorded'])} recorded"
+            )
         found = verdicts(home / "plain", home / "out", steps, jobs)
         reasons = Ledger(home / "out")
         why = [f"- line {failure.line}: {failure.reason}" for failure in reasons.failures()]
         reasons.close()
-    desk.page("survival.md", [
-        "# Killed at random moments", "",
-        f"`{desk.command}`: `sow batch` killed with SIGKILL "
-        f"{kills} times, in turn {SOONEST:g} to {LATEST:g} seconds after its start and up "
-        f"to {BUSY:g} seconds after it recorded something, then run to its end.", "", *told(found),
-        "", "What failed:", "", *why,
-    ])  # fmt: skip
+    output.write_page(
+        "survival.md",
+        [
+            "# Killed at random moments",
+            "",
+            f"`{output.command}`: `sow batch` killed with SIGKILL "
+            f"{kills} times, in turn {SOONEST:g} to {LATEST:g} seconds after its start and up "
+            f"to {BUSY:g} seconds after it recorded something, then run to its end.",
+            "",
+            *verdict_table(found),
+            "",
+            "What failed:",
+            "",
+            *why,
+        ],
+    )

@@ -1,4 +1,4 @@
-"""Pictures a second by the size of batches, beside what the bare UNet gains by the same.
+"""Measure pictures per second by batch size, beside the same gain of the UNet alone.
 
     OMP_NUM_THREADS=1 sow bench study throughput
 
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
-from sow.benchmarks.desk import Desk
+from sow.benchmarks.output import StudyOutput
 from sow.jobs.batch import Batch
 from sow.jobs.options import Options
 from sow.jobs.run import Run
@@ -31,32 +31,37 @@ SAMPLES = 40
 
 
 def jobs_of(count: int) -> list[dict[str, Any]]:
-    """So many, alike but for face, place and seed."""
+    """Return `count` jobs that differ in face, place and seed."""
     return [
-        {"id": f"job-{n:04d}", "image": str(EXAMPLES / f"{FACES[n % 3]}.png"), "seed": n,
-         "prompt": f"a person {PLACES[n % 5]}"}
+        {
+            "id": f"job-{n:04d}",
+            "image": str(EXAMPLES / f"{FACES[n % 3]}.png"),
+            "seed": n,
+            "prompt": f"a person {PLACES[n % 5]}",
+        }
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def batch_of(count: int, size: int, out: Path, service: Service, planners: int = 2) -> Batch:
-    """A batch whose model is loaded already."""
-    options = Options("figures", planner=PlannerChoice("offline"), batch_size=size,
-                      planners=planners)  # fmt: skip
+    """Return a batch that uses a model already loaded."""
+    options = Options(
+        "figures", planner=PlannerChoice("offline"), batch_size=size, planners=planners
+    )
     shutil.rmtree(out, ignore_errors=True)
     batch = Batch(source_of(jobs_of(count), None, {}, out), out, options)
-    own(batch).service = own(batch).engine._service = service
+    local_run(batch).service = local_run(batch).engine._service = service
     return batch
 
 
-def own(batch: Batch) -> Run:
-    """What carries a batch out in this process."""
+def local_run(batch: Batch) -> Run:
+    """Return the run of a batch in this process."""
     assert isinstance(batch.run, Run)
     return batch.run
 
 
-def bare(service: Service, size: int, branches: int) -> float:
-    """Samples a second of the UNet alone, in batches of so many pictures."""
+def unet_rate(service: Service, size: int, branches: int) -> float:
+    """Return samples per second of the UNet alone, in batches of `size` pictures."""
     unet, samples = service.pipe.unet, size * branches
     side = unet.config.sample_size
     latents = torch.randn(samples, unet.config.in_channels, side, side)
@@ -71,17 +76,19 @@ def bare(service: Service, size: int, branches: int) -> float:
     return calls * samples / (time.monotonic() - started)
 
 
-def pace(batch: Batch) -> float:
-    """Pictures a second, of a picture a job."""
+def picture_rate(batch: Batch) -> float:
+    """Run a batch and return pictures per second."""
     started = time.monotonic()
     done = sum(result.done for result in batch)
     return done / (time.monotonic() - started)
 
 
 def rows(measured: dict[int, list[tuple[float, float]]]) -> list[str]:
-    """A row for each size: its pace beside that of the smallest, and the same of the bare UNet."""
-    medians = {size: (median(rate for rate, _ in found), median(unet for _, unet in found))
-               for size, found in measured.items()}  # fmt: skip
+    """Return a row per size: its rate and its gain over the smallest, beside the UNet's gain."""
+    medians = {
+        size: (median(rate for rate, _ in found), median(unet for _, unet in found))
+        for size, found in measured.items()
+    }
     first_rate, first_unet = medians[SIZES[0]]
     return [
         f"| {size} | {rate:.2f} | {rate / first_rate:.2f} | {unet / first_unet:.2f} | "
@@ -90,9 +97,9 @@ def rows(measured: dict[int, list[tuple[float, float]]]) -> list[str]:
     ]
 
 
-def study(desk: Desk, *, jobs: int, rounds: int) -> None:
-    """Writes `throughput.md`."""
-    desk.free("throughput.md")
+def study(output: StudyOutput, *, jobs: int, rounds: int) -> None:
+    """Write `throughput.md`."""
+    output.check_free("throughput.md")
     service = Service("figures", planner=PlannerChoice("offline"))
     branches = service.model.facts.preset("normal").branches
     measured: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
@@ -101,16 +108,23 @@ def study(desk: Desk, *, jobs: int, rounds: int) -> None:
         list(batch_of(4, 4, out, service))  # everything is loaded and warm
         for number in range(rounds):
             for size in SIZES if number % 2 == 0 else SIZES[::-1]:
-                before = bare(service, size, branches)
-                rate = pace(batch_of(jobs, size, out, service))
-                unet = (before + bare(service, size, branches)) / 2
+                before = unet_rate(service, size, branches)
+                rate = picture_rate(batch_of(jobs, size, out, service))
+                unet = (before + unet_rate(service, size, branches)) / 2
                 measured[size].append((rate, unet))
-                desk.say(f"{size} at a time: {rate:.3f} pictures, {unet:.3f} samples a second")
-    desk.page("throughput.md", [
-        "# Throughput", "",
-        f"`{desk.command}`, `figures`, {torch.get_num_threads()} thread(s) for the engine; "
-        "planning by rules, looking and writing run beside it and are counted. Medians of the "
-        "rounds; the bare UNet is timed before and after each batch.", "",
-        "| pictures in a call | pictures a second | gain | gain of the bare UNet | of it reached |",
-        "|---|---|---|---|---|", *rows(measured),
-    ])  # fmt: skip
+                output.log(f"{size} at a time: {rate:.3f} pictures, {unet:.3f} samples a second")
+    output.write_page(
+        "throughput.md",
+        [
+            "# Throughput",
+            "",
+            f"`{output.command}`, `figures`, {torch.get_num_threads()} thread(s) for the engine; "
+            "planning by rules, looking and writing run beside it and are counted. Medians of the "
+            "rounds; the bare UNet is timed before and after each batch.",
+            "",
+            "| pictures in a call | pictures a second | gain | gain of the bare UNet "
+            "| of it reached |",
+            "|---|---|---|---|---|",
+            *rows(measured),
+        ],
+    )

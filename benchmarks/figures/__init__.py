@@ -1,1 +1,1 @@
-"""Studies on the bundled drawn world."""
+"""The drawn world, its judge, and studies on them."""

@@ -1,1 +1,1 @@
-"""What pictures cost: calls, seconds, memory."""
+"""The cost of pictures: calls, seconds, memory."""

@@ -1,4 +1,4 @@
-"""What modulated attention costs: time and memory of one layer, and of whole runs.
+"""The cost of modulated attention: time and memory of one layer, and of complete runs.
 
 One layer is the finest of Stable Diffusion 2.1 at 512 px: N = 4096 tokens, 5 heads of 64, two
 samples; a quarter of the tokens in C, another in R. Modulated attention is measured beside the
@@ -29,7 +29,7 @@ EVERYTHING = {"alpha_minus": 0.5, "alpha_plus": 0.7, "gate": "ramp"}
 
 
 def dense(query: Tensor, key: Tensor, value: Tensor, condition: Tensor, related: Tensor) -> Tensor:
-    """Every matrix in full, as the formula has it."""
+    """Compute the formula with every matrix in full."""
     scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
     up = (RAISED * related[:, None, :, None] * condition[:, None, None]).to(query.dtype)
     down = (LOWERED * condition[:, None, :, None] * ~condition[:, None, None]).to(query.dtype)
@@ -40,7 +40,7 @@ def dense(query: Tensor, key: Tensor, value: Tensor, condition: Tensor, related:
 
 
 def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Work:
-    """One layer's attention in one of the three forms, of side x side tokens."""
+    """Return one layer's attention in one of the three forms, of side x side tokens."""
     count = side**2
     condition = torch.zeros(SAMPLES, side, side, dtype=torch.bool)
     related = condition.clone()
@@ -69,13 +69,16 @@ def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Work:
 
 
 def attention(subject: Subject, repeats: int) -> Section:
-    """One layer in three forms, then a whole run with modulation off, as it is, and all of it."""
-    return Section("attention", "Modulated attention", [layers(subject.device, repeats),
-                                                        runs(subject, repeats)])  # fmt: skip
+    """Measure one layer in three forms, then complete runs with modulation off, on and full."""
+    return Section(
+        "attention",
+        "Modulated attention",
+        [layers(subject.device, repeats), runs(subject, repeats)],
+    )
 
 
 def layers(device: torch.device, repeats: int) -> Table:
-    """A layer of Stable Diffusion's size, whatever the subject is."""
+    """Measure a layer of Stable Diffusion's size, for any subject."""
     dtypes = [torch.float32, torch.bfloat16]
     if device.type != "cpu":
         dtypes.append(torch.float16)
@@ -92,25 +95,34 @@ def layers(device: torch.device, repeats: int) -> Table:
                 *_memory(forms, device),
             ]
         )
-    said = (
+    caption = (
         f"One layer: {SIDE**2} tokens, {HEADS} heads of {SIZE}, {SAMPLES} samples, a quarter of "
         "the tokens in C and a quarter in R, all of them pulled."
     )
-    columns = ("precision", "plain, ms", "modulated, ms", "written out, ms", "modulated / plain",
-               "written out / plain", "plain, MiB more", "modulated, MiB more",
-               "written out, MiB more", "modulated / written out")  # fmt: skip
-    return Table(columns, rows, said)
+    columns = (
+        "precision",
+        "plain, ms",
+        "modulated, ms",
+        "written out, ms",
+        "modulated / plain",
+        "written out / plain",
+        "plain, MiB more",
+        "modulated, MiB more",
+        "written out, MiB more",
+        "modulated / written out",
+    )
+    return Table(columns, rows, caption)
 
 
 def _memory(forms: Mapping[str, Work], device: torch.device) -> list[Cell]:
-    """What each needs more than its inputs, in MiB, and the second over the third."""
+    """Return the extra memory of each form in MiB, and the second over the third."""
     peaks = [peak_of(forms[form], device) for form in FORMS]
     taken = [peak.more / MIB for peak in peaks if peak is not None]
     return [*taken, taken[1] / taken[2]] if len(taken) == len(FORMS) else [None] * 4
 
 
 def runs(subject: Subject, repeats: int) -> Table:
-    """Whole pictures; there is a body beside what is planted, so that there is an R."""
+    """Measure complete pictures; there is a body beside what is planted, so that there is an R."""
     several: dict[str, Settings] = {
         "off": subject.settings.changed(**OFF),
         "on": subject.settings.changed(**{**OFF, "alpha_plus": 0.7}),
@@ -118,11 +130,14 @@ def runs(subject: Subject, repeats: int) -> Table:
     }
     forms = {name: subject.picture(settings) for name, settings in several.items()}
     times = alternated(forms, repeats, subject.device)
-    row = [*(times.seconds(name) for name in forms), times.ratio("on", "off"),
-           times.ratio("everything", "off")]  # fmt: skip
-    said = (
+    row = [
+        *(times.seconds(name) for name in forms),
+        times.ratio("on", "off"),
+        times.ratio("everything", "off"),
+    ]
+    caption = (
         "A whole run: without modulation, with R's attention to C enhanced, with C's attention to "
         "the rest suppressed too and all of it gated."
     )
     columns = ("off, s", "enhanced, s", "everything, s", "enhanced / off", "everything / off")
-    return Table(columns, [row], said)
+    return Table(columns, [row], caption)

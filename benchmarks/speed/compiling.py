@@ -1,4 +1,4 @@
-"""What `torch.compile` of the UNet's repeated blocks costs and brings."""
+"""The cost and gain of `torch.compile` on the UNet's repeated blocks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from sow.compiled import compile_blocks
 
 
 def compiling(subject: Subject, repeats: int) -> Section:
-    """The first picture, cold and with a warm cache, and those after it, beside uncompiled."""
-    plain = Subject.load(subject.name, device=str(subject.device), changed=subject.changed,
-                         dtype=str(subject.dtype).removeprefix("torch."))  # fmt: skip
+    """Measure the first picture, cold and with a warm cache, and later ones, against uncompiled."""
+    plain = Subject.load(
+        subject.name,
+        device=str(subject.device),
+        changed=subject.changed,
+        dtype=str(subject.dtype).removeprefix("torch."),
+    )
     runs, first = plain.picture(), plain.picture(output_type="pt")
     before = first().images
     with empty_cache():
@@ -27,29 +31,49 @@ def compiling(subject: Subject, repeats: int) -> Section:
         torch._dynamo.reset()
         warm, _, _ = compiled(runs, plain.device)
         away = float((first().images - before).abs().max()) * 255
-        other = Subject.load(subject.name, device=str(subject.device), changed=subject.changed,
-                             dtype=str(subject.dtype).removeprefix("torch."))  # fmt: skip
+        other = Subject.load(
+            subject.name,
+            device=str(subject.device),
+            changed=subject.changed,
+            dtype=str(subject.dtype).removeprefix("torch."),
+        )
         times = alternated({"compiled": runs, "plain": other.picture()}, repeats, plain.device)
     torch._dynamo.reset()
-    once = times.seconds("plain")
+    uncompiled = times.seconds("plain")
     row = (
-        cold.wall - once, cold.cpu, warm.wall - once, graphs, breaks, again, once,
-        times.seconds("compiled"), times.ratio("compiled", "plain"), away,
-    )  # fmt: skip
-    said = (
+        cold.wall - uncompiled,
+        cold.cpu,
+        warm.wall - uncompiled,
+        graphs,
+        breaks,
+        again,
+        uncompiled,
+        times.seconds("compiled"),
+        times.ratio("compiled", "plain"),
+        away,
+    )
+    caption = (
         "`sow.compile_blocks(pipe, fullgraph=True)`: a break in a graph would be an error. The "
         "first picture is timed with an empty cache of compiled code and with a full one; what it "
         "takes more than others is the compiling."
     )
-    columns = ("compiling cold, s", "CPU seconds of the first picture", "compiling warm, s",
-               "graphs", "breaks", "graphs of the second picture", "run uncompiled, s",
-               "run compiled, s", "compiled / uncompiled", "largest difference of a pixel, of 255",
-               )  # fmt: skip
-    return Section("compile", "Compiled blocks", [Table(columns, [row], said)])
+    columns = (
+        "compiling cold, s",
+        "CPU seconds of the first picture",
+        "compiling warm, s",
+        "graphs",
+        "breaks",
+        "graphs of the second picture",
+        "run uncompiled, s",
+        "run compiled, s",
+        "compiled / uncompiled",
+        "largest difference of a pixel, of 255",
+    )
+    return Section("compile", "Compiled blocks", [Table(columns, [row], caption)])
 
 
 def compiled(work: Callable[[], Any], device: torch.device) -> tuple[Took, int, int]:
-    """What it took, how many graphs were compiled for it, and how many breaks are in them."""
+    """Return the time of some work, and its numbers of compiled graphs and graph breaks."""
     counters = torch._dynamo.utils.counters
     counters.clear()
     took = timed(work, device)
@@ -57,7 +81,7 @@ def compiled(work: Callable[[], Any], device: torch.device) -> tuple[Took, int, 
 
 
 def empty_cache() -> AbstractContextManager[Any]:
-    """While open, inductor keeps what it compiles in a folder that is new."""
+    """Make inductor use a new cache folder while open."""
     from torch._inductor import utils
 
     opened = getattr(utils, "fresh_cache", None) or getattr(utils, "fresh_inductor_cache", None)

@@ -1,4 +1,4 @@
-"""What a picture costs: UNet calls and samples per preset, and what is spent beside the UNet.
+"""The cost of a picture: UNet calls and samples per preset, and the time beside the UNet.
 
 Calls and samples are counted at the UNet while a picture is made. A run is timed in turns with
 nothing but the same calls on the same shapes.
@@ -18,40 +18,44 @@ from sow.settings import PRESETS, Settings
 
 
 def count(pipe: SowPipeline, settings: Settings) -> ForwardCounter:
-    """What one picture asks of the UNet."""
+    """Return the UNet calls and samples of one picture."""
     return ForwardCounter(Subject(pipe, "", settings).shapes())
 
 
 def variants(subject: Subject) -> dict[str, Settings]:
-    """What is counted, by name."""
+    """Return the settings to count, by name."""
     facts = subject.pipe.facts
     found = {name: facts.preset(name) for name in PRESETS}
     found |= {
         f"normal, {name}={value}": facts.preset("normal").changed(**{name: value})
         for name, value in (
-            ("outside", "pair"), ("outside", "joined"), ("outside", "none"), ("inversion", "alone")
+            ("outside", "pair"),
+            ("outside", "joined"),
+            ("outside", "none"),
+            ("inversion", "alone"),
         )
-    }  # fmt: skip
+    }
     if subject.changed:
         found[f"timed here: normal {' '.join(subject.changed)}"] = subject.settings
     return found
 
 
 def calls(subject: Subject, repeats: int) -> Section:
-    """UNet calls and samples of a picture, preset by preset; there is nothing to repeat."""
+    """Count the UNet calls and samples of a picture, preset by preset; there is nothing to
+    repeat."""
     rows = []
     for name, settings in variants(subject).items():
         spent = ForwardCounter(subject.shapes(settings, bare=name == PLANTS_NOTHING))
         rows.append((name, spent.calls, spent.samples))
-    said = "As this model's presets are; a sample is a picture in one branch of guidance."
+    caption = "As this model's presets are; a sample is a picture in one branch of guidance."
     if subject.name == RANDOM:
-        said += " Counted with a small model of the same kind, which is called as often."
-    table = Table(("preset", "UNet calls", "UNet samples"), rows, said)
+        caption += " Counted with a small model of the same kind, which is called as often."
+    table = Table(("preset", "UNet calls", "UNet samples"), rows, caption)
     return Section("calls", "UNet calls and samples", [table])
 
 
 def wall(subject: Subject, repeats: int) -> Section:
-    """A whole run beside the same UNet calls alone, and beside its other parts."""
+    """Measure a complete run against the same UNet calls alone, and against its other parts."""
     run, shapes = subject.picture(), subject.shapes()
     parts = {"autoencoder": autoencoder(subject), "texts": texts(subject)}
     if subject.name != RANDOM or subject.device.type != "cpu":
@@ -68,22 +72,31 @@ def wall(subject: Subject, repeats: int) -> Section:
         rounds.append(took)
     times = Times(rounds, subject.device.type == "cpu")
     row = (
-        times.seconds("run"), times.seconds("unet"), times.seconds("autoencoder"),
-        times.seconds("texts"), times.ratio("run", "unet"),
+        times.seconds("run"),
+        times.seconds("unet"),
+        times.seconds("autoencoder"),
+        times.seconds("texts"),
+        times.ratio("run", "unet"),
         times.share("run", ["unet", "autoencoder", "texts"]),
-    )  # fmt: skip
+    )
     spent = ForwardCounter(shapes)
-    said = (
+    caption = (
         f"One picture, {spent.calls} calls, {spent.samples} samples. The bare UNet is given noise "
         "of the same shapes, as often."
     )
-    columns = ("run, s", "bare UNet, s", "autoencoder in and out, s", "text encoder, s",
-               "run / bare UNet", "run / the three")  # fmt: skip
-    return Section("wall", "A run over its UNet", [Table(columns, [row], said)])
+    columns = (
+        "run, s",
+        "bare UNet, s",
+        "autoencoder in and out, s",
+        "text encoder, s",
+        "run / bare UNet",
+        "run / the three",
+    )
+    return Section("wall", "A run over its UNet", [Table(columns, [row], caption)])
 
 
 def autoencoder(subject: Subject) -> Work:
-    """Everything of one picture that the autoencoder is asked for."""
+    """Return the autoencoder's work for one picture."""
     backbone = StableDiffusion(subject.pipe)
     width, height = subject.pipe.canvas
     times = 1 + subject.settings.replant
@@ -98,7 +111,7 @@ def autoencoder(subject: Subject) -> Work:
 
 
 def texts(subject: Subject) -> Work:
-    """The texts of one picture."""
+    """Return the text encoder's work for one picture."""
     backbone = StableDiffusion(subject.pipe)
     group = [[f"a person in a red coat, {number}"] for number in range(subject.settings.branches)]
 

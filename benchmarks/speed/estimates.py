@@ -1,4 +1,4 @@
-"""How long a section will take: the UNet samples it will ask for, by what one of them takes here.
+"""Estimate the time of a section: its UNet samples times the measured time of one sample.
 
 The unit is a sample of the model's own canvas; one of a larger canvas counts as much more as it
 has pixels. What is spent beside the UNet is not in it, and neither is what many samples in a call
@@ -22,12 +22,12 @@ from sow.diffusion.guidance import num_conditions
 from sow.diffusion.recording import unet_calls_of
 from sow.settings import Outside, Settings
 
-Asked = Callable[[Subject, int, Section | None], float | None]
+SampleEstimate = Callable[[Subject, int, Section | None], float | None]
 """Samples by subject, rounds, and what is there of the section; None: they do not tell its time."""
 
 
 def calls_of(settings: Settings, bare: bool = False) -> Counter[int]:
-    """How often one picture asks the UNet for so many samples; nothing is drawn for it.
+    """Return how often one picture calls the UNet with each number of samples, without drawing.
 
     bare: nothing is planted, and there is no noun to suppress outside of it.
     """
@@ -37,23 +37,23 @@ def calls_of(settings: Settings, bare: bool = False) -> Counter[int]:
 
 
 def samples_of(settings: Settings, bare: bool = False, most: int | None = None) -> int:
-    """Samples of one picture; most: of each number of samples only so many calls are made."""
+    """Return the samples of one picture. most: count at most so many calls of each size."""
     found = calls_of(settings, bare)
     return sum(n * (calls if most is None else min(calls, most)) for n, calls in found.items())
 
 
 def bare_of(subject: Subject, settings: Settings, bare: bool = False) -> int:
-    """Samples of a picture's UNet calls alone."""
+    """Return the samples of a picture's UNet calls alone."""
     return samples_of(settings, bare, subject.bare_calls)
 
 
 def counting(subject: Subject, settings: Settings, bare: bool = False) -> int:
-    """Samples for `Subject.shapes`: a small model counts for random weights."""
+    """Return the samples used by `Subject.shapes`; none for random weights."""
     return 0 if subject.name == RANDOM else samples_of(settings, bare)
 
 
 def of_calls(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """A picture each, to count."""
+    """Estimate one picture per variant."""
     return sum(
         counting(subject, settings, name == PLANTS_NOTHING)
         for name, settings in variants(subject).items()
@@ -61,58 +61,62 @@ def of_calls(subject: Subject, repeats: int, before: Section | None) -> float | 
 
 
 def of_wall(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """A run and its calls alone, by turns."""
-    own = subject.settings
+    """Estimate alternating runs and UNet calls."""
+    settings = subject.settings
     warm = 0 if subject.name == RANDOM and subject.device.type == "cpu" else 1
-    runs = (repeats + warm) * samples_of(own)
-    return counting(subject, own) + runs + repeats * bare_of(subject, own)
+    runs = (repeats + warm) * samples_of(settings)
+    return counting(subject, settings) + runs + repeats * bare_of(subject, settings)
 
 
 def of_presets(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """Those that are missing, each with its calls alone."""
+    """Estimate the missing presets, each with its UNet calls alone."""
     known = {row[0] for row in rows_of(before)}
     warm = subject.name != RANDOM or subject.device.type != "cpu"
-    asked = samples_of(subject.settings) if warm else 0
+    samples = samples_of(subject.settings) if warm else 0
     for name, each in wanted(subject).items():
         if name not in known:
-            asked += samples_of(each.settings, each.bare)
-            asked += bare_of(subject, each.settings, each.bare)
-    return asked
+            samples += samples_of(each.settings, each.bare)
+            samples += bare_of(subject, each.settings, each.bare)
+    return samples
 
 
 def of_attention(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """Three runs by turns; the layer by itself is no matter of samples."""
+    """Estimate three alternating runs; the single layer is not counted."""
     several = (OFF, {**OFF, "alpha_plus": 0.7}, EVERYTHING)
     return (1 + repeats) * sum(samples_of(subject.settings.changed(**each)) for each in several)
 
 
 def of_batches(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """Of every size a run between its calls alone."""
-    own = subject.settings
-    once = counting(subject, own) + repeats * (samples_of(own) + 2 * bare_of(subject, own))
+    """Estimate for every size a run between its UNet calls alone."""
+    settings = subject.settings
+    once = counting(subject, settings) + repeats * (
+        samples_of(settings) + 2 * bare_of(subject, settings)
+    )
     return sum(subject.sizes) * once
 
 
 def of_scaling(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """Runs of several cycles and canvases."""
+    """Estimate runs with several numbers of cycles and canvases."""
     rounds = 1 + repeats
-    asked = 0.0
+    samples = 0.0
     for cycles in CYCLES:
         settings = subject.settings.changed(cycles=cycles)
-        asked += rounds * samples_of(settings) + counting(subject, settings)
+        samples += rounds * samples_of(settings) + counting(subject, settings)
     larger = sum(width * height for width, height in CANVASES)
-    return asked + rounds * larger * samples_of(subject.settings)
+    return samples + rounds * larger * samples_of(subject.settings)
 
 
 def of_memory(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """Of every size a run and its largest call, once for each measure."""
-    own = subject.settings
-    once = (1 + repeats) * (samples_of(own) + max(calls_of(own))) + counting(subject, own)
-    return samples_of(own) + sum(subject.sizes) * once
+    """Estimate for every size a run and its largest call, once per measure."""
+    settings = subject.settings
+    once = (1 + repeats) * (samples_of(settings) + max(calls_of(settings))) + counting(
+        subject, settings
+    )
+    return samples_of(settings) + sum(subject.sizes) * once
 
 
 def of_hardware(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """One call, in many ways; other precisions are taken to be as fast."""
+    """Estimate one call in many variants; other precisions are taken to be as fast."""
     kind = subject.device.type
     one = shape_of(subject, 1)[0]
     several = one * sum(PICTURES.get(kind, (1,)))
@@ -123,21 +127,21 @@ def of_hardware(subject: Subject, repeats: int, before: Section | None) -> float
     return precisions + one * (len(BACKENDS) + (1 + len(BACKENDS)) * rounds) + graphs
 
 
-def untold(subject: Subject, repeats: int, before: Section | None) -> float | None:
-    """Other programs, or a compiler: nothing here tells how long they take."""
+def unknown_samples(subject: Subject, repeats: int, before: Section | None) -> float | None:
+    """Return None: other programs or a compiler take the time."""
     return None
 
 
-ASKED: Mapping[str, Asked] = {
+SAMPLE_ESTIMATES: Mapping[str, SampleEstimate] = {
     "calls": of_calls, "wall": of_wall, "presets": of_presets, "attention": of_attention,
     "batches": of_batches, "scaling": of_scaling, "memory": of_memory, "hardware": of_hardware,
-    "start": untold, "compile": untold,
+    "start": unknown_samples, "compile": unknown_samples,
 }  # fmt: skip
 """By section."""
 
 
 def sample_seconds(subject: Subject) -> float:
-    """What a sample takes here on the clock: one timed call of the UNet, as a run has most of them.
+    """Return the wall seconds of a sample here, by one timed UNet call.
 
     Of random weights at full size it takes many seconds on a CPU: there the first call counts.
     """
@@ -148,12 +152,12 @@ def sample_seconds(subject: Subject) -> float:
     return timed(call, subject.device).wall / shape[0]
 
 
-def said_of(seconds: float | None) -> str:
-    """How long something will take, in words; None: it cannot be told."""
+def duration_text(seconds: float | None) -> str:
+    """Return a duration in words; None: unknown."""
     if seconds is None:
-        return "how long cannot be told beforehand"
+        return "duration unknown"
     if seconds < 10:
-        return "some seconds"
+        return "a few seconds"
     if seconds < 100:
         return f"about {round(seconds, -1):.0f} s"
     minutes = round(seconds / 60)

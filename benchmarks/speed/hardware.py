@@ -1,4 +1,4 @@
-"""How well the UNet uses its device: precisions, layouts, kinds of attention, graphs, FLOP/s."""
+"""How well the UNet uses its device: precision, layout, attention backend, graphs, FLOP/s."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICTURES = {"cpu": (1,), "cuda": (1, 8)}
 
 
 def hardware(subject: Subject, repeats: int) -> Section:
-    """Everything about one call of the UNet on this device."""
+    """Measure one UNet call on this device."""
     plain = variant(subject, subject.dtype, torch.channels_last)  # a copy is not compiled
     tables = [precisions(subject, repeats), backends(plain, repeats)]
     if subject.device.type == "cuda":
@@ -33,43 +33,63 @@ def hardware(subject: Subject, repeats: int) -> Section:
 
 
 def precisions(subject: Subject, repeats: int) -> Table:
-    """Precision and layout: time of a call, and the share of what a large product of matrices gets.
+    """Measure precisions and layouts: time of a call, and FLOP/s relative to a large matrix
+    product.
 
     The matrices' own pace is measured here too: what data sheets promise is seldom reached.
     """
     rows: list[list[Cell]] = []
     for dtype in dtypes_of(subject.device):
         peak = matrix_pace(dtype, subject.device, repeats)
-        own = {name: variant(subject, dtype, layout) for name, layout in LAYOUTS.items()}
+        variants = {name: variant(subject, dtype, layout) for name, layout in LAYOUTS.items()}
         for count in PICTURES.get(subject.device.type, (1,)):
             shape = shape_of(subject, count)
-            forms = {name: each.unet(shape) for name, each in own.items()}
+            forms = {name: each.unet(shape) for name, each in variants.items()}
             # Counted once: whatever the precision and the layout, the work is the same.
             operations = flops(forms["contiguous"])
             times = alternated(forms, repeats, subject.device)
             for name in forms:
                 pace = operations / times.spent(name)
-                rows.append([str(dtype).removeprefix("torch."), name, count, shape[0],
-                             times.seconds(name) * 1000, operations / 1e9, pace / 1e12,
-                             peak / 1e12, pace / peak])  # fmt: skip
-    columns = ("precision", "layout", "pictures", "samples", "a call, ms", "GFLOP", "TFLOP/s",
-               "TFLOP/s of a matrix product", "share of it")  # fmt: skip
-    said = (
+                rows.append(
+                    [
+                        str(dtype).removeprefix("torch."),
+                        name,
+                        count,
+                        shape[0],
+                        times.seconds(name) * 1000,
+                        operations / 1e9,
+                        pace / 1e12,
+                        peak / 1e12,
+                        pace / peak,
+                    ]
+                )
+    columns = (
+        "precision",
+        "layout",
+        "pictures",
+        "samples",
+        "a call, ms",
+        "GFLOP",
+        "TFLOP/s",
+        "TFLOP/s of a matrix product",
+        "share of it",
+    )
+    caption = (
         "One call of the bare UNet, not compiled. Operations are counted by torch, and set against "
         "a product of two large square matrices of the same precision, measured at the same time; "
         "on a CPU both are of CPU seconds, which are those of one core."
     )
-    return Table(columns, rows, said)
+    return Table(columns, rows, caption)
 
 
 def dtypes_of(device: torch.device) -> list[torch.dtype]:
-    """The precisions that are compared."""
+    """Return the precisions to compare."""
     half = [] if device.type == "cpu" else [torch.float16]
     return [torch.float32, torch.bfloat16, *half]
 
 
 def backends(subject: Subject, repeats: int) -> Table:
-    """Which of torch's kinds of fused attention is the fastest in the UNet."""
+    """Measure which of torch's attention backends is fastest in the UNet."""
     shape = shape_of(subject, 1)
     call = subject.unet(shape)
     forms: dict[str, Work] = {"torch's own choice": call}
@@ -93,7 +113,7 @@ def backends(subject: Subject, repeats: int) -> Table:
 
 
 def graphs(subject: Subject, repeats: int) -> Table:
-    """A call replayed as a CUDA graph: what is left to gain where the host is too slow."""
+    """Measure a call replayed as a CUDA graph: the gain left where the host is too slow."""
     rows: list[list[Cell]] = []
     for count in PICTURES["cuda"]:
         call = subject.unet(shape_of(subject, count))
@@ -107,13 +127,19 @@ def graphs(subject: Subject, repeats: int) -> Table:
         with torch.cuda.graph(graph):
             call()
         times = alternated({"eager": call, "graph": graph.replay}, repeats, subject.device)
-        rows.append([count, times.seconds("eager") * 1000, times.seconds("graph") * 1000,
-                     times.ratio("graph", "eager")])  # fmt: skip
+        rows.append(
+            [
+                count,
+                times.seconds("eager") * 1000,
+                times.seconds("graph") * 1000,
+                times.ratio("graph", "eager"),
+            ]
+        )
     return Table(("pictures", "a call, ms", "replayed, ms", "replayed / called"), rows)
 
 
 def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
-    """The input of a guided call about so many pictures."""
+    """Return the input shape of a guided call for `pictures` pictures."""
     width, height = subject.pipe.canvas
     stride = subject.pipe.vae_scale_factor
     channels = int(subject.pipe.unet.config.in_channels)
@@ -122,7 +148,7 @@ def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
 
 
 def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -> Subject:
-    """The same with another copy of the UNet."""
+    """Return the subject with another copy of the UNet."""
     pipe = copy.copy(subject.pipe)
     with quiet():  # the library remarks on every change of precision
         pipe.unet = copy.deepcopy(subject.pipe.unet).to(dtype=dtype, memory_format=layout)
@@ -130,17 +156,17 @@ def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -
 
 
 def with_backend(work: Work, backend: SDPBackend) -> Work:
-    """The same with one kind of attention."""
+    """Return the work with one attention backend."""
 
-    def own() -> Any:
+    def run() -> Any:
         with sdpa_kernel(backend):
             return work()
 
-    return own
+    return run
 
 
 def flops(work: Work) -> int:
-    """Floating-point operations of some work, two for a multiplication with an addition."""
+    """Return the floating-point operations of some work; a multiply-add counts two."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
@@ -149,7 +175,7 @@ def flops(work: Work) -> int:
 
 
 def matrix_pace(dtype: torch.dtype, device: torch.device, repeats: int) -> float:
-    """Operations a second of a large product of matrices, the best of several."""
+    """Return the FLOP/s of a large matrix product, the best of several."""
     side = 8192 if device.type == "cuda" else 1024
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     left @ right

@@ -1,4 +1,4 @@
-"""How much memory a run needs beside the bare UNet in the same batch.
+"""Memory of a run compared with the UNet alone in the same batch.
 
 Two measures. Tensors: the most bytes that tensors of this thread held at a time, seen by their
 storages; it is the same on every machine, and does not see what an operation needs inside. The
@@ -28,7 +28,7 @@ STATUS, MARK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types for it
-    """While open, counts the bytes of tensors that come into being and are not gone yet.
+    """While open, counts the bytes of live tensors.
 
     Attributes:
         most: at a time.
@@ -63,7 +63,7 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no 
 
 
 def live_bytes(work: Work) -> int:
-    """The most bytes that tensors made by some work held at a time."""
+    """Return the peak bytes of the tensors made by some work."""
     live = Live()
     with live:
         work()
@@ -72,7 +72,7 @@ def live_bytes(work: Work) -> int:
 
 @dataclass(frozen=True)
 class Peak:
-    """The most memory of a device while some work was done, in bytes.
+    """The peak memory of a device during some work, in bytes.
 
     Attributes:
         before: what was taken already: weights, and on a CPU the program itself.
@@ -83,13 +83,13 @@ class Peak:
     more: int
 
     @property
-    def whole(self) -> int:
+    def total(self) -> int:
         """Both together."""
         return self.before + self.more
 
 
 def peak_of(work: Work, device: torch.device) -> Peak | None:
-    """None where it cannot be told: elsewhere than on CUDA and on Linux' CPUs."""
+    """Return the peak memory of some work; None on devices other than CUDA and Linux CPUs."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -115,7 +115,7 @@ def _status(name: str) -> int:
 
 
 def memory(subject: Subject, repeats: int) -> Section:
-    """A run beside the bare UNet, by the size of batches."""
+    """Measure a run against the UNet alone, by batch size."""
     weights = sum(
         part.numel() * part.element_size()
         for module in subject.pipe.components.values()
@@ -124,15 +124,22 @@ def memory(subject: Subject, repeats: int) -> Section:
     )
     subject.picture()()  # whatever the first use keeps
     rows = [_row(subject, size, repeats) for size in subject.sizes]
-    said = (
+    caption = (
         f"MiB beside the loaded model, whose weights take {weights / MIB:.0f}. The bare UNet is "
         "given its largest call of the run. In all: with what was taken before. Beside a single "
         "picture of a small model the autoencoder needs more than the UNet."
     )
-    columns = ("pictures in a call", "tensors of the bare UNet", "tensors of the run",
-               "run / bare, tensors", "memory of the bare UNet", "memory of the run",
-               "run / bare, memory", "run / bare, in all")  # fmt: skip
-    return Section("memory", "Memory", [Table(columns, rows, said)])
+    columns = (
+        "pictures in a call",
+        "tensors of the bare UNet",
+        "tensors of the run",
+        "run / bare, tensors",
+        "memory of the bare UNet",
+        "memory of the run",
+        "run / bare, memory",
+        "run / bare, in all",
+    )
+    return Section("memory", "Memory", [Table(columns, rows, caption)])
 
 
 def _row(subject: Subject, size: int, repeats: int) -> list[Cell]:
@@ -146,12 +153,19 @@ def _row(subject: Subject, size: int, repeats: int) -> list[Cell]:
     if peaks[0] is None or peaks[1] is None:
         return [size, *live, live[1] / live[0], None, None, None, None]
     bare, run = peaks[0], peaks[1]
-    return [size, *live, live[1] / live[0], bare.more / MIB, run.more / MIB, run.more / bare.more,
-            run.whole / bare.whole]  # fmt: skip
+    return [
+        size,
+        *live,
+        live[1] / live[0],
+        bare.more / MIB,
+        run.more / MIB,
+        run.more / bare.more,
+        run.total / bare.total,
+    ]
 
 
 def _least(work: Work, device: torch.device, repeats: int) -> Peak | None:
-    """Of several goes: a process may find room by chance, and what it needs is the least."""
+    """Return the smallest of several peaks: what the work really needs."""
     goes = [peak_of(work, device) for _ in range(repeats)]
     return min(
         (peak for peak in goes if peak is not None), key=lambda peak: peak.more, default=None

@@ -1,4 +1,4 @@
-"""Every preset once, with all branches of guidance on, beside the same UNet calls alone.
+"""Every preset once, with all branches of guidance, against the same UNet calls alone.
 
 A rehearsal: with `--model sd21-random` the whole architecture of Stable Diffusion 2.1 draws what
 each preset draws, and shows what it asks for, how much memory it needs and how long it takes.
@@ -27,7 +27,7 @@ COLUMNS = ("preset", "UNet calls", "UNet samples", "memory of the run, MiB more"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A preset that is drawn.
+    """Settings to draw.
 
     Attributes:
         settings: what it comes to for this model.
@@ -39,7 +39,7 @@ class Drawn:
 
 
 def drawn(subject: Subject) -> Mapping[str, Drawn]:
-    """What is drawn, by the names of the presets that come to it.
+    """Return the settings to draw, by the names of the presets that share them.
 
     Raises:
         UsageError: if a preset cannot have what was changed by `--set`.
@@ -50,14 +50,16 @@ def drawn(subject: Subject) -> Mapping[str, Drawn]:
         try:
             settings = chosen(full, subject.changed, None)
         except UsageError as error:
-            raise UsageError(f"the preset {name} with what is set: {error.what}",
-                             "leave out the section presets, or set more") from None  # fmt: skip
+            raise UsageError(
+                f"the preset {name} with these settings: {error.what}",
+                "leave out the section presets, or change --set",
+            ) from None
         names.setdefault(Drawn(settings, name == PLANTS_NOTHING), []).append(name)
     return {", ".join(several): each for each, several in names.items()}
 
 
 def presets(subject: Subject, repeats: int, before: Section | None) -> Iterator[Section]:
-    """The section after each preset; those that an earlier run has measured stay as they are.
+    """Measure the missing presets; yield the section after each of them.
 
     There is nothing to repeat.
     """
@@ -73,7 +75,7 @@ def presets(subject: Subject, repeats: int, before: Section | None) -> Iterator[
 
 
 def wanted(subject: Subject) -> Mapping[str, Drawn]:
-    """Those of `drawn` that are to be drawn in this run."""
+    """Return the presets to draw in this run."""
     return {
         names: each
         for names, each in drawn(subject).items()
@@ -82,33 +84,33 @@ def wanted(subject: Subject) -> Mapping[str, Drawn]:
 
 
 def rows_of(before: Section | None) -> list[Sequence[Cell]]:
-    """What an earlier run has measured."""
+    """Return the rows of an earlier run."""
     return [row for table in before.tables[:1] for row in table.rows] if before else []
 
 
 def section_of(rows: Sequence[Sequence[Cell]], complete: bool) -> Section:
-    """The section, of so many rows."""
-    said = (
+    """Return the section with these rows."""
+    caption = (
         "Each preset once, with all branches of guidance on; those that come to the same settings "
         "are drawn once. Memory: the most at a time, beside what was taken before the run, and in "
         "all. The bare UNet is given noise of the same shapes, as often."
     )
-    return Section(NAME, "Presets with all branches", [Table(COLUMNS, rows, said)], complete)
+    return Section(NAME, "Presets with all branches", [Table(COLUMNS, rows, caption)], complete)
 
 
 def row_of(subject: Subject, name: str, each: Drawn) -> Sequence[Cell]:
-    """One preset: what it asks for is counted at the UNet's door in the run that is timed."""
+    """Measure one preset; calls are counted in the timed run."""
     run = subject.picture(each.settings, bare=each.bare)
     with count_forwards(subject.pipe.unet) as spent:
-        took, peak = watched(run, subject)
+        took, peak = timed_with_peak(run, subject)
     bare = subject.bare(spent.shapes)
     ratio = Times([{"run": took, "bare": bare}], subject.device.type == "cpu").ratio("run", "bare")
-    more, whole = (None, None) if peak is None else (peak.more / MIB, peak.whole / MIB)
-    return (name, spent.calls, spent.samples, more, whole, took.wall, bare.wall, ratio)
+    more, total = (None, None) if peak is None else (peak.more / MIB, peak.total / MIB)
+    return (name, spent.calls, spent.samples, more, total, took.wall, bare.wall, ratio)
 
 
-def watched(run: Work, subject: Subject) -> tuple[Took, Peak | None]:
-    """What a run takes, and its peak of memory where it can be told."""
+def timed_with_peak(run: Work, subject: Subject) -> tuple[Took, Peak | None]:
+    """Return the time of a run, and its peak memory if it can be measured."""
     took: list[Took] = []
     once = partial(timed, run, subject.device)
     peak = peak_of(lambda: took.append(once()), subject.device)

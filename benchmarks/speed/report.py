@@ -1,4 +1,4 @@
-"""What `sow bench speed` found, and where: a page and data, which can be read again."""
+"""The report of `sow bench speed`: a page, and data that can be read again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DECISIVE = ("measured", "device", "threads", "repeats", "bare calls", "batches",
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, and where.
+    """Measurements and their conditions.
 
     Attributes:
         facts: of the machine, the model and the versions.
@@ -39,31 +39,31 @@ class Report:
     sections: Sequence[Section]
 
     def markdown(self) -> str:
-        """The whole of it."""
-        told = [f"- {name}: {value}" for name, value in self.facts.items()]
+        """Return the page."""
+        facts = [f"- {name}: {value}" for name, value in self.facts.items()]
         parts = [section.markdown() for section in self.sections]
-        return "\n".join(["# Speed", "", *told, "", *parts])
+        return "\n".join(["# Speed", "", *facts, "", *parts])
 
     def data(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the report as JSON data."""
         return {**self.facts, "sections": [section.data() for section in self.sections]}
 
     @classmethod
-    def of_data(cls, data: Mapping[str, Any]) -> Report:
-        """The reverse.
+    def from_data(cls, data: Mapping[str, Any]) -> Report:
+        """Return the report of JSON data.
 
         Raises:
             KeyError, TypeError: if it is none.
         """
         facts = {name: value for name, value in data.items() if name != "sections"}
-        return cls(facts, [Section.of_data(section) for section in data["sections"]])
+        return cls(facts, [Section.from_data(section) for section in data["sections"]])
 
     def section(self, name: str) -> Section | None:
-        """One of its sections, if it has it."""
+        """Return a section by name, or None."""
         return next((section for section in self.sections if section.name == name), None)
 
     def write(self, folder: Path, force: bool = False) -> tuple[Path, Path]:
-        """`speed.md` and `speed.json` in a folder that exists.
+        """Write `speed.md` and `speed.json` into an existing folder.
 
         Raises:
             OutputError: if one of them exists and `force` is not set, or cannot be written.
@@ -75,19 +75,19 @@ class Report:
 
 
 def targets_in(folder: Path) -> tuple[Path, Path]:
-    """The files of a report, the page first."""
+    """Return the files of a report, the page first."""
     return folder / f"{STEM}.md", folder / f"{STEM}.json"
 
 
 def facts_of(subject: Subject, repeats: int) -> dict[str, Any]:
-    """What has to stand above the numbers."""
+    """Return the conditions that stand above the numbers."""
     device = subject.device
     on_gpu = device.type == "cuda"
     of = (
         "seconds on the clock" if device.type != "cpu" else "CPU seconds, which others hardly touch"
     )
     return {
-        "measured": subject.said,
+        "measured": subject.description,
         "device": torch.cuda.get_device_name(device) if on_gpu else processor(),
         "threads": torch.get_num_threads(),
         "repeats": repeats,
@@ -102,14 +102,14 @@ def facts_of(subject: Subject, repeats: int) -> dict[str, Any]:
 
 
 def settings_hash(subject: Subject) -> str:
-    """Of all presets by name as this model has them, and of the settings that are timed."""
+    """Return a hash of all presets of this model and of the timed settings."""
     several = {name: subject.pipe.preset(name) for name in PRESETS} | {"": subject.settings}
     text = json.dumps({name: each.model_dump(mode="json") for name, each in several.items()})
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def processor() -> str:
-    """The CPU's name, and how many cores there are."""
+    """Return the CPU's name and number of cores."""
     name = platform.processor() or platform.machine()
     listed = Path("/proc/cpuinfo")
     if listed.exists():

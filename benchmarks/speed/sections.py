@@ -1,22 +1,23 @@
-"""All sections of `sow bench speed`: which there are, and measuring what is missing of them."""
+"""All sections of `sow bench speed`: measure what is missing of them, with a progress bar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from sow.benchmarks.output import progress_bar
 from sow.benchmarks.speed.attention import attention
-from sow.benchmarks.speed.batches import batches
 from sow.benchmarks.speed.compiling import compiling
 from sow.benchmarks.speed.cost import calls, wall
-from sow.benchmarks.speed.estimates import ASKED, said_of, sample_seconds
-from sow.benchmarks.speed.hardware import hardware
-from sow.benchmarks.speed.keeping import Keeper
+from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, duration_text, sample_seconds
+from sow.benchmarks.speed.hardware import hardware, shape_of
 from sow.benchmarks.speed.memory import memory
 from sow.benchmarks.speed.presets import presets
-from sow.benchmarks.speed.progress import shown
-from sow.benchmarks.speed.scaling import scaling
+from sow.benchmarks.speed.scaling import batches, scaling
 from sow.benchmarks.speed.startup import start
+from sow.benchmarks.speed.store import ReportStore
 from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.errors import DeviceError, UsageError
@@ -28,7 +29,7 @@ Growing = Callable[[Subject, int, Section | None], Iterator[Section]]
 
 @dataclass(frozen=True)
 class Part:
-    """A section that can be measured.
+    """A section to measure.
 
     Attributes:
         measures: what, in a line.
@@ -41,8 +42,8 @@ class Part:
     estimated: str = ""
 
 
-def whole(measure: Callable[[Subject, int], Section]) -> Growing:
-    """A section that comes all at once."""
+def at_once(measure: Callable[[Subject, int], Section]) -> Growing:
+    """Return a section that is measured in one piece."""
 
     def grown(subject: Subject, repeats: int, before: Section | None) -> Iterator[Section]:
         yield measure(subject, repeats)
@@ -51,24 +52,24 @@ def whole(measure: Callable[[Subject, int], Section]) -> Growing:
 
 
 SECTIONS: Mapping[str, Part] = {
-    "calls": Part("UNet calls and samples, preset by preset", whole(calls)),
-    "wall": Part("a run beside its UNet calls alone, and its other parts", whole(wall)),
+    "calls": Part("UNet calls and samples, preset by preset", at_once(calls)),
+    "wall": Part("a run beside its UNet calls alone, and its other parts", at_once(wall)),
     "presets": Part("every preset once with all branches of guidance", presets),
     "attention": Part(
-        "modulated attention: a layer by itself, and runs", whole(attention), " for the runs"
+        "modulated attention: a layer by itself, and runs", at_once(attention), " for the runs"
     ),
-    "batches": Part("a picture's seconds in batches", whole(batches)),
-    "scaling": Part("runs of more cycles and on larger canvases", whole(scaling)),
-    "memory": Part("memory of runs and of the bare UNet", whole(memory)),
-    "hardware": Part("one UNet call in all precisions, layouts and kinds", whole(hardware)),
-    "start": Part("what commands cost before they do anything", whole(start)),
-    "compile": Part("the UNet's blocks compiled", whole(compiling)),
+    "batches": Part("a picture's seconds in batches", at_once(batches)),
+    "scaling": Part("runs of more cycles and on larger canvases", at_once(scaling)),
+    "memory": Part("memory of runs and of the bare UNet", at_once(memory)),
+    "hardware": Part("one UNet call in all precisions, layouts and kinds", at_once(hardware)),
+    "start": Part("what commands cost before they do anything", at_once(start)),
+    "compile": Part("the UNet's blocks compiled", at_once(compiling)),
 }
 """In the order in which they are printed."""
 
 
 def check_sections(names: str | None) -> None:
-    """Whether there are such sections, before a model is loaded.
+    """Check the names of sections before a model is loaded.
 
     Raises:
         UsageError: for a section that there is not.
@@ -77,13 +78,13 @@ def check_sections(names: str | None) -> None:
         return
     for name in _split(names) or [names]:
         if name not in SECTIONS:
-            raise UsageError(f"no section {name!r}", f"choose of {', '.join(SECTIONS)}")
+            raise UsageError(f"unknown section {name!r}", f"choose from {', '.join(SECTIONS)}")
 
 
 def sections_of(
     names: str | None, on_gpu: bool, compiled: bool = False, model: str = ""
 ) -> list[str]:
-    """The sections of a list with commas; without one all that do not take very long.
+    """Return the named sections; without names, all that are not very slow.
 
     On a CPU that leaves out what compiles, and of `sd21-random` every preset.
 
@@ -108,34 +109,34 @@ def measured(
     subject: Subject,
     names: Sequence[str],
     repeats: int,
-    keeper: Keeper,
-    told: Callable[[str], None],
+    store: ReportStore,
+    report: Callable[[str], None],
 ) -> Iterator[Section]:
-    """The sections, one by one as they are done; each is kept before the next begins.
+    """Yield the sections one by one as they are done; each is saved before the next begins.
 
-    What is kept already is not measured again. told: is given a line for a person about each,
+    What is kept already is not measured again. report: is given a line for a person about each,
     and one about all of them.
 
     Raises:
         SowError: if settings do not go together, the device has too little memory, or what was
             found cannot be written.
     """
-    asked = asked_of(subject, names, repeats, keeper)
-    takes = seconds_of(subject, asked)
-    missing = list(asked)
+    samples = missing_samples(subject, names, repeats, store)
+    takes = seconds_of(subject, samples)
+    missing = list(samples)
     if missing:
-        told(said_before(takes))
+        report(plan_text(takes))
     for name in names:
-        before, part = keeper.before(name), SECTIONS[name]
-        if before is not None and name not in asked:
-            told(f"{name}: kept from before")
+        before, part = store.before(name), SECTIONS[name]
+        if before is not None and name not in samples:
+            report(f"{name}: measured before")
             yield before
             continue
-        told(f"{name}: {part.measures}; {said_of(takes[name])}{part.estimated}")
+        report(f"{name}: {part.measures}; {duration_text(takes[name])}{part.estimated}")
         try:
-            with shown(subject, name, asked[name]):
+            with progress(subject, name, samples[name]):
                 for section in part.grown(subject, repeats, before):
-                    keeper.keep(section)
+                    store.keep(section)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -146,34 +147,60 @@ def measured(
         yield section
 
 
-def asked_of(
-    subject: Subject, names: Sequence[str], repeats: int, keeper: Keeper
+def missing_samples(
+    subject: Subject, names: Sequence[str], repeats: int, store: ReportStore
 ) -> dict[str, float | None]:
-    """The UNet samples that each section still asks for, by those that are missing.
+    """Return the UNet samples that each unfinished section still needs.
 
     Raises:
         UsageError: if settings do not go together.
     """
-    asked: dict[str, float | None] = {}
+    samples: dict[str, float | None] = {}
     for name in names:
-        before = keeper.before(name)
+        before = store.before(name)
         if before is None or not before.complete:
-            asked[name] = ASKED[name](subject, repeats, before)
-    return asked
+            samples[name] = SAMPLE_ESTIMATES[name](subject, repeats, before)
+    return samples
 
 
-def seconds_of(subject: Subject, asked: Mapping[str, float | None]) -> dict[str, float | None]:
-    """How long each will take, as far as it can be told, by one timed call of the UNet."""
-    once = sample_seconds(subject) if any(asked.values()) else 0.0
-    return {name: None if many is None else many * once for name, many in asked.items()}
+def seconds_of(subject: Subject, samples: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the estimated seconds of each section, by one timed UNet call."""
+    once = sample_seconds(subject) if any(samples.values()) else 0.0
+    return {name: None if many is None else many * once for name, many in samples.items()}
 
 
-def said_before(takes: Mapping[str, float | None]) -> str:
-    """What is to come, in a line."""
+def plan_text(takes: Mapping[str, float | None]) -> str:
+    """Return what will be measured, in one line."""
     known = [seconds for seconds in takes.values() if seconds is not None]
-    parts = [said_of(sum(known))] if known else []
-    untold = [name for name, seconds in takes.items() if seconds is None]
-    if untold:
-        parts.append(f"for {', '.join(untold)} {said_of(None)}")
+    parts = [duration_text(sum(known))] if known else []
+    unknown = [name for name, seconds in takes.items() if seconds is None]
+    if unknown:
+        parts.append(f"{', '.join(unknown)}: {duration_text(None)}")
     many = "a section" if len(takes) == 1 else f"{len(takes)} sections"
     return f"{many} to measure: {', '.join(parts)}"
+
+
+@contextmanager
+def progress(subject: Subject, caption: str, total: float | None) -> Iterator[None]:
+    """Show a progress bar while open; nothing is counted without a terminal or a total.
+
+    said: what it is about. total: samples of the model's own canvas.
+    """
+    bar = progress_bar(caption, total) if total else None
+    if bar is None or bar.disable:
+        yield
+        return
+    samples = bar.total
+    height, width = shape_of(subject, 1)[2:]
+
+    def enter(_: Any, args: Any, kwargs: Any) -> None:
+        sample = args[0] if args else kwargs["sample"]
+        share = sample.shape[0] * sample.shape[2] * sample.shape[3] / (height * width)
+        bar.update(min(share, samples - bar.n))
+
+    hook = subject.pipe.unet.register_forward_pre_hook(enter, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+        bar.close()

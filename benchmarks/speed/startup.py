@@ -1,4 +1,4 @@
-"""What a command costs before it does anything: its start, beside that of `import torch`.
+"""The start-up time of commands, compared with `import torch`.
 
     sow bench speed --sections start
 
@@ -19,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from sow.benchmarks.desk import bar
 from sow.benchmarks.figures.world.tv2i import fresh
+from sow.benchmarks.output import bar
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
 
@@ -60,7 +60,7 @@ print(json.dumps([used.ru_utime + used.ru_stime, done.returncode, out, err]))
 
 @dataclass(frozen=True)
 class Start:
-    """What a command costs.
+    """The cost of a command.
 
     Attributes:
         name: of the command, or of a part of one.
@@ -75,7 +75,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and how it is to end.
+    """A command and its expected end.
 
     Attributes:
         words: what python is given.
@@ -89,7 +89,7 @@ class Command:
 
 
 def commands(folder: Path) -> dict[str, Command]:
-    """What is measured, by its name; `folder` takes what is written, and holds a face."""
+    """Return the commands to measure, by name; `folder` holds a face and takes the output."""
 
     def sow(*words: object, ends: int = 0, watched: bool = False) -> Command:
         code = WATCHED if watched else COMMAND
@@ -112,13 +112,14 @@ def commands(folder: Path) -> dict[str, Command]:
         "refused: no such setting": sow("generate", *asked, "--set", "cycle=5", ends=2),
         "refused: a box outside": sow("generate", *asked, "--box", "600,0,9,9", ends=4),
         "refused: no such model": sow("generate", *asked[2:], "--model", "nope", ends=5),
-        "refused: a file that is there": sow("generate", *asked, "--out", folder / "made.png",
-                                             ends=6),
-    }  # fmt: skip
+        "refused: a file that is there": sow(
+            "generate", *asked, "--out", folder / "made.png", ends=6
+        ),
+    }
 
 
 def startup(repeats: int = 5) -> list[Start]:
-    """All commands, and of `sow generate` also what is left without the picture itself.
+    """Measure all commands, and `sow generate` also without the picture itself.
 
     Raises:
         RuntimeError: if a command does not end as it should.
@@ -146,12 +147,17 @@ def _parts(name: str, command: Command, folder: Path) -> Mapping[str, float]:
 
 
 def _cpu(command: Command, folder: Path) -> tuple[float, float]:
-    """Seconds of a whole command, and of the picture in it."""
+    """Return the CPU seconds of a command, and of the picture in it."""
     kept = {key: value for key, value in os.environ.items() if key not in KEYS}
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE], input=json.dumps([sys.executable, *command.words]),
-        stdout=subprocess.PIPE, text=True, check=True, cwd=folder, env={**kept, **ONE_THREAD},
-    )  # fmt: skip
+        [sys.executable, "-c", MEASURE],
+        input=json.dumps([sys.executable, *command.words]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=folder,
+        env={**kept, **ONE_THREAD},
+    )
     seconds, code, out, err = json.loads(done.stdout)
     if code != command.ends:
         raise RuntimeError(f"{command.words[1:]} ended with {code}: {err}")
@@ -159,8 +165,8 @@ def _cpu(command: Command, folder: Path) -> tuple[float, float]:
 
 
 def start(subject: Subject, repeats: int) -> Section:
-    """What commands cost before they do anything; whatever is measured besides, of `figures`."""
+    """Measure the start-up time of commands, always with `figures`."""
     rows = [(row.name, row.seconds, row.times_torch) for row in startup(repeats)]
-    said = "Seconds of a processor (user and system), one thread, the least of the rounds."
+    caption = "Seconds of a processor (user and system), one thread, the least of the rounds."
     columns = ("command", "seconds", "times import torch")
-    return Section("start", "Start", [Table(columns, rows, said)])
+    return Section("start", "Start", [Table(columns, rows, caption)])

@@ -1,4 +1,4 @@
-"""What is measured: a model, the picture it makes, and the same work for its UNet alone."""
+"""The subject of measurements: a model, its pictures, and the same work for its UNet alone."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Subject:
     """A model on its device, and how its pictures are made.
 
     Attributes:
-        pipe: it.
-        name: as it was asked for.
+        pipe: the model.
+        name: the name it was loaded by.
         settings: of the pictures that are timed.
         changed: what of them differs from the model's preset `normal`, as it was said.
         compiled: whether its UNet's blocks are compiled.
@@ -70,7 +70,7 @@ class Subject:
         sizes: Sequence[int] = SIZES,
         only: Sequence[str] = (),
     ) -> Subject:
-        """A model by name, or `sd21-random`.
+        """Load a model by name, or `sd21-random`.
 
         changed: of its preset `normal`, as texts: `cycles=1`.
 
@@ -92,23 +92,31 @@ class Subject:
         if compiled:
             compile_blocks(pipe, fullgraph=True)
         settings = chosen(pipe.preset("normal"), tuple(changed), None)
-        return cls(pipe, model, settings, tuple(changed), compiled, bare_calls,
-                   tuple(sorted(sizes)), tuple(only))  # fmt: skip
+        return cls(
+            pipe,
+            model,
+            settings,
+            tuple(changed),
+            compiled,
+            bare_calls,
+            tuple(sorted(sizes)),
+            tuple(only),
+        )
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the model."""
         return torch.device(self.pipe.device)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of its UNet."""
+        """The precision of the UNet."""
         found: torch.dtype = self.pipe.unet.dtype
         return found
 
     @property
-    def said(self) -> str:
-        """In a line: model, precision, device, canvas, and what of the preset is otherwise."""
+    def description(self) -> str:
+        """Model, precision, device, canvas and changed settings, in one line."""
         width, height = self.pipe.canvas
         dtype = str(self.dtype).removeprefix("torch.")
         preset = " ".join(["preset normal", *self.changed])
@@ -123,13 +131,19 @@ class Subject:
         bare: bool = False,
         **more: Any,
     ) -> Work:
-        """Makes so many pictures in one call, of seeds from 0. bare: nothing is planted in them."""
+        """Return the work of making `count` pictures in one call, with seeds from 0. bare:
+        nothing is planted."""
         face, plan = (nothing if bare else job)(canvas or self.pipe.canvas)
 
         def work() -> Any:
             seeds = [torch.Generator().manual_seed(number) for number in range(count)]
-            return self.pipe(image=[face] * count, plan=[plan] * count, generator=seeds,
-                             settings=settings or self.settings, **more)  # fmt: skip
+            return self.pipe(
+                image=[face] * count,
+                plan=[plan] * count,
+                generator=seeds,
+                settings=settings or self.settings,
+                **more,
+            )
 
         return work
 
@@ -140,7 +154,7 @@ class Subject:
         canvas: tuple[int, int] | None = None,
         bare: bool = False,
     ) -> Shapes:
-        """What of the UNet such a call asks, counted at its door.
+        """Return the UNet calls of such a call, by input shape.
 
         Of random weights at full size a picture takes minutes on a CPU: there a small model is
         asked, which is called as often, and its shapes are made larger.
@@ -157,12 +171,14 @@ class Subject:
         stand_in = replace(self, pipe=small, name="small")
         found = stand_in.shapes(settings, count, (side, side), bare)
         return Counter(
-            {(samples, c, h * height // side, w * width // side): calls
-             for (samples, c, h, w), calls in found.items()}
-        )  # fmt: skip
+            {
+                (samples, c, h * height // side, w * width // side): calls
+                for (samples, c, h, w), calls in found.items()
+            }
+        )
 
     def unet(self, shape: Sequence[int]) -> Work:
-        """One call of the UNet and nothing else, on noise of this shape."""
+        """Return the work of one UNet call on noise of this shape."""
         unet = self.pipe.unet
         like = {"device": self.device, "dtype": unet.dtype}
         latents = torch.randn(*shape, **like)
@@ -176,7 +192,7 @@ class Subject:
         return work
 
     def bare(self, shapes: Shapes) -> Took:
-        """What these calls take the UNet alone."""
+        """Time these UNet calls alone."""
         total = Took(0.0, 0.0)
         for shape, calls in shapes.items():
             call, made = self.unet(shape), min(calls, self.bare_calls)
@@ -186,18 +202,19 @@ class Subject:
 
 
 def repeated(work: Work, times: int) -> Work:
-    """The same so often."""
+    """Return the work repeated `times` times."""
     return lambda: [work() for _ in range(times)]
 
 
 def nothing(canvas: tuple[int, int]) -> tuple[None, Plan]:
-    """A sentence alone."""
-    whole = Box(x=0, y=0, width=canvas[0], height=canvas[1])
-    return None, Plan(canvas=canvas, prompt=PROMPT, box=whole, subject=NOTHING, suppress="")
+    """Return a job with a prompt alone."""
+    canvas_box = Box(x=0, y=0, width=canvas[0], height=canvas[1])
+    return None, Plan(canvas=canvas, prompt=PROMPT, box=canvas_box, subject=NOTHING, suppress="")
 
 
 def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
-    """A condition of 7/16 of the canvas with a body below it; what it shows costs nothing.
+    """Return a job with a condition of 7/16 of the canvas and a body below; its content costs
+    nothing.
 
     There is a noun to suppress, so every branch of guidance has something to say.
     """
@@ -209,5 +226,4 @@ def job(canvas: tuple[int, int]) -> tuple[Image.Image, Plan]:
     seeded = torch.Generator().manual_seed(0)
     noise = torch.randint(256, (side, side, 3), dtype=torch.uint8, generator=seeded)
     face = Image.fromarray(noise.numpy())
-    return face, Plan(canvas=canvas, prompt=PROMPT, box=box, related=(body,),
-                      suppress="human face")  # fmt: skip
+    return face, Plan(canvas=canvas, prompt=PROMPT, box=box, related=(body,), suppress="human face")

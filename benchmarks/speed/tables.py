@@ -1,4 +1,4 @@
-"""What a section of `sow bench speed` has to show: tables that print as Markdown or JSON."""
+"""Tables of `sow bench speed`, as Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under names.
+    """A table.
 
     Attributes:
         columns: their names, units and all.
         rows: as many cells each.
-        said: what has to be known to read it; printed above it.
+        caption: an explanation, printed above the table.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
-    said: str = ""
+    caption: str = ""
 
     def markdown(self) -> Iterator[str]:
-        """Its lines."""
-        if self.said:
-            yield from (self.said, "")
+        """Yield the lines of Markdown."""
+        if self.caption:
+            yield from (self.caption, "")
         yield f"| {' | '.join(self.columns)} |"
         yield "|---" * len(self.columns) + "|"
         for row in self.rows:
             yield f"| {' | '.join(map(shown, row))} |"
 
     def data(self) -> dict[str, Any]:
-        """For programs: a row by the names of its columns."""
+        """Return the table as JSON data; rows are keyed by column."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return {"said": self.said, "columns": list(self.columns), "rows": rows}
+        return {"said": self.caption, "columns": list(self.columns), "rows": rows}
 
     @classmethod
-    def of_data(cls, data: Mapping[str, Any]) -> Table:
-        """The reverse.
+    def from_data(cls, data: Mapping[str, Any]) -> Table:
+        """Return the table of JSON data.
 
         Raises:
             KeyError, TypeError: if it is none.
@@ -52,7 +52,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What one part of the benchmark found.
+    """The result of one part of the benchmark.
 
     Attributes:
         name: as `--sections` calls it.
@@ -67,26 +67,25 @@ class Section:
     complete: bool = True
 
     def markdown(self) -> str:
-        """As it is printed."""
+        """Return the section as Markdown."""
         lines = [f"## {self.title}" if self.complete else f"## {self.title}, so far"]
         for table in self.tables:
             lines += ["", *table.markdown()]
         return "\n".join([*lines, ""])
 
     def data(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the section as JSON data."""
         tables = [table.data() for table in self.tables]
-        return {"name": self.name, "title": self.title, "complete": self.complete,
-                "tables": tables}  # fmt: skip
+        return {"name": self.name, "title": self.title, "complete": self.complete, "tables": tables}
 
     @classmethod
-    def of_data(cls, data: Mapping[str, Any]) -> Section:
-        """The reverse.
+    def from_data(cls, data: Mapping[str, Any]) -> Section:
+        """Return the section of JSON data.
 
         Raises:
             KeyError, TypeError: if it is none.
         """
-        tables = [Table.of_data(table) for table in data["tables"]]
+        tables = [Table.from_data(table) for table in data["tables"]]
         return cls(
             str(data["name"]), str(data["title"]), tables, data.get("complete", True) is True
         )
@@ -99,7 +98,7 @@ def _cell(value: Any) -> Cell:
 
 
 def shown(cell: Cell) -> str:
-    """A number to four places that count, anything else as it is."""
+    """Return a cell as text; floats have four significant digits."""
     if cell is None:
         return "—"
     if isinstance(cell, float):

@@ -1,4 +1,4 @@
-"""Times that can be compared: taken in turns, and of what the machine does for this program alone.
+"""Comparable times: taken in turns, and in CPU seconds where there is no accelerator.
 
 On a CPU ratios are of CPU seconds, which programs beside this one hardly change; on a GPU of
 seconds on the clock, with the device waited for.
@@ -19,23 +19,23 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds of one go, on the clock and of the CPU (all threads together)."""
+    """The wall and CPU seconds (of all threads) of some work."""
 
     wall: float
     cpu: float
 
     def plus(self, other: Took) -> Took:
-        """One after the other."""
+        """Return the sum of two times."""
         return Took(self.wall + other.wall, self.cpu + other.cpu)
 
     def times(self, factor: float) -> Took:
-        """So many times as long."""
+        """Return the time multiplied by a factor."""
         return Took(self.wall * factor, self.cpu * factor)
 
 
 @dataclass(frozen=True)
 class Times:
-    """Several goes of several things, taken in turns.
+    """Repeated times of several works, taken in turns.
 
     Attributes:
         rounds: what each took, by its name.
@@ -46,19 +46,19 @@ class Times:
     on_cpu: bool
 
     def seconds(self, name: str) -> float:
-        """The median on the clock."""
+        """Return the median wall seconds."""
         return median(each[name].wall for each in self.rounds)
 
     def spent(self, name: str) -> float:
-        """The median of the seconds that ratios are of."""
+        """Return the median of the seconds used for ratios."""
         return median(self._of(each[name]) for each in self.rounds)
 
     def ratio(self, name: str, other: str) -> float:
-        """How many times as long as another, the median of the rounds."""
+        """Return the median ratio of two works' times."""
         return median(self._of(each[name]) / self._of(each[other]) for each in self.rounds)
 
     def share(self, name: str, others: Sequence[str]) -> float:
-        """How many times as long as some others together, the median of the rounds."""
+        """Return the median ratio of a work's time to the sum of others'."""
         sums = [sum(self._of(each[other]) for other in others) for each in self.rounds]
         return median(self._of(e[name]) / s for e, s in zip(self.rounds, sums, strict=True))
 
@@ -67,7 +67,7 @@ class Times:
 
 
 def settle(device: torch.device) -> None:
-    """Waits until a device has done what it was given."""
+    """Wait until a device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -75,7 +75,7 @@ def settle(device: torch.device) -> None:
 
 
 def timed(work: Work, device: torch.device) -> Took:
-    """One go."""
+    """Time some work once."""
     settle(device)
     wall, cpu = time.perf_counter(), time.process_time()
     work()
@@ -86,7 +86,7 @@ def timed(work: Work, device: torch.device) -> Took:
 def alternated(
     forms: Mapping[str, Work], repeats: int, device: torch.device, warm: bool = True
 ) -> Times:
-    """Each in its turn, so many times, after one go to warm up; every other round backwards."""
+    """Time each work in turn, `repeats` times after a warm-up; every other round backwards."""
     if warm:
         for work in forms.values():
             work()

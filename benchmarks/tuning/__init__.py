@@ -1,1 +1,1 @@
-"""`sow tune`: candidates on the same people, measured, and one proposal for a checkpoint."""
+"""`sow tune`: try candidates on the same people, measure them, and propose one for a checkpoint."""

@@ -1,7 +1,7 @@
-"""What is tried: the published method and changes of it, each with its reason.
+"""The candidates of `sow tune`: the published method and changes of it, each with its reason.
 
 The published method stands first: all others are tested against it. What was found good on the
-drawn world is a candidate like any other: nobody has tried it on other weights.
+drawn world is a candidate like any other: it is untested on other weights.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Candidate:
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
     def settings(self, facts: Facts, setting: str) -> Settings:
-        """As a checkpoint runs it.
+        """Return the candidate's settings for a checkpoint.
 
         Args:
             facts: of the checkpoint.
@@ -76,21 +76,24 @@ LISTED: tuple[Candidate, ...] = (
 
 
 def candidates(setting: str, facts: Facts) -> tuple[Candidate, ...]:
-    """All that are tried for a setting on a checkpoint; the published method first.
+    """Return all candidates for a setting and a checkpoint; the published method first.
 
     Args:
         setting: normal, attribute or style.
         facts: of the checkpoint: its own preset is tried where it has one.
     """
-    swift = Candidate("swift", "the fewest UNet samples, as chosen on the drawn world",
-                      _plain(SWIFT[setting]))  # fmt: skip
-    own = facts.presets.get(setting)
-    mine = [Candidate(OWN, "what whoever published it has measured", _plain(own))] if own else []
-    return (*LISTED, swift, *mine)
+    swift = Candidate(
+        "swift", "the fewest UNet samples, as chosen on the drawn world", _plain(SWIFT[setting])
+    )
+    preset = facts.presets.get(setting)
+    checkpoint_preset = (
+        [Candidate(OWN, "what whoever published it has measured", _plain(preset))] if preset else []
+    )
+    return (*LISTED, swift, *checkpoint_preset)
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON has it, so that what is written and read again is the same."""
+    """Return settings as JSON has them, so that they survive writing and reading."""
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()
     }

@@ -1,4 +1,4 @@
-"""What candidates are measured by: how alike, and what must not get worse for it."""
+"""The metrics of candidates: likeness, and what must not get worse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.tv2i.metrics.base import Metric
-from sow.benchmarks.tv2i.metrics.choice import (
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
+from sow.benchmarks.tv2i.metrics.suites import (
     HOW,
     Spread,
     Weights,
@@ -16,7 +17,6 @@ from sow.benchmarks.tv2i.metrics.choice import (
     photograph_metrics,
     photograph_spread,
 )
-from sow.benchmarks.tv2i.metrics.judged import Verdicts
 from sow.benchmarks.tv2i.runs import Measure
 from sow.errors import UsageError
 
@@ -42,54 +42,57 @@ class Measuring:
     Attributes:
         metrics: of single pictures.
         spread: of a pair's pictures together.
-        lacking: what is not measured, and how it would be, a line each.
+        missing: what is not measured and how to measure it, one line each.
     """
 
     metrics: tuple[Metric, ...]
     spread: Spread
-    lacking: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def measures(self, setting: str) -> tuple[Measure, ...]:
-        """As tables have them.
+        """Return the metrics as tables take them.
 
-        For normal prompts what is planted is to stay as it is: how much of it was copied is told
+        For normal prompts the planted part should stay as it is: how much of it was copied is shown
         there, and neither way is better. Attributes and styles are to change it.
         """
         found = [one.described() for one in (*self.metrics, *self.spread.varieties)]
-        told = {"better": ""} if setting == "normal" else {}
-        return tuple(m.model_copy(update=told) if m.name == COPY else m for m in found)
+        changes = {"better": ""} if setting == "normal" else {}
+        return tuple(m.model_copy(update=changes) if m.name == COPY else m for m in found)
 
 
 def of_photographs(weights: Weights, device: str = "cpu") -> Measuring:
-    """Those of photographs: FaceNet or ArcFace, CLIP where it is given, and what needs nothing.
+    """Return the metrics of photographs: FaceNet or ArcFace, CLIP if given, and those without
+    weights.
 
     Raises:
         UsageError: if neither FaceNet nor ArcFace is given: then likeness cannot be measured.
         ModelError: if weights that were given cannot be used.
     """
     check_identity(weights)
-    lacking = [HOW[name] for name in ("facenet", "arcface", "clip")
-               if getattr(weights, name) is None]  # fmt: skip
+    missing = [
+        HOW[name] for name in ("facenet", "arcface", "clip") if getattr(weights, name) is None
+    ]
     if weights.clip is None:
-        lacking.append(NO_PROMPT)
+        missing.append(NO_PROMPT)
     made = photograph_metrics(weights, device)
-    return Measuring(_wanted(made, WANTED), photograph_spread(), tuple(lacking))
+    return Measuring(_wanted(made, WANTED), photograph_spread(), tuple(missing))
 
 
 def check_identity(weights: Weights) -> None:
-    """Whether likeness can be measured; asked before anything is loaded.
+    """Check that likeness can be measured, before anything is loaded.
 
     Raises:
         UsageError: if not, with how to get what it needs.
     """
     if weights.facenet is None and weights.arcface is None:
         how = [HOW[name].partition(": ")[2] for name in ("facenet", "arcface")]
-        raise UsageError("nothing here can measure likeness",
-                         f"--facenet: {how[0]}; or --arcface: {how[1]}")  # fmt: skip
+        raise UsageError(
+            "likeness cannot be measured", f"--facenet: {how[0]}; or --arcface: {how[1]}"
+        )
 
 
 def of_drawings(pairs: Mapping[str, world.Pair]) -> Measuring:
-    """Those of the drawn world, by its judge.
+    """Return the metrics of the drawn world, by its judge.
 
     pairs: the world's own, by their ids.
     """
@@ -103,7 +106,7 @@ def _wanted(made: list[Metric], names: tuple[str, ...]) -> tuple[Metric, ...]:
 
 
 def likeness_of(measures: tuple[Measure, ...]) -> Measure:
-    """What decides how alike a face is.
+    """Return the metric of likeness that decides.
 
     Raises:
         UsageError: if nothing does.

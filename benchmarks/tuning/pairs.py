@@ -1,6 +1,6 @@
 """Pairs of a face and a sentence to tune on, in two halves: one chooses, the other reports.
 
-Where there are faces enough nobody is in both halves, and in a folder's pairs no sentence is.
+With enough faces no person is in both halves, and in a folder's pairs no sentence is.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Halves:
     """Pairs to tune on.
 
     Attributes:
-        choosing: what the proposal is chosen by.
-        reporting: what it is reported on.
-        notes: what has to be known of them, a sentence each.
+        choosing: pairs that the proposal is chosen by.
+        reporting: pairs that it is reported on.
+        notes: remarks, one sentence each.
     """
 
     choosing: tuple[Pair, ...]
@@ -56,7 +56,7 @@ class Halves:
     notes: tuple[str, ...] = ()
 
     def limited(self, most: int) -> Halves:
-        """The first of them, as many of either half; at least one of each, `most` in all."""
+        """Return the first pairs of both halves, `most` in all, at least one of each."""
         half = max(1, min(len(self.choosing), len(self.reporting), most // 2))
         return replace(self, choosing=self.choosing[:half], reporting=self.reporting[:half])
 
@@ -72,17 +72,17 @@ class Halves:
 
 @cache
 def sentences(setting: str, drawn: bool) -> tuple[str, ...]:
-    """The committed ones. drawn: in the words of the drawn world."""
+    """Return the built-in sentences. drawn: in the words of the drawn world."""
     with SENTENCES.open("rb") as file:
         found: list[str] = tomllib.load(file)["drawn" if drawn else "photographs"][setting]
     return tuple(found)
 
 
 def of_folder(folder: Path, setting: Setting, drawn: bool = False) -> Halves:
-    """The pictures of a folder, in the order of their names, with the committed sentences.
+    """Return the pictures of a folder, sorted by name, with the built-in sentences.
 
     Args:
-        folder: of pictures; what is no picture is not looked at.
+        folder: of pictures; other files are ignored.
         drawn: in the words of the drawn world.
 
     Raises:
@@ -101,32 +101,35 @@ def of_folder(folder: Path, setting: Setting, drawn: bool = False) -> Halves:
 def _pictures(folder: Path) -> list[Path]:
     try:
         found = sorted(
-            path for path in folder.absolute().iterdir()
-            if path.name.lower().endswith(PICTURES) and not path.name.startswith(".")
+            path
+            for path in folder.absolute().iterdir()
+            if path.name.lower().endswith(PICTURES)
+            and not path.name.startswith(".")
             and path.is_file()
-        )  # fmt: skip
+        )
     except OSError as error:
         raise UsageError(
             f"the folder of faces {str(folder)!r} cannot be read ({error.strerror})",
             "give a folder of photographs, a person each",
         ) from None
     if not found:
-        raise UsageError(f"there are no pictures in {str(folder)!r}",
-                         f"it takes {', '.join(PICTURES)}")  # fmt: skip
+        raise UsageError(f"no pictures in {str(folder)!r}", f"it takes {', '.join(PICTURES)}")
     return found
 
 
 def _crossed(files: Sequence[Path], words: Sequence[str], setting: Setting) -> Iterable[Pair]:
-    """Everybody with one sentence, then with the next one: none twice."""
+    """Yield every face with one sentence, then with the next; no pair repeats."""
     for turn in range(len(words)):
         for number, file in enumerate(files):
             yield _pair(file, words[(number + turn) % len(words)], setting)
 
 
 def _pair(file: Path, prompt: str, setting: Setting, name: str = "") -> Pair:
-    # Of the name, not of where the folder is; letters that nobody chose can name files.
-    said = hashlib.sha256(f"{file.name}\0{prompt}".encode(errors="surrogatepass")).hexdigest()[:12]
-    return Pair(name or f"pair-{said}", setting, prompt, file, None, file.name, 0)
+    # Hash the name, not the path; file names may contain undecodable bytes.
+    digest = hashlib.sha256(f"{file.name}\0{prompt}".encode(errors="surrogatepass")).hexdigest()[
+        :12
+    ]
+    return Pair(name or f"pair-{digest}", setting, prompt, file, None, file.name, 0)
 
 
 class _Line(BaseModel):
@@ -140,9 +143,9 @@ class _Line(BaseModel):
 
 
 def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> Halves:
-    """Pairs of a JSON Lines file: `image`, `prompt`, perhaps `id`.
+    """Read pairs from a JSON Lines file with `image`, `prompt` and an optional `id`.
 
-    folder: what the names of the pictures are seen from; by itself the file's.
+    folder: the base of relative image paths; by default the file's folder.
 
     Raises:
         UsageError: if the file cannot be read, a line is no pair, or there are fewer than two.
@@ -156,17 +159,23 @@ def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> H
                 raise UsageError(row.problem)
             pair = _of_line(row.data or {}, home, setting)
         except SowError as error:
-            raise UsageError(f"{path.name!r}, line {row.number}: {error.what}",
-                             error.mend or 'write {"image": …, "prompt": …}') from None  # fmt: skip
+            raise UsageError(
+                f"{path.name!r}, line {row.number}: {error.what}",
+                error.mend or 'write {"image": …, "prompt": …}',
+            ) from None
         if pair.id.lower() in found:
-            raise UsageError(f"{path.name!r}, line {row.number}: {pair.id!r} is there twice",
-                             "give every pair an id of its own")  # fmt: skip
+            raise UsageError(
+                f"{path.name!r}, line {row.number}: {pair.id!r} appears twice",
+                "give every pair an id of its own",
+            )
         found[pair.id.lower()] = pair
         if len(found) > MOST_LINES:
             raise UsageError(f"{path.name!r} has more than {MOST_LINES:,} pairs", "give fewer")
     if len(found) < 2:
-        raise UsageError(f"{path.name!r} has fewer than two pairs",
-                         "one half chooses, the other reports: give more")  # fmt: skip
+        raise UsageError(
+            f"{path.name!r} has fewer than two pairs",
+            "one half chooses, the other reports: give more",
+        )
     return halved(list(found.values()))
 
 
@@ -176,8 +185,8 @@ def _of_line(data: Any, folder: Path, setting: Setting) -> Pair:
         if line.id:
             check_id(line.id)
     except (ValidationError, ValueError) as error:
-        said = first_problem(error) if isinstance(error, ValidationError) else str(error)
-        raise UsageError(said) from None
+        problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise UsageError(problem) from None
     check_prompt(line.prompt)
     file = folder / line.image
     try:
@@ -185,13 +194,13 @@ def _of_line(data: Any, folder: Path, setting: Setting) -> Pair:
     except (OSError, ValueError):
         there = False
     if not there:
-        raise UsageError(f"there is no picture {line.image!r}", "check its name")
+        raise UsageError(f"no picture {line.image!r}", "check its name")
     pair = _pair(file, line.prompt, setting, line.id)
     return replace(pair, person=str(file)[-200:])
 
 
 def halved(pairs: Sequence[Pair]) -> Halves:
-    """Pairs in two halves in which nobody is twice, each person going where there are fewer.
+    """Split pairs into two halves that share no person, each person going to the smaller half.
 
     Where all have the same face, every other pair reports.
     """
@@ -209,7 +218,7 @@ def halved(pairs: Sequence[Pair]) -> Halves:
 
 @cache
 def drawn(setting: str) -> tuple[world.Pair, ...]:
-    """The drawn world's own pairs for tuning; half of the normal ones leave the clothes open."""
+    """Return the drawn world's pairs for tuning; half of the normal ones leave the clothes open."""
     if setting != "normal":
         return tuple(world.more_tuning(MOST, setting))
     half = MOST // 2
@@ -221,19 +230,25 @@ def drawn(setting: str) -> tuple[world.Pair, ...]:
 
 
 def of_world(setting: Setting, work: Path) -> Halves:
-    """The drawn world's own; their pictures are to be in `work/faces`, where `draw_faces` puts
-    them."""
+    """Return the drawn world's pairs; `draw_faces` puts their pictures into `work/faces`."""
     folder = (work / FACES).absolute()
     made = [
-        Pair(pair.id, setting, pair.prompt, folder / f"{pair.identity_seed}.png", None,
-             pair.identity_seed, 0)
+        Pair(
+            pair.id,
+            setting,
+            pair.prompt,
+            folder / f"{pair.identity_seed}.png",
+            None,
+            pair.identity_seed,
+            0,
+        )
         for pair in drawn(setting)
-    ]  # fmt: skip
+    ]
     return Halves(tuple(made[0::2]), tuple(made[1::2]))
 
 
 def draw_faces(pairs: Iterable[Pair], setting: str, force: bool = False) -> None:
-    """Draws the faces of the drawn world's pairs, where they are not there already.
+    """Draw the faces of the drawn world's pairs that are missing.
 
     Raises:
         OutputError: if another file is in the way and `force` is not set, or it cannot be written.

@@ -1,4 +1,4 @@
-"""Pictures of a run: a contact sheet with a row a candidate, and the front as a plot."""
+"""The contact sheet of a run, with a row per candidate, and the plot of its front."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from sow.benchmarks.tuning.course import Course
+from sow.benchmarks.tuning.plan import TuningPlan
 from sow.benchmarks.tuning.proposing import axes_of, front
 from sow.benchmarks.tv2i.outcomes import Outcome
-from sow.benchmarks.tv2i.report.cells import Table, by_method
+from sow.benchmarks.tv2i.report.comparison_table import Table, by_method
 from sow.benchmarks.tv2i.report.grid import ARROWS
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Measure
@@ -24,21 +24,21 @@ INK, QUIET = (24, 24, 22), (110, 108, 102)
 NO_PLOT = "the front is not drawn: pip install 'sow[benchmarks]' has what draws it"
 
 
-def sheet(course: Course, outcomes: Sequence[Outcome], out: Path) -> Image.Image:
-    """The first pairs with their first seeds, nothing picked: what was planted, then a row for
-    each candidate. RGB.
+def sheet(plan: TuningPlan, outcomes: Sequence[Outcome], out: Path) -> Image.Image:
+    """Draw the first pairs with their first seeds: what was planted, then a row per candidate. RGB.
 
     Args:
-        course: the run.
+        plan: the run.
         outcomes: of all of its pictures.
         out: its folder.
     """
     found = by_method(outcomes)
-    pairs = course.pairs[:COLUMNS]
-    rows = [tried.name for tried in course.candidates]
+    pairs = plan.pairs[:COLUMNS]
+    rows = [tried.name for tried in plan.candidates]
     above = TILE + 48
-    page = Image.new("RGB", (LEFT + len(pairs) * (TILE + GAP), above + len(rows) * (TILE + GAP)),
-                     "white")  # fmt: skip
+    page = Image.new(
+        "RGB", (LEFT + len(pairs) * (TILE + GAP), above + len(rows) * (TILE + GAP)), "white"
+    )
     pen = ImageDraw.Draw(page)
     _named(pen, "planted", 0)
     for column, pair in enumerate(pairs):
@@ -62,8 +62,8 @@ def _named(pen: ImageDraw.ImageDraw, name: str, top: int) -> None:
 
 def _wrapped(
     pen: ImageDraw.ImageDraw, text: str, most: int, width: int = TILE, size: int = 11
-) -> list[str]:  # fmt: skip
-    """A text in at most so many lines."""
+) -> list[str]:
+    """Wrap a text into at most `most` lines."""
     lines = [""]
     for word in "".join(c if c.isprintable() else " " for c in text[:300]).split():
         longer = f"{lines[-1]} {word}".strip()
@@ -89,8 +89,8 @@ def _pasted(page: Image.Image, out: Path, name: str | None, left: int, top: int)
 
 
 def plot(made: Table, title: str) -> bytes | None:
-    """The front as a PNG: likeness upwards, what it is set against across, with 95 % intervals;
-    None where matplotlib is not installed or there is nothing to draw.
+    """Return the front as a PNG: likeness upwards against prompt or copies, with 95 % intervals;
+    None without matplotlib or data.
 
     Args:
         made: candidates by measures.
@@ -111,13 +111,21 @@ def plot(made: Table, title: str) -> bytes | None:
         shown += 1
         colour = "#c0392b" if row.method in best else "#2c5aa0"
         place.errorbar(
-            [across.value], [up.value],
+            [across.value],
+            [up.value],
             xerr=[[across.value - across.low], [across.high - across.value]],
             yerr=[[up.value - up.low], [up.high - up.value]],
-            fmt="s" if row.method == made.reference else "o", color=colour, ecolor="#bbbbbb",
-        )  # fmt: skip
-        place.annotate(row.method, (across.value, up.value), textcoords="offset points",
-                       xytext=(5, 4), fontsize=8)  # fmt: skip
+            fmt="s" if row.method == made.reference else "o",
+            color=colour,
+            ecolor="#bbbbbb",
+        )
+        place.annotate(
+            row.method,
+            (across.value, up.value),
+            textcoords="offset points",
+            xytext=(5, 4),
+            fontsize=8,
+        )
     if not shown:
         return None
     place.set(title=title, xlabel=_axis(axes[0]), ylabel=_axis(axes[1]))
@@ -127,11 +135,11 @@ def plot(made: Table, title: str) -> bytes | None:
 
 
 def _axis(measure: Measure) -> str:
-    return f"{measure.said}{ARROWS[measure.better]}"
+    return f"{measure.display_name}{ARROWS[measure.better]}"
 
 
 def can_plot() -> bool:
-    """Whether what draws plots is installed: the extra `benchmarks`."""
+    """Return whether matplotlib is installed (the extra `benchmarks`)."""
     try:
         import matplotlib
     except ImportError:

@@ -4,8 +4,8 @@ Most likeness among those that are no worse in anything else that is measured. A
 intervals of the difference to the published method: a candidate is *worse* in something if its
 interval lies wholly on the bad side, and has more likeness only if that interval lies wholly on the
 good side. "No worse" so means that nothing worse could be shown with these pairs, no more.
-What a picture costs is told, and decides nothing. One half of the pairs chooses; whether the choice
-holds is read off the other half.
+The cost of a picture is reported but decides nothing. One half of the pairs chooses; the other half
+shows whether the choice holds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from sow.benchmarks.statistics import Estimate
 from sow.benchmarks.tuning.measures import FACES, PROMPT, likeness_of
-from sow.benchmarks.tv2i.report.cells import Against, Row, Table
+from sow.benchmarks.tv2i.report.comparison_table import Against, Row, Table
 from sow.benchmarks.tv2i.report.grid import difference, number
 from sow.benchmarks.tv2i.runs import Measure
 
@@ -31,12 +31,12 @@ FOLLOWS = ("id_distance", "arcface", "same_person")
 
 
 def worse(estimate: Estimate, measure: Measure) -> bool:
-    """Whether a difference lies wholly on the bad side of 0."""
+    """Return whether a difference lies wholly on the bad side of 0."""
     return _beyond(estimate, {"lower": 1, "higher": -1}.get(measure.better, 0))
 
 
 def better(estimate: Estimate, measure: Measure) -> bool:
-    """Whether a difference lies wholly on the good side of 0."""
+    """Return whether a difference lies wholly on the good side of 0."""
     return _beyond(estimate, {"lower": -1, "higher": 1}.get(measure.better, 0))
 
 
@@ -48,15 +48,15 @@ def _beyond(estimate: Estimate, side: int) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """A candidate beside the published method, on one half of the pairs.
+    """A candidate compared with the published method, on one half of the pairs.
 
     Attributes:
         name: of the candidate.
         likeness: how much it differs in likeness; None where no pair has both.
-        more_likeness: it has more, by its interval, on pairs enough.
-        worse: the labels of what it is worse in, by its interval, on pairs enough; likeness among
+        more_likeness: it has more, by its interval, on enough pairs.
+        worse: the labels of what it is worse in, by its interval, on enough pairs; likeness among
             them.
-        checked: the labels of what was measured on pairs enough, likeness left out.
+        checked: the labels of what was measured on enough pairs, likeness left out.
         unknown: the labels of what was not.
         lost: pictures that could not be made.
     """
@@ -71,12 +71,12 @@ class Standing:
 
     @property
     def eligible(self) -> bool:
-        """Whether it may be proposed, as far as this half can tell."""
+        """Whether it may be proposed, as far as this half shows."""
         return self.more_likeness and not self.worse and not self.lost
 
 
 def standings(made: Table) -> tuple[Standing, ...]:
-    """Every candidate but the published method, in the order of the table.
+    """Return every candidate but the published method, in the order of the table.
 
     Raises:
         UsageError: if likeness is not in the table.
@@ -92,24 +92,28 @@ def _standing(row: Row, made: Table, decides: Measure) -> Standing:
             found[measure.name] = cell.against
     judged = [measure for measure in made.measures if measure.better]
     guards = [measure for measure in judged if measure.name not in FOLLOWS]
-    enough = {name for name, test in found.items() if test.difference.count >= LEAST}
+    sufficient = {name for name, test in found.items() if test.difference.count >= LEAST}
     likeness = found.get(decides.name)
     return Standing(
         name=row.method,
         likeness=likeness,
-        more_likeness=likeness is not None and decides.name in enough
+        more_likeness=likeness is not None
+        and decides.name in sufficient
         and better(likeness.difference, decides),
-        worse=tuple(m.said for m in judged
-                    if m.name in enough and worse(found[m.name].difference, m)),
-        checked=tuple(m.said for m in guards if m.name in enough),
-        unknown=tuple(m.said for m in guards if m.name not in enough),
-        lost=row.asked - row.made,
-    )  # fmt: skip
+        worse=tuple(
+            m.display_name
+            for m in judged
+            if m.name in sufficient and worse(found[m.name].difference, m)
+        ),
+        checked=tuple(m.display_name for m in guards if m.name in sufficient),
+        unknown=tuple(m.display_name for m in guards if m.name not in sufficient),
+        lost=row.requested - row.made,
+    )
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What `sow tune` proposes.
+    """The proposal of `sow tune`.
 
     Attributes:
         candidate: its name; that of the published method where nothing else is shown to be better.
@@ -131,7 +135,7 @@ class Proposal:
 
 
 def propose(choosing: Table, reporting: Table) -> Proposal:
-    """Chooses on one half, and reads off the other whether it holds.
+    """Choose on one half, and check the choice on the other.
 
     Args:
         choosing, reporting: candidates by measures; both have the published method as reference.
@@ -159,9 +163,7 @@ def _gain(one: Standing, decides: Measure) -> float:
     return -value if decides.better == "lower" else value
 
 
-def _published(
-    found: Sequence[Standing], decides: Measure, published: str, count: int
-) -> Proposal:  # fmt: skip
+def _published(found: Sequence[Standing], decides: Measure, published: str, count: int) -> Proposal:
     notes = []
     if count < LEAST:
         notes.append(
@@ -173,9 +175,10 @@ def _published(
             lost = [f"{one.lost} pictures could not be made"] if one.lost else []
             why = [f"worse in {_listed(one.worse)}"] if one.worse else []
             notes.append(f"“{one.name}” has more likeness, but is out: {', '.join(why + lost)}")
-    said = f"the published method stays: no candidate has more likeness ({decides.said}) by its "
+    metric = decides.display_name
+    line = f"the published method stays: no candidate has more likeness ({metric}) by its "
     return Proposal(
-        published, f"{said}interval and is no worse in anything else measured", tuple(notes)
+        published, f"{line}interval and is no worse in anything else measured", tuple(notes)
     )
 
 
@@ -184,24 +187,31 @@ def _of(best: Standing, there: Standing, decides: Measure, prompt: bool) -> Prop
     unmeasured = best.unknown
     notes = []
     if unmeasured:
-        notes.append(f"not measured, or on fewer than {LEAST} pairs, so that nothing is said of "
-                     f"it: {_listed(unmeasured)}")  # fmt: skip
+        notes.append(
+            f"not measured, or on fewer than {LEAST} pairs, so that nothing is said of "
+            f"it: {_listed(unmeasured)}"
+        )
     contradicted = there.worse + ((f"{there.lost} pictures not made",) if there.lost else ())
     if contradicted:
         notes.append(f"the reporting half contradicts: worse in {_listed(contradicted)}")
     elif there.more_likeness:
         assert there.likeness is not None
-        notes.append("the reporting half shows more likeness, too: "
-                     f"Δ {difference(there.likeness.difference, decides)}")  # fmt: skip
+        notes.append(
+            "the reporting half shows more likeness, too: "
+            f"Δ {difference(there.likeness.difference, decides)}"
+        )
     else:
-        shown = "" if there.likeness is None else (
-            f": Δ {difference(there.likeness.difference, decides)}"
-        )  # fmt: skip
+        shown = (
+            ""
+            if there.likeness is None
+            else (f": Δ {difference(there.likeness.difference, decides)}")
+        )
         notes.append(f"the reporting half does not contradict, but shows no more likeness{shown}")
     line = (
-        f"“{best.name}”: {decides.said} Δ {difference(best.likeness.difference, decides)} against "
-        f"the published method on {best.likeness.difference.count} pairs; not shown to be worse "
-        f"in {_listed(best.checked) or 'anything, since nothing else was measured'}"
+        f"“{best.name}”: {decides.display_name} Δ {difference(best.likeness.difference, decides)} "
+        f"against the published method on {best.likeness.difference.count} pairs; "
+        "not shown to be worse in "
+        f"{_listed(best.checked) or 'anything, since nothing else was measured'}"
     )
     if not prompt:
         line += "; prompt alignment was not measured"
@@ -213,18 +223,18 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def prompt_measured(made: Table) -> bool:
-    """Whether something says that pictures are what was asked for."""
+    """Return whether prompt alignment is measured."""
     return any(measure.name in PROMPT for measure in made.measures)
 
 
 def faces_lost(made: Table) -> tuple[str, ...]:
-    """Candidates that lose faces, by their intervals."""
-    labels = [measure.said for measure in made.measures if measure.name == FACES]
+    """Return the candidates that lose faces, by their intervals."""
+    labels = [measure.display_name for measure in made.measures if measure.name == FACES]
     return tuple(one.name for one in standings(made) if set(labels) & set(one.worse))
 
 
 def front(made: Table) -> tuple[str, ...]:
-    """Candidates than which none is both more alike and nearer to the prompt, by their means.
+    """Return the candidates that no other beats in both likeness and prompt, by their means.
 
     Where the prompt is not measured, copies stand for it: the fewer the better. Empty where one of
     both has no answer at all.
@@ -241,17 +251,18 @@ def front(made: Table) -> tuple[str, ...]:
                 for value, one in zip(values, axes, strict=True)
             ]
     return tuple(
-        name for name, mine in points.items()
+        name
+        for name, point in points.items()
         if not any(
-            all(a >= b for a, b in zip(other, mine, strict=True)) and other != mine
+            all(a >= b for a, b in zip(other, point, strict=True)) and other != point
             for other in points.values()
         )
-    )  # fmt: skip
+    )
 
 
 def axes_of(measures: Sequence[Measure]) -> tuple[Measure, Measure] | None:
-    """What the front is drawn over, across and upwards; None where there is nothing to set
-    likeness against."""
+    """Return the metrics of the front, across and upwards; None without a metric against
+    likeness."""
     decides = likeness_of(tuple(measures))
     for name in (*PROMPT, "copy_paste"):
         for measure in measures:
@@ -261,6 +272,6 @@ def axes_of(measures: Sequence[Measure]) -> tuple[Measure, Measure] | None:
 
 
 def value_of(made: Table, method: str, measure: Measure) -> str:
-    """A mean as text."""
+    """Return a candidate's mean as text."""
     row = next(row for row in made.rows if row.method == method)
     return number(row.cells[made.measures.index(measure)].estimate.value, measure)

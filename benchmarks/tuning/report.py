@@ -1,4 +1,4 @@
-"""What a run came to, written into its folder: tables, sheet, plot, proposal; and as text."""
+"""The results of a run: tables, contact sheet, plot and proposal, and saving the proposal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.tuning.course import FRONT, HALVES, PROPOSAL, REPORT, SHEET, Course, Half
 from sow.benchmarks.tuning.measures import likeness_of
 from sow.benchmarks.tuning.pictures import COLUMNS, NO_PLOT, can_plot, plot, sheet
+from sow.benchmarks.tuning.plan import FRONT, HALVES, PROPOSAL, REPORT, SHEET, Half, TuningPlan
 from sow.benchmarks.tuning.proposing import (
     LEAST,
     Proposal,
@@ -24,11 +24,14 @@ from sow.benchmarks.tuning.proposing import (
     standings,
 )
 from sow.benchmarks.tuning.running import Measured, Tuning
-from sow.benchmarks.tv2i.report.cells import Table
-from sow.benchmarks.tv2i.report.columns import grids, tests_said
-from sow.benchmarks.tv2i.report.grid import Grid, Said, difference, number, p_value, span
+from sow.benchmarks.tv2i.report.columns import grids, tests_note
+from sow.benchmarks.tv2i.report.comparison_table import Table
+from sow.benchmarks.tv2i.report.grid import Grid, GridCell, difference, number, p_value, span
 from sow.benchmarks.tv2i.report.markdown import grid_parts, plain
+from sow.errors import UsageError
 from sow.files import publish, write_text
+from sow.models.find import Model
+from sow.models.tuned import TunedPreset, save_tuned
 
 RULE = (
     "The rule: the most likeness among the candidates that are no worse in anything else measured, "
@@ -45,8 +48,8 @@ TITLES: dict[Half, str] = {
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a run came to.
+class RunReport:
+    """The results of a run.
 
     Attributes:
         proposal: what is proposed.
@@ -63,17 +66,17 @@ class Told:
     notes: tuple[str, ...]
 
 
-def tell(tuning: Tuning, found: Measured) -> Told:
-    """Writes the report, the sheet, the front and the proposal into the run's folder.
+def write_report(tuning: Tuning, found: Measured) -> RunReport:
+    """Write the report, the sheet, the front and the proposal into the run's folder.
 
     Raises:
         OutputError: if one of them cannot be written.
     """
-    course, out = tuning.course, tuning.out
+    plan, out = tuning.plan, tuning.out
     proposal = propose(found.choosing, found.reporting)
-    drawn = sheet(course, found.outcomes, out)
+    drawn = sheet(plan, found.outcomes, out)
     publish(partial(_as_webp, drawn), out / SHEET, True)
-    picture = plot(found.reporting, f"{course.model}, {course.setting}: the half that reports")
+    picture = plot(found.reporting, f"{plan.model}, {plan.setting}: the half that reports")
     files = [out / REPORT, out / SHEET]
     if picture is not None:
         publish(partial(_written, picture), out / FRONT, True)
@@ -82,9 +85,9 @@ def tell(tuning: Tuning, found: Measured) -> Told:
         (out / FRONT).unlink(missing_ok=True)
     notes = () if can_plot() else (NO_PLOT,)
     write_text(_report(tuning, found, proposal, picture is not None), out / REPORT, force=True)
-    data = _data(course, found, proposal)
+    data = _data(plan, found, proposal)
     write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", out / PROPOSAL, force=True)
-    return Told(proposal, _text(course, found, proposal), data, (*files, out / PROPOSAL), notes)
+    return RunReport(proposal, _text(plan, found, proposal), data, (*files, out / PROPOSAL), notes)
 
 
 def _written(content: bytes, file: Path) -> None:
@@ -96,37 +99,54 @@ def _as_webp(picture: Image.Image, file: Path) -> None:
 
 
 def _report(tuning: Tuning, found: Measured, proposal: Proposal, plotted: bool) -> str:
-    course = tuning.course
+    plan = tuning.plan
     facts = {
-        "Model": f"{course.model}, {course.revision}", "Setting": course.setting,
-        "Pairs": f"{len(course.pairs)}, two seeds each, averaged first: half of them choose, the "
+        "Model": f"{plan.model}, {plan.revision}",
+        "Setting": plan.setting,
+        "Pairs": f"{len(plan.pairs)}, two seeds each, averaged first: half of them choose, the "
         "others report",
-        "Pictures": f"{course.pictures}, {course.batch_size} in a call", "Date": course.date,
-    }  # fmt: skip
-    parts = [f"# sow tune: {plain(course.model)}, {course.setting}",
-             "\n".join(f"- **{name}**: {plain(value)}" for name, value in facts.items()),
-             "## Proposal", plain(_sentence(proposal.line))]  # fmt: skip
+        "Pictures": f"{plan.pictures}, {plan.batch_size} in a call",
+        "Date": plan.date,
+    }
+    parts = [
+        f"# sow tune: {plain(plan.model)}, {plan.setting}",
+        "\n".join(f"- **{name}**: {plain(value)}" for name, value in facts.items()),
+        "## Proposal",
+        plain(_sentence(proposal.line)),
+    ]
     parts += [plain(_sentence(note)) for note in proposal.notes]
     if not proposal.meaningless and (names := front(found.reporting)):
         axes = axes_of(found.reporting.measures)
         assert axes is not None
-        parts.append(plain(f"On the front of {axes[1].said} over {axes[0].said}, by the means of "
-                           f"the half that reports: {', '.join(names)}."))  # fmt: skip
+        parts.append(
+            plain(
+                f"On the front of {axes[1].display_name} over {axes[0].display_name}, "
+                "by the means of "
+                f"the half that reports: {', '.join(names)}."
+            )
+        )
     if plotted:
         parts.append(f"![The front]({FRONT})")
-    parts += grid_parts(_candidates(course))
+    parts += grid_parts(_candidates(plan))
     for half, made in zip(HALVES, (found.choosing, found.reporting), strict=True):
         parts.append(f"## {TITLES[half]}")
-        parts += [plain(line) for line in tests_said(made, {}, "this half")]
+        parts += [plain(line) for line in tests_note(made, {}, "this half")]
         for shown in grids(TITLES[half], made, {}):
             parts += grid_parts(shown, TITLES[half])
-    parts += ["## Pictures",
-              plain(f"The first {min(COLUMNS, len(course.pairs))} pairs with their first seeds, "
-                    "nothing picked; a row a candidate."),
-              f"![A row of pictures a candidate]({SHEET})",
-              "## How to read it", plain(RULE)]  # fmt: skip
-    parts += [plain(_sentence(line)) for line in (*course.notes, *tuning.measuring.lacking)]
-    parts += [plain(f"{one.said}: {one.note}.") for one in found.choosing.measures if one.note]
+    parts += [
+        "## Pictures",
+        plain(
+            f"The first {min(COLUMNS, len(plan.pairs))} pairs with their first seeds, "
+            "nothing picked; a row a candidate."
+        ),
+        f"![A row of pictures a candidate]({SHEET})",
+        "## How to read it",
+        plain(RULE),
+    ]
+    parts += [plain(_sentence(line)) for line in (*plan.notes, *tuning.measuring.missing)]
+    parts += [
+        plain(f"{one.display_name}: {one.note}.") for one in found.choosing.measures if one.note
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -134,35 +154,44 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-def _candidates(course: Course) -> Grid:
-    """What each sets, why, and what a picture of a face costs."""
+def _candidates(plan: TuningPlan) -> Grid:
+    """Return the table of what each candidate sets, why, and its cost per picture."""
     rows = [
-        (Said(one.name, (), "head"), Said(one.why),
-         Said(", ".join(f"{name} {value}" for name, value in one.changes.items()) or "–"),
-         Said(f"{one.samples}"), Said(f"{one.calls}"))
-        for one in course.candidates
-    ]  # fmt: skip
-    head = ("", "Why", f"Sets otherwise than published-{course.setting}", "UNet samples ↓",
-            "UNet calls ↓")  # fmt: skip
+        (
+            GridCell(one.name, (), "head"),
+            GridCell(one.why),
+            GridCell(", ".join(f"{name} {value}" for name, value in one.changes.items()) or "–"),
+            GridCell(f"{one.samples}"),
+            GridCell(f"{one.calls}"),
+        )
+        for one in plan.candidates
+    ]
+    head = (
+        "",
+        "Why",
+        f"Sets otherwise than published-{plan.setting}",
+        "UNet samples ↓",
+        "UNet calls ↓",
+    )
     return Grid("Candidates", head, tuple(rows))
 
 
-def _text(course: Course, found: Measured, proposal: Proposal) -> str:
-    """A table of either half, a row a candidate, and the proposal below."""
+def _text(plan: TuningPlan, found: Measured, proposal: Proposal) -> str:
+    """Return a table of either half, and the proposal below."""
     parts = []
     for half, made in zip(HALVES, (found.choosing, found.reporting), strict=True):
-        said = f"{TITLES[half]}: {len(course.of(half))} pairs"
-        parts.append(f"{said}\n{_aligned(_rows(course, made))}")
+        title = f"{TITLES[half]}: {len(plan.of(half))} pairs"
+        parts.append(f"{title}\n{_aligned(_rows(plan, made))}")
     parts.append("\n".join((f"Proposed: {proposal.line}", *proposal.notes)))
     return "\n\n".join(parts)
 
 
-def _rows(course: Course, made: Table) -> list[tuple[str, ...]]:
+def _rows(plan: TuningPlan, made: Table) -> list[tuple[str, ...]]:
     decides = made.measures[_place(made)]
     rows: list[tuple[str, ...]] = [
-        ("", decides.said, "n", "against published", "p", "shown to be worse in", "samples")
+        ("", decides.display_name, "n", "against published", "p", "shown to be worse in", "samples")
     ]
-    cost = {one.name: one.samples for one in course.candidates}
+    cost = {one.name: one.samples for one in plan.candidates}
     beside = {one.name: one for one in standings(made)}
     for row in made.rows:
         value = row.cells[_place(made)].estimate
@@ -179,16 +208,16 @@ def _beside(one: Standing | None, made: Table) -> tuple[str, str, str]:
         return ("no pair has both", "", ", ".join(one.worse))
     test = one.likeness
     lost = (f"{one.lost} pictures not made",) if one.lost else ()
-    said = difference(test.difference, made.measures[_place(made)])
+    delta = difference(test.difference, made.measures[_place(made)])
     return (
-        f"Δ {said}",
+        f"Δ {delta}",
         p_value(test.p).removeprefix("p ").removeprefix("= "),
         ", ".join((*one.worse, *lost)),
     )
 
 
 def _place(made: Table) -> int:
-    """Where in the table what decides likeness stands."""
+    """Return the column of the metric of likeness that decides."""
     return made.measures.index(likeness_of(made.measures))
 
 
@@ -200,24 +229,30 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
     )
 
 
-def _data(course: Course, found: Measured, proposal: Proposal) -> dict[str, Any]:
-    changes = {one.name: one.changes for one in course.candidates}
+def _data(plan: TuningPlan, found: Measured, proposal: Proposal) -> dict[str, Any]:
+    changes = {one.name: one.changes for one in plan.candidates}
     return {
-        "model": course.model, "revision": course.revision, "setting": course.setting,
-        "pairs": len(course.pairs), "pictures": course.pictures,
+        "model": plan.model,
+        "revision": plan.revision,
+        "setting": plan.setting,
+        "pairs": len(plan.pairs),
+        "pictures": plan.pictures,
         "proposal": {
             "candidate": None if proposal.meaningless else proposal.candidate,
             "settings": changes[proposal.candidate],
-            "said": proposal.line, "notes": list(proposal.notes),
-            "confirmed": proposal.confirmed, "contradicted": list(proposal.contradicted),
+            "said": proposal.line,
+            "notes": list(proposal.notes),
+            "confirmed": proposal.confirmed,
+            "contradicted": list(proposal.contradicted),
         },
-        "choosing": _table(course, found.choosing), "reporting": _table(course, found.reporting),
-    }  # fmt: skip
+        "choosing": _table(plan, found.choosing),
+        "reporting": _table(plan, found.reporting),
+    }
 
 
-def _table(course: Course, made: Table) -> list[dict[str, Any]]:
-    """Candidates with all of their numbers."""
-    cost = {one.name: {"samples": one.samples, "calls": one.calls} for one in course.candidates}
+def _table(plan: TuningPlan, made: Table) -> list[dict[str, Any]]:
+    """Return the candidates with all their numbers."""
+    cost = {one.name: {"samples": one.samples, "calls": one.calls} for one in plan.candidates}
     worse = {one.name: list(one.worse) for one in standings(made)}
     rows = []
     for row in made.rows:
@@ -226,15 +261,66 @@ def _table(course: Course, made: Table) -> list[dict[str, Any]]:
             if not cell.estimate.count:
                 continue
             one = cell.estimate
-            cells[measure.name] = {"mean": one.value, "low": one.low, "high": one.high,
-                                   "n": one.count}  # fmt: skip
+            cells[measure.name] = {
+                "mean": one.value,
+                "low": one.low,
+                "high": one.high,
+                "n": one.count,
+            }
             if cell.against is not None:
                 by = cell.against.difference
                 cells[measure.name]["against_published"] = {
-                    "difference": by.value, "low": by.low, "high": by.high, "n": by.count,
-                    "p": cell.against.p, "p_holm": cell.against.corrected,
-                }  # fmt: skip
-        rows.append({"candidate": row.method, "asked": row.asked, "made": row.made,
-                     **cost[row.method], "worse": worse.get(row.method, []),
-                     "measures": cells})  # fmt: skip
+                    "difference": by.value,
+                    "low": by.low,
+                    "high": by.high,
+                    "n": by.count,
+                    "p": cell.against.p,
+                    "p_holm": cell.against.corrected,
+                }
+        rows.append(
+            {
+                "candidate": row.method,
+                "asked": row.requested,
+                "made": row.made,
+                **cost[row.method],
+                "worse": worse.get(row.method, []),
+                "measures": cells,
+            }
+        )
     return rows
+
+
+def save_proposal(
+    tuning: Tuning, proposal: Proposal, model: Model, force: bool = False
+) -> Path | None:
+    """Save the proposal to the user's configuration and return its file; None if nothing changes.
+
+    Args:
+        tuning: the run.
+        proposal: what came of it.
+        model: the checkpoint that it ran on.
+        force: it is kept although the reporting half contradicts.
+
+    Raises:
+        UsageError: if the reporting half contradicts and `force` is not set.
+        OutputError: if it cannot be written.
+    """
+    plan = tuning.plan
+    if proposal.meaningless or not proposal.changes:
+        return None
+    if model.revision != plan.revision:
+        raise UsageError("the checkpoint has changed since the run began", "run sow tune again")
+    if proposal.contradicted and not force:
+        raise UsageError(
+            f"not saved: on the reporting half “{proposal.candidate}” is worse in "
+            f"{', '.join(proposal.contradicted)}",
+            "give more --minutes, or --force to save it",
+        )
+    (tried,) = (one for one in plan.candidates if one.name == proposal.candidate)
+    found = TunedPreset(
+        candidate=tried.name,
+        settings=tried.changes,
+        pairs=len(plan.of("reporting")),
+        date=plan.date,
+    )
+    return save_tuned(model, plan.setting, found)

@@ -1,4 +1,4 @@
-"""A run of `sow tune`: decided once, drawn by the batch runner, measured, and told.
+"""A run of `sow tune`: planned once, drawn by the batch runner, measured and reported.
 
 Pictures of a candidate are a batch of their own; a run that was killed goes on, and comes to the
 same numbers. So nothing that a clock says is in its tables: what a picture costs is counted.
@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from sow.benchmarks.tuning.candidates import Candidate, candidates
-from sow.benchmarks.tuning.course import (
-    HALVES,
-    Course,
-    Tried,
-    chosen,
-    enough,
-    keep,
-    kept_in,
-)
 from sow.benchmarks.tuning.measures import Measuring
 from sow.benchmarks.tuning.pairs import SEEDS, Halves, draw_faces
+from sow.benchmarks.tuning.plan import (
+    HALVES,
+    PlannedCandidate,
+    TuningPlan,
+    chosen,
+    pairs_within,
+    read_plan,
+    write_plan,
+)
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
-from sow.benchmarks.tv2i.pairs import Listed, Pair, Setting
-from sow.benchmarks.tv2i.report.cells import Table, table
+from sow.benchmarks.tv2i.pairs import Pair, PairList, Setting
+from sow.benchmarks.tv2i.report.comparison_table import Table, table
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant, batch_of
-from sow.benchmarks.tv2i.running.reading import outcomes
+from sow.benchmarks.tv2i.running.measuring import outcomes
 from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
 from sow.jobs.batch import Batch
@@ -46,21 +46,21 @@ UNBOUNDED = 10**9
 
 @dataclass(frozen=True)
 class OneModel(Options):
-    """Options of batches that all draw with one service: the model is loaded once.
+    """Options of batches that share one loaded model.
 
-    kept: it; None as any others.
+    kept: the service; None to load one per batch.
     """
 
     kept: Service | None = None
 
     def service(self, report: Report) -> Service:
-        """The one that is kept."""
+        """Return the shared service."""
         return self.kept or super().service(report)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run came to.
+    """The measurements of a run.
 
     Attributes:
         outcomes: of every picture, candidate by candidate.
@@ -74,71 +74,84 @@ class Measured:
 
 @dataclass(frozen=True)
 class Tuning:
-    """A run that is decided; whoever carries it out iterates over its batches, then measures.
+    """A planned run: draw its batches, then measure it.
 
     Attributes:
-        course: what was decided.
+        plan: what was decided.
         out: its folder.
         options: of the batches.
         measuring: what pictures are read by.
-        known: it was begun before, and goes on.
+        resumed: it was begun before, and goes on.
         force: files in the way are replaced.
     """
 
-    course: Course
+    plan: TuningPlan
     out: Path
     options: Options
     measuring: Measuring
-    known: bool
+    resumed: bool
     force: bool = False
 
-    def batches(self, report: Report = lambda kind, line: None) -> Iterator[tuple[Tried, Batch]]:
-        """The pictures of each candidate, as a batch that nobody has carried out yet.
+    def batches(
+        self, report: Report = lambda kind, line: None
+    ) -> Iterator[tuple[PlannedCandidate, Batch]]:
+        """Yield each candidate with the batch of its pictures.
 
         Raises:
             SowError: if a job makes no sense, or a folder is of other options.
         """
-        bench = self._bench(tuple(one.pair(self.course.setting) for one in self.course.pairs))
-        for tried in self.course.candidates:
-            yield tried, batch_of(bench, self._entrant(tried), self.options, self.out, report,
-                                  self.force, retry_failed=True)  # fmt: skip
+        bench = self._bench(tuple(one.pair(self.plan.setting) for one in self.plan.pairs))
+        for tried in self.plan.candidates:
+            yield (
+                tried,
+                batch_of(
+                    bench,
+                    self._entrant(tried),
+                    self.options,
+                    self.out,
+                    report,
+                    self.force,
+                    retry_failed=True,
+                ),
+            )
 
     def measured(self, tick: Callable[[str], object] = lambda name: None) -> Measured:
-        """Reads all pictures, and writes what was found into `results.json`.
+        """Measure all pictures and write the outcomes to `results.json`.
 
-        tick: is told whose pictures are measured.
+        tick: called with the name of each method before it is measured.
 
         Raises:
             SowError: if there are no pictures at all, or something cannot be written.
         """
-        course = self.course
+        plan = self.plan
         found: list[Outcome] = []
-        bench = self._bench(tuple(one.pair(course.setting) for one in course.pairs))
-        for tried in course.candidates:
+        bench = self._bench(tuple(one.pair(plan.setting) for one in plan.pairs))
+        for tried in plan.candidates:
             tick(tried.name)
             for one in outcomes(bench, self._entrant(tried), self.out):
                 counted = {} if one.error else {"samples": tried.samples, "calls": tried.calls}
                 found.append(one.model_copy(update={"seconds": None, **counted}))
         if all(one.error for one in found):
-            raise UsageError(f"no candidate has made a picture in {str(self.out)!r}",
-                             "see why: sow batch status "
-                             f"{self.out / course.candidates[0].candidate.folder}")  # fmt: skip
+            raise UsageError(
+                f"no candidate made a picture in {str(self.out)!r}",
+                f"see why: sow batch status {self.out / plan.candidates[0].candidate.folder}",
+            )
         write_outcomes(found, self.out / OUTCOMES, force=True)
         tables = []
         for half in HALVES:
-            ids = {pair.id for pair in course.of(half)}
-            some = [one for one in found if one.pair in ids]
-            names = [tried.name for tried in course.candidates]
-            tables.append(table(some, names, self.measuring.measures(course.setting)))
+            ids = {pair.id for pair in plan.of(half)}
+            selected = [one for one in found if one.pair in ids]
+            names = [tried.name for tried in plan.candidates]
+            tables.append(table(selected, names, self.measuring.measures(plan.setting)))
         return Measured(tuple(found), tables[0], tables[1])
 
-    def _entrant(self, tried: Tried) -> Entrant:
-        given = (("preset", f"published-{self.course.setting}"),)
+    def _entrant(self, tried: PlannedCandidate) -> Entrant:
+        given = (("preset", f"published-{self.plan.setting}"),)
         return Entrant(tried.name, SOW, given, tuple(tried.changes.items()))
 
     def _bench(self, pairs: tuple[Pair, ...]) -> Bench:
         measuring = self.measuring
-        return Bench(NAME, "", Listed(pairs), measuring.metrics, spread=measuring.spread)
+        return Bench(NAME, "", PairList(pairs), measuring.metrics, spread=measuring.spread)
 
 
 def begin(
@@ -156,7 +169,7 @@ def begin(
     force: bool = False,
     report: Report = lambda kind, line: None,
 ) -> Tuning:
-    """Decides a run and writes that into its folder, or takes up the one that is there.
+    """Plan a run and write the plan into its folder, or resume the run that is there.
 
     Args:
         out: the folder, which is there.
@@ -170,66 +183,96 @@ def begin(
         drawn: the pairs are the drawn world's own, whose faces have to be drawn first.
         tried: other candidates; the first is what the others are compared with.
         force: whatever else is there may be replaced.
-        report: is told what a person should know.
+        report: called with notes for the user.
 
     Raises:
         OutputError: if the folder is of another run, or cannot be written to.
         SowError: if there is no model, or a picture cannot be made.
     """
     service = options.service(report)
-    said: dict[str, Any] = {
-        "model": service.model.name, "revision": service.model.revision, "setting": setting,
-        "minutes": None if limit else minutes, "limit": limit, **(asked or {}),
-    }  # fmt: skip
-    course = kept_in(out, said, force)
-    known = course is not None
-    if course is None:
+    request: dict[str, Any] = {
+        "model": service.model.name,
+        "revision": service.model.revision,
+        "setting": setting,
+        "minutes": None if limit else minutes,
+        "limit": limit,
+        **(asked or {}),
+    }
+    plan = read_plan(out, request, force)
+    resumed = plan is not None
+    if plan is None:
         listed = tried or candidates(setting, service.model.facts)
-        course = _decided(service, options, halves, listed, setting, said, minutes, limit, drawn,
-                          force)  # fmt: skip
-        keep(course, out, force)
+        plan = _decided(
+            service, options, halves, listed, setting, request, minutes, limit, drawn, force
+        )
+        write_plan(plan, out, force)
     elif drawn:
-        draw_faces([one.pair(setting) for one in course.pairs], setting, True)
-    how = OneModel(options.model, options.revision, options.config, options.device, options.dtype,
-                   options.planner, course.batch_size, kept=service)  # fmt: skip
-    return Tuning(course, out, how, measuring, known, force)
+        draw_faces([one.pair(setting) for one in plan.pairs], setting, True)
+    how = OneModel(
+        options.model,
+        options.revision,
+        options.config,
+        options.device,
+        options.dtype,
+        options.planner,
+        plan.batch_size,
+        kept=service,
+    )
+    return Tuning(plan, out, how, measuring, resumed, force)
 
 
 def _decided(
-    service: Service, options: Options, halves: Halves, listed: Sequence[Candidate],
-    setting: Setting, said: dict[str, Any], minutes: float, limit: int | None, drawn: bool,
+    service: Service,
+    options: Options,
+    halves: Halves,
+    listed: Sequence[Candidate],
+    setting: Setting,
+    request: dict[str, Any],
+    minutes: float,
+    limit: int | None,
+    drawn: bool,
     force: bool,
-) -> Course:  # fmt: skip
+) -> TuningPlan:
     facts = service.model.facts
-    everyone = tuple(_tried(one, facts.preset(f"published-{setting}").changed(**one.changes))
-                     for one in listed)  # fmt: skip
+    everyone = tuple(
+        _tried(one, facts.preset(f"published-{setting}").changed(**one.changes)) for one in listed
+    )
     first = halves.limited(2).pairs[0]
     if drawn:
         draw_faces([first], setting, force)
     size, seconds = _timed(service, first, setting)
-    some = enough(halves, everyone, seconds, minutes) if limit is None else halves.limited(limit)
-    count = SEEDS * len(some.pairs)
-    course = Course(
-        asked=said, model=service.model.name, revision=service.model.revision, setting=setting,
-        batch_size=options.batch_size or even_size(size, count), seconds=seconds,
-        candidates=everyone, pairs=chosen(some), notes=some.notes,
+    selected = (
+        pairs_within(halves, everyone, seconds, minutes) if limit is None else halves.limited(limit)
+    )
+    count = SEEDS * len(selected.pairs)
+    plan = TuningPlan(
+        asked=request,
+        model=service.model.name,
+        revision=service.model.revision,
+        setting=setting,
+        batch_size=options.batch_size or even_size(size, count),
+        seconds=seconds,
+        candidates=everyone,
+        pairs=chosen(selected),
+        notes=selected.notes,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-    )  # fmt: skip
+    )
     if drawn:
-        draw_faces(some.pairs, setting, force)
-    return course
+        draw_faces(selected.pairs, setting, force)
+    return plan
 
 
-def _tried(one: Candidate, settings: Any) -> Tried:
+def _tried(one: Candidate, settings: Any) -> PlannedCandidate:
     calls = len(unet_calls_of(settings))
     samples = samples_of(settings, UNBOUNDED)
-    return Tried(name=one.name, why=one.why, changes=dict(one.changes), samples=samples,
-                 calls=calls)  # fmt: skip
+    return PlannedCandidate(
+        name=one.name, why=one.why, changes=dict(one.changes), samples=samples, calls=calls
+    )
 
 
 def _timed(service: Service, pair: Pair, setting: Setting) -> tuple[int, float]:
-    """How many pictures fit into a call, and the seconds of one by the published method; the first
-    warms up."""
+    """Return how many pictures fit into a call, and the seconds of one by the published method;
+    the first warms up."""
     work = service.work(replace(pair, count=1).job().request(), preset=f"published-{setting}")
     size = pictures_at_once(service.pipe, work.plan.canvas, work.settings.branches, MOST)
     seconds = 0.0

@@ -1,1 +1,1 @@
-"""CelebA-TV2I and its like: pairs, methods, metrics, reports, and votes of people."""
+"""CelebA-TV2I and similar benchmarks: pairs, methods, metrics, reports and surveys."""

@@ -26,8 +26,8 @@ from sow.benchmarks.tv2i.pairs import (
     OPEN,
     SETTINGS,
     SPLITS,
-    Listed,
     Pair,
+    PairList,
     check_split,
     limited,
     put,
@@ -48,8 +48,8 @@ FIRST_SEED = {"val": 21_000, "test": 22_000, OPEN: 24_000}
 
 @cache
 def drawn(split: str) -> tuple[world.Pair, ...]:
-    """The world's own pairs of `val`, `test` or `open`, with what their sentences say: every
-    setting's prompts with one person first, then with the other."""
+    """Return the world's pairs of `val`, `test` or `open`: every setting's prompts with one
+    person first, then with the other."""
     if split == OPEN:
         return tuple(world.open_pairs(OPEN_PAIRS, tuning=False))
     found: list[world.Pair] = []
@@ -61,20 +61,20 @@ def drawn(split: str) -> tuple[world.Pair, ...]:
 
 @cache
 def known() -> dict[str, world.Pair]:
-    """The world's own pairs of both splits by the ids of their pairs, for the judge."""
+    """Return the world's pairs of both splits by id, for the judge."""
     return {pair.id: pair for split in PROMPTS for pair in drawn(split)}
 
 
 @cache
-def everybody() -> dict[str, world.Pair]:
-    """The same with the pairs of `open`."""
+def all_pairs() -> dict[str, world.Pair]:
+    """Return the world's pairs by id, those of `open` included."""
     return {**known(), **{pair.id: pair for pair in drawn(OPEN)}}
 
 
 def figures_pairs(
     work: Path, split: str = "all", limit: int | None = None, force: bool = False
-) -> Listed:
-    """The pairs of a split, with their pictures drawn into `work/faces`, 256 x 256.
+) -> PairList:
+    """Return the pairs of a split, with their pictures drawn into `work/faces`, 256 x 256.
 
     force: other files by their names are written over.
 
@@ -106,12 +106,12 @@ def figures_pairs(
     )
     make_folder(folder)
     for pair in pairs:
-        put(everybody()[pair.id].picture, pair.image, force)
-    return Listed(tuple(pairs))
+        put(all_pairs()[pair.id].picture, pair.image, force)
+    return PairList(tuple(pairs))
 
 
 def with_masks(pairs: Sequence[Pair], work: Path) -> list[Pair]:
-    """The same with the true outlines of their heads, with hair, drawn into `work/masks`.
+    """Return the pairs with the true masks of their heads and hair, drawn into `work/masks`.
 
     Raises:
         OutputError: if one cannot be written.
@@ -121,36 +121,36 @@ def with_masks(pairs: Sequence[Pair], work: Path) -> list[Pair]:
     made = []
     for pair in pairs:
         file = folder / f"{pair.person}.png"
-        write_png(true_mask(everybody()[pair.id]), file, force=True)
+        write_png(true_mask(all_pairs()[pair.id]), file, force=True)
         made.append(replace(pair, mask=file, given={**pair.given, "subject": "face"}))
     return made
 
 
-TOLD = {"hair_colour": "hair", "hair_style": "hair", "glasses": "glasses", "beard": "beard"}
+FEATURE_OF = {"hair_colour": "hair", "hair_style": "hair", "glasses": "glasses", "beard": "beard"}
 """Which features a sentence is about that says such a thing."""
 
 
 def intensified(pair: Pair) -> str:
-    """The sentence with what the planted head shows behind it, as a model would say that sees
-    perfectly (Sec. IV-A, prompt intensification), in as many tokens as the model reads.
+    """Return the sentence with the visible features of the planted head behind it, as a perfect
+    model would say them (Sec. IV-A, prompt intensification), within the model's token limit.
 
     What the sentence says itself is left to it: a person with gray hair is not said to be blonde.
     """
-    drawn, model = everybody()[pair.id], find_model("figures")
-    told = {TOLD.get(name, name) for name in drawn.said}
-    seen = [one for one in features_of(drawn.identity) if _part(one) not in told]
+    drawn, model = all_pairs()[pair.id], find_model("figures")
+    mentioned = {FEATURE_OF.get(name, name) for name in drawn.mentions}
+    seen = [one for one in features_of(drawn.identity) if _part(one) not in mentioned]
     facts = model.facts
     return fuse(pair.prompt, seen, counter(BUNDLED["figures"]), facts.token_limit, facts.words)
 
 
 def _part(feature: str) -> str:
-    """What of a head a feature is about."""
+    """Return the part of a head that a feature is about."""
     last = "hair" if feature == "bald" else feature.split()[-1]
-    return last if last in TOLD.values() else "age"
+    return last if last in FEATURE_OF.values() else "age"
 
 
 def true_mask(pair: world.Pair) -> Image.Image:
-    """Where face and hair of the drawing are in the picture that a user has, 8-bit grey."""
+    """Return the mask of face and hair in the user's picture, 8-bit grey."""
     head = pair.drawing.head
     assert head is not None
     mask = Image.fromarray(pair.drawing.mask(FACE, HAIR)).convert("L")

@@ -1,4 +1,4 @@
-"""What became of every picture of a benchmark: an `Outcome` each, a line each.
+"""The outcome of every picture of a benchmark, one per line of `results.json`.
 
 `results.json` is JSON Lines: one object a line, so that it is written and read as a stream. It may
 come from strangers: it is read strictly, and what is wrong is said in one line.
@@ -19,7 +19,7 @@ from pydantic import (
     Field,
     ValidationError,
     model_validator,
-)  # fmt: skip
+)
 
 from sow.errors import UsageError
 from sow.files import MOST_TEXT, publish, read_regular
@@ -34,17 +34,17 @@ Setting = Literal["normal", "attribute", "style"]
 
 def _text(value: str) -> str:
     if not is_text(value):
-        raise ValueError("it has half a character")
+        raise ValueError("it contains an unpaired surrogate")
     return value
 
 
 def _inside(value: str) -> str:
-    """A name below the folder of results, which never leads out of it."""
+    """Check that a name stays below the folder of results."""
     parts = value.split("/")
     if value.startswith("/") or "\\" in value or ":" in parts[0] or "\0" in value:
-        raise ValueError("it is no name inside the folder of results")
+        raise ValueError("it is not a name inside the folder of results")
     if any(part in ("", ".", "..") for part in parts):
-        raise ValueError("it leads out of the folder of results")
+        raise ValueError("it points outside the folder of results")
     return value
 
 
@@ -57,7 +57,7 @@ STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Outcome(BaseModel):
-    """One picture of one method, and what was found in it; one that failed has an `error`.
+    """One picture of one method and its scores; a failed one has an `error`.
 
     Attributes:
         method: name of the method.
@@ -96,11 +96,14 @@ class Outcome(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Outcome:
         if (self.file is None) != (self.error is not None):
-            raise ValueError("it has either a file or an error")
-        unexplained = [name for name, score in self.scores.items()
-                       if score is None and not self.missing.get(name)]  # fmt: skip
+            raise ValueError("it needs either a file or an error")
+        unexplained = [
+            name
+            for name, score in self.scores.items()
+            if score is None and not self.missing.get(name)
+        ]
         if unexplained:
-            raise ValueError(f"scores.{unexplained[0]}: it is missing, and not said why")
+            raise ValueError(f"scores.{unexplained[0]}: missing without a reason")
         known = [name for name in self.missing if self.scores.get(name) is not None]
         if known:
             raise ValueError(f"missing.{known[0]}: there is a score")
@@ -108,20 +111,20 @@ class Outcome(BaseModel):
 
     @property
     def key(self) -> tuple[str, int]:
-        """What is compared with each other: the same pair with the same seed."""
+        """The key of comparisons: pair and seed."""
         return (self.pair, self.seed)
 
     def score(self, metric: str) -> float:
-        """A score, or what it cost; nan where there is none."""
-        own = {"seconds": self.seconds, "samples": self.samples, "calls": self.calls}
-        value = own[metric] if metric in own else self.scores.get(metric)
+        """Return a score or a cost; nan if missing."""
+        costs = {"seconds": self.seconds, "samples": self.samples, "calls": self.calls}
+        value = costs[metric] if metric in costs else self.scores.get(metric)
         return math.nan if value is None else float(value)
 
 
 def read_record(
     kind: type[Record], path: Path, what: str, mend: str, most: int = MOST_TEXT
 ) -> Record:
-    """A record in a file of its own, which may be a stranger's.
+    """Read a record from its own file, which may come from a stranger.
 
     Args:
         kind: of record.
@@ -136,15 +139,15 @@ def read_record(
         return kind.model_validate(strict_json(read_regular(path, most).decode("utf-8")))
     except ValidationError as error:
         newer = newer_version(error)
-        said = newer or f"{str(path)!r} {what} ({first_problem(error)})"
-        raise UsageError(said, UPDATE if newer else mend) from None
+        problem = newer or f"{str(path)!r} {what} ({first_problem(error)})"
+        raise UsageError(problem, UPDATE if newer else mend) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None
 
 
 def write_outcomes(outcomes: Iterable[Outcome], path: Path, *, force: bool = False) -> None:
-    """Writes them a line each, one after another: whole, or not there.
+    """Write outcomes line by line; the file appears only when complete.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
@@ -159,7 +162,7 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path, *, force: bool = Fal
 
 
 def read_outcomes(path: Path) -> Iterator[Outcome]:
-    """The outcomes of a file, one after another.
+    """Yield the outcomes of a file.
 
     Raises:
         UsageError: where a line is none.
@@ -176,10 +179,10 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
 
 
 def as_json(model: BaseModel, **how: Any) -> str:
-    """A record as JSON that keeps every letter."""
+    """Return a record as JSON without escaping letters."""
     data: Mapping[str, Any] = model.model_dump(mode="json")
     return json.dumps(data, ensure_ascii=False, allow_nan=False, **how)
 
 
 def _broken(path: Path, line: int, what: str) -> UsageError:
-    return UsageError(f"{path.name!r}, line {line}: {what}", "let the benchmark write it anew")
+    return UsageError(f"{path.name!r}, line {line}: {what}", "run the benchmark again")

@@ -1,4 +1,4 @@
-"""Pairs of a picture and a sentence: what every method of a benchmark is given."""
+"""Pairs of a picture and a sentence: the input of every method of a benchmark."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class Pair:
 
     @property
     def seeds(self) -> range:
-        """Of its results."""
+        """The seeds of its results."""
         return range(self.seed, self.seed + self.count)
 
     def job(self) -> TV2IJob:
-        """The same as a job of a batch.
+        """Return the pair as a job of a batch.
 
         Raises:
             SowError: if `given` makes no sense.
         """
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "id": self.id,
             "image": str(self.image),
             "prompt": self.prompt,
@@ -70,17 +70,17 @@ class Pair:
             **self.given,
         }
         if self.mask is not None:
-            said["mask"] = str(self.mask)
-        return TV2IJob.parse(said)
+            fields["mask"] = str(self.mask)
+        return TV2IJob.parse(fields)
 
 
 @dataclass(frozen=True)
-class Listed:
+class PairList:
     """The pairs of a benchmark.
 
     Attributes:
         pairs: in their order.
-        notes: what whoever reads the results has to know, such as pairs that had to be left out.
+        notes: remarks for readers of the results, such as pairs that were left out.
     """
 
     pairs: tuple[Pair, ...]
@@ -88,7 +88,7 @@ class Listed:
 
 
 def limited(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
-    """The first so many, as many of every setting as can be; all for None.
+    """Return the first `limit` pairs, balanced over the settings; all for None.
 
     Every setting keeps its order, so that a larger limit holds a smaller one.
 
@@ -98,7 +98,7 @@ def limited(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
     if limit is None:
         return list(pairs)
     if limit < 1:
-        raise UsageError(f"a limit of {limit} leaves no pair", "give 1 or more")
+        raise UsageError(f"the limit must be at least 1, not {limit}", "give 1 or more")
     ranks: dict[str, int] = {}
     ranked = []
     for place, pair in enumerate(pairs):
@@ -109,17 +109,17 @@ def limited(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
 
 
 def check_split(split: str, there: Sequence[str] = SPLITS) -> None:
-    """Whether there is such a split.
+    """Check the name of a split.
 
     Raises:
         UsageError: if not.
     """
     if split not in there:
-        raise UsageError(f"there is no split {split!r}", f"give one of {', '.join(there)}")
+        raise UsageError(f"unknown split {split!r}", f"give one of {', '.join(there)}")
 
 
 def put(picture: Image.Image, file: Path, force: bool = False) -> None:
-    """Writes the picture of a pair, where it is not there already: a run that goes on has it.
+    """Write a pair's picture unless it is already there, as in a resumed run.
 
     Raises:
         OutputError: if another file is there and `force` is not set, or it cannot be written.

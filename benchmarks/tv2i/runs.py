@@ -1,4 +1,4 @@
-"""What a run of a benchmark was, and its folder: `run.json` beside `results.json`.
+"""The description of a benchmark run, `run.json`, and its folder with `results.json`.
 
 A report is made of both and of nothing else. They may come from strangers: they are read strictly.
 """
@@ -21,7 +21,7 @@ from sow.benchmarks.tv2i.outcomes import (
     as_json,
     read_outcomes,
     read_record,
-)  # fmt: skip
+)
 from sow.errors import UsageError
 from sow.files import write_text
 from sow.records import check_version
@@ -33,7 +33,7 @@ PaperTable = Literal["I", "II", "III", "A-I", "A-II", "A-III", "A-IV", "A-V", "A
 
 
 class Method(BaseModel):
-    """What was compared.
+    """A compared method.
 
     Attributes:
         name: as in the outcomes.
@@ -53,13 +53,13 @@ class Method(BaseModel):
     note: Words = ""
 
     @property
-    def said(self) -> str:
-        """What it is called."""
+    def display_name(self) -> str:
+        """The name shown to people."""
         return self.label or self.name
 
 
 class Ceiling(BaseModel):
-    """The best that can be asked of a picture that was not copied.
+    """The best possible value without copying.
 
     Attributes:
         of: between what it was measured, as a sentence begins: "Between two drawings of a person".
@@ -77,7 +77,7 @@ class Ceiling(BaseModel):
 
 
 class Measure(BaseModel):
-    """A metric, as a report has to know it.
+    """A metric, as reports use it.
 
     Attributes:
         name: as in the outcomes.
@@ -104,8 +104,8 @@ class Measure(BaseModel):
     ceiling: Ceiling | None = None
 
     @property
-    def said(self) -> str:
-        """What it is called."""
+    def display_name(self) -> str:
+        """The name shown to people."""
         return self.label or self.name
 
 
@@ -144,8 +144,8 @@ class Ablation(BaseModel):
     notes: Annotated[tuple[Words, ...], Field(strict=False, max_length=20)] = ()
 
 
-class Beside(BaseModel):
-    """What the pictures of a method are beside the frozen model's own of the same sentences.
+class BaselineComparison(BaseModel):
+    """A method's pictures relative to the frozen model's own of the same sentences.
 
     Attributes:
         method: of the run.
@@ -165,7 +165,7 @@ class Beside(BaseModel):
 
 
 class Run(BaseModel):
-    """What was run, for whoever reads the numbers.
+    """The description of a run.
 
     Attributes:
         benchmark: its name, such as celeba-tv2i.
@@ -191,7 +191,7 @@ class Run(BaseModel):
     methods: Annotated[tuple[Method, ...], Field(strict=False, min_length=1, max_length=500)]
     measures: Annotated[tuple[Measure, ...], Field(strict=False, max_length=200)] = ()
     ablations: Annotated[tuple[Ablation, ...], Field(strict=False, max_length=20)] = ()
-    beside: Annotated[tuple[Beside, ...], Field(strict=False, max_length=2000)] = ()
+    beside: Annotated[tuple[BaselineComparison, ...], Field(strict=False, max_length=2000)] = ()
     model: Words = ""
     revision: Words | None = None
     device: Words = ""
@@ -221,25 +221,27 @@ class Run(BaseModel):
 
     @property
     def compared(self) -> tuple[Method, ...]:
-        """The methods that are compared with one another: those of no ablation."""
+        """The compared methods: those of no ablation."""
         variants = {row.method for table in self.ablations for row in table.rows}
         return tuple(method for method in self.methods if method.name not in variants)
 
 
 @dataclass(frozen=True)
 class Results:
-    """A run with all its outcomes, and the folder that their files are in."""
+    """A run with all its outcomes and its folder."""
 
     folder: Path
     run: Run
     outcomes: tuple[Outcome, ...]
 
     def __post_init__(self) -> None:
-        """Every picture is there once, and is of a method that the run knows."""
+        """Check that every picture is unique and of a known method."""
         known, seen = {method.name for method in self.run.methods}, set()
         for outcome in self.outcomes:
             if outcome.method not in known:
-                raise UsageError(f"the run knows no method {outcome.method!r}", f"add it to {RUN}")
+                raise UsageError(
+                    f"unknown method {outcome.method!r} in the results", f"add it to {RUN}"
+                )
             if (outcome.method, *outcome.key) in seen:
                 raise UsageError(
                     f"{outcome.method!r} has pair {outcome.pair!r} with seed {outcome.seed} twice",
@@ -249,7 +251,7 @@ class Results:
 
 
 def write_run(run: Run, path: Path, *, force: bool = False) -> None:
-    """Writes what a run was.
+    """Write the description of a run.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
@@ -258,16 +260,16 @@ def write_run(run: Run, path: Path, *, force: bool = False) -> None:
 
 
 def read_run(path: Path) -> Run:
-    """What a run was.
+    """Read the description of a run.
 
     Raises:
         UsageError: if the file is none of a run, or of a newer SOW.
     """
-    return read_record(Run, path, "describes no run", "let the benchmark write it")
+    return read_record(Run, path, "does not describe a run", "run the benchmark again")
 
 
 def read_results(folder: Path) -> Results:
-    """A folder of results: `run.json` and `results.json`.
+    """Read a folder of results: `run.json` and `results.json`.
 
     Raises:
         UsageError: if one of both is missing or broken, or they do not belong together.

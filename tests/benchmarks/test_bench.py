@@ -17,7 +17,7 @@ import pytest
 from test_celeba import COUNT, celeba, copy
 
 from sow.benchmarks.tv2i.figures import intensified, known
-from sow.benchmarks.tv2i.pairs import SETTINGS, Listed, Pair
+from sow.benchmarks.tv2i.pairs import SETTINGS, Pair, PairList
 from sow.benchmarks.tv2i.running.ablations import (
     USUAL,
     WHOLE,
@@ -26,7 +26,7 @@ from sow.benchmarks.tv2i.running.ablations import (
     modules,
 )
 from sow.benchmarks.tv2i.running.bench import Bench, anywhere, entrants
-from sow.benchmarks.tv2i.running.program import TABLES, program
+from sow.benchmarks.tv2i.running.program import TABLES, make_program
 from sow.benchmarks.tv2i.runs import read_results, write_run
 from sow.cli.main import main
 from sow.errors import UsageError
@@ -193,21 +193,21 @@ def test_who_is_who_is_asked_before_anything_is_drawn(celeba, tmp_path):
     asked = ("--split", "val", "--limit", 3, "--model", "figures", "--identities", people)
     code, said = typed("celeba-tv2i", "--root", celeba, *asked, "--out", tmp_path / "out")
     assert code == 2
-    assert "there is no identity_CelebA.txt" in said.strip().splitlines()[-1]
+    assert "no identity_CelebA.txt" in said.strip().splitlines()[-1]
     assert not list((tmp_path / "out").glob("sow/*"))
 
 
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["figures-tv2i", "--methods", "sow,nobody"], "no method 'nobody'"),
-        (["figures-tv2i", "--methods", "sow,sow"], "there twice"),
-        (["figures-tv2i", "--methods", "instantid"], "not built"),
-        (["figures-tv2i", "--weights", "sd2-inpainting=x"], "name the method, too"),
-        (["figures-tv2i", "--weights", "nonsense"], "says no weights"),
-        (["figures-tv2i", "--tables", "methods,nobody"], "no table 'nobody'"),
-        (["figures-tv2i", "--tables", ","], "no table is named"),
-        (["figures-tv2i", "--outline-judge", "nobody"], "no judge 'nobody' of outlines"),
+        (["figures-tv2i", "--methods", "sow,nobody"], "unknown method 'nobody'"),
+        (["figures-tv2i", "--methods", "sow,sow"], "missing or repeated"),
+        (["figures-tv2i", "--methods", "instantid"], "not available"),
+        (["figures-tv2i", "--weights", "sd2-inpainting=x"], "add it to the methods"),
+        (["figures-tv2i", "--weights", "nonsense"], "is not method=weights"),
+        (["figures-tv2i", "--tables", "methods,nobody"], "unknown table: 'nobody'"),
+        (["figures-tv2i", "--tables", ","], "unknown table: no name given"),
+        (["figures-tv2i", "--outline-judge", "nobody"], "unknown outline judge 'nobody'"),
         (["figures-tv2i", "--split", "train"], "train"),
         (["celeba-tv2i", "--root", "nowhere"], "nowhere"),
         (["compare", "nowhere", "nowhere"], "nowhere"),
@@ -257,8 +257,9 @@ def test_what_tables_share_is_drawn_once():
     for name in ("published-normal", "published-attribute", "published-style"):
         preset = PRESETS[name]
         assert (preset.cycles, preset.t2, preset.t1) == USUAL
-    bench = Bench("x", "test", Listed((PAIR,)), ())
-    asked = program(bench, entrants(["sow", "cow"]), TABLES, 30, 512, lambda pair: "a man, old")
+    bench = Bench("x", "test", PairList((PAIR,)), ())
+    methods = entrants(["sow", "cow"])
+    asked = make_program(bench, methods, TABLES, 30, 512, lambda pair: "a man, old")
     names = [entrant.name for entrant, _ in asked.tasks]
     assert len(set(names)) == len(names) == 2 + 4 + 5 + 5
     assert len({entrant.folder for entrant, _ in asked.tasks}) == len(names)
@@ -271,11 +272,11 @@ def test_what_tables_share_is_drawn_once():
 
 def test_ablations_have_fewer_pairs_of_the_same():
     pairs = tuple(replace(PAIR, id=f"{s}-{n}", setting=s) for s in SETTINGS for n in range(4))
-    asked = program(Bench("x", "test", Listed(pairs), ()), entrants(["sow"]), TABLES, 6, 512)
-    asked_of = {entrant.name: bench.listed.pairs for entrant, bench in asked.tasks}
-    assert asked_of["sow"] == pairs
-    assert {len(some) for name, some in asked_of.items() if name != "sow"} == {6}
-    assert all(pair in pairs for pair in asked_of[WHOLE])
+    asked = make_program(Bench("x", "test", PairList(pairs), ()), entrants(["sow"]), TABLES, 6, 512)
+    missing_samples = {entrant.name: bench.listed.pairs for entrant, bench in asked.tasks}
+    assert missing_samples["sow"] == pairs
+    assert {len(some) for name, some in missing_samples.items() if name != "sow"} == {6}
+    assert all(pair in pairs for pair in missing_samples[WHOLE])
     assert [len(table.rows) for table in asked.ablations] == [3, 6, 6]
     assert asked.ablations[0].notes  # nobody can say what the condition shows
 
@@ -287,8 +288,8 @@ def test_words_of_the_condition_come_behind_the_sentence():
         said = intensified(pair)
         assert said.startswith(pair.prompt)
         more = said.removeprefix(pair.prompt)
-        hair = "hair_colour" in drawn.said or "hair_style" in drawn.said
-        assert ("glasses" in more) == (drawn.identity.glasses and "glasses" not in drawn.said)
+        hair = "hair_colour" in drawn.mentions or "hair_style" in drawn.mentions
+        assert ("glasses" in more) == (drawn.identity.glasses and "glasses" not in drawn.mentions)
         assert not hair or "hair" not in more
     assert any("hair" in intensified(pair) for pair, _ in found)
 
@@ -345,7 +346,7 @@ def test_places_by_chance_lie_on_the_canvas_and_are_the_same_for_all():
 def test_methods_have_their_weights():
     (one,) = entrants(["sd2-inpainting"], ["sd2-inpainting=owner/name"])
     assert one.method.weights == "owner/name"
-    with pytest.raises(UsageError, match="twice, or none"):
+    with pytest.raises(UsageError, match="missing or repeated"):
         entrants([])
 
 

@@ -13,7 +13,7 @@ from test_bench import typed
 
 from sow.benchmarks.colours import hues, is_grey, mean_saturation, total_variation
 from sow.benchmarks.figures.judge.clothes import clothes_of
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.studies.colour_ladder import RUNGS, ladder
 from sow.benchmarks.figures.studies.trials import Trial, judged, service, trials
 from sow.benchmarks.figures.world import tv2i as world
@@ -31,7 +31,7 @@ from sow.benchmarks.tv2i.metrics.colour import (
     hue_distance,
     outside_of,
 )
-from sow.benchmarks.tv2i.metrics.judged import Verdicts
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
 from sow.benchmarks.tv2i.metrics.variety import (
     FeatureVariety,
     PixelVariety,
@@ -40,7 +40,7 @@ from sow.benchmarks.tv2i.metrics.variety import (
     relative_mean,
 )
 from sow.benchmarks.tv2i.pairs import Pair
-from sow.benchmarks.tv2i.report.cells import table
+from sow.benchmarks.tv2i.report.comparison_table import table
 from sow.benchmarks.tv2i.runs import Measure, read_results
 from sow.models import find_model
 from sow.pictures.condition import Condition
@@ -165,7 +165,7 @@ def judge():
 def work():
     """A pair whose sentence leaves the clothes open, and one whose sentence names a colour."""
     (free,) = world.open_pairs(1, tuning=True)
-    named = replace(free, id="named", said={**free.said, "clothing_colour": "red"})
+    named = replace(free, id="named", mentions={**free.mentions, "clothing_colour": "red"})
     return trials(service(), [free, named], 5)
 
 
@@ -257,8 +257,8 @@ def test_sentences_that_leave_clothes_open_have_people_of_their_own():
     words = find_model("figures").facts.words
     for one in (*tuning, *fresh):
         assert set(one.prompt.split()) <= set(words), one.prompt
-        assert one.said
-        assert "clothing_colour" not in one.said
+        assert one.mentions
+        assert "clothing_colour" not in one.mentions
         assert not set(one.prompt.split()) & set(COLOURS)
         assert ("woman" in one.prompt.split()) <= one.identity.woman
         assert ("man" in one.prompt.split()) <= (not one.identity.woman)
@@ -308,7 +308,7 @@ def test_several_seeds_through_the_command_line(tmp_path):
     assert code == 0, said
     single = read_results(one)
     code, said = typed("celeba-tv2i", "--root", tmp_path, "--split", "open", "--out", tmp_path)
-    assert (code, "no split 'open'" in said) == (2, True)
+    assert (code, "unknown split 'open'" in said) == (2, True)
     assert len(results.outcomes) == 8
     assert len({one.file for one in results.outcomes}) == 8
     keys = [one.key for one in results.outcomes]

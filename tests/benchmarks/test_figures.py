@@ -12,8 +12,9 @@ from conftest import FACES
 from PIL import Image
 
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.judge.relations import answers
+from sow.benchmarks.figures.studies.common import brief
 from sow.benchmarks.figures.studies.contact_sheet import (
     BOXES,
     NOW,
@@ -23,11 +24,16 @@ from sow.benchmarks.figures.studies.contact_sheet import (
     make_pictures,
 )
 from sow.benchmarks.figures.studies.evaluate import HELD_OUT, there_and_back
-from sow.benchmarks.figures.studies.study import MEASURES, grow, imagine, judged, tasks
-from sow.benchmarks.figures.studies.tables import brief
+from sow.benchmarks.figures.studies.tasks import (
+    MEASURES,
+    generate,
+    generate_from_text,
+    judged,
+    tasks,
+)
 from sow.benchmarks.figures.training.vae import measure
 from sow.benchmarks.figures.world.drawing import TESTING, make
-from sow.benchmarks.tv2i.report.cells import cell
+from sow.benchmarks.tv2i.report.comparison_table import cell
 from sow.service.asking import PlannerChoice
 from sow.service.service import Service
 
@@ -137,7 +143,7 @@ def test_the_planted_face_stays_recognisable(sheets):
 def test_plain_text_to_image_draws_what_captions_say(figures, judge):
     """40 of the 500 held-out captions; the whole table is in benchmarks/figures/results."""
     captions = json.loads(HELD_OUT.read_text(encoding="utf-8"))[:40]
-    verdicts = judge.look(imagine(figures, [caption["text"] for caption in captions]))
+    verdicts = judge.look(generate_from_text(figures, [caption["text"] for caption in captions]))
     right: dict[str, list[bool]] = {}
     for caption, verdict in zip(captions, verdicts, strict=True):
         for name, value in answers(verdict, caption["said"]).items():
@@ -161,7 +167,7 @@ def test_cycles_grow_a_body_and_keep_the_face(figures, judge):
     work = tasks(30, tuning=True)
     normal = figures.preset("paper-normal")
     rows = [
-        judged(how, judge, work, grow(figures, work, normal.changed(seed_canvas=how)))
+        judged(how, judge, work, generate(figures, work, normal.changed(seed_canvas=how)))
         for how in ("grey", "none")
     ]
     print(*(brief(row, MEASURES) for row in rows), sep="\n")

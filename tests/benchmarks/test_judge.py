@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from sow.benchmarks.figures.judge import accuracy
-from sow.benchmarks.figures.judge.anatomy import Seen, find_heads, find_things
+from sow.benchmarks.figures.judge.anatomy import DetectedThing, find_heads, find_things
 from sow.benchmarks.figures.judge.classes import FACE, PARTS, SHADES
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
-from sow.benchmarks.figures.judge.reading import SAME_PERSON, WEIGHTS, Judge, distance
+from sow.benchmarks.figures.judge.judge import SAME_PERSON, WEIGHTS, Judge, distance
 from sow.benchmarks.figures.judge.relations import answers, between_things
 from sow.benchmarks.figures.world.captions import Caption
 from sow.benchmarks.figures.world.drawing import TESTING, identity_of, make, portrait
@@ -41,7 +41,9 @@ def test_it_reads_what_was_drawn(verdicts):
         (truth_maps(d)[0] == v.classes).mean() for d, v in zip(DRAWINGS, verdicts, strict=True)
     ]
     assert np.mean(pixels) > 0.96
-    scenes = [v.whole["scene"] == d.spec.scene for d, v in zip(DRAWINGS, verdicts, strict=True)]
+    scenes = [
+        v.picture_labels["scene"] == d.spec.scene for d, v in zip(DRAWINGS, verdicts, strict=True)
+    ]
     assert np.mean(scenes) > 0.95
     people = [
         v.persons == (d.spec.person is not None) for d, v in zip(DRAWINGS, verdicts, strict=True)
@@ -52,7 +54,7 @@ def test_it_reads_what_was_drawn(verdicts):
 def test_what_captions_say_of_drawings_is_seen_in_them(verdicts):
     right: dict[str, list[bool]] = {}
     for drawing, verdict in zip(DRAWINGS, verdicts, strict=True):
-        for name, value in answers(verdict, drawing.caption.said).items():
+        for name, value in answers(verdict, drawing.caption.mentions).items():
             right.setdefault(name, []).append(value)
     rates = {name: float(np.mean(values)) for name, values in right.items()}
     for name in ("scene", "clothing_colour", "hair_colour", "thing", "thing_colour"):
@@ -65,7 +67,9 @@ def test_what_is_not_so_is_not_seen(verdicts):
     wrong: list[bool] = []
     for n, verdict in enumerate(verdicts):
         caption: Caption = DRAWINGS[(n + 7) % len(DRAWINGS)].caption
-        told = {k: v for k, v in caption.said.items() if k in ("scene", "thing", "clothing_colour")}
+        told = {
+            k: v for k, v in caption.mentions.items() if k in ("scene", "thing", "clothing_colour")
+        }
         wrong += answers(verdict, told).values()
     assert np.mean(wrong) < 0.35
 
@@ -124,7 +128,7 @@ def test_a_larger_picture_is_read_like_a_small_one(judge):
     large = drawing.image.resize((512, 512), Image.Resampling.BICUBIC)
     one, other = judge.look([drawing.image, large])
     assert (one.classes == other.classes).mean() > 0.97
-    assert one.whole["scene"] == other.whole["scene"]
+    assert one.picture_labels["scene"] == other.picture_labels["scene"]
 
 
 def canvas(**parts: tuple[int, int, int, int]) -> np.ndarray:
@@ -154,8 +158,10 @@ def test_things_have_a_kind_a_colour_and_a_box():
 
 
 def test_relations_between_things():
-    def seen(x: int, y: int) -> Seen:
-        return Seen("ball", "red", Box(x=x, y=y, width=20, height=20), np.zeros((1, 1), bool))
+    def seen(x: int, y: int) -> DetectedThing:
+        return DetectedThing(
+            "ball", "red", Box(x=x, y=y, width=20, height=20), np.zeros((1, 1), bool)
+        )
 
     left, right, low = seen(10, 50), seen(80, 52), seen(12, 90)
     assert between_things("left of", left, right)

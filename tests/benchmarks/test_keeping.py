@@ -9,21 +9,21 @@ import pytest
 from PIL import Image
 
 from sow.benchmarks.figures.judge.accuracy_keeping import cases, read_keeping, walled, with_neck
-from sow.benchmarks.figures.judge.keeping import (
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.judge.planted_head import (
     Planted,
     halo_share,
     is_sticker,
     kept_parts,
     moved,
 )
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies.tables import brief, outcome, rows_of
+from sow.benchmarks.figures.studies.common import brief, outcome, rows_of
 from sow.benchmarks.figures.studies.trials import MEASURES, looked, service, trials
 from sow.benchmarks.figures.world.tv2i import TUNED_ON, fresh, more_tuning, pairs
 from sow.benchmarks.statistics import sign_test
 from sow.benchmarks.tv2i.metrics.base import Missing, Score
-from sow.benchmarks.tv2i.metrics.judged import Verdicts
-from sow.benchmarks.tv2i.metrics.verdicts import HairKept
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
+from sow.benchmarks.tv2i.metrics.judge_metrics import HairKept
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_what_the_sentence_wants_otherwise_is_not_to_be_kept():
 def test_hair_that_a_sentence_changes_has_no_score(judge):
     """Of such pairs the metric says why; of others what it said before."""
     pair = next(p for p in fresh(200, "attribute")
-                if p.said.get("hair_style", "") not in ("", p.identity.hair_style))  # fmt: skip
+                if p.mentions.get("hair_style", "") not in ("", p.identity.hair_style))  # fmt: skip
     work = trials(service(), [pair], 0)
     (judged,) = looked(judge, work, [work[0].canvas])
     metric = HairKept(Verdicts(judge))

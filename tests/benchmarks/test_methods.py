@@ -16,7 +16,7 @@ from sow.benchmarks.tv2i.methods import FROZEN, METHODS, method
 from sow.benchmarks.tv2i.methods.blended import Blended
 from sow.benchmarks.tv2i.methods.cow import Cow
 from sow.benchmarks.tv2i.methods.cow_release import RELEASED, CowRelease
-from sow.benchmarks.tv2i.methods.frozen import Stage
+from sow.benchmarks.tv2i.methods.frozen_model import Stage
 from sow.benchmarks.tv2i.methods.langevin import Langevin, oscillation
 from sow.benchmarks.tv2i.methods.sdedit import SDEdit
 from sow.calls import count_forwards

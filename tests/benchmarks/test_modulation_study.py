@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.studies.modulation import (
     ABLATION,
     BASE,
@@ -18,8 +17,9 @@ from sow.benchmarks.figures.studies.modulation import (
     run,
     source,
 )
-from sow.benchmarks.figures.studies.study import COW, judged, tasks
+from sow.benchmarks.figures.studies.tasks import COW, judged, tasks
 from sow.benchmarks.figures.world.tv2i import TUNED_ON, more_tuning
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
 from sow.benchmarks.tv2i.running.ablations import attention
 from sow.settings import PRESETS
@@ -90,7 +90,7 @@ def test_a_table(figures, tmp_path):
     )  # fmt: skip
     said: list[str] = []
     found = run(
-        figures, Judge.load(), rows, source("tuning", 2), Desk(tmp_path, "", say=said.append)
+        figures, Judge.load(), rows, source("tuning", 2), StudyOutput(tmp_path, "", log=said.append)
     )
     first, second = grids("A title", rows, found)
     assert [line.split(":")[0] for line in said] == [row.name for row in rows]

@@ -42,8 +42,8 @@ def test_from_a_page_to_the_report(tmp_path):
                       and value is not None) == [1.0, 1.0]  # fmt: skip
         assert sorted(value for (who, _), value in found.items() if who == "sow"
                       and value is not None) == [0.0, 0.0]  # fmt: skip
-        untold = [o for o in results.outcomes if o.scores[NAME] is None]
-        assert {o.missing[NAME] for o in untold} == {"nobody was asked about it"}
+        unmarked = [o for o in results.outcomes if o.scores[NAME] is None]
+        assert {o.missing[NAME] for o in unmarked} == {"nobody was asked about it"}
         words = (out / "report.md").read_text()
         assert "Truncated, by people ↓" in words
         assert "12 votes of 3 people in all" in words
@@ -93,7 +93,7 @@ def test_what_does_not_belong_together_is_refused(asked, tmp_path):
     assert not (other.folder / PEOPLE).exists()
     write_survey(results, tmp_path / "pairs", tmp_path / "pairs.json", ("pair",))
     pairs = say(tmp_path / "b.json", read_key(tmp_path / "pairs.json"))
-    with pytest.raises(UsageError, match="nobody was asked about outlines"):
+    with pytest.raises(UsageError, match="no answers about outlines"):
         add_marks([pairs], tmp_path / "pairs.json", results.folder)
 
 

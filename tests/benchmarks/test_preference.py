@@ -51,7 +51,7 @@ def test_nothing_on_the_page_says_who_made_what(asked, results, tmp_path):
     for file in folder.rglob("*"):
         assert re.fullmatch(r"index\.html|pictures|[0-9a-f]{16}\.webp", file.name)
     assert len({file.stat().st_mtime for file in (folder / PICTURES).iterdir()}) == 1
-    assert key.methods == {method.name: method.said for method in METHODS}
+    assert key.methods == {method.name: method.display_name for method in METHODS}
 
 
 def test_pictures_lose_what_their_files_carry(asked, results, tmp_path):
@@ -109,7 +109,7 @@ def test_chance_is_not_the_same_twice(asked):
 
 
 def test_what_cannot_be_asked_is_refused(asked, results, tmp_path):
-    with pytest.raises(UsageError, match="handed out"):
+    with pytest.raises(UsageError, match="must not lie"):
         write_survey(results, tmp_path / "x", tmp_path / "x" / "key.json")
     with pytest.raises(UsageError, match="no choice"):
         asked(methods=["sow"])
@@ -117,7 +117,7 @@ def test_what_cannot_be_asked_is_refused(asked, results, tmp_path):
         asked(methods=["sow", "y"])
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="something in it"):
+    with pytest.raises(OutputError, match="not empty"):
         write_survey(results, tmp_path / "full", tmp_path / "key.json")
     empty = Results(results.folder, results.run, ())
     with pytest.raises(UsageError, match="nothing to ask"):

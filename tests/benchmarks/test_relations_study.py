@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sow.benchmarks.figures.studies import relations
+from sow.benchmarks.figures.studies.common import joined
 from sow.benchmarks.figures.studies.refining import toward
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, OF_THINGS, PEOPLE, case_of
 from sow.benchmarks.figures.studies.relations import Cell, Outcome, report, sided
-from sow.benchmarks.figures.studies.sharing import joined
 from sow.box import Box
 
 NUMBERS = range(8)
@@ -21,7 +21,7 @@ def test_captions_say_their_relations_in_words_the_model_knows(figures, name, pe
         case = case_of(name, number, people, relations.FRESH)
         assert figures.unknown_words(case.prompt) == []
         edges = {(edge.predicate, edge.subject, edge.object) for edge in case.plan.relations}
-        assert len(edges) == len(case.triples) == len(case.said)
+        assert len(edges) == len(case.triples) == len(case.claims)
         for subject, predicate, thing in case.triples:
             assert {subject.split()[-1], thing.split()[-1]} <= set(case.prompt.split())
             assert predicate in {edge[0] for edge in edges}
@@ -34,11 +34,11 @@ def test_a_negative_has_the_same_seed_and_says_something_else(name, people):
             case_of(name, number, people, relations.FRESH, negative=no) for no in (False, True)
         )
         assert case.seed == other.seed
-        assert case.said != other.said
+        assert case.claims != other.claims
         # The same things are in both, so that only the relation makes the difference.
-        assert {word for said in case.said for key, word in said.items() if key != "relation"} == {
-            word for said in other.said for key, word in said.items() if key != "relation"
-        }
+        assert {
+            word for claim in case.claims for key, word in claim.items() if key != "relation"
+        } == {word for claim in other.claims for key, word in claim.items() if key != "relation"}
 
 
 def test_nothing_reported_was_tuned_on():

@@ -12,9 +12,9 @@ from tv2i_runs import MEASURES, METHODS, drawn_run
 
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report import paper
-from sow.benchmarks.tv2i.report.cells import table
 from sow.benchmarks.tv2i.report.columns import headed
-from sow.benchmarks.tv2i.report.failing import what_failed
+from sow.benchmarks.tv2i.report.comparison_table import table
+from sow.benchmarks.tv2i.report.failures import failure_grids
 from sow.benchmarks.tv2i.report.grid import grid
 from sow.benchmarks.tv2i.report.markdown import markdown, plain
 from sow.benchmarks.tv2i.report.pictures import ROWS, read, sheet
@@ -41,8 +41,8 @@ def faces(method: str, said: str) -> list[Outcome]:
 
 
 def test_rates_are_tested_by_the_pairs_that_differ():
-    ours, theirs = "1111111111", "1100000010"
-    made = table([*faces("a", ours), *faces("b", theirs)], ["a", "b"], [FACE])
+    ours, quoted = "1111111111", "1100000010"
+    made = table([*faces("a", ours), *faces("b", quoted)], ["a", "b"], [FACE])
     test = made.rows[1].cells[0].against
     assert made.rows[0].cells[0].against is None
     assert test.p == pytest.approx(2 / 2**7)  # 7 pairs, all the same way
@@ -76,7 +76,12 @@ def test_pictures_that_failed_are_counted_and_not_scored():
     lost = outcome("a", 3, file=None, error="out of memory", scores={}, missing={})
     made = table([outcome("a", 1, 0.1), outcome("a", 2), lost], ["a"], [ID])
     row = made.rows[0]
-    assert (row.asked, row.made, row.cells[0].estimate.count, row.cells[0].missing) == (3, 2, 1, 1)
+    assert (row.requested, row.made, row.cells[0].estimate.count, row.cells[0].missing) == (
+        3,
+        2,
+        1,
+        1,
+    )
 
 
 def test_holm_is_over_all_tests_of_a_table():
@@ -237,13 +242,13 @@ def test_ablations_have_marks_and_the_papers_table(made):
             Variant(method="sow", marks=("✓", "✓")))  # fmt: skip
     wanted = Ablation(title="Modules", rows=rows, reference="sow", marks=("AP", "DAM"),
                       paper=("II",))  # fmt: skip
-    ours, theirs = ablation(made, wanted).grids
+    ours, quoted = ablation(made, wanted).grids
     assert ours.head[:4] == ("", "AP", "DAM", "ID-Distance ↓")
     assert [[said.main for said in row[:3]] for row in ours.rows] == [
         ["COW as released", "✗", "✗"], ["SOW", "✓", "✓"]
     ]  # fmt: skip
     assert any("pairs)" in line for line in ours.rows[0][3].lines)
-    assert theirs.title.startswith("The paper's Table II")
+    assert quoted.title.startswith("The paper's Table II")
     with pytest.raises(ValidationError, match="no method 'sow'"):
         Run(benchmark="x", pairs=1, methods=METHODS[1:], ablations=(wanted,))
 
@@ -265,7 +270,7 @@ def test_columns_stand_in_groups_below_an_overview(made):
         "In short", "All settings together", "Normal prompts"
     ]  # fmt: skip
     assert parts[0].grids[0].head == ("", "ID-Distance ↓", "UNet samples ↓")
-    heads = {shown.title: shown.head for shown in parts[1].grids if not shown.theirs}
+    heads = {shown.title: shown.head for shown in parts[1].grids if not shown.quoted}
     assert heads == {
         "Heads": ("", "Face found ↑"),
         "Likeness": ("", "ID-Distance ↓", "CLIP text ↑"),
@@ -295,13 +300,13 @@ def test_no_table_is_wider_than_can_be_read():
 def test_what_is_so_for_all_is_said_once():
     some = [outcome(name, n) for name in "abc" for n in range(2)]
     some[-1] = outcome("c", 1, missing={"id": "too small"})
-    (shown,) = what_failed(some, [ID], {"a": "A", "b": "B", "c": "C"})
+    (shown,) = failure_grids(some, [ID], {"a": "A", "b": "B", "c": "C"})
     assert [[said.main for said in row] for row in shown.rows] == [
         ["id", "2 of 2", "no face found", "A; B"],
         ["id", "1 of 2", "no face found", "C"],
         ["id", "1 of 2", "too small", "C"],
     ]
-    (shown,) = what_failed(some[:4], [ID], {"a": "A", "b": "B"})
+    (shown,) = failure_grids(some[:4], [ID], {"a": "A", "b": "B"})
     assert shown.rows[0][-1].main == "all"
 
 
@@ -322,10 +327,10 @@ def test_sheets_are_bounded_and_links_out_of_the_folder_are_refused(tmp_path):
     some = [one for one in run.outcomes if one.setting == "normal"]
     shown = sheet("normal", run.folder, some, ["sow", "cow-release"], "id_distance")
     assert (len(shown.strips), shown.left_out) == (ROWS, 3)
-    assert shown.strips[3].results[1].said == "the device ran out of memory"
+    assert shown.strips[3].results[1].caption == "the device ran out of memory"
     Image.new("RGB", (32, 32)).save(tmp_path / "private.png")
     (run.folder / "link.png").symlink_to(tmp_path / "private.png")
-    with pytest.raises(PictureError, match="leads out"):
+    with pytest.raises(PictureError, match="points outside"):
         read(run.folder, "link.png")
 
 

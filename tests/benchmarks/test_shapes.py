@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sow.benchmarks.figures.judge.shapes import grown, labelled, shrunk
+from sow.benchmarks.figures.judge.anatomy import grown, labelled, shrunk
 
 
 def test_by_hand():

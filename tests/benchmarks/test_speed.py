@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from sow.benchmarks.speed.attention import FORMS, layer, runs
-from sow.benchmarks.speed.batches import batches
 from sow.benchmarks.speed.cost import calls, wall
 from sow.benchmarks.speed.hardware import flops, hardware, shape_of
 from sow.benchmarks.speed.memory import MIB, live_bytes, peak_of
-from sow.benchmarks.speed.scaling import scaling
+from sow.benchmarks.speed.scaling import batches, scaling
 from sow.benchmarks.speed.sections import SECTIONS, sections_of
 from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
@@ -73,7 +72,7 @@ def test_sections_are_chosen_by_name():
     assert "presets" in sections_of(None, on_gpu=True, model=RANDOM)
     assert sections_of("presets", on_gpu=False, model=RANDOM) == ["presets"]
     assert sections_of("memory, calls", on_gpu=False) == ["calls", "memory"]
-    with pytest.raises(UsageError, match="no section 'walls'"):
+    with pytest.raises(UsageError, match="unknown section 'walls'"):
         sections_of("walls", on_gpu=False)
 
 
@@ -210,12 +209,12 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
     assert "a section to measure: " in ran.stderr
     assert "calls: UNet calls and samples, preset by preset; " in ran.stderr
     again = run_sow(*asked, "--json", timeout=250)
-    assert "calls: kept from before" in again.stderr
+    assert "calls: measured before" in again.stderr
     assert json.loads(again.stdout)["sections"] == data["sections"]
 
 
 @pytest.mark.parametrize("said", ["1,x", "", "0", "1,-2", "99999"])
 def test_sizes_of_batches_are_numbers(said):
     assert whole_numbers(" 1, 16") == [1, 16]
-    with pytest.raises(UsageError, match="no sizes of batches"):
+    with pytest.raises(UsageError, match="invalid batch sizes"):
         whole_numbers(said)

@@ -15,11 +15,11 @@ from conftest import NO_KEYS, hear_interrupts
 
 import sow.settings
 from sow.benchmarks.checkpoints import TINY, random_pipeline
-from sow.benchmarks.speed import attention, cost, estimates, presets, progress, report, sections
-from sow.benchmarks.speed.estimates import ASKED, calls_of, said_of, samples_of
-from sow.benchmarks.speed.keeping import Keeper
+from sow.benchmarks.speed import attention, cost, estimates, presets, report, sections
+from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, calls_of, duration_text, samples_of
 from sow.benchmarks.speed.report import DECISIVE, facts_of, targets_in
-from sow.benchmarks.speed.sections import SECTIONS, Part, measured, whole
+from sow.benchmarks.speed.sections import SECTIONS, Part, at_once, measured
+from sow.benchmarks.speed.store import ReportStore
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, Subject, nothing
 from sow.benchmarks.speed.tables import Section, Table
 from sow.calls import count_forwards
@@ -57,7 +57,7 @@ def short(monkeypatch, tiny):
 
 
 def keeper_of(folder, subject, force=False, repeats=1):
-    keeper = Keeper(folder, tuple(SECTIONS), force)
+    keeper = ReportStore(folder, tuple(SECTIONS), force)
     keeper.begin(facts_of(subject, repeats))
     return keeper
 
@@ -87,7 +87,7 @@ def counted_sections(monkeypatch):
             made.append(name)
             return section(name, len(made) + 0.1)
 
-        return Part(f"what {name} measures", whole(measure))
+        return Part(f"what {name} measures", at_once(measure))
 
     names = ("calls", "wall", "start")
     for name in names:
@@ -122,7 +122,7 @@ def test_what_is_set_holds_for_every_preset_or_is_refused(short):
     (first, _) = presets.drawn(changed)
     assert first == "normal, twin, drawn"  # now they come to the same
     assert all(each.settings.outside == "none" for each in presets.drawn(changed).values())
-    with pytest.raises(UsageError, match="the preset normal with what is set"):
+    with pytest.raises(UsageError, match="the preset normal with these settings"):
         presets.drawn(replace(short, changed=("t1=4",)))
 
 
@@ -158,11 +158,13 @@ def test_samples_are_known_before_a_picture_is_drawn(tiny, name):
         spent.calls, spent.samples)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [n for n in ASKED if ASKED[n] is not estimates.untold])
+@pytest.mark.parametrize(
+    "name", [n for n in SAMPLE_ESTIMATES if SAMPLE_ESTIMATES[n] is not estimates.unknown_samples]
+)
 def test_estimates_are_of_what_a_section_asks(short, name, monkeypatch):
     """Within a quarter: not every device has every kind of attention."""
     monkeypatch.setattr(attention, "layers", lambda *_: Table((), ()))  # no matter of the UNet's
-    asked = ASKED[name](short, 1, None)
+    asked = SAMPLE_ESTIMATES[name](short, 1, None)
     short.pipe.remark, remark = (lambda line: None), short.pipe.remark
     seen = []
 
@@ -181,31 +183,33 @@ def test_estimates_are_of_what_a_section_asks(short, name, monkeypatch):
 
 
 def test_every_section_has_an_estimate_or_says_that_it_has_none(short):
-    assert set(ASKED) == set(SECTIONS)
-    assert [name for name in ASKED if ASKED[name](short, 1, None) is None] == ["start", "compile"]
+    assert set(SAMPLE_ESTIMATES) == set(SECTIONS)
+    assert [
+        name for name in SAMPLE_ESTIMATES if SAMPLE_ESTIMATES[name](short, 1, None) is None
+    ] == ["start", "compile"]
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "how long cannot be told beforehand"), (3, "some seconds"), (44, "about 40 s"),
+    [(None, "duration unknown"), (3, "a few seconds"), (44, "about 40 s"),
      (99, "about 100 s"), (720, "about 12 min"), (3599, "about 1 h"), (8000, "about 2 h 10 min")],
 )  # fmt: skip
 def test_time_is_told_in_words(seconds, said):
-    assert said_of(seconds) == said
+    assert duration_text(seconds) == said
 
 
 def test_what_comes_is_told_before_it(subject, counted_sections, monkeypatch, tmp_path):
     names, _, _ = counted_sections
     monkeypatch.setattr(sections, "sample_seconds", lambda subject: 2.0)
-    monkeypatch.setitem(ASKED, "calls", lambda *_: 30)
-    monkeypatch.setitem(ASKED, "wall", lambda *_: 330)
+    monkeypatch.setitem(SAMPLE_ESTIMATES, "calls", lambda *_: 30)
+    monkeypatch.setitem(SAMPLE_ESTIMATES, "wall", lambda *_: 330)
     said = []
     run(subject, names, keeper_of(tmp_path, subject), said.append)
     assert said == [
-        "3 sections to measure: about 12 min, for start how long cannot be told beforehand",
+        "3 sections to measure: about 12 min, start: duration unknown",
         "calls: what calls measures; about 60 s",
         "wall: what wall measures; about 11 min",
-        "start: what start measures; how long cannot be told beforehand",
+        "start: what start measures; duration unknown",
     ]
 
 
@@ -220,7 +224,7 @@ def test_a_run_that_ends_goes_on_with_what_is_missing(subject, counted_sections,
     said = []
     found = run(subject, names, keeper_of(tmp_path, subject), said.append)
     assert made == ["calls", "wall", "start"]
-    assert "calls: kept from before" in said
+    assert "calls: measured before" in said
     assert found == [section("calls", 1.1), section("wall", 2.1), section("start", 3.1)]
     text, data = targets_in(tmp_path)
     kept = json.loads(data.read_text(encoding="utf-8"))
@@ -250,14 +254,14 @@ def test_presets_go_on_in_the_middle(short, tmp_path, monkeypatch):
     keeper = keeper_of(tmp_path, short)
     with pytest.raises(KeyboardInterrupt):
         run(short, ["presets"], keeper)
-    assert "a part of presets: the same command goes on" in keeper.told()
+    assert "a part of presets saved in" in keeper.summary()
     text, data = targets_in(tmp_path)
     assert "## Presets with all branches, so far\n" in text.read_text(encoding="utf-8")
     first = json.loads(data.read_text(encoding="utf-8"))["sections"][0]["tables"][0]["rows"]
 
     monkeypatch.setattr(presets, "row_of", own)
     keeper = keeper_of(tmp_path, short)
-    left = ASKED["presets"](short, 1, keeper.before("presets"))
+    left = SAMPLE_ESTIMATES["presets"](short, 1, keeper.before("presets"))
     with count_forwards(short.pipe.unet) as spent:
         (found,) = run(short, ["presets"], keeper)
     rows = rows_of(found)
@@ -282,7 +286,7 @@ def test_other_runs_are_not_mixed(subject, counted_sections, tmp_path, other, sa
     names, made, _ = counted_sections
     run(subject, names, keeper_of(tmp_path, subject))
     before = [path.read_bytes() for path in targets_in(tmp_path)]
-    with pytest.raises(OutputError, match=f"was measured otherwise: {said}"):
+    with pytest.raises(OutputError, match=f"was measured under other conditions: {said}"):
         keeper_of(tmp_path, replace(subject, **other))
     assert [path.read_bytes() for path in targets_in(tmp_path)] == before
     run(replace(subject, **other), names[:1], keeper_of(tmp_path, replace(subject, **other), True))
@@ -294,8 +298,10 @@ def test_other_runs_are_not_mixed(subject, counted_sections, tmp_path, other, sa
 @pytest.mark.parametrize("fact", DECISIVE)
 def test_each_decisive_fact_is_looked_at(subject, counted_sections, tmp_path, fact):
     run(subject, ["calls"], keeper_of(tmp_path, subject))
-    keeper = Keeper(tmp_path, tuple(SECTIONS))
-    with pytest.raises(OutputError, match=f"was measured otherwise: {fact} .* there, else here"):
+    keeper = ReportStore(tmp_path, tuple(SECTIONS))
+    with pytest.raises(
+        OutputError, match=f"was measured under other conditions: {fact} .* there, else here"
+    ):
         keeper.begin({**facts_of(subject, 1), fact: "else"})
 
 
@@ -307,16 +313,16 @@ def test_each_decisive_fact_is_looked_at(subject, counted_sections, tmp_path, fa
 def test_what_is_no_report_is_left_alone(tmp_path, text):
     file = targets_in(tmp_path)[1]
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(OutputError, match="is no report of `sow bench speed`"):
-        Keeper(tmp_path, tuple(SECTIONS))
+    with pytest.raises(OutputError, match="is not a report of `sow bench speed`"):
+        ReportStore(tmp_path, tuple(SECTIONS))
     assert file.read_text(encoding="utf-8") == text
-    Keeper(tmp_path, tuple(SECTIONS), force=True)
+    ReportStore(tmp_path, tuple(SECTIONS), force=True)
 
 
 def test_somebody_s_page_is_not_overwritten(tmp_path):
     targets_in(tmp_path)[0].write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match="exists"):
-        Keeper(tmp_path, tuple(SECTIONS))
+        ReportStore(tmp_path, tuple(SECTIONS))
 
 
 def test_reports_of_before_there_was_going_on_are_refused(subject, tmp_path):
@@ -332,7 +338,7 @@ def test_a_device_that_is_too_small_is_told_and_the_rest_kept(subject, counted_s
     keeper = keeper_of(tmp_path, subject)
     with pytest.raises(DeviceError, match="too little memory for the section wall"):
         run(subject, names, keeper)
-    assert "keeps calls: the same command goes on" in keeper.told()
+    assert "calls saved in" in keeper.summary()
 
 
 def test_a_bar_fills_by_samples_and_leaves_the_unet_alone(subject, monkeypatch):
@@ -351,9 +357,9 @@ def test_a_bar_fills_by_samples_and_leaves_the_unet_alone(subject, monkeypatch):
         bar.total = total
         return bar
 
-    monkeypatch.setattr(progress, "parts_bar", made)
+    monkeypatch.setattr(sections, "progress_bar", made)
     unet = subject.pipe.unet
-    with progress.shown(subject, "wall", 6):
+    with sections.progress(subject, "wall", 6):
         subject.unet((2, 4, 8, 8))()
         subject.unet((1, 4, 16, 8))()  # a canvas twice as large counts twice
         assert bar.n == 4
@@ -361,7 +367,7 @@ def test_a_bar_fills_by_samples_and_leaves_the_unet_alone(subject, monkeypatch):
         assert bar.n == 6  # never more than all
     assert bar.closed
     bar.disable = True
-    with progress.shown(subject, "wall", 6):
+    with sections.progress(subject, "wall", 6):
         assert not unet._forward_pre_hooks  # away from a terminal nothing is counted
 
 
@@ -383,13 +389,13 @@ def test_an_interrupt_says_what_is_kept(run_sow, tiny_folder, tmp_path):
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read()
     assert process.wait(30) == 130
-    assert rest == "sow: interrupted; kept keeps calls: the same command goes on\n"
+    assert rest == "sow: interrupted; calls saved in kept: run the same command to resume\n"
     assert "Traceback" not in "".join(lines)
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"speed.md", "speed.json"}
     asked[asked.index("calls,start")] = "calls"
     again = run_sow(*asked, timeout=250)
     assert again.returncode == 0, again.stderr
-    assert "calls: kept from before" in again.stderr
+    assert "calls: measured before" in again.stderr
     other = run_sow(*asked, "--bare-calls", 3, timeout=250)
     assert other.returncode == 6
     assert "bare calls at most 1000 of each shape there" in other.stderr

@@ -11,9 +11,9 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.studies.growing import Wanted, grow
+from sow.benchmarks.figures.studies.picture_cache import PictureSpec, generate
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.studies import STUDIES, near
 from sow.errors import OutputError, UsageError
 
@@ -105,7 +105,7 @@ def test_its_options_are_what_it_takes_and_its_table_is_there(study):
     if study.name == "cluster":
         pytest.importorskip("ray")
     taken = inspect.signature(import_module(study.module).study).parameters
-    assert list(taken) == ["desk", *(option.name for option in study.options)]
+    assert list(taken) == ["output", *(option.name for option in study.options)]
 
 
 @pytest.mark.parametrize("words", SMALLEST)
@@ -116,7 +116,7 @@ def test_it_runs(words, folder, monkeypatch):
     module = import_module(study.module)
     for name, value in FEWER.get(study.name, {}).items():
         monkeypatch.setattr(module, name, value)
-    study.run(Desk(folder, f"sow bench study {words}", say=said.append), options_of(words))
+    study.run(StudyOutput(folder, f"sow bench study {words}", log=said.append), options_of(words))
     made = {file for file in folder.iterdir() if file.is_file()} - before
     assert made
     assert {str(file) for file in made} <= set(said)
@@ -132,18 +132,20 @@ def test_it_runs(words, folder, monkeypatch):
     # Before anything is loaded or drawn.
     monkeypatch.setattr("sow.models.load_pipeline", lambda *_, **__: pytest.fail("it began"))
     with pytest.raises(OutputError, match="exists"):
-        study.run(Desk(folder, "again"), options_of(words))
+        study.run(StudyOutput(folder, "again"), options_of(words))
 
 
 def test_a_study_that_was_made_is_not_made_again(folder, monkeypatch):
     """With --force its table is written anew, out of the pictures that were kept."""
     table = folder / "planning.md"
     if not table.exists():
-        BY_NAME["planning"].run(Desk(folder, "sow bench study planning"), options_of("planning"))
+        BY_NAME["planning"].run(
+            StudyOutput(folder, "sow bench study planning"), options_of("planning")
+        )
     before = table.read_text(encoding="utf-8")
     monkeypatch.setattr("sow.pipeline.SowPipeline.__call__", lambda *_, **__: pytest.fail("drawn"))
-    desk = Desk(folder, "sow bench study planning", force=True)
-    BY_NAME["planning"].run(desk, options_of("planning"))
+    output = StudyOutput(folder, "sow bench study planning", force=True)
+    BY_NAME["planning"].run(output, options_of("planning"))
     assert table.read_text(encoding="utf-8") == before
 
 
@@ -152,28 +154,28 @@ def wanted(figures):
     """Three pictures of a plan without anything planted."""
     plan = case_of("near", 0, PEOPLE, "tests").plan
     settings = figures.preset("text").changed(steps=2, t1=1, t2=2, preserve=())
-    return [Wanted(None, plan, settings, seed) for seed in (1, 2, 3)]
+    return [PictureSpec(None, plan, settings, seed) for seed in (1, 2, 3)]
 
 
 def test_kept_pictures_are_those_that_were_made(figures, wanted, tmp_path):
-    made = grow(figures, wanted, tmp_path, batch=2)
+    made = generate(figures, wanted, tmp_path, batch=2)
     assert made.seconds > 0
     files = sorted(tmp_path.rglob("*.png"))
     assert len(files) == 3
     stamps = [file.stat().st_mtime_ns for file in files]
-    again = grow(figures, wanted, tmp_path, batch=2)
+    again = generate(figures, wanted, tmp_path, batch=2)
     assert [image.tobytes() for image in again.images] == [i.tobytes() for i in made.images]
     assert again.seconds == pytest.approx(made.seconds)
     assert [file.stat().st_mtime_ns for file in files] == stamps
 
 
 def test_what_was_interrupted_goes_on_and_what_is_damaged_is_made_again(figures, wanted, tmp_path):
-    made = grow(figures, wanted, tmp_path, batch=1)
+    made = generate(figures, wanted, tmp_path, batch=1)
     first, second, third = sorted(tmp_path.rglob("*.png"), key=lambda file: file.stat().st_mtime_ns)
     kept = first.stat().st_mtime_ns
     second.unlink()
     third.write_bytes(third.read_bytes()[:200])
-    again = grow(figures, wanted, tmp_path, batch=1)
+    again = generate(figures, wanted, tmp_path, batch=1)
     assert [image.tobytes() for image in again.images] == [i.tobytes() for i in made.images]
     assert first.stat().st_mtime_ns == kept
     assert len(list(tmp_path.rglob("*.png"))) == 3
@@ -187,14 +189,14 @@ def test_a_picture_of_something_else_has_another_name(wanted, change):
         "plan": one.plan.changed(prompt="a dog"), "condition": Image.new("RGB", (8, 8)),
     }[change]  # fmt: skip
     fields = {name: getattr(one, name) for name in ("condition", "plan", "settings", "seed")}
-    assert Wanted(**{**fields, change: other}).key != one.key
+    assert PictureSpec(**{**fields, change: other}).key != one.key
 
 
 def test_a_wrong_table_is_told_in_a_line():
     for name, table in (("modulation", "sheat"), ("recognisable", "x")):
         study = BY_NAME[name]
         given = {option.name: option.default for option in study.options}
-        with pytest.raises(UsageError, match=f"no table '{table}'"):
+        with pytest.raises(UsageError, match=f"unknown table '{table}'"):
             study.check({**given, "table": table})
     assert near("sheat", ("tuning", "sheet")) == "did you mean 'sheet'?"
     assert near("qqq", ("tuning", "sheet")) == "choose one of tuning, sheet"
@@ -204,5 +206,5 @@ def test_a_package_that_is_missing_is_told_in_a_line(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
     monkeypatch.setattr("sow.benchmarks.figures.studies.things_sheet.service", lambda: None)
     with pytest.raises(UsageError, match="things-sheet needs skimage") as caught:
-        BY_NAME["things-sheet"].run(Desk(folder / "new", "again"), {"count": 1})
+        BY_NAME["things-sheet"].run(StudyOutput(folder / "new", "again"), {"count": 1})
     assert caught.value.mend == "pip install 'sow[benchmarks]'"

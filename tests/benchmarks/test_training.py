@@ -12,7 +12,7 @@ from torch import nn
 
 from sow.benchmarks.figures.training import data, latents, pack, text, unet, vae
 from sow.benchmarks.figures.training.groupnorm import FastGroupNorm, use_fast_groupnorm
-from sow.benchmarks.figures.training.loop import Course, Trainer
+from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.training.text import merges_for
 
 
@@ -44,8 +44,10 @@ def learner(folder, steps: int) -> Trainer:
     net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.SiLU(), nn.Conv2d(16, 16, 3), nn.SiLU())
     net.append(nn.Conv2d(16, 3, 1))
     net = net.to(memory_format=torch.channels_last)
-    course = Course(steps=steps, learning_rate=3e-3, warmup=2, seed=1, log_every=5, save_every=6)
-    return Trainer({"net": net}, course, folder)
+    config = TrainingConfig(
+        steps=steps, learning_rate=3e-3, warmup=2, seed=1, log_every=5, save_every=6
+    )
+    return Trainer({"net": net}, config, folder)
 
 
 def blur_loss(trainer: Trainer):
@@ -134,10 +136,10 @@ def test_all_stages_make_a_checkpoint_that_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(unet, "HELD_BACK", 20)
     short = {"steps": 2, "save_every": 2, "log_every": 2}
     data.render(tmp_path, data.CHUNK)
-    vae.train_vae(tmp_path, dataclasses.replace(vae.COURSE, **short))
+    vae.train_vae(tmp_path, dataclasses.replace(vae.TRAINING_CONFIG, **short))
     text.make_tokenizer(tmp_path)
     latents.encode(tmp_path)
-    unet.train_unet(tmp_path, dataclasses.replace(unet.COURSE, **short))
+    unet.train_unet(tmp_path, dataclasses.replace(unet.TRAINING_CONFIG, **short))
     pack.pack(tmp_path)
     spread = np.load(tmp_path / "latents.npy").astype(np.float32)
     assert abs(spread.std() - 1) < 0.05
@@ -148,7 +150,7 @@ def test_all_stages_make_a_checkpoint_that_draws(tmp_path, monkeypatch):
     captions = data.load_captions(tmp_path)
     assert pipe.unknown_words(captions[0]) == []
     assert pipe.unknown_words("a red Wizard, on the beach") == ["wizard"]
-    from sow.benchmarks.figures.studies.study import imagine
+    from sow.benchmarks.figures.studies.tasks import generate_from_text
 
-    images = imagine(pipe, captions[:2], steps=2)
+    images = generate_from_text(pipe, captions[:2], steps=2)
     assert [image.size for image in images] == [(128, 128)] * 2

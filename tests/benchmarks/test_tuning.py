@@ -13,10 +13,10 @@ import pytest
 
 import sow
 from sow.benchmarks.tuning.candidates import LISTED, OWN, PUBLISHED, Candidate, candidates
-from sow.benchmarks.tuning.course import COURSE, PROPOSAL, REPORT, WRITTEN
 from sow.benchmarks.tuning.measures import Measuring, check_identity
 from sow.benchmarks.tuning.pairs import drawn, halved, of_file, of_folder, sentences
 from sow.benchmarks.tuning.pictures import can_plot, plot
+from sow.benchmarks.tuning.plan import PLAN, PROPOSAL, REPORT, WRITTEN
 from sow.benchmarks.tuning.proposing import (
     LEAST,
     Proposal,
@@ -25,14 +25,13 @@ from sow.benchmarks.tuning.proposing import (
     propose,
     standings,
 )
-from sow.benchmarks.tuning.report import tell
+from sow.benchmarks.tuning.report import save_proposal, write_report
 from sow.benchmarks.tuning.running import begin
-from sow.benchmarks.tuning.saving import save
 from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Metric
-from sow.benchmarks.tv2i.metrics.choice import Weights, photograph_spread
+from sow.benchmarks.tv2i.metrics.suites import Weights, photograph_spread
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
-from sow.benchmarks.tv2i.report.cells import Table, table
+from sow.benchmarks.tv2i.report.comparison_table import Table, table
 from sow.benchmarks.tv2i.running.bench import entrants
 from sow.benchmarks.tv2i.runs import Measure
 from sow.checkpoints.facts import Facts
@@ -156,7 +155,7 @@ def test_what_was_measured_on_a_few_pairs_is_not_called_no_worse():
     few = half(3, most=ALIKE)
     for row in few.rows:
         cells[row.method][3] = row.cells[3]
-    rows = [row.__class__(row.method, row.asked, row.made, tuple(cells[row.method]))
+    rows = [row.__class__(row.method, row.requested, row.made, tuple(cells[row.method]))
             for row in made.rows]  # fmt: skip
     found = propose(Table(ALL, PUBLISHED, tuple(rows), 0), made)
     assert "CLIP" not in found.line
@@ -217,14 +216,14 @@ def test_candidates_are_settings_each_by_a_name_of_its_own(setting, facts):
 def test_sentences_are_alike_for_both_halves():
     words = find_model("figures").facts.words
     for setting in SETTINGS:
-        for known in (False, True):
-            some = sentences(setting, known)
+        for resumed in (False, True):
+            some = sentences(setting, resumed)
             assert len(set(some)) == len(some) == 20
         assert {word for one in some for word in re.findall(r"\w+", one)} <= words
     clothes = re.compile(r"coat|suit|sweater|shirt|jacket|gown|vest")
     coloured = re.compile(r"red|blue|yellow|green|white|orange|purple|pink|black|brown|denim|strip")
-    for known in (False, True):
-        normal = sentences("normal", known)
+    for resumed in (False, True):
+        normal = sentences("normal", resumed)
         for some in (normal[0::2], normal[1::2]):
             named = [one for one in some if clothes.search(one) and coloured.search(one)]
             assert 3 <= len(named) <= 6
@@ -264,7 +263,7 @@ def test_the_drawn_world_has_pairs_of_its_own():
     some = drawn("normal")[:8]
     assert len({pair.identity_seed for pair in some}) == 8
     for part in (some[0::2], some[1::2]):
-        assert sum("clothing_colour" in pair.said for pair in part) == 2
+        assert sum("clothing_colour" in pair.mentions for pair in part) == 2
 
 
 @pytest.mark.parametrize(
@@ -367,8 +366,8 @@ def whole(tiny_folder, people, tmp_path_factory):
     """A run that nobody interrupted."""
     out = tmp_path_factory.mktemp("tune") / "whole"
     tuning = run_of(tiny_folder, people, out)
-    assert drawn_all(tuning) == tuning.course.pictures == 8
-    return tuning, tell(tuning, tuning.measured())
+    assert drawn_all(tuning) == tuning.plan.pictures == 8
+    return tuning, write_report(tuning, tuning.measured())
 
 
 def written(out: Path) -> dict[str, bytes]:
@@ -380,9 +379,9 @@ def test_a_run_that_was_killed_comes_to_the_same(whole, tiny_folder, people, tmp
     with pytest.raises(KeyboardInterrupt):
         drawn_all(run_of(tiny_folder, people, out), most=3)
     again = run_of(tiny_folder, people, out)
-    assert again.known
+    assert again.resumed
     assert drawn_all(again) == 5
-    told = tell(again, again.measured())
+    told = write_report(again, again.measured())
     assert told.data == whole[1].data
     assert written(out) == written(whole[0].out)
     assert set(written(out)) >= {OUTCOMES, REPORT, PROPOSAL}
@@ -390,7 +389,7 @@ def test_a_run_that_was_killed_comes_to_the_same(whole, tiny_folder, people, tmp
 
 def test_a_run_says_all(whole):
     tuning, told = whole
-    assert "8 pictures" in tuning.course.said
+    assert "8 pictures" in tuning.plan.summary
     assert [row["candidate"] for row in told.data["choosing"]] == [PUBLISHED, "two cycles"]
     other = told.data["reporting"][1]
     assert {"mean", "low", "high", "n", "against_published"} == set(
@@ -409,14 +408,14 @@ def test_a_run_says_all(whole):
 
 def test_another_run_is_not_mixed_in(whole, tiny_folder, people, tmp_path):
     out = shutil.copytree(whole[0].out, tmp_path / "out")
-    before = (out / COURSE).read_bytes()
+    before = (out / PLAN).read_bytes()
     with pytest.raises(OutputError, match="setting"):
         run_of(tiny_folder, people, out, setting="style")
     with pytest.raises(OutputError, match="faces"):
         run_of(tiny_folder, people, out, asked={"faces": "/other"})
-    assert (out / COURSE).read_bytes() == before
-    assert not run_of(tiny_folder, people, out, setting="style", force=True).known
-    (out / COURSE).unlink()
+    assert (out / PLAN).read_bytes() == before
+    assert not run_of(tiny_folder, people, out, setting="style", force=True).resumed
+    (out / PLAN).unlink()
     with pytest.raises(OutputError, match="no such run"):
         run_of(tiny_folder, people, out)
 
@@ -443,7 +442,7 @@ def test_what_is_saved_runs_by_default_on_these_weights(whole, tiny_folder, kept
     other = shutil.copytree(tiny_folder, tmp_path / "other")
     index = other / "model_index.json"
     index.write_text(index.read_text() + "\n")
-    file = save(tuning, GOOD, model)
+    file = save_proposal(tuning, GOOD, model)
     assert file is not None
     assert file.is_file()
     work = work_of(tiny_folder)
@@ -452,17 +451,17 @@ def test_what_is_saved_runs_by_default_on_these_weights(whole, tiny_folder, kept
     assert work_of(tiny_folder, preset="normal").settings == Settings()
     assert read_tuned(find_model(str(other))).presets == {}
     assert work_of(other).settings == Settings()
-    with pytest.raises(UsageError, match="another one"):
-        save(tuning, GOOD, find_model(str(other)))
+    with pytest.raises(UsageError, match="has changed"):
+        save_proposal(tuning, GOOD, find_model(str(other)))
 
 
 def test_what_is_contradicted_is_saved_only_by_force(whole, tiny_folder, kept_apart):
     tuning, model = whole[0], find_model(str(tiny_folder))
     bad = Proposal("two cycles", "", (), False, False, ("Faces",), True)
     with pytest.raises(UsageError, match="Faces"):
-        save(tuning, bad, model)
-    assert save(tuning, Proposal(PUBLISHED, "", meaningless=True), model, True) is None
-    assert save(tuning, Proposal(PUBLISHED, ""), model) is None
+        save_proposal(tuning, bad, model)
+    assert save_proposal(tuning, Proposal(PUBLISHED, "", meaningless=True), model, True) is None
+    assert save_proposal(tuning, Proposal(PUBLISHED, ""), model) is None
     assert read_tuned(model).presets == {}
-    assert save(tuning, bad, model, True) is not None
+    assert save_proposal(tuning, bad, model, True) is not None
     assert read_tuned(model).presets["normal"].pairs == 1

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge
+from sow.benchmarks.figures.judge.judge import SAME_PERSON, Judge
 from sow.benchmarks.figures.studies.trials import READ, judged, service, trials
 from sow.benchmarks.tv2i.figures import figures_pairs, known
 from sow.benchmarks.tv2i.metrics.base import Case, measure
-from sow.benchmarks.tv2i.metrics.choice import figures_metrics
-from sow.benchmarks.tv2i.metrics.judged import drawn_ceiling
+from sow.benchmarks.tv2i.metrics.judge_base import drawn_ceiling
+from sow.benchmarks.tv2i.metrics.suites import figures_metrics
 from sow.benchmarks.tv2i.pairs import Pair
 
 COUNT = 9

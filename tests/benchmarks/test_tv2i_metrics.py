@@ -14,8 +14,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from sow.benchmarks.tv2i.metrics import convert
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure, split
+from sow.benchmarks.tv2i.metrics.condition_fidelity import ConditionLpips, ConditionPsnr
 from sow.benchmarks.tv2i.metrics.copying import Copied, CopyPaste, copied_share
-from sow.benchmarks.tv2i.metrics.keeping import ConditionLpips, ConditionPsnr
 from sow.benchmarks.tv2i.metrics.lpips import Lpips
 from sow.benchmarks.tv2i.metrics.outline import OutlineClosed, OutlineTruncated
 from sow.benchmarks.tv2i.pairs import Pair
@@ -171,7 +171,7 @@ def test_a_batch_ends_whatever_is_in_it(tmp_path):
     scores, missing = split(found[0])
     assert scores["psnr"] == 100
     assert missing["broken"].startswith("RuntimeError: torch.cat()")
-    assert missing["infinite"] == "it is no number"
+    assert missing["infinite"] == "it is not a number"
     for one in found[1:4]:
         assert {score.value for score in one.values() if "no number" not in score.missing} == {None}
         assert one["psnr"].missing.startswith("no picture")
@@ -255,9 +255,9 @@ def test_pickles_are_not_opened_and_wrong_weights_are_said(tmp_path):
     torch.save({"a": torch.zeros(1)}, pickle)
     text.write_bytes(b"nothing")
     for file, line in (
-        (pickle, "others are not opened; convert it: python -m"),
+        (pickle, "other formats are not opened; convert it: python -m"),
         (text, "is damaged"),
-        (tmp_path / "none", "there are no weights"),
+        (tmp_path / "none", "no weights of"),
     ):
         with pytest.raises(ModelError, match=line):
             Lpips.load(file)

@@ -17,10 +17,10 @@ from sow.benchmarks.tv2i.metrics import convert
 from sow.benchmarks.tv2i.metrics.arcface import ArcFace
 from sow.benchmarks.tv2i.metrics.base import Case, measure
 from sow.benchmarks.tv2i.metrics.ceilings import of_photographs
-from sow.benchmarks.tv2i.metrics.choice import Weights, figures_metrics, photograph_metrics
 from sow.benchmarks.tv2i.metrics.clip import ClipScore
 from sow.benchmarks.tv2i.metrics.faces import Faces
 from sow.benchmarks.tv2i.metrics.identity import FaceNet, IdDistance
+from sow.benchmarks.tv2i.metrics.suites import Weights, figures_metrics, photograph_metrics
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.box import Box
 from sow.errors import ModelError
@@ -148,7 +148,7 @@ def test_two_people_are_two(face):
 def test_wrong_weights_are_said(tmp_path, facenet_file):
     file = tmp_path / "facenet.safetensors"
     save_file({"conv2d_1a.conv.weight": torch.zeros(1)}, file)
-    with pytest.raises(ModelError, match=r"no weights of facenet: \d+ tensors are missing"):
+    with pytest.raises(ModelError, match=r"not weights of facenet: \d+ tensors are missing"):
         FaceNet.load(file)
     with pytest.raises(ModelError, match="convert it"):
         FaceNet.load(facenet_file.with_name("vggface2.pt"))

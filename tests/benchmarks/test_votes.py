@@ -192,7 +192,7 @@ def test_answers_given_twice_and_no_files_are_refused(asked, tmp_path):
             read_votes([file], key)
     with pytest.raises(UsageError, match="cannot be read"):
         read_votes([tmp_path / "none.json"], key)
-    with pytest.raises(UsageError, match="no key of a survey"):
+    with pytest.raises(UsageError, match="not the key of a survey"):
         read_key(say(tmp_path / "y.json", key))
 
 

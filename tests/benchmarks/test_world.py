@@ -87,7 +87,7 @@ def test_relations_to_a_person_are_drawn_as_they_are_called(relation):
 
 def test_what_a_caption_says_is_so():
     for drawing in DRAWINGS:
-        spec, said = drawing.spec, drawing.caption.said
+        spec, said = drawing.spec, drawing.caption.mentions
         assert said.get("scene", spec.scene) == spec.scene
         assert said.get("style", "none") == spec.style
         if spec.person is not None:

@@ -83,8 +83,8 @@ def test_the_studies_are_listed_with_what_they_take_and_their_tables(run_sow):
     listed = run_sow("bench", "study")
     assert listed.returncode == 0, listed.stderr
     for study in STUDIES:
-        assert f"{study.name}: {study.asks}" in listed.stdout
-        assert f"{study.takes} on one core; {study.table}" in listed.stdout
+        assert f"{study.name}: {study.question}" in listed.stdout
+        assert f"{study.duration} on one core; {study.table}" in listed.stdout
     helped = run_sow("bench", "study", "relations", "--help")
     assert {"--count", "--first", "--tuning", "--workers", "--out", "--force"} <= set(
         helped.stdout.split()
@@ -94,9 +94,12 @@ def test_the_studies_are_listed_with_what_they_take_and_their_tables(run_sow):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("recognizable",), "no study 'recognizable'; did you mean 'recognisable'?"),
-        (("modulation", "sheat"), "no table 'sheat'; did you mean 'sheet'?"),
-        (("recognisable", "fresh", "--setting", "x"), "no setting 'x'; choose one of normal, "),
+        (("recognizable",), "unknown study 'recognizable'; did you mean 'recognisable'?"),
+        (("modulation", "sheat"), "unknown table 'sheat'; did you mean 'sheet'?"),
+        (
+            ("recognisable", "fresh", "--setting", "x"),
+            "unknown setting 'x'; choose one of normal, ",
+        ),
         (("mattes", "--count", "0"), "--count"),
         (("mattes", "--out", "taken"), "the folder 'taken' cannot be made"),
     ],

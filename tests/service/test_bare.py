@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.judge.relations import holds
 from sow.errors import UsageError
 from sow.service.request import Request

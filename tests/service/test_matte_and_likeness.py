@@ -8,7 +8,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 import sow
-from sow.benchmarks.figures.judge.reading import Judge, distance
+from sow.benchmarks.figures.judge.judge import Judge, distance
 from sow.errors import PictureError, PlanError, UsageError
 from sow.pictures.drawing import draw_plan
 from sow.service.request import Request

@@ -1,1 +1,1 @@
-"""The judge: small networks that read pictures of the world of figures, and what they measure."""
+"""The judge: small networks that read pictures of the drawn world, and what they measure."""

@@ -1,4 +1,4 @@
-"""How far the judge can be trusted.
+"""How reliable the judge is.
 
     sow bench study judge
 
@@ -17,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.judge.classes import FIRST_KIND, HEAD, PARTS, PICTURE
 from sow.benchmarks.figures.judge.data import looks_of, truth_maps
-from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict
+from sow.benchmarks.figures.judge.judge import SAME_PERSON, Judge, Verdict
 from sow.benchmarks.figures.judge.relations import holds
 from sow.benchmarks.figures.world.drawing import TESTING, TUNING, Drawing, identity_of, make
 from sow.benchmarks.figures.world.layout import PERSON_RELATIONS, THING_RELATIONS
 from sow.benchmarks.figures.world.paper import FACE, HAIR, NECK
 from sow.benchmarks.figures.world.people import SKINS
 from sow.benchmarks.figures.world.scenes import STYLES
+from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
 from sow.box import overlap
 
@@ -37,19 +37,19 @@ IDENTITIES = 300
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: what, and how good."""
+    """A line of the table: what was measured, and how good it is."""
 
     what: str
     value: str
     count: int
 
     def row(self) -> str:
-        """A line of Markdown."""
+        """Return the line as Markdown."""
         return f"| {self.what} | {self.value} | {self.count} |"
 
 
 def read_parts(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
-    """Pixels right, and intersection over union of each part over all pictures."""
+    """Return the share of correct pixels, and the intersection over union of each part."""
     both, either = np.zeros(len(PARTS)), np.zeros(len(PARTS))
     right = []
     for drawing, verdict in zip(drawings, verdicts, strict=True):
@@ -68,12 +68,12 @@ def read_parts(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
 
 
 def read_looks(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
-    """Scene, style, clothes, hair, features of heads, and how many people there are."""
+    """Return the accuracy of scene, style, clothes, hair, head features and number of people."""
     right: dict[str, list[bool]] = defaultdict(list)
-    names = [*verdicts[0].whole, *next(v.looks for v in verdicts if v.looks)]
+    names = [*verdicts[0].picture_labels, *next(v.looks for v in verdicts if v.looks)]
     choices = {**PICTURE, **HEAD}
     for drawing, verdict in zip(drawings, verdicts, strict=True):
-        seen = {**verdict.whole, **verdict.looks}
+        seen = {**verdict.picture_labels, **verdict.looks}
         for name, answer in zip(names, looks_of(drawing), strict=True):
             if answer >= 0:
                 right[name].append(seen.get(name) == choices[name][answer])
@@ -87,16 +87,18 @@ def read_looks(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
 
 
 def read_things(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
-    """Objects found (right kind, boxes that overlap by half), found in vain, coloured right."""
+    """Return how many objects are found (right kind, boxes that overlap by half), how many found
+    objects exist, and how many have the right colour."""
     found, coloured, true = [], [], []
     for drawing, verdict in zip(drawings, verdicts, strict=True):
         boxes = [drawing.box(6 + n) for n in range(len(drawing.spec.things))]
         truth = [(t, b) for t, b in zip(drawing.spec.things, boxes, strict=True) if b is not None]
         for thing, box in truth:
             same = [
-                seen for seen in verdict.things
+                seen
+                for seen in verdict.things
                 if seen.kind == thing.kind and overlap(seen.box.corners, box.corners) >= 0.5
-            ]  # fmt: skip
+            ]
             found.append(bool(same))
             if same and drawing.spec.style != "sketch":
                 coloured.append(same[0].colour == thing.colour)
@@ -115,7 +117,7 @@ def read_things(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
 
 
 def read_relations(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
-    """Relations that hold and are seen; relations that do not hold and are seen all the same."""
+    """Return how often true relations are seen, and how often false ones."""
     seen: dict[str, list[bool]] = defaultdict(list)
     wrong: list[bool] = []
     opposite = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
@@ -123,21 +125,21 @@ def read_relations(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Lin
         spec = drawing.spec
         if spec.relation is None:
             continue
-        said = {"thing": spec.things[0].kind, "relation": spec.relation}
+        claims = {"thing": spec.things[0].kind, "relation": spec.relation}
         if len(spec.things) > 1:
-            said["other_thing"] = spec.things[1].kind
-        seen[spec.relation].append(holds(verdict, said))
+            claims["other_thing"] = spec.things[1].kind
+        seen[spec.relation].append(holds(verdict, claims))
         if spec.relation in opposite:
-            wrong.append(holds(verdict, {**said, "relation": opposite[spec.relation]}))
+            wrong.append(holds(verdict, {**claims, "relation": opposite[spec.relation]}))
         elif spec.person is not None and spec.relation == "near":
-            wrong.append(holds(verdict, {**said, "relation": "holding"}))
+            wrong.append(holds(verdict, {**claims, "relation": "holding"}))
     order = dict.fromkeys((*PERSON_RELATIONS, *THING_RELATIONS))
     lines = [Line(f'"{name}" seen', rate(seen[name]).percent(), len(seen[name])) for name in order]
     return [*lines, Line("the opposite seen instead", rate(wrong).percent(), len(wrong))]
 
 
 def broken(drawing: Drawing, other: Drawing, how: str) -> Image.Image:
-    """A drawing whose head no longer has its body.
+    """Return a drawing whose head no longer has its body.
 
     how: "floating" puts the head alone into another picture, "no neck" paints the neck over
     with what is beside it, "other skin" gives the neck a skin far from the face's.
@@ -162,21 +164,21 @@ def broken(drawing: Drawing, other: Drawing, how: str) -> Image.Image:
 
 
 def read_truncation(judge: Judge, style: str = "none") -> list[Line]:
-    """Whole people called whole, and three kinds of broken ones called truncated."""
-    whole: list[Image.Image] = []
+    """Return how often intact people are called intact, and broken ones truncated."""
+    intact: list[Image.Image] = []
     pictures: dict[str, list[Image.Image]] = defaultdict(list)
     number = FIRST + 1_000_000
-    while len(whole) < IDENTITIES:
+    while len(intact) < IDENTITIES:
         drawing = make(number, identity=identity_of(number + 300_000), things=(), style=style)
         ground = make(number + 500_000)
         number += 1
         if drawing.mask(NECK).sum() < 30 or ground.spec.person is not None:
             continue
-        whole.append(drawing.image)
+        intact.append(drawing.image)
         for how in ("floating", "no neck", *["other skin"] * (style == "none")):
             pictures[how].append(broken(drawing, ground, how))
     kind = "" if style == "none" else f" ({style})"
-    calls = [not verdict.truncated for verdict in judge.look(whole)]
+    calls = [not verdict.truncated for verdict in judge.look(intact)]
     lines = [Line(f"whole people called whole{kind}", rate(calls).percent(), len(calls))]
     for how, images in pictures.items():
         calls = [verdict.truncated for verdict in judge.look(images)]
@@ -185,7 +187,8 @@ def read_truncation(judge: Judge, style: str = "none") -> list[Line]:
 
 
 def distances(judge: Judge, first: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Distances of two pictures each of IDENTITIES people: to themselves, and to all others.
+    """Return the distances of two pictures each of IDENTITIES people: within one person, and
+    between different people.
 
     One of the two is before a plain wall, as conditions are, the other anywhere.
     """
@@ -205,8 +208,8 @@ def distances(judge: Judge, first: int) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def read_identity(judge: Judge) -> list[Line]:
-    """The threshold is where both errors are equally common among one set of people; how often
-    it errs is counted among others."""
+    """Return the accuracy of identities. The threshold of equal error rates is measured on one set
+    of people, its errors on another."""
     same, different = distances(judge, TUNING + 5_000_000)
     steps = np.linspace(0, 2, 401)
     missed = np.array([(same >= t).mean() for t in steps])
@@ -229,7 +232,7 @@ def read_identity(judge: Judge) -> list[Line]:
 
 
 def table(judge: Judge, count: int = PICTURES) -> list[Line]:
-    """All of it."""
+    """Return all lines of the table."""
     numbers = bar(range(FIRST, FIRST + count), "drawings")
     drawings = [make(number) for number in numbers]
     verdicts = judge.look([drawing.image for drawing in drawings])
@@ -244,7 +247,7 @@ def table(judge: Judge, count: int = PICTURES) -> list[Line]:
 
 
 def by_eye(path: Path) -> list[str]:
-    """What a person found wrong among the verdicts on a sheet, as a table."""
+    """Return what a person found wrong among the verdicts on a sheet, as a table."""
     notes = json.loads(path.read_text(encoding="utf-8"))
     lines = ["| verdict | right by eye | of |", "|---|---|---|"]
     for verdict, wrong in notes["wrong"].items():
@@ -255,21 +258,33 @@ def by_eye(path: Path) -> list[str]:
 
 
 def checked(name: str) -> list[str]:
-    """That of a committed sheet; nothing where it is not at hand, as in an installed package."""
+    """Return the table of a committed sheet; empty if it is missing, as in an installed package."""
     notes = Path(__file__).parent / "results" / f"{name}.json"
     if not notes.exists():
         return []
-    return ["", "## On 100 generated pictures, checked by eye", "", *by_eye(notes), "",
-            f"The sheet with the verdicts is `{name}.png`."]  # fmt: skip
+    return [
+        "",
+        "## On 100 generated pictures, checked by eye",
+        "",
+        *by_eye(notes),
+        "",
+        f"The sheet with the verdicts is `{name}.png`.",
+    ]
 
 
-def study(desk: Desk, *, judge: Path | None, count: int) -> None:
-    """Writes `judge.md`."""
-    desk.free("judge.md")
+def study(output: StudyOutput, *, judge: Path | None, count: int) -> None:
+    """Write `judge.md`."""
+    output.check_free("judge.md")
     eye = Judge.load(judge) if judge else Judge.load()
     lines = [
-        "# How far the judge can be trusted", "", f"`{desk.command}`; intervals are 95 %.", "",
-        f"## On {count} drawings it never saw", "",
-        "| | | of |", "|---|---|---|", *(line.row() for line in table(eye, count)),
-    ]  # fmt: skip
-    desk.page("judge.md", [*lines, *checked("judge-by-eye")])
+        "# How far the judge can be trusted",
+        "",
+        f"`{output.command}`; intervals are 95 %.",
+        "",
+        f"## On {count} drawings it never saw",
+        "",
+        "| | | of |",
+        "|---|---|---|",
+        *(line.row() for line in table(eye, count)),
+    ]
+    output.write_page("judge.md", [*lines, *checked("judge-by-eye")])

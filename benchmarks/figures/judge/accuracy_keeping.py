@@ -1,4 +1,4 @@
-"""How far the judge can be trusted about what became of a head, on drawings it never saw.
+"""How reliable the judge is about what became of a head, on drawings it never saw.
 
 sow bench study judge-keeping
 """
@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.judge.accuracy import checked
-from sow.benchmarks.figures.judge.keeping import Planted, has_halo, is_sticker, kept_parts
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.judge.shapes import grown
+from sow.benchmarks.figures.judge.anatomy import grown
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.judge.planted_head import Planted, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.world.drawing import (
     TESTING,
     Drawing,
@@ -26,6 +25,7 @@ from sow.benchmarks.figures.world.drawing import (
 )
 from sow.benchmarks.figures.world.paper import BACKGROUND, FACE, HAIR, NECK
 from sow.benchmarks.figures.world.people import SKINS, Identity
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import rate
 
 FIRST = TESTING + 12_000_000
@@ -38,14 +38,14 @@ Row = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Case:
-    """A drawing of somebody with all of their neck, before any scene."""
+    """A drawing of a person with a fully visible neck."""
 
     number: int
     drawing: Drawing
 
     @property
     def planted(self) -> Planted:
-        """The head as if it had been planted where it is."""
+        """The head, as if it had been planted where it is."""
         drawing = self.drawing
         assert drawing.head is not None
         assert drawing.spec.person is not None
@@ -55,7 +55,7 @@ class Case:
 
 
 def cases(count: int) -> Iterator[Case]:
-    """People nobody has seen, in colour."""
+    """Yield unseen people, in colour."""
     number = FIRST
     while count:
         drawing = make(number, identity=identity_of(number + 300_000), things=(), style="none")
@@ -66,7 +66,7 @@ def cases(count: int) -> Iterator[Case]:
 
 
 def walled(case: Case) -> Image.Image | None:
-    """The drawing with a pale wall left round its head; None before scenes like a wall."""
+    """Return the drawing with a pale wall round its head; None if the scene resembles a wall."""
     pixels, planted = np.asarray(case.drawing.image).copy(), case.planted
     wall = np.array([(233, 226, 240), (226, 236, 226), (240, 232, 222)][case.number % 3])
     around = grown(planted.mask, 11)
@@ -79,14 +79,14 @@ def walled(case: Case) -> Image.Image | None:
 
 
 def with_neck(case: Case, skin: int) -> Image.Image:
-    """The drawing with a neck of another skin."""
+    """Return the drawing with a neck of another skin colour."""
     pixels = np.asarray(case.drawing.image).copy()
     pixels[case.drawing.mask(NECK)] = (np.array(SKINS[skin]) * 0.86).astype(np.uint8)
     return Image.fromarray(pixels)
 
 
 def read_keeping(judge: Judge, count: int = PEOPLE) -> list[Row]:
-    """What is asked, how often the answer is right, of how many."""
+    """Return rows of question, share of right answers and count."""
     people = list(cases(count))
     return [*_halo(judge, people), *_necks(judge, people), *_parts(judge, people)]
 
@@ -96,15 +96,19 @@ def _halo(judge: Judge, people: list[Case]) -> list[Row]:
     pairs = [(case, image) for case in people if (image := walled(case)) is not None]
     stuck = judge.look([image for _, image in pairs], [case.planted.box for case, _ in pairs])
     return [
-        _row("no halo: none called", [not has_halo(v, c.planted)
-                                      for v, c in zip(clean, people, strict=True)]),
-        _row("a wall left round the head: called halo",
-             [has_halo(v, c.planted) for v, (c, _) in zip(stuck, pairs, strict=True)]),
-    ]  # fmt: skip
+        _row(
+            "no halo: none called",
+            [not has_halo(v, c.planted) for v, c in zip(clean, people, strict=True)],
+        ),
+        _row(
+            "a wall left round the head: called halo",
+            [has_halo(v, c.planted) for v, (c, _) in zip(stuck, pairs, strict=True)],
+        ),
+    ]
 
 
 def _necks(judge: Judge, people: list[Case]) -> list[Row]:
-    """Heads on their own necks, on ones a shade off, and on ones of other skin."""
+    """Return rows for heads on their own neck, on one a shade off, and on one of another skin."""
     rows = []
     for name, step, wanted in (
         ("head on its own neck: not called unjoined or sticker", 0, False),
@@ -127,14 +131,14 @@ def _necks(judge: Judge, people: list[Case]) -> list[Row]:
 
 
 def _parts(judge: Judge, people: list[Case]) -> list[Row]:
-    """Glasses and beards that are still there, and that the same person was drawn without."""
+    """Return rows for glasses and beards that are still there or were removed."""
     rows = []
     for part in ("glasses", "beard"):
         having = [case for case in people if getattr(case.planted.who, part)]
         without = [
-            make(c.number, identity=_without(c.planted.who, part), things=(),
-                 style="none").image for c in having
-        ]  # fmt: skip
+            make(c.number, identity=_without(c.planted.who, part), things=(), style="none").image
+            for c in having
+        ]
         for name, images, wanted in (
             (f"{part} there: called kept", [case.drawing.image for case in having], True),
             (f"{part} taken off: called lost", without, False),
@@ -156,13 +160,17 @@ def _row(name: str, right: list[bool]) -> Row:
     return name, rate(right).percent(), len(right)
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Writes `keeping.md`."""
-    desk.free("keeping.md")
+def study(output: StudyOutput, *, count: int) -> None:
+    """Write `keeping.md`."""
+    output.check_free("keeping.md")
     rows = read_keeping(Judge.load(), count)
     lines = [
-        "# What became of a planted head: how far the judge can be trusted", "",
-        f"`{desk.command}`; {count} people nobody has seen, 95 % intervals.", "",
-        "| | right | of |", "|---|---|---|", *(f"| {' | '.join(map(str, row))} |" for row in rows),
-    ]  # fmt: skip
-    desk.page("keeping.md", [*lines, *checked("keeping-by-eye")])
+        "# What became of a planted head: how far the judge can be trusted",
+        "",
+        f"`{output.command}`; {count} people nobody has seen, 95 % intervals.",
+        "",
+        "| | right | of |",
+        "|---|---|---|",
+        *(f"| {' | '.join(map(str, row))} |" for row in rows),
+    ]
+    output.write_page("keeping.md", [*lines, *checked("keeping-by-eye")])

@@ -1,9 +1,13 @@
-"""From the parts of a picture to heads, bodies and objects."""
+"""Masks and the parts of a picture: from pixel classes to heads, bodies and objects.
+
+Neighbours of a pixel are above, below, left and right; outside the picture there is nothing.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +21,6 @@ from sow.benchmarks.figures.judge.classes import (
     PARTS,
     SHADES,
 )
-from sow.benchmarks.figures.judge.shapes import grown, labelled
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import SKINS
 from sow.box import Box, overlap
@@ -47,8 +50,8 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An object as the judge sees it."""
+class DetectedThing:
+    """An object that the judge finds."""
 
     kind: str
     colour: str
@@ -57,14 +60,14 @@ class Seen:
 
 
 def pieces(mask: Mask) -> list[Mask]:
-    """The connected pieces of a mask, the largest first."""
+    """Return the connected pieces of a mask, the largest first."""
     labels = labelled(mask)
     found = [labels == n for n in range(1, labels.max(initial=0) + 1)]
     return sorted(found, key=lambda piece: -int(piece.sum()))
 
 
 def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
-    """Heads: every face that is large enough, with the hair that touches it.
+    """Return the heads: every face that is large enough, with the hair that touches it.
 
     near: the head that overlaps this box most comes first, and heads that only touch it stay
     behind; without it, the largest.
@@ -88,13 +91,13 @@ def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
 
 
 def _touching(mask: Mask, seed: Mask) -> Mask:
-    """The pieces of a mask that touch the seed."""
+    """Return the pieces of a mask that touch the seed."""
     labels = labelled(mask | seed)
     return np.isin(labels, np.unique(labels[seed]))
 
 
-def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[Seen, ...]:
-    """Objects: pieces of one kind, near ones joined, with their commonest colour."""
+def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[DetectedThing, ...]:
+    """Return the objects: pieces of one kind, near ones joined, with their commonest colour."""
     found = []
     for kind in range(FIRST_KIND, len(PARTS)):
         mask = classes == kind
@@ -107,12 +110,12 @@ def find_things(classes: Classes, shades: NDArray[np.uint8]) -> tuple[Seen, ...]
             if box is None or piece.sum() < SMALLEST_THING:
                 continue
             colour = SHADES[int(np.bincount(shades[piece]).argmax())]
-            found.append(Seen(PARTS[kind], colour, box, piece))
+            found.append(DetectedThing(PARTS[kind], colour, box, piece))
     return tuple(sorted(found, key=lambda thing: -int(thing.mask.sum())))
 
 
 def is_truncated(pixels: NDArray[np.uint8], classes: Classes, head: Head, tolerance: float) -> bool:
-    """Whether a head stands alone: no neck below it, a neck of other skin, or no body.
+    """Return whether a head has no neck, a neck of another skin, or no body.
 
     tolerance: how far, in RGB, skins may be apart; see SKIN_TOLERANCE. A head that the lower
     border of the picture cuts off cannot tell and is not truncated.
@@ -128,7 +131,7 @@ def is_truncated(pixels: NDArray[np.uint8], classes: Classes, head: Head, tolera
 
 
 def neck_below(classes: Classes, face: Box) -> Mask | None:
-    """The neck's pixels under a face; None where there is too little of it to be one."""
+    """Return the neck's pixels below a face; None if there are too few."""
     zone = np.zeros(classes.shape, bool)
     top, bottom = face.y + round(face.height * 0.7), face.bottom + round(face.height * 0.4) + 2
     zone[top:bottom, face.x : face.right] = True
@@ -137,7 +140,7 @@ def neck_below(classes: Classes, face: Box) -> Mask | None:
 
 
 def joined_to_body(classes: Classes, head: Head, face: Box) -> bool:
-    """Whether enough of a body hangs together with the face through a neck."""
+    """Return whether a face is connected to enough of a body through a neck."""
     person = np.isin(classes, (NECK, BODY, HAND)) | head.face
     # Outlines between face, neck and collar may be read as anything.
     near = grown(person, 2)
@@ -150,7 +153,7 @@ def joined_to_body(classes: Classes, head: Head, face: Box) -> bool:
 
 
 def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask, tolerance: float) -> float:
-    """The share of a face that has the skin its neck leads to expect.
+    """Return the share of a face that has the skin colour its neck leads to expect.
 
     A neck's colour, lightened as much as necks are darkened, is its face's skin. Eyes, beards
     and glasses are not: a share is asked for, not an average.
@@ -161,7 +164,7 @@ def skin_shared(pixels: NDArray[np.uint8], head: Head, neck: Mask, tolerance: fl
 
 
 def neck_of_other_skin(pixels: NDArray[np.uint8], classes: Classes, head: Head) -> bool:
-    """Whether hardly any of the neck has what a person would call the face's skin.
+    """Return whether hardly any of the neck has what a person would call the face's skin.
 
     The face's skin is its commonest shade above the mouth, where no beard is; of the neck a share
     is asked for, because outlines, collars and beards are smeared into it. False without a neck.
@@ -183,3 +186,24 @@ def neck_of_other_skin(pixels: NDArray[np.uint8], classes: Classes, head: Head) 
     below = pixels[neck].astype(float)
     lit, shaded = (np.linalg.norm(skin * shade - below, axis=-1) for shade in (1.0, NECK_SHADE))
     return bool((np.minimum(lit, shaded) <= OTHER_SKIN).mean() < SKIN_SHARE)
+
+
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
+
+def labelled(mask: Mask) -> NDArray[np.int32]:
+    """Return the number of the connected piece of each pixel, from 1 in reading order; 0: none."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    return labels.astype(np.int32)
+
+
+def grown(mask: Mask, pixels: int) -> Mask:
+    """Return a mask extended by `pixels` steps."""
+    return cv2.dilate(mask.astype(np.uint8), CROSS, iterations=pixels) > 0
+
+
+def shrunk(mask: Mask, pixels: int) -> Mask:
+    """Return a mask reduced by `pixels` steps."""
+    return ~grown(np.pad(~mask, pixels, constant_values=True), pixels)[
+        pixels:-pixels, pixels:-pixels
+    ]

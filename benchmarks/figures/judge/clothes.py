@@ -1,4 +1,4 @@
-"""The clothes of the person planted, and what a picture is like outside the condition.
+"""The clothes of the planted person, and features of a picture outside the condition.
 
 How far both can be trusted: `results/colour.md`.
 """
@@ -14,7 +14,7 @@ from PIL import Image
 
 from sow.benchmarks.figures.judge.anatomy import Mask
 from sow.benchmarks.figures.judge.classes import BODY
-from sow.benchmarks.figures.judge.reading import BATCH, Judge, Verdict, as_input
+from sow.benchmarks.figures.judge.judge import BATCH, Judge, Verdict, as_input
 from sow.pictures.reading import GREY
 
 LEAST = 200
@@ -23,8 +23,8 @@ SIDE, CELLS = 128, 16
 
 
 def clothes_of(verdict: Verdict) -> Mask:
-    """Which pixels are the clothes of the first head, `[128, 128]`: all of class BODY, and where
-    there are several heads those that are nearest to it across the picture."""
+    """Return the clothes of the first head as a mask, `[128, 128]`: all of class BODY, or with
+    several heads the pixels nearest to it."""
     clothes = verdict.classes == BODY
     if len(verdict.heads) < 2:
         return np.asarray(clothes)
@@ -37,7 +37,7 @@ def clothes_of(verdict: Verdict) -> Mask:
 def features(
     judge: Judge, images: Sequence[Image.Image], outside: Sequence[Image.Image]
 ) -> NDArray[np.float32]:
-    """What the judge sees outside the condition: `[N, 96]`, without unit.
+    """Return the judge's features outside the condition, `[N, 96]`, without unit.
 
     It is what PictureNet has after its first block on the way up (`PictureNet.surroundings`: 96
     channels, 16 x 16 cells of 8 pixels), averaged over the cells of which at least half lies
@@ -54,15 +54,17 @@ def features(
     """
     found = []
     for start in range(0, len(images), BATCH):
-        some, masks = images[start : start + BATCH], outside[start : start + BATCH]
-        shown = np.stack([np.asarray(_small(image.convert("RGB"), SIDE)) for image in some])
+        batch, masks = images[start : start + BATCH], outside[start : start + BATCH]
+        shown = np.stack([np.asarray(_small(image.convert("RGB"), SIDE)) for image in batch])
         kept = np.stack([np.asarray(_small(mask.convert("L"), SIDE)) for mask in masks]) >= 128
         grey = np.array(GREY, np.uint8)
-        seen = judge.picture_net.surroundings(as_input(np.where(kept[..., None], shown, grey)))
+        features_map = judge.picture_net.surroundings(
+            as_input(np.where(kept[..., None], shown, grey))
+        )
         cells = np.stack([np.asarray(_small(mask.convert("L"), CELLS)) for mask in masks]) >= 128
         counted = torch.from_numpy(cells).float()
         total = counted.sum((1, 2)).clamp(min=1)
-        found.append((seen * counted[:, None]).sum((2, 3)) / total[:, None])
+        found.append((features_map * counted[:, None]).sum((2, 3)) / total[:, None])
     return np.asarray(torch.cat(found).numpy()) if found else np.empty((0, 96), np.float32)
 
 

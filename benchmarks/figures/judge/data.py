@@ -1,4 +1,4 @@
-"""Pictures with their truth, for the judge to learn from."""
+"""Drawings with their truth, as training data for the judge."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TWINS = 3
 
 @dataclass
 class Lessons:
-    """Pictures and truth.
+    """Pictures with their labels.
 
     pictures: uint8 (N, 128, 128, 3); classes, colours: uint8 (N, 128, 128), numbers of PARTS and
     SHADES; looks: int8 (N, 10), answers to PICTURE and HEAD in their order, -1 where there is
@@ -45,7 +45,7 @@ class Lessons:
 
 
 def truth_maps(drawing: Drawing) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The class and the colour of every pixel, (128, 128) each."""
+    """Return the class and the colour of every pixel, (128, 128) each."""
     spec = drawing.spec
     classes = drawing.parts.copy()
     colours = np.full_like(classes, NO_COLOUR)
@@ -62,7 +62,7 @@ def truth_maps(drawing: Drawing) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def looks_of(drawing: Drawing) -> list[int]:
-    """The answers to PICTURE and HEAD, in their order."""
+    """Return the answers to PICTURE and HEAD, in their order."""
     spec, person = drawing.spec, drawing.spec.person
     answers: dict[str, str] = {"scene": spec.scene, "style": spec.style}
     if person is not None:
@@ -85,14 +85,14 @@ def looks_of(drawing: Drawing) -> list[int]:
 
 
 def lesson(number: int, start: int = JUDGING) -> tuple[Drawing, int]:
-    """The drawing of a number and who is on it: a third are anything, the rest are twins."""
+    """Return the drawing of a number and its person: a third are random, the rest in triples."""
     if number % CHUNK < CHUNK // 3:
         return make(start + number), -1 - number
     who = number // TWINS
     return make(start + number, identity=identity_of(start + 5_000_000 + who)), who
 
 
-def _some(first: int) -> tuple[int, list[tuple[object, ...]]]:
+def _lesson_chunk(first: int) -> tuple[int, list[tuple[object, ...]]]:
     rows: list[tuple[object, ...]] = []
     for number in range(first, first + CHUNK):
         drawing, who = lesson(number)
@@ -105,7 +105,7 @@ def _some(first: int) -> tuple[int, list[tuple[object, ...]]]:
 
 
 def make_lessons(count: int) -> Lessons:
-    """Draws them, `count` a multiple of 120; the same count gives the same lessons."""
+    """Draw the lessons, `count` a multiple of 120; the same count gives the same lessons."""
     lessons = Lessons(
         np.empty((count, 128, 128, 3), np.uint8),
         np.empty((count, 128, 128), np.uint8),
@@ -116,7 +116,7 @@ def make_lessons(count: int) -> Lessons:
     )
     stores = list(vars(lessons).values())
     with Pool() as pool, tqdm(total=count, desc="lessons", disable=None) as bar:
-        for first, rows in pool.imap_unordered(_some, range(0, count, CHUNK)):
+        for first, rows in pool.imap_unordered(_lesson_chunk, range(0, count, CHUNK)):
             for offset, row in enumerate(rows):
                 for store, value in zip(stores, row, strict=True):
                     store[first + offset] = value
@@ -125,7 +125,7 @@ def make_lessons(count: int) -> Lessons:
 
 
 def load_lessons(folder: Path, count: int) -> Lessons:
-    """The lessons, drawn the first time and read from `lessons.npz` afterwards."""
+    """Return the lessons: drawn the first time, then read from `lessons.npz`."""
     path = folder / "lessons.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The judge's two networks: one reads whole pictures, one reads heads."""
+"""The judge's two networks: one reads pictures, one reads heads."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ EMBEDDING = 64
 
 
 @dataclass(frozen=True)
-class Reading:
+class PictureLogits:
     """Logits for a batch of pictures.
 
-    parts: (B, 16, 128, 128); colours: (B, 12, 128, 128); whole: name -> (B, choices).
+    parts: (B, 16, 128, 128); colours: (B, 12, 128, 128); labels: name -> (B, choices).
     """
 
     parts: torch.Tensor
     colours: torch.Tensor
-    whole: dict[str, torch.Tensor]
+    labels: dict[str, torch.Tensor]
 
 
 class PictureNet(nn.Module):
-    """What every pixel shows and its colour's name; scene, style and clothing of the whole."""
+    """Part and colour of every pixel; scene, style and clothing of the picture."""
 
     widths = (24, 48, 96, 128)
 
@@ -51,28 +51,28 @@ class PictureNet(nn.Module):
             {name: nn.Linear(widths[-1], len(choices)) for name, choices in PICTURE.items()}
         )
 
-    def forward(self, x: torch.Tensor) -> Reading:
-        """x: (B, 3, 128, 128) in [-1, 1]."""
+    def forward(self, x: torch.Tensor) -> PictureLogits:
+        """Return the logits for x, (B, 3, 128, 128) in [-1, 1]."""
         x, kept = self._down(x)
         pooled = x.float().mean((2, 3))
-        whole = {name: layer(pooled) for name, layer in self.head_whole.items()}
+        labels = {name: layer(pooled) for name, layer in self.head_whole.items()}
         for block, skip in zip(self.up, reversed(kept), strict=True):
             x = _upward(block, x, skip)
         parts, colours = self.head_parts(x), self.head_colours(x)
-        return Reading(
+        return PictureLogits(
             functional.pixel_shuffle(parts, 2).float(),
             functional.pixel_shuffle(colours, 2).float(),
-            whole,
+            labels,
         )
 
     def surroundings(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (B, 3, 128, 128) in [-1, 1] -> (B, 96, 16, 16), after the first block upwards: what
-        is where, in cells of 8 pixels, with its colours."""
+        """Return features (B, 96, 16, 16) after the first block upwards, for x (B, 3, 128, 128)
+        in [-1, 1]: what is where, in cells of 8 pixels, with its colours."""
         x, kept = self._down(x)
         return _upward(self.up[0], x, kept[-1]).float()
 
     def _down(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """What the middle makes of it, and what is kept on the way down for the way up."""
+        """Return the result of the middle block, and the skip connections."""
         x = self.conv_in(x)
         kept = []
         for level, block in enumerate(self.down):
@@ -82,14 +82,14 @@ class PictureNet(nn.Module):
 
 
 def _upward(block: nn.Module, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-    """A block on the way up: what is below, enlarged, beside what was kept there."""
+    """Apply a block on the way up to the enlarged input and its skip connection."""
     wide = functional.interpolate(x, scale_factor=2, mode="nearest")
     made: torch.Tensor = block(torch.cat([wide, skip], dim=1))
     return made
 
 
 class HeadNet(nn.Module):
-    """Who a head is, as a point on the unit sphere, and how it looks."""
+    """The identity of a head, as a point on the unit sphere, and its features."""
 
     widths = (32, 64, 96, 144)
 
@@ -107,7 +107,7 @@ class HeadNet(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """x: (B, 3, 64, 64) in [-1, 1] -> embeddings (B, 64) of length 1, and logits."""
+        """Return unit embeddings (B, 64) and logits for x, (B, 3, 64, 64) in [-1, 1]."""
         x = self.conv_in(x)
         for level, block in enumerate(self.down):
             x = block(functional.avg_pool2d(x, 2) if level else x)

@@ -1,14 +1,13 @@
-"""Whether what a sentence says of a picture can be seen in it."""
+"""Whether a picture shows what its sentence says."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.benchmarks.figures.judge.anatomy import Head, Seen
+from sow.benchmarks.figures.judge.anatomy import DetectedThing, Head, grown
 from sow.benchmarks.figures.judge.classes import BODY, FACE, HAIR, HAND, NECK
-from sow.benchmarks.figures.judge.reading import Verdict
-from sow.benchmarks.figures.judge.shapes import grown
+from sow.benchmarks.figures.judge.judge import Verdict
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.box import gap
 
@@ -18,47 +17,47 @@ REACH = 14
 """Pixels between a hand and what it holds: a balloon hangs on a string too thin to be seen."""
 
 
-def answers(verdict: Verdict, said: dict[str, str]) -> dict[str, bool]:
-    """For everything that was said: whether the judge sees it so.
+def answers(verdict: Verdict, claims: dict[str, str]) -> dict[str, bool]:
+    """Return for every claim of a sentence whether the judge sees it.
 
     said: as :class:`sow.benchmarks.figures.world.captions.Caption` has it.
     """
     right: dict[str, bool] = {}
-    for name, wanted in said.items():
+    for name, wanted in claims.items():
         if name in ("scene", "style", "clothing"):
-            right[name] = verdict.whole[name] == wanted
+            right[name] = verdict.picture_labels[name] == wanted
         elif name in ("expression", "age", "glasses", "beard", "hair_style"):
             right[name] = verdict.looks.get(name) == wanted
-    if said.get("style") != "sketch":
-        if "clothing_colour" in said:
-            right["clothing_colour"] = verdict.clothing_colour == said["clothing_colour"]
-        if "hair_colour" in said:
-            right["hair_colour"] = verdict.hair_colour == said["hair_colour"]
+    if claims.get("style") != "sketch":
+        if "clothing_colour" in claims:
+            right["clothing_colour"] = verdict.clothing_colour == claims["clothing_colour"]
+        if "hair_colour" in claims:
+            right["hair_colour"] = verdict.hair_colour == claims["hair_colour"]
     for name, colour in (("thing", "thing_colour"), ("other_thing", "other_colour")):
-        if name in said:
-            seen = [thing for thing in verdict.things if thing.kind == said[name]]
+        if name in claims:
+            seen = [thing for thing in verdict.things if thing.kind == claims[name]]
             right[name] = bool(seen)
-            if colour in said and said.get("style") != "sketch":
-                right[colour] = any(thing.colour == said[colour] for thing in seen)
-    if "relation" in said:
-        right["relation"] = holds(verdict, said)
+            if colour in claims and claims.get("style") != "sketch":
+                right[colour] = any(thing.colour == claims[colour] for thing in seen)
+    if "relation" in claims:
+        right["relation"] = holds(verdict, claims)
     return right
 
 
-def holds(verdict: Verdict, said: dict[str, str]) -> bool:
-    """Whether a relation that was said can be seen between what it was said of."""
-    relation = said["relation"]
-    things = [thing for thing in verdict.things if thing.kind == said["thing"]]
-    if "other_thing" in said:
-        others = [thing for thing in verdict.things if thing.kind == said["other_thing"]]
-        return any(between_things(relation, a, b) for a in things for b in others)
+def holds(verdict: Verdict, claims: dict[str, str]) -> bool:
+    """Return whether a claimed relation can be seen."""
+    relation = claims["relation"]
+    things = [thing for thing in verdict.things if thing.kind == claims["thing"]]
+    if "other_thing" in claims:
+        second_things = [thing for thing in verdict.things if thing.kind == claims["other_thing"]]
+        return any(between_things(relation, a, b) for a in things for b in second_things)
     return any(
         to_person(relation, thing, verdict, head) for thing in things for head in verdict.heads
     )
 
 
-def to_person(relation: str, thing: Seen, verdict: Verdict, head: Head) -> bool:
-    """Whether a thing stands in a relation to the person of a head ("holding": is held)."""
+def to_person(relation: str, thing: DetectedThing, verdict: Verdict, head: Head) -> bool:
+    """Return whether a relation holds between a thing and the person of a head."""
     (x, y), (head_x, _) = thing.box.centre, head.box.centre
     if relation == "holding":
         hand = grown(verdict.classes == HAND, REACH)
@@ -90,8 +89,8 @@ def _hair(verdict: Verdict, head: Head) -> NDArray[np.bool_]:
     return hair
 
 
-def between_things(relation: str, one: Seen, other: Seen) -> bool:
-    """Whether one thing stands in a relation to another."""
+def between_things(relation: str, one: DetectedThing, other: DetectedThing) -> bool:
+    """Return whether a relation holds between two things."""
     across = one.box.centre[0] - other.box.centre[0]
     down = one.box.centre[1] - other.box.centre[1]
     if relation == "left of":

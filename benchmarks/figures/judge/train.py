@@ -1,4 +1,4 @@
-"""Training the judge on the renderer's truth.
+"""Train the judge on the renderer's truth.
 
     python -m sow.benchmarks.figures.judge.train --folder build/judge --vae build/figures/vae-scaled
 
@@ -29,15 +29,15 @@ from sow.benchmarks.figures.judge.classes import (
     UNKNOWN,
 )
 from sow.benchmarks.figures.judge.data import Lessons, load_lessons
+from sow.benchmarks.figures.judge.judge import cut_head
 from sow.benchmarks.figures.judge.networks import HeadNet, PictureNet
-from sow.benchmarks.figures.judge.reading import cut_head
 from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
-from sow.benchmarks.figures.training.loop import Course, Trainer
+from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.training.vae import as_tensor
 
 LESSONS = 18_000
-PICTURE_COURSE = Course(steps=800, learning_rate=2e-3, hold=0.4, ema=0.99, seed=3)
-HEAD_COURSE = Course(steps=450, learning_rate=2e-3, hold=0.4, ema=0.99, seed=4)
+PICTURE_TRAINING = TrainingConfig(steps=800, learning_rate=2e-3, hold=0.4, ema=0.99, seed=3)
+HEAD_TRAINING = TrainingConfig(steps=450, learning_rate=2e-3, hold=0.4, ema=0.99, seed=4)
 PICTURE_BATCH, HEAD_BATCH = 32, 64
 TEMPERATURE = 0.1
 Random = np.random.Generator
@@ -45,18 +45,20 @@ Random = np.random.Generator
 
 @torch.no_grad()
 def through_vae(lessons: Lessons, vae: AutoencoderKL) -> None:
-    """Replaces every third picture by what the autoencoder makes of it."""
+    """Replace every third picture by its autoencoder reconstruction."""
     vae = vae.eval().to(memory_format=torch.channels_last)
     numbers = np.arange(0, len(lessons.pictures), 3)
-    for some in tqdm(np.array_split(numbers, len(numbers) // 32), desc="autoencoder", disable=None):
-        x = as_tensor(lessons.pictures[some])
+    for batch in tqdm(
+        np.array_split(numbers, len(numbers) // 32), desc="autoencoder", disable=None
+    ):
+        x = as_tensor(lessons.pictures[batch])
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made = vae.decode(vae.encode(x).latent_dist.mean).sample.float()
-        lessons.pictures[some] = as_pictures(made)
+        lessons.pictures[batch] = as_pictures(made)
 
 
 def as_pictures(tensor: torch.Tensor) -> NDArray[np.uint8]:
-    """Float (B, 3, H, W) in [-1, 1] to uint8 (B, H, W, 3)."""
+    """Convert float (B, 3, H, W) in [-1, 1] to uint8 (B, H, W, 3)."""
     scaled: NDArray[np.uint8] = (
         ((tensor.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     )
@@ -64,7 +66,7 @@ def as_pictures(tensor: torch.Tensor) -> NDArray[np.uint8]:
 
 
 def blemished(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise, changed brightness and contrast: no picture is perfect."""
+    """Return pictures with noise and changed brightness and contrast."""
     strength = 0.06 * torch.rand((len(x), 1, 1, 1), generator=generator)
     contrast = 1 + 0.2 * (torch.rand((len(x), 1, 1, 1), generator=generator) - 0.5)
     light = 0.12 * (torch.rand((len(x), 1, 1, 1), generator=generator) - 0.5)
@@ -80,7 +82,7 @@ def paste_head(
     lessons: Lessons,
     random: Random,
 ) -> None:
-    """Puts somebody's head, alone, somewhere into the picture and its truth."""
+    """Paste another person's head somewhere into the picture and its labels."""
     while True:
         other = int(random.integers(len(lessons.pictures)))
         left, top, right, bottom = lessons.heads[other]
@@ -98,10 +100,10 @@ def paste_head(
 
 
 def train_picture_net(
-    lessons: Lessons, folder: Path, course: Course = PICTURE_COURSE
+    lessons: Lessons, folder: Path, config: TrainingConfig = PICTURE_TRAINING
 ) -> PictureNet:
-    """Parts, colours, scene, style and clothing."""
-    torch.manual_seed(course.seed)
+    """Train the network for parts, colours, scene, style and clothing."""
+    torch.manual_seed(config.seed)
     net = _ready(PictureNet())
     weights = torch.ones(len(PARTS))
     weights[[NECK, HAND]] = 3.0
@@ -124,12 +126,12 @@ def train_picture_net(
         colour = functional.cross_entropy(
             reading.colours, torch.from_numpy(colours).long(), ignore_index=NO_COLOUR
         )
-        whole = _whole(reading.whole, torch.from_numpy(looks))
+        label_loss = _label_loss(reading.labels, torch.from_numpy(looks))
         right = (reading.parts.argmax(1).numpy() == classes).mean()
-        numbers = {"parts": parts.item(), "colour": colour.item(), "whole": whole.item()}
-        return parts + 0.5 * colour + 0.3 * whole, {**numbers, "pixels_right": float(right)}
+        numbers = {"parts": parts.item(), "colour": colour.item(), "whole": label_loss.item()}
+        return parts + 0.5 * colour + 0.3 * label_loss, {**numbers, "pixels_right": float(right)}
 
-    trained = Trainer({"net": net}, course, folder / "picture-training").run(loss)["net"]
+    trained = Trainer({"net": net}, config, folder / "picture-training").run(loss)["net"]
     assert isinstance(trained, PictureNet)
     return trained
 
@@ -140,8 +142,8 @@ def _ready(net: nn.Module) -> nn.Module:
     return net.train()
 
 
-def _whole(logits: dict[str, torch.Tensor], truth: torch.Tensor) -> torch.Tensor:
-    """The mean cross entropy over all questions that have an answer."""
+def _label_loss(logits: dict[str, torch.Tensor], truth: torch.Tensor) -> torch.Tensor:
+    """Return the mean cross entropy over all labels that are known."""
     losses = []
     for column, answers in enumerate(logits.values()):
         known = truth[:, column] != UNKNOWN
@@ -151,7 +153,7 @@ def _whole(logits: dict[str, torch.Tensor], truth: torch.Tensor) -> torch.Tensor
 
 
 def jittered(corners: NDArray[np.int16], random: Random) -> tuple[float, float, float, float]:
-    """A square about a head, not quite where it is: nobody finds heads to the pixel."""
+    """Return a square about a head, slightly displaced, since heads are not found exactly."""
     left, top, right, bottom = (float(c) for c in corners)
     side = max(right - left, bottom - top) * random.uniform(1.02, 1.3)
     x = (left + right) / 2 + random.uniform(-0.06, 0.06) * side
@@ -159,9 +161,12 @@ def jittered(corners: NDArray[np.int16], random: Random) -> tuple[float, float, 
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
-def train_head_net(lessons: Lessons, folder: Path, course: Course = HEAD_COURSE) -> HeadNet:
-    """Identity by contrast: two pictures of somebody belong together, all others do not."""
-    torch.manual_seed(course.seed)
+def train_head_net(
+    lessons: Lessons, folder: Path, config: TrainingConfig = HEAD_TRAINING
+) -> HeadNet:
+    """Train the network for identity, by contrast: two pictures of one person are near, all others
+    far."""
+    torch.manual_seed(config.seed)
     net = _ready(HeadNet())
     seen = (lessons.who >= 0) & (lessons.heads[:, 2] > lessons.heads[:, 0])
     twins: dict[int, list[int]] = {}
@@ -184,21 +189,21 @@ def train_head_net(lessons: Lessons, folder: Path, course: Course = HEAD_COURSE)
         partner = torch.arange(2 * HEAD_BATCH).roll(HEAD_BATCH)
         contrast = functional.cross_entropy(alike, partner)
         truth = torch.from_numpy(lessons.looks[numbers, len(PICTURE) :].astype(np.int64))
-        whole = _whole(looks, truth)
+        label_loss = _label_loss(looks, truth)
         right = (alike.argmax(1) == partner).float().mean().item()
-        return contrast + whole, {
+        return contrast + label_loss, {
             "contrast": contrast.item(),
-            "looks": whole.item(),
+            "looks": label_loss.item(),
             "partner_found": right,
         }
 
-    trained = Trainer({"net": net}, course, folder / "head-training").run(loss)["net"]
+    trained = Trainer({"net": net}, config, folder / "head-training").run(loss)["net"]
     assert isinstance(trained, HeadNet)
     return trained
 
 
 def main() -> None:
-    """Trains both networks and writes them, in half precision, to `judge.safetensors`."""
+    """Train both networks and write them, in half precision, to `judge.safetensors`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/judge"))
     parser.add_argument("--vae", type=Path, default=Path("build/figures/vae-scaled"))

@@ -1,4 +1,4 @@
-"""Deep features of the UNet kept from one state to the next, to be tried from outside.
+"""Keep deep features of the UNet from one state to the next: an experiment outside the engine.
 
 The lower a level of the UNet, the less of it changes from one state to its neighbour (DeepCache).
 So at some states only the uppermost levels are computed, on the latents of that state, and what
@@ -28,7 +28,7 @@ Phase = Literal["inversion", "cycle", "finish"]
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where deep features are kept, and how deep.
+    """Which features are kept, and for how long.
 
     Attributes:
         levels: of the UNet that are always computed; 0 is less than one, only the way from the
@@ -44,14 +44,14 @@ class Keeping:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the UNet between two of its skip connections; what it has not is None."""
+    """A piece of the UNet between two skip connections; missing layers are None."""
 
     resnet: Any = None
     attention: Any = None
     resample: Any = None
 
     def __call__(self, x: Tensor, time: Tensor, texts: Tensor) -> Tensor:
-        """What goes in, as it comes out; the time is already embedded."""
+        """Apply the layers to x; the time is already embedded."""
         if self.resnet is not None:
             x = self.resnet(x, time)
         if self.attention is not None:
@@ -62,7 +62,7 @@ class Part:
 
 
 def parts_down(unet: Any) -> list[Part]:
-    """Each ends in a skip connection; before the first of them is another, the latents' own."""
+    """Return the parts on the way down; each ends in a skip connection."""
     parts = []
     for block in unet.down_blocks:
         parts += [Part(*both) for both in _layers(block)]
@@ -71,7 +71,7 @@ def parts_down(unet: Any) -> list[Part]:
 
 
 def parts_up(unet: Any) -> list[Part]:
-    """Each begins with one, in the opposite order."""
+    """Return the parts on the way up; each begins with a skip connection, in opposite order."""
     parts = []
     for block in unet.up_blocks:
         *before, last = _layers(block)
@@ -86,12 +86,12 @@ def _layers(block: Any) -> list[tuple[Any, Any]]:
 
 
 def skips_of(unet: Any, levels: int) -> int:
-    """How many skip connections so many levels have."""
+    """Return the number of skip connections of the uppermost levels."""
     return sum(len(block.resnets) for block in list(unet.up_blocks)[-levels:]) if levels else 1
 
 
 class Features:
-    """What comes from below to the uppermost parts of a UNet: kept, and used again."""
+    """The features that reach the uppermost parts of a UNet from below: stored and reused."""
 
     def __init__(self, unet: Any, levels: int) -> None:
         self._unet = unet
@@ -101,7 +101,7 @@ class Features:
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
-        """While open, each call of the whole UNet leaves its features here."""
+        """Store the features of every full UNet call while open."""
 
         def enter(_: Any, args: tuple[Tensor, ...]) -> None:
             self.kept = args[0]  # with the channels of the skip connection behind its own
@@ -113,7 +113,7 @@ class Features:
             hook.remove()
 
     def shallow(self, sample: Tensor, timestep: Any, texts: Tensor) -> Tensor:
-        """The UNet's answer with the features that are kept.
+        """Return the UNet's output computed from stored features.
 
         There may be fewer samples than were kept: branches of guidance are left out at the end.
         """
@@ -131,7 +131,7 @@ class Features:
 
 
 class Caching(AttentionControl):
-    """Decides for every call of the UNet what of it is computed.
+    """A control that decides for every UNet call whether stored features are reused.
 
     reused: samples so far that were answered with features of another state.
     """
@@ -143,11 +143,11 @@ class Caching(AttentionControl):
         self._number, self._reuse = 0, False
 
     def begin(self, context: RunContext) -> None:
-        """Other pictures: nothing of those before is kept."""
+        """Forget the features of earlier pictures."""
         self.features.kept = self._phase = None
 
     def before_call(self, step: UNetCall) -> None:
-        """Counts the states of a phase; the first of them is always computed wholly."""
+        """Count the states of a phase; its first state is always computed in full."""
         phase = phase_of(step)
         self._number = self._number + 1 if phase == self._phase else 0
         self._phase = phase
@@ -157,7 +157,7 @@ class Caching(AttentionControl):
     def forward(
         self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **more: Any
     ) -> Any:
-        """In place of the UNet's own. Nobody has said what a call is that no step announced."""
+        """Replace the UNet's `forward`; a call that no step announced is computed in full."""
         reuse, self._reuse = self._reuse, False
         kept = self.features.kept
         if reuse and kept is not None and len(sample) <= len(kept):
@@ -168,7 +168,7 @@ class Caching(AttentionControl):
 
 
 def phase_of(step: UNetCall) -> tuple[Phase, int]:
-    """What a step is part of, and which of those it is."""
+    """Return the phase of a step and its number."""
     if isinstance(step, Invert):
         return "inversion", step.batch
     return ("finish", step.left) if step.cycle is None else ("cycle", step.cycle)
@@ -176,7 +176,7 @@ def phase_of(step: UNetCall) -> tuple[Phase, int]:
 
 @contextmanager
 def caching(pipe: SowPipeline, keeping: Keeping | None) -> Iterator[Caching | None]:
-    """While open, a pipeline keeps features; without a `keeping` it is as it was."""
+    """Make a pipeline keep features while open; without `keeping`, change nothing."""
     if keeping is None:
         yield None
         return
@@ -191,7 +191,7 @@ def caching(pipe: SowPipeline, keeping: Keeping | None) -> Iterator[Caching | No
 
 
 def share(config: Mapping[str, Any], levels: int) -> float:
-    """How much of the UNet's work is left: FLOPs of a call with kept features by a whole one's.
+    """Return the FLOPs of a call with kept features as a share of a full call.
 
     config: of the UNet; nothing is computed, and of weights there are only the shapes.
     """
@@ -201,8 +201,8 @@ def share(config: Mapping[str, Any], levels: int) -> float:
         sample, time = torch.zeros(1, unet.config.in_channels, size, size), torch.zeros(1)
         texts = torch.zeros(1, 77, unet.config.cross_attention_dim)
         features = Features(unet, levels)
-        with features.keeping(), FlopCounterMode(display=False) as whole:
+        with features.keeping(), FlopCounterMode(display=False) as full:
             unet(sample, time, texts)
         with FlopCounterMode(display=False) as shallow:
             features.shallow(sample, time, texts)
-    return float(shallow.get_total_flops() / whole.get_total_flops())
+    return float(shallow.get_total_flops() / full.get_total_flops())

@@ -1,4 +1,4 @@
-"""Drawings that differ in one thing, in two, in all: what measures of variety are held to."""
+"""Drawings that differ in one respect, in two, in all: a test of measures of variety."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sow.pictures.condition import Condition
 from sow.plan import Plan
 
 FIRST = TESTING + 16_000_000
-"""Of people that nobody has seen."""
+"""The first seed of unseen people."""
 RUNGS = (
     "the same drawing twice",
     "only the details of the scenery differ",
@@ -34,7 +34,7 @@ RUNGS = (
 
 @dataclass(frozen=True)
 class Ladder:
-    """Somebody, and the same head in the same place in as many drawings as there are rungs.
+    """A person whose head is at the same place in one drawing per rung.
 
     pictures: each is held to the first. head: 8-bit grey, white where the condition would be.
     """
@@ -44,25 +44,31 @@ class Ladder:
     head: Image.Image
 
     def cases(self, rung: int) -> list[Case]:
-        """The first drawing and that of a rung, as two seeds of one pair."""
-        plan = Plan.parse({
-            "canvas": self.head.size, "prompt": "a person", "subject": "face",
-            "box": {"x": 0, "y": 0, "width": self.head.width, "height": self.head.height},
-        })  # fmt: skip
+        """Return the first drawing and that of a rung, as two seeds of one pair."""
+        plan = Plan.parse(
+            {
+                "canvas": self.head.size,
+                "prompt": "a person",
+                "subject": "face",
+                "box": {"x": 0, "y": 0, "width": self.head.width, "height": self.head.height},
+            }
+        )
         condition = Condition(self.pictures[0], self.head)
         pair = Pair(f"{self.number}", "normal", "a person", Path(), None, self.number, 0)
-        return [Case(replace(pair, seed=seed), self.pictures[which], condition, plan)
-                for seed, which in enumerate((0, rung))]  # fmt: skip
+        return [
+            Case(replace(pair, seed=seed), self.pictures[which], condition, plan)
+            for seed, which in enumerate((0, rung))
+        ]
 
 
 def ladders(count: int) -> Iterator[Ladder]:
-    """Of so many people."""
+    """Yield the ladders of `count` people."""
     for number in range(FIRST, FIRST + count):
         yield ladder(number)
 
 
 def ladder(number: int) -> Ladder:
-    """The drawings of a number; always the same."""
+    """Return the ladder of a number; always the same."""
     random, other = Random(number), Random(f"other {number}")
     spec = sample(random, identity=identity_of(number), things=(), style="none")
     details = random.getstate()
@@ -70,16 +76,25 @@ def ladder(number: int) -> Ladder:
     assert person is not None
     colour = other.choice([one for one in COLOURS if one != person.clothing_colour])
     scene = other.choice([one for one in SCENES if one != spec.scene])
-    worn = other.choice([one for one in CLOTHES if one != person.clothing
-                         and (person.identity.woman or one != "dress")])  # fmt: skip
+    worn = other.choice(
+        [
+            one
+            for one in CLOTHES
+            if one != person.clothing and (person.identity.woman or one != "dress")
+        ]
+    )
     specs: tuple[tuple[Spec, bool], ...] = (
         (spec, False),
         (spec, True),
         (replace(spec, person=replace(person, clothing_colour=colour)), False),
         (replace(spec, scene=scene), False),
-        (replace(spec, scene=scene,
-                 person=replace(person, clothing=worn, clothing_colour=colour)), True),
-    )  # fmt: skip
+        (
+            replace(
+                spec, scene=scene, person=replace(person, clothing=worn, clothing_colour=colour)
+            ),
+            True,
+        ),
+    )
     pictures = []
     for one, otherwise in specs:
         dice = Random(f"details {number}")

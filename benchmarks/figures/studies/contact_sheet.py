@@ -1,4 +1,4 @@
-"""Three drawn identities x four prompts x two boxes: does a body grow under the planted face?
+"""Three drawn people x four prompts x two boxes: does a body grow under the planted face?
 
     sow bench study contact-sheet
 
@@ -17,10 +17,10 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies.growing import Wanted, grow
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies.picture_cache import PictureSpec, generate
 from sow.benchmarks.figures.studies.trials import service as loaded
+from sow.benchmarks.output import StudyOutput
 from sow.box import Box, overlap
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
@@ -40,7 +40,7 @@ BOXES = (Box(x=24, y=16, width=56, height=56), Box(x=56, y=16, width=56, height=
 
 @dataclass(frozen=True)
 class Way:
-    """How a sheet is made: a preset, how heads are cut out, settings changed."""
+    """How a sheet is made: preset, matte and changed settings."""
 
     preset: str = "normal"
     matte: str = "auto"
@@ -71,7 +71,7 @@ def make_pictures(
     boxes: Sequence[Box] = BOXES,
     pictures: Path | None = None,
 ) -> list[Made]:
-    """All pictures of a sheet, face by face, box by box; the seed counts up."""
+    """Return all pictures of a sheet, face by face, box by box, with consecutive seeds."""
     made: list[Made] = []
     for name, face in faces.items():
         works = [
@@ -84,8 +84,8 @@ def make_pictures(
             for prompt in PROMPTS
         ]
         first = seed + len(made)
-        wanted = [Wanted.of(work, first + n) for n, work in enumerate(works)]
-        images = grow(service.pipe, wanted, pictures, batch=len(works)).images
+        wanted = [PictureSpec.of(work, first + n) for n, work in enumerate(works)]
+        images = generate(service.pipe, wanted, pictures, batch=len(works)).images
         made += [
             Made(name, work.plan.prompt, work.plan.box, work.condition, image)
             for work, image in zip(works, images, strict=True)
@@ -94,7 +94,7 @@ def make_pictures(
 
 
 def heads(made: list[Made], judge: Judge) -> list[tuple[bool, bool]]:
-    """For each picture: whether a head is where one was planted, and whether one is elsewhere.
+    """Return for each picture whether a head is where it was planted, and whether one is elsewhere.
 
     "Where it was planted" is an overlap (intersection over union) of at least 0.4 with the box.
     """
@@ -107,7 +107,8 @@ def heads(made: list[Made], judge: Judge) -> list[tuple[bool, bool]]:
 
 
 def sheet(made: list[Made]) -> list[Image.Image]:
-    """The pictures, two rows of four beside each other, what was planted before each."""
+    """Return the rows of the sheet: the planted canvas, then four pictures; two such groups a
+    row."""
     rows = []
     for start in range(0, len(made), len(PROMPTS)):
         row = made[start : start + len(PROMPTS)]
@@ -117,16 +118,16 @@ def sheet(made: list[Made]) -> list[Image.Image]:
     return [side_by_side(rows[n : n + 2], 12) for n in range(0, len(rows), 2)]
 
 
-def study(desk: Desk, *, examples: Path) -> None:
-    """Draws both sheets and says what is on them."""
+def study(output: StudyOutput, *, examples: Path) -> None:
+    """Draw both sheets and report where heads are."""
     ways = {"contact-sheet": NOW, "contact-sheet-random-start": RANDOM_START}
-    desk.free(*(f"{name}.png" for name in ways))
+    output.check_free(*(f"{name}.png" for name in ways))
     service, judge = loaded(), Judge.load()
     faces = {name: load_image(examples / f"{name}.png") for name in FACES}
-    desk.say("| start | pictures | head found where planted | head found elsewhere |")
-    desk.say("|---|---|---|---|")
+    output.log("| start | pictures | head found where planted | head found elsewhere |")
+    output.log("|---|---|---|---|")
     for name, way in ways.items():
-        made = make_pictures(service, faces, way, pictures=desk.pictures)
-        desk.sheet(f"{name}.png", sheet(made))
+        made = make_pictures(service, faces, way, pictures=output.pictures)
+        output.write_sheet(f"{name}.png", sheet(made))
         here, elsewhere = zip(*heads(made, judge), strict=True)
-        desk.say(f"| {name} | {len(made)} | {sum(here)} | {sum(elsewhere)} |")
+        output.log(f"| {name} | {len(made)} | {sum(here)} | {sum(elsewhere)} |")

@@ -1,4 +1,4 @@
-"""What fewer UNet samples cost: the fast presets against the thorough ones, and leads one by one.
+"""Measure what fewer UNet samples cost: fast presets against thorough ones, and single changes.
 
     sow bench study fewer fresh|again|leads
 
@@ -25,14 +25,14 @@ import torch
 from PIL import Image
 
 from sow.benchmarks.checkpoints import SD21_BASE
-from sow.benchmarks.desk import Desk
 from sow.benchmarks.figures.studies.caching import Caching, Keeping, caching, share
 from sow.benchmarks.figures.studies.fewer_table import FAST, ROWS, THOROUGH, lines
-from sow.benchmarks.figures.studies.growing import BATCH
+from sow.benchmarks.figures.studies.picture_cache import BATCH
 from sow.benchmarks.figures.studies.trials import service
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.tv2i.figures import figures_pairs
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure
-from sow.benchmarks.tv2i.metrics.choice import figures_metrics
+from sow.benchmarks.tv2i.metrics.suites import figures_metrics
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
 from sow.calls import count_forwards
 from sow.files import make_folder, write_text
@@ -55,9 +55,9 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is compared: presets by their prefix, what is set besides, what features are kept.
+    """A row: presets by prefix, changed settings and kept features.
 
-    kinds: in which it means anything; as `figures` runs there is no pair.
+    kinds: the kinds for which the row is meaningful; as `figures` runs there is no pair.
     """
 
     name: str
@@ -87,31 +87,32 @@ LEADS = (
 
 
 def pairs_of(table: str, work: Path) -> list[Pair]:
-    """The 60 for choosing, or 200 of all settings that nothing was chosen on."""
+    """Return the 60 tuning pairs, or 200 of all settings that nothing was chosen on."""
     if table == "leads":
         return list(figures_pairs(work, "val").pairs)
     pairs, first = figures_pairs(work, "test").pairs, AFTER_THESE[table]
     by_setting = [[p for p in pairs if p.setting == name] for name in SETTINGS]
-    return [p for some in by_setting for p in some[first : first + FRESH]][:200]
+    return [p for selected in by_setting for p in selected[first : first + FRESH]][:200]
 
 
 def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[Work]:
-    """What each pair comes to by the presets of a row."""
+    """Return the work for each pair by the presets of a row."""
     settings = {**KINDS[kind], **row.changes}
     return [
-        made.work(Request(pair.image, pair.prompt), preset=row.prefix + pair.setting,
-                  settings=settings)
+        made.work(
+            Request(pair.image, pair.prompt), preset=row.prefix + pair.setting, settings=settings
+        )
         for pair in pairs
-    ]  # fmt: skip
+    ]
 
 
 def drawn(made: Service, pairs: Sequence[Pair], works: Sequence[Work]) -> list[Image.Image]:
-    """A picture for each; those of one setting share calls."""
+    """Return a picture for each pair; pictures of one setting share calls."""
     images: list[Image.Image] = []
     for name in SETTINGS:
-        some = [one for one in zip(pairs, works, strict=True) if one[0].setting == name]
-        for start in range(0, len(some), BATCH):
-            batch = some[start : start + BATCH]
+        selected = [one for one in zip(pairs, works, strict=True) if one[0].setting == name]
+        for start in range(0, len(selected), BATCH):
+            batch = selected[start : start + BATCH]
             images += made.pipe(
                 image=[work.condition for _, work in batch],
                 plan=[work.plan for _, work in batch],
@@ -122,10 +123,14 @@ def drawn(made: Service, pairs: Sequence[Pair], works: Sequence[Work]) -> list[I
 
 
 def grown(
-    made: Service, metrics: Sequence[Metric], pairs: Sequence[Pair], row: Row, kind: str,
+    made: Service,
+    metrics: Sequence[Metric],
+    pairs: Sequence[Pair],
+    row: Row,
+    kind: str,
     keep: Path,
-) -> dict[str, Any]:  # fmt: skip
-    """A row: its scores pair by pair, and what it cost."""
+) -> dict[str, Any]:
+    """Return a row as JSON data: scores pair by pair, and costs."""
     works = planned(made, pairs, row, kind)
     started = time.process_time()
     with count_forwards(made.pipe.unet) as spent, caching(made.pipe, row.keeping) as cache:
@@ -134,19 +139,26 @@ def grown(
     keep.mkdir(parents=True, exist_ok=True)
     for pair, image in zip(pairs, images, strict=True):
         image.save(keep / f"{pair.id}.png")
-    cases = [Case(*one) for one in zip(pairs, images, (w.condition for w in works),
-                                       (w.plan for w in works), strict=True)]  # fmt: skip
+    cases = [
+        Case(*one)
+        for one in zip(
+            pairs, images, (w.condition for w in works), (w.plan for w in works), strict=True
+        )
+    ]
     scores = measure(metrics, cases)
     return {
-        "name": row.name, "kind": kind, "samples": round(spent.samples / len(pairs), 2),
-        "cpu_seconds": round(seconds / len(pairs), 3), "pairs": [pair.id for pair in pairs],
+        "name": row.name,
+        "kind": kind,
+        "samples": round(spent.samples / len(pairs), 2),
+        "cpu_seconds": round(seconds / len(pairs), 3),
+        "pairs": [pair.id for pair in pairs],
         **shallow(cache, len(pairs), made.pipe.unet.config),
         "scores": {m.name: [_short(each[m.name].value) for each in scores] for m in metrics},
-    }  # fmt: skip
+    }
 
 
 def shallow(cache: Caching | None, count: int, unet: Mapping[str, Any]) -> dict[str, Any]:
-    """How many of the samples had features kept, and what is left of the work in such a one.
+    """Return how many samples used kept features, and the share of work of such a sample.
 
     It counts at the UNet's door as any other; Stable Diffusion's is of 512 x 512 pixels.
     """
@@ -163,15 +175,15 @@ def _short(value: float | None) -> float | None:
 
 
 def file_of(rows: Path, what: str, kind: str, row: str) -> Path:
-    """Where a row is kept."""
+    """Return the file of a row."""
     plain = "".join(c if c.isalnum() else "-" for c in row.lower())
     return rows / f"{what}-{kind}-{plain}.json"
 
 
-def study(desk: Desk, *, table: str, kind: str) -> None:
-    """Makes the rows that are not there yet, and writes `fewer.md`."""
-    desk.free("fewer.md")
-    made, metrics, kept = service(), figures_metrics(), desk.out / ROWS
+def study(output: StudyOutput, *, table: str, kind: str) -> None:
+    """Make the missing rows and write `fewer.md`."""
+    output.check_free("fewer.md")
+    made, metrics, kept = service(), figures_metrics(), output.out / ROWS
     make_folder(kept, "give another out=")
     with tempfile.TemporaryDirectory(prefix="sow-") as name:
         pairs = pairs_of(table, Path(name))
@@ -180,7 +192,7 @@ def study(desk: Desk, *, table: str, kind: str) -> None:
                 path = file_of(kept, table, each, row.name)
                 if each not in row.kinds or path.exists():
                     continue
-                record = grown(made, metrics, pairs, row, each, desk.pictures / path.stem)
+                record = grown(made, metrics, pairs, row, each, output.pictures / path.stem)
                 write_text(json.dumps(record) + "\n", path)
-                desk.say(f"{path.stem}: {record['samples']:g} samples")
-    desk.page("fewer.md", lines(kept, desk.command))
+                output.log(f"{path.stem}: {record['samples']:g} samples")
+    output.write_page("fewer.md", lines(kept, output.command))

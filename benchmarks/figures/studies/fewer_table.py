@@ -1,4 +1,4 @@
-"""The tables of `fewer`: what fewer UNet samples cost, before and after, and lead by lead."""
+"""The tables of `fewer`: fewer UNet samples, before and after, and one change at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sow.benchmarks.statistics import Estimate, holm
-from sow.benchmarks.tv2i.metrics.choice import figures_metrics
-from sow.benchmarks.tv2i.report.cells import Against, compared, estimated
+from sow.benchmarks.tv2i.metrics.suites import figures_metrics
+from sow.benchmarks.tv2i.report.comparison_table import Against, compared, estimated
 from sow.benchmarks.tv2i.runs import Measure
 
 ROWS = "fewer"
@@ -22,28 +22,28 @@ Record = dict[str, Any]
 
 
 def known(record: Record, metric: Measure) -> list[float]:
-    """The scores that there are, nan where there is none."""
+    """Return the scores of a metric, nan where missing."""
     return [float("nan") if v is None else v for v in record["scores"][metric.name]]
 
 
 def measured(records: Sequence[Record], metrics: Sequence[Measure]) -> list[Measure]:
-    """The metrics that all of these rows have: older ones know fewer."""
+    """Return the metrics that all rows have; older rows have fewer."""
     return [one for one in metrics if all(one.name in record["scores"] for record in records)]
 
 
 def estimate(record: Record, metric: Measure) -> Estimate:
-    """Of a metric, with its interval."""
+    """Return the estimate of a metric."""
     return estimated([v for v in known(record, metric) if v == v], metric)
 
 
 def against(one: Record, other: Record, metric: Measure) -> Against:
-    """How the second differs from the first, over the same pairs and seeds."""
+    """Return how the second row differs from the first, over the same pairs and seeds."""
     pairs = zip(known(one, metric), known(other, metric), strict=True)
     return compared([(a, b) for a, b in pairs if a == a and b == b], metric)
 
 
 def beyond(test: Against, metric: Measure) -> str:
-    """`worse` or `better` where all of the interval says so; for no metric that has neither."""
+    """Return `worse` or `better` if the whole interval says so, else an empty text."""
     low, high = test.difference.low, test.difference.high
     if not metric.better or low <= 0 <= high:
         return ""
@@ -51,7 +51,7 @@ def beyond(test: Against, metric: Measure) -> str:
 
 
 def shown(metric: Measure, value: Estimate, sign: str = "") -> str:
-    """A value with its interval, as the metric is read."""
+    """Return a value with its interval, in the metric's unit."""
     times, digits = (100, 1) if metric.unit == "%" else (1, 2 if metric.unit else 3)
     numbers = (value.value, value.low, value.high)
     a, low, high = (f"{times * v:{sign}.{digits}f}" for v in numbers)
@@ -59,18 +59,27 @@ def shown(metric: Measure, value: Estimate, sign: str = "") -> str:
 
 
 def before_and_after(one: Record, other: Record, metrics: Sequence[Measure]) -> list[str]:
-    """A table with a line for every metric."""
+    """Return a table with a line for every metric."""
     metrics = measured([one, other], metrics)
     tests = [against(one, other, metric) for metric in metrics]
     corrected = holm([test.p for test in tests])
-    lines = [f"| | better | {one['name']} | {other['name']} | difference | p | Holm | |",
-             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        f"| | better | {one['name']} | {other['name']} | difference | p | Holm | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for metric, test, p in zip(metrics, tests, corrected, strict=True):
         values = (shown(metric, estimate(r, metric)) for r in (one, other))
         unit = f", {metric.unit}" if metric.unit else ""
         mark = "worse beyond its interval" if beyond(test, metric) == "worse" else ""
-        cells = (metric.label + unit, metric.better, *values, shown(metric, test.difference, "+"),
-                 f"{test.p:.3f}", f"{p:.3f}", mark)  # fmt: skip
+        cells = (
+            metric.label + unit,
+            metric.better,
+            *values,
+            shown(metric, test.difference, "+"),
+            f"{test.p:.3f}",
+            f"{p:.3f}",
+            mark,
+        )
         lines.append(f"| {' | '.join(cells)} |")
     lines.append(f"| *UNet samples* | lower | {one['samples']:g} | {other['samples']:g} | | | | |")
     if "cpu_seconds" in one:
@@ -84,19 +93,19 @@ IN_SHORT = ("id_distance", "same_person", "followed", "truncated", "unjoined", "
 
 
 def whole_samples(record: Record, share: str = "share") -> float:
-    """Its samples by their work: one that had features kept is less than one."""
+    """Return the samples by their work: one with kept features counts less than one."""
     spared = record.get("shallow", 0) * (1 - record.get(share, 1))
     return float(record["samples"] - spared)
 
 
 def samples_of(record: Record) -> str:
-    """At the UNet's door, and by their work where that is another number."""
-    said = f"{record['samples']:g}"
-    return f"{said} as {whole_samples(record):.1f}" if "shallow" in record else said
+    """Return the samples as text, with their work where it differs."""
+    text = f"{record['samples']:g}"
+    return f"{text} as {whole_samples(record):.1f}" if "shallow" in record else text
 
 
 def leads_table(records: Sequence[Record], metrics: Sequence[Measure]) -> list[str]:
-    """A line for every lead: its cost, and what it moves, against the first."""
+    """Return a row for every change: its cost and what it moves, against the first."""
     first, *others = records
     chosen = [metric for metric in metrics if metric.name in IN_SHORT]
     heads = ["", "UNet samples", *(metric.label for metric in chosen)]
@@ -113,53 +122,64 @@ def leads_table(records: Sequence[Record], metrics: Sequence[Measure]) -> list[s
 
 
 def features_table(records: Sequence[Record], metrics: Sequence[Measure]) -> list[str]:
-    """What kept features save, and all that they move, each against its row without them."""
-    heads = ("", "UNet samples", "shallow", "as much work as", "of Stable Diffusion 2.1",
-             "worse than without", "better than without")  # fmt: skip
+    """Return the table of kept features: what they save and what they move."""
+    heads = (
+        "",
+        "UNet samples",
+        "shallow",
+        "as much work as",
+        "of Stable Diffusion 2.1",
+        "worse than without",
+        "better than without",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     plain = {record["name"]: record for record in records}
     for record in (each for each in records if "shallow" in each):
         base = plain[FAST if record["name"].startswith(FAST) else THOROUGH]
-        cells = [record["name"], f"{record['samples']:g}", f"{record['shallow']:g}",
-                 *(f"{whole_samples(record, name):.1f}" for name in ("share", "share_sd21")),
-                 *moved(base, record, metrics)]  # fmt: skip
+        cells = [
+            record["name"],
+            f"{record['samples']:g}",
+            f"{record['shallow']:g}",
+            *(f"{whole_samples(record, name):.1f}" for name in ("share", "share_sd21")),
+            *moved(base, record, metrics),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def moved(base: Record, record: Record, metrics: Sequence[Measure]) -> tuple[str, str]:
-    """The metrics that are worse beyond their interval, and those that are better."""
+    """Return the metrics that are worse beyond their interval, and those that are better."""
     judged = [metric for metric in measured([base, record], metrics) if metric.better]
     tests = [against(base, record, metric) for metric in judged]
-    told: dict[str, list[str]] = {"worse": [], "better": [], "": []}
+    changes: dict[str, list[str]] = {"worse": [], "better": [], "": []}
     for metric, test, p in zip(judged, tests, holm([test.p for test in tests]), strict=True):
         away = f"{metric.label} {shown(metric, test.difference, '+')}"
-        told[beyond(test, metric)].append(f"{away}, p {test.p:.3f}, Holm {p:.3f}")
-    return "; ".join(told["worse"]) or "none", "; ".join(told["better"]) or "none"
+        changes[beyond(test, metric)].append(f"{away}, p {test.p:.3f}, Holm {p:.3f}")
+    return "; ".join(changes["worse"]) or "none", "; ".join(changes["better"]) or "none"
 
 
 def read(rows: Path, what: str, kind: str) -> list[Record]:
-    """All rows there are of a table, the thorough presets first."""
+    """Return all rows of a table, the thorough presets first."""
     found = [json.loads(p.read_text(encoding="utf-8")) for p in rows.glob(f"{what}-{kind}-*.json")]
     return sorted(found, key=lambda record: (record["name"] != THOROUGH, record["name"]))
 
 
-def together(some: Record, more: Record) -> Record:
-    """A row over the pairs of two; without seconds, for they are of two days."""
-    scores = {name: values + more["scores"][name] for name, values in some["scores"].items()}
-    same = {key: value for key, value in some.items() if key != "cpu_seconds"}
-    return {**same, "pairs": some["pairs"] + more["pairs"], "scores": scores}
+def together(record: Record, more: Record) -> Record:
+    """Join two rows over different pairs; without seconds, which are of different days."""
+    scores = {name: values + more["scores"][name] for name, values in record["scores"].items()}
+    same = {key: value for key, value in record.items() if key != "cpu_seconds"}
+    return {**same, "pairs": record["pairs"] + more["pairs"], "scores": scores}
 
 
 def fresh_tables(rows: Path, kind: str) -> dict[str, list[Record]]:
-    """Before and after on pairs that nothing was chosen on, with the titles of the tables."""
+    """Return the rows before and after on fresh pairs, by the titles of the tables."""
     first, again = (read(rows, what, kind) for what in ("fresh", "again"))
     both = [together(one, more) for one, more in zip(first, again, strict=False)]
-    told = ((first, "fresh pairs"), (again, "others"), (both, "both together"))
+    tables = ((first, "fresh pairs"), (again, "others"), (both, "both together"))
     return {
-        f"{len(some[0]['pairs'])} {said}" if said != "both together" else said: some
-        for some, said in told
-        if len(some) == 2
+        f"{len(records[0]['pairs'])} {title}" if title != "both together" else title: records
+        for records, title in tables
+        if len(records) == 2
     }
 
 
@@ -183,18 +203,19 @@ FEATURES = (
 
 
 def lines(rows: Path, command: str) -> list[str]:
-    """The page of the rows that are there. command: what repeats it."""
+    """Return the page of the existing rows. command: the command that repeats it."""
     metrics = [metric.described() for metric in figures_metrics()]
     page = [
-        "# Fewer UNet samples", "",
+        "# Fewer UNet samples",
+        "",
         f"`{command}`. "
         "Values with 95 % intervals; differences are paired by pair and seed (rates: Newcombe's "
         "interval and McNemar's exact test; means: the bootstrap's and flipped signs). Holm: over "
         "the metrics of a table.",
-    ]  # fmt: skip
+    ]
     for kind, title in TITLES.items():
-        for said, (before, after) in fresh_tables(rows, kind).items():
-            page += ["", f"## {title}: {said}", "", *before_and_after(before, after, metrics)]
+        for subtitle, (before, after) in fresh_tables(rows, kind).items():
+            page += ["", f"## {title}: {subtitle}", "", *before_and_after(before, after, metrics)]
     for kind, title in TITLES.items():
         leads = read(rows, "leads", kind)
         if len(leads) > 1:

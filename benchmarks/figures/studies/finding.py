@@ -1,4 +1,4 @@
-"""How well faces are found, and how well a lost one is noticed in what was made.
+"""Measure how well faces are found, and lost faces noticed.
 
     sow bench study finding
 
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk, bar
-from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge
-from sow.benchmarks.figures.studies.trials import Trial, grow, looked, service, trials
+from sow.benchmarks.figures.judge.judge import SAME_PERSON, Judge
+from sow.benchmarks.figures.studies.trials import Trial, generate, looked, service, trials
 from sow.benchmarks.figures.training.face_lessons import face_of
 from sow.benchmarks.figures.world.drawing import TESTING, Drawing, make
 from sow.benchmarks.figures.world.tv2i import fresh
+from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import rate
 from sow.box import Box, overlap
 from sow.pictures.condition import Condition
@@ -42,7 +42,7 @@ SMALL = 40
 
 
 def found(finder: Finder, drawings: Sequence[Drawing]) -> tuple[str, str]:
-    """How many faces are found where they are, and in how many drawings one is that is none."""
+    """Return the share of faces found, and of drawings in which a face is invented."""
     there, invented = [], []
     for drawing in bar(drawings, "drawings"):
         boxes = finder(drawing.image)
@@ -61,7 +61,7 @@ def _same(box: Box, face: tuple[float, float, float, float]) -> bool:
 
 
 def finding(count: int) -> Iterator[str]:
-    """A table: whole drawings, in all styles, with and without people, and heads of users."""
+    """Yield the table of detectors on drawings with and without people, and on heads."""
     drawings = [make(FIRST + number) for number in range(count)]
     pairs = fresh(count)
     yield "| | faces found in drawings | drawings in which a face is invented | heads found |"
@@ -72,7 +72,7 @@ def finding(count: int) -> Iterator[str]:
 
 
 def shrunk(trial: Trial) -> Trial:
-    """The same, planted so small that it is mostly lost."""
+    """Return a trial planted so small that the face is mostly lost."""
     plan, pair = trial.work.plan, trial.pair
     x, y = plan.box.centre
     box = Box.around(x, y, SMALL, SMALL).aligned(8, plan.canvas)
@@ -82,44 +82,52 @@ def shrunk(trial: Trial) -> Trial:
 
 
 def looking(made: Service, judge: Judge, count: int, pictures: Path) -> Iterator[str]:
-    """A table: of how many pictures it is said that the planted face cannot be made out."""
+    """Yield the table of how often a planted face is reported as missing."""
     yield "| planted | pictures | said where no head is | where another's is | where theirs is |"
     yield "|---|---|---|---|---|"
     for setting in ("normal", "attribute", "style"):
         work = trials(made, fresh(2 * count, setting)[count:], 70_000)
-        yield _row(setting, judge, work, grow(made, work, None, pictures).images)
+        yield _row(setting, judge, work, generate(made, work, None, pictures).images)
         lost = [shrunk(trial) for trial in work[: count // 2]]
         yield _row(
             f"{setting}, in a box of {SMALL} px",
             judge,
             lost,
-            grow(made, lost, None, pictures).images,
+            generate(made, lost, None, pictures).images,
         )
 
 
 def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Image]) -> str:
-    said: dict[str, list[bool]] = {"nobody": [], "another": [], "same": []}
+    noticed: dict[str, list[bool]] = {"nobody": [], "another": [], "same": []}
     for trial, image, judged in zip(work, images, looked(judge, work, images), strict=True):
         who = "nobody"
         if judged.here:
             who = "same" if judged.distance < SAME_PERSON else "another"
-        said[who].append(Looker(trial.work).missing(image))
-    cells = [f"{rate(s).percent()} of {len(s)}" if s else "none there" for s in said.values()]
+        noticed[who].append(Looker(trial.work).missing(image))
+    cells = [f"{rate(s).percent()} of {len(s)}" if s else "none there" for s in noticed.values()]
     return f"| {name} | {len(work)} | {' | '.join(cells)} |"
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Writes `finding.md`."""
-    desk.free("finding.md")
+def study(output: StudyOutput, *, count: int) -> None:
+    """Write `finding.md`."""
+    output.check_free("finding.md")
     made, judge = service(), Judge.load()
-    desk.page("finding.md", [
-        "# Faces found, and faces lost", "",
-        f"`{desk.command}`; {count} of each, of people that "
-        "nothing was trained or tuned on; 95 % intervals.", "",
-        *finding(count), "",
-        "## Whether the planted face is still there", "",
-        "Of how many pictures it is said that the planted face cannot be made out: as "
-        "`sow generate` makes them, and with the same faces planted too small. Whose head there "
-        "is, the judge says; it takes one without eyes for a head too.", "",
-        *looking(made, judge, max(2, count // 2), desk.pictures),
-    ])  # fmt: skip
+    output.write_page(
+        "finding.md",
+        [
+            "# Faces found, and faces lost",
+            "",
+            f"`{output.command}`; {count} of each, of people that "
+            "nothing was trained or tuned on; 95 % intervals.",
+            "",
+            *finding(count),
+            "",
+            "## Whether the planted face is still there",
+            "",
+            "Of how many pictures it is said that the planted face cannot be made out: as "
+            "`sow generate` makes them, and with the same faces planted too small. Whose head "
+            "there is, the judge says; it takes one without eyes for a head too.",
+            "",
+            *looking(made, judge, max(2, count // 2), output.pictures),
+        ],
+    )

@@ -1,4 +1,4 @@
-"""The physics as a figure: two flat pictures merged half and half, denoised (the paper's Fig. 4).
+"""The paper's Fig. 4: two flat pictures merged half and half, and denoised.
 
 A grey and a white picture are inverted. At every state the left half of one is put beside the
 right half of the other and the whole is denoised: plainly, with attention between the halves
@@ -42,7 +42,7 @@ class Halves(AttentionControl):
         self.pictures = 0
 
     def edits(self, layer: AttentionLayer) -> list[LogitEdit]:
-        """Every query, on the keys of the half that it is not in."""
+        """Return the edits: every query, on the keys of the other half."""
         if layer.kind != "self" or not self.strength:
             return []
         height, width = coarser(self.size, layer.factor)
@@ -60,7 +60,7 @@ class Halves(AttentionControl):
 
 @dataclass(frozen=True)
 class Interference:
-    """What merging did.
+    """The result of merging.
 
     images: for each kind, the pictures by the state of merging, 0 to S.
     moved: for each kind `[S + 1, 2]`, how far the grey and the white half moved: the mean
@@ -73,7 +73,7 @@ class Interference:
     moved: dict[str, np.ndarray[Any, np.dtype[np.float64]]]
 
     def table(self) -> list[str]:
-        """Markdown: a line per state."""
+        """Return Markdown: a line per state."""
         lines = [
             f"| merged at state | {' | '.join(f'{k}: grey half, white half' for k in KINDS)} |",
             "|---" * (len(KINDS) + 1) + "|",
@@ -84,26 +84,33 @@ class Interference:
         return lines
 
     def sheet(self) -> Image.Image:
-        """A row of pictures per kind, from the clean end to the noise."""
+        """Return a row of pictures per kind, from the clean end to the noise."""
         titles = {
             "plain": "(a) plain attention",
             "enhanced": f"(b) attention between the halves enhanced by {self.strength:g}",
             "suppressed": f"(c) suppressed by {self.strength:g}",
         }
-        return stacked([
-            labelled_row(
-                titles[kind],
-                [(f"state {n}: {a:.0f}, {b:.0f}", image) for n, (image, (a, b)) in
-                 enumerate(zip(self.images[kind], self.moved[kind], strict=True))],
-                columns=self.steps + 1, tile=104,
-            )
-            for kind in KINDS
-        ])  # fmt: skip
+        return stacked(
+            [
+                labelled_row(
+                    titles[kind],
+                    [
+                        (f"state {n}: {a:.0f}, {b:.0f}", image)
+                        for n, (image, (a, b)) in enumerate(
+                            zip(self.images[kind], self.moved[kind], strict=True)
+                        )
+                    ],
+                    columns=self.steps + 1,
+                    tile=104,
+                )
+                for kind in KINDS
+            ]
+        )
 
 
 @torch.no_grad()
 def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> Interference:
-    """Runs the experiment; no prompt, no guidance, nothing random.
+    """Run the experiment: no prompt, no guidance, no randomness.
 
     The largest batch that the UNet sees has `steps` samples.
 
@@ -118,9 +125,11 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
 
     def answer(latents: Tensor, state: int) -> Tensor:
         output: Tensor = pipe.unet(
-            latents.to(pipe.unet.dtype), schedule.timesteps[state],
-            encoder_hidden_states=empty.expand(len(latents), -1, -1), return_dict=False,
-        )[0].float()  # fmt: skip
+            latents.to(pipe.unet.dtype),
+            schedule.timesteps[state],
+            encoder_hidden_states=empty.expand(len(latents), -1, -1),
+            return_dict=False,
+        )[0].float()
         return output
 
     grey, white = (_inverted(pipe, backbone, steps, level, answer) for level in (GREY, WHITE))
@@ -132,7 +141,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     def denoised(
         starts: Sequence[Tensor], halves: Halves | None = None, chain: Chain | None = None
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """From each state's start to a picture: `[S + 1, H, W, 3]` in levels, state by state."""
+        """Denoise from each state's start to a picture: `[S + 1, H, W, 3]` in levels."""
         latents = starts[0][:0]
         for state in range(steps, 0, -1):
             latents = torch.cat([starts[state], latents])
@@ -166,7 +175,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
 def _inverted(
     pipe: SowPipeline, backbone: Backbone, steps: int, level: int, answer: Any
 ) -> list[Tensor]:
-    """The states of a flat picture, `[1, 4, h, w]` each."""
+    """Return the states of a flat picture, `[1, 4, h, w]` each."""
     width, height = pipe.canvas
     schedule = backbone.schedule(steps)
     pixels = torch.full((1, 3, height, width), level / 127.5 - 1, device=backbone.device)
@@ -177,7 +186,7 @@ def _inverted(
 
 
 def _decoded(pipe: SowPipeline, latents: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """`[B, H, W, 3]` in whole levels, 0 to 255, one picture at a time."""
+    """Return pictures `[B, H, W, 3]` in levels, 0 to 255, decoded one at a time."""
     scaled = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
     pixels = torch.cat([pipe.vae.decode(one[None], return_dict=False)[0] for one in scaled])
     levels = ((pixels.float() / 2 + 0.5).clamp(0, 1) * 255).round()

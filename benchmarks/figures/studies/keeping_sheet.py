@@ -1,4 +1,4 @@
-"""100 generated pictures with what the judge says became of each head, for a person to check.
+"""100 generated pictures with the judge's verdict on each planted head, to check by eye.
 
     sow bench study keeping-sheet
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.keeping import has_halo, is_sticker, kept_parts
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies.sharing import told_apart
-from sow.benchmarks.figures.studies.trials import Trial, grow, looked, service, trials
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.judge.planted_head import has_halo, is_sticker, kept_parts
+from sow.benchmarks.figures.studies.common import numbered_tiles
+from sow.benchmarks.figures.studies.trials import Trial, generate, looked, service, trials
 from sow.benchmarks.figures.world.tv2i import more_tuning
-from sow.benchmarks.tv2i.metrics.judged import Judged
+from sow.benchmarks.output import StudyOutput
+from sow.benchmarks.tv2i.metrics.judge_base import Judged
 
 SKIPPED, SEED = 100, 7_760_000
 """The people before these chose the settings."""
@@ -24,11 +24,14 @@ SIDE = 150
 
 
 def lines_of(judged: Judged) -> list[str]:
-    """The verdict in three short lines."""
+    """Return the verdict in three short lines."""
     verdict, who = judged.verdict, judged.pair.identity
     parts = kept_parts(verdict.looks if judged.here else {}, who)
-    kept = " ".join(f"{name} {'kept' if there else 'LOST'}" for name, there in parts.items()
-                    if name != "hair style")  # fmt: skip
+    kept = " ".join(
+        f"{name} {'kept' if there else 'LOST'}"
+        for name, there in parts.items()
+        if name != "hair style"
+    )
     hair = f"{who.hair_style}: {'kept' if parts['hair style'] else 'OTHER'}"
     seen = ["HALO" if has_halo(verdict, judged.planted) else "no halo"]
     seen += ["STICKER"] * is_sticker(verdict, judged.planted)
@@ -37,7 +40,7 @@ def lines_of(judged: Judged) -> list[str]:
 
 
 def under(trial: Trial, image: Image.Image) -> Image.Image:
-    """A picture under what was planted for it."""
+    """Return a picture below what was planted for it."""
     half = SIDE // 2
     tile = Image.new("RGB", (SIDE, SIDE + half), "white")
     tile.paste(trial.canvas.resize((half, half), Image.Resampling.BOX), (SIDE // 4, 0))
@@ -45,16 +48,19 @@ def under(trial: Trial, image: Image.Image) -> Image.Image:
     return tile
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Draws the sheet."""
-    desk.free("keeping-by-eye.png")
+def study(output: StudyOutput, *, count: int) -> None:
+    """Draw the sheet."""
+    output.check_free("keeping-by-eye.png")
     made, judge, half = service(), Judge.load(), max(1, count // 2)
     pairs = more_tuning(SKIPPED + 2 * half)[SKIPPED:]
     work = trials(made, pairs[:half], SEED)
     work += trials(made, pairs[half:], SEED + half, "box", "paper-normal")
-    images = [image for some in (work[:half], work[half:])
-              for image in grow(made, some, None, desk.pictures).images]  # fmt: skip
-    said = map(lines_of, looked(judge, work, images))
+    images = [
+        image
+        for some in (work[:half], work[half:])
+        for image in generate(made, some, None, output.pictures).images
+    ]
+    captions = map(lines_of, looked(judge, work, images))
     tiles = [under(trial, image) for trial, image in zip(work, images, strict=True)]
-    rows = told_apart(zip(tiles, said, strict=True))
-    desk.sheet("keeping-by-eye.png", rows, colours=255)
+    rows = numbered_tiles(zip(tiles, captions, strict=True))
+    output.write_sheet("keeping-by-eye.png", rows, colours=255)

@@ -1,8 +1,8 @@
-"""How well heads are cut out: the overlap with their true outline, which drawings know.
+"""Measure how well heads are cut out: the overlap with their true outline.
 
     sow bench study mattes
 
-On 200 people nobody tuned on, each a head before a wall as a user would crop it.
+On 200 people not used for tuning, each a head before a wall as a user would crop it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.world.tv2i import Pair, fresh
+from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
 from sow.benchmarks.tv2i.figures import true_mask
 from sow.pictures.condition import Condition
@@ -24,7 +24,7 @@ KINDS: tuple[MatteKind, ...] = ("auto", "ellipse")
 
 
 def overlap(pair: Pair, matte: MatteKind) -> float:
-    """Intersection over union of what is planted and the head with its hair, in the picture."""
+    """Return the intersection over union of what is planted and the true head with its hair."""
     picture, true = pair.picture, true_mask(pair)
     plan = OfflinePlanner().plan(
         PlanRequest(picture, pair.prompt, canvas=(128, 128), subject="face", matte=matte)
@@ -38,7 +38,7 @@ def overlap(pair: Pair, matte: MatteKind) -> float:
 
 
 def lines(pairs: Sequence[Pair]) -> list[str]:
-    """A table."""
+    """Return the table."""
     found = ["| `--matte` | overlap (IoU) | worst | below 0.8 |", "|---|---|---|---|"]
     for kind in KINDS:
         values = [overlap(pair, kind) for pair in bar(pairs, kind)]
@@ -47,12 +47,17 @@ def lines(pairs: Sequence[Pair]) -> list[str]:
     return found
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Writes `mattes.md`."""
-    desk.free("mattes.md")
-    desk.page("mattes.md", [
-        "# How well heads are cut out", "",
-        f"`{desk.command}`; {count} people nobody tuned "
-        "on, 95 % intervals; the mask at the size of its box (56 px), so 1 is out of reach.", "",
-        *lines(fresh(count)),
-    ])  # fmt: skip
+def study(output: StudyOutput, *, count: int) -> None:
+    """Write `mattes.md`."""
+    output.check_free("mattes.md")
+    output.write_page(
+        "mattes.md",
+        [
+            "# How well heads are cut out",
+            "",
+            f"`{output.command}`; {count} people nobody tuned "
+            "on, 95 % intervals; the mask at the size of its box (56 px), so 1 is out of reach.",
+            "",
+            *lines(fresh(count)),
+        ],
+    )

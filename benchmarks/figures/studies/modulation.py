@@ -1,4 +1,4 @@
-"""Attention modulation on the drawn world: every open choice tuned, then the paper's tables.
+"""Attention modulation on the drawn world: tune every choice, then repeat the paper's tables.
 
     sow bench study modulation tuning|fresh|ablation|cycles|sheet
 
@@ -22,21 +22,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies.common import PAIRED, brief, page, rows_of
 from sow.benchmarks.figures.studies.planning import oracle_plans, request_of
-from sow.benchmarks.figures.studies.study import (
+from sow.benchmarks.figures.studies.tasks import (
     COW,
     MEASURES,
     Task,
     figures,
-    grow,
+    generate,
     judged,
     planted_canvas,
     tasks,
 )
-from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
 from sow.benchmarks.figures.world.tv2i import anywhere, fresh
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report.grid import Grid
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
@@ -59,7 +59,7 @@ BASE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: settings changed from a preset, and which tasks it works on.
+    """A line of a table: changed settings, and the tasks it works on.
 
     places: `rules`, `given position` (a box with room below that nobody planned), `random
     position`, `prompt intensification` (the rules' box, a perfect model's words) or `outline`
@@ -76,12 +76,12 @@ class Row:
 
 
 def based(name: str, versus: str = "", **changes: Any) -> Row:
-    """A row of the tuning."""
+    """Return a row of the tuning."""
     return Row(name, {**BASE, **changes}, versus=versus)
 
 
 def both(name: str, **changes: Any) -> tuple[Row, Row]:
-    """A choice that matters without modulation too: COW with it, then modulation with it."""
+    """Return a choice that matters without modulation too: COW with it, then modulation with it."""
     plain = Row(f"COW, {name}", {**BASE, **COW, **changes})
     return plain, based(f"0.7, {name}", plain.name, **changes)
 
@@ -125,7 +125,7 @@ PAPER: dict[str, Any] = {**BASE, **Settings().model_dump(include=set(STRENGTHS))
 
 
 def left_out() -> Iterator[Row]:
-    """The paper's Table III: all of its parts, then each left out, as the benchmark has them."""
+    """Yield the rows of the paper's Table III: all parts, then each one left out."""
     yield Row("every part of the paper", PAPER)
     for variant in attention().entrants:
         if variant.name.startswith("without"):
@@ -133,7 +133,7 @@ def left_out() -> Iterator[Row]:
 
 
 def both_ways(kind: str, places: str = "rules", setting: str = "normal") -> tuple[Row, Row]:
-    """COW and SOW on tasks of one kind."""
+    """Return COW and SOW on tasks of one kind."""
     plain = Row(f"COW, {kind}", COW, places, setting, f"COW, {kind}")
     return plain, Row(f"SOW, {kind}", {}, places, setting, plain.name)
 
@@ -150,7 +150,7 @@ ABLATION = (
 
 
 def at(cycles: int, t2: int, t1: int) -> tuple[Row, Row]:
-    """COW and SOW with these cycles, in states; preserve steps stay under t1."""
+    """Return COW and SOW with these cycles; preserved states stay at or below t1."""
     preserve = tuple(state for state in (4, 3) if state <= t1)
     how: dict[str, Any] = {"t1": t1, "t2": t2, "cycles": cycles, "preserve": preserve}
     name = f"{t2}00-{t1}00, {cycles} cycles"
@@ -163,7 +163,7 @@ CYCLES = tuple(row for span in SPANS for row in at(*span))
 
 
 def placed(work: Sequence[Task], places: str) -> list[Task]:
-    """The tasks with the boxes, words or outlines of these places."""
+    """Return the tasks with the boxes, words or outlines of these places."""
     if places == "given position":
         return list(work)
     if places == "random position":
@@ -179,7 +179,7 @@ def placed(work: Sequence[Task], places: str) -> list[Task]:
 
 
 def source(what: str, count: int) -> Callable[[str], list[Task]]:
-    """The tasks of a table, by setting."""
+    """Return the function from a setting to the tasks of a table."""
     if what == "fresh":
         unplaced = Box(x=0, y=0, width=56, height=56)  # the rules will move it
         made = [Task(pair, unplaced, 2_000_000 + n) for n, pair in enumerate(fresh(count))]
@@ -188,23 +188,26 @@ def source(what: str, count: int) -> Callable[[str], list[Task]]:
 
 
 def run(
-    pipe: SowPipeline, judge: Judge, rows: Sequence[Row], work_of: Callable[[str], list[Task]],
-    desk: Desk,
-) -> list[list[Outcome]]:  # fmt: skip
-    """What the judge says of every row."""
+    pipe: SowPipeline,
+    judge: Judge,
+    rows: Sequence[Row],
+    work_of: Callable[[str], list[Task]],
+    output: StudyOutput,
+) -> list[list[Outcome]]:
+    """Return the outcomes of every row."""
     found = []
     for row in rows:
         work = placed(work_of(row.setting), row.places)
         work = [replace(task, body_from=row.body_from) for task in work]
         how = pipe.preset(f"paper-{row.setting}").changed(**row.changes)
-        images = grow(pipe, work, how, desk.pictures)
+        images = generate(pipe, work, how, output.pictures)
         found.append(judged(row.name, judge, work, images))
-        desk.say(brief(found[-1], MEASURES))
+        output.log(brief(found[-1], MEASURES))
     return found
 
 
 def grids(title: str, rows: Sequence[Row], found: Iterable[list[Outcome]]) -> Iterator[Grid]:
-    """A table for every row that others are compared with."""
+    """Yield a table for every reference row."""
     by_row = dict(zip((row.name for row in rows), found, strict=True))
     first = rows[0].name
     for versus in dict.fromkeys(row.versus or first for row in rows):
@@ -216,14 +219,15 @@ def grids(title: str, rows: Sequence[Row], found: Iterable[list[Outcome]]) -> It
         yield rows_of(shown, outcomes, MEASURES, versus)
 
 
-def sheet(pipe: SowPipeline, judge: Judge, work: Sequence[Task], desk: Desk) -> list[Image.Image]:
-    """COW beside SOW, same seeds, eight pictures of each group: those that modulation changed
-    most, those that it mended or spoilt in the judge's eyes, and the first ones as they come.
-    """
+def sheet(
+    pipe: SowPipeline, judge: Judge, work: Sequence[Task], output: StudyOutput
+) -> list[Image.Image]:
+    """Return COW beside SOW, same seeds, eight pictures per group: most changed, mended,
+    spoilt, truncated in both, and the first ones."""
     work = placed(work, "rules")
     how = pipe.preset("paper-normal")
     ways = {"COW": how.changed(**COW), "SOW": how}
-    made = {name: grow(pipe, work, way, desk.pictures) for name, way in ways.items()}
+    made = {name: generate(pipe, work, way, output.pictures) for name, way in ways.items()}
     failing = {
         name: [one.score("truncated") > 0.5 for one in judged(name, judge, work, some)]
         for name, some in made.items()
@@ -260,17 +264,17 @@ TABLES = {
 }
 
 
-def study(desk: Desk, *, table: str, count: int) -> None:
-    """Writes `modulation-<table>.md`, or `modulation.png`."""
+def study(output: StudyOutput, *, table: str, count: int) -> None:
+    """Write `modulation-<table>.md`, or `modulation.png`."""
     name = "modulation.png" if table == "sheet" else f"modulation-{table}.md"
-    desk.free(name)
+    output.check_free(name)
     pipe, judge = figures(), Judge.load()
     if table == "sheet":
-        desk.sheet(name, sheet(pipe, judge, tasks(count), desk), 0)
+        output.write_sheet(name, sheet(pipe, judge, tasks(count), output), 0)
         return
     title, rows, pairs = TABLES[table]
-    found = run(pipe, judge, rows, source(table, count), desk)
-    words = [f"`{desk.command}`; {pairs}, {count} pictures a row. {PAIRED}"]
+    found = run(pipe, judge, rows, source(table, count), output)
+    words = [f"`{output.command}`; {pairs}, {count} pictures a row. {PAIRED}"]
     if table == "tuning":
         words.append(REPEATED)
-    desk.page(name, page(title, words, grids(title, rows, found)))
+    output.write_page(name, page(title, words, grids(title, rows, found)))

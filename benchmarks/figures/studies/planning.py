@@ -1,4 +1,4 @@
-"""What planning is worth: a perfect multimodal model against rules and against chance.
+"""Measure what planning is worth: a perfect multimodal model against rules and chance.
 
     sow bench study planning
 
@@ -17,21 +17,21 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies.study import (
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies.common import PAIRED, brief, page, rows_of
+from sow.benchmarks.figures.studies.tasks import (
     COW,
     MEASURES,
     Task,
     figures,
-    grow,
+    generate,
     judged,
     planted_canvas,
     tasks,
 )
-from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
 from sow.benchmarks.figures.world.people import features_of
 from sow.benchmarks.figures.world.tv2i import anywhere
+from sow.benchmarks.output import StudyOutput
 from sow.models import BUNDLED
 from sow.pictures.drawing import side_by_side
 from sow.plan import Plan
@@ -48,7 +48,7 @@ HELD_SIDE = 0.36
 
 @dataclass
 class Oracle:
-    """The perfect model: sees who it is, leaves room for what is held, knows where bodies are."""
+    """A perfect model: it knows the person, leaves room for held things, and places bodies."""
 
     task: Task
     vendor: str = "oracle"
@@ -58,13 +58,13 @@ class Oracle:
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Asker`."""
+        """Answer a question of the planner, as :class:`sow.planners.mllm.asking.Asker` does."""
         return schema.model_validate(self._answers()[schema.__name__])
 
     def _answers(self) -> dict[str, Any]:
         pair = self.task.pair
         side = 54.0
-        middle = CANVAS * (HELD_SIDE if pair.said.get("relation") == "holding" else 0.5)
+        middle = CANVAS * (HELD_SIDE if pair.mentions.get("relation") == "holding" else 0.5)
         box = {"x": middle - side / 2, "y": 12.0, "width": side, "height": side}
         body = {"x": middle - 44, "y": 66.0, "width": 88.0, "height": 62.0}
         return {
@@ -79,15 +79,17 @@ class Oracle:
 
 
 def request_of(task: Task) -> PlanRequest:
-    """What a planner is asked for a task."""
+    """Return the planner's request for a task."""
     face = task.pair.face
     # The whole square is the condition, in every row: who plans decides on place and words only.
-    whole = Image.new("L", face.size, 255)
-    return PlanRequest(face, task.pair.prompt, canvas=(CANVAS, CANVAS), subject="face", mask=whole)
+    full_mask = Image.new("L", face.size, 255)
+    return PlanRequest(
+        face, task.pair.prompt, canvas=(CANVAS, CANVAS), subject="face", mask=full_mask
+    )
 
 
 def oracle_plans(work: Sequence[Task]) -> list[Plan]:
-    """Plans by the perfect model through the real stages."""
+    """Return plans of the perfect model, made through the real stages."""
     count = counter(BUNDLED["figures"])
 
     async def one(task: Task) -> Plan:
@@ -100,7 +102,7 @@ def oracle_plans(work: Sequence[Task]) -> list[Plan]:
 
 
 def rows(work: Sequence[Task]) -> dict[str, list[Task]]:
-    """The tasks of each row of the table; who the face is and its outline are given to all."""
+    """Return the tasks of each row; all rows know the face and its outline."""
     rules = [OfflinePlanner().plan(request_of(task)) for task in work]
     oracle = oracle_plans(work)
     random = [Task(t.pair, anywhere(Random(f"anywhere {t.seed}")), t.seed) for t in work]
@@ -117,19 +119,19 @@ def rows(work: Sequence[Task]) -> dict[str, list[Task]]:
     }
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Writes `planning.md`, and `planning.png` with the first twelve pictures of every row."""
-    desk.free("planning.md", "planning.png")
+def study(output: StudyOutput, *, count: int) -> None:
+    """Write `planning.md`, and `planning.png` with the first twelve pictures of every row."""
+    output.check_free("planning.md", "planning.png")
     pipe, judge = figures(), Judge.load()
     outcomes, shown = [], []
     for name, work in rows(tasks(count)).items():
         how = pipe.preset("paper-normal").changed(**COW)
-        images = grow(pipe, work, how, desk.pictures)
+        images = generate(pipe, work, how, output.pictures)
         found = judged(name, judge, work, images)
-        desk.say(brief(found, MEASURES))
+        output.log(brief(found, MEASURES))
         outcomes += found
         shown += [[planted_canvas(task) for task in work[:12]], images[:12]]
-    desk.sheet("planning.png", [side_by_side(row) for row in shown])
+    output.write_sheet("planning.png", [side_by_side(row) for row in shown])
     title = "What planning is worth"
-    words = f"`{desk.command}`; {count} pictures a row. {PAIRED}"
-    desk.page("planning.md", page(title, [words], [rows_of(title, outcomes, MEASURES)]))
+    words = f"`{output.command}`; {count} pictures a row. {PAIRED}"
+    output.write_page("planning.md", page(title, [words], [rows_of(title, outcomes, MEASURES)]))

@@ -1,4 +1,4 @@
-"""The presets by all measures together: likeness, prompt, heads, variety, colour and cost.
+"""Compare the presets in likeness, prompt, heads, variety, colour and cost.
 
     sow bench study presets before|fresh [--setting normal]
 
@@ -23,20 +23,20 @@ import numpy as np
 from PIL import Image
 
 from sow.benchmarks.colours import Histogram
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies import growing
-from sow.benchmarks.figures.studies.growing import Wanted
-from sow.benchmarks.figures.studies.tables import PAIRED, brief, outcome, page, rows_of
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies import picture_cache
+from sow.benchmarks.figures.studies.common import PAIRED, brief, outcome, page, rows_of
+from sow.benchmarks.figures.studies.picture_cache import PictureSpec
 from sow.benchmarks.figures.studies.trials import MEASURES, Trial, service, trials
 from sow.benchmarks.figures.world.tv2i import fresh, more_tuning, open_pairs
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import Estimate, mean_ratio
 from sow.benchmarks.tv2i.methods.text import without_condition
 from sow.benchmarks.tv2i.metrics.base import Case, measure
 from sow.benchmarks.tv2i.metrics.colour import clothes_by, hue_estimate, hues_of
-from sow.benchmarks.tv2i.metrics.judged import Verdicts
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
+from sow.benchmarks.tv2i.metrics.judge_metrics import judged_metrics
 from sow.benchmarks.tv2i.metrics.variety import FeatureVariety, PixelVariety, groups, relative_mean
-from sow.benchmarks.tv2i.metrics.verdicts import judged_metrics
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS
 from sow.pictures.drawing import labelled_row
@@ -56,7 +56,7 @@ PUBLISHED, OWN = "published", "the model's own"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: a preset, `{setting}` in it being the pairs'."""
+    """A line of a table: a preset, in which `{setting}` is the pairs' setting."""
 
     name: str
     preset: str
@@ -76,7 +76,7 @@ TABLES = {"before": BEFORE, "fresh": FINAL}
 
 @dataclass(frozen=True)
 class Made:
-    """A row's pictures, and what was read in them.
+    """The pictures of a row and their metrics.
 
     Attributes:
         cases: with their pictures; several seeds of a pair are cases of one pair.
@@ -90,7 +90,7 @@ class Made:
     samples: int
 
     def of(self, name: str) -> list[float]:
-        """A metric of each pair, its seeds averaged; nan where there is none."""
+        """Return a metric of each pair, its seeds averaged; nan where missing."""
         found: dict[str, list[float]] = {}
         for one in self.outcomes:
             values = found.setdefault(one.pair, [])
@@ -99,7 +99,7 @@ class Made:
 
 
 class People:
-    """All trials of a table's setting: who, what is said, and by which seeds."""
+    """The trials of a setting: people, sentences and seeds."""
 
     def __init__(self, made: Service, table: str, setting: str, count: int) -> None:
         unseen = table == "fresh"
@@ -117,29 +117,32 @@ class People:
 def made_of(
     made: Service, verdicts: Verdicts, people: People, row: Row, setting: str, pictures: Path
 ) -> Made:
-    """A row: its pictures, grown or found, and what the judge reads in them."""
+    """Return a row with its pictures and metrics."""
     settings = made.model.facts.preset(row.preset.format(setting=setting))
-    wanted = [replace(Wanted.of(t.work, t.seed), settings=settings) for t in people.trials]
-    images = growing.grow(made.pipe, wanted, pictures).images
+    wanted = [replace(PictureSpec.of(t.work, t.seed), settings=settings) for t in people.trials]
+    images = picture_cache.generate(made.pipe, wanted, pictures).images
     return read(verdicts, row.name, people.trials, images, settings)
 
 
-def own(made: Service, verdicts: Verdicts, people: People, pictures: Path) -> Made:
-    """The model's own pictures of the same sentences and seeds."""
+def made_by_text(made: Service, verdicts: Verdicts, people: People, pictures: Path) -> Made:
+    """Return the model's own pictures of the same sentences and seeds."""
     settings = made.model.facts.preset("text")
     wanted = [
-        Wanted(None, without_condition(trial.work.plan), settings, trial.seed)
+        PictureSpec(None, without_condition(trial.work.plan), settings, trial.seed)
         for trial in people.trials
     ]
-    images = growing.grow(made.pipe, wanted, pictures).images
+    images = picture_cache.generate(made.pipe, wanted, pictures).images
     return read(verdicts, OWN, people.trials, images, settings)
 
 
 def read(
-    verdicts: Verdicts, name: str, some: Sequence[Trial], images: Sequence[Image.Image],
+    verdicts: Verdicts,
+    name: str,
+    some: Sequence[Trial],
+    images: Sequence[Image.Image],
     settings: Settings,
-) -> Made:  # fmt: skip
-    """What the judge reads in the pictures of these trials."""
+) -> Made:
+    """Return a row with the judge's metrics of its pictures."""
     cases = [trial.case(image) for trial, image in zip(some, images, strict=True)]
     found = measure(judged_metrics(verdicts), cases)
     outcomes = [
@@ -151,10 +154,10 @@ def read(
     return Made(name, cases, outcomes, samples_of(settings, 10_000))
 
 
-def looser(rows: Sequence[Made], own_ones: Made, verdicts: Verdicts) -> Iterator[str]:
-    """The table of variety and colour: what one picture does not show."""
+def looser(rows: Sequence[Made], text_row: Made, verdicts: Verdicts) -> Iterator[str]:
+    """Yield the table of variety and colour, which single pictures do not show."""
     published = next(row for row in rows if row.name == PUBLISHED)
-    everyone = [*rows, own_ones]
+    everyone = [*rows, text_row]
     seen = {
         row.name: {
             kind.name: [kind(some).value for some in groups(row.cases) if len(some) > 1]
@@ -173,39 +176,42 @@ def looser(rows: Sequence[Made], own_ones: Made, verdicts: Verdicts) -> Iterator
         pixels, features = seen[row.name]["variety_pixels"], seen[row.name]["variety_features"]
         parts = [str(row.samples), f"{np.mean([v for v in pixels if v is not None]):.1f}"]
         for name, values in (("variety_pixels", pixels), ("variety_features", features)):
-            parts += [told(relative_mean(values, seen[base.name][name]))
-                      for base in (own_ones, published)]  # fmt: skip
+            parts += [
+                interval(relative_mean(values, seen[base.name][name]))
+                for base in (text_row, published)
+            ]
         saturation = row.of("saturation")
-        parts += [told(mean_ratio(saturation, base.of("saturation")))
-                  for base in (published, own_ones)]  # fmt: skip
-        away = "" if row is own_ones else hue_told(hues[row.name], hues[OWN])
+        parts += [
+            interval(mean_ratio(saturation, base.of("saturation")))
+            for base in (published, text_row)
+        ]
+        away = "" if row is text_row else hue_interval(hues[row.name], hues[OWN])
         yield f"| {row.name} | {' | '.join(parts)} | {away} |"
-    half = hue_told(hues[OWN][::2], hues[OWN][1::2])
+    half = hue_interval(hues[OWN][::2], hues[OWN][1::2])
     if half:
         yield f"\nTwo halves of the model's own pictures are {half} of hue from each other."
 
 
 def histograms(row: Made, verdicts: Verdicts) -> list[Histogram]:
-    """The hues of the clothes of each picture that has any to count."""
+    """Return the hues of the clothes of each picture that shows any."""
     found = (hues_of(case, clothes_by(verdicts)) for case in row.cases)
     return [one for one in found if one is not None]
 
 
-def hue_told(some: Sequence[Histogram], others: Sequence[Histogram]) -> str:
-    """The distance of two sets of hues; empty where nothing was counted."""
-    return told(hue_estimate(some, others)) if some and others else ""
+def hue_interval(some: Sequence[Histogram], others: Sequence[Histogram]) -> str:
+    """Return the distance of two sets of hues as text; empty if one set is empty."""
+    return interval(hue_estimate(some, others)) if some and others else ""
 
 
-def told(estimate: Estimate) -> str:
-    """With its interval; empty where fewer than `LEAST` pairs tell of it."""
+def interval(estimate: Estimate) -> str:
+    """Return an estimate with its interval; empty for fewer than `LEAST` pairs."""
     if estimate.count < LEAST or np.isnan(estimate.value):
         return ""
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
 def sheet(rows: Sequence[Made], people: People, first: int = 10) -> list[Image.Image]:
-    """The first people of the open sentences, else of all: what is planted, then each row by both
-    seeds."""
+    """Return the sheet: what is planted, then each row by both seeds, for the first people."""
     ids = [t.pair.id for t in people.trials if t.pair.id.startswith("open")]
     chosen = list(dict.fromkeys(ids or people.drawn))[:first]
     canvas = {t.pair.id: t.canvas for t in people.trials}
@@ -218,32 +224,39 @@ def sheet(rows: Sequence[Made], people: People, first: int = 10) -> list[Image.I
     return lines
 
 
-def study(desk: Desk, *, table: str, setting: str, count: int) -> None:
-    """Writes `presets-TABLE-SETTING.md` and its sheet, setting by setting."""
+def study(output: StudyOutput, *, table: str, setting: str, count: int) -> None:
+    """Write `presets-TABLE-SETTING.md` and its sheet for every setting."""
     settings = SETTINGS if setting == "all" else (setting,)
     count = count or COUNTS[table]
     for one in settings:
-        desk.free(f"presets-{table}-{one}.md", f"presets-{table}-{one}.png")
+        output.check_free(f"presets-{table}-{one}.md", f"presets-{table}-{one}.png")
     made, judge = service(), Judge.load()
     for one in settings:
         people = People(made, table, one, count)
         verdicts = Verdicts(judge, people.drawn)
         rows = []
         for row in TABLES[table]:
-            rows.append(made_of(made, verdicts, people, row, one, desk.pictures))
-            desk.say(f"{one}: {brief(rows[-1].outcomes, MEASURES)}")
-        own_ones = own(made, verdicts, people, desk.pictures)
-        desk.sheet(f"presets-{table}-{one}.png", sheet([*rows, own_ones], people), colours=255)
+            rows.append(made_of(made, verdicts, people, row, one, output.pictures))
+            output.log(f"{one}: {brief(rows[-1].outcomes, MEASURES)}")
+        text_row = made_by_text(made, verdicts, people, output.pictures)
+        output.write_sheet(
+            f"presets-{table}-{one}.png", sheet([*rows, text_row], people), colours=255
+        )
         title = f"Presets: {table}, {one}"
-        outcomes = [o for row in (*rows, own_ones) for o in row.outcomes]
+        outcomes = [o for row in (*rows, text_row) for o in row.outcomes]
         whose = "nobody chose anything by" if table == "fresh" else "for tuning"
         opened = len({t.pair.id for t in people.trials}) - count
         beside = f", and {opened} that leave the clothes open" if opened else ""
         words = (
-            f"`{desk.command}`; {count} people and sentences {whose}{beside}; two seeds of the "
+            f"`{output.command}`; {count} people and sentences {whose}{beside}; two seeds of the "
             f"open ones and of the first {VARIED} others. {PAIRED}"
         )
         grid = rows_of(title, outcomes, MEASURES, PUBLISHED)
-        parts = [*page(title, [words], [grid]), "", "## Variety and colour", "",
-                 *looser(rows, own_ones, verdicts)]  # fmt: skip
-        desk.page(f"presets-{table}-{one}.md", parts)
+        parts = [
+            *page(title, [words], [grid]),
+            "",
+            "## Variety and colour",
+            "",
+            *looser(rows, text_row, verdicts),
+        ]
+        output.write_page(f"presets-{table}-{one}.md", parts)

@@ -1,4 +1,4 @@
-"""How well what is measured without eyes agrees with what is known, on drawn people.
+"""Measure how well automatic metrics agree with the truth, on drawn people.
 
     sow bench study proxies
 
@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sow.benchmarks.desk import Desk, bar
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.studies.trials import (
     Trial,
-    grow,
+    generate,
     judged,
     pasted,
     service,
@@ -28,6 +27,7 @@ from sow.benchmarks.figures.studies.trials import (
 )
 from sow.benchmarks.figures.world.drawing import TUNING, make
 from sow.benchmarks.figures.world.tv2i import fresh, more_tuning
+from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, Score
 from sow.benchmarks.tv2i.metrics.copying import HALF, Copied
@@ -40,8 +40,8 @@ SEED = 31_000_000
 def results(
     made: Service, work: Sequence[Trial], old: Sequence[Trial], pictures: Path
 ) -> dict[str, list[Case]]:
-    """Results of which is known whether the condition was copied."""
-    ours, before = (grow(made, some, None, pictures).images for some in (work, old))
+    """Return results for which it is known whether the condition was copied."""
+    ours, before = (generate(made, selected, None, pictures).images for selected in (work, old))
     others = [work[n - 1] for n in range(len(work))]
     return {
         "as `sow generate` does": _cases(work, ours),
@@ -56,7 +56,7 @@ def results(
 
 
 def scenes(count: int) -> list[Image.Image]:
-    """Drawings in which there is nobody."""
+    """Return drawings without people."""
     drawings = (make(number) for number in itertools.count(TUNING + 60_000))
     return list(itertools.islice((one.image for one in drawings if one.head is None), count))
 
@@ -66,7 +66,7 @@ def _cases(work: Sequence[Trial], images: Sequence[Image.Image]) -> list[Case]:
 
 
 def _stuck(trial: Trial, image: Image.Image, who: Trial) -> Image.Image:
-    """Somebody's head on a picture where the trial's own was planted."""
+    """Paste a person's head where the trial's head was planted."""
     box, condition, made = trial.work.plan.box, who.work.condition, image.copy()
     size = (box.width, box.height)
     made.paste(condition.picture.resize(size), (box.x, box.y), condition.mask.resize(size))
@@ -74,13 +74,13 @@ def _stuck(trial: Trial, image: Image.Image, who: Trial) -> Image.Image:
 
 
 def values(metric: Metric, cases: Sequence[Case]) -> list[float]:
-    """What is known of a metric."""
+    """Return the known values of a metric."""
     scores: list[Score] = [metric(case) for case in bar(cases, metric.name)]
     return [score.value for score in scores if score.value is not None]
 
 
 def copies(found: dict[str, list[Case]]) -> Iterator[str]:
-    """A table: how much is called copied of what is known to be, or not to be."""
+    """Yield the table of how much is called copied, by how the result was made."""
     yield "| | share copied | called copy-paste |"
     yield "|---|---|---|"
     for name, cases in found.items():
@@ -92,7 +92,7 @@ def copies(found: dict[str, list[Case]]) -> Iterator[str]:
 def outlines(
     judge: Judge, groups: Mapping[str, tuple[Sequence[Trial], Sequence[Case]]]
 ) -> Iterator[str]:
-    """A table: what the stand-in calls truncated of what the judge does and does not."""
+    """Yield the table of the stand-in for truncation against the judge."""
     closed: dict[str, list[tuple[bool, float]]] = {"apart": [], "unjoined": [], "truncated": []}
     for work, cases in groups.values():
         images = [case.picture for case in cases]
@@ -106,30 +106,30 @@ def outlines(
     yield "|---|---|---|---|"
     for name, pairs in closed.items():
         yes, no = ([share for is_so, share in pairs if is_so is wanted] for wanted in (True, False))
-        cells = [rate([share >= CLOSED for share in some]) for some in (yes, no)]
+        cells = [rate([share >= CLOSED for share in selected]) for selected in (yes, no)]
         shown = " | ".join(f"{cell.percent()} of {cell.count}" for cell in cells)
         yield f"| {name} | {shown} | {area(yes, no):.3f} |"
 
 
 def area(yes: Sequence[float], no: Sequence[float]) -> float:
-    """Under the ROC curve: how often one of the first is above one of the second."""
+    """Return the area under the ROC curve: how often a first value exceeds a second."""
     if not yes or not no:
         return float("nan")
     one, other = np.asarray(yes)[:, None], np.asarray(no)[None]
     return float((one > other).mean() + 0.5 * (one == other).mean())
 
 
-def lines(count: int, tuning: bool, desk: Desk) -> Iterator[str]:
-    """The whole report."""
+def lines(count: int, tuning: bool, output: StudyOutput) -> Iterator[str]:
+    """Yield the lines of the report."""
     made, judge = service(), Judge.load()
     drawn = (more_tuning if tuning else fresh)(count)
     work = trials(made, drawn, SEED)
     old = trials(made, drawn, SEED, "ellipse", "paper-normal")
-    found = results(made, work, old, desk.pictures)
+    found = results(made, work, old, output.pictures)
     who = "people for tuning" if tuning else "people that no threshold was chosen by"
     yield "# What is measured without eyes"
     yield ""
-    yield f"`{desk.command}`; {count} {who}, 95 % intervals."
+    yield f"`{output.command}`; {count} {who}, 95 % intervals."
     yield ""
     yield from copies(found)
     yield ""
@@ -138,7 +138,7 @@ def lines(count: int, tuning: bool, desk: Desk) -> Iterator[str]:
     yield from outlines(judge, groups)
 
 
-def study(desk: Desk, *, count: int, tuning: bool) -> None:
-    """Writes `proxies.md`."""
-    desk.free("proxies.md")
-    desk.page("proxies.md", lines(count, tuning, desk))
+def study(output: StudyOutput, *, count: int, tuning: bool) -> None:
+    """Write `proxies.md`."""
+    output.check_free("proxies.md")
+    output.write_page("proxies.md", lines(count, tuning, output))

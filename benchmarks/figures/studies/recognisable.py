@@ -1,4 +1,4 @@
-"""Whether what is planted stays itself, and nothing else of its picture does.
+"""Does the planted face stay recognisable, and nothing else of its picture?
 
     sow bench study recognisable choices|pareto|guided|fresh|limit
 
@@ -18,19 +18,19 @@ from typing import Any
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies.tables import PAIRED, brief, page, rows_of
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies.common import PAIRED, brief, page, rows_of
 from sow.benchmarks.figures.studies.trials import (
     MEASURES,
     Trial,
-    grow,
+    generate,
     judged,
     pasted,
     service,
     trials,
 )
 from sow.benchmarks.figures.world.tv2i import fresh, more_tuning
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import mean
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS
@@ -43,7 +43,7 @@ TUNING_SEED, FRESH_SEED = 7_700_000, 9_100_000
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: settings changed, another preset, another way of cutting out."""
+    """A line of a table: changed settings, another preset, another matte."""
 
     name: str
     changes: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Row:
 
 
 def before(setting: str) -> tuple[Row, Row]:
-    """The paper's presets: as `sow generate` planted until now, and with the whole square."""
+    """Return the paper's presets, with an ellipse (as before) and with the whole square."""
     preset = f"paper-{setting}"
     return (
         Row("paper's preset, ellipse (until now)", preset=preset, matte="ellipse"),
@@ -85,21 +85,20 @@ GUIDED: dict[str, Any] = {"outside": "pair", "negative_prompt": NEGATIVE_PROMPT}
 
 
 def dial(setting: str) -> tuple[Row, ...]:
-    """The likeness dial, and the presets of the paper."""
+    """Return the rows of the likeness dial and the paper's presets."""
     return (*(Row(f"likeness {x:g}", {"likeness": x}) for x in DIAL), *before(setting))
 
 
 def guided(setting: str) -> tuple[Row, ...]:
-    """The same with the guidance of Stable Diffusion outside the condition."""
+    """Return the rows of `dial`, with the guidance of Stable Diffusion outside the condition."""
     return tuple(
-        Row(row.name + WITH_PAIR, {**row.changes, **GUIDED}, row.preset,
-            row.matte)
+        Row(row.name + WITH_PAIR, {**row.changes, **GUIDED}, row.preset, row.matte)
         for row in dial(setting)
-    )  # fmt: skip
+    )
 
 
 def against_before(setting: str) -> tuple[Row, ...]:
-    """Until now, and what `sow generate` does now."""
+    """Return the rows before, and what `sow generate` does now."""
     return (*before(setting), Row("now"))
 
 
@@ -113,7 +112,7 @@ COUNTS = {"choices": 30, "pareto": 30, "guided": 20, "fresh": 200, "limit": 200}
 
 @dataclass(frozen=True)
 class Made:
-    """A row with all that was made of it, so that sheets can be drawn of it."""
+    """A row with its pictures and outcomes."""
 
     work: list[Trial]
     images: list[Image.Image]
@@ -126,9 +125,9 @@ class Made:
 
 
 def carried_out(
-    made: Service, judge: Judge, desk: Desk, what: str, setting: str, count: int
+    made: Service, judge: Judge, output: StudyOutput, what: str, setting: str, count: int
 ) -> list[Made]:
-    """Every row of a table, in order; the limit is of the last one's pictures."""
+    """Return every row of a table, in order; the limit uses the last row's pictures."""
     unseen = what in ("fresh", "limit")
     pairs = (fresh if unseen else more_tuning)(count, setting)
     seed = (FRESH_SEED if unseen else TUNING_SEED) + 100_000 * SETTINGS.index(setting)
@@ -138,9 +137,9 @@ def carried_out(
         key = (row.preset, row.matte)
         if key not in planned:
             planned[key] = trials(made, pairs, seed, row.matte, row.preset)
-        images = grow(made, planned[key], row.changes, desk.pictures).images
+        images = generate(made, planned[key], row.changes, output.pictures).images
         found.append(Made(planned[key], images, judged(row.name, judge, planned[key], images)))
-        desk.say(f"{setting}: {brief(found[-1].outcomes, MEASURES)}")
+        output.log(f"{setting}: {brief(found[-1].outcomes, MEASURES)}")
     if what == "limit":
         work, images = found[-1].work, pasted(made, found[-1].work, found[-1].images)
         found.append(Made(work, images, judged(LIMIT, judge, work, images)))
@@ -148,7 +147,7 @@ def carried_out(
 
 
 def draw_pareto(setting: str, found: Sequence[Made]) -> Image.Image:
-    """Identity against the prompt: the dial as a line, the paper's presets as points."""
+    """Draw identity against the prompt: the dial as a line, the paper's presets as points."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 4), layout="constrained")
@@ -174,7 +173,7 @@ def _mean(row: Made, metric: str) -> float:
 
 
 def draw_sheet(found: Sequence[Made], columns: int = 12) -> list[Image.Image]:
-    """The first pictures of every row, under what was planted."""
+    """Return the first pictures of every row, below what was planted."""
     heads = [(trial.pair.prompt[:22], trial.canvas) for trial in found[-1].work[:columns]]
     rows = [labelled_row("planted", heads, columns, 128)]
     for row in found:
@@ -183,25 +182,25 @@ def draw_sheet(found: Sequence[Made], columns: int = 12) -> list[Image.Image]:
     return rows
 
 
-def study(desk: Desk, *, table: str, setting: str, count: int) -> None:
-    """Writes `recognisable-<table>-<setting>.md`, and the picture that belongs to it."""
+def study(output: StudyOutput, *, table: str, setting: str, count: int) -> None:
+    """Write `recognisable-<table>-<setting>.md` and its picture."""
     settings = SETTINGS if setting == "all" else (setting,)
     count = count or COUNTS[table]
     drawn = table in ("pareto", "guided", "fresh")
     for one in settings:
         name = f"recognisable-{table}-{one}"
-        desk.free(f"{name}.md", *([f"{name}.png"] if drawn else []))
+        output.check_free(f"{name}.md", *([f"{name}.png"] if drawn else []))
     unseen = table in ("fresh", "limit")
     people = "people and sentences nobody tuned on" if unseen else "people for tuning"
     made, judge = service(), Judge.load()
     for one in settings:
         name = f"recognisable-{table}-{one}"
-        found = carried_out(made, judge, desk, table, one, count)
+        found = carried_out(made, judge, output, table, one, count)
         if drawn:
             parts = draw_sheet(found) if table == "fresh" else [draw_pareto(one, found)]
-            desk.sheet(f"{name}.png", parts, colours=255)
+            output.write_sheet(f"{name}.png", parts, colours=255)
         title = f"Recognisable: {table}, {one}"
         outcomes = [outcome for row in found for outcome in row.outcomes]
         rows = rows_of(title, outcomes, MEASURES, found[-1].name if unseen else None)
-        words = f"`{desk.command}`; {count} {people} a row, one seed each. {PAIRED}"
-        desk.page(f"{name}.md", page(title, [words], [rows]))
+        words = f"`{output.command}`; {count} {people} a row, one seed each. {PAIRED}"
+        output.write_page(f"{name}.md", page(title, [words], [rows]))

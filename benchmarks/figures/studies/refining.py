@@ -1,4 +1,4 @@
-"""Whether it helps to look where objects really form, and to change the layout by it.
+"""Does it help to see where objects form, and to change the layout accordingly?
 
     sow bench study refining
 
@@ -23,9 +23,9 @@ from sow.attention.edits import LogitEdit
 from sow.attention.heat import Average, word_weights
 from sow.attention.layout import Layout, Phrase
 from sow.backbones.base import AttentionLayer
-from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.studies import relations, relations_planted
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
+from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
 from sow.box import Box
 from sow.diffusion.algorithm import Denoise, UNetCall
@@ -42,19 +42,19 @@ PLANTED = ("left of", "right of", "below", "near", "holding")
 
 @dataclass
 class Refined(Layout):
-    """A layout that is looked at once and changed."""
+    """A layout that is changed once, by where phrases form."""
 
     follow: bool
     more: bool
 
     def begin(self, context: RunContext) -> None:
-        """As laid out."""
+        """Start with the given layout."""
         super().begin(context)
         self._steps, self._done, self._looks = 0, False, False
         self._heat, self._peaks = Average(), list[float]()
 
     def before_call(self, step: UNetCall) -> None:
-        """Counts, and refines when it is time."""
+        """Count the steps, and refine the layout when it is due."""
         bare = self._context.jobs[0].plan.bare
         if isinstance(step, Denoise):
             due = self._steps == AFTER if bare else step.cycle is not None
@@ -66,17 +66,17 @@ class Refined(Layout):
         self._looks = isinstance(step, Denoise) and not self._done and (bare or step.left > 0)
 
     def observes(self, layer: AttentionLayer) -> bool:
-        """Cross-attention that is fine enough."""
+        """Return whether a layer is cross-attention of sufficient resolution."""
         return self._looks and layer.kind == "cross" and layer.factor <= 2
 
     def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
-        """Adds a layer's maps."""
+        """Add a layer's maps."""
         self._heat.add(word_weights(probe, self._context.size, layer.factor))
 
     def _refine(self, heat: Tensor) -> None:
         maps = [
-            [heat[n, self._tokens[k, n]].mean(0) for k in range(len(own))]
-            for n, own in enumerate(self._phrases)
+            [heat[n, self._tokens[k, n]].mean(0) for k in range(len(phrases))]
+            for n, phrases in enumerate(self._phrases)
         ]
         peaks = [[float(one.max()) for one in row] for row in maps]
         self._peaks += [peak for row in peaks for peak in row]
@@ -92,10 +92,10 @@ class Refined(Layout):
                 ]
 
     def _moved(self, number: int, maps: Sequence[Tensor]) -> list[Phrase]:
-        own, plan = self._phrases[number], self._context.jobs[number].plan
+        phrases, plan = self._phrases[number], self._context.jobs[number].plan
         moved = []
-        for k, phrase in enumerate(own):
-            others = [other.box for other in own[:k] + own[k + 1 :]]
+        for k, phrase in enumerate(phrases):
+            others = [other.box for other in phrases[:k] + phrases[k + 1 :]]
             others += [] if plan.bare else [plan.box]
             moved.append(Phrase(phrase.text, toward(phrase.box, maps[k], others, plan.canvas)))
         return moved
@@ -109,7 +109,7 @@ def _stronger(edit: LogitEdit, factors: Sequence[float]) -> LogitEdit:
 
 
 def toward(box: Box, heat: Tensor, others: Sequence[Box], canvas: tuple[int, int]) -> Box:
-    """A box half the way to where its phrase is hot, on the same sides of all others."""
+    """Move a box half way to where its phrase is hot, staying on the same side of all others."""
     hot = (heat - heat.mean()).clamp_min(0) ** 2
     if not hot.sum():
         return box
@@ -129,9 +129,9 @@ def toward(box: Box, heat: Tensor, others: Sequence[Box], canvas: tuple[int, int
     return box.model_copy(update={"x": ends[0], "y": ends[1]})
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Writes `refining.md`; its pictures are not kept, for they are of code that is only here."""
-    desk.free("refining.md")
+def study(output: StudyOutput, *, count: int) -> None:
+    """Write `refining.md`; its pictures are not cached, since their code is only in this file."""
+    output.check_free("refining.md")
     pipe, judge = relations.tools()
     lines = [
         "| | nothing planted: pass | a face planted: pass | ID-Distance |",
@@ -142,19 +142,25 @@ def study(desk: Desk, *, count: int) -> None:
             alone, planted, away = list[bool](), list[bool](), list[float]()
             for relation, people in ALONE:
                 cases = [case_of(relation, n, people, relations.TUNING) for n in range(count)]
-                probe = judge.look(relations.grow(pipe, cases, {}).images)
-                alone += [case.holds(verdict) for case, verdict in zip(cases, probe, strict=True)]
+                seen = judge.look(relations.generate(pipe, cases, {}).images)
+                alone += [case.holds(verdict) for case, verdict in zip(cases, seen, strict=True)]
             for relation in PLANTED:
-                some = max(1, count // 2)
-                cells, _ = relations_planted.outcome(relation, some, True, ("layout",))
+                half_count = max(1, count // 2)
+                cells, _ = relations_planted.outcome(relation, half_count, True, ("layout",))
                 planted += cells["layout"].passed
                 away += [value for value in cells["layout"].identity if value == value]
         rates = f"{rate(alone).percent()} | {rate(planted).percent()} | {mean(away).number()}"
         lines.append(f"| {name} | {rates} |")
-        desk.say(lines[-1])
-    desk.page("refining.md", [
-        "# Refining the layout by what forms", "",
-        f"`{desk.command}`, on tuning captions "
-        f"and people, {len(ALONE)} classes of {count} and {len(PLANTED)} of {max(1, count // 2)}; "
-        "paired seeds, 95 % intervals.", "", *lines,
-    ])  # fmt: skip
+        output.log(lines[-1])
+    output.write_page(
+        "refining.md",
+        [
+            "# Refining the layout by what forms",
+            "",
+            f"`{output.command}`, on tuning captions "
+            f"and people, {len(ALONE)} classes of {count} and {len(PLANTED)} of "
+            f"{max(1, count // 2)}; paired seeds, 95 % intervals.",
+            "",
+            *lines,
+        ],
+    )

@@ -1,4 +1,4 @@
-"""Graphs of two or three nodes, the sentences that say the same, and what the judge is asked."""
+"""Scene graphs of two or three nodes, matching sentences, and the claims for the judge."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from sow.benchmarks.figures.judge.reading import Verdict
+from sow.benchmarks.figures.judge.judge import Verdict
 from sow.benchmarks.figures.judge.relations import holds
 from sow.benchmarks.figures.world.captions import OPPOSITE, RELATION_WORDS, SCENE_WORDS
 from sow.benchmarks.figures.world.scenes import SCENES
@@ -33,14 +33,14 @@ APART = {"near": "above", "on": "below"}
 
 @dataclass(frozen=True)
 class Case:
-    """A graph, and the sentence that says the same.
+    """A graph and a sentence with the same meaning.
 
-    triples: as a user would give them. said: every relation as the judge is asked for it.
+    triples: as a user would give them. claims: every relation as the judge is asked for it.
     """
 
     prompt: str
     triples: tuple[tuple[str, str, str], ...]
-    said: tuple[dict[str, str], ...]
+    claims: tuple[dict[str, str], ...]
     seed: int
 
     @property
@@ -50,26 +50,28 @@ class Case:
 
     @property
     def plan(self) -> Plan:
-        """As `sow plan` makes it of the sentence and the triples, with nothing planted."""
+        """The plan that `sow plan` makes of the sentence and the triples, with nothing planted."""
         request = PlanRequest(None, self.prompt, canvas=(128, 128), triples=self.triples)
         return GraphPlanner().plan(request)
 
     def holds(self, verdict: Verdict) -> bool:
-        """Whether all of its relations can be seen."""
-        return all(holds(verdict, said) for said in self.said)
+        """Return whether all relations can be seen."""
+        return all(holds(verdict, claim) for claim in self.claims)
 
     def found(self, verdict: Verdict) -> bool:
-        """Whether everything in the graph is found."""
+        """Return whether everything in the graph is found."""
         kinds = {thing.kind for thing in verdict.things}
-        named = {said[key] for said in self.said for key in ("thing", "other_thing") if key in said}
-        people = any("other_thing" not in said for said in self.said)
+        named = {
+            claim[key] for claim in self.claims for key in ("thing", "other_thing") if key in claim
+        }
+        people = any("other_thing" not in claim for claim in self.claims)
         return named <= kinds and (bool(verdict.heads) or not people)
 
 
 def case_of(
     name: str, number: int, people: Sequence[str], kind: str, *, negative: bool = False
 ) -> Case:
-    """The case of a class and a number, or its negative; chance decides who, what and where."""
+    """Return the case of a class and a number, or its negative; details are random."""
     random = Random(f"{kind} {name} {bool(people)} {number}")
     scene = random.choice([scene for scene in SCENES if scene != "plain"])
     where = SCENE_WORDS[scene][0]
@@ -84,16 +86,16 @@ def case_of(
     if negative:
         name = OPPOSITE.get(name) or OTHERWISE.get(name) or APART[name]
     who = person.split()[0]
-    said = ({"thing": thing.split()[-1], "relation": name},)
+    claims = ({"thing": thing.split()[-1], "relation": name},)
     if name in ("holding", "wearing"):
         prompt = f"{article(person)} {name} {article(thing)} {where}"
-        return Case(prompt, ((who, name, thing),), said, seed)
+        return Case(prompt, ((who, name, thing),), claims, seed)
     prompt = f"{article(thing)} {RELATION_WORDS[name][0]} {article(person)} {where}"
-    return Case(prompt, ((thing, name, who),), said, seed)
+    return Case(prompt, ((thing, name, who),), claims, seed)
 
 
 def _two(name: str, random: Random, person: str, where: str, seed: int, negative: bool) -> Case:
-    """A thing on a side of somebody, and another in their hand or on the other side."""
+    """Return a case with a thing beside a person, and another in the hand or on the other side."""
     kinds = random.choice(HELD), random.choice(("dog", "cat", "tree", "car", "house"))
     first, second = (_thing(kind, random) for kind in kinds)
     side = random.choice(("left of", "right of"))
@@ -105,12 +107,12 @@ def _two(name: str, random: Random, person: str, where: str, seed: int, negative
     else:
         triples = ((second, side, who), (who, "holding", first))
         words = f"holding {article(first)}"
-    said = (
+    claims = (
         {"thing": second.split()[-1], "relation": side},
         {"thing": first.split()[-1], "relation": triples[1][1]},
     )
     prompt = f"{article(second)} {side} {article(person)} {words} {where}"
-    return Case(prompt, triples, said, seed)
+    return Case(prompt, triples, claims, seed)
 
 
 def _of_things(name: str, random: Random, where: str, seed: int, negative: bool) -> Case:
@@ -124,9 +126,9 @@ def _of_things(name: str, random: Random, where: str, seed: int, negative: bool)
         name = APART[name]
     elif negative:
         one, other = other, one
-    said = {"thing": one.split()[-1], "other_thing": other.split()[-1], "relation": name}
+    claims = {"thing": one.split()[-1], "other_thing": other.split()[-1], "relation": name}
     prompt = f"{article(one)} {RELATION_WORDS[name][0]} {article(other)} {where}"
-    return Case(prompt, ((one, name, other),), (said,), seed)
+    return Case(prompt, ((one, name, other),), (claims,), seed)
 
 
 def _kind_beside(name: str, random: Random) -> str:

@@ -1,4 +1,4 @@
-"""Whether pictures respect relations: a graph and its negative, with layout and without.
+"""Do pictures respect relations? A graph and its negative, with layout and without.
 
     sow bench study relations --count 200
 
@@ -21,13 +21,13 @@ import torch
 from PIL import Image
 
 from sow.attention.layout import phrases_of
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies import growing
-from sow.benchmarks.figures.studies.growing import Grown, Wanted
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies import picture_cache
+from sow.benchmarks.figures.studies.common import by_processes, changes_text, joined
+from sow.benchmarks.figures.studies.picture_cache import Generated, PictureSpec
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, Case, case_of
-from sow.benchmarks.figures.studies.sharing import by_processes, joined, mended
-from sow.benchmarks.figures.studies.study import figures
+from sow.benchmarks.figures.studies.tasks import figures
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import rate
 from sow.pictures.drawing import labelled_row
@@ -47,7 +47,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Cell:
-    """One class by one method: for every case, what is true of the pictures of g+ and g-.
+    """One class by one method: what is true of the pictures of g+ and g-, case by case.
 
     distant: the two stand further apart in the plan than a third of the canvas. seconds: of the
     pictures of g+ and g-, together.
@@ -65,7 +65,7 @@ class Cell:
     )
 
     def row(self, name: str) -> str:
-        """A line of the table."""
+        """Return a line of the table."""
         given = [passed for passed, found in zip(self.passed, self.found, strict=True) if found]
         rates = (self.passed, self.found, given, self.beats, self.both)
         return f"| {name} | {' | '.join(rate(r).percent() for r in rates)} |"
@@ -73,37 +73,39 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A class by every method, and rows of its first pictures."""
+    """A class by every method, with rows of its first pictures."""
 
     name: str
     cells: dict[str, Cell]
     rows: list[Image.Image]
 
     def lines(self) -> Iterator[str]:
-        """Of the table."""
+        """Return the lines of the table."""
         return (cell.row(f"{self.name}: {method}") for method, cell in self.cells.items())
 
 
 @cache
 def tools() -> tuple[SowPipeline, Judge]:
-    """The model and the judge of a process."""
+    """Return the model and the judge of a process."""
     return figures(), Judge.load()
 
 
-def grow(
-    pipe: SowPipeline, cases: Sequence[Case], changes: Mapping[str, Any],
+def generate(
+    pipe: SowPipeline,
+    cases: Sequence[Case],
+    changes: Mapping[str, Any],
     pictures: Path | None = None,
-) -> Grown:  # fmt: skip
-    """A picture for each case; for `pictures` see `growing.grow`."""
+) -> Generated:
+    """Return a picture for each case; for `pictures` see `picture_cache.generate`."""
     settings = pipe.preset("text").changed(**changes)
-    wanted = [Wanted(None, case.plan, settings, case.seed) for case in cases]
-    return growing.grow(pipe, wanted, pictures, BATCH)
+    wanted = [PictureSpec(None, case.plan, settings, case.seed) for case in cases]
+    return picture_cache.generate(pipe, wanted, pictures, BATCH)
 
 
 def outcome(
     which: tuple[str, Sequence[str]], numbers: range, kind: str, pictures: Path | None = None
 ) -> Outcome:
-    """What the judge says of a class by every method; with one thread, others work beside it."""
+    """Return the verdicts on a class by every method; uses one thread, for worker processes."""
     torch.set_num_threads(1)
     (pipe, judge), (relation, people) = tools(), which
     name = f"{relation}, {'a person' if people else 'two things'}"
@@ -114,13 +116,13 @@ def outcome(
     cells, rows = {}, []
     plain = dict[tuple[str, int], Image.Image]()
 
-    def made(cases: Sequence[Case], changes: Mapping[str, Any]) -> Grown:
-        """Plans without boxes lead to the same pictures by every method."""
+    def made(cases: Sequence[Case], changes: Mapping[str, Any]) -> Generated:
+        """Return plans without boxes lead to the same pictures by every method."""
         left = [case for case in cases if case.key not in plain]
-        grown = grow(pipe, left, changes, pictures)
+        grown = generate(pipe, left, changes, pictures)
         new = {case.key: image for case, image in zip(left, grown.images, strict=True)}
         plain.update({case.key: new[case.key] for case in left if not phrases_of(case.plan)})
-        return Grown([new.get(case.key) or plain[case.key] for case in cases], grown.seconds)
+        return Generated([new.get(case.key) or plain[case.key] for case in cases], grown.seconds)
 
     for method, changes in METHODS.items():
         first, second = made(plus, changes), made(minus, changes)
@@ -143,12 +145,12 @@ def outcome(
 
 
 def sided(found: Sequence[Outcome], method: str) -> Cell:
-    """The classes that say on which side, by a method: there everything has a box."""
+    """Return the joined cells of the classes that name a side, by a method."""
     return joined(o.cells[method] for o in found if o.name.split(",")[0] in SIDES)
 
 
 def apart(found: Sequence[Outcome]) -> Iterator[str]:
-    """Near and distant pairs by every method, of the classes that say on which side."""
+    """Yield the table of near and distant pairs by every method."""
     yield "| | near | distant |\n|---|---|---|"
     for method in METHODS:
         cell = sided(found, method)
@@ -160,33 +162,42 @@ def apart(found: Sequence[Outcome]) -> Iterator[str]:
 
 
 def report(found: Sequence[Outcome], command: str) -> list[str]:
-    """The page."""
+    """Return the lines of the page."""
     every = {method: joined(o.cells[method] for o in found) for method in METHODS}
     cost = sided(found, "layout").seconds / sided(found, "prompt only").seconds
     return [
-        "# Relations", "",
+        "# Relations",
+        "",
         f"`{command}`; so many captions a class, from that number on, that nothing was tuned "
         "on, nothing planted, one seed each, the same for every method; 95 % intervals. `boxes "
         "only`: phrases are kept in their boxes and not drawn to them. Of two relations, both have "
-        "to hold.", "",
-        Cell.HEADER, *(line for o in found for line in o.lines()),
-        *(cell.row(f"**all: {method}**") for method, cell in every.items()), "",
+        "to hold.",
+        "",
+        Cell.HEADER,
+        *(line for o in found for line in o.lines()),
+        *(cell.row(f"**all: {method}**") for method, cell in every.items()),
+        "",
         "Layout against the prompt alone, picture by picture: "
-        f"{mended(every['prompt only'].passed, every['layout'].passed)}. It takes {cost:.2f} times "
-        "the processor's time of the prompt alone.", "",
+        f"{changes_text(every['prompt only'].passed, every['layout'].passed)}. "
+        f"It takes {cost:.2f} times the processor's time of the prompt alone.",
+        "",
         "Left, right, above and below, where the two stand near each other in the plan, and where "
-        "their centres are over a third of the canvas apart:", "", *apart(found),
-    ]  # fmt: skip
+        "their centres are over a third of the canvas apart:",
+        "",
+        *apart(found),
+    ]
 
 
-def study(desk: Desk, *, count: int, first: int, tuning: bool, workers: int) -> None:
-    """Writes `relations.md` and `relations.png`; from another caption on, under that number."""
+def study(output: StudyOutput, *, count: int, first: int, tuning: bool, workers: int) -> None:
+    """Write `relations.md` and `relations.png`, or with the number of another first caption."""
     name = f"relations-{first}" if first else "relations"
-    desk.free(f"{name}.md", f"{name}.png")
+    output.check_free(f"{name}.md", f"{name}.png")
     kind, found = TUNING if tuning else FRESH, []
-    work = partial(outcome, numbers=range(first, first + count), kind=kind, pictures=desk.pictures)
+    work = partial(
+        outcome, numbers=range(first, first + count), kind=kind, pictures=output.pictures
+    )
     for result in by_processes(work, CLASSES, workers):
         found.append(result)
-        desk.say("\n".join(result.lines()))
-    desk.page(f"{name}.md", report(found, desk.command))
-    desk.sheet(f"{name}.png", [row for result in found for row in result.rows], colours=255)
+        output.log("\n".join(result.lines()))
+    output.write_page(f"{name}.md", report(found, output.command))
+    output.write_sheet(f"{name}.png", [row for result in found for row in result.rows], colours=255)

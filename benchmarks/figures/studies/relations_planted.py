@@ -1,4 +1,4 @@
-"""Whether relations to a planted face hold, and what that costs the face.
+"""Do relations to a planted face hold, and what do they cost the face?
 
     sow bench study relations-planted
 
@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies.common import by_processes, changes_text, joined
 from sow.benchmarks.figures.studies.relation_cases import Case, case_of
-from sow.benchmarks.figures.studies.sharing import by_processes, joined, mended
-from sow.benchmarks.figures.studies.trials import Trial, grow, judged, service
+from sow.benchmarks.figures.studies.trials import Trial, generate, judged, service
 from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN
 from sow.benchmarks.figures.world.tv2i import Pair
+from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import Estimate, mean, mean_difference, rate
 from sow.pictures.drawing import labelled_row
 from sow.service.request import Request
@@ -55,7 +55,7 @@ class Cell:
     )
 
     def row(self, name: str) -> str:
-        """A line of the table."""
+        """Return a line of the table."""
         given = [passed for passed, found in zip(self.passed, self.found, strict=True) if found]
         cells = [rate(r).percent() for r in (self.passed, self.found, given)]
         cells += [self._distance().number(), rate(self.same).percent()]
@@ -71,19 +71,22 @@ def _tools() -> tuple[Service, Judge]:
 
 
 def trial(made: Service, case: Case, face: int, *, graph: bool) -> Trial:
-    """A face and a case; with its graph, or with the sentence alone."""
-    said = {key: value for part in case.said for key, value in part.items()}
-    pair = Pair(f"graph-{face}", "normal", case.prompt, said, face, face < UNSEEN)
+    """Return a trial of a face and a case, with its graph or with the sentence alone."""
+    claims = {key: value for part in case.claims for key, value in part.items()}
+    pair = Pair(f"graph-{face}", "normal", case.prompt, claims, face, face < UNSEEN)
     triples = case.triples if graph else None
     request = Request(pair.picture, case.prompt, triples=triples)
     return Trial(pair, case.seed, made.work(request))
 
 
 def outcome(
-    relation: str, count: int, tuning: bool, methods: Sequence[str] = METHODS,
+    relation: str,
+    count: int,
+    tuning: bool,
+    methods: Sequence[str] = METHODS,
     pictures: Path | None = None,
-) -> tuple[dict[str, Cell], list[Image.Image]]:  # fmt: skip
-    """What the judge says of a class by every method, and a row of pictures for each."""
+) -> tuple[dict[str, Cell], list[Image.Image]]:
+    """Return the verdicts on a class by every method, and a row of pictures for each."""
     torch.set_num_threads(1)
     made, judge = _tools()
     kind = "relations planted " + ("tuning" if tuning else "fresh")
@@ -97,7 +100,7 @@ def outcome(
     for method in methods:
         work = plain if method == "prompt only" else graphs
         changes = {"layout_steps": 0} if method == "place only" else None
-        grown = grow(made, work, changes, pictures)
+        grown = generate(made, work, changes, pictures)
         images = grown.images
         seen = judge.look(images, [each.work.plan.box for each in work])
         values = judged(method, judge, work, images)
@@ -114,7 +117,7 @@ def outcome(
 
 
 def report(found: Sequence[dict[str, Cell]], command: str) -> Iterator[str]:
-    """The page."""
+    """Yield the lines of the page."""
     yield "# Relations to a planted face\n"
     yield (
         f"`{command}`; so many "
@@ -134,21 +137,21 @@ def report(found: Sequence[dict[str, Cell]], command: str) -> Iterator[str]:
         cost = every[other].seconds / every[one].seconds
         yield (
             f"\n{other} against {one}, picture by picture: "
-            f"{mended(every[one].passed, every[other].passed)}; ID-Distance changes by "
+            f"{changes_text(every[one].passed, every[other].passed)}; ID-Distance changes by "
             f"{away.number()}; {cost:.2f} times the processor's time."
         )
 
 
-def study(desk: Desk, *, count: int, tuning: bool, workers: int) -> None:
-    """Writes `relations-planted.md` and `relations-planted.png`."""
-    desk.free("relations-planted.md", "relations-planted.png")
+def study(output: StudyOutput, *, count: int, tuning: bool, workers: int) -> None:
+    """Write `relations-planted.md` and `relations-planted.png`."""
+    output.check_free("relations-planted.md", "relations-planted.png")
     found, rows = [], []
-    work = partial(outcome, count=count, tuning=tuning, pictures=desk.pictures)
+    work = partial(outcome, count=count, tuning=tuning, pictures=output.pictures)
     results = by_processes(work, CLASSES, workers)
     for relation, (cells, shown) in zip(CLASSES, results, strict=True):
         found.append(cells)
         rows += shown
         for method, cell in cells.items():
-            desk.say(cell.row(f"{relation}: {method}"))
-    desk.page("relations-planted.md", report(found, desk.command))
-    desk.sheet("relations-planted.png", rows, colours=255)
+            output.log(cell.row(f"{relation}: {method}"))
+    output.write_page("relations-planted.md", report(found, output.command))
+    output.write_sheet("relations-planted.png", rows, colours=255)

@@ -1,4 +1,4 @@
-"""How well graphs are read from pictures, and whether a relation is rightly said to hold.
+"""Measure how well graphs are read from pictures, and relations verified.
 
     sow bench study seeing
 
@@ -14,12 +14,12 @@ from random import Random
 
 import torch
 
-from sow.benchmarks.desk import Desk, bar
 from sow.benchmarks.figures.studies import relations
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, PEOPLE, TWO, case_of
 from sow.benchmarks.figures.world.captions import OPPOSITE
 from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN, Drawing, make
 from sow.benchmarks.figures.world.things import KINDS
+from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
 from sow.box import Box, overlap
@@ -30,7 +30,7 @@ from sow.service.verifying import checks
 
 
 def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[Box]]]:
-    """Drawings of two things, or of somebody and a thing, with their names and boxes."""
+    """Yield drawings of two things, or of a person and a thing, with their names and boxes."""
     seed = first
     while count:
         seed += 1
@@ -49,7 +49,7 @@ def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[
 
 
 def read(service: Service, count: int, first: int) -> Iterator[str]:
-    """Lines about drawings: whether things are found, where, and on which side."""
+    """Yield lines about drawings: whether things are found, where, and on which side."""
     random, laps = Random(first), dict[str, list[float]]()
     here, gone, sides = list[bool](), list[bool](), list[bool]()
     for drawing, names, truth in bar(drawings(count, first), "drawings", count):
@@ -61,8 +61,8 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
             here.append(name not in seen.missing)
             kind = "people's heads" if name == "person" else "things"
             laps.setdefault(kind, []).append(overlap(found[name].corners, box.corners))
-        said = {(one, other): side for one, side, other in seen.graph.relations}
-        side, wanted = said.get((names[0], names[1])), drawing.spec.relation
+        sides_read = {(one, other): side for one, side, other in seen.graph.relations}
+        side, wanted = sides_read.get((names[0], names[1])), drawing.spec.relation
         if wanted in SIDES and side is not None:
             # A drawing says where the thing is, of people too; here they are named first.
             sides.append(side == (OPPOSITE[wanted] if drawing.spec.person else wanted))
@@ -76,22 +76,22 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
 
 
 def verified(service: Service, count: int, kind: str, kept: Path) -> Iterator[str]:
-    """A table of what is said of relations against the judge, by class."""
+    """Yield the table of verified relations against the judge, by class."""
     pipe, judge = service.pipe, relations.tools()[1]
     yield "| | the judge sees it: said to hold | he does not: said not to hold |\n|---|---|---|"
     every: dict[bool, list[bool]] = {True: [], False: []}
     for relation, people in bar([c for c in CLASSES if c[0] not in TWO], "classes"):
         cases = [case_of(relation, n, people, kind, negative=n % 2 == 0) for n in range(count)]
-        images = relations.grow(pipe, cases, {"layout_steps": 0}, kept).images
-        told: dict[bool, list[bool]] = {True: [], False: []}
+        images = relations.generate(pipe, cases, {"layout_steps": 0}, kept).images
+        agreement: dict[bool, list[bool]] = {True: [], False: []}
         for case, image, verdict in zip(cases, images, judge.look(images), strict=True):
             (check,) = checks(pipe, case.plan, image)
             true = case.holds(verdict)
-            told[true].append(bool(check.holds) == true)
-        for true in told:
-            every[true] += told[true]
+            agreement[true].append(bool(check.holds) == true)
+        for true in agreement:
+            every[true] += agreement[true]
         name = f"{relation}, {'a person' if people else 'two things'}"
-        yield f"| {name} | {_of(told[True])} | {_of(told[False])} |"
+        yield f"| {name} | {_of(agreement[True])} | {_of(agreement[False])} |"
     yield f"| **all** | {_of(every[True])} | {_of(every[False])} |"
 
 
@@ -100,7 +100,7 @@ def _of(right: Sequence[bool]) -> str:
 
 
 def retried(service: Service, count: int, kind: str) -> Iterator[str]:
-    """A table of how often the judge sees the relation, in the first picture and after retries."""
+    """Yield the table of how often a relation is seen, at first and after retries."""
     judge = relations.tools()[1]
     yield "| | first seed | after at most 3 others | seeds used |\n|---|---|---|---|"
     for relation, people in (("left of", PEOPLE), ("below", PEOPLE), ("near", ())):
@@ -119,29 +119,38 @@ def retried(service: Service, count: int, kind: str) -> Iterator[str]:
         yield f"| {name} | {row} |"
 
 
-def study(desk: Desk, *, count: int, tuning: bool) -> None:
-    """Writes `seeing.md`."""
-    desk.free("seeing.md")
+def study(output: StudyOutput, *, count: int, tuning: bool) -> None:
+    """Write `seeing.md`."""
+    output.check_free("seeing.md")
     service = Service("figures", device="cpu", dtype="float32")
     torch.set_num_threads(1)
     service.pipe.set_progress_bar_config(disable=True)
     kind = "seeing tuning" if tuning else "seeing fresh"
     first = (TUNING if tuning else UNSEEN) + 90_000
     lines = [
-        "# Graphs from pictures, and whether relations hold", "",
-        f"`{desk.command}`; 95 % intervals.", "",
-        f"{count} drawings, in each also a thing looked for that is not there:", "",
-    ]  # fmt: skip
-    some = max(1, count // 10)
+        "# Graphs from pictures, and whether relations hold",
+        "",
+        f"`{output.command}`; 95 % intervals.",
+        "",
+        f"{count} drawings, in each also a thing looked for that is not there:",
+        "",
+    ]
+    per_class = max(1, count // 10)
     parts = (
-        read(service, count, first), [""],
-        [f"Pictures of {some} sentences a class, without layout, half of them turned round:", ""],
-        verified(service, some, kind, desk.pictures), [""],
-        [f"With layout and `--retries 3`, {2 * some} sentences a class, by the judge:", ""],
-        retried(service, 2 * some, kind),
-    )  # fmt: skip
+        read(service, count, first),
+        [""],
+        [
+            f"Pictures of {per_class} sentences a class, without layout, "
+            "half of them turned round:",
+            "",
+        ],
+        verified(service, per_class, kind, output.pictures),
+        [""],
+        [f"With layout and `--retries 3`, {2 * per_class} sentences a class, by the judge:", ""],
+        retried(service, 2 * per_class, kind),
+    )
     for part in parts:
         for line in part:
             lines.append(line)
-            desk.say(line)
-    desk.page("seeing.md", lines)
+            output.log(line)
+    output.write_page("seeing.md", lines)

@@ -1,4 +1,4 @@
-"""Photographs of other things than faces through the whole path: what is cut out, and what grows.
+"""Photographs of subjects other than faces: what is cut out, and what grows.
 
     sow bench study things-sheet
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from sow.benchmarks.desk import Desk
-from sow.benchmarks.figures.studies.growing import Wanted, grow
+from sow.benchmarks.figures.studies.picture_cache import PictureSpec, generate
 from sow.benchmarks.figures.studies.trials import service
+from sow.benchmarks.output import StudyOutput
 from sow.pictures.drawing import draw_plan, labelled_row
 from sow.service.request import Request
 
@@ -27,9 +27,9 @@ PHOTOGRAPHS = {
 }
 
 
-def study(desk: Desk, *, count: int) -> None:
-    """Draws the sheet. count: how many of the photographs."""
-    desk.free("things.png")
+def study(output: StudyOutput, *, count: int) -> None:
+    """Draw the sheet. count: how many of the photographs."""
+    output.check_free("things.png")
     from skimage import data  # photographs that come with it
 
     made, folder = service(), Path(data.__file__).parent
@@ -43,8 +43,8 @@ def study(desk: Desk, *, count: int) -> None:
         tiles = [(name, canvas)]
         works = [made.work(Request(picture, prompt, subject=subject)) for prompt in prompts]
         for prompt, work in zip(prompts, works, strict=True):
-            (image,) = grow(made.pipe, [Wanted.of(work, 1)], desk.pictures).images
+            (image,) = generate(made.pipe, [PictureSpec.of(work, 1)], output.pictures).images
             tiles += [("the plan", draw_plan(work.plan, work.condition)), (prompt, image)]
-        said = " ".join(works[-1].plan.notes)
-        rows.append(labelled_row(f"--subject {subject}  {said}", tiles, 5, 256))
-    desk.sheet("things.png", rows, 6, colours=255)
+        notes = " ".join(works[-1].plan.notes)
+        rows.append(labelled_row(f"--subject {subject}  {notes}", tiles, 5, 256))
+    output.write_sheet("things.png", rows, 6, colours=255)

@@ -1,4 +1,4 @@
-"""What `sow generate` does by itself with a face and a sentence, and what the judge says of it."""
+"""Trials: what `sow generate` does with a face and a sentence, and the judge's verdict."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 from PIL import Image
 
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.benchmarks.desk import bar
-from sow.benchmarks.figures.judge.reading import Judge
-from sow.benchmarks.figures.studies import growing
-from sow.benchmarks.figures.studies.growing import Grown, Wanted
-from sow.benchmarks.figures.studies.tables import outcome
+from sow.benchmarks.figures.judge.judge import Judge
+from sow.benchmarks.figures.studies import picture_cache
+from sow.benchmarks.figures.studies.common import outcome
+from sow.benchmarks.figures.studies.picture_cache import Generated, PictureSpec
 from sow.benchmarks.figures.world.tv2i import Pair
+from sow.benchmarks.output import bar
 from sow.benchmarks.tv2i import pairs as tv2i
 from sow.benchmarks.tv2i.metrics.base import Case, measure
-from sow.benchmarks.tv2i.metrics.judged import Judged, Verdicts
-from sow.benchmarks.tv2i.metrics.verdicts import JUDGED, judged_metrics
+from sow.benchmarks.tv2i.metrics.judge_base import Judged, Verdicts
+from sow.benchmarks.tv2i.metrics.judge_metrics import JUDGED, judged_metrics
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.pictures.drawing import planted
 from sow.service.asking import PlannerChoice
@@ -53,7 +53,7 @@ class Trial:
         return planted(self.work.plan, self.work.condition)
 
     def case(self, image: Image.Image) -> Case:
-        """The trial and its picture, as metrics want them."""
+        """Return the trial and its picture, as metrics take them."""
         setting = next(name for name in tv2i.SETTINGS if name == self.pair.setting)
         person = self.pair.identity_seed
         pair = tv2i.Pair(self.pair.id, setting, self.pair.prompt, Path(), None, person, self.seed)
@@ -61,17 +61,20 @@ class Trial:
 
 
 def service() -> Service:
-    """The bundled world, planned by rules."""
+    """Return the service of the bundled model, planned by rules."""
     made = Service("figures", device="cpu", dtype="float32", planner=PlannerChoice("offline"))
     made.pipe.set_progress_bar_config(disable=True)
     return made
 
 
 def trials(
-    made: Service, pairs: Sequence[Pair], first_seed: int, matte: str = "auto",
+    made: Service,
+    pairs: Sequence[Pair],
+    first_seed: int,
+    matte: str = "auto",
     preset: str | None = None,
-) -> list[Trial]:  # fmt: skip
-    """One for each pair; their seeds count up. The setting is read from the sentence."""
+) -> list[Trial]:
+    """Return a trial per pair, with consecutive seeds. The setting is read from the sentence."""
     found = []
     for number, pair in enumerate(bar(pairs, "plans")):
         request = Request(pair.picture, pair.prompt, matte=matte)
@@ -79,25 +82,27 @@ def trials(
     return found
 
 
-def grow(
-    made: Service, work: Sequence[Trial], changes: Mapping[str, Any] | None = None,
+def generate(
+    made: Service,
+    work: Sequence[Trial],
+    changes: Mapping[str, Any] | None = None,
     pictures: Path | None = None,
-) -> Grown:  # fmt: skip
-    """A picture for each trial.
+) -> Generated:
+    """Return a picture for each trial.
 
-    changes: of its preset's settings. pictures: see `growing.grow`.
+    changes: of its preset's settings. pictures: see `picture_cache.generate`.
     """
-    wanted = [Wanted.of(trial.work, trial.seed) for trial in work]
+    wanted = [PictureSpec.of(trial.work, trial.seed) for trial in work]
     if changes:
         wanted = [replace(one, settings=one.settings.changed(**changes)) for one in wanted]
-    return growing.grow(made.pipe, wanted, pictures)
+    return picture_cache.generate(made.pipe, wanted, pictures)
 
 
 @torch.no_grad()
 def pasted(
     made: Service, work: Sequence[Trial], images: Sequence[Image.Image]
 ) -> list[Image.Image]:
-    """The limit: each head pasted into its finished picture, and once through the autoencoder."""
+    """Return the limit: each head pasted into its picture, after one autoencoder pass."""
     backbone, results = StableDiffusion(made.pipe), []
     for trial, image in zip(work, images, strict=True):
         canvas, box, condition = image.copy(), trial.work.plan.box, trial.work.condition
@@ -108,10 +113,8 @@ def pasted(
     return results
 
 
-def looked(
-    judge: Judge, work: Sequence[Trial], images: Sequence[Image.Image]
-) -> list[Judged]:  # fmt: skip
-    """What the judge says of the pictures of these trials."""
+def looked(judge: Judge, work: Sequence[Trial], images: Sequence[Image.Image]) -> list[Judged]:
+    """Return the judge's verdicts on the pictures of these trials."""
     verdicts, cases = _read(judge, work, images)
     verdicts.look(cases)
     return [verdicts.of(case) for case in cases]
@@ -120,14 +123,21 @@ def looked(
 def judged(
     row: str, judge: Judge, work: Sequence[Trial], images: Sequence[Image.Image]
 ) -> list[Outcome]:
-    """The judge's metrics of the pictures of a row."""
+    """Return the outcomes of a row by the judge's metrics."""
     verdicts, cases = _read(judge, work, images)
     found = measure(judged_metrics(verdicts), cases)
     return [
-        outcome(row, trial.pair.id, trial.pair.setting, trial.pair.prompt,
-                trial.pair.identity_seed, trial.seed, scores)
+        outcome(
+            row,
+            trial.pair.id,
+            trial.pair.setting,
+            trial.pair.prompt,
+            trial.pair.identity_seed,
+            trial.seed,
+            scores,
+        )
         for trial, scores in zip(work, found, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _read(

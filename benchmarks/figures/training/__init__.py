@@ -1,4 +1,4 @@
-"""Training the figures model from nothing: pictures, VAE, latents, tokenizer, UNet, bundle.
+"""Train the figures model from scratch: pictures, VAE, latents, tokenizer, UNet, bundle.
 
     python -m sow.benchmarks.figures.training all
 

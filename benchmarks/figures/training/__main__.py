@@ -12,7 +12,7 @@ PICTURES = 60_000
 
 
 def stages(folder: Path) -> dict[str, tuple[Path, Callable[[], None]]]:
-    """Each stage with the file or folder that exists when it is finished."""
+    """Return each stage with the file or folder that exists when it is finished."""
     from sow.benchmarks.figures.training import data, latents, pack, text, unet, vae
 
     return {
@@ -26,7 +26,7 @@ def stages(folder: Path) -> dict[str, tuple[Path, Callable[[], None]]]:
 
 
 def main() -> None:
-    """Runs one stage, or all that are missing."""
+    """Run one stage, or all that are missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", help="pictures, vae, tokenizer, latents, unet, pack, or all")
     parser.add_argument("--folder", type=Path, default=Path("build/figures"))
@@ -36,7 +36,7 @@ def main() -> None:
     wanted = list(known) if options.stage == "all" else [options.stage]
     for stage in wanted:
         if stage not in known:
-            parser.error(f"there is no stage {stage!r}; there are {', '.join(known)}")
+            parser.error(f"unknown stage {stage!r}; choose from {', '.join(known)}")
         result, work = known[stage]
         if result.exists():
             print(f"{stage}: {result} is there already")

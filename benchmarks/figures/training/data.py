@@ -1,4 +1,4 @@
-"""The pictures and captions to learn from."""
+"""The training pictures and captions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ HELD_BACK = 256
 """The last pictures of the set are for measuring, not for training."""
 
 
-def _some(first: int) -> tuple[int, NDArray[np.uint8], list[str]]:
-    """The pictures and captions of one chunk of seeds."""
+def _drawing_chunk(first: int) -> tuple[int, NDArray[np.uint8], list[str]]:
+    """Return the pictures and captions of one chunk of seeds."""
     drawings = [make(TRAINING + seed) for seed in range(first, first + CHUNK)]
     pictures = np.stack([np.asarray(drawing.image) for drawing in drawings])
     return first, pictures, [drawing.caption.text for drawing in drawings]
 
 
 def render(folder: Path, pictures: int) -> None:
-    """Writes `pictures.npy`, uint8 (pictures, 128, 128, 3), and `captions.json`.
+    """Write `pictures.npy`, uint8 (pictures, 128, 128, 3), and `captions.json`.
 
     pictures: how many, a multiple of 200. The same number gives the same files.
     """
@@ -36,7 +36,7 @@ def render(folder: Path, pictures: int) -> None:
     store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
     captions = [""] * pictures
     with Pool() as pool, tqdm(total=pictures, desc="pictures", disable=None) as bar:
-        for first, drawn, texts in pool.imap_unordered(_some, range(0, pictures, CHUNK)):
+        for first, drawn, texts in pool.imap_unordered(_drawing_chunk, range(0, pictures, CHUNK)):
             store[first : first + CHUNK] = drawn
             captions[first : first + CHUNK] = texts
             bar.update(CHUNK)
@@ -46,12 +46,12 @@ def render(folder: Path, pictures: int) -> None:
 
 
 def load_pictures(folder: Path) -> NDArray[np.uint8]:
-    """The pictures, read from disk as they are used."""
+    """Return the pictures, memory-mapped."""
     store: NDArray[np.uint8] = np.load(folder / "pictures.npy", mmap_mode="r")
     return store
 
 
 def load_captions(folder: Path) -> list[str]:
-    """The captions, in the order of the pictures."""
+    """Return the captions, in the order of the pictures."""
     captions: list[str] = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
     return captions

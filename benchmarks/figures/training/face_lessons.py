@@ -1,4 +1,4 @@
-"""What the detector of drawn faces learns from: pictures and the faces in them.
+"""Training data of the detector of drawn faces: pictures and the faces in them.
 
 People of all sizes, cut off, turned a little, several at once, with and without a body; drawings
 without anybody, people without heads, and photographs, in none of which there is a drawn face.
@@ -39,7 +39,7 @@ Face = NDArray[np.floating]
 
 @dataclass
 class Sheets:
-    """What pictures are cut out of.
+    """The drawings and photographs that training pictures are cut from.
 
     pictures: uint8 (N, 256, 256, 3); heads: bool (N, 128, 128); faces: float (N, 4), centre,
     width and height in pixels of 256, 0 where nobody is. things: float (N, 3), the first thing's
@@ -54,7 +54,7 @@ class Sheets:
 
 
 def face_of(person: Person) -> tuple[float, float, float, float]:
-    """Centre, width and height of a face from forehead to chin, in pixels of 128."""
+    """Return centre, width and height of a face from forehead to chin, in pixels of 128."""
     (half, tall), pose = person.radius, person.pose
     return pose.x, pose.y + 0.14 * tall, 1.92 * half, 1.71 * tall
 
@@ -72,7 +72,7 @@ def _sheet(number: int) -> Row:
 
 
 def make_sheets(count: int) -> Sheets:
-    """Draws them; the same count gives the same sheets."""
+    """Draw them; the same count gives the same sheets."""
     with Pool() as pool:
         rows = list(
             tqdm(pool.imap(_sheet, range(count), 50), total=count, desc="drawings", disable=None)
@@ -80,13 +80,16 @@ def make_sheets(count: int) -> Sheets:
     pictures, heads, faces, things = (np.stack([row[k] for row in rows]) for k in range(4))
     scale = FINE / 128
     return Sheets(
-        pictures, heads, (faces * scale).astype(np.float32), (things * scale).astype(np.float32),
+        pictures,
+        heads,
+        (faces * scale).astype(np.float32),
+        (things * scale).astype(np.float32),
         photographs(),
-    )  # fmt: skip
+    )
 
 
 def photographs() -> list[Pixels]:
-    """The photographs in which there is nobody."""
+    """Return the photographs without people."""
     from skimage import data
 
     folder = Path(data.__file__).parent
@@ -95,7 +98,7 @@ def photographs() -> list[Pixels]:
 
 
 def lesson(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]:
-    """A picture of 128 x 128 and the faces in it, (K, 4)."""
+    """Return a picture of 128 x 128 and the faces in it, (K, 4)."""
     kind = random.random()
     if kind < 0.12:
         picture, faces = _photograph(sheets, random), np.empty((0, 4), np.float32)
@@ -115,7 +118,7 @@ def _photograph(sheets: Sheets, random: np.random.Generator) -> Pixels:
 
 
 def _seen(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]:
-    """A drawing from near or far, turned a little."""
+    """Return a drawing from near or far, slightly rotated."""
     number = int(random.integers(len(sheets.pictures)))
     picture, face = sheets.pictures[number], sheets.faces[number]
     somebody = bool(face[2] > 0)
@@ -161,7 +164,7 @@ def _turned(
 
 
 def _headless(sheets: Sheets, number: int, random: np.random.Generator) -> Pixels:
-    """Somebody whose head is hidden by a piece of another drawing, or of their own."""
+    """Return a person whose head is hidden by a piece of another drawing, or of their own."""
     picture: Pixels = sheets.pictures[number].copy()
     head = cv2.resize(sheets.heads[number].astype(np.uint8), (FINE, FINE))
     hidden = np.asarray(cv2.dilate(head, np.ones((9, 9), np.uint8)), bool)
@@ -176,7 +179,7 @@ def _headless(sheets: Sheets, number: int, random: np.random.Generator) -> Pixel
 
 
 def _collage(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]:
-    """Two to four drawings in one picture."""
+    """Return two to four drawings in one picture."""
     down, across = ((1, 2), (2, 1), (2, 2))[random.integers(3)]
     made, found = np.empty((SIDE, SIDE, 3), np.uint8), []
     height, width = SIDE // down, SIDE // across
@@ -184,8 +187,9 @@ def _collage(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]
         for column in range(across):
             number = int(random.integers(len(sheets.pictures)))
             scale = height / FINE
-            small = cv2.resize(sheets.pictures[number], (height, height),
-                               interpolation=cv2.INTER_AREA)  # fmt: skip
+            small = cv2.resize(
+                sheets.pictures[number], (height, height), interpolation=cv2.INTER_AREA
+            )
             left = int(random.integers(height - width + 1)) if height > width else 0
             piece = cv2.resize(small[:, left : left + width], (width, height))
             made[row * height : (row + 1) * height, column * width : (column + 1) * width] = piece
@@ -198,7 +202,7 @@ def _collage(sheets: Sheets, random: np.random.Generator) -> tuple[Pixels, Face]
 
 
 def _coloured(picture: Pixels, random: np.random.Generator) -> Pixels:
-    """Other light, other colours, noise, and JPEG's blocks: no picture is perfect."""
+    """Return a picture with other light and colours, noise and JPEG artefacts."""
     x: Face = picture.astype(np.float32)
     if random.random() < 0.08:
         x = np.repeat(x.mean(-1, keepdims=True), 3, -1)

@@ -1,4 +1,4 @@
-"""Training the detector of drawn faces on the renderer's truth.
+"""Train the detector of drawn faces on the renderer's truth.
 
     python -m sow.benchmarks.figures.training.faces --folder build/faces
 
@@ -21,32 +21,34 @@ from tqdm import tqdm
 
 from sow.benchmarks.figures.training.face_lessons import FINE, Face, Sheets, lesson, make_sheets
 from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
-from sow.benchmarks.figures.training.loop import Course, Trainer
+from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.training.vae import as_tensor
 from sow.models.find import find_model
 from sow.planners.offline.drawn import SIDE, STRIDE, DrawnFaces
 
 DRAWINGS = 5000
-COURSE = Course(steps=1800, learning_rate=2e-3, hold=0.4, ema=0.995, seed=6)
+TRAINING_CONFIG = TrainingConfig(steps=1800, learning_rate=2e-3, hold=0.4, ema=0.995, seed=6)
 BATCH = 32
 
 
 @torch.no_grad()
 def through_vae(sheets: Sheets, vae: AutoencoderKL) -> None:
-    """Replaces every third picture by what the autoencoder makes of it, seen at 128 pixels."""
+    """Replace every third picture by its autoencoder reconstruction at 128 pixels."""
     vae = vae.eval().to(memory_format=torch.channels_last)
     numbers = np.arange(0, len(sheets.pictures), 3)
-    for some in tqdm(np.array_split(numbers, len(numbers) // 32), desc="autoencoder", disable=None):
-        small = functional.interpolate(as_tensor(sheets.pictures[some]), size=SIDE, mode="area")
+    for batch in tqdm(
+        np.array_split(numbers, len(numbers) // 32), desc="autoencoder", disable=None
+    ):
+        small = functional.interpolate(as_tensor(sheets.pictures[batch]), size=SIDE, mode="area")
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made = vae.decode(vae.encode(small).latent_dist.mean).sample.float()
         larger = functional.interpolate(made.clamp(-1, 1), size=FINE, mode="bicubic")
         pixels = ((larger.clamp(-1, 1) + 1) * 127.5).round().byte()
-        sheets.pictures[some] = pixels.permute(0, 2, 3, 1).numpy()
+        sheets.pictures[batch] = pixels.permute(0, 2, 3, 1).numpy()
 
 
 def targets(faces: list[Face]) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the network ought to say: heat (B, 32, 32) and boxes (B, 4, 32, 32)."""
+    """Return the network's targets: heat (B, 32, 32) and boxes (B, 4, 32, 32)."""
     side = SIDE // STRIDE
     rows, columns = np.mgrid[:side, :side] + 0.5
     heat = np.zeros((len(faces), side, side), np.float32)
@@ -56,16 +58,21 @@ def targets(faces: list[Face]) -> tuple[torch.Tensor, torch.Tensor]:
             spread = 0.11 * math.sqrt(width * height)
             near = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * spread**2))
             near[min(int(y), side - 1), min(int(x), side - 1)] = 1
-            mine = near > heat[n]
-            heat[n][mine] = near[mine]
-            box = (x - columns, y - rows, np.full_like(rows, math.log(width)),
-                   np.full_like(rows, math.log(height)))  # fmt: skip
-            boxes[n][:, mine] = np.stack(box)[:, mine]
+            closer = near > heat[n]
+            heat[n][closer] = near[closer]
+            box = (
+                x - columns,
+                y - rows,
+                np.full_like(rows, math.log(width)),
+                np.full_like(rows, math.log(height)),
+            )
+            boxes[n][:, closer] = np.stack(box)[:, closer]
     return torch.from_numpy(heat), torch.from_numpy(boxes)
 
 
 def loss_of(answer: torch.Tensor, faces: list[Face]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centres by a focal loss that forgives neighbours (CornerNet's), boxes by distance."""
+    """Return the focal loss of centres (CornerNet's, lenient to neighbours) and the loss of
+    boxes."""
     heat, boxes = targets(faces)
     logit, centre = answer[:, 0], heat == 1
     chance = logit.sigmoid()
@@ -79,9 +86,9 @@ def loss_of(answer: torch.Tensor, faces: list[Face]) -> tuple[torch.Tensor, torc
     return centres, (apart * weight * scale).sum() / weight.sum().clamp_min(1)
 
 
-def train(sheets: Sheets, folder: Path, course: Course = COURSE) -> DrawnFaces:
-    """The detector, trained."""
-    torch.manual_seed(course.seed)
+def train(sheets: Sheets, folder: Path, config: TrainingConfig = TRAINING_CONFIG) -> DrawnFaces:
+    """Train the detector."""
+    torch.manual_seed(config.seed)
     network = DrawnFaces().to(memory_format=torch.channels_last)
     assert network.head.bias is not None
     torch.nn.init.constant_(network.head.bias[0], -4.0)  # faces are rare: begin with none
@@ -97,13 +104,13 @@ def train(sheets: Sheets, folder: Path, course: Course = COURSE) -> DrawnFaces:
         centres, boxes = loss_of(answer.float(), [faces for _, faces in lessons])
         return centres + boxes, {"centres": centres.item(), "boxes": boxes.item()}
 
-    trained = Trainer({"net": network.train()}, course, folder / "training").run(loss)["net"]
+    trained = Trainer({"net": network.train()}, config, folder / "training").run(loss)["net"]
     assert isinstance(trained, DrawnFaces)
     return trained
 
 
 def main() -> None:
-    """Trains it and writes it, in half precision, to `drawn.safetensors`."""
+    """Train the detector and write it, in half precision, to `drawn.safetensors`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/faces"))
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Group normalisation with a cheaper way back, for training on a CPU."""
+"""Group normalisation with a cheaper backward pass, for training on a CPU."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class _GroupNorm(torch.autograd.Function):
 
 
 def _like(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Values per picture and channel, shaped to go with x."""
+    """Reshape values per picture and channel to broadcast with x."""
     shaped: torch.Tensor = values[:, :, None, None].to(x.dtype)
     return shaped
 
@@ -76,7 +76,7 @@ class FastGroupNorm(nn.GroupNorm):
     """nn.GroupNorm with the same numbers (to rounding) and a cheaper gradient."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (batch, channels, height, width), or whatever nn.GroupNorm takes."""
+        """Normalise x: (batch, channels, height, width), or any shape nn.GroupNorm takes."""
         if x.dim() != 4 or not torch.is_grad_enabled():
             return functional.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
         if torch.is_autocast_enabled("cpu"):
@@ -89,7 +89,7 @@ class FastGroupNorm(nn.GroupNorm):
 
 
 def use_fast_groupnorm(model: nn.Module) -> None:
-    """Gives every nn.GroupNorm of a model the cheaper gradient; its weights stay as they are."""
+    """Give every nn.GroupNorm of a model the cheaper backward pass; weights stay."""
     for module in model.modules():
         if type(module) is nn.GroupNorm:
             module.__class__ = FastGroupNorm

@@ -1,4 +1,4 @@
-"""Every picture as latents, scaled so that SD's scaling factor fits them."""
+"""Encode every picture to latents, scaled to fit SD's scaling factor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 100
 
 @torch.no_grad()
 def encode(folder: Path) -> None:
-    """Writes `latents.npy`, float16 (pictures, 4, 16, 16), `tokens.npy` and `vae-scaled/`."""
+    """Write `latents.npy`, float16 (pictures, 4, 16, 16), `tokens.npy` and `vae-scaled/`."""
     vae = AutoencoderKL.from_pretrained(folder / "vae").eval().to(memory_format=torch.channels_last)
     pictures = load_pictures(folder)
     latents = np.empty((len(pictures), 4, 16, 16), np.float32)
@@ -42,7 +42,7 @@ def encode(folder: Path) -> None:
 
 
 def fold_scale(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> None:
-    """Builds a shift and a scale per channel into the layers next to the latents.
+    """Fold a shift and a scale per channel into the layers next to the latents.
 
     mean, deviation: of the latents as they come out now, (4,). Afterwards SCALING times the
     latents have mean 0 and deviation 1, and decoding undoes it: the picture stays the same.

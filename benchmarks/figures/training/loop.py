@@ -1,4 +1,4 @@
-"""One training loop for everything that is trained here: seeded, resumable, logged."""
+"""The training loop of all models here: seeded, resumable, logged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Loss = Callable[[int, torch.Generator, np.random.Generator], tuple[torch.Tensor,
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingConfig:
     """How long and how fast to train.
 
     steps: optimiser steps. learning_rate: its peak, after `warmup` steps; from the share
@@ -39,7 +39,7 @@ class Course:
     save_every: int = 500
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step."""
+        """Return the learning rate of a step."""
         left = (1 - step / self.steps) / (1 - self.hold)
         return self.learning_rate * min(1, (step + 1) / self.warmup, max(0.01, left))
 
@@ -62,7 +62,7 @@ class Matrices:
         )
 
     def step(self) -> None:
-        """One step with the gradients of the parameters."""
+        """Take one step with the gradients of the parameters."""
         for parameter, view in zip(self.parameters, self.views, strict=True):
             view.grad = None if parameter.grad is None else _matrix(parameter.grad)
         self.optimizer.step()
@@ -75,7 +75,7 @@ def _matrix(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
-    """Whether Muon should have it: not embeddings, nor the layers at the model's two ends."""
+    """Return whether Muon trains a parameter: not embeddings, nor the first and last layers."""
     ends = ("embedding", "conv_in", "conv_out", "quant_conv", "head")
     if parameter.dim() < 2 or any(end in name for end in ends):
         return False
@@ -85,8 +85,8 @@ def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
 class Trainer:
     """Trains the models of a dictionary together and keeps the average of their weights."""
 
-    def __init__(self, models: dict[str, nn.Module], course: Course, folder: Path) -> None:
-        self.models, self.course, self.folder = models, course, folder
+    def __init__(self, models: dict[str, nn.Module], config: TrainingConfig, folder: Path) -> None:
+        self.models, self.config, self.folder = models, config, folder
         folder.mkdir(parents=True, exist_ok=True)
         named = [
             (f"{name}.{key}", parameter)
@@ -98,9 +98,9 @@ class Trainer:
         matrices = [parameter for name, parameter in named if _is_matrix(name, parameter)]
         known = {id(parameter) for parameter in matrices}
         others = [parameter for parameter in self.parameters if id(parameter) not in known]
-        self.muon = Matrices(matrices, course.learning_rate)
+        self.muon = Matrices(matrices, config.learning_rate)
         self.adam = torch.optim.AdamW(
-            others, course.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+            others, config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
         )
         self.averages = {name: copy.deepcopy(model) for name, model in models.items()}
         self.average_parameters: list[torch.Tensor] = [
@@ -113,27 +113,27 @@ class Trainer:
         self.resume()
 
     def run(self, loss: Loss) -> dict[str, Any]:
-        """Trains to the end of the course; the averaged models, ready to use."""
+        """Train to the end and return the averaged models, ready to use."""
         seen: list[dict[str, float]] = []
         started = time.monotonic() - self.seconds
-        while self.step < self.course.steps:
+        while self.step < self.config.steps:
             seen.append(self._one(loss))
             self.step += 1
             self.seconds = time.monotonic() - started
-            if self.step % self.course.log_every == 0 or self.step == 20:
+            if self.step % self.config.log_every == 0 or self.step == 20:
                 self.log({key: float(np.mean([s[key] for s in seen])) for key in seen[0]})
                 seen = []
-            if self.step % self.course.save_every == 0 or self.step == self.course.steps:
+            if self.step % self.config.save_every == 0 or self.step == self.config.steps:
                 self.save()
         return {name: model.eval() for name, model in self.averages.items()}
 
     def _one(self, loss: Loss) -> dict[str, float]:
-        rate = self.course.rate(self.step)
+        rate = self.config.rate(self.step)
         for optimizer in (self.muon.optimizer, self.adam):
             for group in optimizer.param_groups:
                 group["lr"] = rate
         # Seeded by the step, so that a resumed run sees what an unbroken one sees.
-        seed = self.course.seed * 10_000_019 + self.step
+        seed = self.config.seed * 10_000_019 + self.step
         generator = torch.Generator().manual_seed(seed)
         value, numbers = loss(self.step, generator, np.random.default_rng(seed))
         for parameter in self.parameters:
@@ -142,13 +142,13 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.muon.step()
         self.adam.step()
-        decay = min(self.course.ema, (self.step + 1) / (self.step + 10))
+        decay = min(self.config.ema, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(self.average_parameters, self.parameters, 1 - decay)
         return {"loss": value.item(), **numbers, "gradient": norm.item()}
 
     def log(self, numbers: dict[str, float]) -> None:
-        """A line to the screen and one to `log.jsonl`."""
+        """Print a line and append it to `log.jsonl`."""
         line = {"step": self.step, "seconds": round(self.seconds, 1)}
         line |= {key: float(f"{value:.5g}") for key, value in numbers.items()}
         print(json.dumps(line), flush=True)
@@ -171,19 +171,19 @@ class Trainer:
         return {key: value.contiguous() for key, value in state.items()}
 
     def save(self) -> None:
-        """Everything that is needed to go on."""
+        """Save everything needed to resume."""
         about = {"step": str(self.step), "seconds": str(self.seconds)}
         unfinished = self.checkpoint.with_suffix(".part")
         save_file(self._state(), unfinished, metadata=about)
         unfinished.replace(self.checkpoint)
 
     def resume(self) -> None:
-        """Goes on from the checkpoint, if there is one."""
+        """Resume from the checkpoint, if there is one."""
         if not self.checkpoint.exists():
             return
         with safe_open(self.checkpoint, "pt") as file:
             about = file.metadata()
-            names = file.keys()  # it is no mapping, and cannot be walked itself
+            names = file.keys()  # the file is not a mapping and cannot be iterated
             tensors = {name: file.get_tensor(name) for name in names}
         with torch.no_grad():
             for n, parameter in enumerate(self.parameters):
@@ -191,12 +191,12 @@ class Trainer:
             for n, parameter in enumerate(self.average_parameters):
                 parameter.copy_(tensors[f"average.{n}"])
         for name, optimizer in (("muon", self.muon.optimizer), ("adam", self.adam)):
-            whole = optimizer.state_dict()
-            whole["state"] = {}
+            state = optimizer.state_dict()
+            state["state"] = {}
             for key, value in tensors.items():
                 kind, index, *rest = key.split(".")
                 if kind == name:
-                    whole["state"].setdefault(int(index), {})[".".join(rest)] = value
-            optimizer.load_state_dict(whole)
+                    state["state"].setdefault(int(index), {})[".".join(rest)] = value
+            optimizer.load_state_dict(state)
         self.step, self.seconds = int(about["step"]), float(about["seconds"])
         print(f"going on from step {self.step}", flush=True)

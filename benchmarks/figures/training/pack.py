@@ -1,4 +1,4 @@
-"""All parts as one checkpoint in half precision, in the layout of Stable Diffusion."""
+"""Pack all parts as one checkpoint in half precision, in the layout of Stable Diffusion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOW_SETTINGS = {"negative_prompt": "", "encourage_prompt": "", "outside": "none"
 
 
 def pack(folder: Path) -> None:
-    """Writes `bundle/`: what `sow` ships as `figures`.
+    """Write `bundle/`: what `sow` ships as `figures`.
 
     As diffusers' own pipeline, so that diffusers alone can load it too.
     """

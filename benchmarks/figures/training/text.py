@@ -1,4 +1,4 @@
-"""The tokenizer, one token for every word of the captions, and the text encoder's shape."""
+"""The tokenizer, with one token per word of the captions, and the text encoder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def vocabulary(captions: list[str]) -> list[str]:
-    """The words that are seen often enough to be learnt, sorted."""
+    """Return the words that are seen often enough to be learnt, sorted."""
     counts = Counter(word for caption in captions for word in re.findall(r"[a-z]+", caption))
     return sorted(word for word, count in counts.items() if count >= RARE)
 
 
 def merges_for(words: list[str]) -> list[tuple[str, str]]:
-    """Byte-pair merges that turn each word into a single token, the commonest pair first."""
+    """Return byte-pair merges that turn each word into a single token, the commonest pair first."""
     pieces = {word: (*word[:-1], word[-1] + "</w>") for word in words}
     merges: list[tuple[str, str]] = []
     while any(len(parts) > 1 for parts in pieces.values()):
@@ -52,7 +52,7 @@ def _merged(parts: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 
 def make_tokenizer(folder: Path) -> None:
-    """Writes `tokenizer/`, and `words.json`, the words that the model will know."""
+    """Write `tokenizer/`, and `words.json`, the words that the model will know."""
     words = vocabulary(load_captions(folder))
     merges = merges_for(words)
     characters = [chr(code) for code in range(33, 127)]
@@ -83,12 +83,12 @@ def make_tokenizer(folder: Path) -> None:
 
 
 def load_tokenizer(folder: Path) -> CLIPTokenizer:
-    """The tokenizer made above."""
+    """Load the tokenizer."""
     return CLIPTokenizer.from_pretrained(folder / "tokenizer")
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> list[list[int]]:
-    """Token numbers, 32 for every caption."""
+    """Return token numbers, 32 for every caption."""
     numbers: list[list[int]] = tokenizer(
         captions, padding="max_length", max_length=LENGTH, truncation=True
     ).input_ids
@@ -96,7 +96,7 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> list[list[int]]:
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """CLIP's text model, two layers of width 128."""
+    """Return CLIP's text model with two layers of width 128."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),

@@ -1,4 +1,4 @@
-"""The denoiser and the text encoder, trained together on latents and captions."""
+"""Train the denoiser and the text encoder together on latents and captions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from sow.benchmarks.checkpoints import SD_SCHEDULE
 from sow.benchmarks.figures.training.data import HELD_BACK
 from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
-from sow.benchmarks.figures.training.loop import Course, Trainer
+from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.training.text import WIDTH, load_tokenizer, new_text_encoder, tokenize
 
-COURSE = Course(steps=5600, learning_rate=1.5e-3, hold=0.5, ema=0.998, seed=2)
+TRAINING_CONFIG = TrainingConfig(steps=5600, learning_rate=1.5e-3, hold=0.5, ema=0.998, seed=2)
 BATCH = 40
 DROPPED = 0.1
 """The share of captions that are left empty, so that guidance has something to lead away from."""
@@ -22,7 +22,7 @@ SNR_CAP = 5.0
 
 
 def new_unet() -> UNet2DConditionModel:
-    """SD's UNet, smaller: three resolutions, attention at 16 x 16 and 8 x 8."""
+    """Return a smaller version of SD's UNet: three resolutions, attention at 16 x 16 and 8 x 8."""
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=4,
@@ -39,18 +39,18 @@ def new_unet() -> UNet2DConditionModel:
 
 
 def times(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Training times in [0, 1000), one from each of `count` equal parts: less noise in the loss."""
+    """Return training times in [0, 1000), stratified to reduce the noise of the loss."""
     parts = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     return (parts * 1000).long().clamp(max=999)
 
 
-def train_unet(folder: Path, course: Course = COURSE) -> None:
-    """Trains both and saves them to `unet/` and `text_encoder/`."""
+def train_unet(folder: Path, config: TrainingConfig = TRAINING_CONFIG) -> None:
+    """Train both and save them to `unet/` and `text_encoder/`."""
     latents = torch.from_numpy(np.load(folder / "latents.npy"))
     tokens = torch.from_numpy(np.load(folder / "tokens.npy"))
     tokenizer = load_tokenizer(folder)
     nothing = torch.tensor(tokenize(tokenizer, [""])[0])
-    torch.manual_seed(course.seed)
+    torch.manual_seed(config.seed)
     unet = new_unet().to(memory_format=torch.channels_last)
     text = new_text_encoder(tokenizer)
     use_fast_groupnorm(unet)
@@ -79,7 +79,7 @@ def train_unet(folder: Path, course: Course = COURSE) -> None:
         quarters = error.detach().view(4, -1).mean(1).tolist()
         return value, {f"mse_{n}": quarter for n, quarter in enumerate(quarters)}
 
-    trainer = Trainer({"unet": unet, "text_encoder": text}, course, folder / "unet-training")
+    trainer = Trainer({"unet": unet, "text_encoder": text}, config, folder / "unet-training")
     trained = trainer.run(loss)
     for name, model in trained.items():
         model.save_pretrained(folder / name)

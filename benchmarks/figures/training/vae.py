@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 
 from sow.benchmarks.figures.training.data import HELD_BACK, load_pictures
 from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
-from sow.benchmarks.figures.training.loop import Course, Trainer
+from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.world.paper import SIZE
 
-COURSE = Course(steps=8000, learning_rate=2e-3, warmup=50, hold=0.4, ema=0.995, seed=1)
+TRAINING_CONFIG = TrainingConfig(
+    steps=8000, learning_rate=2e-3, warmup=50, hold=0.4, ema=0.995, seed=1
+)
 WHOLE_FROM = 0.75
 """The share of the steps that sees 64-pixel crops; then come whole pictures."""
 KL_WEIGHT = 1e-4
 
 
 def new_vae() -> AutoencoderKL:
-    """SD's autoencoder, smaller: f = 8, 4 channels, no attention in the middle."""
+    """Return a smaller version of SD's autoencoder: f = 8, 4 channels, no attention in the
+    middle."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
@@ -38,7 +41,7 @@ def new_vae() -> AutoencoderKL:
 
 
 def as_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 (batch, height, width, 3) to float (batch, 3, height, width) in [-1, 1]."""
+    """Convert uint8 (batch, height, width, 3) to float (batch, 3, height, width) in [-1, 1]."""
     tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     return tensor.contiguous(memory_format=torch.channels_last)
 
@@ -46,7 +49,7 @@ def as_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 def crops(
     pictures: NDArray[np.uint8], random: np.random.Generator, count: int, side: int
 ) -> torch.Tensor:
-    """Random squares of random pictures, (count, 3, side, side) in [-1, 1]."""
+    """Return random squares of random pictures, (count, 3, side, side) in [-1, 1]."""
     chosen = random.integers(len(pictures) - HELD_BACK, size=count)
     corners = random.integers(SIZE - side + 1, size=(count, 2))
     cut = [
@@ -56,16 +59,16 @@ def crops(
 
 
 def edges(pictures: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    """How far the differences of neighbouring pixels are off: what makes lines sharp."""
+    """Return the error of the differences of neighbouring pixels, which keeps lines sharp."""
     across = (torch.diff(made, dim=3) - torch.diff(pictures, dim=3)).abs().mean()
     down = (torch.diff(made, dim=2) - torch.diff(pictures, dim=2)).abs().mean()
     return across + down
 
 
-def train_vae(folder: Path, course: Course = COURSE) -> None:
-    """Trains it and saves it to `vae/` (diffusers layout, not yet scaled)."""
+def train_vae(folder: Path, config: TrainingConfig = TRAINING_CONFIG) -> None:
+    """Train the autoencoder and save it to `vae/` (diffusers layout, not yet scaled)."""
     pictures = load_pictures(folder)
-    torch.manual_seed(course.seed)
+    torch.manual_seed(config.seed)
     vae = new_vae().to(memory_format=torch.channels_last)
     vae.train()
     use_fast_groupnorm(vae)
@@ -73,7 +76,7 @@ def train_vae(folder: Path, course: Course = COURSE) -> None:
     def loss(
         step: int, generator: torch.Generator, random: np.random.Generator
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        done = step / course.steps
+        done = step / config.steps
         x = crops(pictures, random, *((4, SIZE) if done >= WHOLE_FROM else (16, 64)))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             found = vae.encode(x).latent_dist
@@ -88,14 +91,14 @@ def train_vae(folder: Path, course: Course = COURSE) -> None:
         psnr = 10 * math.log10(4 / square.item())
         return value, {"l1": absolute.item(), "psnr": psnr, "kl": kl.item()}
 
-    trained = Trainer({"vae": vae}, course, folder / "vae-training").run(loss)["vae"]
+    trained = Trainer({"vae": vae}, config, folder / "vae-training").run(loss)["vae"]
     trained.save_pretrained(folder / "vae")
     print(f"held-out pictures: {measure(trained, pictures[-HELD_BACK:]):.2f} dB", flush=True)
 
 
 @torch.no_grad()
 def measure(vae: AutoencoderKL, pictures: NDArray[np.uint8]) -> float:
-    """Mean PSNR in dB of pictures through the autoencoder and back (uint8 NHWC in)."""
+    """Return the mean PSNR in dB of pictures through the autoencoder (uint8 NHWC in)."""
     values = []
     for start in range(0, len(pictures), 16):
         x = as_tensor(np.array(pictures[start : start + 16]))

@@ -1,4 +1,4 @@
-"""Sentences about pictures, as somebody who looks at one might type them."""
+"""Captions of drawings, as a person might type them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "bel
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence and what it says: the truth to hold a picture made from it to.
+    """A sentence and what it mentions, as the truth for a picture made from it.
 
     said: of scene, style, expression, age, hair_colour, hair_style, glasses, beard, clothing,
     clothing_colour, thing, thing_colour, relation, other_thing, other_colour those that the
@@ -57,18 +57,18 @@ class Caption:
     """
 
     text: str
-    said: dict[str, str] = field(default_factory=dict)
+    mentions: dict[str, str] = field(default_factory=dict)
 
 
 def describe(spec: Spec, random: Random) -> Caption:
-    """One of the many true sentences about a picture. Objects are always mentioned, most
-    other things more often than not."""
-    said: dict[str, str] = {}
+    """Return one of many true sentences about a picture. Objects are always mentioned, most
+    other facts usually."""
+    mentions: dict[str, str] = {}
     listed = spec.person is not None and random.random() < LISTED
     if spec.person is not None:
-        text = _about_person(spec, spec.person, listed, said, random)
+        text = _about_person(spec, spec.person, listed, mentions, random)
     elif spec.things:
-        text = _about_things(spec, said, random)
+        text = _about_things(spec, mentions, random)
     else:
         text = random.choice(("nobody", "an empty place", "a landscape"))
     if spec.person is not None and random.random() < 0.05:
@@ -76,48 +76,48 @@ def describe(spec: Spec, random: Random) -> Caption:
     if random.random() < (0.12 if spec.scene == "plain" else 0.9) or text == "nobody":
         text += " " + random.choice(SCENE_WORDS[spec.scene])
         if spec.scene != "plain":
-            said["scene"] = spec.scene
+            mentions["scene"] = spec.scene
     if spec.style != "none":
         text = f"{random.choice(STYLE_WORDS[spec.style])} {text}"
-        said["style"] = spec.style
+        mentions["style"] = spec.style
     elif random.random() < 0.2:
         words = STYLE_WORDS["none"] if spec.person is not None else STYLE_WORDS["none"][:3]
         text = f"{random.choice(words)} {text}"
     if spec.person is not None and listed:
-        text += _list_of_features(spec.person, LONGEST - len(text.split()), said, random)
-    return Caption(text, said)
+        text += _list_of_features(spec.person, LONGEST - len(text.split()), mentions, random)
+    return Caption(text, mentions)
 
 
 def _thing_words(thing: Thing) -> str:
     return article(thing.kind if thing.kind == "tree" else f"{thing.colour} {thing.kind}")
 
 
-def _said_of(thing: Thing, kind: str, colour: str) -> dict[str, str]:
-    """What is said of a thing under these names; nobody says that trees are green."""
+def _mentions_of(thing: Thing, kind: str, colour: str) -> dict[str, str]:
+    """Return a thing's kind and colour under these names; a tree's colour is never mentioned."""
     if thing.kind == "tree":
         return {kind: thing.kind}
     return {kind: thing.kind, colour: thing.colour}
 
 
-def _about_things(spec: Spec, said: dict[str, str], random: Random) -> str:
+def _about_things(spec: Spec, mentions: dict[str, str], random: Random) -> str:
     first = spec.things[0]
-    said |= _said_of(first, "thing", "thing_colour")
+    mentions |= _mentions_of(first, "thing", "thing_colour")
     if spec.relation is None:
         return _thing_words(first)
     second = spec.things[1]
-    said |= {**_said_of(second, "other_thing", "other_colour"), "relation": spec.relation}
+    mentions |= {**_mentions_of(second, "other_thing", "other_colour"), "relation": spec.relation}
     words = random.choice(RELATION_WORDS[spec.relation])
     return f"{_thing_words(first)} {words} {_thing_words(second)}"
 
 
 def _about_person(
-    spec: Spec, person: Person, listed: bool, said: dict[str, str], random: Random
+    spec: Spec, person: Person, listed: bool, mentions: dict[str, str], random: Random
 ) -> str:
     if listed:
         text = article(_noun(person.identity.woman, False, random))
     else:
-        text = _who(person, said, random)
-    clothes = _clothes(person, said, random)
+        text = _who(person, mentions, random)
+    clothes = _clothes(person, mentions, random)
     thing = spec.things[0] if spec.things else None
     if spec.relation == "wearing" and thing is not None:
         clothes = (
@@ -127,19 +127,19 @@ def _about_person(
         text += f" {clothes}"
     if thing is None or spec.relation is None:
         return text
-    said |= {**_said_of(thing, "thing", "thing_colour"), "relation": spec.relation}
+    mentions |= {**_mentions_of(thing, "thing", "thing_colour"), "relation": spec.relation}
     if spec.relation == "wearing":
         return text
     if spec.relation == "holding":
         verb = random.choice(("holding", "holding", "with"))
         if verb == "with":
-            del said["relation"]
+            del mentions["relation"]
         return f"{text} {verb} {_thing_words(thing)}"
     return _placed(text, spec.relation, thing, random)
 
 
 def _placed(text: str, relation: str, thing: Thing, random: Random) -> str:
-    """A thing and where it is, said in one of three ways."""
+    """Return a sentence that places a thing, in one of three ways."""
     way = random.random()
     if relation in ("left of", "right of") and way < 0.4:
         return f"{text} with {_thing_words(thing)} on the {relation.split()[0]}"
@@ -149,24 +149,24 @@ def _placed(text: str, relation: str, thing: Thing, random: Random) -> str:
     return f"{text} {random.choice(RELATION_WORDS[turned])} {_thing_words(thing)}"
 
 
-def _who(person: Person, said: dict[str, str], random: Random) -> str:
+def _who(person: Person, mentions: dict[str, str], random: Random) -> str:
     identity = person.identity
     words = []
     if random.random() < (0.65 if person.pose.expression != "neutral" else 0.12):
         words.append(random.choice(EXPRESSION_WORDS[person.pose.expression]))
-        said["expression"] = person.pose.expression
+        mentions["expression"] = person.pose.expression
     child = identity.age == "young" and random.random() < 0.3
     if child or (identity.age != "adult" and random.random() < 0.75):
-        said["age"] = identity.age
-    if "age" in said and not child:
+        mentions["age"] = identity.age
+    if "age" in mentions and not child:
         words.append(
             random.choice(("old", "old", "old", "elderly")) if identity.age == "old" else "young"
         )
     if identity.hair_style == "bald" and random.random() < 0.7:
         words.append("bald")
-        said["hair_style"] = "bald"
+        mentions["hair_style"] = "bald"
     text = article(" ".join([*words, _noun(identity.woman, child, random)]))
-    return text + _features(person, said, random)
+    return text + _features(person, mentions, random)
 
 
 def _noun(woman: bool, child: bool, random: Random) -> str:
@@ -182,9 +182,9 @@ def _noun(woman: bool, child: bool, random: Random) -> str:
     )
 
 
-def _list_of_features(person: Person, room: int, said: dict[str, str], random: Random) -> str:
-    """Features after commas, as in "a man in the snow, gray hair, glasses", `room` tokens at most:
-    the way in which an intensified prompt has them (Sec. IV-A)."""
+def _list_of_features(person: Person, room: int, mentions: dict[str, str], random: Random) -> str:
+    """Return features after commas, as in "a man in the snow, gray hair, glasses", of at most
+    `room` tokens: as an intensified prompt lists them (Sec. IV-A)."""
     identity = person.identity
     features = [
         ("expression", person.pose.expression, EXPRESSION_WORDS[person.pose.expression][0]),
@@ -204,35 +204,35 @@ def _list_of_features(person: Person, room: int, said: dict[str, str], random: R
         cost = 1 + len(words.split())
         if cost <= room and random.random() < 0.8:
             text, room = f"{text}, {words}", room - cost
-            said[name] = value
+            mentions[name] = value
             if name == "hair_colour" and words.startswith(identity.hair_style):
-                said["hair_style"] = identity.hair_style
+                mentions["hair_style"] = identity.hair_style
     return text
 
 
-def _features(person: Person, said: dict[str, str], random: Random) -> str:
-    """ "with ..." of at most two features."""
+def _features(person: Person, mentions: dict[str, str], random: Random) -> str:
+    """Return "with ..." and at most two features."""
     identity, features = person.identity, []
     if identity.hair_style != "bald" and random.random() < 0.62:
         hair = f"{identity.hair} hair"
-        said["hair_colour"] = identity.hair
+        mentions["hair_colour"] = identity.hair
         if identity.hair_style != "bun" and random.random() < 0.5:
             hair = f"{identity.hair_style} {hair}"
-            said["hair_style"] = identity.hair_style
+            mentions["hair_style"] = identity.hair_style
         features.append(hair)
     if identity.glasses and random.random() < 0.8:
         features.append("glasses")
-        said["glasses"] = "yes"
+        mentions["glasses"] = "yes"
     if identity.beard and len(features) < 2 and random.random() < 0.8:
         features.append("a beard")
-        said["beard"] = "yes"
+        mentions["beard"] = "yes"
     return f" with {' and '.join(features)}" if features else ""
 
 
-def _clothes(person: Person, said: dict[str, str], random: Random) -> str:
+def _clothes(person: Person, mentions: dict[str, str], random: Random) -> str:
     if random.random() > 0.72:
         return ""
-    said |= {"clothing": person.clothing, "clothing_colour": person.clothing_colour}
+    mentions |= {"clothing": person.clothing, "clothing_colour": person.clothing_colour}
     name = person.clothing
     if name == "coat" and random.random() < 0.2:
         name = "jacket"

@@ -1,4 +1,4 @@
-"""The world of figures: from a seed to a drawn picture and everything that is true of it."""
+"""The drawn world: from a seed to a picture and its complete truth."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Drawing:
     caption: Caption
 
     def mask(self, *parts: int) -> NDArray[np.bool_]:
-        """Where any of these parts can be seen, (128, 128)."""
+        """Return where any of these parts can be seen, (128, 128)."""
         return np.isin(self.parts, parts)
 
     def box(self, *parts: int) -> Box | None:
-        """The smallest box round what can be seen of these parts; None where nothing can."""
+        """Return the smallest box round what can be seen of these parts; None where nothing can."""
         return box_of(self.mask(*parts))
 
     @cached_property
@@ -89,7 +89,7 @@ def _corners(box: Box | None) -> list[int] | None:
 
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:
-    """The smallest box round a mask of shape (height, width), or None for an empty one."""
+    """Return the smallest box round a mask of shape (height, width), or None for an empty one."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return None
@@ -102,7 +102,7 @@ def box_of(mask: NDArray[np.bool_]) -> Box | None:
 
 
 def draw(spec: Spec, random: Random, size: int = SIZE) -> tuple[Image.Image, NDArray[np.uint8]]:
-    """The picture of a spec and the part that every pixel shows; chance decides the scenery.
+    """Return the picture of a spec and the part of every pixel; the scenery is random.
 
     size: width of the picture in pixels, at most 512; the parts are always 128 x 128.
     """
@@ -131,7 +131,7 @@ def draw(spec: Spec, random: Random, size: int = SIZE) -> tuple[Image.Image, NDA
 
 
 def make(seed: int, **wishes: object) -> Drawing:
-    """The drawing of a seed; always the same for the same seed and wishes.
+    """Return the drawing of a seed; always the same for the same seed and wishes.
 
     wishes: fields of :class:`Spec` or of its person to have as given (see
     :func:`sow.benchmarks.figures.world.layout.sample`).
@@ -143,12 +143,12 @@ def make(seed: int, **wishes: object) -> Drawing:
 
 
 def portrait(identity: Identity, seed: int, **wishes: object) -> Drawing:
-    """Somebody alone, in colour unless wished otherwise: a picture to cut a condition from."""
+    """Return a person alone, in colour by default: a picture to cut a condition from."""
     return make(seed, **{"identity": identity, "things": (), "style": "none", **wishes})
 
 
 def head_crop(drawing: Drawing, margin: float = 0.08, size: int = 128) -> Image.Image:
-    """The head with its hair and a little of what is around it, as a square: a condition.
+    """Return the head with its hair and a margin as a square: a condition.
 
     margin: share of the head's longer side that is added on every side. The square is moved
     into the picture where it would leave it.
@@ -164,7 +164,7 @@ def head_crop(drawing: Drawing, margin: float = 0.08, size: int = 128) -> Image.
 
 
 def square_around(box: Box, margin: float) -> Box:
-    """A square round a box, kept inside the picture."""
+    """Return a square round a box, kept inside the picture."""
     side = min(128, round(max(box.width, box.height) * (1 + 2 * margin)))
     x = round(box.x + box.width / 2 - side / 2)
     y = round(box.y + box.height / 2 - side / 2)
@@ -172,5 +172,5 @@ def square_around(box: Box, margin: float) -> Box:
 
 
 def identity_of(seed: int) -> Identity:
-    """The identity of a seed (see the names of the sets above)."""
+    """Return the identity of a seed (see the names of the sets above)."""
     return make_identity(Random(seed))

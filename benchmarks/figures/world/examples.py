@@ -37,12 +37,12 @@ GAP = 64
 
 
 def large_face(seed: int) -> Image.Image:
-    """The head of an identity, 256 x 256, drawn four times as large as the model sees it."""
+    """Return the head of an identity, 256 x 256, drawn four times as large as the model sees it."""
     return _portrait(seed)[0]
 
 
 def outline(seed: int, *parts: int) -> Image.Image:
-    """Where these parts of the same picture are, as a mask."""
+    """Return the mask of these parts in the same picture."""
     return _portrait(seed, *parts)[1]
 
 
@@ -67,7 +67,7 @@ def _mask(shown: NDArray[np.uint8], square: Box, *parts: int) -> Image.Image:
 
 
 def before_a_wall(thing: Thing, square: Box) -> tuple[Image.Image, Image.Image]:
-    """A thing before a plain wall, and its mask."""
+    """Return a thing before a plain wall, and its mask."""
     paper = Paper()
     draw_scene(paper, "plain", Random(1))
     with paper.drawing(THING):
@@ -77,13 +77,13 @@ def before_a_wall(thing: Thing, square: Box) -> tuple[Image.Image, Image.Image]:
 
 
 def cut_out(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """A transparent picture, which is its own mask."""
+    """Return the picture with the mask as its alpha channel."""
     image.putalpha(mask)
     return image
 
 
 def side_by_side(left: Image.Image, right: Image.Image, between: Colour | int) -> Image.Image:
-    """Two pictures as one, with a gap of a colour."""
+    """Join two pictures with a coloured gap."""
     page = Image.new(left.mode, (2 * SIZE + GAP, SIZE), between)
     page.paste(left, (0, 0))
     page.paste(right, (SIZE + GAP, 0))
@@ -91,7 +91,7 @@ def side_by_side(left: Image.Image, right: Image.Image, between: Colour | int) -
 
 
 def examples() -> dict[str, Image.Image]:
-    """All of them by name."""
+    """Return all example pictures by name."""
     one, other = FACES["drawn-long-hair"], FACES["drawn-beard"]
     return {
         **{name: large_face(seed) for name, seed in FACES.items()},
@@ -104,7 +104,7 @@ def examples() -> dict[str, Image.Image]:
 
 
 def main() -> None:
-    """Writes them."""
+    """Write the example pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("examples"))
     options = parser.parse_args()

@@ -20,12 +20,12 @@ class Head:
         self.hair = HAIRS[self.identity.hair]
 
     def draw_behind(self) -> None:
-        """What a body hides: the hair that falls behind the shoulders."""
+        """Draw what a body hides: the hair behind the shoulders."""
         with self.paper.drawing(HAIR):
             self.hair_behind()
 
     def draw(self) -> None:
-        """Everything else, from back to front."""
+        """Draw everything else, from back to front."""
         with self.paper.drawing(FACE):
             self.outline()
             self.eyes()
@@ -38,7 +38,7 @@ class Head:
             self.glasses()
 
     def outline(self) -> None:
-        """Ears, the face's outline, and the beard."""
+        """Draw ears, the face's outline, and the beard."""
         centre, radius = (self.x, self.y), (self.half, self.tall)
         for side in (-1, 1):
             ear = (self.x + side * self.half, self.y + self.tall * 0.08)
@@ -55,7 +55,7 @@ class Head:
             self.paper.polygon(low + upper, self.hair, INK, 0.8)
 
     def eyes(self) -> None:
-        """Whites, irises, lashes and brows."""
+        """Draw whites, irises, lashes and brows."""
         size, y = self.identity.eye_size * self.pose.width, self.eye_level
         mood = {"sad": 2.0, "smile": -0.6}.get(self.pose.expression, 0.0)
         slope = self.identity.brow_slope * 1.8 + mood
@@ -88,11 +88,11 @@ class Head:
         return self.y - self.tall * 0.02
 
     def eye(self, side: int) -> float:
-        """Where the left (-1) or right (1) eye is."""
+        """Return the x of the left (-1) or right (1) eye."""
         return self.middle + side * self.identity.eye_spacing * self.half
 
     def nose(self) -> None:
-        """A line, a button or a wedge."""
+        """Draw a line, a button or a wedge."""
         x, y = self.middle, self.y + self.tall * 0.27
         line, top = shade(self.skin, 0.58), self.eye_level + 3
         if self.identity.nose == "line":
@@ -110,7 +110,7 @@ class Head:
             self.paper.polygon(wedge, shade(self.skin, 0.88), line, 1.2)
 
     def mouth(self) -> None:
-        """A smile with teeth, a line, or its corners down."""
+        """Draw a smile with teeth, a line, or its corners down."""
         x, y = self.middle, self.y + self.tall * 0.58
         reach = self.identity.mouth_width * self.half * 1.15
         lips = (198, 40, 56) if self.identity.woman else (126, 44, 42)
@@ -126,7 +126,7 @@ class Head:
             self.paper.line([(x - reach * 0.9, y), (x + reach * 0.9, y)], lips, 2.2)
 
     def age(self) -> None:
-        """Wrinkles of the old, red cheeks of the young."""
+        """Draw wrinkles of the old, red cheeks of the young."""
         x, y, a, b = self.middle, self.y, self.half, self.tall
         if self.identity.age == "young":
             for side in (-1, 1):
@@ -155,7 +155,7 @@ class Head:
                 self.paper.arc(bag, (size * 0.8, size * 0.55), 20, 160, line, 1.2)
 
     def glasses(self) -> None:
-        """Two thick rings, a bridge and their arms."""
+        """Draw two thick rings, a bridge and their arms."""
         if not self.identity.glasses:
             return
         size, y, frame = self.identity.eye_size * self.pose.width, self.eye_level, (20, 20, 26)
@@ -168,7 +168,7 @@ class Head:
         self.paper.line([(self.eye(-1) + ring, y), (self.eye(1) - ring, y)], frame, 2.0)
 
     def hair_behind(self) -> None:
-        """What falls behind the shoulders, or stands above the head."""
+        """Draw the hair behind the shoulders or above the head."""
         x, y, a, b = self.x, self.y, self.half, self.tall
         if self.identity.hair_style == "long":
             back = (x - a * 1.18, y - b * 0.75, x + a * 1.18, y + b * 1.25)
@@ -180,7 +180,7 @@ class Head:
                 self.paper.ellipse((px, py), (a * 0.27, a * 0.27), self.hair, INK, 0.9)
 
     def hair_in_front(self) -> None:
-        """The cap of hair over the forehead."""
+        """Draw the cap of hair over the forehead."""
         style = self.identity.hair_style
         if style == "bald":
             return

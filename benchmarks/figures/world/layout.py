@@ -1,4 +1,4 @@
-"""What a picture shows and where: the choices chance makes before anything is drawn."""
+"""What a picture shows and where: the random choices before anything is drawn."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Spec:
 
 
 def sample(random: Random, **wishes: object) -> Spec:
-    """A spec by chance, but for what is wished.
+    """Return a random spec that fulfils the wishes.
 
     wishes: scene, style, identity, expression, clothing, clothing_colour, relation, width (of
     the face), and things=() for a person alone.
@@ -141,7 +141,7 @@ def _pose(
     x: tuple[float, float] | None = None,
     top: tuple[float, float] = (3, 32),
 ) -> Pose:
-    """A head somewhere: its centre within `x`, the top of its hair within `top`."""
+    """Return a random pose: the centre within `x`, the top of the hair within `top`."""
     turn = random.uniform(-0.16, 0.16)
     at_origin = head_box(identity, Pose(0, 0, width, turn, expression))
     across = x or (at_origin[2] + 1, SIZE - at_origin[2] - 1)

@@ -1,4 +1,4 @@
-"""Drawing a picture and its truth at once."""
+"""Draw a picture and its truth at once."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BACKGROUND, HAIR, FACE, NECK, BODY, HAND, THING, OTHER_THING = range(8)
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """A colour made darker (below 1) or lighter (above 1)."""
+    """Return a colour made darker (below 1) or lighter (above 1)."""
     red, green, blue = (round(min(255.0, channel * factor)) for channel in colour)
     return red, green, blue
 
 
 def blend(one: Colour, other: Colour, share: float) -> Colour:
-    """A mixture of two colours, `share` of it (0 to 1) the second."""
+    """Return a mixture of two colours, `share` of it (0 to 1) the second."""
     red, green, blue = (round(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
@@ -54,7 +54,7 @@ class Paper:
 
     @contextmanager
     def drawing(self, part: int) -> Iterator[None]:
-        """Everything drawn inside the block belongs to this part."""
+        """Assign everything drawn while open to this part."""
         before, self._part = self._part, part
         yield
         self._part = before
@@ -67,7 +67,7 @@ class Paper:
         outline: Colour | None = INK,
         width: float = 1.0,
     ) -> None:
-        """An ellipse; without a fill only its outline."""
+        """Draw an ellipse; without a fill only its outline."""
         (x, y), (across, down) = centre, radius
         self._box((x - across, y - down, x + across, y + down), "ellipse", fill, outline, width)
 
@@ -79,7 +79,7 @@ class Paper:
         width: float = 1.0,
         rounded: float = 0.0,
     ) -> None:
-        """A rectangle from (left, top, right, bottom), its corners rounded by a radius."""
+        """Draw a rectangle (left, top, right, bottom) with rounded corners of this radius."""
         left, top, right, bottom = corners
         corners = (left, top, max(left, right), max(top, bottom))
         kind = "rounded_rectangle" if rounded else "rectangle"
@@ -93,7 +93,7 @@ class Paper:
         outline: Colour | None = INK,
         width: float = 1.0,
     ) -> None:
-        """A closed shape through the points."""
+        """Draw a closed shape through the points."""
         fine = [(x * FINE, y * FINE) for x, y in points]
         if fill is not None:
             self._colours.polygon(fine, fill=fill)
@@ -102,7 +102,7 @@ class Paper:
             self.line([*points, points[0], points[1]], outline, width)
 
     def line(self, points: Sequence[Point], colour: Colour = INK, width: float = 1.0) -> None:
-        """A line through the points."""
+        """Draw a line through the points."""
         fine = [(x * FINE, y * FINE) for x, y in points]
         thick = max(1, round(width * FINE))
         self._colours.line(fine, fill=colour, width=thick, joint="curve")
@@ -117,11 +117,11 @@ class Paper:
         colour: Colour = INK,
         width: float = 1.0,
     ) -> None:
-        """Part of an ellipse's outline; angles in degrees, 0 to the right, 90 downwards."""
+        """Draw part of an ellipse's outline; angles in degrees, 0 to the right, 90 downwards."""
         self.line(curve(centre, radius, start, end), colour, width)
 
     def finish(self, size: int = SIZE) -> tuple[Image.Image, NDArray[np.uint8]]:
-        """The picture, `size` pixels wide, and the parts as an array of shape (128, 128)."""
+        """Return the picture, `size` pixels wide, and the parts as an array of shape (128, 128)."""
         image = self._picture.resize((size, size), Image.Resampling.BOX)
         middle = FINE // 2
         return image, np.asarray(self._parts)[middle::FINE, middle::FINE].copy()
@@ -145,7 +145,7 @@ class Paper:
 
 
 def curve(centre: Point, radius: Point, start: float, end: float, steps: int = 14) -> list[Point]:
-    """Points on an ellipse between two angles in degrees (0 to the right, 90 downwards)."""
+    """Return points on an ellipse between two angles in degrees (0 to the right, 90 downwards)."""
     angles = [math.radians(start + (end - start) * n / steps) for n in range(steps + 1)]
     return [
         (centre[0] + radius[0] * math.cos(angle), centre[1] + radius[1] * math.sin(angle))

@@ -1,4 +1,4 @@
-"""Drawn people: who they are, how they stand, and the drawing of them."""
+"""Drawn people: identity, pose and outline."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Identity:
     beard: bool
 
     def vector(self) -> tuple[float, ...]:
-        """All of it as numbers, in the order of the fields; names become their index."""
+        """Return all fields as numbers, in order; names become their index."""
         names = {"age": AGES, "nose": NOSES, "hair": tuple(HAIRS), "hair_style": HAIR_STYLES}
         return tuple(
             float(names[field.name].index(value) if field.name in names else value)
@@ -75,7 +75,7 @@ class Identity:
 
 
 def features_of(identity: Identity) -> list[str]:
-    """What can be seen of an identity, the most telling first, in the world's own words."""
+    """Return the visible features of an identity, the most telling first, in the world's words."""
     hair = f"{identity.hair_style} {identity.hair} hair"
     if identity.hair_style == "bun":
         hair = f"{identity.hair} hair"
@@ -129,7 +129,7 @@ class Person:
 
 
 def head_box(identity: Identity, pose: Pose) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a head with its hair, in pixels."""
+    """Return left, top, right and bottom of a head with its hair, in pixels."""
     half = pose.width / 2
     tall = half * identity.aspect
     above = {"bald": 1.0, "short": 1.08, "long": 1.08, "curly": 1.2, "bun": 1.42}
@@ -145,7 +145,7 @@ def head_box(identity: Identity, pose: Pose) -> tuple[float, float, float, float
 
 
 def make_identity(random: Random) -> Identity:
-    """Somebody new. What goes together in the world goes together here: grey hair and age, say."""
+    """Return a random identity. Features correlate as in the real world: grey hair and age, say."""
     woman = random.random() < 0.5
     age = random.choices(AGES, (0.3, 0.4, 0.3))[0]
     hair = random.choices(("brown", "black", "blonde", "red"), (0.28, 0.24, 0.24, 0.24))[0]
@@ -176,7 +176,7 @@ def make_identity(random: Random) -> Identity:
 def outline(
     centre: Point, radius: Point, squareness: float, taper: float, scale: float = 1.0
 ) -> list[Point]:
-    """48 points round a head, from its right side down, round and back: a squashed ellipse."""
+    """Return 48 points round a head, clockwise from its right side: a squashed ellipse."""
     points = []
     for n in range(48):
         cosine, sine = math.cos(2 * math.pi * n / 48), math.sin(2 * math.pi * n / 48)

@@ -1,4 +1,4 @@
-"""The drawing of a person: body, neck, head, and the arm that holds something."""
+"""Draw a person: body, neck, head, and the arm that holds something."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Portrait:
         self.shoulder = self.pose.width * (0.66 if self.identity.woman else 0.76)
 
     def draw(self) -> None:
-        """Everything, from back to front."""
+        """Draw everything, from back to front."""
         head = Head(self.paper, self.person)
         head.draw_behind()
         with self.paper.drawing(BODY):
@@ -43,7 +43,7 @@ class Portrait:
         head.draw()
 
     def arms(self) -> None:
-        """Hanging at the sides, but for the one that holds something."""
+        """Draw the arms hanging at the sides, except one that holds something."""
         wide, top = self.pose.width * 0.26, self.collar + 3
         for side in (-1, 1):
             if self.person.arm is not None and side == self.person.arm.side:
@@ -58,7 +58,7 @@ class Portrait:
             self.paper.polygon(shape, self.shadow(0.9))
 
     def body(self) -> None:
-        """Shoulders and what is worn on them."""
+        """Draw shoulders and what is worn on them."""
         top, s, x = self.collar, self.shoulder, self.x
         if self.person.clothing == "dress":
             right = [(0.5, 0), (0.95, 8), (0.66, 26)]
@@ -119,7 +119,7 @@ class Portrait:
         self.paper.rectangle(belt, self.shadow(0.68), INK, 0.8)
 
     def neck(self) -> None:
-        """A column of shaded skin between chin and collar."""
+        """Draw a column of shaded skin between chin and collar."""
         wide, low = self.pose.width, self.collar
         depth = 11 if self.person.clothing == "dress" else 4
         shape = [
@@ -132,7 +132,7 @@ class Portrait:
         self.paper.polygon(shape, shade(self.skin, 0.86), INK, 0.9)
 
     def holding_arm(self) -> None:
-        """The arm that holds something, and its hand; drawn after the object it passes behind."""
+        """Draw the arm that holds something, and its hand, after the object behind it."""
         arm = self.person.arm
         if arm is None:
             return
@@ -145,13 +145,13 @@ class Portrait:
         self.hand()
 
     def hand(self) -> None:
-        """The hand that holds something."""
+        """Draw the hand that holds something."""
         if self.person.arm is not None:
             with self.paper.drawing(HAND):
                 self.paper.ellipse(self.person.arm.hand, (4.8, 4.8), self.skin)
 
     def shadow(self, factor: float) -> Colour:
-        """Cloth in shadow, or lit where it is black."""
+        """Return the cloth's colour in shadow, or lit if it is black."""
         if self.person.clothing_colour == "black":
             return blend(self.cloth, WHITE, 1 - factor)
         return shade(self.cloth, factor)

@@ -1,4 +1,4 @@
-"""Where a picture takes place, and the styles it can be drawn in."""
+"""The scenes of pictures, and the styles they can be drawn in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WALLS: tuple[Colour, ...] = (
 
 
 def draw_scene(paper: Paper, scene: str, random: Random) -> None:
-    """Fills the paper with a background; hills, houses and clouds fall where chance puts them."""
+    """Fill the paper with a background; hills, houses and clouds are placed at random."""
     SCENERY[scene](paper, random, random.uniform(80, 96))
 
 
@@ -57,7 +57,7 @@ def _pine(paper: Paper, x: float, y: float, height: float, colour: Colour) -> No
 
 
 def _sun(random: Random) -> float:
-    """Left or right, so that a head in the middle does not hide it."""
+    """Return the sun's x: left or right, so that a head in the middle does not hide it."""
     return random.choice((random.uniform(10, 28), random.uniform(100, 118)))
 
 
@@ -154,12 +154,12 @@ SCENERY: dict[str, Callable[[Paper, Random, float], None]] = {
 
 
 def apply_style(image: Image.Image, style: str) -> Image.Image:
-    """The picture as a pencil sketch, an oil painting or a watercolor; "none" leaves it."""
+    """Return the picture as a pencil sketch, an oil painting or a watercolor; "none" leaves it."""
     return STYLED[style](image)
 
 
 def _sketch(image: Image.Image) -> Image.Image:
-    """Grey lines on white paper: the grey picture divided by its own blur."""
+    """Return grey lines on white paper: the grey picture divided by its blur."""
     grey = ImageOps.grayscale(image)
     blurred = np.asarray(grey.filter(ImageFilter.GaussianBlur(3.2)), np.float32)
     tone = np.asarray(grey, np.float32)
@@ -170,14 +170,14 @@ def _sketch(image: Image.Image) -> Image.Image:
 
 
 def _oil(image: Image.Image) -> Image.Image:
-    """Patches of strong, warm colour."""
+    """Return a picture in patches of strong, warm colour."""
     patches = image.filter(ImageFilter.ModeFilter(3)).filter(ImageFilter.GaussianBlur(0.6))
     strong = ImageEnhance.Contrast(ImageEnhance.Color(patches).enhance(1.35)).enhance(1.05)
     return ImageChops.multiply(strong, Image.new("RGB", image.size, (252, 234, 190)))
 
 
 def _watercolor(image: Image.Image) -> Image.Image:
-    """Pale and soft, with much of the paper's white."""
+    """Return a pale, soft picture with much of the paper's white."""
     soft = ImageEnhance.Color(image.filter(ImageFilter.GaussianBlur(0.5))).enhance(0.95)
     return Image.blend(soft, Image.new("RGB", image.size, (255, 252, 246)), 0.36)
 

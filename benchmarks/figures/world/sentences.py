@@ -1,4 +1,4 @@
-"""The sentences of Figures-TV2I's pairs, with what they say: a maker for every setting."""
+"""The sentences of Figures-TV2I's pairs and what they mention, by setting."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def _scene(random: Random) -> str:
 
 
 def _normal(random: Random) -> tuple[str, dict[str, str]]:
-    """Clothes, a place, and for every third something held."""
+    """Return a sentence with clothes, a place, and in a third of cases something held."""
     scene, colour = _scene(random), random.choice(tuple(COLOURS))
     clothing = random.choice(("coat", "shirt", "sweater", "suit"))
-    said = {"scene": scene, "clothing": clothing, "clothing_colour": colour}
+    mentions = {"scene": scene, "clothing": clothing, "clothing_colour": colour}
     text = f"a person {random.choice(('wearing', 'in'))} {article(f'{colour} {clothing}')}"
     if random.random() < 1 / 3:
         thing = random.choice(HELD)
         held = random.choice(colours_of(thing))
-        said |= {"thing": thing, "thing_colour": held, "relation": "holding"}
+        mentions |= {"thing": thing, "thing_colour": held, "relation": "holding"}
         text += f" holding {article(f'{held} {thing}')}"
-    return f"{text} {SCENE_WORDS[scene][0]}", said
+    return f"{text} {SCENE_WORDS[scene][0]}", mentions
 
 
 ATTRIBUTES: tuple[tuple[str, dict[str, str]], ...] = (
@@ -48,45 +48,45 @@ ATTRIBUTES: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def _attribute(random: Random) -> tuple[str, dict[str, str]]:
-    """Something about the face itself that may not be so, and a place."""
+    """Return a sentence about the face, which may contradict it, and a place."""
     text, changed = random.choice(ATTRIBUTES)
     scene = _scene(random)
-    said = {**changed, "scene": scene}
+    mentions = {**changed, "scene": scene}
     if random.random() < 0.5:
         colour = random.choice(tuple(COLOURS))
-        said["clothing_colour"] = colour
+        mentions["clothing_colour"] = colour
         clothing = random.choice(("coat", "shirt", "sweater"))
-        said["clothing"] = clothing
+        mentions["clothing"] = clothing
         text += f" in {article(f'{colour} {clothing}')}"
-    return f"{text} {SCENE_WORDS[scene][0]}", said
+    return f"{text} {SCENE_WORDS[scene][0]}", mentions
 
 
 def _style(random: Random) -> tuple[str, dict[str, str]]:
-    """A manner of drawing, clothes, a place."""
+    """Return a sentence with a style, clothes and a place."""
     style = random.choice(("sketch", "oil", "watercolor"))
     scene, colour = _scene(random), random.choice(tuple(COLOURS))
     clothing = random.choice(("coat", "shirt", "sweater", "suit"))
-    said = {"style": style, "scene": scene, "clothing": clothing, "clothing_colour": colour}
+    mentions = {"style": style, "scene": scene, "clothing": clothing, "clothing_colour": colour}
     words = f"a person in {article(f'{colour} {clothing}')} {SCENE_WORDS[scene][0]}"
-    return f"{STYLE_WORDS[style][0]} {words}", said
+    return f"{STYLE_WORDS[style][0]} {words}", mentions
 
 
 MAKERS = {"normal": _normal, "attribute": _attribute, "style": _style}
 
 
 def open_sentence(random: Random, *, woman: bool) -> tuple[str, dict[str, str]]:
-    """A sentence that leaves the colour of the clothes open: somebody, where they are, what is
-    worn; one of the last two at least.
+    """Return a sentence that does not name the colour of the clothes: a person, and a place or
+    clothes or both.
 
     woman: who is planted, so that "a man" is one.
     """
     noun = random.choice(("person", "person", "woman" if woman else "man"))
-    text, said = f"a {noun}", {}
+    text, mentions = f"a {noun}", {}
     clothed, scened = random.random() < CLOTHED, random.random() < SCENED
     if clothed:
-        said["clothing"] = random.choice(("coat", "shirt", "sweater", "suit"))
-        text += f" in {article(said['clothing'])}"
+        mentions["clothing"] = random.choice(("coat", "shirt", "sweater", "suit"))
+        text += f" in {article(mentions['clothing'])}"
     if scened or not clothed:
-        said["scene"] = _scene(random)
-        text += f" {random.choice(SCENE_WORDS[said['scene']])}"
-    return text, said
+        mentions["scene"] = _scene(random)
+        text += f" {random.choice(SCENE_WORDS[mentions['scene']])}"
+    return text, mentions

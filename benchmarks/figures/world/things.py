@@ -1,4 +1,4 @@
-"""The objects of the world: what they are called, what colours they have, how they are drawn."""
+"""The objects of the world: names, colours and drawing."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class Thing:
 
 
 def colours_of(kind: str) -> tuple[str, ...]:
-    """The colours in which a kind of object occurs."""
+    """Return the colours of a kind of object."""
     return COLOURS_OF.get(kind, BRIGHT)
 
 
 def draw_thing(paper: Paper, thing: Thing) -> None:
-    """Draws an object."""
+    """Draw an object."""
     DRAW[thing.kind](paper, thing.x, thing.y, thing.size / 2, COLOURS[thing.colour])
 
 
 def _dark(colour: Colour) -> Colour:
-    """For details on a surface: darker, or lighter where the surface is black already."""
+    """Return the colour of details: darker, or lighter on a black surface."""
     return (112, 112, 122) if colour == COLOURS["black"] else shade(colour, 0.66)
 
 

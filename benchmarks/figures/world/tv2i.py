@@ -60,7 +60,7 @@ class Pair:
     id: str
     setting: str
     prompt: str
-    said: dict[str, str]
+    mentions: dict[str, str]
     identity_seed: int
     tuning: bool
 
@@ -85,7 +85,7 @@ class Pair:
         return face_picture(self.identity_seed)
 
     def ellipse(self, box: Box) -> Box:
-        """Where the head is in the face, carried to the box where it is planted."""
+        """Return where the head is in the face, carried to the box where it is planted."""
         head = self.drawing.head
         assert head is not None
         square = square_around(head, MARGIN)
@@ -97,13 +97,13 @@ WALL = {"things": (), "style": "none", "scene": "plain"}
 
 @cache
 def face_drawing(seed: int) -> Drawing:
-    """Somebody's portrait before a plain wall."""
+    """Return a person's portrait before a plain wall."""
     return portrait(identity_of(seed), seed + 3_000_000, scene="plain")
 
 
 @cache
 def face_picture(seed: int) -> Image.Image:
-    """Their head out of it, drawn larger than the model sees it."""
+    """Return the head, drawn larger than the model sees it."""
     random = Random(seed + 3_000_000)
     spec = sample(random, **{"identity": identity_of(seed), **WALL})
     image, _ = draw(spec, random, size=512)
@@ -114,26 +114,26 @@ def face_picture(seed: int) -> Image.Image:
 
 
 def pairs() -> list[Pair]:
-    """The studies' 600, always the same: prompt by prompt, setting by setting."""
+    """Return the studies' 600 pairs, always the same: prompt by prompt, setting by setting."""
     made = []
     for setting in SETTINGS:
         random = Random(f"{SEED} {setting}")
         prompts: dict[str, dict[str, str]] = {}
         while len(prompts) < PROMPTS:
-            prompt, said = MAKERS[setting](random)
-            prompts.setdefault(prompt, said)
-        for number, (prompt, said) in enumerate(prompts.items()):
+            prompt, mentions = MAKERS[setting](random)
+            prompts.setdefault(prompt, mentions)
+        for number, (prompt, mentions) in enumerate(prompts.items()):
             tuning = number % 10 == 0
             for face in range(FACES):
                 nth = FACES * (PROMPTS * SETTINGS.index(setting) + number) + face
                 seed = (TUNING if tuning else TESTING) + nth
                 name = f"{setting}-{number:03d}-{'ab'[face]}"
-                made.append(Pair(name, setting, prompt, said, seed, tuning))
+                made.append(Pair(name, setting, prompt, mentions, seed, tuning))
     return made
 
 
 def more_tuning(count: int, setting: str = "normal") -> list[Pair]:
-    """Pairs besides the 600 for choosing settings: no face and no prompt twice, none of the 600's.
+    """Return pairs for choosing settings, besides the 600: no face or prompt repeats.
 
     More of them begin with the fewer.
     """
@@ -143,7 +143,7 @@ def more_tuning(count: int, setting: str = "normal") -> list[Pair]:
 
 
 def fresh(count: int, setting: str = "normal") -> list[Pair]:
-    """Pairs for reporting once: people and sentences that nothing was tuned or tested on."""
+    """Return pairs for reporting once: people and sentences never used for tuning or testing."""
     seed = UNSEEN + 20_000 + 1_000 * SETTINGS.index(setting)
     known = {pair.prompt for pair in more_tuning(TUNED_ON, setting)}
     random = Random(f"{SEED} fresh {setting}")
@@ -151,7 +151,7 @@ def fresh(count: int, setting: str = "normal") -> list[Pair]:
 
 
 def bench(count: int, setting: str, *, tuning: bool) -> list[Pair]:
-    """Prompts of the bench Figures-TV2I, each with two people, prompt by prompt.
+    """Return the pairs of the bench Figures-TV2I: prompts with two people each.
 
     Their people are from TUNING or UNSEEN + 40,000 on, 1,000 for every setting, where no study
     and no test has any; their prompts are none of the studies'. More of them begin with the fewer.
@@ -172,23 +172,31 @@ def bench(count: int, setting: str, *, tuning: bool) -> list[Pair]:
 
 
 def _others(
-    count: int, setting: str, random: Random, name: str, seed: int, *, tuning: bool,
+    count: int,
+    setting: str,
+    random: Random,
+    name: str,
+    seed: int,
+    *,
+    tuning: bool,
     known: Set[str] = frozenset(),
-) -> list[Pair]:  # fmt: skip
-    """Pairs whose prompts are none of the 600's and none of those known."""
+) -> list[Pair]:
+    """Return pairs with prompts that are not among the 600 and not in `known`."""
     taken = {pair.prompt for pair in pairs()} | known
     made: list[Pair] = []
     while len(made) < count:
-        prompt, said = MAKERS[setting](random)
+        prompt, mentions = MAKERS[setting](random)
         if prompt not in taken:
             taken.add(prompt)
             number = len(made)
-            made.append(Pair(f"{name}-{number:03d}", setting, prompt, said, seed + number, tuning))
+            made.append(
+                Pair(f"{name}-{number:03d}", setting, prompt, mentions, seed + number, tuning)
+            )
     return made
 
 
 def open_pairs(count: int, *, tuning: bool) -> list[Pair]:
-    """Pairs whose sentences leave the colour of the clothes open: what a model draws by itself.
+    """Return pairs whose sentences do not name the colour of the clothes.
 
     Their people are from TUNING or UNSEEN + 50,000 on, where no study and no test has any. There
     are few such sentences: they come again, people do not. More of them begin with the fewer.
@@ -198,19 +206,19 @@ def open_pairs(count: int, *, tuning: bool) -> list[Pair]:
     made = []
     for number in range(count):
         seed = first + 50_000 + number
-        prompt, said = open_sentence(random, woman=identity_of(seed).woman)
-        made.append(Pair(f"open-{kind}-{number:03d}", "normal", prompt, said, seed, tuning))
+        prompt, mentions = open_sentence(random, woman=identity_of(seed).woman)
+        made.append(Pair(f"open-{kind}-{number:03d}", "normal", prompt, mentions, seed, tuning))
     return made
 
 
 def unseen() -> list[int]:
-    """Seeds of 400 identities that nothing was trained, tuned or tested on so far."""
+    """Return the seeds of 400 identities never used for training, tuning or testing."""
     return [UNSEEN + 10_000 + n for n in range(UNSEEN_IDENTITIES)]
 
 
 def place(random: Random, canvas: int = 128) -> Box:
-    """A box as planners choose them: 192 to 256 of 512 wide (the sizes from 180 on that the grid
-    of the latents has), with room for a body below."""
+    """Return a box as planners choose them: 192 to 256 of 512 wide (the sizes from 180 on that
+    the grid of the latents has), with room for a body below."""
     side = random.choice((48, 56, 64))
     x = 8 * random.randint(0, (canvas - side) // 8)
     y = 8 * random.randint(0, 3)
@@ -218,21 +226,21 @@ def place(random: Random, canvas: int = 128) -> Box:
 
 
 def anywhere(random: Random, canvas: int = 128) -> Box:
-    """A box of the same sizes anywhere on the canvas: the paper's random position."""
+    """Return a box of the same sizes anywhere on the canvas: the paper's random position."""
     side = random.choice((48, 56, 64))
     x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
     return Box(x=x, y=y, width=side, height=side)
 
 
 def listed() -> list[Pair]:
-    """All 600 of Figures-TV2I: setting by setting, those for tuning first."""
+    """Return all 600 pairs of Figures-TV2I: setting by setting, those for tuning first."""
     few = PROMPTS // 10
     parts = ((few, True), (PROMPTS - few, False))
     return [p for name in SETTINGS for n, tuning in parts for p in bench(n, name, tuning=tuning)]
 
 
 def main() -> None:
-    """Writes the faces and the list of the pairs of Figures-TV2I."""
+    """Write the faces and the list of pairs of Figures-TV2I."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/figures-tv2i"))
     options = parser.parse_args()
@@ -240,7 +248,9 @@ def main() -> None:
     lines = []
     for pair in tqdm(listed(), desc="pairs", disable=None):
         pair.picture.save(options.out / "faces" / f"{pair.id}.png")
-        lines.append(json.dumps({**asdict(pair), "face": f"faces/{pair.id}.png"}))
+        # "said" is the file's name for what the prompt mentions.
+        fields = {"said" if key == "mentions" else key: v for key, v in asdict(pair).items()}
+        lines.append(json.dumps({**fields, "face": f"faces/{pair.id}.png"}))
     (options.out / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for seed in tqdm(unseen(), desc="unseen", disable=None):
         head_crop(face_drawing(seed), MARGIN).save(options.out / "faces" / f"unseen-{seed}.png")

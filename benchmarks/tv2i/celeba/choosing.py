@@ -1,4 +1,4 @@
-"""Which pictures of CelebAMask-HQ go with which prompts; `pairs.csv` is what comes out.
+"""Choose the pictures of CelebAMask-HQ for the prompts; the result is `pairs.csv`.
 
     python -m sow.benchmarks.tv2i.celeba.choosing
 
@@ -50,7 +50,7 @@ class Chosen(NamedTuple):
 
 
 def choose() -> Iterator[Chosen]:
-    """All 600: setting by setting, first every prompt with one picture, then with the other.
+    """Yield all 600: setting by setting, first every prompt with one picture, then with the other.
 
     Pictures are taken by the order of a hash of their numbers, which is the same in every language
     and version; no picture is taken twice. Who is in them is not known to the list.
@@ -70,7 +70,7 @@ def _place(picture: int) -> bytes:
 
 
 def write(file: TextIO) -> None:
-    """Writes the list as CSV."""
+    """Write the list as CSV."""
     table = csv.writer(file, lineterminator="\n")
     table.writerow(Chosen._fields)
     table.writerows(choose())

@@ -1,4 +1,4 @@
-"""CelebA-TV2I: its list and its prompts over somebody's copy of CelebAMask-HQ.
+"""CelebA-TV2I: its list and its prompts over a user's copy of CelebAMask-HQ.
 
 The visual condition is the face alone (`FACE`), without hair, ears and what is worn on them: the
 paper plants faces (Sec. V-A), COW's release takes a picture and a mask of what of it is meant, and
@@ -25,8 +25,8 @@ from sow.benchmarks.tv2i.celeba.choosing import Chosen
 from sow.benchmarks.tv2i.celeba.folder import CelebA
 from sow.benchmarks.tv2i.pairs import (
     SETTINGS,
-    Listed,
     Pair,
+    PairList,
     Setting,
     check_split,
     limited,
@@ -47,7 +47,7 @@ SMALLEST = 0.02
 
 @cache
 def chosen() -> tuple[Chosen, ...]:
-    """The committed list, in its order."""
+    """Return the built-in list, in its order."""
     with LIST.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         return tuple(
@@ -57,16 +57,20 @@ def chosen() -> tuple[Chosen, ...]:
 
 @cache
 def prompts() -> dict[Setting, tuple[str, ...]]:
-    """The committed prompts by setting."""
+    """Return the built-in prompts by setting."""
     table = tomllib.loads(PROMPTS.read_text(encoding="utf-8"))
     return {setting: tuple(table[setting]) for setting in SETTINGS}
 
 
 def celeba_pairs(
-    root: Path | str, work: Path, split: str = "all", limit: int | None = None,
-    parts: Sequence[str] = FACE, force: bool = False,
-) -> Listed:  # fmt: skip
-    """The pairs of a split, with their masks written below `work`; in the order of the list.
+    root: Path | str,
+    work: Path,
+    split: str = "all",
+    limit: int | None = None,
+    parts: Sequence[str] = FACE,
+    force: bool = False,
+) -> PairList:
+    """Return the pairs of a split in the order of the list, with their masks written below `work`.
 
     A portrait whose masks are damaged or show no face is left out with its pair, and noted.
 
@@ -84,8 +88,8 @@ def celeba_pairs(
     """
     check_split(split)
     folder = CelebA.open(root)
-    some = [one for one in chosen() if split in ("all", one.split)]
-    pairs = limited([_pair(one, folder, work, parts) for one in some], limit)
+    chosen_lines = [one for one in chosen() if split in ("all", one.split)]
+    pairs = limited([_pair(one, folder, work, parts) for one in chosen_lines], limit)
     folder.check([int(pair.person) for pair in pairs])
     return _with_masks(pairs, folder, parts, force)
 
@@ -106,8 +110,10 @@ def _pair(one: Chosen, folder: CelebA, work: Path, parts: Sequence[str]) -> Pair
     )
 
 
-def _with_masks(pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str], force: bool) -> Listed:
-    """Masks are made anew each time: the folder may have been mended since.
+def _with_masks(
+    pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str], force: bool
+) -> PairList:
+    """Write the masks anew, since the folder may have been repaired since.
 
     Raises:
         UsageError: if no pair is left.
@@ -124,10 +130,10 @@ def _with_masks(pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str], for
         make_folder(pair.mask.parent)
         put(mask, pair.mask, force)
         kept.append(pair)
-    said = f"{len(wrong)} of {len(pairs)} portraits have no usable mask, the first "
+    problem = f"{len(wrong)} of {len(pairs)} portraits have no usable mask, the first "
     if not kept:
-        raise UsageError(said + wrong[0], "unpack CelebAMask-HQ.zip again, whole")
-    return Listed(tuple(kept), (f"left out: {said}{wrong[0]}",) if wrong else ())
+        raise UsageError(problem + wrong[0], "unpack CelebAMask-HQ.zip again, whole")
+    return PairList(tuple(kept), (f"left out: {problem}{wrong[0]}",) if wrong else ())
 
 
 def _face(folder: CelebA, number: int, parts: Sequence[str]) -> Image.Image:

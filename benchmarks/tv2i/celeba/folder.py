@@ -1,4 +1,4 @@
-"""CelebAMask-HQ as it is unpacked: read by the names of its files, and what it lacks in one line.
+"""The folder of CelebAMask-HQ: read by the names of its files, with checks for missing ones.
 
 `CelebA-HQ-img/{i}.jpg` are 30,000 portraits of 1024 px; `CelebAMask-HQ-mask-anno/{i // 2000}/
 {i:05d}_{part}.png` their parts, 512 px, white on black, one file each: a part without a file is not
@@ -48,17 +48,23 @@ class CelebA:
 
     @classmethod
     def open(cls, root: Path | str) -> CelebA:
-        """The folder, if it is one.
+        """Return the folder after checking it.
 
         Raises:
             UsageError: if it, the images or the annotations are not there.
         """
         root = as_path("root", root)
         if not root.is_dir():
-            raise UsageError(f"there is no folder {str(root)!r}", GET_IT)
+            raise UsageError(f"no folder {str(root)!r}", GET_IT)
         if not (root / IMAGES).is_dir():
-            inner = next((f for f in ("CelebAMask-HQ", IMAGES) if root.name != f
-                          and (root / f / IMAGES).is_dir()), None)  # fmt: skip
+            inner = next(
+                (
+                    f
+                    for f in ("CelebAMask-HQ", IMAGES)
+                    if root.name != f and (root / f / IMAGES).is_dir()
+                ),
+                None,
+            )
             mend = f"give {str(root / inner)!r}" if inner else GET_IT
             raise UsageError(f"{str(root)!r} has no folder {IMAGES}", mend)
         found = [root / name for name in ANNOTATIONS if (root / name).is_dir()]
@@ -70,11 +76,11 @@ class CelebA:
         return cls(root, found[0])
 
     def image(self, number: int) -> Path:
-        """The file of a portrait, whether it is there or not."""
+        """Return the file of a portrait; it may be missing."""
         return self.root / IMAGES / f"{number}.jpg"
 
     def part(self, number: int, part: str) -> Path:
-        """The file of a part, whether it is there or not.
+        """Return the file of a part; it may be missing.
 
         Raises:
             ValueError: if there is no part of this name.
@@ -84,28 +90,27 @@ class CelebA:
         return self.annotations / str(number // A_FOLDER) / f"{number:05d}_{part}.png"
 
     def mask(self, number: int, parts: Iterable[str]) -> Image.Image | None:
-        """The parts that can be seen together, 8-bit grey, 512 px, white; None where there is
-        nothing of them.
+        """Return the union of parts as an 8-bit grey mask of 512 px, white; None if empty.
 
         Raises:
             PictureError: if a file of them is damaged or not of the size of the others.
         """
-        whole: Image.Image | None = None
+        mask: Image.Image | None = None
         for file in (self.part(number, part) for part in parts):
             if not file.is_file():
                 continue
             seen = load_mask(file).point(lambda level: 255 * (level >= 128))
-            if whole is not None and seen.size != whole.size:
+            if mask is not None and seen.size != mask.size:
                 raise PictureError(
                     f"{file.name} is {seen.width}x{seen.height}, other parts of the picture "
-                    f"{whole.width}x{whole.height}",
+                    f"{mask.width}x{mask.height}",
                     "unpack CelebAMask-HQ again",
                 )
-            whole = seen if whole is None else ImageChops.lighter(whole, seen)
-        return whole if whole is not None and whole.getbbox() else None
+            mask = seen if mask is None else ImageChops.lighter(mask, seen)
+        return mask if mask is not None and mask.getbbox() else None
 
     def check(self, numbers: Sequence[int]) -> None:
-        """Whether the portraits are there, and for each at least one of its parts.
+        """Check that the portraits exist, each with at least one part.
 
         Raises:
             UsageError: in one line, which names the first that is missing and how many are.
@@ -124,7 +129,7 @@ class CelebA:
                 raise self._partial(what, missing, len(files))
 
     def has_parts(self, number: int) -> bool:
-        """Whether there is a file for any part of a portrait."""
+        """Return whether a portrait has a file for any part."""
         return any(self.part(number, part).is_file() for part in PARTS)
 
     def _partial(self, what: str, missing: Sequence[Path], of: int) -> UsageError:
@@ -138,7 +143,7 @@ class CelebA:
         )
 
     def originals(self) -> dict[int, str]:
-        """Of portraits the files in CelebA that they were made of; empty without the list.
+        """Return the CelebA file that each portrait was made from; empty without the list.
 
         Raises:
             UsageError: if the list is there and no such list.
@@ -150,7 +155,7 @@ class CelebA:
         }
 
     def same_people(self, identities: Path) -> list[tuple[Path, Path]]:
-        """Two portraits of each person who has several: for the ceiling of ID-Distance.
+        """Return two portraits of each person who has several, for the ceiling of ID-Distance.
 
         Args:
             identities: CelebA's `identity_CelebA.txt`, a file and the number of a person a line,
@@ -164,7 +169,7 @@ class CelebA:
         originals = self.originals()
         if not known or not originals:
             lacking = MAPPING if known else identities.name
-            raise UsageError(f"there is no {lacking}", "without it nobody knows who is who")
+            raise UsageError(f"no {lacking}", "it says which portraits show one person")
         for number, original in sorted(originals.items()):
             if original in known and self.image(number).is_file():
                 people.setdefault(known[original], []).append(number)
@@ -172,7 +177,7 @@ class CelebA:
         return [(self.image(one), self.image(other)) for one, other in some]
 
     def attributes(self) -> dict[int, frozenset[str]]:
-        """Of portraits what CelebA says is so, such as `Eyeglasses`; empty without the list.
+        """Return CelebA's attributes of portraits, such as `Eyeglasses`; empty without the list.
 
         Raises:
             UsageError: if the list is there and no such list.
@@ -185,13 +190,13 @@ class CelebA:
             stem = name.partition(".")[0]
             good = stem.isdecimal() and len(marks) == len(names) and {*marks} <= {"1", "-1"}
             _fits(file, good)
-            said = zip(names, marks, strict=True)
-            found[int(stem)] = frozenset(name for name, mark in said if mark == "1")
+            labelled = zip(names, marks, strict=True)
+            found[int(stem)] = frozenset(name for name, mark in labelled if mark == "1")
         return found
 
 
 def _rows(file: Path, skipped: int) -> Iterator[list[str]]:
-    """The words of the lines of a list, but for the first ones; none without the list."""
+    """Yield the words of the lines of a list after the first ones; nothing without the list."""
     if not file.is_file():
         return
     try:
@@ -203,5 +208,5 @@ def _rows(file: Path, skipped: int) -> Iterator[list[str]]:
 
 def _fits(file: Path, good: bool) -> bool:
     if not good:
-        raise UsageError(f"{file.name} is no such list as CelebAMask-HQ has", "get it again")
+        raise UsageError(f"{file.name} does not have the format of CelebAMask-HQ", "get it again")
     return True

@@ -1,4 +1,4 @@
-"""What SOW is compared with, by name: each method is one file, loaded when it is asked for.
+"""The methods that SOW is compared with, by name; each is one file, loaded on demand.
 
 All are given the same requests and seeds, hence the same plan, planting and matte, and run in
 batches like SOW itself: `sow.jobs.batch.Options(method=method("sdedit"))`.
@@ -27,7 +27,7 @@ METHODS = {
 """Where each is."""
 FROZEN = ("sow", "cow", "cow-release", "sdedit", "blended", "langevin")
 """Those that need nothing but the model that SOW runs on."""
-LEFT_OUT = {
+UNAVAILABLE = {
     "instantid": "its pipeline is no part of diffusers (only code of its repository's own runs "
     "it), and its adapter is published as a pickle",
 }
@@ -35,18 +35,23 @@ LEFT_OUT = {
 
 
 def method(name: str, **parameters: Any) -> Method:
-    """A method by name; `parameters` are those of its class, such as `strength` or `weights`.
+    """Return a method by name; `parameters` are those of its class, such as `strength` or
+    `weights`.
 
     Raises:
         UsageError: if there is none of this name, or it has no such parameter.
     """
-    if name in LEFT_OUT:
-        raise UsageError(f"the method {name} is not built: {LEFT_OUT[name]}", "choose another")
+    if name in UNAVAILABLE:
+        raise UsageError(
+            f"the method {name} is not available: {UNAVAILABLE[name]}", "choose another"
+        )
     if name not in METHODS:
-        raise UsageError(f"no method {name!r}", f"choose one of {', '.join(METHODS)}")
+        raise UsageError(f"unknown method {name!r}", f"choose one of {', '.join(METHODS)}")
     module, _, kind = METHODS[name].partition(":")
     try:
         made: Method = getattr(import_module(module), kind)(**parameters)
     except TypeError as error:
-        raise UsageError(f"the method {name} cannot be had so: {error}", "see its file") from None
+        raise UsageError(
+            f"invalid parameters for the method {name}: {error}", "see its class"
+        ) from None
     return made

@@ -1,4 +1,4 @@
-"""Blended latent diffusion: inside the condition, every state is the condition noised as far.
+"""Blended latent diffusion: inside the condition, every state is the noised condition.
 
 Avrahami, Fried and Lischinski, *Blended Latent Diffusion*, SIGGRAPH 2023, Algorithm 1: from noise,
 each step denoises under the prompt and blends the condition in with fresh noise of its level. On
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sow.benchmarks.tv2i.methods.frozen import Frozen, Stage, check_count
+from sow.benchmarks.tv2i.methods.frozen_model import FrozenModelMethod, Stage, check_count
 
 
 @dataclass(frozen=True)
-class Blended(Frozen):
+class Blended(FrozenModelMethod):
     """Inpainting by a model that was not made for it.
 
     Attributes:
@@ -28,16 +28,16 @@ class Blended(Frozen):
     name = "blended"
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense."""
+        """Check the parameters."""
         check_count("calls", self.calls)
 
     @property
     def states(self) -> int:
-        """One a call."""
+        """One per UNet call."""
         return self.calls
 
     def sample(self, stage: Stage) -> Tensor:
-        """Clean latents; inside C those that were planted."""
+        """Return clean latents; inside C those that were planted."""
         latents = stage.noise()
         for state in range(self.calls, 0, -1):
             latents = stage.put_back(latents, state, stage.noise())

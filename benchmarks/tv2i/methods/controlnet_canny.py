@@ -16,7 +16,7 @@ import numpy as np
 from diffusers import ControlNetModel, DDIMScheduler, StableDiffusionControlNetPipeline
 from PIL import Image
 
-from sow.benchmarks.tv2i.methods.borrowed import Borrowed, canvases, check_part
+from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod, canvases, check_part
 from sow.errors import ModelError
 from sow.pipeline import SowPipeline
 from sow.service.results import Work
@@ -26,22 +26,22 @@ LOW, HIGH = 100, 200
 
 
 @dataclass(frozen=True)
-class ControlNetCanny(Borrowed):
+class ControlNetCanny(DiffusersMethod):
     """weights: a ControlNet for the very Stable Diffusion that SOW runs on."""
 
     name = "controlnet-canny"
 
     def load(self, pipe: SowPipeline, folder: Path) -> Any:
-        """The network beside the frozen model's own parts."""
+        """Load the network beside the frozen model's parts."""
         check_part(folder, "ControlNet")
         network = ControlNetModel.from_pretrained(
             folder, torch_dtype=pipe.unet.dtype, use_safetensors=True, local_files_only=True
         )
         for name in ("cross_attention_dim", "block_out_channels"):
-            theirs, ours = getattr(network.config, name), getattr(pipe.unet.config, name)
-            if _plain(theirs) != _plain(ours):
+            given, expected = getattr(network.config, name), getattr(pipe.unet.config, name)
+            if _plain(given) != _plain(expected):
                 raise ModelError(
-                    f"{folder.name!r} is for another model: its {name} is {theirs}, not {ours}",
+                    f"{folder.name!r} is for another model: its {name} is {given}, not {expected}",
                     "give the ControlNet of this Stable Diffusion",
                 )
         parts = {**pipe.components, "scheduler": DDIMScheduler.from_config(pipe.scheduler.config)}
@@ -50,12 +50,12 @@ class ControlNetCanny(Borrowed):
         )
 
     def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
-        """The edges."""
+        """Return the edges."""
         return {"image": [edges(canvas) for canvas in canvases(works)]}
 
 
 def edges(picture: Image.Image) -> Image.Image:
-    """White on black."""
+    """Return the edges, white on black."""
     found = cv2.Canny(np.asarray(picture.convert("L")), LOW, HIGH)
     return Image.fromarray(found).convert("RGB")
 

@@ -1,4 +1,4 @@
-"""COW without modules: SOW's own engine by its preset `cow`, with no modulation.
+"""COW without modules: SOW's engine with the preset `cow`, without modulation.
 
 What the first release of COW does otherwise is `cow_release`.
 """
@@ -20,5 +20,5 @@ class Cow(Sow):
     name = "cow"
 
     def work(self, service: Decides, request: Request, **how: Any) -> Work:
-        """With the preset `cow` of the model."""
+        """Return the work with the model's preset `cow`."""
         return service.work(request, preset="cow")

@@ -72,23 +72,23 @@ class CowRelease(Method):
     name = "cow-release"
 
     def __post_init__(self) -> None:
-        """Refuses what no version has."""
+        """Check the parameters."""
         if self.cycle_eta not in (0, 1):
             raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
     def work(self, service: Decides, request: Request, **how: Any) -> Work:
-        """The same plan, but for the noun; the picture resized and greyed as in the release."""
-        work, asked = service.work(request, preset="cow"), request.read()
+        """Return the same plan, except for the noun; resize and grey as in the release."""
+        work, inputs = service.work(request, preset="cow"), request.read()
         condition = work.condition
-        if asked.image is not None and not work.plan.bare:
+        if inputs.image is not None and not work.plan.bare:
             bicubic = Image.Resampling.BICUBIC
-            condition = greyed(Condition.prepare(asked.image, work.plan, asked.mask, bicubic))
+            condition = greyed(Condition.prepare(inputs.image, work.plan, inputs.mask, bicubic))
         plan = work.plan.changed(suppress=SUPPRESSED)
         settings = RELEASED.changed(cycle_eta=self.cycle_eta)
         return replace(work, condition=condition, plan=plan, settings=settings)
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
-        """A picture for each work."""
+        """Return a picture per work."""
         with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             backbone = StableDiffusion(pipe)
             sampler = ReleasedSampler(backbone, jobs_of(works, seeds))
@@ -96,7 +96,7 @@ class CowRelease(Method):
 
 
 def jobs_of(works: Sequence[Work], seeds: Sequence[int]) -> list[Job]:
-    """What the sampler is given."""
+    """Return the jobs for the sampler."""
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return [
         Job(work.condition, work.plan, work.settings, generator)
@@ -105,14 +105,14 @@ def jobs_of(works: Sequence[Work], seeds: Sequence[int]) -> list[Job]:
 
 
 def greyed(condition: Condition) -> Condition:
-    """Its mask black and white, its picture grey where that is black."""
+    """Return the condition with a black and white mask, and grey where that is black."""
     mask = condition.mask.convert("1").convert("L")
     grey = Image.new("RGB", condition.picture.size, GREY)
     return Condition(Image.composite(condition.picture, grey, mask), mask)
 
 
 def nearest_inside(job: Job, vae_scale_factor: int) -> Tensor:
-    """C in the latents of a canvas, `[1, h, w]`: of each latent the first pixel decides."""
+    """Return C in the latents of a canvas, `[1, h, w]`, by the first pixel of each latent."""
     width, height = job.plan.canvas
     mask, box = torch.zeros(1, 1, height, width), job.plan.box
     if not job.plan.bare:
@@ -126,10 +126,10 @@ def nearest_inside(job: Job, vae_scale_factor: int) -> Tensor:
 
 
 class ReleasedSampler(Sampler):
-    """Our operations, with what the release does otherwise in some of them."""
+    """SOW's loop and moves, changed where the release differs."""
 
     def __init__(self, backbone: StableDiffusion, jobs: Sequence[Job]) -> None:
-        """The jobs' settings are `RELEASED`."""
+        """Prepare the sampler; the jobs' settings are `RELEASED`."""
         inside = torch.stack([nearest_inside(job, backbone.vae_scale_factor) for job in jobs])
         tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
         tensors = replace(tensors, region_mask=inside.to(tensors.region_mask),
@@ -147,7 +147,7 @@ class ReleasedSampler(Sampler):
         return self.schedule.renoise(x, self._noise(step), t1, t2, self.tensors.noise_level)
 
     def _encoded(self, batch: int) -> Tensor:
-        """x_0 of an inversion batch: a sample of the autoencoder's distribution."""
+        """Return x_0 of a frame: a sample of the autoencoder's distribution."""
         pixels = self.pixels.pop(batch).to(self.backbone.device, self._vae.dtype)
         generators = [self._generators[n] for n in self.inversions[batch].members]
         sampled: Tensor = self._vae.encode(pixels).latent_dist.sample(generators)
@@ -155,7 +155,7 @@ class ReleasedSampler(Sampler):
         return latents
 
     def _denoised(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-        """x_{s-1}; in the finish by plain guidance against an empty text."""
+        """Return x_{s-1}; in the finish with plain guidance against an empty text."""
         if step.cycle is not None:
             return super()._denoised(x, step, noise)
         outputs = self._predict(x, step.state, self._finish, step)

@@ -1,4 +1,4 @@
-"""IP-Adapter-FaceID: the identity goes in as ArcFace's embedding, through an adapter's attention.
+"""IP-Adapter-FaceID: ArcFace's embedding enters through the attention of an adapter.
 
 Ye et al., *IP-Adapter: Text Compatible Image Prompt Adapter for Text-to-Image Diffusion Models*,
 arXiv 2308.06721; the FaceID adapter is of the same authors. By diffusers' own `load_ip_adapter` on
@@ -29,7 +29,7 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
-from sow.benchmarks.tv2i.methods.borrowed import Borrowed
+from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod
 from sow.errors import ModelError, PictureError
 from sow.pipeline import SowPipeline
 from sow.service.methods import Drawn
@@ -41,7 +41,7 @@ SMALLEST = 256
 
 
 @dataclass(frozen=True)
-class IPAdapterFaceID(Borrowed):
+class IPAdapterFaceID(DiffusersMethod):
     """weights: the folder or repository of the adapter.
 
     Attributes:
@@ -55,7 +55,7 @@ class IPAdapterFaceID(Borrowed):
     name = "ip-adapter-faceid"
 
     def load(self, pipe: SowPipeline, folder: Path) -> Any:
-        """The frozen model's own parts, with a UNet of its own that the adapter changes."""
+        """Load the adapter into a copy of the frozen UNet."""
         check_adapter(folder / self.file, pipe.unet.config.cross_attention_dim)
         self.find_faces_by()
         parts = {
@@ -67,27 +67,32 @@ class IPAdapterFaceID(Borrowed):
             **parts, requires_safety_checker=pipe.safety_checker is not None
         )
         made.load_ip_adapter(
-            str(folder), subfolder="", weight_name=self.file, image_encoder_folder=None,
+            str(folder),
+            subfolder="",
+            weight_name=self.file,
+            image_encoder_folder=None,
             local_files_only=True,
-        )  # fmt: skip
+        )
         return made
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
-        """One at a time: diffusers gives all pictures of a call the same face."""
-        each = [super(IPAdapterFaceID, self).draw(pipe, [work], [seed])
-                for work, seed in zip(works, seeds, strict=True)]  # fmt: skip
+        """Draw one picture at a time: diffusers gives all pictures of a call the same face."""
+        each = [
+            super(IPAdapterFaceID, self).draw(pipe, [work], [seed])
+            for work, seed in zip(works, seeds, strict=True)
+        ]
         flags = [flag for drawn in each for flag in drawn.flagged or ()]
         return Drawn([image for drawn in each for image in drawn.images], flags or None)
 
     def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
-        """The face's embedding, `[2, 1, 512]`: nobody's first, for the negative prompt."""
+        """Return the face's embedding, `[2, 1, 512]`, after zeros for the negative prompt."""
         face = self.identity(works[0].condition.picture)[None, None]
         both = torch.cat([torch.zeros_like(face), face])
         unet = self._loaded["pipeline"].unet
         return {"ip_adapter_image_embeds": [both.to(unet.device, unet.dtype)]}
 
     def identity(self, picture: Image.Image) -> Tensor:
-        """ArcFace's embedding of the largest face, `[512]`, of length 1.
+        """Return ArcFace's embedding of the largest face, `[512]`, of length 1.
 
         Raises:
             PictureError: if it finds no face.
@@ -101,7 +106,7 @@ class IPAdapterFaceID(Borrowed):
         return torch.from_numpy(np.asarray(largest.normed_embedding, np.float32))
 
     def find_faces_by(self) -> Any:
-        """insightface, loaded when it is first needed.
+        """Return insightface, loaded on first use.
 
         Raises:
             ModelError: if it or its weights are not here.
@@ -122,7 +127,7 @@ class IPAdapterFaceID(Borrowed):
 
 
 def check_adapter(file: Path, width: int) -> None:
-    """Whether a file is an adapter with such a face embedding, for texts of this width.
+    """Check that a file is a FaceID adapter for texts of this width.
 
     Raises:
         ModelError: if it is none, or only a pickle of one is there.
@@ -139,11 +144,11 @@ def check_adapter(file: Path, width: int) -> None:
     with safe_open(str(file), framework="pt") as stored:
         names = list(stored.keys())
         if "image_proj.norm.weight" not in names or "image_proj.proj.0.weight" not in names:
-            raise ModelError(f"{file.name!r} is no IP-Adapter-FaceID", "its tensors are others")
-        theirs = stored.get_slice("image_proj.norm.weight").get_shape()[0]
-    if theirs != width:
+            raise ModelError(f"{file.name!r} is not an IP-Adapter-FaceID", "give a FaceID adapter")
+        adapter_width = stored.get_slice("image_proj.norm.weight").get_shape()[0]
+    if adapter_width != width:
         raise ModelError(
-            f"{file.name!r} is for texts of width {theirs}, and this model's are {width} wide",
+            f"{file.name!r} is for texts of width {adapter_width}, this model has {width}",
             "give the adapter of this Stable Diffusion",
         )
     if any("lora" in name for name in names) and find_spec("peft") is None:

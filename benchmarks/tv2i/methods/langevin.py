@@ -34,12 +34,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sow.benchmarks.tv2i.methods.frozen import Frozen, Stage, check_count
+from sow.benchmarks.tv2i.methods.frozen_model import FrozenModelMethod, Stage, check_count
 from sow.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Langevin(Frozen):
+class Langevin(FrozenModelMethod):
     """Inpainting by Langevin dynamics at every state.
 
     Attributes:
@@ -61,7 +61,7 @@ class Langevin(Frozen):
     name = "langevin"
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense."""
+        """Check the parameters."""
         check_count("steps", self.steps)
         check_count("iterations", self.iterations, least=0)
         for name in ("strength", "step_size", "friction"):
@@ -70,11 +70,11 @@ class Langevin(Frozen):
 
     @property
     def states(self) -> int:
-        """As many as steps."""
+        """The number of steps."""
         return self.steps
 
     def sample(self, stage: Stage) -> Tensor:
-        """Clean latents; inside C those that were planted."""
+        """Return clean latents; inside C those that were planted."""
         fixed = stage.noise()
         latents = stage.noise()
         for state in range(self.steps, 0, -1):
@@ -85,17 +85,17 @@ class Langevin(Frozen):
         return stage.put_back(latents, 0, latents)
 
     def _thought(self, stage: Stage, latents: Tensor, state: int) -> Tensor:
-        """x_s after the iterations of this state; nothing has been asked before the first."""
+        """Return x_s after the Langevin iterations of this state."""
         if self.iterations == 0:
             return latents
         spread = 1 - stage.schedule.alphas_cumprod[state]
         stiffness = torch.tensor([1.0, 1 + self.strength], dtype=torch.float64) / spread
         friction, step = 5 * self.friction**2 / spread, self.step_size * spread
-        whole = oscillation(stiffness, friction, step)
+        full_step = oscillation(stiffness, friction, step)
         half = oscillation(stiffness, friction, step / 2)
 
         pull = self._pull(stage, latents, state)
-        latents, speed = _swing(stage, latents, stage.noise(), pull, stiffness, whole)
+        latents, speed = _swing(stage, latents, stage.noise(), pull, stiffness, full_step)
         for _ in range(self.iterations - 1):
             latents, speed = _swing(stage, latents, speed, pull, stiffness, half)
             new = self._pull(stage, latents, state)
@@ -105,7 +105,7 @@ class Langevin(Frozen):
         return latents
 
     def _pull(self, stage: Stage, latents: Tensor, state: int) -> Tensor:
-        """c, the part of the forces that is held: `[B, c, h, w]`; one UNet call."""
+        """Return c, the held part of the forces: `[B, c, h, w]`; one UNet call."""
         abar = stage.schedule.alphas_cumprod[state]
         root, spread = math.sqrt(abar), 1 - abar
         hat, _ = stage.schedule.predict_x0_eps(latents, stage.output(latents, state), state)
@@ -121,14 +121,18 @@ Oscillation = tuple[Tensor, Tensor]
 
 
 def _swing(
-    stage: Stage, place: Tensor, speed: Tensor, pull: Tensor, stiffness: Tensor,
+    stage: Stage,
+    place: Tensor,
+    speed: Tensor,
+    pull: Tensor,
+    stiffness: Tensor,
     oscillation: Oscillation,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Place and speed after a while under a held pull, solved exactly, with its noise."""
+) -> tuple[Tensor, Tensor]:
+    """Return place and speed after a time under a constant pull, solved exactly, with noise."""
     turn, gained = oscillation
 
     def over(values: Tensor) -> Tensor:
-        """A number outside C and one inside it, as a map."""
+        """Return a number outside C and one inside it, as a map."""
         outside, inside = values.tolist()
         everywhere: Tensor = outside + (inside - outside) * stage.region_mask
         return everywhere
@@ -142,7 +146,7 @@ def _swing(
 
 
 def oscillation(stiffness: Tensor, friction: float, length: float) -> Oscillation:
-    """How dz = sqrt(g) v dt, dv = (-sqrt(g) a z - g v) dt + sqrt(2 g) dW goes on for a while.
+    """Solve dz = sqrt(g) v dt, dv = (-sqrt(g) a z - g v) dt + sqrt(2 g) dW for some time.
 
     Args:
         stiffness: a, `[R]` in float64.
@@ -164,7 +168,7 @@ def oscillation(stiffness: Tensor, friction: float, length: float) -> Oscillatio
 
 
 def _next(stage: Stage, latents: Tensor, clean: Tensor, state: int) -> Tensor:
-    """x_{s-1} along the line from these clean latents through x_s."""
+    """Return x_{s-1} on the line from these clean latents through x_s."""
     here, there = stage.schedule.alphas_cumprod[state], stage.schedule.alphas_cumprod[state - 1]
     noise = (latents - math.sqrt(here) * clean) / math.sqrt(1 - here)
     return math.sqrt(there) * clean + math.sqrt(1 - there) * noise

@@ -15,7 +15,7 @@ from typing import Any
 from diffusers import StableDiffusionInpaintPipeline
 from PIL import Image, ImageChops
 
-from sow.benchmarks.tv2i.methods.borrowed import Borrowed, canvases
+from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod, canvases
 from sow.checkpoints.reading import read_config
 from sow.checkpoints.trust import check_layout, variant_of
 from sow.checkpoints.weights import check_weights
@@ -25,34 +25,37 @@ from sow.service.results import Work
 
 
 @dataclass(frozen=True)
-class SD2Inpainting(Borrowed):
+class SD2Inpainting(DiffusersMethod):
     """weights: a checkpoint such as stable-diffusion-2-inpainting, in diffusers' layout."""
 
     name = "sd2-inpainting"
 
     def load(self, pipe: SowPipeline, folder: Path) -> Any:
-        """The whole checkpoint: it has its own UNet, autoencoder and text encoder."""
+        """Load the complete checkpoint: it has its own UNet, autoencoder and text encoder."""
         check_layout(folder)
         channels = read_config(folder / "unet").get("in_channels", 4)
         if channels != 9:
             raise ModelError(
-                f"the UNet of {folder.name!r} has {channels} input channels, and not 9",
+                f"the UNet of {folder.name!r} has {channels} input channels, not 9",
                 "give an inpainting model",
             )
         variant = variant_of(folder, pipe.unet.dtype.itemsize == 2)
         check_weights(folder, variant)
         return StableDiffusionInpaintPipeline.from_pretrained(
-            folder, torch_dtype=pipe.unet.dtype, variant=variant, use_safetensors=True,
+            folder,
+            torch_dtype=pipe.unet.dtype,
+            variant=variant,
+            use_safetensors=True,
             local_files_only=True,
-        )  # fmt: skip
+        )
 
     def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
-        """The canvases, and masks that are white where there is to be painted."""
+        """Return the canvases, and masks that are white where to paint."""
         return {"image": canvases(works), "mask_image": [to_paint(work) for work in works]}
 
 
 def to_paint(work: Work) -> Image.Image:
-    """Everything but the condition, on the canvas: white."""
+    """Return the mask of everything but the condition, white."""
     mask, box = Image.new("L", work.plan.canvas, 255), work.plan.box
     mask.paste(ImageChops.invert(work.condition.mask), (box.x, box.y))
     return mask

@@ -1,4 +1,4 @@
-"""Plain paste and SDEdit: the canvas with the condition is noised, and denoised with the prompt.
+"""SDEdit on a plain paste: noise the canvas with the condition, and denoise it with the prompt.
 
 Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*,
 ICLR 2022, Algorithm 1, in latents and with DDIM's steps.
@@ -15,12 +15,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sow.benchmarks.tv2i.methods.frozen import Frozen, Stage, check_count, check_share
+from sow.benchmarks.tv2i.methods.frozen_model import (
+    FrozenModelMethod,
+    Stage,
+    check_count,
+    check_share,
+)
 from sow.errors import UsageError
 
 
 @dataclass(frozen=True)
-class SDEdit(Frozen):
+class SDEdit(FrozenModelMethod):
     """Noise up to a share of the trajectory, then the way back.
 
     Attributes:
@@ -37,7 +42,7 @@ class SDEdit(Frozen):
     name = "sdedit"
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense."""
+        """Check the parameters."""
         check_share("strength", self.strength)
         check_count("calls", self.calls)
         if not 0 <= self.eta <= 1:
@@ -45,11 +50,11 @@ class SDEdit(Frozen):
 
     @property
     def states(self) -> int:
-        """So many that the way back from `strength` takes `calls` of them."""
+        """The number of states for which the way back from `strength` takes `calls`."""
         return max(self.calls, round(self.calls / self.strength))
 
     def sample(self, stage: Stage) -> Tensor:
-        """Clean latents."""
+        """Return clean latents."""
         latents = stage.noised(self.calls, stage.noise())
         for state in range(self.calls, 0, -1):
             output = stage.output(latents, state)

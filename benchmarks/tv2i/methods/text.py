@@ -1,8 +1,7 @@
-"""The frozen model's own pictures of the sentence: nothing is planted.
+"""The frozen model's own pictures of the sentence, with nothing planted: the baseline of variety.
 
-What a picture could be like where nobody asks it to hold a condition: variety and hue of the
-others are told relative to it. Its plans and conditions are theirs, so that the same pixels are
-left out of both.
+Variety and hue of the other methods are reported relative to it. It has the same plans and
+conditions, so that the same pixels are left out of both.
 """
 
 from __future__ import annotations
@@ -27,11 +26,12 @@ class Text(Method):
     name = "text"
 
     def work(self, service: Decides, request: Request, **how: Any) -> Work:
-        """With the preset `text` of the model; plan and condition are those of the others."""
+        """Return the work with the model's preset `text`; plan and condition are those of the
+        others."""
         return service.work(request, preset="text")
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
-        """A picture of each sentence."""
+        """Return a picture per sentence."""
         out = pipe(
             image=[None] * len(works),
             plan=[without_condition(work.plan) for work in works],
@@ -42,12 +42,16 @@ class Text(Method):
 
 
 def without_condition(plan: Plan) -> Plan:
-    """The same sentence on the same canvas, by which nothing is planted (`Plan.bare`)."""
+    """Return a plan for the same sentence and canvas that plants nothing (`Plan.bare`)."""
     width, height = plan.canvas
     return Plan.parse(
         {
-            "canvas": plan.canvas, "prompt": plan.prompt, "setting": plan.setting,
+            "canvas": plan.canvas,
+            "prompt": plan.prompt,
+            "setting": plan.setting,
             "box": {"x": 0, "y": 0, "width": width, "height": height},
-            "subject": NOTHING, "suppress": "", "planner": plan.planner,
+            "subject": NOTHING,
+            "suppress": "",
+            "planner": plan.planner,
         }
-    )  # fmt: skip
+    )

@@ -1,1 +1,1 @@
-"""What is measured of a result: small classes with one interface, each with its source."""
+"""Metrics of results: small classes with one interface, each with its source."""

@@ -1,4 +1,4 @@
-"""ArcFace beside FaceNet, for those who have insightface and a model of it."""
+"""ArcFace similarity, for users who have insightface and a model for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ArcFace(Metric):
 
     @classmethod
     def load(cls, folder: Path | str) -> ArcFace:
-        """From a folder of insightface's, such as `buffalo_l`, with its `.onnx` files.
+        """Load a folder of insightface, such as `buffalo_l`, with its `.onnx` files.
 
         Raises:
             ModelError: if insightface is not installed, or there is no such folder.
@@ -43,7 +43,7 @@ class ArcFace(Metric):
         folder = as_path("arcface", folder).absolute()
         if not any(folder.glob("*.onnx")):  # insightface would download it
             raise ModelError(
-                f"there are no .onnx files of insightface in {str(folder)!r}",
+                f"no .onnx files of insightface in {str(folder)!r}",
                 "unpack buffalo_l.zip (github.com/deepinsight/insightface; its models are for "
                 "research only) and give its folder",
             )
@@ -57,14 +57,16 @@ class ArcFace(Metric):
                 f"move it to models/{folder.name}",
             )
         reader = FaceAnalysis(
-            name=folder.name, root=str(folder.parents[1]), providers=["CPUExecutionProvider"],
+            name=folder.name,
+            root=str(folder.parents[1]),
+            providers=["CPUExecutionProvider"],
             allowed_modules=["detection", "recognition"],
-        )  # fmt: skip
+        )
         reader.prepare(ctx_id=-1, det_size=LOOKED_AT)
         return cls(reader)
 
     def value(self, case: Case) -> float:
-        """The cosine, -1 to 1."""
+        """Return the cosine, -1 to 1."""
         found = self.embed(case.picture, case.box.corners, "the result")
         return float(found @ self._condition(case))
 
@@ -78,7 +80,7 @@ class ArcFace(Metric):
     def embed(
         self, image: Image.Image, near: tuple[int, int, int, int], what: str
     ) -> NDArray[np.float32]:
-        """The vector of length 1 of the face that lies most on a box.
+        """Return the unit embedding of the face that overlaps a box most.
 
         Raises:
             Missing: if there is none.

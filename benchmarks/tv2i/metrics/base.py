@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Score:
-    """A number, or why there is none.
+    """A number, or the reason why it is missing.
 
     Attributes:
         value: finite, or None.
@@ -40,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A result and all that it is measured against.
+    """A result and everything it is measured against.
 
     Attributes:
         pair: what was asked for.
@@ -58,7 +58,7 @@ class Case:
 
     @classmethod
     def read(cls, pair: Pair, file: Path, condition: Condition, plan: Plan) -> Case:
-        """A result from its file; one that cannot be read is a case without a picture."""
+        """Read a result from its file; one that cannot be read is a case without a picture."""
         try:
             return cls(pair, over_grey(load_image(file)), condition, plan)
         except SowError as error:
@@ -95,8 +95,8 @@ class Case:
 
     @cached_property
     def inside(self) -> Inside:
-        """The result in the box, beside what was planted there; results of another size than the
-        canvas are scaled to it.
+        """The result in the box and what was planted there; results of another size than the canvas
+        are scaled to it.
 
         Raises:
             Missing: if there is no picture, or the box holds nothing.
@@ -136,7 +136,7 @@ class Inside:
 
 
 class Missing(Exception):
-    """There is no score, and why."""
+    """The reason why there is no score."""
 
 
 LIKENESS = "Likeness"
@@ -148,7 +148,7 @@ OPEN = "What the sentence leaves open: colour and variety"
 
 
 class Described:
-    """What a report has to know of a number.
+    """What a report has to know of a metric.
 
     Attributes:
         name: in outcomes; the same for what means the same.
@@ -174,31 +174,37 @@ class Described:
 
     @classmethod
     def described(cls) -> Measure:
-        """What a report has to know of it."""
-        return Measure(name=cls.name, label=cls.label, better=cls.better, unit=cls.unit,
-                       rate=cls.rate, note=cls.note)  # fmt: skip
+        """Return the metric's description for reports."""
+        return Measure(
+            name=cls.name,
+            label=cls.label,
+            better=cls.better,
+            unit=cls.unit,
+            rate=cls.rate,
+            note=cls.note,
+        )
 
 
 class Metric(Described, ABC):
-    """One number of a result."""
+    """A number measured in one result."""
 
     @abstractmethod
     def value(self, case: Case) -> float:
-        """The number.
+        """Return the number.
 
         Raises:
             Missing: if there is none.
         """
 
     def prepare(self, cases: Sequence[Case]) -> None:
-        """Looks at several at once, where that is faster; by itself not."""
+        """Look at several cases at once, where that is faster; by default do nothing."""
         return None
 
     def __call__(self, case: Case) -> Score:
-        """The number, or why there is none; no picture makes it raise.
+        """Return the number, or the reason why it is missing; never raise.
 
-        Libraries raise anything on pictures that they did not expect, and one of them is no reason
-        to lose a batch (facenet-pytorch's issues 176 and 224).
+        Libraries raise arbitrary errors on unexpected pictures, and one picture must not fail a
+        batch (facenet-pytorch's issues 176 and 224).
         """
         try:
             value = float(self.value(case))
@@ -206,19 +212,19 @@ class Metric(Described, ABC):
             return Score(None, str(reason))
         except Exception as error:
             return Score(None, f"{type(error).__name__}: {error}"[:300])
-        return Score(value) if np.isfinite(value) else Score(None, "it is no number")
+        return Score(value) if np.isfinite(value) else Score(None, "it is not a number")
 
 
 def measure(metrics: Sequence[Metric], cases: Sequence[Case]) -> list[dict[str, Score]]:
-    """Every metric of every case, by the metrics' names."""
-    whole = [case for case in cases if case.result is not None]
+    """Return the scores of all metrics for every case, by name."""
+    with_picture = [case for case in cases if case.result is not None]
     for metric in metrics:
-        metric.prepare(whole)
+        metric.prepare(with_picture)
     return [{metric.name: metric(case) for metric in metrics} for case in cases]
 
 
 def split(scores: Mapping[str, Score]) -> tuple[dict[str, float | None], dict[str, str]]:
-    """The same as an outcome has it: the scores, and why those are missing that are None."""
+    """Split scores into values and reasons, as outcomes store them."""
     return (
         {name: score.value for name, score in scores.items()},
         {name: score.missing for name, score in scores.items() if score.value is None},

@@ -1,4 +1,4 @@
-"""How well the result goes with the prompt, in CLIP's space."""
+"""CLIP score: how well a result matches the prompt."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ClipScore(Metric):
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "cpu") -> ClipScore:
-        """From a folder in transformers' layout, with safetensors; nothing is downloaded.
+        """Load a folder in transformers' layout, with safetensors; nothing is downloaded.
 
         Raises:
             ModelError: if there is none.
@@ -43,7 +43,7 @@ class ClipScore(Metric):
         weights = [folder / name for name in ("model.safetensors", "model.safetensors.index.json")]
         if not any(is_plain(file) for file in weights):
             raise ModelError(
-                f"there is no model.safetensors in {str(folder)!r}",
+                f"no model.safetensors in {str(folder)!r}",
                 "hf download openai/clip-vit-large-patch14 --local-dir clip",
             )
         try:
@@ -56,17 +56,21 @@ class ClipScore(Metric):
                 )
         except Exception as error:  # transformers raises as it likes on what is damaged
             raise ModelError(
-                f"{folder.name!r} is no CLIP of transformers ({error})"[:400], "get it again"
+                f"{folder.name!r} is not a CLIP model of transformers ({error})"[:400],
+                "get it again",
             ) from None
         return cls(model, processor, device)
 
     @torch.no_grad()
     def value(self, case: Case) -> float:
-        """0 to 100."""
+        """Return the score, 0 to 100."""
         inputs = self.processor(
-            text=[case.pair.prompt], images=[case.picture.convert("RGB")], return_tensors="pt",
-            padding=True, truncation=True,
-        ).to(self.device)  # fmt: skip
+            text=[case.pair.prompt],
+            images=[case.picture.convert("RGB")],
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+        ).to(self.device)
         out = self.model(**inputs)
         cosine = torch.nn.functional.cosine_similarity(out.image_embeds, out.text_embeds)
         return max(0.0, 100 * float(cosine[0]))

@@ -1,4 +1,4 @@
-"""Colour: what a picture has of it where the sentence leaves it open, and how much of it is grey.
+"""Colour that the sentence leaves open, and how much of it is grey.
 
 On the drawn world that are the clothes of the person planted, where the sentence names no colour
 of clothes; of photographs, which nobody judges, everything outside the condition. Both have the
@@ -17,7 +17,7 @@ from sow.benchmarks.colours import Histogram, hues, is_grey, mean_saturation, to
 from sow.benchmarks.figures.judge.clothes import LEAST, clothes_of
 from sow.benchmarks.statistics import Estimate
 from sow.benchmarks.tv2i.metrics.base import OPEN, Case, Mask, Metric, Missing, Pixels
-from sow.benchmarks.tv2i.metrics.judged import Judged, JudgedMetric, Verdicts
+from sow.benchmarks.tv2i.metrics.judge_base import Judged, JudgedMetric, Verdicts
 
 Counted = Callable[[Case], Pixels]
 """The pixels of a case that are counted, uint8 `[n, 3]`; raises `Missing` where there are none."""
@@ -26,15 +26,14 @@ DRAWS = 500
 
 
 def outside_of(case: Case) -> Mask:
-    """Where the canvas is not the condition, `[H, W]`: all that is not in `condition.mask` at the
-    plan's box."""
+    """Return the mask of the canvas outside the condition, `[H, W]`."""
     planted = Image.new("L", case.plan.canvas)
     planted.paste(case.condition.mask, (case.plan.box.x, case.plan.box.y))
     return np.asarray(planted) < 128
 
 
 def on_canvas(case: Case) -> Pixels:
-    """The result on its plan's canvas, uint8 `[H, W, 3]`; one of another size is scaled to it.
+    """Return the result at its canvas size, uint8 `[H, W, 3]`; other sizes are scaled to it.
 
     Raises:
         Missing: if there is no picture.
@@ -46,7 +45,7 @@ def on_canvas(case: Case) -> Pixels:
 
 
 def outside(case: Case) -> Pixels:
-    """The pixels outside the condition, uint8 `[n, 3]`.
+    """Return the pixels outside the condition, uint8 `[n, 3]`.
 
     Raises:
         Missing: if there is no picture, or nothing is outside.
@@ -58,15 +57,15 @@ def outside(case: Case) -> Pixels:
 
 
 def clothes(judged: Judged) -> Pixels:
-    """The pixels of the planted person's clothes, uint8 `[n, 3]`.
+    """Return the pixels of the planted person's clothes, uint8 `[n, 3]`.
 
     Raises:
         Missing: if the sentence names their colour or is a pencil sketch's, or there are too few.
     """
-    said = judged.pair.said
-    if said.get("style") == "sketch":
+    mentions = judged.pair.mentions
+    if mentions.get("style") == "sketch":
         raise Missing("a pencil sketch has no colours")
-    if "clothing_colour" in said:
+    if "clothing_colour" in mentions:
         raise Missing("the sentence names the clothes' colour")
     found: Pixels = judged.verdict.pixels[clothes_of(judged.verdict)]
     if len(found) < LEAST:
@@ -75,7 +74,7 @@ def clothes(judged: Judged) -> Pixels:
 
 
 def clothes_by(verdicts: Verdicts) -> Counted:
-    """The same of a case, by its judge."""
+    """Return the function from a case to its pixels of clothes, by this judge."""
     return lambda case: clothes(verdicts.of(case))
 
 
@@ -87,7 +86,7 @@ class Saturation(Metric):
     group = OPEN
 
     def value(self, case: Case) -> float:
-        """0 to 1."""
+        """Return the mean saturation, 0 to 1."""
         return mean_saturation(outside(case))
 
 
@@ -99,7 +98,7 @@ class Grey(Metric):
     group = OPEN
 
     def value(self, case: Case) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(is_grey(outside(case)))
 
 
@@ -111,7 +110,7 @@ class JudgedSaturation(JudgedMetric):
     group = OPEN
 
     def read(self, judged: Judged) -> float:
-        """0 to 1."""
+        """Return the mean saturation, 0 to 1."""
         return mean_saturation(clothes(judged))
 
 
@@ -123,12 +122,12 @@ class JudgedGrey(JudgedMetric):
     group = OPEN
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(is_grey(clothes(judged)))
 
 
 def hues_of(case: Case, counted: Counted = outside) -> Histogram | None:
-    """How much colour of every hue a case has, `[12]`; None where nothing can be counted."""
+    """Return the histogram of hues of a case, `[12]`; None if no pixels count."""
     try:
         return hues(counted(case))
     except Missing:
@@ -136,10 +135,10 @@ def hues_of(case: Case, counted: Counted = outside) -> Histogram | None:
 
 
 def hue_distance(
-    cases: Sequence[Case], own: Sequence[Case], counted: Counted = outside
-) -> float:  # fmt: skip
-    """How far the hues of some pictures are from those of others: the model's own of the same
-    sentences, say. The total variation of their histograms of 12 hues, 0 to 1.
+    cases: Sequence[Case], baseline: Sequence[Case], counted: Counted = outside
+) -> float:
+    """Return the distance of the hues of two sets of pictures, such as a method's and the model's
+    own: the total variation of their histograms of 12 hues, 0 to 1.
 
     Each picture's pixels count by their chroma, each picture as one: a picture without colour says
     nothing of hues. Few pictures differ by chance alone: compare with what two halves of the
@@ -152,22 +151,27 @@ def hue_distance(
     Raises:
         Missing: if there is no colour in one of both.
     """
-    mine, theirs = ([one for case in some if (one := hues_of(case, counted)) is not None]
-                    for some in (cases, own))  # fmt: skip
-    return hue_estimate(mine, theirs, draws=0).value
+    hues_of_cases, baseline_hues = (
+        [one for case in pictures if (one := hues_of(case, counted)) is not None]
+        for pictures in (cases, baseline)
+    )
+    return hue_estimate(hues_of_cases, baseline_hues, draws=0).value
 
 
 def hue_estimate(
-    some: Sequence[Histogram], own: Sequence[Histogram], seed: int = 0, draws: int = DRAWS
+    pictures: Sequence[Histogram], baseline: Sequence[Histogram], seed: int = 0, draws: int = DRAWS
 ) -> Estimate:
-    """The same of histograms, one of each for every pair, with its bootstrap interval over pairs.
+    """Return the distance of two sets of histograms, one per pair, with its bootstrap interval over
+    pairs.
 
     Drawn again, sets vary more than they do: the interval lies rather too high than too low.
 
     Raises:
         Missing: if there is no colour in one of both.
     """
-    first, second = (np.stack(list(one)) if len(one) else np.zeros((0, 12)) for one in (some, own))
+    first, second = (
+        np.stack(list(one)) if len(one) else np.zeros((0, 12)) for one in (pictures, baseline)
+    )
     value = total_variation(first.sum(0), second.sum(0))
     if np.isnan(value):
         raise Missing("there is no colour to tell hues by")
@@ -176,9 +180,9 @@ def hue_estimate(
     dice, found = np.random.default_rng(seed), []
     for _ in range(draws):
         chosen = dice.integers(len(first), size=len(first))
-        others = chosen if len(first) == len(second) else dice.integers(
-            len(second), size=len(second)
-        )  # fmt: skip
+        others = (
+            chosen if len(first) == len(second) else dice.integers(len(second), size=len(second))
+        )
         found.append(total_variation(first[chosen].sum(0), second[others].sum(0)))
     low, high = np.nanpercentile(found, (2.5, 97.5))
     return Estimate(value, float(low), float(high), len(first))

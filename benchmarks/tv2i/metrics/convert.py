@@ -1,4 +1,4 @@
-"""Safetensors out of the pickles that the weights of metrics are offered as; run once, by hand.
+"""Convert the pickles that metrics' weights are published as to safetensors; run once, by hand.
 
     python -m sow.benchmarks.tv2i.metrics.convert facenet VGGFACE2.pt facenet.safetensors
     python -m sow.benchmarks.tv2i.metrics.convert lpips ALEXNET.pth ALEX.pth lpips.safetensors
@@ -34,19 +34,19 @@ FEATURES = {0: "stages.0.0", 3: "stages.1.1", 6: "stages.2.1", 8: "stages.3.0", 
 
 
 def facenet(files: Sequence[Path]) -> Tensors:
-    """InceptionResnetV1 without the layer that only told the people of its training apart.
+    """Return InceptionResnetV1 without its classifier.
 
     Raises:
-        ModelError: if it is no such file.
+        ModelError: if it is another kind of file.
     """
     return {k: v for k, v in tensors(files[0]).items() if not k.startswith("logits.")}
 
 
 def lpips(files: Sequence[Path]) -> Tensors:
-    """AlexNet's features and the weights of their channels in one.
+    """Return AlexNet's features and LPIPS's channel weights together.
 
     Raises:
-        ModelError: if they are no such files.
+        ModelError: if they are other kinds of files.
     """
     alexnet, heads = tensors(files[0]), tensors(files[1])
     made = {}
@@ -68,25 +68,27 @@ KINDS: dict[str, tuple[int, Callable[[Sequence[Path]], Tensors]]] = {
 
 
 def tensors(path: Path) -> Tensors:
-    """The tensors of a pickle of PyTorch's, and nothing else of it.
+    """Return the tensors of a PyTorch pickle, and nothing else of it.
 
     Raises:
         ModelError: if there is none, or there is anything else in it.
     """
     if not is_plain(path):
-        raise ModelError(f"there is no file {str(path)!r}", "download it first: see -h")
+        raise ModelError(f"no file {str(path)!r}", "download it first: see -h")
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         reason = str(error).partition("\n")[0][:200]
-        raise ModelError(f"{path.name!r} holds no weights ({reason})", "get it again") from None
+        raise ModelError(
+            f"{path.name!r} does not contain weights ({reason})", "get it again"
+        ) from None
     if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
-        raise ModelError(f"{path.name!r} holds something else than tensors", "get it again")
+        raise ModelError(f"{path.name!r} contains more than tensors", "get it again")
     return {str(name): tensor for name, tensor in found.items()}
 
 
 def convert(kind: str, files: Sequence[Path], out: Path, *, force: bool = False) -> None:
-    """Writes the safetensors file.
+    """Write the safetensors file.
 
     Raises:
         SowError: as `tensors`; and if `out` exists and `force` is not set.
@@ -96,7 +98,7 @@ def convert(kind: str, files: Sequence[Path], out: Path, *, force: bool = False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""How much of the condition was pasted pixel by pixel: what ID-Distance alone takes for likeness.
+"""How much of the condition was pasted pixel by pixel, which ID-Distance mistakes for likeness.
 
 In the paper's Table I inpainting has the best ID-Distance, 0.408, because it keeps the pixels, and
 7.21 % of the votes for consistency and 1.25 % of those for fidelity. So beside the distance stand
@@ -33,7 +33,7 @@ SHIFT, WINDOW = 64, 5
 
 
 def copied_share(inside: Inside) -> float:
-    """The share of the condition's pixels with contrast that are in the result unchanged, 0 to 1.
+    """Return the share of the condition's detailed pixels that are unchanged, 0 to 1.
 
     Raises:
         Missing: if too few of them have contrast.
@@ -55,7 +55,7 @@ def copied_share(inside: Inside) -> float:
 
 
 def _windows(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The 5 x 5 pixels round every one, edges repeated: `[25, H, W, C]`."""
+    """Return the 5 x 5 pixels round each pixel, edges repeated: `[25, H, W, C]`."""
     height, width = pixels.shape[:2]
     reach, steps = WINDOW // 2, range(WINDOW)
     padded = np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
@@ -72,7 +72,7 @@ def _range(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def _eroded(mask: Mask) -> Mask:
-    """Those whose window lies in the mask: of others the mean holds some of the scene."""
+    """Return the pixels whose window lies inside the mask; others would include the scene."""
     height, width = mask.shape
     around = np.pad(mask, WINDOW // 2)
     steps = range(WINDOW)
@@ -88,18 +88,18 @@ class Copied(Metric):
     group = LIKENESS
 
     def value(self, case: Case) -> float:
-        """A share, 0 to 1."""
+        """Return a share, 0 to 1."""
         return copied_share(case.inside)
 
 
 class CopyPaste(Metric):
     """Whether at least half of the condition was pasted: this project's definition, see the
-    module. A copy is no fault by itself: one that does not fit what is round it is."""
+    module. A copy is a fault only if it does not fit its surroundings."""
 
     name, label, better, unit, rate = "copy_paste", "Copy-paste rate", "lower", "%", True
     note = "half of the condition's detailed pixels are unchanged (this project's definition)"
     group, main = LIKENESS, True
 
     def value(self, case: Case) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(copied_share(case.inside) >= HALF)

@@ -1,4 +1,4 @@
-"""Whether there is a face, and how many."""
+"""Face detection: whether there is a face, and how many."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FaceFound(Metric):
         self.faces = faces
 
     def value(self, case: Case) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(bool(self.faces.find(case.picture)))
 
 
@@ -32,7 +32,7 @@ class Persons(Metric):
         self.faces = faces
 
     def value(self, case: Case) -> float:
-        """A count."""
+        """Return a count."""
         return float(len(self.faces.find(case.picture)))
 
 
@@ -47,5 +47,5 @@ class OnePerson(Metric):
         self.faces = faces
 
     def value(self, case: Case) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(len(self.faces.find(case.picture)) == 1)

@@ -1,4 +1,4 @@
-"""Faces in photographs: MTCNN, guarded against what it cannot look at, each picture read once."""
+"""MTCNN face detection in photographs; each picture is read once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Of its box, in pixels."""
+        """The area of its box, in pixels."""
         left, top, right, bottom = self.corners
         return max(0.0, right - left) * max(0.0, bottom - top)
 
@@ -59,7 +59,7 @@ class Faces:
         return MTCNN(keep_all=True, min_face_size=SMALLEST, device=torch.device(self.device))
 
     def find(self, image: Image.Image) -> tuple[Face, ...]:
-        """All faces, the largest first; none in a picture too small to look at."""
+        """Return all faces, the largest first; none in a picture that is too small."""
         image = image.convert("RGB")
         key = hashlib.sha256(image.tobytes() + repr(image.size).encode()).digest()
         if key not in self._seen:
@@ -84,7 +84,7 @@ class Faces:
         return tuple(sorted(found, key=lambda face: -face.area))
 
     def of_result(self, case: Case) -> Face:
-        """The face in the result that lies most on the planted box; if none does, the largest.
+        """Return the face in the result that overlaps the planted box most, or else the largest.
 
         Raises:
             Missing: if there is no picture, or no face in it.
@@ -95,7 +95,7 @@ class Faces:
         return nearest(faces, case.box.corners)
 
     def of_condition(self, case: Case) -> Face:
-        """The face in the condition's own picture that lies most on what was planted.
+        """Return the face in the condition's picture that overlaps the planted part most.
 
         It is looked for in the whole picture: cut out on grey, faces are found less surely, and the
         distance would measure the cut.
@@ -111,12 +111,12 @@ class Faces:
 
 
 def nearest(faces: tuple[Face, ...], corners: Corners | tuple[int, int, int, int]) -> Face:
-    """The face that overlaps a box most; of several that do not, the first."""
+    """Return the face that overlaps a box most; without overlap, the first."""
     return max(faces, key=lambda face: overlap(face.corners, corners))
 
 
 def cut(image: Image.Image, face: Face) -> torch.Tensor:
-    """A face as FaceNet wants it: float32 `[3, 160, 160]`, about -1 to 1.
+    """Return a face as FaceNet takes it: float32 `[3, 160, 160]`, about -1 to 1.
 
     As facenet-pytorch's `MTCNN.forward`: the box cut at the picture's borders, bilinear, no margin.
 

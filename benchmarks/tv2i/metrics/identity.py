@@ -1,4 +1,4 @@
-"""ID-Distance: how far the face in the result is from the planted one, in FaceNet's space."""
+"""ID-Distance: the distance of the result's face from the planted one in FaceNet's space."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Vector = NDArray[np.float32]
 
 
 class FaceNet:
-    """InceptionResnetV1, from facenet-pytorch: faces to vectors of length 1."""
+    """InceptionResnetV1, from facenet-pytorch: maps faces to unit vectors."""
 
     def __init__(self, network: Any, device: str = "cpu") -> None:
         self.network, self.device = network.to(device), device
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> FaceNet:
-        """From safetensors; the paper's are those trained on VGGFace2.
+        """Load safetensors; the paper uses weights trained on VGGFace2.
 
         The last layer, which only training needed, may be there or not.
 
@@ -46,7 +46,7 @@ class FaceNet:
 
     @torch.no_grad()
     def embed(self, image: Image.Image, face: Face) -> Vector:
-        """Where a face lies, float32 `[512]`."""
+        """Return the embedding of a face, float32 `[512]`."""
         vector: torch.Tensor = self.network(cut(image, face)[None].to(self.device))[0]
         return np.asarray(vector.cpu().numpy(), np.float32)
 
@@ -70,19 +70,19 @@ class IdDistance(Metric):
         self._known: dict[Path, Vector] = {}
 
     def value(self, case: Case) -> float:
-        """The distance, 0 to 2."""
+        """Return the distance, 0 to 2."""
         found = self.facenet.embed(case.picture, self.faces.of_result(case))
         return float(np.linalg.norm(found - self._condition(case)))
 
     def _condition(self, case: Case) -> Vector:
-        """Kept by file: every method plants the same ones."""
+        """Return the condition's embedding, cached by file."""
         if case.pair.image not in self._known:
             face = self.faces.of_condition(case)
             self._known[case.pair.image] = self.facenet.embed(case.original, face)
         return self._known[case.pair.image]
 
     def between(self, one: Image.Image, other: Image.Image) -> float:
-        """The distance of the largest faces of two pictures.
+        """Return the distance of the largest faces of two pictures.
 
         Raises:
             Missing: if there is none in one of them.
@@ -96,8 +96,8 @@ class IdDistance(Metric):
         return float(np.linalg.norm(vectors[0] - vectors[1]))
 
     def ceiling(self, pairs: Iterable[tuple[Path, Path]]) -> list[Score]:
-        """How far real pictures of one person are from each other: the best that can be asked of
-        a picture that was not copied. A method below it keeps pixels, not a person.
+        """Return the distances of real pictures of one person: the best possible without copying. A
+        method below it keeps pixels, not a person.
 
         Args:
             pairs: files of two pictures of one person each; `CelebA.same_people` finds them.

@@ -39,7 +39,7 @@ class Lpips(nn.Module):
 
     @classmethod
     def load(cls, path: Path | str) -> Lpips:
-        """From what `convert lpips` wrote.
+        """Load the file that `convert lpips` wrote.
 
         Raises:
             ModelError: if it is none of it.
@@ -49,7 +49,7 @@ class Lpips(nn.Module):
         return network
 
     def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        """The distances of two batches `[B, 3, H, W]` in [-1, 1]: `[B]`."""
+        """Return the distances of two batches `[B, 3, H, W]` in [-1, 1]: `[B]`."""
         mean, spread = self.get_buffer("mean"), self.get_buffer("spread")
         a, b = (one - mean) / spread, (other - mean) / spread
         total = torch.zeros(len(a), device=a.device)
@@ -65,6 +65,6 @@ def _stage(*layers: nn.Module) -> nn.Sequential:
 
 
 def _unit(features: torch.Tensor) -> torch.Tensor:
-    """Every pixel's features at length 1."""
+    """Return every pixel's features at length 1."""
     length = torch.sqrt(TINY + (features**2).sum(1, keepdim=True))
     return features / length

@@ -30,42 +30,43 @@ CLOSED = 0.85
 
 
 def closed_share(inside: Inside) -> float:
-    """How much of the condition's lower outline is an edge in the result, 0 to 1.
+    """Return the share of the condition's lower outline that is an edge in the result, 0 to 1.
 
     Raises:
         Missing: if the outline ends at the canvas's border, where a body would be outside it.
     """
-    whole = np.zeros(inside.canvas.shape[:2], bool)
+    mask = np.zeros(inside.canvas.shape[:2], bool)
     left, top, right, bottom = inside.box.corners
-    whole[top:bottom, left:right] = inside.mask
-    rows = np.nonzero(whole.any(1))[0]
+    mask[top:bottom, left:right] = inside.mask
+    rows = np.nonzero(mask.any(1))[0]
     size = 2 * max(1, max(inside.mask.shape) // BAND) + 1
-    outline = _outline(whole)
+    outline = _outline(mask)
     outline[: round(rows[0] + LOWER * (rows[-1] + 1 - rows[0]))] = False
-    outline[len(whole) - size :] = False
+    outline[len(mask) - size :] = False
     if outline.sum() < size:
         raise Missing("the lower outline lies at the border")
     pixels = inside.canvas - inside.canvas.mean(-1, keepdims=True)
-    sides = [_mean_colour(pixels, side, size) for side in (whole, ~whole)]
+    sides = [_mean_colour(pixels, side, size) for side in (mask, ~mask)]
     apart = np.linalg.norm(sides[0] - sides[1], axis=-1) > APART
     return float(apart[outline].mean())
 
 
 def _outline(mask: Mask) -> Mask:
-    """The outermost pixels of a mask."""
+    """Return the outermost pixels of a mask."""
     around = np.pad(mask, 1)
     inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     return np.asarray(mask & ~inner)
 
 
 def _mean_colour(pixels: NDArray[np.float64], side: Mask, size: int) -> NDArray[np.float64]:
-    """The mean colour within a square round every pixel, of what lies on one side, `[H, W, 3]`."""
+    """Return the mean colour within a square round every pixel, of what lies on one side, `[H, W,
+    3]`."""
     weight = _box_sum(side[..., None].astype(float), size)
     return _box_sum(pixels * side[..., None], size) / np.maximum(weight, 1)
 
 
 def _box_sum(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Sums over squares, by cumulated sums; zero outside."""
+    """Return sums over squares, by cumulated sums; zero outside."""
     reach = size // 2
     padded = np.pad(values, ((reach + 1, reach), (reach + 1, reach), (0, 0)))
     total = padded.cumsum(0).cumsum(1)
@@ -82,7 +83,7 @@ class OutlineTruncated(Metric):
     group, main = HEAD, True
 
     def value(self, case: Case) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(closed_share(case.inside) >= CLOSED)
 
 
@@ -94,5 +95,5 @@ class OutlineClosed(Metric):
     group = HEAD
 
     def value(self, case: Case) -> float:
-        """A share, 0 to 1."""
+        """Return a share, 0 to 1."""
         return closed_share(case.inside)

@@ -1,8 +1,8 @@
-"""Truncated outlines as a multimodal model sees them: one question about every result.
+"""Truncated outlines as judged by a multimodal model, with one question about every result.
 
-Pictures go to a vendor: whoever names one has agreed. Keys, addresses and models are those of
+Pictures are sent to the vendor that the user names. Keys, addresses and models are those of
 planning (`sow.planners.mllm.vendors.table`); an answer is kept, and not asked or paid for twice.
-What is no legal answer is a missing score with its reason.
+An invalid answer is a missing score with its reason.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROMPT = "outline"
 
 
 class OutlineAnswer(Answer):
-    """What is answered: exactly this, in JSON."""
+    """The answer, in JSON."""
 
     truncated: Literal["yes", "no"]
 
@@ -48,7 +48,7 @@ class OutlineJudge(Metric):
     """Failure rate (Sec. V-B) by a multimodal model that is asked whether the outline is truncated,
     lost or doubled; the question is `prompts/outline.md`.
 
-    folder: where answers are kept; by itself the user's cache.
+    folder: where answers are cached; by default the user's cache.
     """
 
     name, label, better, unit, rate = "truncated_mllm", "Truncated, by a model", "lower", "%", True
@@ -61,35 +61,35 @@ class OutlineJudge(Metric):
             f"{asker.vendor} {asker.model} says that the outline is truncated, lost or doubled "
             f"(question {PROMPT} {version})"
         )
-        self._said: WeakKeyDictionary[Case, OutlineAnswer | str] = WeakKeyDictionary()
+        self._answers: WeakKeyDictionary[Case, OutlineAnswer | str] = WeakKeyDictionary()
         self._failures: list[str] = []
 
     def prepare(self, cases: Sequence[Case]) -> None:
-        """Asks about all of them, several at a time."""
-        new = [case for case in cases if case not in self._said and case.result is not None]
+        """Ask about all cases, several at a time."""
+        new = [case for case in cases if case not in self._answers and case.result is not None]
         if new:
             run(lambda: self._ask_all(new))
 
     def value(self, case: Case) -> float:
-        """1 or 0."""
-        if case.picture and case not in self._said:  # without a picture it is missing
+        """Return 1 or 0."""
+        if case.picture and case not in self._answers:  # without a picture it is missing
             self.prepare([case])
-        said = self._said[case]
-        if isinstance(said, str):
-            raise Missing(said)
-        return float(said.truncated == "yes")
+        answer = self._answers[case]
+        if isinstance(answer, str):
+            raise Missing(answer)
+        return float(answer.truncated == "yes")
 
     async def _ask_all(self, cases: Sequence[Case]) -> None:
         gate = asyncio.Semaphore(AT_A_TIME)
 
         async def one(case: Case) -> None:
             async with gate:
-                self._said[case] = await self._answer(encoded(case.picture))
+                self._answers[case] = await self._answer(encoded(case.picture))
 
         await asyncio.gather(*map(one, cases))
 
     async def _answer(self, png: bytes) -> OutlineAnswer | str:
-        """The answer, or why there is none."""
+        """Return the answer, or the reason why there is none."""
         question = self._fingerprint(png)
         path = self.folder / f"{question}.json"
         kept = _kept(path, question)
@@ -113,25 +113,25 @@ class OutlineJudge(Metric):
         return answer
 
     def _fingerprint(self, png: bytes) -> str:
-        """A hash of all that an answer depends on; no key is part of it."""
-        asked = [self.asker.vendor, self.asker.model, self.asker.host, self.prompt]
-        return hashlib.sha256(json.dumps(asked).encode() + png).hexdigest()
+        """Return a hash of everything an answer depends on; it contains no key."""
+        key = [self.asker.vendor, self.asker.model, self.asker.host, self.prompt]
+        return hashlib.sha256(json.dumps(key).encode() + png).hexdigest()
 
 
 def outline_judge(vendor: str) -> OutlineJudge:
-    """A vendor's model as a judge, by the keys and addresses of planning.
+    """Return a vendor's model as a judge, with the keys and addresses of planning.
 
     Raises:
         UsageError: if there is no such vendor.
         PlannerError: if its SDK is not installed, or there is no key for it.
     """
     if vendor not in VENDORS:
-        raise UsageError(f"no judge {vendor!r} of outlines", f"choose {' or '.join(VENDORS)}")
+        raise UsageError(f"unknown outline judge {vendor!r}", f"choose {' or '.join(VENDORS)}")
     return OutlineJudge(make_asker(vendor))
 
 
 def encoded(picture: Image.Image) -> bytes:
-    """A small PNG with nothing but pixels in it."""
+    """Return a small PNG that contains only pixels."""
     clean = Image.new("RGB", picture.size)
     clean.paste(picture.convert("RGB"))
     clean.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
@@ -141,7 +141,7 @@ def encoded(picture: Image.Image) -> bytes:
 
 
 def _kept(path: Path, question: str) -> OutlineAnswer | None:
-    """The answer that was kept; None for what is none, or not ours."""
+    """Return the cached answer; None if it is missing, invalid or not ours."""
     entry = read_object(path)
     with suppress(OSError, ValueError):
         answer = OutlineAnswer.model_validate(entry.get("answer"))
@@ -151,7 +151,7 @@ def _kept(path: Path, question: str) -> OutlineAnswer | None:
 
 
 def _keep(path: Path, question: str, answer: OutlineAnswer) -> None:
-    """Keeps an answer; a full disk only costs the cache."""
+    """Cache an answer; on a full disk it is not cached."""
     with suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)

@@ -1,4 +1,4 @@
-"""Variety: how different the pictures of one plan are that differ in nothing but their seeds.
+"""Variety: how different pictures of one plan are that differ only in their seeds.
 
 Counted is what is outside the condition: inside all of them are to be alike. By itself a number
 says little, since sentences leave more or less open; beside it belongs that of the frozen model's
@@ -19,42 +19,42 @@ import numpy as np
 from PIL import Image
 
 from sow.benchmarks.figures.judge.clothes import features
-from sow.benchmarks.figures.judge.reading import Judge
+from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.statistics import Estimate, mean_ratio
 from sow.benchmarks.tv2i.metrics.base import OPEN, Case, Described, Mask, Missing, Score
 from sow.benchmarks.tv2i.metrics.colour import on_canvas, outside_of
-from sow.benchmarks.tv2i.metrics.judged import Verdicts
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
 
 ONE_SEED = "variety needs two pictures of a pair: give --seeds 2 or more"
 
 
 class Variety(Described, ABC):
-    """One number of the pictures of a pair by several seeds."""
+    """A number measured in the pictures of a pair with several seeds."""
 
     @abstractmethod
     def value(self, cases: Sequence[Case]) -> float:
-        """The number, of two pictures or more.
+        """Return the number for two or more pictures.
 
         Raises:
             Missing: if there is none.
         """
 
     def __call__(self, cases: Sequence[Case]) -> Score:
-        """The number, or why there is none; cases without a picture are left out.
+        """Return the number, or the reason why it is missing; cases without a picture are left out.
 
         Args:
             cases: of one pair and plan, with different seeds.
         """
-        whole = [case for case in cases if case.result is not None]
-        if len(whole) < 2:
+        with_picture = [case for case in cases if case.result is not None]
+        if len(with_picture) < 2:
             return Score(None, ONE_SEED if len(cases) < 2 else "fewer than two pictures were made")
         try:
-            value = float(self.value(whole))
+            value = float(self.value(with_picture))
         except Missing as reason:
             return Score(None, str(reason))
         except Exception as error:  # as for metrics: no picture is a reason to lose the others
             return Score(None, f"{type(error).__name__}: {error}"[:300])
-        return Score(value) if math.isfinite(value) else Score(None, "it is no number")
+        return Score(value) if math.isfinite(value) else Score(None, "it is not a number")
 
 
 class PixelVariety(Variety):
@@ -66,7 +66,7 @@ class PixelVariety(Variety):
     group = OPEN
 
     def value(self, cases: Sequence[Case]) -> float:
-        """0 (all alike) to 255."""
+        """Return the difference, 0 (all alike) to 255."""
         counted = outside_all(cases)
         seen = [on_canvas(case)[counted].astype(float) for case in cases]
         return float(np.mean([math.sqrt(((a - b) ** 2).mean()) for a, b in combinations(seen, 2)]))
@@ -87,14 +87,15 @@ class FeatureVariety(Variety):
         self.judge = judge.judge if isinstance(judge, Verdicts) else judge
 
     def value(self, cases: Sequence[Case]) -> float:
-        """0 (all alike) and up; another colour of clothes is about 5, another place 8."""
+        """Return the distance, 0 (all alike) and up; another colour of clothes is about 5,
+        another place 8."""
         counted = Image.fromarray(outside_all(cases)).convert("L")
         seen = features(self.judge, [case.picture for case in cases], [counted] * len(cases))
         return float(np.mean([np.linalg.norm(a - b) for a, b in combinations(seen, 2)]))
 
 
 def outside_all(cases: Sequence[Case]) -> Mask:
-    """Where none of some cases has its condition, `[H, W]`.
+    """Return the mask outside the conditions of all cases, `[H, W]`.
 
     Raises:
         Missing: if their canvases differ, or nothing is outside.
@@ -108,7 +109,7 @@ def outside_all(cases: Sequence[Case]) -> Mask:
 
 
 def groups(cases: Sequence[Case]) -> list[list[Case]]:
-    """The cases of every pair, by its id, in the order of the first ones."""
+    """Return the cases grouped by pair, in order of first appearance."""
     found: dict[str, list[Case]] = {}
     for case in cases:
         found.setdefault(case.pair.id, []).append(case)
@@ -116,22 +117,24 @@ def groups(cases: Sequence[Case]) -> list[list[Case]]:
 
 
 def relative(
-    values: Sequence[float | None], own: Sequence[float | None]
-) -> list[float | None]:  # fmt: skip
-    """Pair by pair, a variety over that of the model's own pictures; None where one is missing or
-    the second is 0.
+    values: Sequence[float | None], baseline: Sequence[float | None]
+) -> list[float | None]:
+    """Return for each pair the variety relative to the model's own; None if one is missing or the
+    second is 0.
 
     A single one is noisy, since a few seeds stand for both, and where the model's own happen to be
     alike it is huge: of many take `relative_mean`, not their mean.
     """
     return [
         None if one is None or not other else one / other
-        for one, other in zip(values, own, strict=True)
+        for one, other in zip(values, baseline, strict=True)
     ]
 
 
-def relative_mean(values: Sequence[float | None], own: Sequence[float | None]) -> Estimate:
-    """The mean variety over the mean of the model's own, of pairs that have both, with its 95 %
-    interval by the bootstrap over pairs; 1 is as varied as the model is by itself."""
-    mine, theirs = ([math.nan if one is None else one for one in some] for some in (values, own))
-    return mean_ratio(mine, theirs)
+def relative_mean(values: Sequence[float | None], baseline: Sequence[float | None]) -> Estimate:
+    """Return the mean variety relative to the model's own, with its 95 % bootstrap interval
+    over pairs; 1 is as varied as the model itself."""
+    values_known, baseline_known = (
+        [math.nan if one is None else one for one in some] for some in (values, baseline)
+    )
+    return mean_ratio(values_known, baseline_known)

@@ -1,4 +1,4 @@
-"""Weights that metrics need: safetensors that the user gives; nothing is downloaded here.
+"""Load the weights of metrics: safetensors given by the user; nothing is downloaded.
 
 What the sources offer are pickles, which may run anything when they are opened, so no metric reads
 them. `python -m sow.benchmarks.tv2i.metrics.convert` makes safetensors of them, once.
@@ -19,7 +19,7 @@ CONVERT = "python -m sow.benchmarks.tv2i.metrics.convert"
 
 
 def read_weights(path: Path | str, what: str) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, floats in float32.
+    """Return the tensors of a safetensors file, floats as float32.
 
     Raises:
         ModelError: if there is none, it is a pickle, or it is damaged.
@@ -29,10 +29,10 @@ def read_weights(path: Path | str, what: str) -> dict[str, torch.Tensor]:
 
     path = as_path(what, path)
     if not is_plain(path):
-        raise ModelError(f"there are no weights of {what} at {str(path)!r}", f"see {CONVERT} -h")
+        raise ModelError(f"no weights of {what} at {str(path)!r}", f"see {CONVERT} -h")
     if path.suffix.lower() != ".safetensors":
         raise ModelError(
-            f"{path.name!r} is no safetensors file, and others are not opened",
+            f"{path.name!r} is not a safetensors file; other formats are not opened",
             f"convert it: {CONVERT} {what} {path.name} {what}.safetensors",
         )
     try:
@@ -43,21 +43,21 @@ def read_weights(path: Path | str, what: str) -> dict[str, torch.Tensor]:
 
 
 def load_into(network: nn.Module, tensors: dict[str, torch.Tensor], what: str) -> None:
-    """Fills a network, all of it and with nothing else.
+    """Load tensors into a network; they must match exactly.
 
     Counts of batches, which old checkpoints lack and no result depends on, may be missing.
 
     Raises:
         ModelError: if a tensor is missing, unknown or of another shape.
     """
-    own = network.state_dict()
-    lacking = [n for n in own if n not in tensors and not n.endswith("num_batches_tracked")]
-    unknown = [name for name in tensors if name not in own]
-    shapes = [n for n, t in tensors.items() if n in own and own[n].shape != t.shape]
-    for names, problem in ((lacking, "missing"), (unknown, "unknown"), (shapes, "of other shapes")):
+    expected = network.state_dict()
+    missing = [n for n in expected if n not in tensors and not n.endswith("num_batches_tracked")]
+    unknown = [name for name in tensors if name not in expected]
+    shapes = [n for n, t in tensors.items() if n in expected and expected[n].shape != t.shape]
+    for names, problem in ((missing, "missing"), (unknown, "unknown"), (shapes, "of other shapes")):
         if names:
             raise ModelError(
-                f"these are no weights of {what}: {len(names)} tensors are {problem}, the first "
+                f"these are not weights of {what}: {len(names)} tensors are {problem}, the first "
                 f"{sorted(names)[0]}",
                 f"see {CONVERT} -h",
             )

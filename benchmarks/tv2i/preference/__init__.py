@@ -1,1 +1,1 @@
-"""What people prefer: a page that asks them blindly, and the votes that come out of it."""
+"""What people prefer: a page that asks them blindly, and the evaluation of their votes."""

@@ -1,4 +1,4 @@
-"""How far people agree: Krippendorff's alpha for categories."""
+"""The agreement between people: Krippendorff's alpha for categories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sow.benchmarks.statistics import Estimate
 
 
 def alpha(units: Sequence[Sequence[Hashable]]) -> float:
-    """Krippendorff's alpha, nominal (Content Analysis, 2004, ch. 11); 1 is perfect, 0 chance.
+    """Return Krippendorff's alpha, nominal (Content Analysis, 2004, ch. 11); 1 is perfect, 0
+    chance.
 
     Chosen over Fleiss' kappa since not everybody answers every question.
 
@@ -23,7 +24,7 @@ def alpha(units: Sequence[Sequence[Hashable]]) -> float:
 
 
 def alpha_estimate(units: Sequence[Sequence[Hashable]], draws: int = 1000) -> Estimate:
-    """The same with its interval: questions are drawn anew (bootstrap, percentiles)."""
+    """Return alpha with its interval: a percentile bootstrap over questions."""
     counted = [Counter(unit) for unit in units if len(unit) > 1]
     value = _alpha(counted)
     if math.isnan(value):
@@ -45,7 +46,8 @@ def _alpha(counted: Sequence[Counter[Hashable]]) -> float:
 
 
 def _of(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    """Of counts, questions in rows and answers in columns; every row has at least two."""
+    """Return alpha of counts, questions in rows and answers in columns; every row has at least
+    two."""
     if not table.size:
         return math.nan
     sums, totals = table.sum(1), table.sum(0)

@@ -1,4 +1,4 @@
-"""Files of answers: strangers' data, checked against the key before anything is counted."""
+"""Answer files: strangers' data, checked against the key before anything is counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tokens = Annotated[tuple[Token, ...], Field(strict=False, max_length=20)]
 
 
 class Answer(BaseModel):
-    """What somebody said to one question.
+    """A person's answer to one question.
 
     Attributes:
         verdict: chosen (one picture, or several that are equally good) or bad (all of them);
@@ -43,7 +43,7 @@ class Answer(BaseModel):
 
 
 class Answers(BaseModel):
-    """What one person said.
+    """The answers of one person.
 
     Attributes:
         survey: the page that asked.
@@ -66,26 +66,26 @@ class Answers(BaseModel):
 
 
 class Vote(NamedTuple):
-    """An answer, with what was asked.
+    """An answer together with its question.
 
     Attributes:
         chosen: methods; none where all are bad, or where an outline is marked.
     """
 
     rater: str
-    asked: Question
+    question: Question
     verdict: Verdict
     chosen: tuple[str, ...]
     shown: tuple[str, ...]
 
     @property
-    def asked_of(self) -> tuple[str, int]:
-        """The group of pictures: their pair and seed."""
-        return (self.asked.pair, self.asked.seed)
+    def group(self) -> tuple[str, int]:
+        """The group of pictures: pair and seed."""
+        return (self.question.pair, self.question.seed)
 
 
 def read_votes(files: Iterable[Path], key: Key) -> tuple[list[Vote], tuple[str, ...]]:
-    """The votes of all files, and what has to be said of them.
+    """Return the votes of all files, and notes on them.
 
     Of two files of one person the longer counts: pages are saved more than once.
 
@@ -109,45 +109,45 @@ def read_votes(files: Iterable[Path], key: Key) -> tuple[list[Vote], tuple[str, 
     return votes, tuple(notes)
 
 
-def _vote(rater: str, answer: Answer, asked: Question) -> Vote:
-    chosen = tuple(asked.methods[token] for token in answer.chosen)
-    shown = tuple(asked.methods[token] for token in answer.shown)
-    return Vote(rater, asked, answer.verdict, chosen, shown)
+def _vote(rater: str, answer: Answer, question: Question) -> Vote:
+    chosen = tuple(question.methods[token] for token in answer.chosen)
+    shown = tuple(question.methods[token] for token in answer.shown)
+    return Vote(rater, question, answer.verdict, chosen, shown)
 
 
 def read_answers(path: Path, key: Key) -> Answers:
-    """The answers of a file, every one of which is possible.
+    """Return the answers of a file after checking each of them.
 
     Raises:
         UsageError: as `read_votes`.
     """
-    answers = read_record(Answers, path, "is no file of answers", "let the page save it anew")
+    answers = read_record(Answers, path, "is not a file of answers", "save it from the page again")
     if answers.survey != key.survey:
         raise UsageError(
-            f"{path.name!r} answers another page than this key is of", "give the key of that page"
+            f"{path.name!r} belongs to another page than this key", "give the key of that page"
         )
     wrong = _impossible(answers.answers, key)
     if wrong:
-        raise UsageError(f"{path.name!r}: {wrong}", "let the page save it anew")
+        raise UsageError(f"{path.name!r}: {wrong}", "save it from the page again")
     return answers
 
 
 def _impossible(answers: Sequence[Answer], key: Key) -> str:
-    """What cannot be among the answers, or nothing."""
+    """Return what is impossible about the answers; empty if nothing is."""
     seen = set()
     for answer in answers:
-        asked = key.questions.get(answer.question)
-        if asked is None:
+        question = key.questions.get(answer.question)
+        if question is None:
             return f"there is no question {answer.question}"
         if answer.question in seen:
             return f"{answer.question} is answered twice"
         seen.add(answer.question)
-        if len(answer.shown) != len(asked.methods) or set(answer.shown) != set(asked.methods):
+        if len(answer.shown) != len(question.methods) or set(answer.shown) != set(question.methods):
             return f"{answer.question} did not show these pictures"
         if len(set(answer.chosen)) < len(answer.chosen) or set(answer.chosen) - set(answer.shown):
             return f"{answer.question} chose what it did not show"
         marked = answer.verdict in ("yes", "no", "unsure")
-        if marked != (asked.kind == "outline") or bool(answer.chosen) != (
+        if marked != (question.kind == "outline") or bool(answer.chosen) != (
             answer.verdict == "chosen"
         ):
             return f"{answer.question} has an answer that it does not offer"

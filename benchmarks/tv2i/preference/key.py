@@ -1,4 +1,4 @@
-"""What the page does not know: which method made which of its pictures. It stays with the asker."""
+"""The key of a survey: which method made which picture. It stays with the asker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QuestionId = Annotated[str, Field(pattern=r"^q[0-9]{1,6}$")]
 
 
 def kinds_of(names: Sequence[str]) -> list[Kind]:
-    """Kinds of questions by their names.
+    """Return kinds of questions by name.
 
     Raises:
         UsageError: if there is no such kind, or none at all.
@@ -32,14 +32,14 @@ def kinds_of(names: Sequence[str]) -> list[Kind]:
     found = [kind for name in names for kind in known if kind == name]
     if len(found) < len(names) or not found:
         raise UsageError(
-            f"there are no questions of the kind {', '.join(names)}",
-            f"choose of {', '.join(known)}",
+            f"unknown kind of questions: {', '.join(names)}",
+            f"choose from {', '.join(known)}",
         )
     return found
 
 
 class Question(BaseModel):
-    """What was asked.
+    """A question of a survey.
 
     Attributes:
         kind: best (one of several), pair (one of two), outline (yes or no of one).
@@ -59,7 +59,7 @@ class Question(BaseModel):
 
 
 class Key(BaseModel):
-    """All that a page of questions does not say.
+    """Everything that a survey page does not reveal.
 
     Attributes:
         survey: which page it belongs to.
@@ -94,7 +94,7 @@ class Key(BaseModel):
 
 
 def write_key(key: Key, path: Path, *, force: bool = False) -> None:
-    """Writes it.
+    """Write a key.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
@@ -103,9 +103,11 @@ def write_key(key: Key, path: Path, *, force: bool = False) -> None:
 
 
 def read_key(path: Path) -> Key:
-    """The key of a page of questions.
+    """Read the key of a survey page.
 
     Raises:
         UsageError: if the file is none.
     """
-    return read_record(Key, path, "is no key of a survey", "give the one of its page", MOST_BYTES)
+    return read_record(
+        Key, path, "is not the key of a survey", "give the key of its page", MOST_BYTES
+    )

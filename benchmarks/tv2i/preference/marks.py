@@ -1,4 +1,4 @@
-"""What people say of outlines, in the report: beside the automatic stand-in, and a model's word.
+"""People's answers about outlines, added to the report beside the automatic metrics.
 
 `people.json` in a folder of results holds it, so that a run that goes on does not lose it.
 """
@@ -22,7 +22,7 @@ from sow.benchmarks.tv2i.outcomes import (
     as_json,
     read_record,
     write_outcomes,
-)  # fmt: skip
+)
 from sow.benchmarks.tv2i.preference.answers import read_votes
 from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.votes import truncated
@@ -37,7 +37,7 @@ NAME = "truncated_people"
 
 
 class Mark(BaseModel):
-    """What most people say of a picture: truncated or not; None where they are even or not sure."""
+    """The majority's answer on a picture: truncated or not; None if tied or unsure."""
 
     model_config = STRICT
 
@@ -48,7 +48,7 @@ class Mark(BaseModel):
 
 
 class Marks(BaseModel):
-    """What people say of outlines.
+    """People's answers about outlines.
 
     Attributes:
         people, votes: how many there were.
@@ -71,50 +71,59 @@ class Marks(BaseModel):
 
     @property
     def measure(self) -> Measure:
-        """Its column."""
+        """The column of the report."""
         return Measure(
-            name=NAME, label="Truncated, by people", better="lower", unit="%", rate=True,
-            group=HEAD, note=f"what most of those say who were asked about a picture, without its "
+            name=NAME,
+            label="Truncated, by people",
+            better="lower",
+            unit="%",
+            rate=True,
+            group=HEAD,
+            note=f"what most of those say who were asked about a picture, without its "
             f"method's name: {self.votes} votes of {self.people} people in all",
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
 class Marking:
-    """What people say, and the results with it: all checked, and nothing written yet."""
+    """The answers and the results with them: checked, but not written yet."""
 
-    said: Marks
+    marks: Marks
     results: Results
 
     def write(self, *, force: bool = False) -> None:
-        """Writes it into the folder of the results.
+        """Write both into the folder of the results.
 
         Raises:
-            OutputError: if somebody's marks are there and `force` is not set, or it cannot be
+            OutputError: if marks are already there and `force` is not set, or it cannot be
                 written.
         """
         folder = self.results.folder
-        write_text(as_json(self.said, indent=1) + "\n", folder / PEOPLE, force=force)
+        write_text(as_json(self.marks, indent=1) + "\n", folder / PEOPLE, force=force)
         write_outcomes(self.results.outcomes, folder / OUTCOMES, force=True)
         write_run(self.results.run, folder / RUN, force=True)
 
 
 def marking(files: Sequence[Path], key: Path, folder: Path, *, force: bool = False) -> Marking:
-    """What people say of outlines, and a folder of results as it is with that.
+    """Return people's answers about outlines, and the results of a folder with them.
 
     force: it may be written over what other people said before.
 
     Raises:
-        UsageError: if a file is none of answers to the key's page, nobody was asked about outlines,
+        UsageError: if a file does not answer the key's page, has no answers about outlines,
             or the pictures were not those of the folder.
         OutputError: if what people said is there already and `force` is not set.
     """
     results = read_results(folder)
     if os.path.lexists(folder / PEOPLE) and not force:
-        raise OutputError(f"{str(folder)!r} has what people said already", "force=True replaces it")
-    votes = [vote for vote in read_votes(files, read_key(key))[0] if vote.asked.kind == "outline"]
+        raise OutputError(
+            f"{str(folder)!r} already has people's answers", "force=True replaces them"
+        )
+    votes = [
+        vote for vote in read_votes(files, read_key(key))[0] if vote.question.kind == "outline"
+    ]
     if not votes:
-        raise UsageError("nobody was asked about outlines", "sow bench survey --ask outline")
+        raise UsageError("no answers about outlines", "sow bench survey --ask outline")
     found = truncated(files, key)
     known = {(one.method, *one.key) for one in results.outcomes}
     if strange := set(found) - known:
@@ -122,15 +131,20 @@ def marking(files: Sequence[Path], key: Path, folder: Path, *, force: bool = Fal
         what = f"{str(folder)!r} has no picture of {pair!r} by {method!r}"
         raise UsageError(what, "name the folder that was asked about")
     marks = tuple(
-        Mark(method=method, pair=pair, seed=seed, truncated=None if said is None else said > 0)
-        for (method, pair, seed), said in found.items()
+        Mark(
+            method=method,
+            pair=pair,
+            seed=seed,
+            truncated=None if truncated_share is None else truncated_share > 0,
+        )
+        for (method, pair, seed), truncated_share in found.items()
     )
-    said = Marks(people=len({vote.rater for vote in votes}), votes=len(votes), marks=marks)
-    return Marking(said, Results(folder, *_with(said, results.run, results.outcomes)))
+    marks_read = Marks(people=len({vote.rater for vote in votes}), votes=len(votes), marks=marks)
+    return Marking(marks_read, Results(folder, *_with(marks_read, results.run, results.outcomes)))
 
 
 def add_marks(files: Sequence[Path], key: Path, folder: Path, *, force: bool = False) -> Results:
-    """Writes what people say of outlines into a folder of results.
+    """Write people's answers about outlines into a folder of results.
 
     Raises:
         UsageError, OutputError: as `marking` does, and if it cannot be written.
@@ -142,26 +156,31 @@ def add_marks(files: Sequence[Path], key: Path, folder: Path, *, force: bool = F
 
 def with_marks(
     run: Run, outcomes: Sequence[Outcome], folder: Path
-) -> tuple[Run, tuple[Outcome, ...]]:  # fmt: skip
-    """A run and its outcomes with what people say, where anybody was asked.
+) -> tuple[Run, tuple[Outcome, ...]]:
+    """Return a run and its outcomes with people's answers, if there are any.
 
     Raises:
         UsageError: if the folder's `people.json` is broken.
     """
     if not (folder / PEOPLE).exists():
         return run, tuple(outcomes)
-    said = read_record(Marks, folder / PEOPLE, "holds no marks of outlines",
-                       "sow bench votes --into writes it", MOST_BYTES)  # fmt: skip
-    return _with(said, run, outcomes)
+    marks_read = read_record(
+        Marks,
+        folder / PEOPLE,
+        "does not contain marks of outlines",
+        "sow bench votes --into writes it",
+        MOST_BYTES,
+    )
+    return _with(marks_read, run, outcomes)
 
 
 def _with(
-    said: Marks, run: Run, outcomes: Sequence[Outcome]
-) -> tuple[Run, tuple[Outcome, ...]]:  # fmt: skip
-    marks = {(one.method, one.pair, one.seed): one.truncated for one in said.marks}
+    marks_read: Marks, run: Run, outcomes: Sequence[Outcome]
+) -> tuple[Run, tuple[Outcome, ...]]:
+    marks = {(one.method, one.pair, one.seed): one.truncated for one in marks_read.marks}
     others = tuple(one for one in run.measures if one.name != NAME)
     marked = tuple(_marked(one, marks) if one.file else one for one in outcomes)
-    return run.model_copy(update={"measures": (*others, said.measure)}), marked
+    return run.model_copy(update={"measures": (*others, marks_read.measure)}), marked
 
 
 def _marked(one: Outcome, marks: dict[tuple[str, str, int], bool | None]) -> Outcome:
@@ -169,7 +188,7 @@ def _marked(one: Outcome, marks: dict[tuple[str, str, int], bool | None]) -> Out
     value = marks.get(picture)
     missing = {name: why for name, why in one.missing.items() if name != NAME}
     if value is None:
-        asked = "people are divided" if picture in marks else "nobody was asked about it"
-        missing[NAME] = asked
+        reason = "people are divided" if picture in marks else "nobody was asked about it"
+        missing[NAME] = reason
     score = None if value is None else float(value)
     return one.model_copy(update={"scores": {**one.scores, NAME: score}, "missing": missing})

@@ -1,4 +1,4 @@
-"""A page that asks people what they prefer, blindly, and the key that stays with the asker.
+"""Write a page that asks people blindly what they prefer, and the key that stays with the asker.
 
 The paper asks fifty people which of five results they like best, by two criteria (Sec. V-A):
 condition consistency, with the inputs shown, and general fidelity, without. So does this page;
@@ -25,7 +25,7 @@ from PIL import Image
 
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.preference.key import Criterion, Key, Kind, Question, write_key
-from sow.benchmarks.tv2i.report.cells import by_method
+from sow.benchmarks.tv2i.report.comparison_table import by_method
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Results
 from sow.errors import OutputError, UsageError
@@ -44,7 +44,7 @@ NEVER = 1_000_000_000
 
 @dataclass(frozen=True)
 class Survey:
-    """What was written: where it is, how much is asked, what could not be."""
+    """The files of a survey and its number of questions."""
 
     page: Path
     key: Path
@@ -53,18 +53,18 @@ class Survey:
 
 
 @dataclass
-class _Making:
-    """A survey on its way: its pictures by what they are of, its questions."""
+class _SurveyBuilder:
+    """A survey in the making: names of pictures, and questions."""
 
     folder: Path
     source: Path
     dice: Random
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
-    asked: list[tuple[Question, str, str]] = field(default_factory=list)
+    questions: list[tuple[Question, str, str]] = field(default_factory=list)
     left_out: int = 0
 
     def token(self, file: str, method: str = "") -> str:
-        """What a picture of a method, or a condition, is called on the page."""
+        """Return the name of a method's picture, or of a condition, on the page."""
         return self.tokens.setdefault((method, file), f"{self.dice.getrandbits(64):016x}")
 
 
@@ -77,13 +77,13 @@ def write_survey(
     groups: int | None = None,
     seed: int | None = None,
 ) -> Survey:
-    """Writes the page with its pictures into a new folder, and the key elsewhere.
+    """Write the page with its pictures into a new folder, and the key elsewhere.
 
     methods: None for all but the variants of ablations.
     kinds: best asks for the best of all methods, pair for the better of the first and each other
     one, outline whether a single picture is cut off at what was planted. groups: pairs that are
     asked about, drawn by chance, as many of each setting; None for all. seed: of all chance, for
-    tests; whoever knows it can tell methods apart.
+    tests; it reveals which method made which picture.
 
     Raises:
         UsageError: if there is nothing to ask, or the key would lie beside the page.
@@ -92,28 +92,33 @@ def write_survey(
     """
     all_of_them = results.run.compared or results.run.methods
     named = list(methods or (method.name for method in all_of_them))
-    labels = {method.name: method.said for method in results.run.methods}
+    labels = {method.name: method.display_name for method in results.run.methods}
     _check(named, labels, kinds, folder, key)
     _check_targets(folder, key)
     dice = Random(secrets.randbits(128) if seed is None else seed)
-    making = _Making(folder, results.folder, dice)
+    builder = _SurveyBuilder(folder, results.folder, dice)
     found = by_method(results.outcomes)
     for one in _chosen(results.outcomes, named, groups, dice):
         here = {name: found[name][one] for name in named if one in found.get(name, {})}
         for kind in kinds:
-            _ask(making, kind, named, here)
-    if not making.asked:
+            _ask(builder, kind, named, here)
+    if not builder.questions:
         raise UsageError("there is nothing to ask", "check that the methods have pictures")
-    dice.shuffle(making.asked)
+    dice.shuffle(builder.questions)
     survey = f"{dice.getrandbits(64):016x}"
-    questions = {f"q{n}": one for n, (one, _, _) in enumerate(making.asked)}
+    questions = {f"q{n}": one for n, (one, _, _) in enumerate(builder.questions)}
     methods_said = {name: labels[name] for name in named}
-    told = Key(survey=survey, benchmark=results.run.benchmark, questions=questions,
-               methods=methods_said, left_out=making.left_out)  # fmt: skip
-    with _pictures(making):
-        write_key(told, key)
-        write_text(_page(survey, making), folder / PAGE)
-    return Survey(folder / PAGE, key, len(questions), making.left_out)
+    key_record = Key(
+        survey=survey,
+        benchmark=results.run.benchmark,
+        questions=questions,
+        methods=methods_said,
+        left_out=builder.left_out,
+    )
+    with _pictures(builder):
+        write_key(key_record, key)
+        write_text(_page(survey, builder), folder / PAGE)
+    return Survey(folder / PAGE, key, len(questions), builder.left_out)
 
 
 def _check(
@@ -123,42 +128,40 @@ def _check(
         if name not in labels:
             raise UsageError(f"the run has no method {name!r}", f"it has {', '.join(labels)}")
     if len(named) < 2 and set(kinds) != {"outline"}:
-        raise UsageError("one method is no choice", "compare two or more")
+        raise UsageError("one method leaves no choice", "compare two or more")
     if len(named) > MOST_CHOICES and "best" in kinds:
         raise UsageError(
             f"{len(named)} methods are too many to choose from", f"name {MOST_CHOICES} or fewer"
         )
     if key.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(
-            "the key would be handed out with the page", "write it outside of the page's folder"
-        )
+        raise UsageError("the key must not lie in the page's folder", "write it elsewhere")
 
 
 def _check_targets(folder: Path, key: Path) -> None:
-    """Makes a folder that has nothing in it, and looks whether the key may be written."""
+    """Make an empty folder, and check that the key may be written."""
     make_folder(folder)
     if any(folder.iterdir()):
-        raise OutputError(f"{str(folder)!r} has something in it", "name a new folder")
+        raise OutputError(f"{str(folder)!r} is not empty", "give a new folder")
     check_free(key)
 
 
 @contextmanager
-def _pictures(making: _Making) -> Iterator[None]:
-    """Writes the pictures; they go again if they, or what is written here, cannot be: the same
-    command would find them in its way."""
+def _pictures(builder: _SurveyBuilder) -> Iterator[None]:
+    """Write the pictures; remove them if they, or files written while open, fail: they would
+    block the next attempt."""
     try:
-        make_folder(making.folder / PICTURES)
-        _write_pictures(making)
+        make_folder(builder.folder / PICTURES)
+        _write_pictures(builder)
         yield
     except BaseException:
-        shutil.rmtree(making.folder / PICTURES, ignore_errors=True)
+        shutil.rmtree(builder.folder / PICTURES, ignore_errors=True)
         raise
 
 
 def _chosen(
     outcomes: Sequence[Outcome], named: Sequence[str], groups: int | None, dice: Random
 ) -> Iterator[tuple[str, int]]:
-    """The pairs and seeds that are asked about; of each setting as many, if not all."""
+    """Yield the pairs and seeds to ask about, balanced over the settings."""
     settings: dict[str, list[tuple[str, int]]] = {}
     for outcome in outcomes:
         if outcome.method in named:
@@ -167,9 +170,9 @@ def _chosen(
                 keys.append(outcome.key)
     queues = []
     for keys in settings.values():
-        once = list(dict.fromkeys(keys))
-        dice.shuffle(once)
-        queues.append(once)
+        unique = list(dict.fromkeys(keys))
+        dice.shuffle(unique)
+        queues.append(unique)
     left = sum(map(len, queues)) if groups is None else groups
     while left > 0 and any(queues):
         for queue in queues:
@@ -178,8 +181,10 @@ def _chosen(
                 yield queue.pop()
 
 
-def _ask(making: _Making, kind: Kind, named: Sequence[str], here: dict[str, Outcome]) -> None:
-    """The questions of one kind about the pictures of one pair."""
+def _ask(
+    builder: _SurveyBuilder, kind: Kind, named: Sequence[str], here: dict[str, Outcome]
+) -> None:
+    """Add the questions of one kind about the pictures of one pair."""
     made = {name: outcome for name, outcome in here.items() if outcome.file}
     if kind == "outline":
         sets: list[tuple[str, ...]] = [(name,) for name in named]
@@ -187,41 +192,49 @@ def _ask(making: _Making, kind: Kind, named: Sequence[str], here: dict[str, Outc
         sets = [pair for pair in combinations(named, 2) if named[0] in pair]
     else:
         sets = [tuple(named)]
-    criteria: tuple[Criterion, ...] = ("outline",) if kind == "outline" else (
-        "fidelity", "consistency"
-    )  # fmt: skip
+    criteria: tuple[Criterion, ...] = (
+        ("outline",) if kind == "outline" else ("fidelity", "consistency")
+    )
     for names in sets:
         if any(name not in made for name in names):
-            making.left_out += 1
+            builder.left_out += 1
             continue
-        some = [made[name] for name in names]
+        group = [made[name] for name in names]
         for criterion in criteria:
-            _add(making, kind, criterion, some)
+            _add(builder, kind, criterion, group)
 
 
-def _add(making: _Making, kind: Kind, criterion: Criterion, some: Sequence[Outcome]) -> None:
-    one = some[0]
+def _add(
+    builder: _SurveyBuilder, kind: Kind, criterion: Criterion, group: Sequence[Outcome]
+) -> None:
+    one = group[0]
     methods = {
-        making.token(outcome.file, outcome.method): outcome.method
-        for outcome in some
+        builder.token(outcome.file, outcome.method): outcome.method
+        for outcome in group
         if outcome.file
     }
-    question = Question(kind=kind, criterion=criterion, pair=one.pair, seed=one.seed,
-                        setting=one.setting, methods=methods)  # fmt: skip
+    question = Question(
+        kind=kind,
+        criterion=criterion,
+        pair=one.pair,
+        seed=one.seed,
+        setting=one.setting,
+        methods=methods,
+    )
     condition, prompt = "", ""
     if criterion == "consistency":
         prompt = one.prompt
-        planted = next((outcome.condition for outcome in some if outcome.condition), None)
-        condition = making.token(planted) if planted else ""
-    making.asked.append((question, condition, prompt))
+        planted = next((outcome.condition for outcome in group if outcome.condition), None)
+        condition = builder.token(planted) if planted else ""
+    builder.questions.append((question, condition, prompt))
 
 
-def _write_pictures(making: _Making) -> None:
+def _write_pictures(builder: _SurveyBuilder) -> None:
     # By their new names: not even the order in which they were written says anything. The folder
     # is new and the page comes last, so nothing is lost if this ends early.
-    for (_, file), token in sorted(making.tokens.items(), key=lambda item: item[1]):
-        path = making.folder / PICTURES / f"{token}.webp"
-        picture = _anew(read(making.source, file))
+    for (_, file), token in sorted(builder.tokens.items(), key=lambda item: item[1]):
+        path = builder.folder / PICTURES / f"{token}.webp"
+        picture = _anew(read(builder.source, file))
         try:
             path.write_bytes(picture)
             os.utime(path, (NEVER, NEVER))
@@ -233,7 +246,7 @@ def _write_pictures(making: _Making) -> None:
 
 
 def _anew(picture: Image.Image) -> bytes:
-    """A picture's pixels and nothing else of its file."""
+    """Return a picture's pixels as a new file."""
     made = Image.new("RGB", picture.size)
     made.paste(picture)
     made.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -242,11 +255,11 @@ def _anew(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _page(survey: str, making: _Making) -> str:
+def _page(survey: str, builder: _SurveyBuilder) -> str:
     template = TEMPLATE.read_text(encoding="utf-8")
     rows = [
         [f"q{n}", one.kind, one.criterion, prompt, condition, sorted(one.methods)]
-        for n, (one, condition, prompt) in enumerate(making.asked)
+        for n, (one, condition, prompt) in enumerate(builder.questions)
     ]
     data = json.dumps({"survey": survey, "pictures": PICTURES, "questions": rows})
     for sign in "<>&":

@@ -1,1 +1,1 @@
-"""Reports of benchmarks: tables with intervals and tests, contact sheets, the paper beside them."""
+"""Reports of benchmarks: tables with intervals and tests, contact sheets, the paper's tables."""

@@ -1,4 +1,4 @@
-"""Two folders of results against each other: what differs, pair by pair and seed by seed."""
+"""Compare two folders of results, pair by pair and seed by seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sow.benchmarks.statistics import holm
 from sow.benchmarks.tv2i.outcomes import Outcome
-from sow.benchmarks.tv2i.report.cells import Against, Keyed, against, by_method, cell
-from sow.benchmarks.tv2i.report.grid import Grid, Said, head_of, number, span, tested
+from sow.benchmarks.tv2i.report.comparison_table import Against, Keyed, against, by_method, cell
+from sow.benchmarks.tv2i.report.grid import Grid, GridCell, head_of, number, span, tested
 from sow.benchmarks.tv2i.report.report import COSTS, SETTINGS, Report, Section, measures_of
 from sow.benchmarks.tv2i.runs import Measure, Results, Run
 from sow.errors import UsageError
@@ -19,7 +19,7 @@ Key = tuple[str, int]
 
 
 def compare(one: Results, other: Results) -> Report:
-    """What the second has otherwise than the first: its scores minus the first's.
+    """Return the report of the second results against the first.
 
     Methods of one name are compared; where each has only one, these, whatever they are called.
 
@@ -28,14 +28,14 @@ def compare(one: Results, other: Results) -> Report:
     """
     keys = _common(one, other)
     pairs = _pairs_of_methods(one, other)
-    mine = {m.name for m in measures_of(one.run, one.outcomes)}
-    measures = [m for m in measures_of(other.run, other.outcomes) if m.name in mine]
+    names = {m.name for m in measures_of(one.run, one.outcomes)}
+    measures = [m for m in measures_of(other.run, other.outcomes) if m.name in names]
     measures.append(COSTS[0])
     parts = [("All settings together", set(SETTINGS))]
     present = [name for name in SETTINGS if any(o.setting == name for o in one.outcomes)]
     if len(present) > 1:
         parts += [(SETTINGS[name][0], {name}) for name in present]
-    labels = {method.name: method.said for method in other.run.methods}
+    labels = {method.name: method.display_name for method in other.run.methods}
     sections = []
     for title, settings in parts:
         first = by_method(o for o in one.outcomes if o.setting in settings)
@@ -56,7 +56,7 @@ def _called(results: Results) -> str:
 
 
 def _common(one: Results, other: Results) -> set[Key]:
-    """The pairs and seeds that both have.
+    """Return the pairs and seeds in both.
 
     Raises:
         UsageError: if there are none, or they are not the same.
@@ -76,7 +76,7 @@ def _common(one: Results, other: Results) -> set[Key]:
     keys = {o.key for o in one.outcomes} & {o.key for o in other.outcomes}
     if not keys:
         what = "seeds" if first.keys() & second.keys() else "pairs"
-        raise UsageError(f"both have no {what} in common", "compare runs of the same pairs")
+        raise UsageError(f"the results have no {what} in common", "compare runs of the same pairs")
     return keys
 
 
@@ -85,7 +85,7 @@ def _asked(results: Results) -> dict[str, tuple[str, str, str]]:
 
 
 def _pairs_of_methods(one: Results, other: Results) -> list[tuple[str, str]]:
-    """Which method is compared with which.
+    """Return which methods are compared.
 
     Raises:
         UsageError: if that is not clear.
@@ -96,23 +96,23 @@ def _pairs_of_methods(one: Results, other: Results) -> list[tuple[str, str]]:
         return both
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
-    raise UsageError("both have no method in common", "compare runs of one method")
+    raise UsageError("the results have no method in common", "compare runs of one method")
 
 
 def _differences(
     title: str, rows: Sequence[tuple[str, Keyed, Keyed]], measures: Sequence[Measure]
 ) -> Grid:
-    """Methods in rows, metrics in columns: A's value, B's, and the paired difference."""
+    """Return methods in rows, metrics in columns: A's value, B's, and the paired difference."""
     tests = [[against(first, second, m) for m in measures] for _, first, second in rows]
     found = [test for row in tests for test in row if test]
     corrected = iter(holm([test.p for test in found]))
     tests = [[replace(t, corrected=next(corrected)) if t else None for t in row] for row in tests]
     shown = []
     for (label, first, second), row in zip(rows, tests, strict=True):
-        name = Said(label, (), "head")
-        shown.append((name, *(
-            _said(first, second, m, test) for m, test in zip(measures, row, strict=True)
-        )))  # fmt: skip
+        name = GridCell(label, (), "head")
+        shown.append(
+            (name, *(_said(first, second, m, test) for m, test in zip(measures, row, strict=True)))
+        )
     notes = (
         "A → B, then B minus A over the pairs and seeds for which both have an answer, with its "
         f"95 % interval. Holm: p corrected for the {len(found)} tests of this table.",
@@ -120,7 +120,7 @@ def _differences(
     return Grid(title, ("", *(head_of(m) for m in measures)), tuple(shown), notes)
 
 
-def _said(first: Keyed, second: Keyed, measure: Measure, test: Against | None) -> Said:
+def _said(first: Keyed, second: Keyed, measure: Measure, test: Against | None) -> GridCell:
     one, two = cell(first.values(), measure), cell(second.values(), measure)
     lines = [
         f"{name} {span(c.estimate, measure)} n = {c.estimate.count}, {c.missing} missing"
@@ -128,24 +128,31 @@ def _said(first: Keyed, second: Keyed, measure: Measure, test: Against | None) -
     ]
     main = f"{number(one.estimate.value, measure)} → {number(two.estimate.value, measure)}"
     if test is None:
-        return Said(main, (*lines, "no pair has both"))
-    return Said(main, (*lines, *tested(test, measure)), test.verdict(measure))
+        return GridCell(main, (*lines, "no pair has both"))
+    return GridCell(main, (*lines, *tested(test, measure)), test.verdict(measure))
 
 
 def _only(one: Results, other: Results, keys: set[Key]) -> Section:
-    """What only one of both has."""
+    """Return the section of what only one of the two has."""
     rows = []
-    for name, mine, theirs in (("A", one, other), ("B", other, one)):
-        others = {method.name for method in theirs.run.methods}
-        methods = [m.said for m in mine.run.methods if m.name not in others]
-        known = {m.name for m in measures_of(theirs.run, theirs.outcomes)}
-        measures = [m.said for m in measures_of(mine.run, mine.outcomes) if m.name not in known]
-        rows.append((
-            Said(f"only {name}", (), "head"), Said(", ".join(methods) or "–"),
-            Said(", ".join(measures) or "–"), Said(_pairs(mine.outcomes, keys)),
-        ))  # fmt: skip
-    grid = Grid("What only one has", ("", "Methods", "Metrics", "Pairs with their seeds"),
-                tuple(rows))  # fmt: skip
+    for name, this, that in (("A", one, other), ("B", other, one)):
+        others = {method.name for method in that.run.methods}
+        methods = [m.display_name for m in this.run.methods if m.name not in others]
+        known = {m.name for m in measures_of(that.run, that.outcomes)}
+        measures = [
+            m.display_name for m in measures_of(this.run, this.outcomes) if m.name not in known
+        ]
+        rows.append(
+            (
+                GridCell(f"only {name}", (), "head"),
+                GridCell(", ".join(methods) or "–"),
+                GridCell(", ".join(measures) or "–"),
+                GridCell(_pairs(this.outcomes, keys)),
+            )
+        )
+    grid = Grid(
+        "What only one has", ("", "Methods", "Metrics", "Pairs with their seeds"), tuple(rows)
+    )
     return Section(
         "What only one has", (f"Both have {len(keys)} pairs with their seeds.",), (grid,)
     )
@@ -159,18 +166,28 @@ def _pairs(outcomes: Sequence[Outcome], keys: set[Key]) -> str:
 
 
 def _other_facts(one: Run, other: Run) -> list[tuple[str, str]]:
-    """What the two runs were that is not the same."""
+    """Return the conditions in which the two runs differ."""
     names = ("split", "model", "revision", "device", "dtype", "seeds")
-    said = [(name.capitalize(), getattr(one, name), getattr(other, name)) for name in names]
-    said += [(name, one.versions.get(name), other.versions.get(name))
-             for name in sorted(one.versions.keys() | other.versions.keys())]  # fmt: skip
+    differences = [(name.capitalize(), getattr(one, name), getattr(other, name)) for name in names]
+    differences += [
+        (name, one.versions.get(name), other.versions.get(name))
+        for name in sorted(one.versions.keys() | other.versions.keys())
+    ]
     first = {method.name: method for method in one.methods}
     for method in other.methods:
         if method.name in first and first[method.name].settings != method.settings:
             before = first[method.name].settings
-            changed = [key for key in sorted(before.keys() | method.settings.keys())
-                       if before.get(key) != method.settings.get(key)]  # fmt: skip
-            said += [(f"{method.said}: {key}", before.get(key), method.settings.get(key))
-                     for key in changed]  # fmt: skip
-    return [(name, f"A {a if a not in (None, '') else '–'}, B {b if b not in (None, '') else '–'}")
-            for name, a, b in said if a != b]  # fmt: skip
+            changed = [
+                key
+                for key in sorted(before.keys() | method.settings.keys())
+                if before.get(key) != method.settings.get(key)
+            ]
+            differences += [
+                (f"{method.display_name}: {key}", before.get(key), method.settings.get(key))
+                for key in changed
+            ]
+    return [
+        (name, f"A {a if a not in (None, '') else '–'}, B {b if b not in (None, '') else '–'}")
+        for name, a, b in differences
+        if a != b
+    ]

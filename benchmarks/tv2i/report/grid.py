@@ -1,4 +1,4 @@
-"""Tables as text, before they are Markdown or HTML: what stands in a cell, and what below it."""
+"""Tables as text, before they become Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sow.benchmarks.statistics import Estimate
-from sow.benchmarks.tv2i.report.cells import Against, Cell, Table, Verdict
+from sow.benchmarks.tv2i.report.comparison_table import Against, Cell, Table, Verdict
 from sow.benchmarks.tv2i.runs import Measure, Variant
 
 Tone = Literal["", "better", "worse", "other", "head"]
@@ -22,8 +22,8 @@ VERDICTS: dict[Verdict, str] = {
 
 
 @dataclass(frozen=True)
-class Said:
-    """A cell: what is read first, and smaller lines below it."""
+class GridCell:
+    """A cell: its main text, and smaller lines below."""
 
     main: str
     lines: tuple[str, ...] = ()
@@ -32,22 +32,22 @@ class Said:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: its first column names the rows.
+    """A table of text; its first column names the rows.
 
     Attributes:
         notes: a sentence each, below it.
-        theirs: whether it is quoted from a paper, and not ours.
+        quoted: whether it is quoted from a paper, and not ours.
     """
 
     title: str
     head: tuple[str, ...]
-    rows: tuple[tuple[Said, ...], ...]
+    rows: tuple[tuple[GridCell, ...], ...]
     notes: tuple[str, ...] = ()
-    theirs: bool = False
+    quoted: bool = False
 
 
 def number(value: float, measure: Measure) -> str:
-    """A value with its unit."""
+    """Return a value with its unit as text."""
     if math.isnan(value):
         return "–"
     if measure.rate or measure.unit == "%":
@@ -57,7 +57,7 @@ def number(value: float, measure: Measure) -> str:
 
 
 def span(estimate: Estimate, measure: Measure, sign: str = "") -> str:
-    """An interval; `sign` is + where differences are meant."""
+    """Return an interval as text; `sign` is + for differences."""
     if math.isnan(estimate.low):
         return ""
     if measure.rate or measure.unit == "%":
@@ -68,7 +68,7 @@ def span(estimate: Estimate, measure: Measure, sign: str = "") -> str:
 
 
 def difference(estimate: Estimate, measure: Measure) -> str:
-    """A difference with its interval; of rates, in percentage points."""
+    """Return a difference with its interval as text; rates in percentage points."""
     if measure.rate or measure.unit == "%":
         value = f"{100 * estimate.value:+.1f} points"
     else:
@@ -79,12 +79,12 @@ def difference(estimate: Estimate, measure: Measure) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p value, no finer than it is known."""
+    """Return a p value as text."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def tested(test: Against, measure: Measure) -> tuple[str, ...]:
-    """A difference and its test."""
+    """Return a difference and its test as lines."""
     verdict = VERDICTS[test.verdict(measure)]
     corrected = p_value(test.corrected).removeprefix("p ").removeprefix("= ")
     return (
@@ -93,27 +93,27 @@ def tested(test: Against, measure: Measure) -> tuple[str, ...]:
     )
 
 
-def said(cell: Cell, measure: Measure) -> Said:
-    """A cell of the tables of a report."""
+def grid_cell(cell: Cell, measure: Measure) -> GridCell:
+    """Return a cell of a report's table."""
     if cell.estimate.count == 0:
-        return Said("–", (f"no answer for {cell.missing}",) if cell.missing else ())
+        return GridCell("–", (f"no answer for {cell.missing}",) if cell.missing else ())
     missing = f", {cell.missing} missing" if cell.missing else ""
     counted = f"n = {cell.estimate.count}{missing}"
     if cell.against is None and cell.estimate.low == cell.estimate.high:
         share = measure.rate or measure.unit == "%"
         value = number(cell.estimate.value, measure) if share else f"{cell.estimate.value:g}"
-        return Said(value, (f"{counted}, all alike",))
+        return GridCell(value, (f"{counted}, all alike",))
     lines = [f"{span(cell.estimate, measure)} {counted}"]
     tone: Tone = ""
     if cell.against:
         lines += tested(cell.against, measure)
         tone = cell.against.verdict(measure)
-    return Said(number(cell.estimate.value, measure), tuple(lines), tone)
+    return GridCell(number(cell.estimate.value, measure), tuple(lines), tone)
 
 
 def head_of(measure: Measure) -> str:
-    """A metric with an arrow to where it is better."""
-    return f"{measure.said}{ARROWS[measure.better]}"
+    """Return the name of a metric with an arrow to its better side."""
+    return f"{measure.display_name}{ARROWS[measure.better]}"
 
 
 def grid(
@@ -123,7 +123,7 @@ def grid(
     groups: Sequence[Variant] = (),
     marks: Sequence[str] = (),
 ) -> Grid:
-    """A table as text.
+    """Return a table as text.
 
     labels: what methods are called. groups and marks: what stands before the metrics, for the
     rows of an ablation; a group of a method that is not in the table is left out.
@@ -131,13 +131,13 @@ def grid(
     before = {group.method: group.marks for group in groups}
     rows = []
     for row in made.rows:
-        lines = () if row.made == row.asked else (f"{row.made} of {row.asked} pictures",)
+        lines = () if row.made == row.requested else (f"{row.made} of {row.requested} pictures",)
         if row.method == made.reference and len(made.rows) > 1:
             lines = ("reference", *lines)
-        name = Said(labels.get(row.method, row.method), lines, "head")
-        shown = [Said(mark) for mark in before.get(row.method, ())]
-        shown += [Said("")] * (len(marks) - len(shown))
-        cells = [said(one, m) for one, m in zip(row.cells, made.measures, strict=True)]
+        name = GridCell(labels.get(row.method, row.method), lines, "head")
+        shown = [GridCell(mark) for mark in before.get(row.method, ())]
+        shown += [GridCell("")] * (len(marks) - len(shown))
+        cells = [grid_cell(one, m) for one, m in zip(row.cells, made.measures, strict=True)]
         rows.append((name, *shown, *cells))
     head = ("", *marks, *(head_of(measure) for measure in made.measures))
     return Grid(title, head, tuple(rows), _notes(made, labels))

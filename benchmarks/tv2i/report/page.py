@@ -1,4 +1,4 @@
-"""A report as one page of HTML: no network, no script, opened from the disk.
+"""A report as one HTML page without network access or scripts.
 
 Whatever comes from outcomes or runs enters as escaped text; the page's own policy forbids scripts
 and all that is not inside it.
@@ -10,7 +10,7 @@ import html
 import re
 from pathlib import Path
 
-from sow.benchmarks.tv2i.report.grid import Grid, Said
+from sow.benchmarks.tv2i.report.grid import Grid, GridCell
 from sow.benchmarks.tv2i.report.pictures import Sheet, Tile, data_uri
 from sow.benchmarks.tv2i.report.report import Report, Section
 from sow.jobs.gallery import inline_hash
@@ -20,30 +20,27 @@ TONES = {"better": "better", "worse": "worse", "other": "differs"}
 
 
 def page(made: Report) -> str:
-    """All of it."""
+    """Return a report as an HTML page."""
     template = TEMPLATE.read_text(encoding="utf-8")
     given = {
         "policy": f"default-src 'none'; img-src data:; style-src {inline_hash(template, 'style')}; "
         "base-uri 'none'; form-action 'none'",
         "title": text(made.title),
         "contents": "".join(
-            f'<li><a href="#s{n}">{text(one.title)}</a></li>'
-            for n, one in enumerate(made.sections)
+            f'<li><a href="#s{n}">{text(one.title)}</a></li>' for n, one in enumerate(made.sections)
         ),
         "facts": "".join(
             f'<div><dt dir="auto">{text(name)}</dt><dd dir="auto">{text(value)}</dd></div>'
             for name, value in made.facts
         ),
-        "sections": "".join(
-            _section(one, n, made.labels) for n, one in enumerate(made.sections)
-        ),
-    }  # fmt: skip
+        "sections": "".join(_section(one, n, made.labels) for n, one in enumerate(made.sections)),
+    }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: given[place[1]], template)
 
 
-def text(said: str) -> str:
-    """A text that stays text; half characters cannot be written."""
-    return html.escape(said.encode(errors="replace").decode())
+def text(value: str) -> str:
+    """Escape a text; unpaired surrogates are replaced."""
+    return html.escape(value.encode(errors="replace").decode())
 
 
 def _section(section: Section, place: int, labels: object) -> str:
@@ -59,7 +56,7 @@ def _grid(grid: Grid, under: str) -> str:
     rows = "".join(f"<tr>{''.join(_cell(said) for said in row)}</tr>" for row in grid.rows)
     notes = "".join(f"<li>{text(note)}</li>" for note in grid.notes)
     notes = f'<ul class="notes">{notes}</ul>' if notes else ""
-    kind = "table theirs" if grid.theirs else "table"
+    kind = "table theirs" if grid.quoted else "table"
     label = text(grid.title)
     return (
         f'<div class="{kind}">{title}<div class="wide" tabindex="0" role="region" '
@@ -72,14 +69,16 @@ TOGETHER = re.compile(r"\[[^\]]*\]|\b(?:n|p|Holm) [=<]? ?[\d.]+|\(\d+ pairs\)")
 """What is not broken in narrow columns: an interval, a count, a p value."""
 
 
-def _cell(said: Said) -> str:
-    whole = (TOGETHER.sub(lambda some: some[0].replace(" ", "\u00a0"), one) for one in said.lines)
-    lines = "".join(f"<small>{text(line)}</small>" for line in whole)
-    if said.tone == "head":
-        return f'<th scope="row" dir="auto">{text(said.main)}{lines}</th>'
-    mark = TONES.get(said.tone, "")
-    badge = f' <span class="mark {said.tone}">{mark}</span>' if mark else ""
-    main = f"<b>{text(said.main)}</b>" if lines else text(said.main)
+def _cell(cell: GridCell) -> str:
+    unbroken = (
+        TOGETHER.sub(lambda some: some[0].replace(" ", "\u00a0"), one) for one in cell.lines
+    )
+    lines = "".join(f"<small>{text(line)}</small>" for line in unbroken)
+    if cell.tone == "head":
+        return f'<th scope="row" dir="auto">{text(cell.main)}{lines}</th>'
+    mark = TONES.get(cell.tone, "")
+    badge = f' <span class="mark {cell.tone}">{mark}</span>' if mark else ""
+    main = f"<b>{text(cell.main)}</b>" if lines else text(cell.main)
     return f'<td dir="auto">{main}{badge}{lines}</td>'
 
 
@@ -105,5 +104,5 @@ def _tile(name: str, tile: Tile) -> str:
         if tile.picture
         else '<div class="none">no picture</div>'
     )
-    said = f'<small dir="auto">{text(tile.said)}</small>' if tile.said else ""
-    return f'<figure>{shown}<figcaption dir="auto">{label}{said}</figcaption></figure>'
+    caption = f'<small dir="auto">{text(tile.caption)}</small>' if tile.caption else ""
+    return f'<figure>{shown}<figcaption dir="auto">{label}{caption}</figcaption></figure>'

@@ -1,4 +1,4 @@
-"""The paper's tables, beside which ours stand, and what can be said of their significance.
+"""The paper's tables, for comparison, and what can be said of their significance.
 
 The numbers are in `paper.json`, as printed. They are of other data, other pictures and other
 judges than any run here, so nothing here tests ours against them.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sow.benchmarks.statistics import Estimate, fisher, fisher_power, rate
-from sow.benchmarks.tv2i.report.grid import ARROWS, Grid, Said, p_value
+from sow.benchmarks.tv2i.report.grid import ARROWS, Grid, GridCell, p_value
 
 DATA = Path(__file__).with_name("paper.json")
 OTHER = (
@@ -46,78 +46,85 @@ class Printed(NamedTuple):
     rows: tuple[dict[str, Any], ...]
 
     def values(self, column: str) -> dict[str, float]:
-        """A column, by row."""
+        """Return a column, by row."""
         place = [one["name"] for one in self.columns].index(column)
         return {row["name"]: row["values"][place] for row in self.rows}
 
 
 @cache
 def tables() -> tuple[Printed, ...]:
-    """All of them, in the paper's order."""
+    """Return all tables, in the paper's order."""
     return tuple(
         Printed(
-            one["number"], one["title"], one["setting"], one["pictures"], one["reference"],
-            tuple(one.get("marks", ())), tuple(one["columns"]), tuple(one["rows"]),
+            one["number"],
+            one["title"],
+            one["setting"],
+            one["pictures"],
+            one["reference"],
+            tuple(one.get("marks", ())),
+            tuple(one["columns"]),
+            tuple(one["rows"]),
         )
         for one in json.loads(DATA.read_text(encoding="utf-8"))["tables"]
-    )  # fmt: skip
+    )
 
 
 def source() -> str:
-    """What is quoted."""
+    """Return the citation."""
     return str(json.loads(DATA.read_text(encoding="utf-8"))["source"])
 
 
 def printed(number: str) -> Printed:
-    """One of them, by its number."""
+    """Return a table by its number."""
     return next(one for one in tables() if one.number == number)
 
 
 def grid_of(table: Printed) -> Grid:
-    """A table as text: rates with Wilson's interval, and Fisher's test against the paper's own."""
+    """Return a table as text: rates with Wilson's interval, and Fisher's test against the
+    paper's own."""
     rows = []
     for row in table.rows:
-        marks = [Said(mark) for mark in row.get("marks", ())]
+        marks = [GridCell(mark) for mark in row.get("marks", ())]
         cells = [_said(table, row, place) for place in range(len(table.columns))]
-        rows.append((Said(row["name"], (), "head"), *marks, *cells))
+        rows.append((GridCell(row["name"], (), "head"), *marks, *cells))
     head = ("", *table.marks, *(c["name"] + ARROWS[c["better"]] for c in table.columns))
     notes = (OTHER, *_of_rates(table), *remarks(table))
     title = f"The paper's Table {table.number}: {table.title}"
-    return Grid(title, head, tuple(rows), notes, theirs=True)
+    return Grid(title, head, tuple(rows), notes, quoted=True)
 
 
-def _said(table: Printed, row: dict[str, Any], place: int) -> Said:
-    """A printed number with what can be said of it."""
+def _said(table: Printed, row: dict[str, Any], place: int) -> GridCell:
+    """Return a printed number as a cell, with interval and test where possible."""
     column, value = table.columns[place], row["values"][place]
     if column["kind"] == "seconds":
-        return Said(f"{value:g} s")
+        return GridCell(f"{value:g} s")
     if column["kind"] == "mean":
         fine = any(one["values"][place] != round(one["values"][place], 3) for one in table.rows)
-        return Said(f"{value:.{4 if fine else 3}f}")
+        return GridCell(f"{value:.{4 if fine else 3}f}")
     counted = votes_of(table, column["name"]) if column["kind"] == "votes" else table.pictures
     if not counted:
-        return Said(f"{value:.2f} %")
+        return GridCell(f"{value:.2f} %")
     estimate = rate_of(value, counted)
     lines = [f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}] n = {counted}"]
     if column["kind"] == "rate" and row["name"] != table.reference:
-        theirs = table.values(column["name"])[table.reference]
-        lines.append(f"against {table.reference}: {p_value(p_of(value, theirs, counted))}")
-    return Said(f"{value:.2f} %", tuple(lines))
+        own_rate = table.values(column["name"])[table.reference]
+        lines.append(f"against {table.reference}: {p_value(p_of(value, own_rate, counted))}")
+    return GridCell(f"{value:.2f} %", tuple(lines))
 
 
 def rate_of(percent: float, count: int) -> Estimate:
-    """A printed rate of so many, with Wilson's interval."""
+    """Return a printed rate with Wilson's interval."""
     hits = round(percent * count / 100)
     return rate([True] * hits + [False] * (count - hits))
 
 
 def p_of(percent: float, other: float, count: int) -> float:
-    """Fisher's p of two printed rates of so many each; which pictures were lost is not printed."""
+    """Return Fisher's p of two printed rates, unpaired, since the lost pictures are not printed."""
     return fisher(round(percent * count / 100), count, round(other * count / 100), count)
 
 
 def smallest_count(percents: Sequence[float], places: int = 2, most: int = 1000) -> int | None:
-    """The smallest number of votes that gives all of these shares, rounded as they are."""
+    """Return the smallest number of votes that gives all these rounded shares."""
     for count in range(50, most):
         near = (round(share * count / 100) for share in percents)
         if all(
@@ -129,7 +136,7 @@ def smallest_count(percents: Sequence[float], places: int = 2, most: int = 1000)
 
 
 def votes_of(table: Printed, column: str) -> int | None:
-    """How many votes a column of an appendix table is of, at least; None where it cannot be told.
+    """Return the least number of votes of a column; None if unknown.
 
     Where the shares do not sum to 100 %, they are of no number of votes at all.
     """
@@ -140,23 +147,28 @@ def votes_of(table: Printed, column: str) -> int | None:
 
 
 def _of_rates(table: Printed) -> list[str]:
-    """What the rates of a table show and do not show."""
+    """Return notes on what the rates of a table show."""
     notes = []
     for column in table.columns:
         if column["kind"] != "rate":
             continue
         values = table.values(column["name"])
-        theirs = values[table.reference]
-        tests = {name: p_of(value, theirs, table.pictures)
-                 for name, value in values.items() if name != table.reference}  # fmt: skip
+        own_rate = values[table.reference]
+        tests = {
+            name: p_of(value, own_rate, table.pictures)
+            for name, value in values.items()
+            if name != table.reference
+        }
         shown = [name for name, p in tests.items() if p < 0.05]
         lowest = min(tests, key=lambda name: tests[name])
-        said = f"differ from {', '.join(shown)}" if shown else (
-            f"differ from no other row (the nearest: {lowest}, {p_value(tests[lowest])})"
-        )  # fmt: skip
+        claim = (
+            f"differ from {', '.join(shown)}"
+            if shown
+            else (f"differ from no other row (the nearest: {lowest}, {p_value(tests[lowest])})")
+        )
         notes.append(
             f"{column['name']}: by Fisher's exact test without correction, {table.pictures} "
-            f"pictures a row, the paper's {table.reference} can be said to {said}."
+            f"pictures a row, the paper's {table.reference} can be said to {claim}."
         )
     if any(votes_of(table, c["name"]) for c in table.columns if c["kind"] == "votes"):
         notes.append("How many votes is not printed: n is the smallest number with such shares.")
@@ -168,16 +180,15 @@ def _of_rates(table: Printed) -> list[str]:
 
 
 def remarks(table: Printed) -> list[str]:
-    """What else has to be known of a table."""
+    """Return further notes on a table."""
     if table.number == "II":
         p, power = fisher(3, 60, 10, 60), fisher_power(3 / 60, 10 / 60, 150)
         return [
             f"Truncated outlines, all modules against none: 3 of 60 against 10 of 60, "
             f"{p_value(p)}: not significant. With 150 pictures a row Fisher's test would show such "
             f"rates in {power:.0%} of all studies; with 60 in "
-            f"{fisher_power(3 / 60, 10 / 60, 60):.0%}."
-            .replace("%", " %")
-        ]  # fmt: skip
+            f"{fisher_power(3 / 60, 10 / 60, 60):.0%}.".replace("%", " %")
+        ]
     if table.number == "A-I":
         return [misprint()]
     if table.number == "A-IV":
@@ -189,7 +200,7 @@ def remarks(table: Printed) -> list[str]:
 
 
 def misprint() -> str:
-    """Why the paper's own row of the table of normal prompts cannot be right.
+    """Return why the paper's own row in the table of normal prompts must be wrong.
 
     Table I is the mean of the three settings; in these two columns so is every other row, to
     0.02 points.

@@ -1,4 +1,4 @@
-"""Pictures of a report: small, bounded in number, and only such as lie in the folder of results."""
+"""Pictures of a report: small, few, and only from the folder of results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from sow.benchmarks.tv2i.outcomes import Outcome
-from sow.benchmarks.tv2i.report.cells import by_method
+from sow.benchmarks.tv2i.report.comparison_table import by_method
 from sow.errors import PictureError
 from sow.pictures.reading import load_image, over_grey
 
@@ -24,15 +24,15 @@ INK, QUIET = (24, 24, 22), (110, 108, 102)
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, or why there is none."""
+    """A picture, or the reason why there is none."""
 
     picture: bytes | None
-    said: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A pair: what was asked, what was planted, and what every method made of it."""
+    """A pair: prompt, condition, and the result of every method."""
 
     pair: str
     prompt: str
@@ -42,7 +42,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pairs in rows, methods in columns.
+    """A contact sheet: pairs in rows, methods in columns.
 
     Attributes:
         left_out: pairs that are not shown.
@@ -55,19 +55,19 @@ class Sheet:
 
 
 def read(folder: Path, name: str) -> Image.Image:
-    """A picture of the folder of results, RGB, grey behind what is transparent.
+    """Read a picture of the folder of results as RGB, with grey behind transparency.
 
     Raises:
         PictureError: if it leads out of the folder by a link, or is none.
     """
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise PictureError(f"{name!r} leads out of the folder of results", "put it inside")
+        raise PictureError(f"{name!r} points outside the folder of results", "move it inside")
     return over_grey(load_image(path))
 
 
 def small(picture: Image.Image, side: int = TILE) -> bytes:
-    """A WebP that is no larger than the picture; nothing else of its file is in it."""
+    """Return a WebP no larger than the picture, without its metadata."""
     made = Image.new("RGB", picture.size)
     made.paste(picture)
     exact = max(made.size) < PIXEL_ART
@@ -78,7 +78,7 @@ def small(picture: Image.Image, side: int = TILE) -> bytes:
 
 
 def data_uri(webp: bytes) -> str:
-    """A picture inside a page."""
+    """Return a picture as a data URI."""
     return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
 
 
@@ -89,7 +89,7 @@ def sheet(
     methods: Sequence[str],
     metric: str | None = None,
 ) -> Sheet:
-    """The first pairs, nothing picked, as every method made them; `metric` stands below each."""
+    """Return the first pairs by every method; `metric` is shown below each picture."""
     found = by_method(outcomes)
     keys = list(dict.fromkeys(one.key for one in outcomes if one.method in set(methods)))
     shown = tuple(methods[:COLUMNS])
@@ -122,8 +122,8 @@ def _tile(folder: Path, outcome: Outcome | None, metric: str | None) -> Tile:
     if metric is None or tile.picture is None:
         return tile
     score = outcome.scores.get(metric)
-    said = f"{score:.3f}" if score is not None else outcome.missing.get(metric, "")
-    return Tile(tile.picture, said)
+    caption = f"{score:.3f}" if score is not None else outcome.missing.get(metric, "")
+    return Tile(tile.picture, caption)
 
 
 def _picture(folder: Path, name: str) -> Tile:
@@ -134,7 +134,7 @@ def _picture(folder: Path, name: str) -> Tile:
 
 
 def drawn(made: Sheet, labels: Sequence[str]) -> Image.Image:
-    """A sheet as one picture, for pages that cannot carry many."""
+    """Return a sheet as one picture, for pages that cannot hold many."""
     gap, above, below = 6, 24, 40
     width = (len(made.methods) + 1) * (TILE + gap) + gap
     page = Image.new("RGB", (width, above + len(made.strips) * (TILE + below)), "white")
@@ -144,16 +144,16 @@ def drawn(made: Sheet, labels: Sequence[str]) -> Image.Image:
         pen.text((left, 4), _cut(pen, label, 13, TILE), fill=INK, font_size=13)
     for line, strip in enumerate(made.strips):
         top = above + line * (TILE + below) + 18
-        told = _cut(pen, f"{strip.pair}: {strip.prompt}", 12, width - 2 * gap)
-        pen.text((gap, top - 16), told, fill=INK, font_size=12)
+        heading = _cut(pen, f"{strip.pair}: {strip.prompt}", 12, width - 2 * gap)
+        pen.text((gap, top - 16), heading, fill=INK, font_size=12)
         for number, tile in enumerate((strip.condition, *strip.results)):
             left = gap + number * (TILE + gap)
             if tile.picture:
                 page.paste(_square(tile.picture), (left, top))
             else:
                 pen.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=(215, 213, 207))
-            said = _cut(pen, tile.said, 11, TILE)
-            pen.text((left, top + TILE + 1), said, fill=QUIET, font_size=11)
+            caption = _cut(pen, tile.caption, 11, TILE)
+            pen.text((left, top + TILE + 1), caption, fill=QUIET, font_size=11)
     return page
 
 
@@ -167,7 +167,7 @@ def _square(webp: bytes) -> Image.Image:
 
 
 def _cut(pen: ImageDraw.ImageDraw, text: str, size: int, width: int) -> str:
-    """As much of a text as fits."""
+    """Return as much of a text as fits."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text[:300]).split())
     if pen.textlength(text, font_size=size) <= width:
         return text

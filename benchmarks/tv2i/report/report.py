@@ -1,4 +1,4 @@
-"""A report: what was run, the tables by setting and over all, what failed, and sheets to look at.
+"""A report: conditions, tables by setting and over all, failures, and contact sheets.
 
 Made of a run and its outcomes and of nothing else; `markdown.py` and `page.py` write it.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report import paper
-from sow.benchmarks.tv2i.report.beside import WORDS, beside_grid
-from sow.benchmarks.tv2i.report.cells import Row, Table, by_method, cell, table
-from sow.benchmarks.tv2i.report.columns import SAMPLES, grids, main_of, overview, tests_said
-from sow.benchmarks.tv2i.report.failing import what_failed
-from sow.benchmarks.tv2i.report.grid import Grid, Said, grid
+from sow.benchmarks.tv2i.report.baseline import WORDS, baseline_grid
+from sow.benchmarks.tv2i.report.columns import SAMPLES, grids, main_of, overview, tests_note
+from sow.benchmarks.tv2i.report.comparison_table import Row, Table, by_method, cell, table
+from sow.benchmarks.tv2i.report.failures import failure_grids
+from sow.benchmarks.tv2i.report.grid import Grid, GridCell, grid
 from sow.benchmarks.tv2i.report.pictures import COLUMNS, ROWS, Sheet, sheet
 from sow.benchmarks.tv2i.runs import Ablation, Measure, Results, Run
 from sow.errors import UsageError
@@ -47,7 +47,7 @@ READING = (
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report."""
+    """A section of a report."""
 
     title: str
     words: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """All of it.
+    """A report.
 
     Attributes:
         facts: what was run, by name.
@@ -71,63 +71,65 @@ class Report:
 
 
 def report(results: Results, metric: str | None = None) -> Report:
-    """The report of a run.
+    """Return the report of a run.
 
-    metric: stands below the pictures of the contact sheets; by itself the first.
+    metric: shown below the pictures of the contact sheets; by default the first.
     """
     run, outcomes = results.run, results.outcomes
     measures = measures_of(run, outcomes)
     metric = metric or (measures[0].name if measures else None)
-    labels = {method.name: method.said for method in run.methods}
+    labels = {method.name: method.display_name for method in run.methods}
     methods = [method.name for method in run.compared]
-    mine = [one for one in outcomes if one.method in set(methods)]
-    sections = tables(mine, methods, measures, labels) if methods else []
-    if shown := beside_grid(run, labels):
+    compared = [one for one in outcomes if one.method in set(methods)]
+    sections = tables(compared, methods, measures, labels) if methods else []
+    if shown := baseline_grid(run, labels):
         sections.append(Section(shown.title, (WORDS,), (shown,)))
     sections += [ablation(results, wanted) for wanted in run.ablations]
     if methods:
-        sections.append(Section("What it costs", (), (costs(mine, methods, labels),)))
+        sections.append(Section("What it costs", (), (costs(compared, methods, labels),)))
     sections.append(failures(outcomes, measures, labels))
-    for name in _settings(mine):
-        some = [one for one in mine if one.setting == name]
-        sections.append(_pictures(results, some, methods, name, metric, measures))
+    for name in _settings(compared):
+        selected = [one for one in compared if one.setting == name]
+        sections.append(_pictures(results, selected, methods, name, metric, measures))
     for wanted in run.ablations:
-        some = _first_of(outcomes, [row.method for row in wanted.rows])
+        selected = _first_of(outcomes, [row.method for row in wanted.rows])
         names = [row.method for row in wanted.rows]
-        sections.append(_pictures(results, some, names, wanted.title, metric, measures))
-    if compared := methods_of(run):
-        sections.append(Section("What was compared", (), (compared,)))
+        sections.append(_pictures(results, selected, names, wanted.title, metric, measures))
+    if shown := methods_of(run):
+        sections.append(Section("What was compared", (), (shown,)))
     words = (*READING, *_several_seeds(outcomes), *_meanings(run))
     sections.append(Section("How to read it", words))
     return Report(run.benchmark, facts(run, outcomes), tuple(sections), labels)
 
 
 def tables(
-    outcomes: Sequence[Outcome], methods: Sequence[str], measures: Sequence[Measure],
+    outcomes: Sequence[Outcome],
+    methods: Sequence[str],
+    measures: Sequence[Measure],
     labels: Mapping[str, str],
-) -> list[Section]:  # fmt: skip
-    """An overview, all numbers, and those of every setting, with the paper's beside them."""
+) -> list[Section]:
+    """Return the overview, all numbers, and those of every setting, beside the paper's."""
     present = _settings(outcomes)
-    whole = "All settings together" if len(present) > 1 else "Results"
+    overall = "All settings together" if len(present) > 1 else "Results"
     made = table(outcomes, methods, measures)
     found = []
     if main_of(measures):
-        words = tests_said(made, labels, f"all columns of “{whole}” below")
+        words = tests_note(made, labels, f"all columns of “{overall}” below")
         found.append(Section("In short", words, (overview("In short", made, outcomes, labels),)))
-    found.append(_numbers(whole, made, labels, "I"))
+    found.append(_numbers(overall, made, labels, "I"))
     for name in present if len(present) > 1 else ():
         title, place = SETTINGS[name]
-        some = [one for one in outcomes if one.setting == name]
-        found.append(_numbers(title, table(some, methods, measures), labels, place))
+        selected = [one for one in outcomes if one.setting == name]
+        found.append(_numbers(title, table(selected, methods, measures), labels, place))
     return found
 
 
 def _numbers(title: str, made: Table, labels: Mapping[str, str], place: str) -> Section:
-    """All columns of a table in groups, and one of the paper's."""
+    """Return all columns of a table in groups, and one of the paper's tables."""
     shown = grids(title, made, labels)
     where = "the tables of this section together" if len(shown) > 1 else "this table"
-    theirs = paper.grid_of(paper.printed(place))
-    return Section(title, tests_said(made, labels, where), (*shown, theirs))
+    paper_grid = paper.grid_of(paper.printed(place))
+    return Section(title, tests_note(made, labels, where), (*shown, paper_grid))
 
 
 def _settings(outcomes: Sequence[Outcome]) -> list[str]:
@@ -135,7 +137,7 @@ def _settings(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def measures_of(run: Run, outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
-    """The metrics that the run describes, and those that only its outcomes have.
+    """Return the metrics that the run describes, and those that only outcomes have.
 
     Of these nothing is known but their scores: yes and no where there is nothing else.
 
@@ -157,46 +159,58 @@ def measures_of(run: Run, outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
 
 
 def ablation(results: Results, wanted: Ablation) -> Section:
-    """A table of variants with the columns that matter most, and the paper's beside it; where no
-    column is known to, with all."""
-    labels = {method.name: method.said for method in results.run.methods}
+    """Return a table of variants with the main columns (or all, if none is main), beside the
+    paper's."""
+    labels = {method.name: method.display_name for method in results.run.methods}
     methods = [row.method for row in wanted.rows]
-    some = [one for one in results.outcomes if one.method in methods]
-    measures = measures_of(results.run, some)
+    selected = [one for one in results.outcomes if one.method in methods]
+    measures = measures_of(results.run, selected)
     chosen = main_of(measures) or measures
-    made = table(some, methods, chosen, wanted.reference)
-    ours: tuple[Grid, ...] = (overview(wanted.title, made, some, labels, wanted),)
+    made = table(selected, methods, chosen, wanted.reference)
+    ours: tuple[Grid, ...] = (overview(wanted.title, made, selected, labels, wanted),)
     if not main_of(measures):
         ours = grids(wanted.title, made, labels, wanted)
-    theirs = (paper.grid_of(paper.printed(place)) for place in wanted.paper)
+    paper_grids = (paper.grid_of(paper.printed(place)) for place in wanted.paper)
     pairs: Counter[str] = Counter(
-        setting for _, setting in {(one.pair, one.setting) for one in some}
+        setting for _, setting in {(one.pair, one.setting) for one in selected}
     )
-    asked = ", ".join(f"{pairs[name]} {name}" for name in SETTINGS if pairs[name])
-    words = (f"{pairs.total()} pairs: {asked}.", *wanted.notes,
-             *tests_said(made, labels, "this table"))  # fmt: skip
-    return Section(wanted.title, words, (*ours, *theirs))
+    requested = ", ".join(f"{pairs[name]} {name}" for name in SETTINGS if pairs[name])
+    words = (
+        f"{pairs.total()} pairs: {requested}.",
+        *wanted.notes,
+        *tests_note(made, labels, "this table"),
+    )
+    return Section(wanted.title, words, (*ours, *paper_grids))
 
 
 def costs(outcomes: Sequence[Outcome], methods: Sequence[str], labels: Mapping[str, str]) -> Grid:
-    """Time, UNet samples and calls of a picture; nothing is tested here."""
+    """Return the time, UNet samples and calls per picture; nothing is tested here."""
     found = by_method(outcomes)
     rows = []
     for method in methods:
-        mine = found.get(method, {}).values()
-        made = sum(outcome.error is None for outcome in mine)
-        rows.append(Row(method, len(mine), made, tuple(cell(mine, one) for one in COSTS)))
+        method_outcomes = found.get(method, {}).values()
+        made = sum(outcome.error is None for outcome in method_outcomes)
+        rows.append(
+            Row(
+                method,
+                len(method_outcomes),
+                made,
+                tuple(cell(method_outcomes, one) for one in COSTS),
+            )
+        )
     shown = grid("What it costs", Table(COSTS, "", tuple(rows), 0), labels)
-    notes = ("A guided UNet step counts once for each of its branches among samples, and once "
-             "among calls. Seconds are those of the machine named above.",)  # fmt: skip
+    notes = (
+        "A guided UNet step counts once for each of its branches among samples, and once "
+        "among calls. Seconds are those of the machine named above.",
+    )
     return Grid(shown.title, shown.head, shown.rows, notes)
 
 
 def failures(
     outcomes: Sequence[Outcome], measures: Sequence[Measure], labels: Mapping[str, str]
-) -> Section:  # fmt: skip
-    """Why pictures are not there, and why scores are not."""
-    found = what_failed(outcomes, measures, labels)
+) -> Section:
+    """Return the section of missing pictures and scores."""
+    found = failure_grids(outcomes, measures, labels)
     words = () if found else ("Every picture was made, and every score is there.",)
     return Section("What failed, and what is missing", words, found)
 
@@ -210,7 +224,7 @@ def _pictures(
     measures: Sequence[Measure],
 ) -> Section:
     made = sheet(setting, results.folder, outcomes, methods, metric)
-    label = next((m.said for m in measures if m.name == metric), "")
+    label = next((m.display_name for m in measures if m.name == metric), "")
     several = len({one.key for one in outcomes}) > len({one.pair for one in outcomes})
     shown = "rows, the first pairs and seeds" if several else "pairs, the first ones"
     words = [f"{len(made.strips)} {shown}, nothing picked."]
@@ -225,21 +239,21 @@ def _pictures(
 
 
 def _first_of(outcomes: Sequence[Outcome], methods: Sequence[str]) -> list[Outcome]:
-    """Outcomes of these methods, of the first pairs of every setting: as many as a sheet shows."""
-    some = [one for one in outcomes if one.method in set(methods)]
-    present = _settings(some)
+    """Return the outcomes of these methods for the first pairs of every setting."""
+    selected = [one for one in outcomes if one.method in set(methods)]
+    present = _settings(selected)
     kept: set[tuple[str, int]] = set()
     for name in present:
-        keys = dict.fromkeys(one.key for one in some if one.setting == name)
+        keys = dict.fromkeys(one.key for one in selected if one.setting == name)
         kept |= set(list(keys)[: ROWS // len(present)])
-    return [one for one in some if one.key in kept]
+    return [one for one in selected if one.key in kept]
 
 
 def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
-    """What was run, by name; what is not known is left out."""
+    """Return the conditions of a run by name, without unknown ones."""
     pairs, keys = ({one.pair for one in outcomes}, {one.key for one in outcomes})
     several = f", of {len(keys)} pictures a method" if len(keys) > len(pairs) else ""
-    said = [
+    rows_of_facts = [
         ("Split", run.split),
         ("Pairs", f"{run.pairs} asked for, {len(pairs)} with their seeds in the results{several}"),
         ("Model", f"{run.model}{f', revision {run.revision}' if run.revision else ''}"),
@@ -249,11 +263,11 @@ def facts(run: Run, outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
         ("Date", run.date),
         *(("Note", note) for note in run.notes),
     ]
-    return tuple((name, value) for name, value in said if value)
+    return tuple((name, value) for name, value in rows_of_facts if value)
 
 
 def methods_of(run: Run) -> Grid | None:
-    """What every method was run with, as far as it says so."""
+    """Return the table of each method's parameters."""
     rows = []
     for method in run.methods:
         settings = ", ".join(f"{name} {value}" for name, value in method.settings.items())
@@ -261,18 +275,20 @@ def methods_of(run: Run) -> Grid | None:
         stated += [f"{method.calls} calls stated"] if method.calls is not None else []
         parts = [part for part in (method.note, settings, *stated) if part]
         if parts:
-            rows.append((Said(method.said, (), "head"), Said("; ".join(parts))))
+            rows.append((GridCell(method.display_name, (), "head"), GridCell("; ".join(parts))))
     return Grid("What was compared", ("", "With"), tuple(rows)) if rows else None
 
 
 def _meanings(run: Run) -> tuple[str, ...]:
-    """What the columns are."""
-    return tuple(f"{one.said}: {one.note}." for one in run.measures if one.note)
+    """Return a sentence per column."""
+    return tuple(f"{one.display_name}: {one.note}." for one in run.measures if one.note)
 
 
 def _several_seeds(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     if len({one.key for one in outcomes}) == len({one.pair for one in outcomes}):
         return ()
-    return ("Pairs come with several seeds, whose pictures are alike: a pair's scores are "
-            "averaged first, so that n, intervals and tests are of pairs. A rate whose seeds "
-            "differ is a mean of shares then.",)  # fmt: skip
+    return (
+        "Pairs come with several seeds, whose pictures are alike: a pair's scores are "
+        "averaged first, so that n, intervals and tests are of pairs. A rate whose seeds "
+        "differ is a mean of shares then.",
+    )

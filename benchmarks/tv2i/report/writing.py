@@ -1,4 +1,4 @@
-"""Reports on disk: Markdown with its sheets beside it, and a page that stands alone."""
+"""Write reports: Markdown with its sheets, and a standalone HTML page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPORT = "report"
 def write_report(
     made: Report, folder: Path, stem: str = REPORT, *, force: bool = False
 ) -> tuple[Path, Path]:
-    """Writes both into a folder that exists and says where they are: `stem`.md and `stem`.html.
+    """Write `stem`.md and `stem`.html into an existing folder and return their paths.
 
     Raises:
         OutputError: if one of them exists and `force` is not set, or cannot be written.

@@ -1,1 +1,1 @@
-"""From pairs to a report: every method's pictures through a batch of its own, then all measured."""
+"""Run benchmarks: a batch per method, then metrics and report."""

@@ -40,29 +40,34 @@ DRAWN_WORDS = (
 
 @dataclass(frozen=True)
 class Variants:
-    """What is compared, and the table of it."""
+    """The variants of an ablation, and its table."""
 
     entrants: tuple[Entrant, ...]
     table: Ablation
 
 
 def modules(canvas: int, worded: Worded | None) -> Variants:
-    """Table II: adaptive position, dynamic attention modulation and prompt intensification, one
-    after the other; the last only where somebody can say what the condition shows."""
+    """Return Table II: adaptive position, attention modulation and prompt intensification,
+    added one by one; the last only if `worded` is given."""
     rows = [
         (variant("without modules", OFF, anywhere_on=canvas), ("✗", "✗", "✗")),
         (variant("+ AP", OFF), ("✓", "✗", "✗")),
         (variant(WHOLE, {}), ("✓", "✓", "✗")),
     ]
     if worded is None:
-        return _table("the main modules", [(one, marks[:2]) for one, marks in rows],
-                      ("AP", "DAM"), "II", (STEPS, NO_WORDS))  # fmt: skip
+        return _table(
+            "the main modules",
+            [(one, marks[:2]) for one, marks in rows],
+            ("AP", "DAM"),
+            "II",
+            (STEPS, NO_WORDS),
+        )
     rows.append((variant("+ PI", {}, worded=worded), ("✓", "✓", "✓")))
     return _table("the main modules", rows, ("AP", "DAM", "PI"), "II", (STEPS, DRAWN_WORDS))
 
 
 def attention() -> Variants:
-    """Table III: each part of the modulation left out."""
+    """Return Table III: each part of the modulation left out."""
     left_out: dict[str, dict[str, Any]] = {
         "without suppressing": {"alpha_minus": 0.0},
         "without enhancing": {"alpha_plus": 0.0},
@@ -76,8 +81,7 @@ def attention() -> Variants:
 
 
 def cycles() -> Variants:
-    """The paper's Table A-IV: how many cycles, and between which states; 700 to 500 are the states
-    7 to 5."""
+    """Return Table A-IV: numbers of cycles and the states between which they run."""
     rows = []
     for number, t2, t1 in CYCLES:
         name = f"{number} cycles, {t2}00 to {t1}00"
@@ -91,19 +95,31 @@ def cycles() -> Variants:
 
 
 def variant(
-    name: str, changes: Mapping[str, Any], *, anywhere_on: int | None = None,
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    anywhere_on: int | None = None,
     worded: Worded | None = None,
-) -> Entrant:  # fmt: skip
-    """SOW by the published preset of a pair's setting, with these changes."""
+) -> Entrant:
+    """Return SOW with the published preset of a pair's setting and these changes."""
     given = (("preset", "published-{setting}"),)
     return Entrant(name, SOW, given, tuple(changes.items()), anywhere_on, worded)
 
 
 def _table(
-    title: str, rows: Sequence[tuple[Entrant, tuple[str, ...]]], marks: tuple[str, ...],
-    paper: Any, notes: tuple[str, ...] = (),
-) -> Variants:  # fmt: skip
+    title: str,
+    rows: Sequence[tuple[Entrant, tuple[str, ...]]],
+    marks: tuple[str, ...],
+    paper: Any,
+    notes: tuple[str, ...] = (),
+) -> Variants:
     shown = tuple(Variant(method=entrant.name, marks=marks) for entrant, marks in rows)
-    table = Ablation(title=f"Ablation: {title}", rows=shown, reference=WHOLE,
-                     marks=marks, paper=(paper,), notes=notes)  # fmt: skip
+    table = Ablation(
+        title=f"Ablation: {title}",
+        rows=shown,
+        reference=WHOLE,
+        marks=marks,
+        paper=(paper,),
+        notes=notes,
+    )
     return Variants(tuple(one for one, _ in rows), table)

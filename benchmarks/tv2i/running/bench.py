@@ -1,4 +1,4 @@
-"""A benchmark: its pairs, who is compared on them, and the pictures of each in a folder."""
+"""A benchmark: pairs, compared methods, and the batch of each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from sow.benchmarks.tv2i.methods import METHODS, method
 from sow.benchmarks.tv2i.metrics.base import Described, Metric
-from sow.benchmarks.tv2i.metrics.choice import Spread
-from sow.benchmarks.tv2i.pairs import Listed, Pair
+from sow.benchmarks.tv2i.metrics.suites import Spread
+from sow.benchmarks.tv2i.pairs import Pair, PairList
 from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
 from sow.jobs.batch import Batch
@@ -30,7 +30,7 @@ FIXED = ("cow", "cow-release", "text")
 
 @dataclass(frozen=True)
 class Bench:
-    """What is asked of every method.
+    """The benchmark that every method runs.
 
     Attributes:
         name: of the benchmark, such as `figures-tv2i`.
@@ -44,7 +44,7 @@ class Bench:
 
     name: str
     split: str
-    listed: Listed
+    listed: PairList
     metrics: tuple[Metric, ...]
     notes: tuple[str, ...] = ()
     ceiling: Callable[[], Ceiling | None] = lambda: None
@@ -52,18 +52,18 @@ class Bench:
 
     @property
     def columns(self) -> tuple[Described, ...]:
-        """Everything that outcomes have a score of."""
+        """All metrics of outcomes."""
         return (*self.metrics, *self.spread.varieties)
 
     @property
     def seeds(self) -> int:
-        """How many pictures there are of a pair, at most."""
+        """The largest number of pictures per pair."""
         return max((pair.count for pair in self.listed.pairs), default=1)
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """One of those compared.
+    """A compared method or variant.
 
     Attributes:
         name: as people read it, and in the outcomes.
@@ -71,7 +71,7 @@ class Entrant:
         given: fields of its jobs that are not the pairs'; `{setting}` in one is the pair's.
         settings: changes of its preset.
         anywhere_on: the side of a canvas on which the place is drawn by chance, the same for
-            whoever draws it; None leaves it to the planner.
+            all methods; None leaves it to the planner.
         worded: says a pair's sentence otherwise; None leaves it as it is.
     """
 
@@ -88,7 +88,7 @@ class Entrant:
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
     def job(self, pair: Pair) -> TV2IJob:
-        """What it is asked for a pair.
+        """Return its job for a pair.
 
         Raises:
             SowError: if that makes no sense.
@@ -106,26 +106,26 @@ class Entrant:
 
 
 def anywhere(random: Random, canvas: int) -> list[int]:
-    """A box anywhere on a canvas, of the sizes that the paper's planner may choose: 180 to 256 of
-    512 pixels (Sec. V), in eighths of a latent's stride."""
+    """Return a random box with sizes of the paper's planner: 180 to 256 of 512 pixels (Sec. V),
+    on the grid of latents."""
     side = 8 * random.randint(-(-180 * canvas // 512 // 8), 256 * canvas // 512 // 8)
     x, y = (8 * random.randint(0, (canvas - side) // 8) for _ in range(2))
     return [x, y, side, side]
 
 
-def with_seeds(listed: Listed, seeds: int) -> Listed:
-    """The same pairs, each with so many results.
+def with_seeds(listed: PairList, seeds: int) -> PairList:
+    """Return the pairs with `seeds` results each.
 
     Raises:
         UsageError: if there are fewer than one.
     """
     if seeds < 1:
-        raise UsageError(f"{seeds} seeds leave no picture", "give 1 or more")
+        raise UsageError(f"the number of seeds must be at least 1, not {seeds}", "give 1 or more")
     return replace(listed, pairs=tuple(replace(pair, count=seeds) for pair in listed.pairs))
 
 
 def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant, ...]:
-    """Methods by name, each with its weights if it needs some.
+    """Return methods by name, each with its weights if it needs any.
 
     Args:
         names: of methods; the first is the one that the others are compared with.
@@ -136,31 +136,41 @@ def entrants(names: Iterable[str], weights: Iterable[str] = ()) -> tuple[Entrant
     """
     wanted = [name.strip() for name in names]
     if len(set(wanted)) < len(wanted) or not wanted:
-        raise UsageError("a method is there twice, or none", f"choose of {', '.join(METHODS)}")
+        raise UsageError("methods are missing or repeated", f"choose from {', '.join(METHODS)}")
     given = dict(_split(text) for text in weights)
     if others := set(given) - set(wanted):
-        raise UsageError(f"weights for {', '.join(sorted(others))}", "name the method, too")
+        raise UsageError(
+            f"weights for {', '.join(sorted(others))}, not compared", "add it to the methods"
+        )
     return tuple(
         Entrant(
-            name, method(name, **({"weights": given[name]} if name in given else {})),
+            name,
+            method(name, **({"weights": given[name]} if name in given else {})),
             () if name in FIXED else BY_NAME,
         )
         for name in wanted
-    )  # fmt: skip
+    )
 
 
 def _split(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign and value):
-        raise UsageError(f"{text!r} says no weights", "give method=folder, or method=owner/name")
+        raise UsageError(
+            f"{text!r} is not method=weights", "give method=folder, or method=owner/name"
+        )
     return name, value
 
 
 def batch_of(
-    bench: Bench, entrant: Entrant, options: Options, out: Path, report: Report,
-    force: bool = False, retry_failed: bool = False,
-) -> Batch:  # fmt: skip
-    """The pictures of a method, as a batch into a folder of its own; run again, it goes on.
+    bench: Bench,
+    entrant: Entrant,
+    options: Options,
+    out: Path,
+    report: Report,
+    force: bool = False,
+    retry_failed: bool = False,
+) -> Batch:
+    """Return the batch of a method's pictures in its own folder; run again, it resumes.
 
     force: pictures of other options are made again, and files in the way are replaced.
     retry_failed: what failed before is tried again.
@@ -175,5 +185,6 @@ def batch_of(
 
     source = Source(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
-    return Batch(source, out / entrant.folder, how, force=force, retry_failed=retry_failed,
-                 report=report)  # fmt: skip
+    return Batch(
+        source, out / entrant.folder, how, force=force, retry_failed=retry_failed, report=report
+    )

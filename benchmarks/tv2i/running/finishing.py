@@ -1,51 +1,55 @@
-"""All pictures measured and written down: `results.json`, `run.json` and the report of both."""
+"""Measure all pictures and write `results.json`, `run.json` and the report."""
 
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
+from sow.benchmarks.tv2i.pairs import OPEN, SPLITS, check_split
 from sow.benchmarks.tv2i.preference.marks import with_marks
+from sow.benchmarks.tv2i.report.markdown import SHEETS
 from sow.benchmarks.tv2i.report.report import report
-from sow.benchmarks.tv2i.report.writing import write_report
-from sow.benchmarks.tv2i.running.beginning import may_overwrite
+from sow.benchmarks.tv2i.report.writing import REPORT, write_report
+from sow.benchmarks.tv2i.running.baseline import OWN, compare_with_baseline
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
+from sow.benchmarks.tv2i.running.measuring import Hues, first_recipe, outcomes
 from sow.benchmarks.tv2i.running.program import Program
-from sow.benchmarks.tv2i.running.reading import Hues, first_recipe, outcomes
-from sow.benchmarks.tv2i.running.spreading import OWN, beside
 from sow.benchmarks.tv2i.runs import RUN, Measure, Method, Run, read_results, read_run, write_run
-from sow.errors import UsageError
+from sow.errors import OutputError, UsageError
 
 Tick = Callable[[str], object]
 
 
 def finish(
-    asked: Program, out: Path, tick: Tick = lambda name: None, force: bool = False
-) -> tuple[Path, Path]:  # fmt: skip
-    """Measures all pictures, writes both files and the report, and says where that is.
+    program: Program, out: Path, tick: Tick = lambda name: None, force: bool = False
+) -> tuple[Path, Path]:
+    """Measure all pictures, write the results and the report, and return its paths.
 
     Args:
-        asked: who was compared; the first method is what the others are compared with.
-        tick: is told whose pictures are measured.
+        program: the compared methods; the first is the reference.
+        tick: called with the name of each method before it is measured.
         force: results of other benchmarks are written over, too.
 
     Raises:
         SowError: if there are no pictures, or something cannot be written.
     """
-    over = may_overwrite(out, asked.bench.name, asked.bench.split, force)
+    over = may_overwrite(out, program.bench.name, program.bench.split, force)
     found: list[Outcome] = []
-    colours: Hues | None = {} if OWN in [one.name for one, _ in asked.tasks] else None
-    for entrant, bench in asked.tasks:
+    colours: Hues | None = {} if OWN in [one.name for one, _ in program.tasks] else None
+    for entrant, bench in program.tasks:
         tick(entrant.name)
         found += outcomes(bench, entrant, out, colours)
     if all(outcome.error for outcome in found):
-        raise UsageError(f"no method has made a picture in {str(out)!r}", "see why: sow batch "
-                         f"status {out / asked.tasks[0][0].folder}")  # fmt: skip
-    run = described(asked, found, out)
-    run = run.model_copy(update={"beside": beside(asked, found, colours or {})})
+        raise UsageError(
+            f"no method made a picture in {str(out)!r}",
+            f"see why: sow batch status {out / program.tasks[0][0].folder}",
+        )
+    run = described(program, found, out)
+    run = run.model_copy(update={"beside": compare_with_baseline(program, found, colours or {})})
     run, marked = with_marks(run, found, out)
     # First what says whose the others are: if this ends here, the folder is known again.
     write_run(run, out / RUN, force=over)
@@ -53,22 +57,28 @@ def finish(
     return write_report(report(read_results(out)), out, force=over)
 
 
-def described(asked: Program, found: Sequence[Outcome], out: Path) -> Run:
-    """What was run, from what the pictures themselves say."""
-    recipes = (first_recipe(bench, entrant, out) for entrant, bench in asked.tasks)
+def described(program: Program, found: Sequence[Outcome], out: Path) -> Run:
+    """Return the description of the run, from the recipes of its pictures."""
+    recipes = (first_recipe(bench, entrant, out) for entrant, bench in program.tasks)
     recipe = next(recipe for recipe in recipes if recipe)
-    bench, seeds = asked.bench, [outcome.seed for outcome in found]
+    bench, seeds = program.bench, [outcome.seed for outcome in found]
     return Run(
-        benchmark=bench.name, split=bench.split,
-        pairs=max(len(each.listed.pairs) for _, each in asked.tasks),
-        methods=tuple(_method(entrant, found) for entrant, _ in asked.tasks),
-        measures=_measures(bench), ablations=asked.ablations,
-        model=recipe.model, revision=recipe.revision, device=recipe.device, dtype=recipe.dtype,
-        versions=dict(recipe.versions), date=_date(out, bench.name),
+        benchmark=bench.name,
+        split=bench.split,
+        pairs=max(len(each.listed.pairs) for _, each in program.tasks),
+        methods=tuple(_method(entrant, found) for entrant, _ in program.tasks),
+        measures=_measures(bench),
+        ablations=program.ablations,
+        model=recipe.model,
+        revision=recipe.revision,
+        device=recipe.device,
+        dtype=recipe.dtype,
+        versions=dict(recipe.versions),
+        date=_date(out, bench.name),
         seeds=f"{_seeds(bench.seeds)} for each pair, the same for all methods: {min(seeds)} to "
         f"{max(seeds)}",
         notes=(*bench.listed.notes, *bench.notes),
-    )  # fmt: skip
+    )
 
 
 def _seeds(count: int) -> str:
@@ -76,40 +86,87 @@ def _seeds(count: int) -> str:
 
 
 def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
-    mine = [one for one in found if one.method == entrant.name and one.error is None]
-    samples, calls = {one.samples for one in mine}, {one.calls for one in mine}
+    made = [one for one in found if one.method == entrant.name and one.error is None]
+    samples, calls = {one.samples for one in made}, {one.calls for one in made}
     return Method(
-        name=entrant.name, note=_parameters(entrant),
+        name=entrant.name,
+        note=_parameters(entrant),
         settings=dict((*entrant.given, *entrant.settings)),
         samples=samples.pop() if len(samples) == 1 else None,
         calls=calls.pop() if len(calls) == 1 else None,
-    )  # fmt: skip
+    )
 
 
 def _parameters(entrant: Entrant) -> str:
-    """Those of its method, if it has any, and what it is asked otherwise."""
-    said = [entrant.method.said] if entrant.method.said != entrant.method.name else []
-    said += ["places by chance"] if entrant.anywhere_on is not None else []
-    said += ["sentences with what the condition shows behind them"] if entrant.worded else []
-    return "; ".join(said)
+    """Return the method's parameters and special inputs."""
+    parts = [entrant.method.said] if entrant.method.said != entrant.method.name else []
+    parts += ["places by chance"] if entrant.anywhere_on is not None else []
+    parts += ["sentences with what the condition shows behind them"] if entrant.worded else []
+    return "; ".join(parts)
 
 
 def _measures(bench: Bench) -> tuple[Measure, ...]:
-    """The metrics, ID-Distance with its ceiling."""
+    """Return the metrics' descriptions, with the ceiling of ID-Distance."""
     return tuple(
         Measure(
-            name=metric.name, label=metric.label, better=metric.better, unit=metric.unit,
-            rate=metric.rate, note=metric.note, group=metric.group, main=metric.main,
+            name=metric.name,
+            label=metric.label,
+            better=metric.better,
+            unit=metric.unit,
+            rate=metric.rate,
+            note=metric.note,
+            group=metric.group,
+            main=metric.main,
             ceiling=bench.ceiling() if metric.name == "id_distance" else None,
         )
         for metric in bench.columns
-    )  # fmt: skip
+    )
 
 
 def _date(out: Path, name: str) -> str:
-    """When it was run first: a run that goes on says the same."""
+    """Return the date of the first run: a resumed run keeps it."""
     with suppress(UsageError):
         before = read_run(out / RUN)
         if before.benchmark == name and before.date:
             return before.date
     return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+WRITTEN = (OUTCOMES, f"{REPORT}.md", f"{REPORT}.html", SHEETS)
+MEND = "give another out=, or force=True"
+
+
+def may_overwrite(out: Path, benchmark: str, split: str, force: bool = False) -> bool:
+    """Return whether files in a folder may be overwritten: those of the same benchmark, or all with
+    force.
+
+    False where there is nothing of the kind yet: what appears until then is not written over.
+
+    Args:
+        split: of its pairs; the results of another are other results.
+        force: whatever is there may be.
+
+    Raises:
+        UsageError: if there is no such split.
+        OutputError: if a result would be written over that is not of this benchmark and split.
+    """
+    check_split(split, (*SPLITS, OPEN))
+    if force:
+        return True
+    if not os.path.lexists(out / RUN):
+        for name in filter(lambda name: _is_there(out / name), WRITTEN):
+            raise OutputError(f"{name} is in {str(out)!r} already, and is of no benchmark", MEND)
+        return False
+    try:
+        before = read_run(out / RUN)
+    except UsageError as error:
+        raise OutputError(error.what, MEND) from None
+    if (before.benchmark, before.split) != (benchmark, split):
+        results = f"{before.benchmark} ({before.split})" if before.split else before.benchmark
+        raise OutputError(f"{str(out)!r} has the results of {results}", MEND)
+    return True
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a file, or a folder with content, exists."""
+    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)

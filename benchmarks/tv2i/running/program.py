@@ -1,5 +1,4 @@
-"""All that a run compares: methods, and the variants of ablations; what two tables show is drawn
-once."""
+"""All methods and ablation variants of a run; a variant shared by two tables is drawn once."""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ TABLES = (METHODS, *ABLATIONS)
 
 @dataclass(frozen=True)
 class Program:
-    """What is drawn, and the tables of it.
+    """The work of a run, and its tables.
 
     Attributes:
         bench: what is asked of methods.
         few: the same with the pairs of the ablations, which are among them.
-        tasks: who draws, and which of both they are asked; nobody is there twice.
+        tasks: the entrants, each once, with the bench it runs.
         ablations: tables of variants.
     """
 
@@ -35,7 +34,7 @@ class Program:
 
 
 def tables_of(text: str) -> tuple[str, ...]:
-    """Tables by their names, with commas between them.
+    """Return the names of tables in a comma-separated list.
 
     Raises:
         UsageError: if there is no such table, or none is named.
@@ -43,16 +42,20 @@ def tables_of(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in TABLES]
     if unknown or not names:
-        wrong = ", ".join(map(repr, unknown)) or "is named"
-        raise UsageError(f"no table {wrong}", f"choose of {', '.join(TABLES)}")
+        wrong = ", ".join(map(repr, unknown)) or "no name given"
+        raise UsageError(f"unknown table: {wrong}", f"choose from {', '.join(TABLES)}")
     return names
 
 
-def program(
-    bench: Bench, methods: Sequence[Entrant], tables: Sequence[str], limit: int | None,
-    canvas: int, worded: Worded | None = None,
-) -> Program:  # fmt: skip
-    """What has to be drawn for these tables.
+def make_program(
+    bench: Bench,
+    methods: Sequence[Entrant],
+    tables: Sequence[str],
+    limit: int | None,
+    canvas: int,
+    worded: Worded | None = None,
+) -> Program:
+    """Return the work needed for these tables.
 
     Args:
         methods: those of the table `methods`.
@@ -63,12 +66,12 @@ def program(
     Raises:
         UsageError: for a limit below 1.
     """
-    few = replace(bench, listed=replace(
-        bench.listed, pairs=tuple(limited(bench.listed.pairs, limit))
-    ))  # fmt: skip
+    few = replace(
+        bench, listed=replace(bench.listed, pairs=tuple(limited(bench.listed.pairs, limit)))
+    )
     made = {"modules": lambda: modules(canvas, worded), "attention": attention, "cycles": cycles}
     variants: list[Variants] = [make() for name, make in made.items() if name in tables]
     tasks = {one.name: (one, bench) for one in methods if METHODS in tables}
-    for some in variants:
-        tasks.update({one.name: (one, few) for one in some.entrants})
-    return Program(bench, few, tuple(tasks.values()), tuple(some.table for some in variants))
+    for variant in variants:
+        tasks.update({one.name: (one, few) for one in variant.entrants})
+    return Program(bench, few, tuple(tasks.values()), tuple(variant.table for variant in variants))

@@ -1,4 +1,4 @@
-"""What the judge of the bundled world says of a case, and metrics that are read off it.
+"""The verdicts of the drawn world's judge on cases, and the base of metrics that use them.
 
 How far it can be trusted: `figures/judge/results/judge.md` and `keeping.md`. The studies of
 `figures/studies` count by the same, so that a bench and they can be compared.
@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sow.benchmarks.figures.judge.keeping import Planted
-from sow.benchmarks.figures.judge.reading import Judge, Verdict, distance
+from sow.benchmarks.figures.judge.judge import Judge, Verdict, distance
+from sow.benchmarks.figures.judge.planted_head import Planted
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.figures.world.drawing import box_of, portrait
-from sow.benchmarks.tv2i.figures import everybody, true_mask
+from sow.benchmarks.tv2i.figures import all_pairs, true_mask
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, Missing, Score
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.pictures.drawing import planted as canvas_of
@@ -34,7 +34,7 @@ ANOTHER = 4_000_000
 
 @dataclass(frozen=True)
 class Judged:
-    """What the judge says of a case."""
+    """The judge's verdict on a case."""
 
     pair: world.Pair
     verdict: Verdict
@@ -43,7 +43,8 @@ class Judged:
 
     @cached_property
     def here(self) -> bool:
-        """Whether there is a head, its centre within a third of a box of where it was planted."""
+        """Whether there is a head with its centre within a third of a box of where it was
+        planted."""
         true = box_of(self.planted.mask)
         if not self.verdict.heads or true is None:
             return False
@@ -53,7 +54,7 @@ class Judged:
 
     @cached_property
     def distance(self) -> float:
-        """ID-Distance of the head that was found.
+        """ID-Distance of the head.
 
         Raises:
             Missing: if there is none where it was planted.
@@ -66,9 +67,9 @@ class Judged:
 
 
 class Verdicts:
-    """The judge, which looks at many pictures at once and at each once.
+    """The judge with a cache: it reads many pictures at once, and each only once.
 
-    drawn: the world's own pairs by the ids of their pairs; by itself those of Figures-TV2I.
+    drawn: the world's pairs by id; by default those of Figures-TV2I.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Verdicts:
         self._faces: dict[str, NDArray[np.float32] | None] = {}
 
     def look(self, cases: Sequence[Case]) -> None:
-        """Reads those that were not read yet.
+        """Read the cases that were not read yet.
 
         Raises:
             Missing: if one of them has no picture, or is no pair of Figures-TV2I.
@@ -97,7 +98,7 @@ class Verdicts:
             self._seen[case] = Judged(pair, verdict, planted(case, pair), self._faces[pair.id])
 
     def of(self, case: Case) -> Judged:
-        """What it says of one.
+        """Return the verdict on a case.
 
         Raises:
             Missing: as `look`.
@@ -106,12 +107,12 @@ class Verdicts:
         return self._seen[case]
 
     def knows(self, case: Case) -> bool:
-        """Whether what its sentence says, and who is planted, is known."""
+        """Return whether the pair of a case is known."""
         return case.pair.id in self._pairs
 
     @property
     def _pairs(self) -> Mapping[str, world.Pair]:
-        return everybody() if self._drawn is None else self._drawn
+        return all_pairs() if self._drawn is None else self._drawn
 
     def _pair(self, case: Case) -> world.Pair:
         if not self.knows(case):
@@ -120,7 +121,7 @@ class Verdicts:
 
 
 def planted(case: Case, pair: world.Pair) -> Planted:
-    """The head where it was planted, by its true outline, not by what was cut out.
+    """Return the planted head by its true outline, not by the matte.
 
     Raises:
         Missing: if the plan does not say what of the picture was planted.
@@ -130,19 +131,19 @@ def planted(case: Case, pair: world.Pair) -> Planted:
         raise Missing("the judge reads canvases of 128 x 128 with a crop")
     size = (plan.box.width, plan.box.height)
     there = true_mask(pair).resize(size, Image.Resampling.BOX, box=plan.crop.corners)
-    whole = Image.new("L", CANVAS)
-    whole.paste(there, (plan.box.x, plan.box.y))
+    mask = Image.new("L", CANVAS)
+    mask.paste(there, (plan.box.x, plan.box.y))
     pixels = np.asarray(canvas_of(plan, case.condition))
-    return Planted(pixels, np.asarray(whole) > 127, plan.box, pair.identity)
+    return Planted(pixels, np.asarray(mask) > 127, plan.box, pair.identity)
 
 
 def drawn_ceiling(judge: Judge, pairs: Sequence[Pair]) -> list[Score]:
-    """How far two drawings of one person are from each other, for the people of these pairs: the
-    ceiling of ID-Distance in this world, as `IdDistance.ceiling` is of photographs.
+    """Return the distances of two drawings of each person: the ceiling of ID-Distance in this
+    world, as `IdDistance.ceiling` is of photographs.
 
     Neither went through the autoencoder, as every result has: what that costs comes on top.
     """
-    drawn = [everybody()[pair.id] for pair in pairs]
+    drawn = [all_pairs()[pair.id] for pair in pairs]
     others = [portrait(one.identity, one.identity_seed + ANOTHER, scene="plain") for one in drawn]
     ones = judge.embed([one.drawing.image for one in drawn])
     return [
@@ -152,23 +153,23 @@ def drawn_ceiling(judge: Judge, pairs: Sequence[Pair]) -> list[Score]:
 
 
 class JudgedMetric(Metric):
-    """One number out of what the judge says."""
+    """A metric computed from the judge's verdict."""
 
     def __init__(self, verdicts: Verdicts) -> None:
         self.verdicts = verdicts
 
     def prepare(self, cases: Sequence[Case]) -> None:
-        """All pictures in the judge's batches; what cannot be read is said case by case."""
+        """Read all pictures in batches; failures are reported case by case."""
         with suppress(Exception):
             self.verdicts.look([case for case in cases if self.verdicts.knows(case)])
 
     def value(self, case: Case) -> float:
-        """The number."""
+        """Return the number."""
         return float(self.read(self.verdicts.of(case)))
 
     @abstractmethod
     def read(self, judged: Judged) -> float:
-        """The number out of what the judge says.
+        """Return the number for a verdict.
 
         Raises:
             Missing: if there is none.

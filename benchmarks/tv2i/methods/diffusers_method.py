@@ -1,4 +1,4 @@
-"""What methods of diffusers' own share: weights of others, given by a folder or a hub id.
+"""Methods that use a pipeline of diffusers with other weights, from a folder or a hub id.
 
 Only safetensors are ever read, and no code of a repository's own is run. They are downloaded only
 where a hub id is given and its files are not here yet.
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from sow.benchmarks.tv2i.methods.frozen import check_count
+from sow.benchmarks.tv2i.methods.frozen_model import check_count
 from sow.calls import unet_lock
 from sow.checkpoints.trust import PICKLES
 from sow.errors import ModelError, SowError, UsageError
@@ -30,7 +30,7 @@ KINDS = ("*.json", "*.txt", "*.safetensors")
 
 
 @dataclass(frozen=True)
-class Borrowed(Method):
+class DiffusersMethod(Method):
     """A pipeline of diffusers with weights that are not SOW's.
 
     Attributes:
@@ -47,31 +47,31 @@ class Borrowed(Method):
     )
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense."""
+        """Check the parameters."""
         if not self.weights:
             raise UsageError(
-                f"the method {self.name} has no weights", "give weights=, a folder or a hub id"
+                f"the method {self.name} needs weights", "give weights=, a folder or a hub id"
             )
         check_count("steps", self.steps)
 
     @property
     def said(self) -> str:
-        """Without the path of a folder: it is nobody's business who has the picture."""
-        told = Path(self.weights).name if Path(self.weights).is_absolute() else self.weights
-        if told == self.weights:
+        """The description of the method, without the path of a local folder."""
+        name = Path(self.weights).name if Path(self.weights).is_absolute() else self.weights
+        if name == self.weights:
             return super().said
-        return replace(self, weights=told).said
+        return replace(self, weights=name).said
 
     @abstractmethod
     def load(self, pipe: SowPipeline, folder: Path) -> Any:
-        """Its pipeline, with the weights in this folder, where `pipe` is and as exact."""
+        """Load the pipeline from this folder, with the device and precision of `pipe`."""
 
     @abstractmethod
     def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
-        """What its pipeline is given besides prompts, size, steps, guidance and generators."""
+        """Return the pipeline's arguments besides prompts, size, steps, guidance and seeds."""
 
     def pipeline(self, pipe: SowPipeline) -> Any:
-        """Loaded when it is first needed.
+        """Return the pipeline, loaded on first use.
 
         Raises:
             ModelError: if the weights are not to be had, or may not be read.
@@ -96,16 +96,16 @@ class Borrowed(Method):
             ) from None
 
     def denoiser(self, pipe: SowPipeline) -> torch.nn.Module:
-        """Its own UNet."""
+        """Return the pipeline's UNet."""
         unet: torch.nn.Module = self.pipeline(pipe).unet
         return unet
 
     def branches(self, work: Work) -> int:
-        """The prompt and the negative prompt."""
+        """Return 2: the prompt and the negative prompt."""
         return 2
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
-        """A picture for each work; guidance is the first one's, which all share."""
+        """Return a picture per work; all share the guidance of the first."""
         made = self.pipeline(pipe)
         width, height = works[0].plan.canvas
         with torch.no_grad(), unet_lock(made.unet):
@@ -123,12 +123,12 @@ class Borrowed(Method):
 
 
 def canvases(works: Sequence[Work]) -> list[Image.Image]:
-    """What each plants, on grey."""
+    """Return the planted canvases, on grey."""
     return [planted(work.plan, work.condition) for work in works]
 
 
 def find_weights(name: str, revision: str | None = None) -> Path:
-    """The folder of a model, fetched from the hub if it is none here.
+    """Return the folder of a model, downloading it from the hub if it is not local.
 
     Raises:
         ModelError: if it cannot be had.
@@ -151,24 +151,28 @@ def find_weights(name: str, revision: str | None = None) -> Path:
             )
         except Exception as error:  # the hub's client raises several families of errors
             problem = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-    raise ModelError(f"{name} is no folder, and not to be had from the hub ({problem})",
-                     "give a folder, or an id of the hub: owner/name")  # fmt: skip
+    raise ModelError(
+        f"{name} is not a folder and cannot be fetched from the hub ({problem})",
+        "give a folder, or an id of the hub: owner/name",
+    )
 
 
 def check_part(folder: Path, what: str) -> None:
-    """Whether a folder holds one model as safetensors.
+    """Check that a folder holds one model as safetensors.
 
     Raises:
         ModelError: if it does not, in a line that says so where it has pickles.
     """
     if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder.name!r} is no {what}", "it has no config.json")
+        raise ModelError(
+            f"{folder.name!r} is not a {what}: it has no config.json", "give another folder"
+        )
     if any(folder.glob("*.safetensors")):
         return
     stored = sorted(file.name for file in folder.glob("*") if file.suffix in PICKLES)
     raise ModelError(
         f"{folder.name!r} has its {what} only as a pickle ({stored[0]}), which can run code"
         if stored
-        else f"{folder.name!r} has no .safetensors, which alone are read",
+        else f"{folder.name!r} has no .safetensors file; other formats are not read",
         "give one with .safetensors files",
     )

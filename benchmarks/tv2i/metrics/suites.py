@@ -1,4 +1,4 @@
-"""Which metrics a benchmark is read by, and what the user has to give for them."""
+"""The metrics of each benchmark, and the weights that the user has to give for them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from sow.benchmarks.tv2i.metrics.arcface import ArcFace
 from sow.benchmarks.tv2i.metrics.base import Metric
 from sow.benchmarks.tv2i.metrics.clip import ClipScore
 from sow.benchmarks.tv2i.metrics.colour import Counted, Grey, Saturation, clothes_by, outside
+from sow.benchmarks.tv2i.metrics.condition_fidelity import ConditionLpips, ConditionPsnr
 from sow.benchmarks.tv2i.metrics.copying import Copied, CopyPaste
 from sow.benchmarks.tv2i.metrics.detection import FaceFound, OnePerson, Persons
 from sow.benchmarks.tv2i.metrics.faces import Faces
 from sow.benchmarks.tv2i.metrics.identity import FaceNet, IdDistance
-from sow.benchmarks.tv2i.metrics.judged import Verdicts
-from sow.benchmarks.tv2i.metrics.keeping import ConditionLpips, ConditionPsnr
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
+from sow.benchmarks.tv2i.metrics.judge_metrics import judged_metrics
 from sow.benchmarks.tv2i.metrics.outline import OutlineClosed, OutlineTruncated
 from sow.benchmarks.tv2i.metrics.variety import FeatureVariety, PixelVariety, Variety
-from sow.benchmarks.tv2i.metrics.verdicts import judged_metrics
 from sow.benchmarks.tv2i.metrics.weights import CONVERT
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Files and folders of what metrics need; those that are None are left out.
+    """Files and folders of metrics' weights; metrics without weights are left out.
 
     Attributes:
         facenet: safetensors of InceptionResnetV1, VGGFace2, for ID-Distance.
@@ -39,7 +39,7 @@ class Weights:
     arcface: Path | None = None
 
     def missing(self) -> list[str]:
-        """A line for every one that was not given: what is not measured, and how it would be."""
+        """Return a line for each missing weight: what is not measured, and how to get it."""
         return [HOW[field.name] for field in fields(self) if getattr(self, field.name) is None]
 
 
@@ -53,7 +53,7 @@ HOW = {
 
 
 def photograph_metrics(weights: Weights, device: str = "cpu") -> list[Metric]:
-    """Those of photographs for which everything is there; nothing is downloaded.
+    """Return the metrics of photographs whose weights are given; nothing is downloaded.
 
     Raises:
         ModelError: if weights that were given cannot be used.
@@ -71,19 +71,25 @@ def photograph_metrics(weights: Weights, device: str = "cpu") -> list[Metric]:
             made.append(load(path))
     return [
         *made,
-        FaceFound(faces), OnePerson(faces), Persons(faces),
-        *pixel_metrics(), OutlineTruncated(), OutlineClosed(), Saturation(), Grey(),
-    ]  # fmt: skip
+        FaceFound(faces),
+        OnePerson(faces),
+        Persons(faces),
+        *pixel_metrics(),
+        OutlineTruncated(),
+        OutlineClosed(),
+        Saturation(),
+        Grey(),
+    ]
 
 
 def figures_metrics(verdicts: Verdicts | None = None) -> list[Metric]:
-    """Those of the bundled world, which need nothing."""
+    """Return the metrics of the bundled world, which need no weights."""
     return [*judged_metrics(verdicts), *pixel_metrics()]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What is measured of several pictures together, and never of one.
+    """Metrics of several pictures together.
 
     Attributes:
         varieties: of the pictures of a pair by several seeds.
@@ -95,15 +101,15 @@ class Spread:
 
 
 def photograph_spread() -> Spread:
-    """That of photographs."""
+    """Return the spread metrics of photographs."""
     return Spread((PixelVariety(),))
 
 
 def figures_spread(verdicts: Verdicts) -> Spread:
-    """That of the bundled world."""
+    """Return the spread metrics of the bundled world."""
     return Spread((PixelVariety(), FeatureVariety(verdicts)), clothes_by(verdicts))
 
 
 def pixel_metrics() -> list[Metric]:
-    """Those that only compare pixels."""
+    """Return the metrics that only compare pixels."""
     return [CopyPaste(), Copied(), ConditionPsnr()]

@@ -29,7 +29,7 @@ class ConditionPsnr(Metric):
     group = LIKENESS
 
     def value(self, case: Case) -> float:
-        """Decibels, at most 100."""
+        """Return decibels, at most 100."""
         inside = case.inside
         off = inside.found[inside.mask].astype(float) - inside.planted[inside.mask]
         error = float((off**2).mean())
@@ -51,7 +51,7 @@ class ConditionLpips(Metric):
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> ConditionLpips:
-        """From safetensors.
+        """Load the network from safetensors.
 
         Raises:
             ModelError: if they are none of it.
@@ -60,7 +60,7 @@ class ConditionLpips(Metric):
 
     @torch.no_grad()
     def value(self, case: Case) -> float:
-        """The distance, 0 and up."""
+        """Return the distance, 0 and up."""
         inside = case.inside
         if inside.found.shape != inside.planted.shape:
             raise Missing("the box leaves the canvas")
@@ -70,10 +70,13 @@ class ConditionLpips(Metric):
 
 
 def _greyed(inside: Inside, pixels: Pixels) -> torch.Tensor:
-    """What is under the mask, the rest grey: `[1, 3, h, w]` in [-1, 1], no side below 64."""
+    """Return the pixels under the mask, the rest grey: `[1, 3, h, w]` in [-1, 1], each side at
+    least 64."""
     shown = Image.fromarray(np.where(inside.mask[..., None], pixels, np.array(GREY, np.uint8)))
     scale = max(1.0, SIDE / min(shown.size))
     if scale > 1:
-        shown = shown.resize((math.ceil(shown.width * scale), math.ceil(shown.height * scale)),
-                             Image.Resampling.BICUBIC)  # fmt: skip
+        shown = shown.resize(
+            (math.ceil(shown.width * scale), math.ceil(shown.height * scale)),
+            Image.Resampling.BICUBIC,
+        )
     return torch.from_numpy(np.asarray(shown, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1

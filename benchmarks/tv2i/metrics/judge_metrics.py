@@ -1,16 +1,16 @@
-"""The metrics of Figures-TV2I: what the judge reads in a picture, a small class each.
+"""The metrics of Figures-TV2I: a small class for each thing the judge reads in a picture.
 
 Where the same is meant, names are those of the metrics of photographs.
 """
 
 from __future__ import annotations
 
-from sow.benchmarks.figures.judge.keeping import halo_share, has_halo, is_sticker, kept_parts
-from sow.benchmarks.figures.judge.reading import SAME_PERSON
+from sow.benchmarks.figures.judge.judge import SAME_PERSON
+from sow.benchmarks.figures.judge.planted_head import halo_share, has_halo, is_sticker, kept_parts
 from sow.benchmarks.figures.judge.relations import answers
 from sow.benchmarks.tv2i.metrics.base import AROUND, HEAD, LIKENESS, SAID, Metric, Missing
 from sow.benchmarks.tv2i.metrics.colour import JudgedGrey, JudgedSaturation
-from sow.benchmarks.tv2i.metrics.judged import Judged, JudgedMetric, Verdicts
+from sow.benchmarks.tv2i.metrics.judge_base import Judged, JudgedMetric, Verdicts
 
 
 class JudgedIdDistance(JudgedMetric):
@@ -22,7 +22,7 @@ class JudgedIdDistance(JudgedMetric):
     group, main = LIKENESS, True
 
     def read(self, judged: Judged) -> float:
-        """The distance, 0 to 2."""
+        """Return the distance, 0 to 2."""
         return judged.distance
 
 
@@ -35,7 +35,7 @@ class SamePerson(JudgedMetric):
     group, main = LIKENESS, True
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(judged.here and judged.distance < SAME_PERSON)
 
 
@@ -47,7 +47,7 @@ class HeadFound(JudgedMetric):
     group, main = HEAD, True
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(bool(judged.verdict.heads))
 
 
@@ -59,7 +59,7 @@ class JudgedPersons(JudgedMetric):
     group = AROUND
 
     def read(self, judged: Judged) -> float:
-        """A count."""
+        """Return a count."""
         return float(judged.verdict.persons)
 
 
@@ -71,7 +71,7 @@ class OneHead(JudgedMetric):
     group = HEAD
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(judged.verdict.persons == 1)
 
 
@@ -84,12 +84,12 @@ class Truncated(JudgedMetric):
     group, main = HEAD, True
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(not judged.here or judged.verdict.truncated)
 
 
 class Unjoined(JudgedMetric):
-    """The same as a person would ask: a neck a shade off is the head's."""
+    """Like `Truncated`, but a neck a shade off is accepted, as a person would."""
 
     name, label, better, unit, rate = (
         "unjoined",
@@ -102,19 +102,19 @@ class Unjoined(JudgedMetric):
     group = HEAD
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(not judged.here or judged.verdict.unjoined)
 
 
 class Apart(JudgedMetric):
-    """The same, whatever the neck's skin."""
+    """Like `Truncated`, whatever the neck's skin."""
 
     name, label, better, unit, rate = "apart", "Without neck or body", "lower", "%", True
     note = "as truncated, whatever the neck's skin"
     group = HEAD
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(not judged.here or judged.verdict.apart)
 
 
@@ -126,7 +126,7 @@ class Halo(JudgedMetric):
     group = AROUND
 
     def read(self, judged: Judged) -> float:
-        """1 or 0; where there is too little scene to tell, 0."""
+        """Return 1 or 0; 0 where there is too little scene to decide."""
         return float(has_halo(judged.verdict, judged.planted))
 
 
@@ -138,7 +138,7 @@ class HaloShare(JudgedMetric):
     group = AROUND
 
     def read(self, judged: Judged) -> float:
-        """A share, 0 to 1."""
+        """Return a share, 0 to 1."""
         share = halo_share(judged.verdict, judged.planted)
         if share is None:
             raise Missing("too little scene round the head to tell")
@@ -154,7 +154,7 @@ class Sticker(JudgedMetric):
     group = AROUND
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         return float(judged.here and is_sticker(judged.verdict, judged.planted))
 
 
@@ -166,26 +166,25 @@ class Followed(JudgedMetric):
     group, main = SAID, True
 
     def read(self, judged: Judged) -> float:
-        """A share, 0 to 1."""
-        said = answers(judged.verdict, judged.pair.said).values()
-        if not said:
+        """Return a share, 0 to 1."""
+        seen = answers(judged.verdict, judged.pair.mentions).values()
+        if not seen:
             raise Missing("the sentence says nothing that the judge reads")
-        return sum(said) / len(said)
+        return sum(seen) / len(seen)
 
 
 class _Kept(JudgedMetric):
-    """Whether something of the planted head is still so; of heads that have it, and of sentences
-    that do not ask for another."""
+    """Whether a feature of the planted head is kept, unless the sentence asks for another."""
 
     part: str
     group = SAID
 
     def read(self, judged: Judged) -> float:
-        """1 or 0."""
+        """Return 1 or 0."""
         looks, who = judged.verdict.looks if judged.here else {}, judged.pair.identity
         if self.part not in kept_parts(looks, who):
             raise Missing(f"the planted head has no {self.part}")
-        kept = kept_parts(looks, who, judged.pair.said)
+        kept = kept_parts(looks, who, judged.pair.mentions)
         if self.part not in kept:
             raise Missing("the sentence asks for another")
         return float(kept[self.part])
@@ -220,6 +219,6 @@ JUDGED: tuple[type[JudgedMetric], ...] = (
 
 
 def judged_metrics(verdicts: Verdicts | None = None) -> list[Metric]:
-    """All of them, over one judge."""
+    """Return all metrics, with a shared judge."""
     shared = verdicts or Verdicts()
     return [kind(shared) for kind in JUDGED]

@@ -1,4 +1,4 @@
-"""What the judge says of a picture."""
+"""The judge: what it reads in a picture."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from sow.benchmarks.figures.judge.anatomy import (
     SKIN_TOLERANCE,
+    DetectedThing,
     Head,
-    Seen,
     find_heads,
     find_things,
     is_truncated,
@@ -35,7 +35,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Verdict:
-    """All that the judge reads in one picture.
+    """What the judge reads in one picture.
 
     heads: the largest first. whole: scene, style, clothing. looks: of the first head:
     expression, age, glasses, beard, gender, hair_style, hair_colour; empty without one.
@@ -46,13 +46,13 @@ class Verdict:
     classes: NDArray[np.uint8]
     shades: NDArray[np.uint8]
     heads: tuple[Head, ...]
-    whole: dict[str, str]
+    picture_labels: dict[str, str]
     looks: dict[str, str]
     embedding: NDArray[np.float32] | None
 
     @property
     def persons(self) -> int:
-        """How many people there are: heads, whatever is below them."""
+        """The number of people: heads, with or without a body."""
         return len(self.heads)
 
     @cached_property
@@ -60,16 +60,16 @@ class Verdict:
         """Whether the first head lacks a neck of its skin or a body; True without a head."""
         if not self.heads:
             return True
-        tolerance = SKIN_TOLERANCE[self.whole["style"]]
+        tolerance = SKIN_TOLERANCE[self.picture_labels["style"]]
         return is_truncated(self.pixels, self.classes, self.heads[0], tolerance)
 
     @cached_property
     def unjoined(self) -> bool:
-        """The same as a person would ask: a neck a shade off is the head's; True without a head.
+        """Like `truncated`, but a neck a shade off is accepted; True without a head.
 
         Of watercolours and sketches no skin is asked.
         """
-        if self.apart or self.whole["style"] not in ("none", "oil"):
+        if self.apart or self.picture_labels["style"] not in ("none", "oil"):
             return self.apart
         return neck_of_other_skin(self.pixels, self.classes, self.heads[0])
 
@@ -80,7 +80,7 @@ class Verdict:
         return not self.heads or is_truncated(self.pixels, self.classes, self.heads[0], np.inf)
 
     @cached_property
-    def things(self) -> tuple[Seen, ...]:
+    def things(self) -> tuple[DetectedThing, ...]:
         """The objects, the largest first."""
         return find_things(self.classes, self.shades)
 
@@ -96,39 +96,41 @@ class Verdict:
 
 
 def common_shade(shades: NDArray[np.uint8], least: int = 40) -> str | None:
-    """The name most pixels have; None for fewer than `least` pixels."""
+    """Return the commonest colour name; None for fewer than `least` pixels."""
     if len(shades) < least:
         return None
     return SHADES[int(np.bincount(shades, minlength=len(SHADES)).argmax())]
 
 
 class Judge:
-    """The two networks. On the CPU in float32, whatever the pictures were made with."""
+    """The two networks, on the CPU in float32."""
 
     def __init__(self, picture_net: PictureNet, head_net: HeadNet) -> None:
         self.picture_net, self.head_net = picture_net.eval(), head_net.eval()
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> Judge:
-        """The bundled judge, or one from a file that `train` wrote."""
+        """Load the bundled judge, or one from a file that `train` wrote."""
         tensors = {key: value.float() for key, value in load_file(path).items()}
         picture_net, head_net = PictureNet(), HeadNet()
         for name, net in (("picture", picture_net), ("head", head_net)):
-            own = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(name)}
-            net.load_state_dict(own)
+            state = {
+                k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(name)
+            }
+            net.load_state_dict(state)
         return cls(picture_net, head_net)
 
     def look(self, images: list[Image.Image], planted: list[Box] | None = None) -> list[Verdict]:
-        """A verdict for every picture (any size; read at 128 x 128).
+        """Return a verdict for every picture (any size; read at 128 x 128).
 
         planted: where a condition was planted, in pixels of the picture; the head there comes
         first, so that `looks`, `embedding` and `truncated` are its own.
         """
         verdicts: list[Verdict] = []
         for start in range(0, len(images), BATCH):
-            some = images[start : start + BATCH]
+            batch = images[start : start + BATCH]
             boxes = None if planted is None else planted[start : start + BATCH]
-            verdicts += self._look(some, boxes)
+            verdicts += self._look(batch, boxes)
         return verdicts
 
     @torch.no_grad()
@@ -146,7 +148,9 @@ class Judge:
                 scale = 128 / images[n].width, 128 / images[n].height
                 near = planted[n].scaled(*scale)
             heads.append(find_heads(picture, near))
-        whole = {name: logits.argmax(1).tolist() for name, logits in reading.whole.items()}
+        picture_labels = {
+            name: logits.argmax(1).tolist() for name, logits in reading.labels.items()
+        }
         faces = [n for n, found in enumerate(heads) if found]
         embeddings, looks = self._faces(pixels[faces], [heads[n][0].box for n in faces])
         order = {n: k for k, n in enumerate(faces)}
@@ -156,7 +160,9 @@ class Judge:
                 classes=classes[n],
                 shades=shades[n],
                 heads=heads[n],
-                whole={name: PICTURE[name][answers[n]] for name, answers in whole.items()},
+                picture_labels={
+                    name: PICTURE[name][answers[n]] for name, answers in picture_labels.items()
+                },
                 looks=looks[order[n]] if n in order else {},
                 embedding=embeddings[order[n]] if n in order else None,
             )
@@ -166,7 +172,7 @@ class Judge:
     def _faces(
         self, pixels: NDArray[np.uint8], boxes: list[Box]
     ) -> tuple[NDArray[np.float32], list[dict[str, str]]]:
-        """Embeddings and looks of one head in each picture."""
+        """Return embeddings and looks of one head in each picture."""
         if not boxes:
             return np.empty((0, 0), np.float32), []
         crops = [cut_head(p, square(b)) for p, b in zip(pixels, boxes, strict=True)]
@@ -176,17 +182,17 @@ class Judge:
         return embedding.numpy(), looks
 
     def embed(self, images: list[Image.Image]) -> list[NDArray[np.float32] | None]:
-        """The embedding of the largest head of each picture: of conditions, say."""
+        """Return the embedding of the largest head of each picture."""
         return [verdict.embedding for verdict in self.look(images)]
 
 
 def as_input(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 (B, H, W, 3) to float (B, 3, H, W) in [-1, 1]."""
+    """Convert uint8 (B, H, W, 3) to float (B, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def square(box: Box) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of the square in which a head is read."""
+    """Return the square in which a head is read: left, top, right, bottom."""
     side = max(box.width, box.height) * (1 + 2 * MARGIN)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
@@ -195,7 +201,7 @@ def square(box: Box) -> tuple[float, float, float, float]:
 def cut_head(
     picture: NDArray[np.uint8], corners: tuple[float, float, float, float]
 ) -> NDArray[np.uint8]:
-    """The square (grey outside the picture) at HEAD_SIZE."""
+    """Cut a square out of a picture (grey outside it), resized to HEAD_SIZE."""
     left, top, right, _ = (round(c) for c in corners)
     side = max(1, right - left)
     ground = Image.new("RGB", (side, side), (128, 128, 128))
@@ -204,5 +210,5 @@ def cut_head(
 
 
 def distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """ID-Distance (Sec. V-A): the Euclidean distance of two embeddings of length 1, 0 to 2."""
+    """Return ID-Distance (Sec. V-A): the Euclidean distance of two unit embeddings, 0 to 2."""
     return float(np.linalg.norm(one - other))

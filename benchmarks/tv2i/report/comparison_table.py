@@ -37,7 +37,7 @@ Keyed = Mapping[tuple[str, int], Outcome]
 
 @dataclass(frozen=True)
 class Against:
-    """How a method differs from the one that it is compared with.
+    """The difference of a method from its reference.
 
     Attributes:
         difference: this one minus the other; its count is of the pairs that both have.
@@ -50,7 +50,7 @@ class Against:
     corrected: float = math.nan
 
     def verdict(self, measure: Measure) -> Verdict:
-        """What the corrected test shows, if it shows anything."""
+        """Return the verdict of the corrected test; empty if it shows nothing."""
         if not self.corrected < LEVEL:
             return ""
         if not measure.better:
@@ -61,7 +61,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Cell:
-    """A method under a metric.
+    """A method's result in a metric.
 
     Attributes:
         estimate: of the pairs that have a score, their seeds averaged.
@@ -76,15 +76,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A method under all metrics.
+    """A method's results in all metrics.
 
     Attributes:
-        asked: pictures that were to be made.
+        requested: pictures that were to be made.
         made: those that were.
     """
 
     method: str
-    asked: int
+    requested: int
     made: int
     cells: tuple[Cell, ...]
 
@@ -105,7 +105,7 @@ class Table:
 
 
 def by_method(outcomes: Iterable[Outcome]) -> dict[str, dict[tuple[str, int], Outcome]]:
-    """Outcomes by method, pair and seed."""
+    """Return outcomes by method, then by pair and seed."""
     found: dict[str, dict[tuple[str, int], Outcome]] = {}
     for outcome in outcomes:
         found.setdefault(outcome.method, {})[outcome.key] = outcome
@@ -118,41 +118,41 @@ def table(
     measures: Sequence[Measure],
     reference: str | None = None,
 ) -> Table:
-    """Methods by metrics; each is compared with the reference, by itself the first."""
+    """Compare methods in all metrics with a reference, by default the first method."""
     found = by_method(outcomes)
     first = reference or methods[0]
     rows = []
     for method in methods:
-        mine: Keyed = found.get(method, {})
-        cells = tuple(cell(mine.values(), measure) for measure in measures)
+        compared_outcomes: Keyed = found.get(method, {})
+        cells = tuple(cell(compared_outcomes.values(), measure) for measure in measures)
         if method != first:
-            theirs = found.get(first, {})
+            reference_outcomes = found.get(first, {})
             cells = tuple(
-                replace(one, against=against(theirs, mine, measure))
+                replace(one, against=against(reference_outcomes, compared_outcomes, measure))
                 for one, measure in zip(cells, measures, strict=True)
             )
-        made = sum(outcome.error is None for outcome in mine.values())
-        rows.append(Row(method, len(mine), made, cells))
+        made = sum(outcome.error is None for outcome in compared_outcomes.values())
+        rows.append(Row(method, len(compared_outcomes), made, cells))
     return _corrected(Table(tuple(measures), first, tuple(rows), 0))
 
 
 def cell(outcomes: Iterable[Outcome], measure: Measure) -> Cell:
-    """What the pictures of one method are under a metric."""
+    """Return the result of one method in a metric."""
     scores = [(one.pair, one.score(measure.name)) for one in outcomes if one.error is None]
     known = [(pair, score) for pair, score in scores if not math.isnan(score)]
     return Cell(estimated(averaged(known), measure), len(scores) - len(known))
 
 
 def averaged(scores: Iterable[tuple[str, float]]) -> list[float]:
-    """The mean score of every pair, in the order of the first ones."""
+    """Return the mean score of every pair, in order of first appearance."""
     found: dict[str, list[float]] = {}
     for pair, score in scores:
         found.setdefault(pair, []).append(score)
-    return [sum(some) / len(some) for some in found.values()]
+    return [sum(pair_scores) / len(pair_scores) for pair_scores in found.values()]
 
 
 def estimated(known: Sequence[float], measure: Measure) -> Estimate:
-    """A rate, or a mean."""
+    """Return a rate, or a mean."""
     if measure.rate and _yes_or_no(known):
         return rate([score > 0.5 for score in known])
     return mean(known)
@@ -162,14 +162,14 @@ def _yes_or_no(scores: Iterable[float]) -> bool:
     return all(score in (0, 1) for score in scores)
 
 
-def against(reference: Keyed, mine: Keyed, measure: Measure) -> Against | None:
-    """How one method differs from another, pair by pair; None where none has both scores."""
+def against(reference: Keyed, compared_outcomes: Keyed, measure: Measure) -> Against | None:
+    """Return the paired difference of two methods; None if no pair has both scores."""
     both = [
         (key[0], one, other)
-        for key in mine
+        for key in compared_outcomes
         if key in reference
         and not math.isnan(one := reference[key].score(measure.name))
-        and not math.isnan(other := mine[key].score(measure.name))
+        and not math.isnan(other := compared_outcomes[key].score(measure.name))
     ]
     ones = averaged((pair, one) for pair, one, _ in both)
     others = averaged((pair, other) for pair, _, other in both)
@@ -177,7 +177,7 @@ def against(reference: Keyed, mine: Keyed, measure: Measure) -> Against | None:
 
 
 def compared(both: Sequence[tuple[float, float]], measure: Measure) -> Against:
-    """How the second of some pairs of scores differs from the first."""
+    """Return the difference of paired scores, second minus first."""
     ones, others = [one for one, _ in both], [other for _, other in both]
     if measure.rate and _yes_or_no([*ones, *others]):
         first, second = [one > 0.5 for one in ones], [other > 0.5 for other in others]
@@ -187,15 +187,19 @@ def compared(both: Sequence[tuple[float, float]], measure: Measure) -> Against:
 
 
 def _corrected(made: Table) -> Table:
-    """The same with Holm's p values, for all tests of the table together."""
+    """Return the table with Holm's p values over all of its tests."""
     tests = [one.against.p for row in made.rows for one in row.cells if one.against]
     values = iter(holm(tests))
     rows = tuple(
-        replace(row, cells=tuple(
-            replace(one, against=replace(one.against, corrected=next(values)))
-            if one.against else one
-            for one in row.cells
-        ))
+        replace(
+            row,
+            cells=tuple(
+                replace(one, against=replace(one.against, corrected=next(values)))
+                if one.against
+                else one
+                for one in row.cells
+            ),
+        )
         for row in made.rows
-    )  # fmt: skip
+    )
     return replace(made, rows=rows, tests=len(tests))

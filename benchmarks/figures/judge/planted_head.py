@@ -1,4 +1,4 @@
-"""What became of a planted head: kept or lost parts, what surrounds it, and whether it is stuck on.
+"""What became of a planted head: which parts are kept, what surrounds it, whether it is pasted.
 
 Asked for by where the head was planted, which a benchmark knows: `planted` below is the picture's
 pixels under the head, 128 x 128 as all that the judge reads.
@@ -13,10 +13,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.benchmarks.figures.judge.anatomy import Mask
+from sow.benchmarks.figures.judge.anatomy import Mask, grown, shrunk
 from sow.benchmarks.figures.judge.classes import BACKGROUND, HAIR
-from sow.benchmarks.figures.judge.reading import Verdict
-from sow.benchmarks.figures.judge.shapes import grown, shrunk
+from sow.benchmarks.figures.judge.judge import Verdict
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import Identity
 from sow.box import Box
@@ -33,7 +32,7 @@ INK = 70
 """Outlines are darker than this in every channel, and say nothing."""
 HALO = 0.25
 """From this share of the ring on, what surrounds a head is a halo."""
-NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
+NOTHING_MENTIONED: Mapping[str, str] = MappingProxyType({})
 STUCK = 9.0
 """Levels: a head whose pixels differ less from the planted ones on average was copied. The
 autoencoder alone moves them by 4 to 7."""
@@ -57,7 +56,7 @@ class Planted:
 
 
 def halo_share(verdict: Verdict, planted: Planted) -> float | None:
-    """How much of what surrounds the head is not the scene as it is elsewhere at that height.
+    """Return the share of the head's surroundings that does not look like the scene at that height.
 
     Left out are the person's own parts, objects, outlines, and hair like the planted head's.
     None where there is too little of either to tell.
@@ -72,8 +71,9 @@ def halo_share(verdict: Verdict, planted: Planted) -> float | None:
     ring &= ~(_own_hair(pixels, planted) & (classes == HAIR))
     scene = classes == BACKGROUND
     box, slack = planted.box, 4
-    scene[max(0, box.y - slack) : box.bottom + slack,
-          max(0, box.x - slack) : box.right + slack] = False  # fmt: skip
+    scene[max(0, box.y - slack) : box.bottom + slack, max(0, box.x - slack) : box.right + slack] = (
+        False
+    )
     rows, columns = np.nonzero(ring)
     scene_rows, scene_columns = np.nonzero(scene)
     if len(rows) < 40 or len(scene_rows) < 200:
@@ -81,17 +81,17 @@ def halo_share(verdict: Verdict, planted: Planted) -> float | None:
     colours = pixels[scene_rows, scene_columns]
     strange = 0
     for row in np.unique(rows):
-        here = colours[np.abs(scene_rows - row) <= 14]
-        if len(here) < 20:
-            here = colours
-        there = pixels[row, columns[rows == row]]
-        alike = (np.abs(there[:, None] - here[None]).max(-1) <= ALIKE).mean(1)
+        nearby_scene = colours[np.abs(scene_rows - row) <= 14]
+        if len(nearby_scene) < 20:
+            nearby_scene = colours
+        ring_row = pixels[row, columns[rows == row]]
+        alike = (np.abs(ring_row[:, None] - nearby_scene[None]).max(-1) <= ALIKE).mean(1)
         strange += int((alike < MASS).sum())
     return strange / len(rows)
 
 
 def _own_hair(pixels: NDArray[np.int_], planted: Planted) -> Mask:
-    """Which pixels have the colour of the planted hair: its top's, if there is hair."""
+    """Return which pixels have the colour of the planted hair, taken from its top."""
     none = np.zeros(planted.mask.shape, bool)
     if planted.who.hair_style == "bald":
         return none
@@ -106,20 +106,20 @@ def _own_hair(pixels: NDArray[np.int_], planted: Planted) -> Mask:
 
 
 def has_halo(verdict: Verdict, planted: Planted) -> bool:
-    """Whether what surrounds the head inside its former box is not the scene."""
+    """Return whether the head's surroundings do not look like the scene."""
     share = halo_share(verdict, planted)
     return share is not None and share > HALO
 
 
 def moved(verdict: Verdict, planted: Planted) -> float:
-    """How far the head's pixels are from the planted ones, in levels; its rim left out."""
+    """Return the mean change of the head's pixels, in levels, without its rim."""
     inner = shrunk(planted.mask, 2)
     away = np.abs(verdict.pixels[inner].astype(int) - planted.pixels[inner])
     return float(away.mean())
 
 
 def is_sticker(verdict: Verdict, planted: Planted) -> bool:
-    """Whether the planted pixels are there unchanged and do not go with what is round them.
+    """Return whether the planted pixels are unchanged and do not fit their surroundings.
 
     That is: on no neck, on one of plainly other skin, or with the old background round them.
     """
@@ -128,9 +128,9 @@ def is_sticker(verdict: Verdict, planted: Planted) -> bool:
 
 
 def kept_parts(
-    looks: Mapping[str, str], who: Identity, said: Mapping[str, str] = NOTHING_SAID
+    looks: Mapping[str, str], who: Identity, mentioned: Mapping[str, str] = NOTHING_MENTIONED
 ) -> dict[str, bool]:
-    """Of what the planted head had (glasses, beard) and of its hair style, what is still so.
+    """Return which of the head's glasses, beard and hair style are kept.
 
     said: by a sentence; what it wants otherwise is left out, since it is not to be kept.
     """
@@ -139,5 +139,5 @@ def kept_parts(
     return {
         name.replace("_", " "): looks.get(name) == value
         for name, value in had.items()
-        if said.get(name, value) == value
+        if mentioned.get(name, value) == value
     }

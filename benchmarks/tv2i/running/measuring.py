@@ -1,4 +1,4 @@
-"""What became of every pair: its picture measured, or the reason why there is none."""
+"""Measure the pictures of every pair, or give the reason why there is none."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ Hues = dict[tuple[str, str], list[Histogram]]
 
 def outcomes(
     bench: Bench, entrant: Entrant, out: Path, colours: Hues | None = None
-) -> Iterator[Outcome]:  # fmt: skip
-    """An outcome for every pair and seed, in their order.
+) -> Iterator[Outcome]:
+    """Yield an outcome for every pair and seed, in order.
 
     colours: is given the hues of every picture.
 
@@ -42,21 +42,21 @@ def outcomes(
         OutputError: if the method's folder is none of a batch, or a condition cannot be written.
     """
     with opened(out / entrant.folder) as ledger:
-        told = {(one["id"], one["seed"]): one for one in ledger.entries()}
+        entries = {(one["id"], one["seed"]): one for one in ledger.entries()}
         failed = {one.id: one.reason for one in ledger.failures()}
-    pairs, some = bench.listed.pairs, max(1, AT_ONCE // bench.seeds)
-    for start in range(0, len(pairs), some):
+    pairs, at_once = bench.listed.pairs, max(1, AT_ONCE // bench.seeds)
+    for start in range(0, len(pairs), at_once):
         found = _Read(bench, entrant, out)
-        found.read(pairs[start : start + some], told, failed)
+        found.read(pairs[start : start + at_once], entries, failed)
         if colours is not None:
             for (name, _), case in found.cases.items():
                 if (seen := hues_of(case, bench.spread.counted)) is not None:
                     colours.setdefault((entrant.name, name), []).append(seen)
-        yield from found.outcomes(told)
+        yield from found.outcomes(entries)
 
 
 def first_recipe(bench: Bench, entrant: Entrant, out: Path) -> Recipe | None:
-    """Of a picture that was made: what made it; None if there is none."""
+    """Return the recipe of the first existing picture, or None."""
     for pair in bench.listed.pairs:
         for name in entrant.job(pair).files:
             with suppress(SowError):  # it is not there, or damaged
@@ -70,7 +70,7 @@ Key = tuple[str, int]
 
 @dataclass
 class _Read:
-    """Some pairs of a method: their pictures, or why there are none."""
+    """Some pairs of a method: their pictures, or the reasons why there are none."""
 
     bench: Bench
     entrant: Entrant
@@ -79,14 +79,14 @@ class _Read:
     cases: dict[Key, Case] = field(default_factory=dict)
     errors: dict[Key, str] = field(default_factory=dict)
 
-    def read(self, pairs: Sequence[Pair], told: dict[Key, Any], failed: dict[str, str]) -> None:
-        """Opens what was made."""
+    def read(self, pairs: Sequence[Pair], entries: dict[Key, Any], failed: dict[str, str]) -> None:
+        """Open the pictures."""
         self.asked = {(pair.id, seed): pair for pair in pairs for seed in pair.seeds}
         for key, pair in self.asked.items():
-            if key not in told:
+            if key not in entries:
                 self.errors[key] = failed.get(pair.id, "it was not made")
                 continue
-            file = self.out / self.entrant.folder / told[key]["file_name"]
+            file = self.out / self.entrant.folder / entries[key]["file_name"]
             try:
                 recipe, condition = read_recipe(file)
             except SowError as error:
@@ -95,32 +95,45 @@ class _Read:
             _keep(condition, self.out, pair)
             self.cases[key] = Case.read(pair, file, condition, recipe.plan)
 
-    def outcomes(self, told: dict[Key, Any]) -> Iterator[Outcome]:
-        """All of them, measured; what is of a pair's pictures together stands in each."""
+    def outcomes(self, entries: dict[Key, Any]) -> Iterator[Outcome]:
+        """Yield all outcomes with their scores; metrics of a pair's pictures together stand in
+        each."""
         each = measure(self.bench.metrics, list(self.cases.values()))
         scores = dict(zip(self.cases, each, strict=True))
-        for some in groups(list(self.cases.values())):
-            together = {one.name: one(some) for one in self.bench.spread.varieties}
+        for group in groups(list(self.cases.values())):
+            together = {one.name: one(group) for one in self.bench.spread.varieties}
             for key in self.cases:
-                if key[0] == some[0].pair.id:
+                if key[0] == group[0].pair.id:
                     scores[key] = {**scores[key], **together}
         for key, pair in self.asked.items():
-            asked = {"method": self.entrant.name, "pair": pair.id, "setting": pair.setting,
-                     "prompt": pair.prompt, "person": pair.person, "seed": key[1]}  # fmt: skip
+            asked = {
+                "method": self.entrant.name,
+                "pair": pair.id,
+                "setting": pair.setting,
+                "prompt": pair.prompt,
+                "person": pair.person,
+                "seed": key[1],
+            }
             if key in self.errors:
                 yield Outcome.model_validate({**asked, "error": self.errors[key]})
                 continue
-            (found, missing), said = split(scores[key]), told[key]
-            yield Outcome.model_validate({
-                **asked, "file": f"{self.entrant.folder}/{said['file_name']}",
-                "condition": f"{CONDITIONS}/{pair.id}.png", "scores": found, "missing": missing,
-                "seconds": said["seconds"], "samples": said.get("unet_samples"),
-                "calls": said.get("unet_calls"),
-            })  # fmt: skip
+            (found, missing), entry = split(scores[key]), entries[key]
+            yield Outcome.model_validate(
+                {
+                    **asked,
+                    "file": f"{self.entrant.folder}/{entry['file_name']}",
+                    "condition": f"{CONDITIONS}/{pair.id}.png",
+                    "scores": found,
+                    "missing": missing,
+                    "seconds": entry["seconds"],
+                    "samples": entry.get("unet_samples"),
+                    "calls": entry.get("unet_calls"),
+                }
+            )
 
 
 def _keep(condition: Condition, out: Path, pair: Pair) -> None:
-    """What was planted, for whoever looks at the report; the same for all methods."""
+    """Store what was planted, for viewers of the report; the same for all methods."""
     file = out / CONDITIONS / f"{pair.id}.png"
     if not file.exists():
         file.parent.mkdir(exist_ok=True)

@@ -1,11 +1,11 @@
-"""Variety and hue beside the frozen model's own pictures of the same sentences, as a table."""
+"""The table of variety and hue relative to the frozen model's own pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from sow.benchmarks.statistics import Estimate
-from sow.benchmarks.tv2i.report.grid import Grid, Said, number, span
+from sow.benchmarks.tv2i.report.grid import Grid, GridCell, number, span
 from sow.benchmarks.tv2i.runs import Measure, Run
 
 HUE = "hue_distance"
@@ -19,8 +19,8 @@ WORDS = (
 )
 
 
-def beside_grid(run: Run, labels: Mapping[str, str]) -> Grid | None:
-    """A row for every method; None where nothing was compared with the model's own pictures."""
+def baseline_grid(run: Run, labels: Mapping[str, str]) -> Grid | None:
+    """Return a row per method; None if nothing was compared with the model's pictures."""
     if not run.beside:
         return None
     known = {one.name: one for one in run.measures}
@@ -30,16 +30,22 @@ def beside_grid(run: Run, labels: Mapping[str, str]) -> Grid | None:
     there = {(one.method, one.measure): one for one in run.beside}
     rows = []
     for method in dict.fromkeys(one.method for one in run.beside):
-        cells = [Said(labels.get(method, method), (), "head")]
+        cells = [GridCell(labels.get(method, method), (), "head")]
         for name in names:
             found = there.get((method, name))
             if found is None:
-                cells.append(Said("–"))
+                cells.append(GridCell("–"))
                 continue
             value = Estimate(found.value, found.low, found.high, found.count)
             lines = (f"{span(value, plain)} n = {value.count}",)
-            cells.append(Said(number(value.value, plain), lines))
+            cells.append(GridCell(number(value.value, plain), lines))
         rows.append(tuple(cells))
-    heads = ["Distance of hues" if name == HUE else f"{known[name].said}, relative"
-             if name in known else name for name in names]  # fmt: skip
+    heads = [
+        "Distance of hues"
+        if name == HUE
+        else f"{known[name].display_name}, relative"
+        if name in known
+        else name
+        for name in names
+    ]
     return Grid("Beside the model's own pictures", ("", *heads), tuple(rows))

@@ -1,4 +1,4 @@
-"""Many pictures under one setting, judged: what studies of the paper's presets are made of."""
+"""Tasks of studies on the paper's presets: pictures of one setting, and their verdicts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
-from sow.benchmarks.figures.judge.reading import SAME_PERSON, Judge, Verdict, distance
+from sow.benchmarks.figures.judge.judge import SAME_PERSON, Judge, Verdict, distance
 from sow.benchmarks.figures.judge.relations import answers
-from sow.benchmarks.figures.studies import growing
-from sow.benchmarks.figures.studies.growing import BATCH, Wanted
-from sow.benchmarks.figures.studies.tables import outcome
+from sow.benchmarks.figures.studies import picture_cache
+from sow.benchmarks.figures.studies.common import outcome
+from sow.benchmarks.figures.studies.picture_cache import BATCH, PictureSpec
 from sow.benchmarks.figures.world.tv2i import Pair, pairs, place
 from sow.benchmarks.tv2i.metrics.base import Score
-from sow.benchmarks.tv2i.metrics.verdicts import (
+from sow.benchmarks.tv2i.metrics.judge_metrics import (
     Apart,
     Followed,
     JudgedIdDistance,
@@ -52,7 +52,7 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Task:
-    """A pair with a place and a seed; another sentence than the pair's where that is studied.
+    """A pair with a box and a seed, and another sentence where that is studied.
 
     outline: only the head, an ellipse, is the condition. By itself the whole square is: the head
     alone covers so few latents that its surroundings overgrow it. body_from: where the related
@@ -89,7 +89,7 @@ class Task:
 
 
 def tasks(count: int, setting: str = "normal", tuning: bool = False) -> list[Task]:
-    """Tasks from the pairs of one setting, each with its own box and seed.
+    """Return tasks from the pairs of one setting, each with its own box and seed.
 
     The pairs are gone through again, with other boxes and seeds, when there are fewer of them.
     """
@@ -102,36 +102,39 @@ def tasks(count: int, setting: str = "normal", tuning: bool = False) -> list[Tas
 
 
 def figures(model: str = "figures") -> SowPipeline:
-    """The model, without bars of its own."""
+    """Load a model of the drawn world, without progress bars."""
     pipe = load_pipeline(model, device="cpu", dtype="float32")
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def grow(
+def generate(
     pipe: SowPipeline, work: Sequence[Task], settings: Settings, pictures: Path | None = None
 ) -> list[Image.Image]:
-    """One picture per task; the same tasks and settings give the same pictures.
+    """Return one picture per task; the same tasks and settings give the same pictures.
 
-    pictures: see `growing.grow`.
+    pictures: see `picture_cache.generate`.
     """
-    wanted = [Wanted(task.pair.face, task.plan, settings, task.seed) for task in work]
-    return growing.grow(pipe, wanted, pictures).images
+    wanted = [PictureSpec(task.pair.face, task.plan, settings, task.seed) for task in work]
+    return picture_cache.generate(pipe, wanted, pictures).images
 
 
-def imagine(
-    pipe: SowPipeline, prompts: Sequence[str], pictures: Path | None = None, steps: int = 10,
+def generate_from_text(
+    pipe: SowPipeline,
+    prompts: Sequence[str],
+    pictures: Path | None = None,
+    steps: int = 10,
     guidance_scale: float = 7.5,
-) -> list[Image.Image]:  # fmt: skip
-    """Plain text-to-image with the same weights; the n-th picture has seed n."""
+) -> list[Image.Image]:
+    """Return plain text-to-image pictures of the same weights; the n-th has seed n."""
     plain: Any = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
     plain.set_progress_bar_config(disable=True)
     width, height = pipe.canvas
 
-    def make(some: slice) -> list[Image.Image]:
-        numbers = range(len(prompts))[some]
+    def make(part: slice) -> list[Image.Image]:
+        numbers = range(len(prompts))[part]
         images: list[Image.Image] = plain(
-            list(prompts[some]),
+            list(prompts[part]),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             width=width,
@@ -140,15 +143,17 @@ def imagine(
         ).images
         return images
 
-    keys = [f"text alone, {steps} steps, {guidance_scale}: {number} {prompt}"
-            for number, prompt in enumerate(prompts)]  # fmt: skip
-    return growing.kept(pipe, keys, make, pictures, BATCH).images
+    keys = [
+        f"text alone, {steps} steps, {guidance_scale}: {number} {prompt}"
+        for number, prompt in enumerate(prompts)
+    ]
+    return picture_cache.cached(pipe, keys, make, pictures, BATCH).images
 
 
 def judged(
     row: str, judge: Judge, work: Sequence[Task], images: list[Image.Image], planted: bool = True
 ) -> list[Outcome]:
-    """What the judge says of the pictures of a row; `planted=False` for plain text-to-image."""
+    """Return the outcomes of a row; `planted=False` for plain text-to-image."""
     verdicts = judge.look(images, [task.box for task in work] if planted else None)
     # Read in the picture that the face was cut from, at the size the judge knows heads.
     faces = judge.embed([task.pair.drawing.image for task in work])
@@ -157,13 +162,13 @@ def judged(
     made = []
     for n, (task, verdict) in enumerate(zip(work, verdicts, strict=True)):
         here = found(verdict, task, planted)
-        said = answers(verdict, task.pair.said).values()
+        followed = answers(verdict, task.pair.mentions).values()
         scores = {
             "found": Score(float(here)),
             "truncated": Score(float(not here or verdict.truncated)),
             "apart": Score(float(not here or verdict.apart)),
             "one_person": Score(float(verdict.persons == 1)),
-            "followed": Score(sum(said) / len(said)),
+            "followed": Score(sum(followed) / len(followed)),
             **_likeness(verdict, here, faces[n], faces[(n + 1) % len(faces)]),
         }
         pair, prompt = task.pair, task.sentence or task.pair.prompt
@@ -174,21 +179,20 @@ def judged(
 
 
 def _likeness(verdict: Verdict, here: bool, face: Any, next_face: Any) -> dict[str, Score]:
-    """How near the head that was found is to its own face and to another; a lost one is nobody, as
-    the benchmark counts it."""
+    """Return how near the head is to its own face and to another; a lost head is nobody."""
     if not here or verdict.embedding is None:
         lost = Score(None, "no head where it was planted")
         return {"id_distance": lost, "stranger": lost, "same_person": Score(0.0)}
-    own = distance(verdict.embedding, face)
+    own_distance = distance(verdict.embedding, face)
     return {
-        "id_distance": Score(own),
+        "id_distance": Score(own_distance),
         "stranger": Score(distance(verdict.embedding, next_face)),
-        "same_person": Score(float(own < SAME_PERSON)),
+        "same_person": Score(float(own_distance < SAME_PERSON)),
     }
 
 
 def found(verdict: Verdict, task: Task, planted: bool) -> bool:
-    """Whether there is a head; if one was planted, its centre within a third of a box of there."""
+    """Return whether there is a head; if planted, with its centre within a third of the box."""
     if not verdict.heads:
         return False
     if not planted:
@@ -199,7 +203,7 @@ def found(verdict: Verdict, task: Task, planted: bool) -> bool:
 
 
 def planted_canvas(task: Task) -> Image.Image:
-    """The grey canvas with the face where it is planted."""
+    """Return the grey canvas with the planted face."""
     canvas = Image.new("RGB", (128, 128), (128, 128, 128))
     box = task.box
     size = (box.width, box.height)

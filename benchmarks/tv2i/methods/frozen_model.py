@@ -1,4 +1,4 @@
-"""What methods on the frozen model itself share: the stage on which they sample.
+"""Methods on the frozen model itself, and the stage on which they sample.
 
 The condition is planted as SOW plants it, on grey, and encoded; guidance is plain: the prompt
 against the negative prompt, two UNet samples a call. Nothing is inverted.
@@ -31,7 +31,7 @@ BRANCHES = 2
 
 @dataclass(frozen=True)
 class Stage:
-    """What pictures of one call are made of.
+    """The inputs of the pictures of one call.
 
     Attributes:
         schedule: of as many states as the method wants.
@@ -57,7 +57,7 @@ class Stage:
     def of(
         cls, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int], steps: int
     ) -> Stage:
-        """The stage for these works and seeds."""
+        """Return the stage for these works and seeds."""
         backbone = StableDiffusion(pipe)
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         jobs = [
@@ -81,7 +81,7 @@ class Stage:
         )
 
     def noise(self) -> Tensor:
-        """Standard normal noise, of every picture's own seed, `[B, c, h, w]`."""
+        """Return standard normal noise from every picture's own seed, `[B, c, h, w]`."""
         shape = tuple(self.planted.shape)
         drawn: Tensor = randn_tensor(
             shape, list(self.generators), device=self.backbone.device, dtype=torch.float32
@@ -89,45 +89,45 @@ class Stage:
         return drawn
 
     def output(self, latents: Tensor, state: int) -> Tensor:
-        """The guided answer to x_s; one UNet call."""
+        """Return the guided model output for x_s; one UNet call."""
         outputs = self.backbone.predict(latents, self.timesteps[state], self.texts)
         return classifier_free_guidance(outputs, self.guidance_scale)
 
     def noised(self, state: int, noise: Tensor) -> Tensor:
-        """The planted canvas as it would be at a state, `[B, c, h, w]`; at state 0, itself."""
+        """Return the planted canvas noised to a state, `[B, c, h, w]`; at state 0, itself."""
         return self.schedule.renoise(self.planted, noise, 0, state) if state else self.planted
 
     def put_back(self, latents: Tensor, state: int, noise: Tensor) -> Tensor:
-        """x_s with the planted condition, noised as far, inside C."""
+        """Return x_s with the equally noised condition inside C."""
         return torch.lerp(latents, self.noised(state, noise), self.region_mask)
 
 
 @dataclass(frozen=True)
-class Frozen(Method):
-    """A method on the model that SOW runs on; it says how many states it wants and samples."""
+class FrozenModelMethod(Method):
+    """A method on SOW's own model; it names its number of states and samples."""
 
     @property
     @abstractmethod
     def states(self) -> int:
-        """Of its trajectory."""
+        """The number of states of its trajectory."""
 
     @abstractmethod
     def sample(self, stage: Stage) -> Tensor:
-        """Clean latents, `[B, c, h, w]`."""
+        """Return clean latents, `[B, c, h, w]`."""
 
     def branches(self, work: Work) -> int:
-        """The prompt and the negative prompt."""
+        """Return 2: the prompt and the negative prompt."""
         return BRANCHES
 
     def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
-        """A picture for each work."""
+        """Return a picture per work."""
         with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             stage = Stage.of(pipe, works, seeds, self.states)
             return Drawn(*pipe.decoded(stage.backbone, self.sample(stage), "pil"))
 
 
 def check_share(name: str, value: float) -> None:
-    """Whether a parameter is above 0 and at most 1.
+    """Check that a parameter is above 0 and at most 1.
 
     Raises:
         UsageError: if it is not.
@@ -137,7 +137,7 @@ def check_share(name: str, value: float) -> None:
 
 
 def check_count(name: str, value: int, least: int = 1) -> None:
-    """Whether a parameter is a number of something, at most 1000.
+    """Check that a parameter is a count of at most 1000.
 
     Raises:
         UsageError: if it is not.

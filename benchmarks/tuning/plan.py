@@ -1,6 +1,6 @@
-"""What a run of `sow tune` was decided to be: candidates, pairs and seeds, kept in its folder.
+"""The plan of a `sow tune` run: candidates, pairs and seeds, kept in its folder.
 
-It is decided once, by how long a picture takes: whoever goes on does exactly the same.
+It is decided once, by how long a picture takes; a resumed run follows it exactly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sow.errors import OutputError, UsageError
 from sow.files import write_text
 from sow.records import check_version
 
-COURSE = "tuning.json"
+PLAN = "tuning.json"
 VERSION: Literal[1] = 1
 Half = Literal["choosing", "reporting"]
 HALVES: tuple[Half, ...] = ("choosing", "reporting")
@@ -29,7 +29,7 @@ WRITTEN = (OUTCOMES, REPORT, PROPOSAL, SHEET, FRONT)
 MEND = "give another out=, or force=True"
 
 
-class Tried(BaseModel):
+class PlannedCandidate(BaseModel):
     """A candidate, as it was when the run began."""
 
     model_config = STRICT
@@ -42,12 +42,12 @@ class Tried(BaseModel):
 
     @property
     def candidate(self) -> Candidate:
-        """It."""
+        """The candidate."""
         return Candidate(self.name, self.why, self.changes)
 
 
-class Chosen(BaseModel):
-    """A pair, and which half it is of."""
+class PlannedPair(BaseModel):
+    """A pair and its half."""
 
     model_config = STRICT
 
@@ -59,16 +59,24 @@ class Chosen(BaseModel):
     half: Half
 
     def pair(self, setting: Setting) -> Pair:
-        """As benchmarks have it."""
-        return Pair(self.id, setting, self.prompt, Path(self.image), None, self.person, self.seed,
-                    count=SEEDS)  # fmt: skip
+        """Return the pair as benchmarks take it."""
+        return Pair(
+            self.id,
+            setting,
+            self.prompt,
+            Path(self.image),
+            None,
+            self.person,
+            self.seed,
+            count=SEEDS,
+        )
 
 
-class Course(BaseModel):
-    """All that is decided.
+class TuningPlan(BaseModel):
+    """Everything that is decided for a run.
 
     Attributes:
-        asked: what the user said, by the names of the options.
+        asked: the user's options, by name.
         model, revision: the checkpoint, and its fingerprint or commit.
         setting: whose preset is looked for.
         batch_size: pictures in a call: of other sizes they are rounded otherwise.
@@ -88,8 +96,10 @@ class Course(BaseModel):
     setting: Setting
     batch_size: int = Field(ge=1)
     seconds: float = Field(ge=0, allow_inf_nan=False)
-    candidates: Annotated[tuple[Tried, ...], Field(strict=False, min_length=1, max_length=500)]
-    pairs: Annotated[tuple[Chosen, ...], Field(strict=False, min_length=2, max_length=10_000)]
+    candidates: Annotated[
+        tuple[PlannedCandidate, ...], Field(strict=False, min_length=1, max_length=500)
+    ]
+    pairs: Annotated[tuple[PlannedPair, ...], Field(strict=False, min_length=2, max_length=10_000)]
     notes: Annotated[tuple[Words, ...], Field(strict=False, max_length=20)] = ()
     date: Words = ""
 
@@ -101,17 +111,17 @@ class Course(BaseModel):
 
     @property
     def pictures(self) -> int:
-        """How many are made."""
+        """The number of pictures."""
         return SEEDS * len(self.candidates) * len(self.pairs)
 
     @property
     def minutes(self) -> float:
-        """About how many it takes to make them."""
+        """The estimated minutes of drawing."""
         return SEEDS * len(self.pairs) * seconds_of(self.candidates, self.seconds) / 60
 
     @property
-    def said(self) -> str:
-        """What is to come, in a line."""
+    def summary(self) -> str:
+        """What will be drawn, in one line."""
         return (
             f"{len(self.candidates)} candidates on {len(self.pairs)} pairs, {SEEDS} seeds each: "
             f"about {self.pictures} pictures, about {max(1, round(self.minutes))} min "
@@ -119,20 +129,22 @@ class Course(BaseModel):
         )
 
     def of(self, half: Half) -> tuple[Pair, ...]:
-        """The pairs of one half."""
+        """Return the pairs of one half."""
         return tuple(pair.pair(self.setting) for pair in self.pairs if pair.half == half)
 
 
-def seconds_of(candidates: tuple[Tried, ...], published: float) -> float:
-    """About how many a picture by each of them takes, together: by their UNet samples.
+def seconds_of(candidates: tuple[PlannedCandidate, ...], published: float) -> float:
+    """Return the estimated seconds of one picture by each candidate, in proportion to UNet samples.
 
     published: what one by the first of them takes.
     """
     return published * sum(one.samples for one in candidates) / max(1, candidates[0].samples)
 
 
-def enough(halves: Halves, candidates: tuple[Tried, ...], seconds: float, minutes: float) -> Halves:
-    """As many of the pairs as there is time for; two at least.
+def pairs_within(
+    halves: Halves, candidates: tuple[PlannedCandidate, ...], seconds: float, minutes: float
+) -> Halves:
+    """Return as many pairs as the time allows, at least two.
 
     seconds: that a picture by the published method takes.
     """
@@ -140,19 +152,27 @@ def enough(halves: Halves, candidates: tuple[Tried, ...], seconds: float, minute
     return halves.limited(max(2, int(60 * minutes / each)) if each else 10**9)
 
 
-def chosen(halves: Halves) -> tuple[Chosen, ...]:
-    """The pairs with the halves that they are of, in the order in which they are made."""
+def chosen(halves: Halves) -> tuple[PlannedPair, ...]:
+    """Return the pairs with their halves, in drawing order."""
     first = {pair.id for pair in halves.choosing}
     made = []
     for pair in halves.pairs:
         half: Half = "choosing" if pair.id in first else "reporting"
-        made.append(Chosen(id=pair.id, prompt=pair.prompt, image=str(pair.image),
-                           person=pair.person, seed=pair.seed, half=half))  # fmt: skip
+        made.append(
+            PlannedPair(
+                id=pair.id,
+                prompt=pair.prompt,
+                image=str(pair.image),
+                person=pair.person,
+                seed=pair.seed,
+                half=half,
+            )
+        )
     return tuple(made)
 
 
-def kept_in(out: Path, asked: Mapping[str, Any], force: bool = False) -> Course | None:
-    """The run that a folder holds, if it is the one that is asked for; None where there is none.
+def read_plan(out: Path, asked: Mapping[str, Any], force: bool = False) -> TuningPlan | None:
+    """Return the plan in a folder if it is of the requested run; None if there is none.
 
     Args:
         asked: what the user says now.
@@ -161,12 +181,12 @@ def kept_in(out: Path, asked: Mapping[str, Any], force: bool = False) -> Course 
     Raises:
         OutputError: if another run is there, or results of something else, without `force`.
     """
-    if not os.path.lexists(out / COURSE):
+    if not os.path.lexists(out / PLAN):
         for name in (name for name in WRITTEN if os.path.lexists(out / name) and not force):
             raise OutputError(f"{name} is in {str(out)!r} already, and is of no such run", MEND)
         return None
     try:
-        found = read_record(Course, out / COURSE, "describes no run of sow tune", "")
+        found = read_record(TuningPlan, out / PLAN, "is not a run of sow tune", "")
     except UsageError as error:
         if force:
             return None
@@ -179,14 +199,15 @@ def kept_in(out: Path, asked: Mapping[str, Any], force: bool = False) -> Course 
     name = other[0]
     raise OutputError(
         f"{str(out)!r} has another run: its {name} is {found.asked.get(name)!r}, not "
-        f"{asked[name]!r}", MEND,
-    )  # fmt: skip
+        f"{asked[name]!r}",
+        MEND,
+    )
 
 
-def keep(course: Course, out: Path, force: bool = False) -> None:
-    """Writes it into the folder.
+def write_plan(plan: TuningPlan, out: Path, force: bool = False) -> None:
+    """Write the plan into the folder.
 
     Raises:
         OutputError: if one is there and `force` is not set, or it cannot be written.
     """
-    write_text(as_json(course, indent=1) + "\n", out / COURSE, force=force)
+    write_text(as_json(plan, indent=1) + "\n", out / PLAN, force=force)

@@ -1,4 +1,4 @@
-"""Where a study writes, what it says while it works, and the bars that show how far it is."""
+"""Where a study writes its tables and sheets, its messages, and progress bars."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Item = TypeVar("Item")
 _bars = True
 
 
-def quieten() -> None:
-    """No bars from now on in this process."""
+def hide_bars() -> None:
+    """Hide progress bars for the rest of this process."""
     global _bars
     _bars = False
 
 
-def bar(items: Iterable[Item], said: str, total: int | None = None) -> Iterable[Item]:
-    """The same, with a bar at a terminal. said: of what they are."""
-    shown: Iterable[Item] = tqdm(items, desc=said, total=total, disable=_hidden())
+def bar(items: Iterable[Item], label: str, total: int | None = None) -> Iterable[Item]:
+    """Wrap an iterable in a progress bar, shown only at a terminal. label: what the items are."""
+    shown: Iterable[Item] = tqdm(items, desc=label, total=total, disable=_hidden())
     return shown
 
 
-def parts_bar(said: str, total: float) -> Any:
-    """A bar of tqdm's for what comes in unequal parts, gone when it is closed; hidden as `bar`."""
+def progress_bar(label: str, total: float) -> Any:
+    """Return a tqdm bar for steps of unequal size; it disappears when closed."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-    return tqdm(desc=said, total=total, disable=_hidden(), leave=False, bar_format=form)
+    return tqdm(desc=label, total=total, disable=_hidden(), leave=False, bar_format=form)
 
 
 def _hidden() -> bool | None:
@@ -42,28 +42,28 @@ def _hidden() -> bool | None:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What every study is given.
+class StudyOutput:
+    """The output of a study.
 
     Attributes:
-        out: the folder of its tables and sheets.
-        command: what repeats it; stands in its tables.
-        force: whether tables and sheets that are there are overwritten.
-        say: is told what was found, line by line.
+        out: the folder of tables and sheets.
+        command: the command that repeats the study, for its tables.
+        force: whether to overwrite existing tables and sheets.
+        log: called with each line about progress.
     """
 
     out: Path
     command: str
     force: bool = False
-    say: Callable[[str], None] = print
+    log: Callable[[str], None] = print
 
     @property
     def pictures(self) -> Path:
-        """The folder of pictures that are kept, so that none is made twice."""
+        """The folder of cached pictures."""
         return self.out / PICTURES
 
-    def free(self, *names: str) -> None:
-        """Looks, before the work starts, whether these files may be written.
+    def check_free(self, *names: str) -> None:
+        """Check, before the work starts, that these files may be written.
 
         Raises:
             OutputError: if one exists and `force` is not set, or the folder cannot be made.
@@ -72,17 +72,20 @@ class Desk:
         for name in names:
             check_free(self.out / name, self.force)
 
-    def page(self, name: str, lines: Iterable[str]) -> None:
-        """Writes a page of Markdown.
+    def write_page(self, name: str, lines: Iterable[str]) -> None:
+        """Write a page of Markdown.
 
         Raises:
             OutputError: if it exists and `force` is not set, or cannot be written.
         """
         write_text("\n".join(lines).rstrip("\n") + "\n", self.out / name, force=self.force)
-        self.say(str(self.out / name))
+        self.log(str(self.out / name))
 
-    def sheet(self, name: str, rows: Sequence[Image.Image], gap: int = 4, colours: int = 0) -> None:
-        """Writes rows of pictures, one above the other, as a PNG; of so many colours at most.
+    def write_sheet(
+        self, name: str, rows: Sequence[Image.Image], gap: int = 4, colours: int = 0
+    ) -> None:
+        """Write rows of pictures, stacked, as a PNG. colours: the most colours of its palette; 0
+        keeps all.
 
         Raises:
             OutputError: if it exists and `force` is not set, or cannot be written.
@@ -91,4 +94,4 @@ class Desk:
         if colours:
             page = page.quantize(colours, dither=Image.Dither.NONE)
         publish(lambda file: page.save(file, "PNG", optimize=True), self.out / name, self.force)
-        self.say(str(self.out / name))
+        self.log(str(self.out / name))

@@ -1,4 +1,4 @@
-"""What a run has measured is kept as it goes, and the next one goes on with what is missing."""
+"""Keep measurements as they are made, so that the next run resumes with what is missing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sow.benchmarks.speed.tables import Section
 from sow.errors import OutputError
 from sow.files import check_free, read_regular
 
-ANEW = "give another out=, or force=True to start anew"
+ANEW = "give another out=, or force=True to start over"
 
 
-class Keeper:
+class ReportStore:
     """A report in a folder that grows section by section.
 
     Attributes:
@@ -25,7 +25,7 @@ class Keeper:
     """
 
     def __init__(self, folder: Path, order: Sequence[str], force: bool = False) -> None:
-        """Reads what an earlier run left there.
+        """Read what an earlier run left there.
 
         folder: it exists. order: of the sections. force: what is there counts for nothing.
 
@@ -43,31 +43,33 @@ class Keeper:
         self._mine = force or there
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """Starts, or goes on where facts agree.
+        """Begin a report, or resume one with the same facts.
 
         Raises:
-            OutputError: if what is there was measured otherwise; says what differs.
+            OutputError: if what is there was measured under other conditions; says what differs.
         """
         before = self.report.facts
         differing = [name for name in DECISIVE if before.get(name) != facts[name]] if before else []
         if differing:
-            told = "; ".join(
+            differences = "; ".join(
                 f"{name} {before.get(name, 'unknown')} there, {facts[name]} here"
                 for name in differing
             )
             data = targets_in(self._folder)[1]
-            raise OutputError(f"{str(data)!r} was measured otherwise: {told}", ANEW)
+            raise OutputError(
+                f"{str(data)!r} was measured under other conditions: {differences}", ANEW
+            )
         dates = dict.fromkeys([*str(before.get("date", facts["date"])).split(", "), facts["date"]])
         self.report = replace(self.report, facts={**facts, "date": ", ".join(dates)})
         if self.report.sections:  # a run that was killed may have left the page behind the data
             self.report.write(self._folder, force=True)
 
     def before(self, name: str) -> Section | None:
-        """What there is of a section."""
+        """Return what is known of a section, or None."""
         return self.report.section(name)
 
     def keep(self, section: Section) -> None:
-        """Puts a section in its place and writes everything down.
+        """Add or replace a section and write the report.
 
         Raises:
             OutputError: if it cannot be written.
@@ -79,22 +81,22 @@ class Keeper:
         self.report.write(self._folder, self._mine)
         self._mine = True
 
-    def told(self) -> str:
-        """What is kept, and where."""
+    def summary(self) -> str:
+        """Return what is saved, and where."""
         names = [s.name if s.complete else f"a part of {s.name}" for s in self.report.sections]
         if not names:
-            return "nothing is kept yet"
+            return "nothing is saved yet"
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-        return f"{self._folder} keeps {listed}: the same command goes on"
+        return f"{listed} saved in {self._folder}: run the same command to resume"
 
 
 def read_report(path: Path) -> Report:
-    """A report as it was written.
+    """Read a report.
 
     Raises:
         OutputError: if it is none, or cannot be read.
     """
     try:
-        return Report.of_data(json.loads(read_regular(path)))
+        return Report.from_data(json.loads(read_regular(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise OutputError(f"{str(path)!r} is no report of `sow bench speed`", ANEW) from None
+        raise OutputError(f"{str(path)!r} is not a report of `sow bench speed`", ANEW) from None

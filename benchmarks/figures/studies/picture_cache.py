@@ -1,4 +1,4 @@
-"""The pictures of studies: each is made once and kept, whichever study asks for it again.
+"""Make the pictures of studies, each only once.
 
 A picture is found again by all that it depends on: what is planted, its plan, settings and seed,
 the size of its batch, the model's weights, the versions, and the code of the engine itself. So a
@@ -22,7 +22,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import sow
-from sow.benchmarks.desk import bar
+from sow.benchmarks.output import bar
 from sow.files import make_folder, write_png
 from sow.pictures.condition import Condition
 from sow.pipeline import SowPipeline
@@ -34,12 +34,12 @@ BATCH = 10
 ENGINE = ("attention", "backbones", "diffusion", "pictures")
 """The folders in `sow/` that, with the files beside them, decide the pixels of a given plan."""
 SECONDS = "seconds"
-"""What is kept in a picture's file: the processor's time that it took."""
+"""What is cached in a picture's file: the processor's time that it took."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A picture: what is planted by which plan, and how.
+class PictureSpec:
+    """A picture to make.
 
     condition: what is planted, or the picture that it is cut from; None where nothing is.
     """
@@ -50,15 +50,15 @@ class Wanted:
     seed: int
 
     @classmethod
-    def of(cls, work: Work, seed: int) -> Wanted:
-        """What `sow generate` decided."""
+    def of(cls, work: Work, seed: int) -> PictureSpec:
+        """Return the picture that `sow generate` would make."""
         return cls(work.condition, work.plan, work.settings, seed)
 
     @property
     def key(self) -> str:
-        """All that it says, as a hash."""
-        told = [self.plan.model_dump_json(), self.settings.model_dump_json(), str(self.seed)]
-        parts = [part.encode() for part in told]
+        """A hash of everything in the specification."""
+        texts = [self.plan.model_dump_json(), self.settings.model_dump_json(), str(self.seed)]
+        parts = [part.encode() for part in texts]
         if isinstance(self.condition, Condition):
             parts += [self.condition.picture.tobytes(), self.condition.mask.tobytes()]
         elif self.condition is not None:
@@ -67,24 +67,27 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Grown:
-    """Pictures, and the seconds of the processor's time that all of them took when made."""
+class Generated:
+    """Pictures, and the CPU seconds that all of them took when made."""
 
     images: list[Image.Image]
     seconds: float
 
 
-def grow(
-    pipe: SowPipeline, wanted: Sequence[Wanted], pictures: Path | None = None, batch: int = BATCH
-) -> Grown:
-    """One picture each; the same always gives the same.
+def generate(
+    pipe: SowPipeline,
+    wanted: Sequence[PictureSpec],
+    pictures: Path | None = None,
+    batch: int = BATCH,
+) -> Generated:
+    """Make one picture per specification; the same always gives the same.
 
-    pictures: the folder where they are kept; without one they are made anew. batch: how many are
+    pictures: the folder where they are cached; without one they are made anew. batch: how many are
     made at a time.
     """
 
-    def make(some: slice) -> list[Image.Image]:
-        chosen = wanted[some]
+    def make(part: slice) -> list[Image.Image]:
+        chosen = wanted[part]
         images: list[Image.Image] = pipe(
             image=[one.condition for one in chosen],
             plan=[one.plan for one in chosen],
@@ -93,46 +96,49 @@ def grow(
         ).images
         return images
 
-    return kept(pipe, [one.key for one in wanted], make, pictures, batch)
+    return cached(pipe, [one.key for one in wanted], make, pictures, batch)
 
 
-def kept(
-    pipe: SowPipeline, keys: Sequence[str], make: Callable[[slice], Sequence[Image.Image]],
-    pictures: Path | None, batch: int,
-) -> Grown:  # fmt: skip
-    """A picture for each key: out of the folder, where a whole batch of them is there, or made.
+def cached(
+    pipe: SowPipeline,
+    keys: Sequence[str],
+    make: Callable[[slice], Sequence[Image.Image]],
+    pictures: Path | None,
+    batch: int,
+) -> Generated:
+    """Return a picture per key, from the folder if the whole batch is there, else newly made.
 
     make: is given the places of a batch.
     """
     found: list[tuple[Image.Image, float]] = []
     for start in bar(range(0, len(keys), batch), "pictures"):
-        some = slice(start, start + batch)
+        part = slice(start, start + batch)
         # In a batch of another size sums are rounded otherwise.
-        marks = [digest(key.encode(), str(len(keys[some])).encode()) for key in keys[some]]
+        marks = [digest(key.encode(), str(len(keys[part])).encode()) for key in keys[part]]
         files = [pictures / _origin(pipe) / f"{mark}.png" for mark in marks] if pictures else []
         there = [_read(file) for file in files]
         if files and all(one is not None for one in there):
             found += [one for one in there if one is not None]
             continue
         started = time.process_time()
-        images = make(some)
+        images = make(part)
         each = (time.process_time() - started) / len(images)
         found += [(image, each) for image in images]
         for file, image in zip(files, images, strict=bool(files)):
             _write(image, each, file)
-    return Grown([image for image, _ in found], sum(seconds for _, seconds in found))
+    return Generated([image for image, _ in found], sum(seconds for _, seconds in found))
 
 
 def digest(*parts: bytes) -> str:
-    """A short hash of several."""
-    whole = hashlib.sha256()
+    """Return a short hash of several parts."""
+    hasher = hashlib.sha256()
     for part in parts:
-        whole.update(len(part).to_bytes(8, "big") + part)
-    return whole.hexdigest()[:32]
+        hasher.update(len(part).to_bytes(8, "big") + part)
+    return hasher.hexdigest()[:32]
 
 
 def _read(file: Path) -> tuple[Image.Image, float] | None:
-    """A picture that was kept, and its seconds; None if it is not there, or damaged."""
+    """Return a cached picture and its seconds; None if missing or damaged."""
     try:
         with Image.open(file) as picture:
             image = picture.convert("RGB")
@@ -152,7 +158,7 @@ _models: WeakKeyDictionary[SowPipeline, str] = WeakKeyDictionary()
 
 
 def _origin(pipe: SowPipeline) -> str:
-    """The folder of what these weights and this code make."""
+    """Return the folder name for these weights, versions and this code."""
     if pipe not in _models:
         _models[pipe] = digest(*_weights(pipe))
     versions = f"{torch.__version__} {diffusers.__version__} {pipe.unet.dtype} {pipe.device}"
@@ -168,7 +174,7 @@ def _weights(pipe: SowPipeline) -> Iterator[bytes]:
 
 @cache
 def _code() -> str:
-    """The engine's own code: what was drawn by other code is not found again."""
+    """Return a hash of the engine's code: pictures of other code are not reused."""
     assert sow.__file__ is not None
     home = Path(sow.__file__).parent
     files = [file for name in ENGINE for file in sorted((home / name).rglob("*.py"))]
