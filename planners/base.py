@@ -82,9 +82,9 @@ class PlanRequest:
         """
         check_prompt(self.prompt)
         check_said(self.subject, self.face_index, self.setting, self.matte)
-        check_kind("stride", self.stride, WHOLE, "the pixels of one latent, 8 for Stable Diffusion")
+        check_kind("stride", self.stride, WHOLE, "the pixels per latent, 8 for Stable Diffusion")
         if self.stride < 1:
-            raise UsageError(f"a stride of {self.stride}", "give stride= at least 1")
+            raise UsageError(f"stride={self.stride} is too small", "use 1 or more")
         if self.image is not None or not self.has_graph:
             self._keep("image", as_picture(self.image))
         check_about_picture(self)
@@ -112,8 +112,8 @@ class PlanRequest:
             UsageError: if there is none, or a graph that somebody else has to lay out.
         """
         if self.has_graph:
-            raise UsageError("a graph is laid out by sow.GraphPlanner", "leave out graph= and "
-                             "triples=, or let it plan with this planner")  # fmt: skip
+            raise UsageError("this planner does not lay out scene graphs", "use sow.GraphPlanner, "
+                             "or leave out graph= and triples=")  # fmt: skip
         assert self.image is not None
         return self.image
 
@@ -131,7 +131,7 @@ def check_about_picture(request: Any) -> None:
     """
     said = [name for name in ABOUT_PICTURES if getattr(request, name) is not None]
     if request.image is None and said:
-        raise UsageError(f"{said[0]}= is said of a picture, and there is none", "give image=")
+        raise UsageError(f"{said[0]}= needs a picture", "give image=")
 
 
 def check_said(subject: object, face_index: object, setting: object, matte: object) -> None:
@@ -141,17 +141,17 @@ def check_said(subject: object, face_index: object, setting: object, matte: obje
         UsageError: if it is that.
     """
     for name, word in (("subject", subject), ("setting", setting), ("matte", matte)):
-        check_kind(name, word, (str, NoneType), "a word")
+        check_kind(name, word, (str, NoneType), "text")
     for name, choice, allowed in (("setting", setting, SETTINGS), ("matte", matte, MATTES)):
         if choice not in (None, *allowed):
-            raise UsageError(f"no {name} {choice!r}", f"choose one of {', '.join(allowed)}")
+            raise UsageError(f"unknown {name} {choice!r}", f"choose one of {', '.join(allowed)}")
     if isinstance(subject, str) and not (subject.isprintable() and len(subject) <= 200):
-        raise UsageError("the subject is too long or not valid text", "200 letters at most")
+        raise UsageError("the subject is too long or not valid text", "use at most 200 characters")
     if subject == NOTHING:
-        raise UsageError(f"the subject is {NOTHING}", "leave out image= to plant nothing")
+        raise UsageError(f"subject={NOTHING} is reserved", "leave out image= to plant nothing")
     check_kind("face_index", face_index, (*WHOLE, NoneType), "a whole number")
     if isinstance(face_index, int) and face_index < 0:
-        raise UsageError(f"no face number {face_index}", "they are counted from 0")
+        raise UsageError(f"no face number {face_index}", "count from 0")
 
 
 class Planner(Protocol):

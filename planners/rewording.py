@@ -36,7 +36,7 @@ class Rewording:
 
     def told(self) -> str:
         """What was done, as a list."""
-        told = [f"{word} ({near} stands in)" for word, near in dict(self.replaced).items()]
+        told = [f"{word} ({near} is used instead)" for word, near in dict(self.replaced).items()]
         told += dict.fromkeys(self.left_out)
         more = len(told) - MOST_TOLD
         return ", ".join([*told[:MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])

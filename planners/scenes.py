@@ -28,14 +28,14 @@ MOST_OBJECTS, MOST_TRIPLES = 16, 48
 LONGEST_FILE = 2**20
 """Bytes: several times what the largest graph takes."""
 LONGEST_PHRASE = 150
-HELP = 'see docs/graphs.md, or write {"relations": [["person", "holding", "red balloon"]]}'
+HELP = 'write {"relations": [["person", "holding", "red balloon"]]}, or see docs/graphs.md'
 
 
 def _plain(text: str) -> str:
     """Names and relations end up in prompts, files and terminals."""
     line = " ".join(text.split())
     if not line or not line.isprintable():
-        raise ValueError("it is empty or no text")
+        raise ValueError("it is empty or not valid text")
     return line
 
 
@@ -56,7 +56,7 @@ class GivenObject(BaseModel):
     @model_validator(mode="after")
     def _short(self) -> GivenObject:
         if len(self.phrase) > LONGEST_PHRASE:
-            raise ValueError(f"it is longer than {LONGEST_PHRASE} letters")
+            raise ValueError(f"it is longer than {LONGEST_PHRASE} characters")
         return self
 
     @property
@@ -82,7 +82,7 @@ class GivenGraph(BaseModel):
     @model_validator(mode="after")
     def _one_condition(self) -> GivenGraph:
         if sum(thing.condition for thing in self.objects) > 1:
-            raise ValueError("two objects are the condition, and only one is planted")
+            raise ValueError("two objects are marked as the condition; mark one")
         return self
 
     @property
@@ -106,7 +106,7 @@ def as_graph(value: Any) -> GivenGraph | Source:
         PlanError: if it cannot be read, or is no legal graph.
         UsageError: if it is nothing of this.
     """
-    kind = f"a file, what is in it, or one of {', '.join(SOURCES)}"
+    kind = f"a file, its contents, or one of {', '.join(SOURCES)}"
     check_kind("graph", value, (*PATH, Mapping, GivenGraph), kind)
     if isinstance(value, GivenGraph):
         return value
@@ -128,11 +128,9 @@ def _read(path: Path) -> Any:
     except UnicodeDecodeError:
         why = "it is not UTF-8 text"
     except (ValueError, RecursionError):
-        why = "it is no JSON, or too large"
+        why = "it is not valid JSON, or too large"
     words = " or ".join(SOURCES)
-    raise PlanError(
-        f"cannot read the graph {str(path)!r}: {why}", f"graph= is a JSON file, or {words}"
-    )
+    raise PlanError(f"cannot read the graph {str(path)!r}: {why}", f"give a JSON file, or {words}")
 
 
 def _with_rows(data: Any) -> Any:

@@ -64,11 +64,13 @@ class Prompts:
             else:
                 source = files(__name__).joinpath(f"{stage}.md").read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            raise PlannerError(f"cannot read the prompt {stage!r}: {error}", "") from None
+            raise PlannerError(
+                f"cannot read the prompt {stage!r}: {error}", "check prompts="
+            ) from None
         found = re.match(r"---\s*\nversion:\s*(\S+)\s*\n---\s*\n(.*)", source, re.DOTALL)
         if found is None:
             raise PlannerError(
                 f"the prompt {str(own or stage)!r} has no version",
-                "begin it with ---, version: 1, ---",
+                "start it with the three lines ---, version: 1, ---",
             )
         return found[1], found[2].strip()

@@ -74,14 +74,14 @@ class SceneGraph:
         object.__setattr__(self, "edges", tuple(sorted(set(self.edges))))
         for edge in self.edges:
             if edge.subject == edge.object:
-                raise PlanError(f"the relation {self.said(edge)} is between a thing and itself",
-                                "name two things")  # fmt: skip
+                raise PlanError(f"{self.said(edge)} relates an object to itself",
+                                "name two objects")  # fmt: skip
         for along in ("across", "down", "deep", "within"):
             clash = circle(self.ordered(along))
             if clash:
                 said = ", ".join(map(self.said, clash))
                 raise PlanError(f"these relations contradict each other: {said}",
-                                "leave out one of them")  # fmt: skip
+                                "remove one of them")  # fmt: skip
 
     @cached_property
     def nx(self) -> MultiDiGraph:

@@ -75,8 +75,8 @@ def lay_out(graph: SceneGraph, ground: Ground) -> Laid:
 def _no_room(graph: SceneGraph, rule: Rule | None) -> PlanError:
     given = any(thing.box for thing in graph.objects)
     said = f" for {graph.said(rule.edge)}" if rule and rule.edge else ""
-    why = ", or the boxes that are given say otherwise" if given else ""
-    return PlanError(f"there is no room{said}{why}", "leave some of the things out")
+    why = ", or the given boxes contradict it" if given else ""
+    return PlanError(f"not enough room{said}{why}", "remove some objects")
 
 
 def _sizes(arrangement: Arrangement, ground: Ground) -> Iterator[Sizes]:

@@ -97,7 +97,7 @@ def laid_out(plan: Plan, request: PlanRequest) -> Plan:
     prompt = with_words(plan.prompt, graph, read.spoken, read.called)
     notes = [*plan.notes, *read.notes, *laid.notes]
     if prompt != plan.prompt:
-        notes.append(f'the prompt is taken as "{prompt}"'[:500])
+        notes.append(f'the graph was added to the prompt: "{prompt}"'[:500])
     placed = plan.with_box(laid.boxes[CONDITION]) if not plan.bare else plan
     related = () if plan.bare else placed.related
     if not plan.bare and request.related is None:

@@ -45,7 +45,7 @@ def read_graph(request: PlanRequest, plan: Plan) -> Read:
     given = request.graph if isinstance(request.graph, GivenGraph) else GivenGraph()
     answered = _answered(plan) if request.graph == "planner" else []
     if request.graph == "planner" and not answered:
-        notes.append("the planner answered no relations: the prompt is read for the graph")
+        notes.append("the planner answered no relations: reading the graph from the prompt")
     heard = read_sentence(plan.prompt)
     read = request.graph == "prompt" or (request.graph == "planner" and not answered)
     told = [*given.relations, *(request.triples or ()), *(heard.triples if read else ())]
@@ -59,7 +59,7 @@ def read_graph(request: PlanRequest, plan: Plan) -> Read:
     more = sorted({edge for triple in answered for edge in _edges(triple, cast, notes)})
     graph = believed(SceneGraph(cast.objects, tuple(edges), plan.bare), more)
     if len(notes) > MOST_NOTED:
-        notes = [*notes[:MOST_NOTED], f"{len(notes) - MOST_NOTED} more relations are not known"]
+        notes = [*notes[:MOST_NOTED], f"{len(notes) - MOST_NOTED} more relations are unknown"]
     spoken = {edge for triple in heard.triples for edge in _edges(triple, cast, [])}
     called = next((name for name in heard.names if cast.find(name) == CONDITION), None)
     usual = "person" if plan.subject == "face" else plan.subject
@@ -77,7 +77,7 @@ def _fitting(
         if not cast_of([*told, *kept, triple]).crowded:
             kept.append(triple)
     if left := len(answered) - len(kept):
-        notes.append(f"a graph has {MOST_OBJECTS} things at most: relations left out: {left}")
+        notes.append(f"a graph has at most {MOST_OBJECTS} objects: {left} relations were left out")
     return kept
 
 
@@ -92,7 +92,7 @@ def _edges(triple: Triple, cast: _Cast, notes: list[str]) -> list[Edge]:
     subject, text, thing = triple
     saying = read_predicate(text)
     if saying is None:
-        notes.append(f"'{subject} {text} {thing}': {text!r} is not known and is taken as {UNKNOWN}")
+        notes.append(f"'{subject} {text} {thing}': {text!r} is unknown; using '{UNKNOWN}'")
         saying = Saying(predicates()[UNKNOWN])
     first, second = cast.find(subject), cast.find(thing)
     if first is None or second is None:
@@ -146,15 +146,15 @@ class _Cast:
             PlanError: if they are too many.
         """
         if self.crowded:
-            raise PlanError(f"a graph of {len(self._things)} things is too large",
-                            f"{MOST_OBJECTS} at most")  # fmt: skip
+            raise PlanError(f"the graph has {len(self._things)} objects",
+                            f"use at most {MOST_OBJECTS}")  # fmt: skip
         return self
 
     def _give(self, thing: GivenObject, plan: Plan) -> None:
         """A thing of a file: relations speak of its id, or say what it is."""
         own = thing.condition or _key(thing.name) == CONDITION
         if _key(thing.name) in self._ids and not own:
-            raise PlanError(f"two objects of the graph are {thing.name!r}", "give each its own id")
+            raise PlanError(f"two objects of the graph are named {thing.name!r}", "give each an id")
         if own and not plan.bare:
             found = CONDITION
         else:

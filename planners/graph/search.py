@@ -83,12 +83,12 @@ class Search:
         """What is not as it should be."""
         labels, canvas = self._arrangement.graph.labels, self._sizes.canvas
         for pair in sorted(map(sorted, self._stuck)):
-            yield f"there is no room to keep '{labels[pair[0]]}' and '{labels[pair[1]]}' apart"
+            yield f"not enough room: '{labels[pair[0]]}' and '{labels[pair[1]]}' overlap"
         least = SMALL**2 * canvas[0] * canvas[1]
         small = [labels[thing] for thing, box in self.boxes.items()
                  if thing != CONDITION and box.width * box.height < least]  # fmt: skip
         if small:
-            yield f"the picture is full: {', '.join(small[:5])} may be too small to be drawn"
+            yield f"the picture is full: {', '.join(small[:5])} may be too small to draw"
 
     def _spread(self) -> None:
         """Solves, and moves apart what lies over each other, pair by pair."""

@@ -164,7 +164,10 @@ class Arrangement:
         _, far, near = edge.order or ("", "", "")
         self.together.add(frozenset((far, near)))
         if not self.may_come_before("deep", far, near):
-            self.notes.append(f"{self.graph.said(edge)} is left to the words: it is above it")
+            self.notes.append(
+                f"{self.graph.said(edge)} has no effect on the layout: another relation puts one "
+                "above the other"
+            )
         elif far == CONDITION and CONDITION in self.bodies:
             self.add(Rule("down", far, near, edge=edge))
             self.wishes.append(Wish("centred", far, near))

@@ -90,15 +90,15 @@ class Remote(ABC):
         """A server that speaks another language."""
         detail = f" ({why})" if why else ""
         return self.failure(
-            f"{self.host} does not answer as {self.vendor} does{detail}", "check base_url="
+            f"{self.host} does not speak the {self.vendor} API{detail}", "check base_url="
         )
 
     def redirected(self, location: str | None) -> PlannerError:
         """A server that sends on to another address. Nothing is sent there."""
         where = host_of(location or "") or "another address"
         return self.failure(
-            f"{self.host} sends on to {where[:100]}, which is not followed",
-            "if you trust it, give its address as base_url=",
+            f"{self.host} redirects to {where[:100]}, which is not followed",
+            "if you trust that address, set it as base_url=",
         )
 
     def refused(self, why: str) -> Refused:
@@ -124,7 +124,7 @@ class Remote(ABC):
             )
             raise BadAnswer(self.strike(text), problems) from None
         except ValueError as error:
-            raise BadAnswer(self.strike(text), f"it is no JSON: {error}") from None
+            raise BadAnswer(self.strike(text), f"it is not valid JSON: {error}") from None
         except RecursionError:
             raise BadAnswer(self.strike(text), "it is nested too deeply") from None
 

@@ -176,7 +176,7 @@ class Dialogue:
                 )
                 answer = await asker.ask(pictures, repair, schema)
         except BadAnswer as bad:
-            self._by_rules(stage, f"the model's answer was no use ({bad.problem})")
+            self._by_rules(stage, f"the model's answer was not usable ({bad.problem})")
             return None
         except Refused as refused:
             self._by_rules(stage, f"the model refused ({refused})")
@@ -186,12 +186,12 @@ class Dialogue:
 
     def _by_rules(self, stage: str, why: str) -> None:
         self.complete = False
-        self.notes.append(f"{stage}: by rules, {why}")
+        self.notes.append(f"{stage}: planned by rules, because {why}")
 
     def _useless(self) -> PlannerError:
         vendor = self.planner.asker.vendor
         return PlannerError(
-            f"{vendor}: no answer was of any use: {_printable('; '.join(self.notes))[:300]}",
+            f"{vendor}: no usable answer: {_printable('; '.join(self.notes))[:300]}",
             "try another planner_model=, or planner=offline",
         )
 
@@ -203,7 +203,7 @@ class Dialogue:
         room = ROOM_FOR_A_BODY if has_body else 0.0
         box = clamp_box(position.box, sketch.box, request.size, request.stride, room)
         if box is None:
-            self._by_rules("position", "the model's box was no box")
+            self._by_rules("position", "the model's box was not a valid box")
             return sketch.box
         return box
 

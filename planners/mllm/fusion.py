@@ -73,7 +73,7 @@ def counter(folder: Path | None) -> TokenCounter:
     except Exception as error:  # whatever the libraries make of a damaged one
         raise ModelError(
             f"the tokenizer of {folder.name!r} cannot be loaded: {str(error)[:300]}",
-            "get the checkpoint again",
+            "download the checkpoint again",
         ) from None
 
     def count(prompt: str) -> int:

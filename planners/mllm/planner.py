@@ -68,7 +68,7 @@ class StagedPlanner(Means):
         except TimeoutError:
             raise PlannerError(
                 f"{self.asker.vendor}: no plan within {self.seconds:g} seconds",
-                "try again, a longer planner_timeout=, or planner=offline",
+                "try again, raise planner_timeout=, or use planner=offline",
             ) from None
 
     def questions(self, request: PlanRequest) -> tuple[bytes, list[Question]]:

@@ -81,7 +81,7 @@ def check_packing(vendor: str, encoding: str | None) -> None:
         PlannerError: if it is compressed.
     """
     if encoding and encoding.strip().lower() != "identity":
-        what = f"{vendor}: the answer is compressed, which was not asked for"
+        what = f"{vendor}: the answer is compressed, which was not requested"
         raise PlannerError(what, "check base_url=")
 
 
@@ -119,10 +119,10 @@ def checked_address(url: str) -> str:
     legal = legal and url.isprintable() and len(url) <= LONGEST_ADDRESS
     # Libraries disagree on what a backslash means in an address, and so on who is asked.
     if not legal or parts.scheme not in ("http", "https") or {" ", "\\"} & set(url):
-        raise UsageError("that base_url= is no address", "write http://… or https://…")
+        raise UsageError("base_url= is not a valid address", "write http://… or https://…")
     if "@" in parts.netloc:
-        raise UsageError("that base_url= has a name or a password in it",
-                         "leave it out; a key for a server is in SOW_PLANNER_KEY")  # fmt: skip
+        raise UsageError("base_url= contains a user name or password",
+                         "remove it; put the server's key in SOW_PLANNER_KEY")  # fmt: skip
     return url
 
 

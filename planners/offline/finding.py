@@ -70,7 +70,10 @@ def find(request: PlanRequest) -> Found:
         return _no_face(request)
     likely = likely_face(image)
     if likely is not None:
-        note = "no face is certain: the likeliest is taken; if it is none, name the subject"
+        note = (
+            "no face was found with certainty: using the most likely one; if it is not a face, "
+            "set subject="
+        )
         # Who asks a model lets it say what a likely face is: only a certain one has an ellipse.
         return replace(_head_of(request, likely, (note,)), ellipse=None)
     return _close_crop(request) if given else _no_face(request)
@@ -96,12 +99,12 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
     wanted = request.face_index
     if wanted is not None and wanted >= len(faces):
         raise PictureError(
-            f"there is no face number {wanted}",
-            f"{len(faces)} were found, counted from 0, the largest first",
+            f"no face number {wanted}",
+            f"faces found: {len(faces)}; count from 0, largest first",
         )
     if not faces:
         return None, ()
-    notes = (f"{len(faces)} faces were found: the largest is taken",)
+    notes = (f"{len(faces)} faces were found: using the largest; choose another with face_index=",)
     return faces[wanted or 0], notes if len(faces) > 1 and wanted is None else ()
 
 
@@ -118,7 +121,7 @@ def _head_of(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> Found:
     matte = Matte(head=head, by=_by(request))
     found = _outlined(image, matte)
     if found is None:
-        note = "the outline of the head was not found: an ellipse stands in"
+        note = "the outline of the head was not found: using an ellipse"
         return Found(around, FACE, inside, notes=(*notes, note))
     crop = _crop(found)
     return Found(crop, FACE, _cut(head, crop), matte, notes)
@@ -136,11 +139,12 @@ def _close_crop(request: PlanRequest) -> Found:
         matte = Matte(head=head, by=_by(request))
         found = _outlined(image, matte)
         if found is not None and outline_seen(image, found):
-            note = "no face was found: the picture is taken for a head that fills it"
-            return Found(
-                _crop(found), FACE, matte=matte, notes=(f"{note}; if it is not, name the subject",)
+            note = (
+                "no face was found: treating the picture as a close-up of a head; "
+                "if it is not, set subject="
             )
-    note = "no face was found: the whole picture is the condition; a mask says what of it is"
+            return Found(_crop(found), FACE, matte=matte, notes=(note,))
+    note = "no face was found: planting the whole picture; to plant a part of it, give mask="
     return Found(_whole(image), FACE, notes=(note,))
 
 
@@ -148,14 +152,17 @@ def _no_face(request: PlanRequest) -> Found:
     """No face is seen, and nobody said that there is one: it is something else."""
     animal = named_animal(request.prompt)
     found = _thing(request, animal or THING)
-    note = f"no face was found: the picture is taken for the {animal} of the prompt"
+    note = f"no face was found: treating the picture as the {animal} of the prompt"
     if animal is None:
         note = (
-            "no face was found: it is planted as a thing; say what it is with subject= "
-            f"(`{FACE}`, if it is one all the same), or what of it with mask="
+            "no face was found: planting the picture as a thing; name it with subject= "
+            f"(`{FACE}` if it is a face), or mark the part to plant with mask="
         )
     if turned_face(request.picture):
-        note = "a face lies on its side or upside down: turn the picture; as it is, it is a thing"
+        note = (
+            "a face lies on its side or upside down: planting it as a thing; to plant the face, "
+            "rotate the picture"
+        )
     return replace(found, notes=(note, *found.notes))
 
 
@@ -167,7 +174,7 @@ def _thing(request: PlanRequest, subject: str) -> Found:
     found = _outlined(image, matte)
     if found is not None:
         return Found(_crop(found), subject, matte=matte)
-    note = f"the outline of the {subject} was not found: the whole picture is the condition"
+    note = f"the outline of the {subject} was not found: planting the whole picture"
     return Found(_whole(image), subject, notes=(note,))
 
 

@@ -157,9 +157,9 @@ def test_a_file_says_things_and_relations(tmp_path):
         ({"nodes": []}, "nodes"),
         ({"objects": [{"label": "a", "box": [0, 0, 0, 1]}]}, "box"),
         ({"objects": [{"label": "a", "condition": True}, {"label": "b", "condition": True}]},
-         "only one is planted"),
+         "mark one"),
         ({"objects": [{"label": "a", "attributes": ["x" * 80] * 2}]}, "longer than"),
-        ({"objects": [{"label": "a"}, {"label": "a"}]}, "each its own id"),
+        ({"objects": [{"label": "a"}, {"label": "a"}]}, "give each an id"),
         ({"version": 2}, "version"),
         (7, "give a file"),
         ([], "give a file"),
@@ -191,5 +191,5 @@ def test_triples_are_texts_or_rows():
 
 
 def test_too_many_things_are_refused():
-    with pytest.raises(PlanError, match="17 things"):
+    with pytest.raises(PlanError, match="17 objects"):
         read(*(f"thing {n},near,cup" for n in range(16)))

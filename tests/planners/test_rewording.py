@@ -60,7 +60,7 @@ def test_what_cannot_be_said_is_replaced_or_left_out_with_what_hangs_on_it(promp
 
 def test_it_is_told_what_stands_in_and_what_is_gone():
     done = reword("a king in a velvet coat", WORDS)
-    assert done.told() == "king (man stands in), velvet (left out)"
+    assert done.told() == "king (man is used instead), velvet (left out)"
     sofa = reword("a person on a red sofa", WORDS)
     assert sofa.told() == "sofa (red sofa left out)"  # red is known
     slip = reword("a man wih a red cot", WORDS)
@@ -140,7 +140,7 @@ def test_rules_read_the_users_own_words_and_the_plan_has_the_models(service):
     assert plan.prompt == "a smiling man"
     assert plan.setting == "attribute"
     assert plan.box.centre[0] < 64  # room for the unicorn, though there will be none
-    assert "figures does not know grinning (smiling stands in), king (man" in plan.notes[-1]
+    assert "figures does not know grinning (smiling is used instead), king (man" in plan.notes[-1]
     given = service.plan(Request(FACE, plan=plan.changed(prompt="a king"))).plan
     assert given.prompt == "a king"
 
@@ -152,7 +152,7 @@ def test_a_multimodal_plan_is_reworded_as_well(server, service, tmp_path, monkey
     asking = Service("figures", device="cpu", planner=choice)
     plan = asking.plan(Request(FACE, "a king with an umbrella, made of velvet")).plan
     assert plan.prompt == "a man with an umbrella, short gray hair"
-    assert "king (man stands in)" in " ".join(plan.notes)
+    assert "king (man is used instead)" in " ".join(plan.notes)
     assert all("a king" in asked.prompt for asked in server.asked)
 
 

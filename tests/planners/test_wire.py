@@ -179,12 +179,12 @@ def test_a_local_server_gets_neither_key_nor_account(server, monkeypatch):
      "http://xn--\u0301/", "https://evil.example\\@api.openai.com/v1"],
 )  # fmt: skip
 def test_what_is_no_address_is_said(url):
-    with pytest.raises(UsageError, match="no address"):
+    with pytest.raises(UsageError, match="not a valid address"):
         checked_address(url)
 
 
 def test_a_password_in_an_address_is_refused_without_being_said():
-    with pytest.raises(UsageError, match="leave it out") as caught:
+    with pytest.raises(UsageError, match="remove it") as caught:
         make_asker("openai", base_url="https://me:s3cret@gate.example/v1", environment={})
     assert "s3cret" not in str(caught.value)
 

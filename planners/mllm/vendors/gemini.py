@@ -97,15 +97,15 @@ def _name(value: Any) -> str:
 def failure_of(asker: Remote, code: int | None, message: str) -> Exception:
     """A vendor's error status as one line."""
     if code in (401, 403) or "API key" in message:
-        return asker.failure("the key is not accepted", "check GEMINI_API_KEY")
+        return asker.failure("the API key was rejected", "check GEMINI_API_KEY")
     if code == 404:
         return asker.failure(
-            f"there is no model {asker.model!r} at {asker.host}",
-            "choose another with planner_model=",
+            f"no model {asker.model!r} at {asker.host}",
+            "set another with planner_model=",
         )
     if code == 429:
-        return asker.failure("too many requests, or no quota left", "try later")
-    return asker.failure(f"{code} {message}", "try again, or planner=offline")
+        return asker.failure("too many requests, or no quota left", "try again later")
+    return asker.failure(f"{code} {message}", "try again, or use planner=offline")
 
 
 def unreachable(asker: Remote, error: Exception) -> Exception:

@@ -85,17 +85,17 @@ class OpenAIAsker(Remote):
         if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
             return self.redirected(error.response.headers.get(ELSEWHERE))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return self.failure("the key is not accepted", "check OPENAI_API_KEY")
+            return self.failure("the API key was rejected", "check OPENAI_API_KEY")
         if isinstance(error, openai.NotFoundError):
             return self.failure(
-                f"there is no model {self.model!r} at {self.host}",
-                "choose another with planner_model=",
+                f"no model {self.model!r} at {self.host}",
+                "set another with planner_model=",
             )
         if isinstance(error, openai.RateLimitError):
-            return self.failure("too many requests, or no credit left", "try later")
+            return self.failure("too many requests, or no credit left", "try again later")
         if isinstance(error, openai.APIConnectionError):
             return self.failure(f"{self.host} cannot be reached", "check base_url= and the network")
-        return self.failure(str(error), "try again, or planner=offline")
+        return self.failure(str(error), "try again, or use planner=offline")
 
 
 def _text(content: Any) -> str:

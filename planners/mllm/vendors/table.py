@@ -66,8 +66,8 @@ class Vendor:
             return own or self.key(environment)
         if own and not is_private(address):
             raise UsageError(
-                f"the key for {host_of(address)} would travel unencrypted",
-                "write base_url=https://…",
+                f"the key for {host_of(address)} would be sent unencrypted",
+                "use base_url=https://…",
             )
         return own
 
@@ -117,7 +117,7 @@ def why_not(environment: Mapping[str, str] | None = None) -> str:
     environment = os.environ if environment is None else environment
     for vendor in VENDORS.values():
         if vendor.key(environment):
-            return f"there is a key for {vendor.name}: pip install {vendor.install} to use it"
+            return f"to use the key for {vendor.name}, pip install {vendor.install}"
     return f"no {' or '.join(p.keys[0] for p in VENDORS.values())} is set"
 
 
@@ -137,14 +137,17 @@ def make_asker(
     """
     environment = os.environ if environment is None else environment
     if name not in VENDORS:
-        raise UsageError(f"no planner {name!r}", f"choose auto, offline, {', '.join(VENDORS)}")
+        raise UsageError(f"unknown planner {name!r}", f"choose auto, offline, {', '.join(VENDORS)}")
     vendor = VENDORS[name]
     package = vendor.package()
     if package is None:
-        raise PlannerError(f"{name}: its package is not installed", f"pip install {vendor.install}")
+        raise PlannerError(
+            f"{name}: the package {vendor.install} is not installed",
+            f"pip install {vendor.install}",
+        )
     address = checked_address(vendor.address(base_url, environment))
     key = vendor.key_for(address, environment)
     if key is None and address == vendor.home:
-        raise PlannerError(f"{name}: there is no key", f"set {vendor.keys[0]}")
+        raise PlannerError(f"{name}: no API key", f"set {vendor.keys[0]}")
     chosen = model or environment.get(vendor.model_variable) or vendor.model
     return vendor.asker(package, chosen, key, address)
