@@ -16,7 +16,7 @@ from typing import Any
 from sow.errors import PlannerError
 from sow.files import read_regular
 
-MOST_PROMPT = 2**18
+MAX_PROMPT_BYTES = 2**18
 """Bytes of a prompt of one's own."""
 STAGES = ("recognition", "position", "refinement", "everything", "repair")
 
@@ -60,7 +60,7 @@ class Prompts:
         own = self.folder / f"{stage}.md" if self.folder else None
         try:
             if own is not None and own.is_file():
-                source = read_regular(own, MOST_PROMPT).decode("utf-8")
+                source = read_regular(own, MAX_PROMPT_BYTES).decode("utf-8")
             else:
                 source = files(__name__).joinpath(f"{stage}.md").read_text(encoding="utf-8")
         except (OSError, ValueError) as error:

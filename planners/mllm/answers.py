@@ -6,14 +6,14 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
-LONGEST_TEXT = 120
+MAX_TEXT_LENGTH = 120
 """Letters of a description or a name; models that ramble are cut, not believed."""
 
 
 def _plain(text: str) -> str:
     """One line without control characters: an answer ends up in prompts, files and terminals."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line[:LONGEST_TEXT].strip()
+    return line[:MAX_TEXT_LENGTH].strip()
 
 
 Text = Annotated[str, AfterValidator(_plain)]

@@ -13,7 +13,7 @@ from sow.plan import Region
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.offline.planner import related_regions
 
-MOST_REGIONS = 8
+MAX_REGIONS = 8
 COVERED = 0.25
 """All related regions together lie over this share of the condition's box at most."""
 
@@ -72,8 +72,8 @@ def clamp_regions(
     """The regions on the canvas, cut back where together they would cover the condition."""
     regions: list[Region] = []
     covered = np.zeros((box.height, box.width), bool)
-    for answer in islice(answers, 10 * MOST_REGIONS):
-        if len(regions) == MOST_REGIONS:
+    for answer in islice(answers, 10 * MAX_REGIONS):
+        if len(regions) == MAX_REGIONS:
             break
         if _huge(answer.box) or answer.box.width <= 0 or answer.box.height <= 0:
             continue
@@ -93,7 +93,7 @@ def clamp_regions(
     return tuple(regions)
 
 
-def region_by_rules(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
+def rule_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
     """The rules' regions, but none of them over the condition."""
     return tuple(
         Region(label=region.label, box=part)

@@ -21,11 +21,11 @@ from sow.planners.mllm.answers import (
     Recognition,
     Refinement,
 )
-from sow.planners.mllm.asking import Asker, BadAnswer, Refused
-from sow.planners.mllm.clamping import clamp_box, clamp_regions, region_by_rules
-from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate, fuse
+from sow.planners.mllm.asker import Asker, BadAnswer, Refused
+from sow.planners.mllm.clamping import clamp_box, clamp_regions, rule_regions
+from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate_tokens, fuse
 from sow.planners.offline.planner import OfflinePlanner
-from sow.planners.offline.wording import is_animal, names_person
+from sow.planners.offline.prompt_rules import is_animal, names_person
 from sow.prompts import STAGES, Prompts
 from sow.scene import scene_of
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LONGEST_SIDE = 512
 """Pictures are made this small, in pixels, before they are sent."""
-MOST_FEATURES = 12
+MAX_FEATURES = 12
 ROOM_FOR_A_BODY = 1 / 8
 """The share of the canvas's height below a face: at the lower edge no body could grow."""
 
@@ -49,7 +49,7 @@ class Question:
 
 
 @dataclass
-class Means:
+class DialogueConfig:
     """What a dialogue is held with.
 
     Attributes:
@@ -64,7 +64,7 @@ class Means:
     asker: Asker
     calls: int = 3
     prompts: Prompts = field(default_factory=Prompts)
-    count: TokenCounter = estimate
+    count: TokenCounter = estimate_tokens
     limit: int = LIMIT
     words: Collection[str] = ()
 
@@ -76,12 +76,12 @@ class Dialogue:
     and stands in wherever the model is of no use: `complete` is False then.
     """
 
-    def __init__(self, planner: Means, request: PlanRequest, sketch: Plan) -> None:
+    def __init__(self, planner: DialogueConfig, request: PlanRequest, sketch: Plan) -> None:
         self.planner, self.request, self.sketch = planner, request, sketch
         self.picture = encode(request, sketch)
         self.notes: list[str] = []
         self.asked: list[str] = []
-        self.believed = 0
+        self.usable = 0
         self.complete = True
 
     async def make(self) -> Plan:
@@ -103,7 +103,7 @@ class Dialogue:
         refinement = None
         if self.request.related is None:
             refinement = await self._ask("refinement", Refinement, box, self.sketch.subject)
-        if not self.believed:
+        if not self.usable:
             raise self._useless()
         return self._plan(recognition, box, refinement)
 
@@ -181,7 +181,7 @@ class Dialogue:
         except Refused as refused:
             self._by_rules(stage, f"the model refused ({refused})")
             return None
-        self.believed += 1
+        self.usable += 1
         return answer
 
     def _by_rules(self, stage: str, why: str) -> None:
@@ -231,7 +231,7 @@ class Dialogue:
         request, planner, plan = self.request, self.planner, self.sketch.with_box(box)
         changes: dict[str, Any] = {}
         if recognition is not None:
-            features = recognition.features[:MOST_FEATURES]
+            features = recognition.features[:MAX_FEATURES]
             changes["prompt"] = fuse(
                 request.prompt, features, planner.count, planner.limit, planner.words
             )
@@ -239,7 +239,7 @@ class Dialogue:
                 changes["setting"] = recognition.setting
         if request.related is None:
             regions = clamp_regions(refinement.regions if refinement else (), box, request.size)
-            changes["related"] = regions or region_by_rules(box, request.size, plan.subject)
+            changes["related"] = regions or rule_regions(box, request.size, plan.subject)
         if refinement is not None:
             triples = [(r.subject, r.relation, r.object) for r in refinement.relations[:20]]
             objects, relations = scene_of(

@@ -47,21 +47,21 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
 
-def estimate(prompt: str) -> int:
+def estimate_tokens(prompt: str) -> int:
     """A count that errs upwards, for when no tokenizer is at hand: three letters a token."""
     pieces = re.findall(r"[^\W_]+|[^\w\s]|_", prompt)
     return 2 + sum(max(1, -(-len(piece.encode()) // 3)) for piece in pieces)
 
 
 @cache
-def counter(folder: Path | None) -> TokenCounter:
+def token_counter(folder: Path | None) -> TokenCounter:
     """Counts with the tokenizer of a checkpoint's folder, or estimates where there is none.
 
     Raises:
         ModelError: if the tokenizer is damaged.
     """
     if folder is None or not (folder / "tokenizer").is_dir():
-        return estimate
+        return estimate_tokens
     from transformers import CLIPTokenizer
 
     from sow.quiet import quiet

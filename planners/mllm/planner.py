@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sow.errors import PlannerError, SowError
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
-from sow.planners.mllm.dialogue import Dialogue, Means, Question
-from sow.planners.mllm.wire import run
+from sow.planners.mllm.dialogue import Dialogue, DialogueConfig, Question
+from sow.planners.mllm.transport import run
 from sow.planners.offline.planner import OfflinePlanner
 
 RULES_VERSION = 3
@@ -32,8 +32,8 @@ class Answered:
 
 
 @dataclass
-class StagedPlanner(Means):
-    """Plans by asking a multimodal model; for what else it has, see `Means`.
+class StagedPlanner(DialogueConfig):
+    """Plans by asking a multimodal model; for what else it has, see `DialogueConfig`.
 
     Attributes:
         seconds: for a whole plan, retries included.

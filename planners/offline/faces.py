@@ -14,9 +14,9 @@ from sow.pictures.reading import GREY, over_grey
 from sow.quiet import without_warnings
 from sow.threads import BUILDING
 
-CERTAIN, SURE = 0.95, 0.99
+CERTAIN, SURE_SCORE = 0.95, 0.99
 # A face in another style, or one half hidden, is seen less surely; then it must fill the picture.
-LIKELY, LIKELY_SHARE, LIKELY_STAGES = 0.3, 0.4, (0.4, 0.4, 0.3)
+LIKELY, LIKELY_SHARE, LIKELY_THRESHOLDS = 0.3, 0.4, (0.4, 0.4, 0.3)
 STAGES = (0.6, 0.7, 0.7)
 # Larger pictures are shrunk before looking: faces that matter are not small; those in a tiny
 # picture are, and it is enlarged.
@@ -44,14 +44,14 @@ def find_faces(image: Image.Image) -> list[Box]:
 
     What looks drawn is looked at by the detector of drawn faces first, all else by MTCNN.
     """
-    from sow.planners.offline.drawn import find_drawn_faces
+    from sow.planners.offline.drawn_faces import find_drawn_faces
 
     if photographed(over_grey(image)):
         return find_photographed_faces(image) or find_drawn_faces(image)
     return find_drawn_faces(image) or find_photographed_faces(image)
 
 
-def turned_face(image: Image.Image) -> bool:
+def has_turned_face(image: Image.Image) -> bool:
     """Whether a face would be found if the picture were turned."""
     small, _ = _shrunk(image)
     return any(_detect(small.transpose(turn), CERTAIN, STAGES) for turn in TURNS.values())
@@ -65,7 +65,7 @@ def find_photographed_faces(image: Image.Image) -> list[Box]:
     """
     small, scale = _shrunk(image)
     faces = _detect(small, CERTAIN, STAGES) or _detect_padded(small, CERTAIN, STAGES)
-    if faces and max(face[4] for face in faces) < SURE and turned_face(image):
+    if faces and max(face[4] for face in faces) < SURE_SCORE and has_turned_face(image):
         return []
     return _largest_first(faces, scale)
 
@@ -73,13 +73,15 @@ def find_photographed_faces(image: Image.Image) -> list[Box]:
 def possible_faces(image: Image.Image, least: float) -> list[Box]:
     """Whatever may be a face in a photograph with this chance, the largest first."""
     small, scale = _shrunk(image)
-    return _largest_first(_detect(small, least, LIKELY_STAGES), scale)
+    return _largest_first(_detect(small, least, LIKELY_THRESHOLDS), scale)
 
 
 def likely_face(image: Image.Image) -> Box | None:
     """The likeliest face that fills a picture in which none is certain, in its pixels."""
     small, scale = _shrunk(image)
-    faces = _detect(small, LIKELY, LIKELY_STAGES) + _detect_padded(small, LIKELY, LIKELY_STAGES)
+    faces = _detect(small, LIKELY, LIKELY_THRESHOLDS) + _detect_padded(
+        small, LIKELY, LIKELY_THRESHOLDS
+    )
     large = [face for face in faces if face[2] >= LIKELY_SHARE * min(small.size)]
     if not large:
         return None

@@ -6,8 +6,13 @@ from sow.box import LARGEST, SMALLEST, Box, check_inside
 from sow.kinds import check_kind
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
-from sow.planners.offline.finding import FACE, THING, find
-from sow.planners.offline.wording import is_animal, read_setting, share_of_canvas, side_of_subject
+from sow.planners.offline.cropping import FACE, THING, find
+from sow.planners.offline.prompt_rules import (
+    is_animal,
+    read_setting,
+    share_of_canvas,
+    side_of_subject,
+)
 
 SUPPRESS = {FACE: "human face", THING: ""}
 """What shall not appear a second time; "thing" names nothing."""

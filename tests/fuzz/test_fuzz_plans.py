@@ -24,7 +24,7 @@ from sow.errors import PlanError, PlannerError, SowError, UsageError
 from sow.pictures.condition import Condition
 from sow.plan import Plan
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
-from sow.planners.mllm.asking import Remote
+from sow.planners.mllm.asker import Remote
 from sow.planners.mllm.cache import CachedPlanner
 from sow.planners.mllm.clamping import clamp_regions
 from sow.planners.mllm.dialogue import Dialogue

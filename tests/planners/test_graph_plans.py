@@ -19,8 +19,8 @@ from sow.pictures.condition import Condition
 from sow.pictures.drawing import draw_plan
 from sow.plan import NOTHING, Plan
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import GraphPlanner, laid_out
-from sow.planners.graph.reading import read_graph
+from sow.planners.graph.build import build_graph
+from sow.planners.graph.planner import GraphPlanner, add_graph
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.asking import PlannerChoice, ask_for_plan
 from sow.service.fitting import in_known_words, plan_request
@@ -240,15 +240,15 @@ def test_of_a_models_relations_those_that_fit_are_taken(server, face):
                           triples=own)  # fmt: skip
     plan = planner_of("openai", server).plan(PlanRequest(face, "x", (512, 512), subject="face"))
     assert len(plan.objects) == 17
-    read = read_graph(request, plan)
+    read = build_graph(request, plan)
     labels = {thing.label for thing in read.graph.objects}
     assert labels == {"robot", *things[:15]}
     assert ("thinga", "thingb") in {(edge.subject, edge.object) for edge in read.graph.edges}
     assert read.notes == ["a graph has at most 16 objects: 2 relations were left out"]
-    assert len(laid_out(plan, request).objects) == 16
+    assert len(add_graph(plan, request).objects) == 16
     many = [("robot", "near", thing) for thing in things[:16]]
     with pytest.raises(PlanError, match="17 objects"):
-        read_graph(replace(request, triples=many), plan)
+        build_graph(replace(request, triples=many), plan)
 
 
 def test_rules_have_no_relations_and_read_the_prompt(face):

@@ -13,7 +13,7 @@ from sow.errors import PictureError
 from sow.planners.base import PlanRequest
 from sow.planners.offline.faces import find_faces, likely_face
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions
-from sow.planners.offline.wording import read_setting, side_of_subject
+from sow.planners.offline.prompt_rules import read_setting, side_of_subject
 
 
 def make(image, prompt="a king", **more):

@@ -37,7 +37,7 @@ from sow.pictures.drawing import side_by_side
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.fusion import counter
+from sow.planners.mllm.fusion import token_counter
 from sow.planners.mllm.planner import StagedPlanner, plan_many
 from sow.planners.offline.planner import OfflinePlanner
 
@@ -58,7 +58,7 @@ class Oracle:
     async def ask(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Asker`."""
+        """See :class:`sow.planners.mllm.asker.Asker`."""
         return schema.model_validate(self._answers()[schema.__name__])
 
     def _answers(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def request_of(task: Task) -> PlanRequest:
 
 def oracle_plans(work: Sequence[Task]) -> list[Plan]:
     """Plans by the perfect model through the real stages."""
-    count = counter(BUNDLED["figures"])
+    count = token_counter(BUNDLED["figures"])
 
     async def one(task: Task) -> Plan:
         planner = StagedPlanner(Oracle(task), count=count, limit=32)

@@ -1,7 +1,7 @@
 """Truncated outlines as a multimodal model sees them: one question about every result.
 
 Pictures go to a vendor: whoever names one has agreed. Keys, addresses and models are those of
-planning (`sow.planners.mllm.vendors.table`); an answer is kept, and not asked or paid for twice.
+planning (`sow.planners.mllm.vendors.registry`); an answer is kept, and not asked or paid for twice.
 What is no legal answer is a missing score with its reason.
 """
 
@@ -24,11 +24,11 @@ from sow.errors import OutputError, SowError, UsageError
 from sow.files import read_object, sweep, write_text
 from sow.folders import cache_folder
 from sow.planners.mllm.answers import Answer
-from sow.planners.mllm.asking import Asker, BadAnswer, Refused
+from sow.planners.mllm.asker import Asker, BadAnswer, Refused
 from sow.planners.mllm.dialogue import LONGEST_SIDE
 from sow.planners.mllm.sealed import is_ours, seal
-from sow.planners.mllm.vendors.table import VENDORS, make_asker
-from sow.planners.mllm.wire import run
+from sow.planners.mllm.transport import run
+from sow.planners.mllm.vendors.registry import VENDORS, make_asker
 from sow.prompts import Prompts
 
 AT_A_TIME, SECONDS = 8, 90.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import ELSEWHERE, http_client
+from sow.planners.mllm.asker import BadAnswer, Remote
+from sow.planners.mllm.transport import ELSEWHERE, http_client
 
 STOPPED = (
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE",
@@ -23,7 +23,7 @@ class GeminiAsker(Remote):
     async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Remote`."""
+        """See :class:`sow.planners.mllm.asker.Remote`."""
         from google.genai import errors, types
 
         form = types.GenerateContentConfig(
@@ -42,15 +42,15 @@ class GeminiAsker(Remote):
             if 300 <= (error.code or 0) < 400:
                 headers = getattr(error.response, "headers", {})
                 raise self.redirected(headers.get(ELSEWHERE)) from None
-            raise failure_of(self, error.code, str(error.message or error)) from None
+            raise status_error(self, error.code, str(error.message or error)) from None
         except RecursionError:
             raise BadAnswer("[[[…", "it is nested too deeply") from None
         except (OSError, ValueError) as error:
-            raise unreachable(self, error) from None
+            raise connection_error(self, error) from None
         except Exception as error:
             # The transport's errors have no common base with any of these.
             if type(error).__module__.partition(".")[0] in TRANSPORTS:
-                raise unreachable(self, error) from None
+                raise connection_error(self, error) from None
             raise
         return read_candidates(self, answer, schema)
 
@@ -94,7 +94,7 @@ def _name(value: Any) -> str:
     return str(getattr(value, "name", value) or "")
 
 
-def failure_of(asker: Remote, code: int | None, message: str) -> Exception:
+def status_error(asker: Remote, code: int | None, message: str) -> Exception:
     """A vendor's error status as one line."""
     if code in (401, 403) or "API key" in message:
         return asker.failure("the API key was rejected", "check GEMINI_API_KEY")
@@ -108,7 +108,7 @@ def failure_of(asker: Remote, code: int | None, message: str) -> Exception:
     return asker.failure(f"{code} {message}", "try again, or use planner=offline")
 
 
-def unreachable(asker: Remote, error: Exception) -> Exception:
+def connection_error(asker: Remote, error: Exception) -> Exception:
     """A connection that failed, or an answer that was no HTTP or JSON at all."""
     what = f"{asker.host} cannot be reached ({type(error).__name__})"
     return asker.failure(what, "check base_url= and the network")

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import Remote
-from sow.planners.mllm.vendors.gemini import failure_of, read_candidates, unreachable
-from sow.planners.mllm.wire import (
-    MOST_BYTES,
+from sow.planners.mllm.asker import Remote
+from sow.planners.mllm.transport import (
+    MAX_ANSWER_BYTES,
     PLAIN,
     check_length,
-    check_packing,
+    check_uncompressed,
 )
+from sow.planners.mllm.vendors.gemini import connection_error, read_candidates, status_error
 
 
 class LegacyGeminiAsker(Remote):
@@ -29,7 +29,7 @@ class LegacyGeminiAsker(Remote):
     async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Remote`."""
+        """See :class:`sow.planners.mllm.asker.Remote`."""
         answer = await asyncio.to_thread(self._ask, images, prompt, schema)
         return read_candidates(self, answer, schema)
 
@@ -56,17 +56,17 @@ class LegacyGeminiAsker(Remote):
             "contents": [{"role": "user", "parts": [*pictures, {"text": prompt}]}],
             "generation_config": {
                 "response_mime_type": "application/json",
-                "response_schema": old_schema(schema.model_json_schema()),
+                "response_schema": legacy_schema(schema.model_json_schema()),
             },
         }
         try:
             return client.generate_content(question, timeout=60, retry=again)
         except exceptions.RetryError as error:
-            raise failure_of(self, 503, str(error.cause or error)) from None
+            raise status_error(self, 503, str(error.cause or error)) from None
         except exceptions.GoogleAPICallError as error:
-            raise failure_of(self, error.code, str(error.message)) from None
+            raise status_error(self, error.code, str(error.message)) from None
         except (OSError, ValueError, json_format.Error) as error:  # requests' are OSErrors
-            raise unreachable(self, error) from None
+            raise connection_error(self, error) from None
 
     def _guard(self, session: Any) -> None:
         """Takes redirects and endless answers for failures, as `wire.http_client` does."""
@@ -80,8 +80,8 @@ class LegacyGeminiAsker(Remote):
                 response = super().send(request, *args, **{**options, "stream": True})
                 if response.is_redirect:
                     raise asker.redirected(response.headers.get("Location"))
-                check_packing(asker.vendor, response.headers.get("Content-Encoding"))
-                body = response.raw.read(MOST_BYTES + 1, decode_content=False)
+                check_uncompressed(asker.vendor, response.headers.get("Content-Encoding"))
+                body = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
                 response.raw.close()
                 check_length(asker.vendor, len(body))
                 response.raw, response.encoding = io.BytesIO(body), "utf-8"
@@ -92,7 +92,7 @@ class LegacyGeminiAsker(Remote):
         session.mount("http://", Guarded())
 
 
-def old_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def legacy_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """A JSON schema in the words the old API knows: no references, no titles, no `const`."""
     definitions = schema.get("$defs", {})
 

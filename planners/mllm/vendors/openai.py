@@ -8,8 +8,8 @@ from typing import Any
 
 from sow.errors import SowError
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import ELSEWHERE, PLAIN_HEADERS, http_client
+from sow.planners.mllm.asker import BadAnswer, Remote
+from sow.planners.mllm.transport import ELSEWHERE, PLAIN_HEADERS, http_client
 
 HOST = "api.openai.com"
 
@@ -22,7 +22,7 @@ class OpenAIAsker(Remote):
     async def asked(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Remote`."""
+        """See :class:`sow.planners.mllm.asker.Remote`."""
         import openai
 
         parts: list[Any] = [{"type": "text", "text": prompt}]

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sow.errors import PlannerError, UsageError
-from sow.planners.mllm.wire import checked_address, host_of, is_private
+from sow.planners.mllm.transport import check_address, host_of, is_private
 
 if TYPE_CHECKING:
-    from sow.planners.mllm.asking import Asker
+    from sow.planners.mllm.asker import Asker
 
 OWN_KEY = "SOW_PLANNER_KEY"
 """The key for a server that is not the vendor's: theirs are not shown to anybody else."""
@@ -112,7 +112,7 @@ def available(environment: Mapping[str, str] | None = None) -> str | None:
     return None
 
 
-def why_not(environment: Mapping[str, str] | None = None) -> str:
+def why_no_vendor(environment: Mapping[str, str] | None = None) -> str:
     """Why `auto` asks nobody."""
     environment = os.environ if environment is None else environment
     for vendor in VENDORS.values():
@@ -145,7 +145,7 @@ def make_asker(
             f"{name}: the package {vendor.install} is not installed",
             f"pip install {vendor.install}",
         )
-    address = checked_address(vendor.address(base_url, environment))
+    address = check_address(vendor.address(base_url, environment))
     key = vendor.key_for(address, environment)
     if key is None and address == vendor.home:
         raise PlannerError(f"{name}: no API key", f"set {vendor.keys[0]}")

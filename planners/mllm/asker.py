@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from sow.errors import PlannerError, SowError
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.wire import host_of, unheard
+from sow.planners.mllm.transport import host_of, silenced_sdk_logs
 
 SHORTEST_KEY = 8
 """Letters: what is shorter is the placeholder of a server that needs no key."""
@@ -62,7 +62,7 @@ class Remote(ABC):
     ) -> AnswerType:
         """See `Asker`."""
         try:
-            with unheard():
+            with silenced_sdk_logs():
                 return await self.asked(images, prompt, schema)
         except (SowError, BadAnswer, Refused):
             raise

@@ -10,8 +10,8 @@ from sow.errors import PictureError
 from sow.pictures.kinds import photographed
 from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
 from sow.plan import Matte
-from sow.planners.offline.faces import find_faces, likely_face, turned_face
-from sow.planners.offline.wording import named_animal, names_person
+from sow.planners.offline.faces import find_faces, has_turned_face, likely_face
+from sow.planners.offline.prompt_rules import named_animal, names_person
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +66,7 @@ def find(request: PlanRequest) -> Found:
     face, notes = _face(request)
     if face is not None:
         return _head_of(request, face, notes)
-    if not given and (turned_face(image) or not may_be_face(request)):
+    if not given and (has_turned_face(image) or not may_be_face(request)):
         return _no_face(request)
     likely = likely_face(image)
     if likely is not None:
@@ -158,7 +158,7 @@ def _no_face(request: PlanRequest) -> Found:
             "no face was found: planting the picture as a thing; name it with subject= "
             f"(`{FACE}` if it is a face), or mark the part to plant with mask="
         )
-    if turned_face(request.picture):
+    if has_turned_face(request.picture):
         note = (
             "a face lies on its side or upside down: planting it as a thing; to plant the face, "
             "rotate the picture"

@@ -21,9 +21,9 @@ from sow.errors import PlannerError, UsageError
 from sow.quiet import without_warnings
 
 T = TypeVar("T")
-MOST_BYTES = 4 * 2**20
+MAX_ANSWER_BYTES = 4 * 2**20
 """Of an answer. A plan takes some thousand; models that think aloud take more."""
-LONGEST_ADDRESS = 2000
+MAX_ADDRESS_LENGTH = 2000
 CONNECT = 10.0
 """Seconds for a connection. How long an answer may take is the planner's to say."""
 PLAIN = {"Accept-Encoding": "identity"}
@@ -55,7 +55,7 @@ def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
     async def bounded(response: Any) -> None:
         # Under its own name even a client that follows nothing would take it apart.
         response.headers[ELSEWHERE] = response.headers.pop("Location", "")
-        check_packing(vendor, response.headers.get("Content-Encoding"))
+        check_uncompressed(vendor, response.headers.get("Content-Encoding"))
         body = bytearray()
         async for piece in response.aiter_raw():
             body += piece
@@ -74,7 +74,7 @@ def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
     )
 
 
-def check_packing(vendor: str, encoding: str | None) -> None:
+def check_uncompressed(vendor: str, encoding: str | None) -> None:
     """Whether an answer came as it was asked for.
 
     Raises:
@@ -91,8 +91,8 @@ def check_length(vendor: str, length: int) -> None:
     Raises:
         PlannerError: if it is.
     """
-    if length > MOST_BYTES:
-        what = f"{vendor}: the answer is longer than {MOST_BYTES >> 20} MB"
+    if length > MAX_ANSWER_BYTES:
+        what = f"{vendor}: the answer is longer than {MAX_ANSWER_BYTES >> 20} MB"
         raise PlannerError(what, "check base_url=")
 
 
@@ -104,7 +104,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-def checked_address(url: str) -> str:
+def check_address(url: str) -> str:
     """A server's address that can be used.
 
     Raises:
@@ -116,7 +116,7 @@ def checked_address(url: str) -> str:
         (parts.hostname or "").encode("idna")
     except ValueError:
         parts, legal = urlsplit(""), False
-    legal = legal and url.isprintable() and len(url) <= LONGEST_ADDRESS
+    legal = legal and url.isprintable() and len(url) <= MAX_ADDRESS_LENGTH
     # Libraries disagree on what a backslash means in an address, and so on who is asked.
     if not legal or parts.scheme not in ("http", "https") or {" ", "\\"} & set(url):
         raise UsageError("base_url= is not a valid address", "write http://… or https://…")
@@ -137,7 +137,7 @@ def is_private(url: str) -> bool:
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
+def silenced_sdk_logs() -> Iterator[None]:
     """Holds back what an SDK would print of an answer: warnings, and logs that nobody asked for."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
