@@ -1,4 +1,4 @@
-"""What of the user's picture is planted: a head, whatever stands in it, or all of it."""
+"""Find the condition in the user's picture: a head, the object in the middle, or all of it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
     from sow.planners.base import PlanRequest
 
-# MTCNN's box goes from the forehead to the chin and from cheek to cheek. The head is an ellipse
-# larger than the box; cut out, it has its hair as well.
+# A face's box goes from the forehead to the chin and from cheek to cheek. The head, with its hair,
+# is an ellipse larger than the box.
 CROP_MARGIN = 1.5
 ELLIPSE_WIDTH, ELLIPSE_HEIGHT, ELLIPSE_RISE = 1.3, 1.4, 0.06
 FACE, THING = "face", "thing"
 MARGIN = 0.08
-"""How much is shown round what was cut out, on every side, as a share of its longer side."""
+"""The margin around a cut-out object on every side, as a share of its longer side."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is planted, and how it is cut out, all in pixels of the picture.
+class ConditionCrop:
+    """The condition and how it is cut out, in pixels of the picture.
 
     Attributes:
         crop: the part of the picture that goes into the plan's box.
-        subject: what it is: `face`, an animal, `thing`, or as the request says.
-        ellipse: the head, roughly; only where a face was found.
-        matte: how its outline is found, if it is.
-        notes: what to say of it.
+        subject: `face`, an animal, `thing`, or the request's subject.
+        ellipse: the head approximately; only if a face was found.
+        matte: how the outline is found; None if it is not.
+        notes: what the user should know.
     """
 
     crop: Box
@@ -46,47 +46,47 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def find(request: PlanRequest) -> Found:
-    """What of the picture is the condition, and what it is.
+def crop_condition(request: PlanRequest) -> ConditionCrop:
+    """Return the condition of a request.
 
-    Unless the request says what it is, a face is looked for; without one it is the animal that
-    the prompt is about, or a thing.
+    Unless the request names a subject, a face is searched for; without one the subject is the
+    animal in the prompt, or a thing.
 
     Raises:
-        PictureError: if there is no face with the number asked for, or a mask keeps nothing.
+        PictureError: if there is no face with the requested number, or a mask keeps nothing.
     """
     image = request.picture
     given = (request.subject or "").strip().lower()
     if request.mask is not None or image.mode == "RGBA":
-        return Found(_kept(image, request.mask), _unseen(request, given))
+        return ConditionCrop(_kept(image, request.mask), _subject_without_search(request, given))
     if request.matte == "none":
-        return Found(_whole(image), _unseen(request, given))
+        return ConditionCrop(_whole(image), _subject_without_search(request, given))
     if given not in ("", FACE):
-        return _thing(request, given)
+        return _crop_thing(request, given)
     face, notes = _face(request)
     if face is not None:
-        return _head_of(request, face, notes)
+        return _crop_head(request, face, notes)
     if not given and (has_turned_face(image) or not may_be_face(request)):
-        return _no_face(request)
+        return _crop_without_face(request)
     likely = likely_face(image)
     if likely is not None:
         note = (
             "no face was found with certainty: using the most likely one; if it is not a face, "
             "set subject="
         )
-        # Who asks a model lets it say what a likely face is: only a certain one has an ellipse.
-        return replace(_head_of(request, likely, (note,)), ellipse=None)
-    return _close_crop(request) if given else _no_face(request)
+        # Without an ellipse a multimodal model may say that it is not a face.
+        return replace(_crop_head(request, likely, (note,)), ellipse=None)
+    return _crop_close_up(request) if given else _crop_without_face(request)
 
 
 def may_be_face(request: PlanRequest) -> bool:
-    """Whether a likely face will do: the prompt is about somebody, or it is drawn otherwise."""
+    """Return whether an uncertain face is plausible: a person in the prompt, or a drawing."""
     about = request.prompt
     return names_person(about) or not (named_animal(about) or photographed(request.picture))
 
 
-def _unseen(request: PlanRequest, given: str) -> str:
-    """What it is where a mask says what of the picture is meant, or all of it is."""
+def _subject_without_search(request: PlanRequest, given: str) -> str:
+    """Return the subject if a mask selects the condition, or all of the picture is planted."""
     animal = named_animal(request.prompt)
     if given or animal:
         return given or animal or THING
@@ -94,7 +94,7 @@ def _unseen(request: PlanRequest, given: str) -> str:
 
 
 def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
-    """The face that is meant, if one is certain, and what to say of it."""
+    """Return the requested face if one is certain, and notes."""
     faces = find_faces(request.picture)
     wanted = request.face_index
     if wanted is not None and wanted >= len(faces):
@@ -108,27 +108,27 @@ def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
     return faces[wanted or 0], notes if len(faces) > 1 and wanted is None else ()
 
 
-def _head_of(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> Found:
-    """The head to which a face belongs, with its hair, cut out as the request says."""
+def _crop_head(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> ConditionCrop:
+    """Return the head of a face, with its hair, cut out as the request asks."""
     image = request.picture
     around = _around_face(face, image.size)
     if request.matte == "box":
-        return Found(around, FACE, notes=notes)
+        return ConditionCrop(around, FACE, notes=notes)
     head = _head(face)
     inside = _cut(head, around)
     if request.matte == "ellipse":
-        return Found(around, FACE, inside, notes=notes)
-    matte = Matte(head=head, by=_by(request))
+        return ConditionCrop(around, FACE, inside, notes=notes)
+    matte = Matte(head=head, by=_method(request))
     found = _outlined(image, matte)
     if found is None:
         note = "the outline of the head was not found: using an ellipse"
-        return Found(around, FACE, inside, notes=(*notes, note))
+        return ConditionCrop(around, FACE, inside, notes=(*notes, note))
     crop = _crop(found)
-    return Found(crop, FACE, _cut(head, crop), matte, notes)
+    return ConditionCrop(crop, FACE, _cut(head, crop), matte, notes)
 
 
-def _close_crop(request: PlanRequest) -> Found:
-    """No face is seen: who says `face` all the same may have cut one out closely."""
+def _crop_close_up(request: PlanRequest) -> ConditionCrop:
+    """Return the condition if the subject is a face but none is found: it may fill the picture."""
     from sow.pictures.matte import outline_seen
 
     image = request.picture
@@ -136,22 +136,22 @@ def _close_crop(request: PlanRequest) -> Found:
         width, height = image.size
         head = Box(x=round(0.08 * width), y=round(0.03 * height),
                    width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
-        matte = Matte(head=head, by=_by(request))
+        matte = Matte(head=head, by=_method(request))
         found = _outlined(image, matte)
         if found is not None and outline_seen(image, found):
             note = (
                 "no face was found: treating the picture as a close-up of a head; "
                 "if it is not, set subject="
             )
-            return Found(_crop(found), FACE, matte=matte, notes=(note,))
+            return ConditionCrop(_crop(found), FACE, matte=matte, notes=(note,))
     note = "no face was found: planting the whole picture; to plant a part of it, give mask="
-    return Found(_whole(image), FACE, notes=(note,))
+    return ConditionCrop(_whole(image), FACE, notes=(note,))
 
 
-def _no_face(request: PlanRequest) -> Found:
-    """No face is seen, and nobody said that there is one: it is something else."""
+def _crop_without_face(request: PlanRequest) -> ConditionCrop:
+    """Return the condition if no face is found and the request does not ask for one."""
     animal = named_animal(request.prompt)
-    found = _thing(request, animal or THING)
+    found = _crop_thing(request, animal or THING)
     note = f"no face was found: treating the picture as the {animal} of the prompt"
     if animal is None:
         note = (
@@ -166,26 +166,26 @@ def _no_face(request: PlanRequest) -> Found:
     return replace(found, notes=(note, *found.notes))
 
 
-def _thing(request: PlanRequest, subject: str) -> Found:
+def _crop_thing(request: PlanRequest, subject: str) -> ConditionCrop:
     image = request.picture
     if request.matte not in ("auto", "rembg"):
-        return Found(_whole(image), subject)
-    matte = Matte(by=_by(request))
+        return ConditionCrop(_whole(image), subject)
+    matte = Matte(by=_method(request))
     found = _outlined(image, matte)
     if found is not None:
-        return Found(_crop(found), subject, matte=matte)
+        return ConditionCrop(_crop(found), subject, matte=matte)
     note = f"the outline of the {subject} was not found: planting the whole picture"
-    return Found(_whole(image), subject, notes=(note,))
+    return ConditionCrop(_whole(image), subject, notes=(note,))
 
 
 def _outlined(image: Image.Image, matte: Matte) -> Image.Image | None:
-    """What a matte keeps of a picture; numpy is not waited for where a mask says it."""
+    """Return what a matte keeps of a picture, or None; imports numpy only when needed."""
     from sow.pictures.matte import cut_out
 
     return cut_out(image, matte.head, matte.by)
 
 
-def _by(request: PlanRequest) -> str:
+def _method(request: PlanRequest) -> str:
     return "rembg" if request.matte == "rembg" else "grabcut"
 
 
@@ -194,7 +194,7 @@ def _whole(image: Image.Image) -> Box:
 
 
 def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
-    """The smallest box around what a mask, or else the picture's transparency, keeps."""
+    """Return the smallest box around what a mask, or the picture's transparency, keeps."""
     if mask is None:
         return _extent(image.getchannel("A"), TRANSPARENCY)
     return _extent(fit_mask(mask, image.size))
@@ -209,14 +209,14 @@ def _extent(mask: Image.Image, by: str = "the mask") -> Box:
 
 
 def _crop(found: Image.Image) -> Box:
-    """A square round all that a matte keeps, moved into the picture."""
+    """Return a square around what a matte keeps, moved into the picture."""
     box = _extent(found)
     side = (1 + 2 * MARGIN) * max(box.width, box.height)
     return Box.around(*box.centre, side, side).clamped(found.size)
 
 
 def _around_face(face: Box, picture: tuple[int, int]) -> Box:
-    """A square around the head, cut where the picture ends."""
+    """Return a square around the head of a face, cut at the border of the picture."""
     x, y = face.centre
     side = CROP_MARGIN * max(face.width, face.height)
     wanted = Box.around(x, y - 0.06 * side, side, side)
@@ -228,7 +228,7 @@ def _around_face(face: Box, picture: tuple[int, int]) -> Box:
 
 
 def _head(face: Box) -> Box:
-    """The ellipse of the head, which may stick out of the picture."""
+    """Return the ellipse of the head of a face, which may leave the picture."""
     x, y = face.centre
     y -= ELLIPSE_RISE * face.height
     return Box.around(x, y, face.width * ELLIPSE_WIDTH, face.height * ELLIPSE_HEIGHT)

@@ -192,13 +192,13 @@ def _planned(
 
 
 def _asked(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[Plan, str]:
-    from sow.planners.mllm.cache import CachedPlanner, plans_folder
+    from sow.planners.mllm.cache import AnswerCache, answers_folder
 
     if not cache:
         return planner.plan(request), "off"
-    cached = CachedPlanner(planner, plans_folder())
-    plan = cached.plan(request)
-    return plan, "hit" if cached.hit else "miss"
+    planner.cache = AnswerCache(answers_folder())
+    result = planner.plan_result(request)
+    return result.plan, "hit" if result.from_cache else "miss"
 
 
 def would_be_sent(request: PlanRequest, choice: PlannerChoice, model: Model) -> dict[str, Any]:

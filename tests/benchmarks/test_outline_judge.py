@@ -71,10 +71,10 @@ def test_answers_are_kept_and_not_paid_for_twice(server, tmp_path):
     assert [score.value for score in judged(server, some)] == [1.0, 1.0]
     assert [score.value for score in judged(server, cases(2))] == [1.0, 1.0]
     assert len(server.asked) == 2
-    # What somebody else wrote there is no answer.
+    # An entry that is not a legal answer is ignored.
     for file in (tmp_path / "cache" / "outlines").glob("*.json"):
         entry = json.loads(file.read_text())
-        file.write_text(json.dumps({**entry, "answer": {"truncated": "no"}}))
+        file.write_text(json.dumps({**entry, "answer": {"truncated": "maybe"}}))
     assert [score.value for score in judged(server, cases(2))] == [1.0, 1.0]
     assert len(server.asked) == 4
 

@@ -17,7 +17,7 @@ from sow.errors import PlannerError, SowError
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
-from sow.planners.mllm.asker import BadAnswer, Remote
+from sow.planners.mllm.asker import Asker, BadAnswer
 from sow.planners.mllm.clamping import clamp_box, clamp_regions, rule_regions
 from sow.planners.mllm.fusion import estimate_tokens, fuse, token_counter
 from sow.planners.mllm.planner import StagedPlanner, plan_many
@@ -68,7 +68,7 @@ HOSTILE = st.fixed_dictionaries(
 )
 
 
-class Scripted(Remote):
+class Scripted(Asker):
     """Answers with given texts, through the same reading as the vendors' answers."""
 
     vendor = "scripted"
@@ -77,8 +77,8 @@ class Scripted(Remote):
         super().__init__("m", key, "http://here")
         self.texts = texts
 
-    async def asked(self, images, prompt, schema):
-        return self.read(self.texts[schema.__name__], schema)
+    async def send(self, images, prompt, schema):
+        return self.parse(self.texts[schema.__name__], schema)
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -226,7 +226,7 @@ def test_an_answer_in_a_markdown_fence_is_read():
     from sow.planners.mllm.answers import Position
 
     text = '```json\n{"box": {"x": 1, "y": 2, "width": 3, "height": 4}}\n```'
-    read = Scripted({}).read
+    read = Scripted({}).parse
     assert read(text, Position).box.height == 4
     with pytest.raises(BadAnswer, match=r"box\.x"):
         read('{"box": {"x": "left", "y": 2, "width": 3, "height": 4}}', Position)

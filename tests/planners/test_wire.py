@@ -20,18 +20,18 @@ from mllm_server import Server, good, whole
 from planner_helpers import ASKERS, KEY, REQUEST, asker_of, planner_of
 
 from sow.errors import PlannerError, UsageError
-from sow.planners.mllm.asker import BadAnswer, Remote
+from sow.planners.mllm.asker import Asker, BadAnswer
 from sow.planners.mllm.planner import StagedPlanner
 from sow.planners.mllm.transport import MAX_ANSWER_BYTES, check_address, run
 from sow.planners.mllm.vendors.registry import make_asker
 
 
-class Silent(Remote):
+class Silent(Asker):
     """Nobody is asked; what was answered is read."""
 
     vendor = "x"
 
-    async def asked(self, images, prompt, schema):
+    async def send(self, images, prompt, schema):
         raise AssertionError("nobody was to be asked")
 
 
@@ -233,7 +233,7 @@ def test_a_fence_with_millions_of_blanks_is_read_in_a_moment():
 
     asker, started = Silent("m", None, "http://here"), time.process_time()
     with pytest.raises(BadAnswer):
-        asker.read('{"a":' + " " * 2_000_000 + "1}", Position)
+        asker.parse('{"a":' + " " * 2_000_000 + "1}", Position)
     assert time.process_time() - started < 5
 
 
@@ -293,5 +293,5 @@ def test_no_json_is_a_bad_answer_without_the_key():
     asker = Silent("m", KEY, "http://here")
     for text in (f"no {KEY}", f'{{"{KEY}": 1}}', "[" * 10**6, "NaN", '"\\ud800"'):
         with pytest.raises(BadAnswer) as caught:
-            asker.read(text, Position)
+            asker.parse(text, Position)
         assert "secret" not in caught.value.text + caught.value.problem

@@ -8,11 +8,8 @@ What is no legal answer is a missing score with its reason.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -20,13 +17,12 @@ from weakref import WeakKeyDictionary
 from PIL import Image
 
 from sow.benchmarks.tv2i.metrics.base import HEAD, Case, Metric, Missing
-from sow.errors import OutputError, SowError, UsageError
-from sow.files import read_object, sweep, write_text
+from sow.errors import SowError, UsageError
 from sow.folders import cache_folder
 from sow.planners.mllm.answers import Answer
 from sow.planners.mllm.asker import Asker, BadAnswer, Refused
+from sow.planners.mllm.cache import AnswerCache, question_key
 from sow.planners.mllm.dialogue import LONGEST_SIDE
-from sow.planners.mllm.sealed import is_ours, seal
 from sow.planners.mllm.transport import run
 from sow.planners.mllm.vendors.registry import VENDORS, make_asker
 from sow.prompts import Prompts
@@ -55,7 +51,7 @@ class OutlineJudge(Metric):
     group = HEAD
 
     def __init__(self, asker: Asker, folder: Path | None = None) -> None:
-        self.asker, self.folder = asker, folder or cache_folder() / "outlines"
+        self.asker, self._cache = asker, AnswerCache(folder or cache_folder() / "outlines")
         self.prompt, version = Prompts().text(PROMPT), Prompts().version(PROMPT)
         self.note = (
             f"{asker.vendor} {asker.model} says that the outline is truncated, lost or doubled "
@@ -90,11 +86,10 @@ class OutlineJudge(Metric):
 
     async def _answer(self, png: bytes) -> OutlineAnswer | str:
         """The answer, or why there is none."""
-        question = self._fingerprint(png)
-        path = self.folder / f"{question}.json"
-        kept = _kept(path, question)
-        if kept is not None:
-            return kept
+        key = question_key(self.asker, [png], self.prompt, OutlineAnswer)
+        cached = self._cache.load(self.asker, key, OutlineAnswer)
+        if cached is not None:
+            return cached
         if len(self._failures) >= MOST_FAILURES:
             return f"not asked any more: {self._failures[0]}"
         try:
@@ -109,13 +104,8 @@ class OutlineJudge(Metric):
             self._failures.append(why)
             return why
         self._failures.clear()
-        _keep(path, question, answer)
+        self._cache.store(key, answer)
         return answer
-
-    def _fingerprint(self, png: bytes) -> str:
-        """A hash of all that an answer depends on; no key is part of it."""
-        asked = [self.asker.vendor, self.asker.model, self.asker.host, self.prompt]
-        return hashlib.sha256(json.dumps(asked).encode() + png).hexdigest()
 
 
 def outline_judge(vendor: str) -> OutlineJudge:
@@ -138,22 +128,3 @@ def encoded(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     clean.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _kept(path: Path, question: str) -> OutlineAnswer | None:
-    """The answer that was kept; None for what is none, or not ours."""
-    entry = read_object(path)
-    with suppress(OSError, ValueError):
-        answer = OutlineAnswer.model_validate(entry.get("answer"))
-        if is_ours(question, answer.model_dump_json(), entry.get("seal")):
-            return answer
-    return None
-
-
-def _keep(path: Path, question: str, answer: OutlineAnswer) -> None:
-    """Keeps an answer; a full disk only costs the cache."""
-    with suppress(OSError, OutputError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
-        entry = {"answer": answer.model_dump(), "seal": seal(question, answer.model_dump_json())}
-        write_text(json.dumps(entry), path, force=True)
