@@ -74,7 +74,7 @@ def _huge(answer: BoxAnswer) -> bool:
 def clamp_regions(
     answers: Iterable[RegionAnswer], box: Box, canvas: tuple[int, int]
 ) -> tuple[Region, ...]:
-    """The regions on the canvas, cut back where together they would cover the condition."""
+    """Return the legal regions, cut so that together they cover little of the condition."""
     regions: list[Region] = []
     covered = np.zeros((box.height, box.width), bool)
     for answer in islice(answers, 10 * MAX_REGIONS):

@@ -87,7 +87,7 @@ class Dialogue:
 
     def __init__(self, planner: DialogueConfig, request: PlanRequest, sketch: Plan) -> None:
         self.planner, self.request, self.sketch = planner, request, sketch
-        self.picture = encode(request, sketch)
+        self.picture = encode_condition(request, sketch)
         self.notes: list[str] = []
         self.asked: list[str] = []
         self.usable = 0
@@ -291,7 +291,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def encode(request: PlanRequest, sketch: Plan) -> bytes:
+def encode_condition(request: PlanRequest, sketch: Plan) -> bytes:
     """Return the condition as a small PNG without metadata; masked pixels are grey."""
     from PIL import Image as Pillow
 

@@ -56,17 +56,17 @@ def crop_condition(request: PlanRequest) -> ConditionCrop:
         PictureError: if there is no face with the requested number, or a mask keeps nothing.
     """
     image = request.picture
-    given = (request.subject or "").strip().lower()
+    subject = (request.subject or "").strip().lower()
     if request.mask is not None or image.mode == "RGBA":
-        return ConditionCrop(_kept(image, request.mask), _subject_without_search(request, given))
+        return ConditionCrop(_kept(image, request.mask), _subject_without_search(request, subject))
     if request.matte == "none":
-        return ConditionCrop(_whole(image), _subject_without_search(request, given))
-    if given not in ("", FACE):
-        return _crop_thing(request, given)
+        return ConditionCrop(_whole(image), _subject_without_search(request, subject))
+    if subject not in ("", FACE):
+        return _crop_thing(request, subject)
     face, notes = _face(request)
     if face is not None:
         return _crop_head(request, face, notes)
-    if not given and (has_turned_face(image) or not may_be_face(request)):
+    if not subject and (has_turned_face(image) or not may_be_face(request)):
         return _crop_without_face(request)
     likely = likely_face(image)
     if likely is not None:
@@ -76,7 +76,7 @@ def crop_condition(request: PlanRequest) -> ConditionCrop:
         )
         # Without an ellipse a multimodal model may say that it is not a face.
         return replace(_crop_head(request, likely, (note,)), ellipse=None)
-    return _crop_close_up(request) if given else _crop_without_face(request)
+    return _crop_close_up(request) if subject else _crop_without_face(request)
 
 
 def may_be_face(request: PlanRequest) -> bool:
@@ -85,11 +85,11 @@ def may_be_face(request: PlanRequest) -> bool:
     return names_person(about) or not (named_animal(about) or photographed(request.picture))
 
 
-def _subject_without_search(request: PlanRequest, given: str) -> str:
+def _subject_without_search(request: PlanRequest, subject: str) -> str:
     """Return the subject if a mask selects the condition, or all of the picture is planted."""
     animal = named_animal(request.prompt)
-    if given or animal:
-        return given or animal or THING
+    if subject or animal:
+        return subject or animal or THING
     return FACE if names_person(request.prompt) or find_faces(request.picture) else THING
 
 

@@ -18,7 +18,7 @@ from sow.errors import PlannerError
 from sow.plan import Plan, Region
 from sow.planners.mllm.answers import Position, Recognition
 from sow.planners.mllm.cache import AnswerCache, question_key
-from sow.planners.mllm.dialogue import encode
+from sow.planners.mllm.dialogue import encode_condition
 from sow.planners.mllm.planner import plan_many
 from sow.planners.mllm.vendors.openai import OpenAIAsker
 from sow.planners.offline.planner import OfflinePlanner
@@ -67,7 +67,7 @@ def test_pictures_are_made_small_and_lose_what_is_hidden_in_them():
     buffer = io.BytesIO()
     large.save(buffer, "PNG", pnginfo=note)
     request = dataclasses.replace(REQUEST, image=Image.open(buffer), subject="car")
-    sent = encode(request, OfflinePlanner().plan(request))
+    sent = encode_condition(request, OfflinePlanner().plan(request))
     small = Image.open(io.BytesIO(sent))
     assert small.size == (512, 256)
     assert b"private" not in sent
