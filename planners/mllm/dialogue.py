@@ -175,11 +175,12 @@ class Dialogue:
         prompt = self.question(stage, schema, fixed, subject).prompt
         asker, cache, pictures = self.planner.asker, self.planner.cache, (self.picture,)
         self.asked.append(stage)
-        key = question_key(asker, pictures, prompt, schema)
-        cached = self._cached(key, schema)
-        if cached is not None:
-            self.usable += 1
-            return cached
+        if cache is not None:
+            key = question_key(asker, pictures, prompt, schema)
+            cached = replace(cache, warn=self.notes.append).load(asker, key, schema)
+            if cached is not None:
+                self.usable += 1
+                return cached
         self.from_cache = False
         try:
             try:
@@ -200,12 +201,6 @@ class Dialogue:
         if cache is not None:
             cache.store(key, answer)
         return answer
-
-    def _cached(self, key: str, schema: type[AnswerType]) -> AnswerType | None:
-        cache = self.planner.cache
-        if cache is None:
-            return None
-        return replace(cache, warn=self.notes.append).load(self.planner.asker, key, schema)
 
     def _use_rules(self, stage: str, why: str) -> None:
         self.notes.append(f"{stage}: planned by rules, because {why}")
