@@ -63,7 +63,7 @@ class Options:
             **({} if self.method == SOW else {"method": self.method.said}),
         }  # fmt: skip
 
-    def consistent_boxes(self) -> Options:
+    def settled(self) -> Options:
         """The same with a planner that is named: who is asked does not change on the way.
 
         Raises:

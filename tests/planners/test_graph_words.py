@@ -31,7 +31,7 @@ def test_no_words_say_two_relations():
         for words in [
             name,
             *table[name].get("words", "").split(","),
-            *table[name].get("swapped", "").split(","),
+            *table[name].get("turned", "").split(","),
         ]
         if words.strip()
     ]
