@@ -38,7 +38,7 @@ def examine() -> dict[str, Any]:
     from sow.checkpoints.trust import folder_problem
     from sow.models import choose_device
     from sow.models.hub import SD21
-    from sow.planners.mllm.vendors.table import VENDORS, available
+    from sow.planners.mllm.vendors.registry import VENDORS, available_vendor
     from sow.recipe import versions
 
     device = choose_device()
@@ -52,7 +52,7 @@ def examine() -> dict[str, Any]:
             "figures": "bundled",
             **{name: "cached" if here else "not here" for name, here in cached.items()},
         },
-        "planner": available() or "rules",
+        "planner": available_vendor() or "rules",
         "keys": {name: "set" if os.environ.get(name) else "not set" for name in keys},
         "versions": {"python": platform.python_version(), **versions()},
         "next": _next(device, any(cached.values())),

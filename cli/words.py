@@ -11,13 +11,13 @@ from sow.cli.output import print_json, printable, report
 def words(model: ModelName = "auto", revision: Revision = None, json: Json = False) -> None:
     """List the words a model understands, where it lists them; others it replaces or leaves out."""
     from sow.models.find import find_model
-    from sow.planners.rewording import grouped
+    from sow.planners.rewording import group_words
 
     found = find_model(model, revision=revision, download=False)
     for note in found.notes:
         report("note", note)
     known = found.facts.words
-    groups = grouped(known)
+    groups = group_words(known)
     if json:
         print_json({"model": found.name, "words": groups if known else None})
         return

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sow.planners.base import Planner, PlanRequest
     from sow.planners.graph.planner import GraphPlanner
     from sow.planners.mllm.planner import StagedPlanner, plan_many
-    from sow.planners.mllm.vendors.table import make_asker
+    from sow.planners.mllm.vendors.registry import make_asker
     from sow.planners.offline.planner import OfflinePlanner
     from sow.recipe import Recipe
     from sow.scene import Relation, SceneObject
@@ -69,7 +69,7 @@ _HOMES = {
     "generate": "sow.service.generate",
     "load_image": "sow.pictures.reading",
     "load_pipeline": "sow.models.load",
-    "make_asker": "sow.planners.mllm.vendors.table",
+    "make_asker": "sow.planners.mllm.vendors.registry",
     "plan_many": "sow.planners.mllm.planner",
     "run_batch": "sow.jobs.batch",
     "trace": "sow.pipeline",

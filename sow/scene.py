@@ -1,4 +1,4 @@
-"""Scene graphs inside a plan: what else the picture shows, and who does what with what."""
+"""Scene graphs in a plan: the other objects of the picture, and their relations."""
 
 from __future__ import annotations
 
@@ -19,11 +19,17 @@ from sow.box import Box
 from sow.records import without_default
 
 CONDITION = "condition"
-"""The id by which relations speak of the visual condition; no object has it."""
+"""The id of the visual condition in relations; no object may have it."""
 
 
 class SceneObject(BaseModel):
-    """A thing that the prompt speaks of, and perhaps where it stands."""
+    """An object of the prompt, and its box if it has one.
+
+    Attributes:
+        id: the name that relations use.
+        label: its words in the prompt.
+        box: in canvas pixels; None leaves its place open.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +46,7 @@ class SceneObject(BaseModel):
 
 
 class Relation(BaseModel):
-    """An edge of the scene graph, between the ids of objects or `condition`."""
+    """A relation between two objects, or between an object and the condition, by their ids."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,18 +58,18 @@ class Relation(BaseModel):
     )
 
     @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plans of near things look as they did before there were distant ones."""
+    def _omit_default_distant(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `distant` if it is false: older plans do not have it."""
         return without_default(self, handler(self), "distant")
 
 
 def article(words: str) -> str:
-    """The words with "a" or "an" before them."""
+    """Return the words with "a" or "an" before them."""
     return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
 def free_id(name: str, taken: Collection[str]) -> str:
-    """An id for a thing of this name, numbered where others have it."""
+    """Return an unused id for a name, with a number if the plain one is taken."""
     word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"
     free, number = word if word != CONDITION else "object", 2
     while free in taken:
@@ -74,10 +80,10 @@ def free_id(name: str, taken: Collection[str]) -> str:
 def scene_of(
     triples: Iterable[tuple[str, str, str]], condition: Collection[str] = ()
 ) -> tuple[tuple[SceneObject, ...], tuple[Relation, ...]]:
-    """Objects and relations out of triples of names: man, holding, red umbrella.
+    """Return objects and relations for triples of names: man, holding, red umbrella.
 
-    The same name is the same object; the names in `condition`, in any case of letters, are the
-    visual condition.
+    Equal names are one object. The names in `condition`, in upper or lower case, mean the visual
+    condition.
     """
     ids: dict[str, str] = {name.lower(): CONDITION for name in condition}
     objects: dict[str, SceneObject] = {}

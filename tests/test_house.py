@@ -67,7 +67,7 @@ FLOORS = (
     ("__main__",),
 )
 # Old import paths that the README of earlier versions gave; they only pass on.
-DOORS = {"planners.providers", "planners.stages", "benchmarks.same_pictures"}
+DOORS = {"benchmarks.same_pictures"}
 
 
 def modules() -> dict[str, Path]:

@@ -193,7 +193,7 @@ REQUESTS = {
     "blank": ({"prompt": " "}, "no prompt"),
     "canvas": ({"canvas": "big"}, "'big' is no canvas"),
     "half a canvas": ({"canvas": (128,)}, "is no canvas"),
-    "stride": ({"stride": 0}, "a stride of 0"),
+    "stride": ({"stride": 0}, "stride=0"),
     "subject": ({"subject": 5}, "subject= is an int"),
     "setting": ({"setting": "wild"}, "choose one of normal"),
     "matte": ({"matte": "scissors"}, "choose one of auto"),

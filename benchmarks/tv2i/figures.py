@@ -34,7 +34,7 @@ from sow.benchmarks.tv2i.pairs import (
 )
 from sow.files import make_folder, write_png
 from sow.models import BUNDLED, find_model
-from sow.planners.mllm.fusion import counter, fuse
+from sow.planners.mllm.fusion import fuse, token_counter
 
 PROMPTS = {"val": 10, "test": 90}
 TUNED = (
@@ -140,7 +140,9 @@ def intensified(pair: Pair) -> str:
     mentioned = {FEATURE_OF.get(name, name) for name in drawn.mentions}
     seen = [one for one in features_of(drawn.identity) if _part(one) not in mentioned]
     facts = model.facts
-    return fuse(pair.prompt, seen, counter(BUNDLED["figures"]), facts.token_limit, facts.words)
+    return fuse(
+        pair.prompt, seen, token_counter(BUNDLED["figures"]), facts.token_limit, facts.words
+    )
 
 
 def _part(feature: str) -> str:

@@ -1,6 +1,7 @@
-"""Scene graphs: what users, sentences and models say of who is where, laid out without a model.
+"""Scene graphs from files, triples, sentences or models, laid out by rules without a model.
 
-A graph is read and named (`reading`, `sentences`), checked (`graph`), laid out (`layout`) and
-becomes a plan whose objects have boxes (`planner`). networkx and kiwisolver are only waited for
-where there is a graph.
+`build` collects objects and relations (`sentence_parser` reads them from a prompt), `scene_graph`
+checks them, `layout` finds boxes (`constraints`, `solver`, `search`), and `planner` makes the plan.
+`detection` goes the other way, from a picture to boxes and relations. networkx and kiwisolver are
+imported only where there is a graph.
 """

@@ -1,4 +1,4 @@
-"""A box for every thing of a graph, so that what is said of where they are holds in the boxes."""
+"""Lay out a scene graph: a box for every object, so that its relations hold between the boxes."""
 
 from __future__ import annotations
 
@@ -7,149 +7,160 @@ from dataclasses import dataclass, replace
 
 from sow.box import SMALLEST, Box
 from sow.errors import PlanError
-from sow.planners.graph.graph import SceneGraph
+from sow.planners.graph.constraints import LayoutConstraints, OrderConstraint, ids_with_bodies
 from sow.planners.graph.proportions import proportions_of, worn_on
-from sow.planners.graph.search import Ground, Search
-from sow.planners.graph.sides import Arrangement, Rule, with_bodies
-from sow.planners.graph.solver import STANDING, NoRoom, Sizes
+from sow.planners.graph.scene_graph import SceneGraph
+from sow.planners.graph.search import LayoutInput, LayoutSearch
+from sow.planners.graph.solver import DEFAULT_HEIGHT, LayoutSizes, NoRoomError
 from sow.scene import CONDITION
 
 BESIDE = (1.0, 1.4)
-"""How much wider and taller than a thing its box is beside somebody: it finds its place in it."""
+"""Width and height of an object's box in a picture with people or a condition, relative to the
+object: it is drawn somewhere inside."""
 ALONE = (1.3, 1.75)
-"""The same where nobody takes up the room."""
-HELD, WITHIN = (1.0, 1.3), (0.6, 0.8)
-"""The same in a hand, and in something else."""
+"""The same in a picture of objects only, which has more room."""
+HELD, INSIDE = (1.0, 1.3), (0.6, 0.8)
+"""The same for an object that is held, and for one inside another."""
 STACKED, SEATED = 0.8, (0.75, 0.72)
-"""What is above or below somebody is less tall, and so are they."""
-ASIDE = 0.14
-"""How far somebody moves aside for what stands on their other side, as a share of the width."""
+"""The greatest height above or below a person or the condition, and the size of a person there."""
+SHIFT = 0.14
+"""How far the condition moves away from objects on one side, as a share of the canvas's width."""
 CROWDED, CRAMPED = 0.75, 0.4
-"""How far things shrink at first, and before somebody planted leaves them room: a face is soon
-somebody else's where it is small, so they do it first."""
-LEAST, EQUAL = 0.12, 0.36
-"""How far all may shrink at last, and the size of every one of them then."""
+"""The least scale of objects, tried first, and the least scale before the condition is shrunk: a
+small face soon becomes somebody else's, so objects shrink first."""
+MIN_SCALE, EQUAL_SIZE = 0.12, 0.36
+"""The least scale tried last, and the size that all objects have then."""
 
 
 @dataclass(frozen=True)
-class Laid:
-    """Where everything is.
+class Layout:
+    """The boxes of a scene graph.
 
     Attributes:
-        boxes: by ids; that of the condition is what is planted.
-        wholes: the same, but of the condition head and body.
+        boxes: by ids, in canvas pixels; that of the condition is the planted part.
+        full_boxes: the same, but that of the condition includes its body.
         notes: what the user should know about it.
     """
 
     boxes: Mapping[str, Box]
-    wholes: Mapping[str, Box]
+    full_boxes: Mapping[str, Box]
     notes: tuple[str, ...] = ()
 
 
-def lay_out(graph: SceneGraph, ground: Ground) -> Laid:
-    """Boxes for all things of a graph; the same for any order in which it was said.
+def lay_out(graph: SceneGraph, layout_input: LayoutInput) -> Layout:
+    """Return boxes for all objects of a graph.
 
-    Things shrink where there are many, all alike, before somebody planted does, whose size stays
-    within the usual range.
+    The result does not depend on the order of objects and relations. Where there are many objects,
+    all of them shrink by the same factor; the condition shrinks last, and only to the smallest size
+    of the paper.
 
     Raises:
-        PlanError: if there is no room; it names a relation that cannot be kept.
+        PlanError: if there is not enough room; it names a relation that cannot be satisfied.
     """
-    arrangement = Arrangement(graph, with_bodies(graph, ground.subject))
-    notes, problem = list(arrangement.notes), NoRoom()
-    best: Laid | None = None
-    for sizes in _sizes(arrangement, ground):
+    constraints = LayoutConstraints(graph, ids_with_bodies(graph, layout_input.subject))
+    problem = NoRoomError()
+    best: Layout | None = None
+    for sizes in _sizes(constraints, layout_input):
         try:
-            found = Search(arrangement, sizes, ground)
-        except NoRoom as error:
+            found = LayoutSearch(constraints, sizes, layout_input)
+        except NoRoomError as error:
             problem = error
             continue
-        best = Laid(found.boxes, found.wholes(), (*notes, *found.remarks()))
-        if found.roomy:
+        best = Layout(found.boxes, found.full_boxes(), (*constraints.notes, *found.notes()))
+        if found.has_no_overlaps:
             break
     if best is None:
-        raise _no_room(graph, problem.rule)
+        raise _no_room(graph, problem.constraint)
     return best
 
 
-def _no_room(graph: SceneGraph, rule: Rule | None) -> PlanError:
-    given = any(thing.box for thing in graph.objects)
-    said = f" for {graph.said(rule.edge)}" if rule and rule.edge else ""
-    why = ", or the boxes that are given say otherwise" if given else ""
-    return PlanError(f"there is no room{said}{why}", "leave some of the things out")
+def _no_room(graph: SceneGraph, constraint: OrderConstraint | None) -> PlanError:
+    has_boxes = any(obj.box for obj in graph.objects)
+    where = f" for {graph.quote(constraint.edge)}" if constraint and constraint.edge else ""
+    why = ", or the given boxes contradict it" if has_boxes else ""
+    return PlanError(f"not enough room{where}{why}", "remove some objects")
 
 
-def _sizes(arrangement: Arrangement, ground: Ground) -> Iterator[Sizes]:
-    """The sizes to try, from those that look best to those that leave most room."""
-    graph = arrangement.graph
-    usual = {thing.id: _share(thing.label, thing.id, arrangement) for thing in graph.objects}
-    worn = {wish.other: worn_on(graph.labels[wish.other])
-            for wish in arrangement.wishes if wish.kind == "worn"}  # fmt: skip
-    head = (ground.box.width, ground.box.height)
-    sizes = Sizes(ground.canvas, usual, CROWDED, head, _aims(arrangement, ground), worn)
+def _sizes(constraints: LayoutConstraints, layout_input: LayoutInput) -> Iterator[LayoutSizes]:
+    """Yield the sizes to try, from those that look best to those that leave most room."""
+    graph = constraints.graph
+    shares = {obj.id: _share(obj.label, obj.id, constraints) for obj in graph.objects}
+    worn = {soft.other: worn_on(graph.labels[soft.other])
+            for soft in constraints.soft if soft.kind == "worn"}  # fmt: skip
+    head = (layout_input.box.width, layout_input.box.height)
+    aims = _aims(constraints, layout_input)
+    sizes = LayoutSizes(layout_input.canvas, shares, CROWDED, head, aims, worn)
     yield sizes
-    yield replace(sizes, least=CRAMPED)
-    least = -int(-SMALLEST * sizes.side // ground.stride) * ground.stride
-    if not ground.fixed and not graph.bare and max(head) > least:
-        head = _scaled(head, least, ground.stride)
+    yield replace(sizes, min_scale=CRAMPED)
+    smallest = -int(-SMALLEST * sizes.side // layout_input.stride) * layout_input.stride
+    if not layout_input.fixed and not graph.text_only and max(head) > smallest:
+        head = _scaled(head, smallest, layout_input.stride)
         yield replace(sizes, head=head)
-        yield replace(sizes, head=head, least=CRAMPED)
-    yield replace(sizes, head=head, least=LEAST)
-    yield replace(sizes, head=head, least=LEAST, shares=dict.fromkeys(usual, (EQUAL, EQUAL)))
+        yield replace(sizes, head=head, min_scale=CRAMPED)
+    yield replace(sizes, head=head, min_scale=MIN_SCALE)
+    equal = dict.fromkeys(shares, (EQUAL_SIZE, EQUAL_SIZE))
+    yield replace(sizes, head=head, min_scale=MIN_SCALE, shares=equal)
 
 
 def _scaled(head: tuple[int, int], longer: int, stride: int) -> tuple[int, int]:
-    """A size in the same proportions, on the grid."""
+    """Return a size on the grid with the same proportions and this longer side."""
     width, height = (
         max(stride, round(side * longer / max(head) / stride) * stride) for side in head
     )
     return width, height
 
 
-def _share(label: str, thing: str, arrangement: Arrangement) -> tuple[float, float]:
-    """The size of a thing's box, as shares of the canvas's shorter side."""
-    usual, filling = proportions_of(label), arrangement.filling
-    wide, tall = BESIDE if filling else ALONE
-    for wish in arrangement.wishes:
-        if wish.kind == "held" and wish.other == thing:
+def _share(label: str, name: str, constraints: LayoutConstraints) -> tuple[float, float]:
+    """Return the size of an object's box, as shares of the canvas's shorter side."""
+    usual, full_height = proportions_of(label), constraints.full_height
+    wide, tall = BESIDE if full_height else ALONE
+    for soft in constraints.soft:
+        if soft.kind == "held" and soft.other == name:
             wide, tall = HELD
-        elif wish.kind == "inside" and wish.one == thing:
-            wide, tall = WITHIN
-    if thing in filling:
+        elif soft.kind == "inside" and soft.one == name:
+            wide, tall = INSIDE
+    if name in full_height:
         wide, tall = 1.0, 1.0
-    for rule in arrangement.rules:
-        ends = {rule.first, rule.second}
-        if rule.along in ("down", "upon") and thing in ends:
-            if thing in filling:
+    for hard in constraints.hard:
+        ends = {hard.first, hard.second}
+        if hard.direction in ("down", "upon") and name in ends:
+            if name in full_height:
                 wide, tall = SEATED
-            elif ends & filling:
+            elif ends & full_height:
                 tall = min(tall, STACKED)
-    across, down = usual.tall * usual.wide * wide, usual.tall * tall
+    across, down = usual.height * usual.aspect * wide, usual.height * tall
     return min(across, 0.9), min(down, 1.0)
 
 
-def _aims(arrangement: Arrangement, ground: Ground) -> dict[str, tuple[float, float]]:
-    """Where centres should be: the more comes before something, the further on it is."""
+def _aims(
+    constraints: LayoutConstraints, layout_input: LayoutInput
+) -> dict[str, tuple[float, float]]:
+    """Return preferred centres as shares of the canvas, by how many objects come before each."""
     aims = {}
-    for thing in arrangement.ids:
+    for name in constraints.ids:
         (left, right), (above, below) = (
-            arrangement.rank(along, thing) for along in ("across", "down")
+            constraints.rank(direction, name) for direction in ("across", "down")
         )
         across = (left + 0.5) / (left + right + 1)
-        down = (above + 0.5) / (above + below + 1) if above or below else STANDING
-        aims[thing] = (across, down)
-    if not arrangement.graph.bare:
-        aims[CONDITION] = _aim_of_condition(arrangement, ground)
+        down = (above + 0.5) / (above + below + 1) if above or below else DEFAULT_HEIGHT
+        aims[name] = (across, down)
+    if not constraints.graph.text_only:
+        aims[CONDITION] = _aim_of_condition(constraints, layout_input)
     return aims
 
 
-def _aim_of_condition(arrangement: Arrangement, ground: Ground) -> tuple[float, float]:
-    """Where it would be without a graph, but aside from what is on one side of it.
+def _aim_of_condition(
+    constraints: LayoutConstraints, layout_input: LayoutInput
+) -> tuple[float, float]:
+    """Return the condition's centre without a graph, moved away from objects on one side.
 
-    In the middle of the canvas a face is overgrown by what a picture puts there.
+    In the middle of the canvas the objects of the picture would grow over a face.
     """
-    across, down = (c / side for c, side in zip(ground.box.centre, ground.canvas, strict=True))
-    left, right = arrangement.rank("across", CONDITION)
+    across, down = (
+        centre / side
+        for centre, side in zip(layout_input.box.centre, layout_input.canvas, strict=True)
+    )
+    left, right = constraints.rank("across", CONDITION)
     if bool(left) != bool(right):
-        across = 0.5 + ASIDE if left else 0.5 - ASIDE
+        across = 0.5 + SHIFT if left else 0.5 - SHIFT
     return across, down

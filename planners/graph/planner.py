@@ -1,4 +1,4 @@
-"""From a graph to a plan: what is planted gets its place, everything else a box and its words."""
+"""Plan with a scene graph: the condition gets its place, every other object a box and its words."""
 
 from __future__ import annotations
 
@@ -8,65 +8,66 @@ from dataclasses import dataclass, field, replace
 from sow.box import Box, check_inside
 from sow.plan import NOTHING, Plan, Region
 from sow.planners.base import Planner, PlanRequest
+from sow.planners.graph.build import build_graph
 from sow.planners.graph.flow import distant, flow
-from sow.planners.graph.graph import SceneGraph
-from sow.planners.graph.kinds import kind_of, noun_of
-from sow.planners.graph.layout import Laid, lay_out
-from sow.planners.graph.phrases import phrase_of, steers
-from sow.planners.graph.reading import read_graph
-from sow.planners.graph.saying import with_words
-from sow.planners.graph.search import Ground
+from sow.planners.graph.layout import Layout, lay_out
+from sow.planners.graph.nouns import kind_of, noun_of
+from sow.planners.graph.prompt_text import add_graph_to_prompt, phrase_of
+from sow.planners.graph.scene_graph import SceneGraph
+from sow.planners.graph.search import LayoutInput
+from sow.planners.graph_spec import GraphSpec
 from sow.planners.offline.planner import OfflinePlanner, related_regions
-from sow.planners.scenes import GivenGraph
 from sow.scene import CONDITION, Relation, SceneObject
 
 
 @dataclass
 class GraphPlanner:
-    """Lays out scene graphs around what another planner plants; without a picture, nothing is.
+    """Lays out a scene graph around the condition of another planner.
+
+    Without a picture there is no condition.
 
     Attributes:
-        inner: who plans for the picture; the rules, unless it is said.
+        inner: the planner for the condition; rules by default.
     """
 
     inner: Planner = field(default_factory=OfflinePlanner)
 
     def plan(self, request: PlanRequest) -> Plan:
-        """A legal plan, whose objects have boxes if there is a graph.
+        """Return a legal plan; its objects have boxes if the request has a graph.
 
         Raises:
-            PlanError: if the graph contradicts itself, or there is no room for it.
+            PlanError: if the graph contradicts itself, or there is not enough room for it.
             SowError: whatever the inner planner raises.
         """
         check_graph(request)
         if request.image is None:
-            return laid_out(bare(request), request)
+            return add_graph(text_only_plan(request), request)
         plan = self.inner.plan(without_graph(request))
-        return laid_out(plan, request) if request.has_graph else plan
+        return add_graph(plan, request) if request.has_graph else plan
 
 
 def check_graph(request: PlanRequest) -> None:
-    """Refuses what can be seen to be no graph before anything is looked for in a picture.
+    """Check the graph of a request before anything slow is done.
 
     Raises:
-        PlanError: if its relations contradict each other, or it is too large.
+        PlanError: if its relations contradict each other, or it has too many objects.
     """
     if request.has_graph and request.graph != "planner":
-        read_graph(request, bare(request))
+        build_graph(request, text_only_plan(request))
 
 
 def without_graph(request: PlanRequest) -> PlanRequest:
-    """What the planner of the picture is asked; a file may say where it goes."""
-    return replace(request, graph=None, triples=None, box=_given_box(request))
+    """Return the request for the condition alone, with the box that the graph gives it."""
+    return replace(request, graph=None, triples=None, box=_condition_box(request))
 
 
-def _given_box(request: PlanRequest) -> Box | None:
-    own = request.graph.condition if isinstance(request.graph, GivenGraph) else None
-    return request.box or (own.box if own else None)
+def _condition_box(request: PlanRequest) -> Box | None:
+    spec = request.graph.condition if isinstance(request.graph, GraphSpec) else None
+    return request.box or (spec.box if spec else None)
 
 
-def bare(request: PlanRequest) -> Plan:
-    """The plan by which nothing is planted."""
+def text_only_plan(request: PlanRequest) -> Plan:
+    """Return the plan without a condition."""
     width, height = request.size
     return Plan.parse(
         {
@@ -81,77 +82,100 @@ def bare(request: PlanRequest) -> Plan:
     )
 
 
-def laid_out(plan: Plan, request: PlanRequest) -> Plan:
-    """A plan with the graph of a request around what it plants.
+def add_graph(plan: Plan, request: PlanRequest) -> Plan:
+    """Return a plan with the graph of a request around its condition.
 
     Raises:
-        PlanError: if the graph contradicts itself, or there is no room for it.
+        PlanError: if the graph contradicts itself, or there is not enough room for it.
     """
-    read = read_graph(request, plan)
-    graph, canvas = read.graph, plan.canvas
-    for thing in graph.objects:
-        if thing.box is not None:
-            check_inside(f"object {thing.id!r}", thing.box, canvas)
-    fixed = _given_box(request) is not None
-    laid = lay_out(graph, Ground(canvas, request.stride, plan.subject, plan.box, fixed))
-    prompt = with_words(plan.prompt, graph, read.spoken, read.called)
-    notes = [*plan.notes, *read.notes, *laid.notes]
+    built = build_graph(request, plan)
+    graph, canvas = built.graph, plan.canvas
+    for obj in graph.objects:
+        if obj.box is not None:
+            check_inside(f"object {obj.id!r}", obj.box, canvas)
+    fixed = _condition_box(request) is not None
+    layout_input = LayoutInput(canvas, request.stride, plan.subject, plan.box, fixed)
+    layout = lay_out(graph, layout_input)
+    prompt = add_graph_to_prompt(plan.prompt, graph, built.in_prompt, built.condition_name)
+    notes = [*plan.notes, *built.notes, *layout.notes]
     if prompt != plan.prompt:
-        notes.append(f'the prompt is taken as "{prompt}"'[:500])
-    placed = plan.with_box(laid.boxes[CONDITION]) if not plan.bare else plan
+        notes.append(f'the graph was added to the prompt: "{prompt}"'[:500])
+    placed = plan.with_box(layout.boxes[CONDITION]) if not plan.bare else plan
     related = () if plan.bare else placed.related
     if not plan.bare and request.related is None:
-        own = plan.related if placed.box == plan.box else None
-        own = own or related_regions(placed.box, canvas, plan.subject)
-        related = (*_trimmed(own, laid), *flow(graph, laid.wholes, canvas))
+        body = plan.related if placed.box == plan.box else None
+        body = body or related_regions(placed.box, canvas, plan.subject)
+        related = (*_trimmed(body, layout), *flow(graph, layout.full_boxes, canvas))
     return placed.changed(
         prompt=prompt,
         related=related,
-        suppress="" if _another(graph, plan.subject) else plan.suppress,
-        objects=_objects(graph, laid, prompt),
-        relations=list(_relations(graph, laid.wholes, canvas)),
+        suppress="" if _has_second(graph, plan.subject) else plan.suppress,
+        objects=_objects(graph, layout, prompt),
+        relations=list(_relations(graph, layout.full_boxes, canvas)),
         planner=plan.planner if plan.bare else f"{plan.planner}, graph"[:200],
         notes=notes,
     )
 
 
-def _objects(graph: SceneGraph, laid: Laid, prompt: str) -> list[SceneObject]:
-    """The things as they are to be drawn."""
-    labels = {thing.label for thing in graph.objects}
+def _objects(graph: SceneGraph, layout: Layout, prompt: str) -> list[SceneObject]:
+    """Return the objects with the phrases and boxes to draw them by."""
+    labels = {obj.label for obj in graph.objects}
     return [
         SceneObject(
-            id=thing.id,
-            label=phrase_of(thing.label, prompt, labels - {thing.label})[:200],
-            box=laid.boxes[thing.id] if thing.box or steers(graph, thing.id) else None,
+            id=obj.id,
+            label=phrase_of(obj.label, prompt, labels - {obj.label})[:200],
+            box=layout.boxes[obj.id] if obj.box or needs_box(graph, obj.id) else None,
         )
-        for thing in graph.objects
+        for obj in graph.objects
     ]
 
 
-def _another(graph: SceneGraph, subject: str) -> bool:
-    """Whether there is a second one of what is planted: then it may well appear."""
+def needs_box(graph: SceneGraph, name: str) -> bool:
+    """Return whether an object is to be drawn in its box.
+
+    Without a condition, objects that are held or worn, or near a person, find their place by their
+    words: in boxes fewer of these relations hold.
+    """
+    labels = graph.labels
+    if not graph.text_only:
+        return True
+
+    def near_person(subject: str, obj: str) -> bool:
+        other = obj if subject == name else subject
+        return other == CONDITION or "person" in (kind_of(labels[other]), kind_of(labels[name]))
+
+    edges = [edge for edge in graph.edges if name in (edge.subject, edge.object)]
+    return not edges or any(
+        not edge.predicate.is_action
+        and (edge.predicate.directional or not near_person(edge.subject, edge.object))
+        for edge in edges
+    )
+
+
+def _has_second(graph: SceneGraph, subject: str) -> bool:
+    """Return whether an object is of the condition's kind: then it must not be suppressed."""
     if subject == "face":
-        return any(kind_of(thing.label) == "person" for thing in graph.objects)
-    return any(noun_of(thing.label) == noun_of(subject) for thing in graph.objects)
+        return any(kind_of(obj.label) == "person" for obj in graph.objects)
+    return any(noun_of(obj.label) == noun_of(subject) for obj in graph.objects)
 
 
 def _relations(
     graph: SceneGraph, boxes: Mapping[str, Box], canvas: tuple[int, int]
 ) -> Iterator[Relation]:
     for edge in graph.edges:
-        apart = distant(boxes[edge.subject], boxes[edge.object], canvas)
-        yield Relation(subject=edge.subject, predicate=edge.name, object=edge.object, distant=apart)
+        far = distant(boxes[edge.subject], boxes[edge.object], canvas)
+        yield Relation(subject=edge.subject, predicate=edge.name, object=edge.object, distant=far)
 
 
-def _trimmed(regions: tuple[Region, ...], laid: Laid) -> Iterator[Region]:
-    """What belongs to the condition, without what lies beside it: others stand there."""
-    whole = laid.wholes[CONDITION]
-    others = [box for thing, box in laid.boxes.items() if thing != CONDITION]
+def _trimmed(regions: tuple[Region, ...], layout: Layout) -> Iterator[Region]:
+    """Yield the condition's own regions, cut where objects beside the condition begin."""
+    full = layout.full_boxes[CONDITION]
+    others = [box for name, box in layout.boxes.items() if name != CONDITION]
     for region in regions:
         left, top, right, bottom = region.box.corners
-        left = max([left, *(box.right for box in others if box.right <= whole.x)])
-        right = min([right, *(box.x for box in others if box.x >= whole.right)])
-        top = max([top, *(box.bottom for box in others if box.bottom <= whole.y)])
+        left = max([left, *(box.right for box in others if box.right <= full.x)])
+        right = min([right, *(box.x for box in others if box.x >= full.right)])
+        top = max([top, *(box.bottom for box in others if box.bottom <= full.y)])
         if right > left and bottom > top:
             box = Box(x=left, y=top, width=right - left, height=bottom - top)
             yield region.model_copy(update={"box": box})

@@ -1,4 +1,4 @@
-"""The 24 relations of a scene graph, and how else they are said: `prompts/predicates.toml`."""
+"""The 24 relations of a scene graph and the phrases for them, from `prompts/predicates.toml`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Place = Literal[
 ]  # fmt: skip
 DIRECTIONS = ("left", "right", "above", "below", "front", "behind")
 UNKNOWN = "near"
-"""What stands for a relation that nobody knows."""
+"""The relation used for an unknown one."""
 
 
 @dataclass(frozen=True)
 class Predicate:
-    """One of the 24 classes.
+    """One of the 24 relations.
 
     Attributes:
-        name: as it is said: left of.
-        place: what it means for the subject's box.
+        name: its canonical phrase: left of.
+        place: where it puts the subject's box.
     """
 
     name: str
@@ -32,59 +32,66 @@ class Predicate:
 
     @property
     def directional(self) -> bool:
-        """Whether it says something else with subject and object swapped, and only where."""
+        """Whether it states a direction and nothing else."""
         return self.place in DIRECTIONS
 
     @property
-    def acts(self) -> bool:
-        """Whether something happens between the two, and not only one stands near the other."""
+    def is_action(self) -> bool:
+        """Whether something happens between subject and object, beyond one being near the other."""
         return not self.directional and self.name != UNKNOWN
 
 
 @dataclass(frozen=True)
-class Saying:
-    """A predicate as somebody said it; `turned`: of object and subject, as in "held by"."""
+class PredicateMatch:
+    """A predicate read from a phrase.
+
+    Attributes:
+        predicate: the predicate.
+        reversed: whether the phrase swaps subject and object, as "held by" does.
+    """
 
     predicate: Predicate
-    turned: bool = False
+    reversed: bool = False
 
 
 @cache
-def little(name: str) -> frozenset[str]:
-    """A list of little words: `prompts/sentences.toml`."""
+def word_list(name: str) -> frozenset[str]:
+    """Return a list of words in `prompts/sentences.toml`."""
     return frozenset(load_toml("sentences")[name].replace(",", " ").split())
 
 
 @cache
 def predicates() -> dict[str, Predicate]:
-    """All of them by name."""
+    """Return all predicates by name."""
     table = load_toml("predicates")
     return {name: Predicate(name, entry["place"]) for name, entry in table.items()
             if isinstance(entry, dict)}  # fmt: skip
 
 
 @cache
-def sayings() -> dict[str, Saying]:
-    """Everything that says one of them."""
-    table, found = load_toml("predicates"), dict[str, Saying]()
+def predicate_phrases() -> dict[str, PredicateMatch]:
+    """Return every known phrase and the predicate it means."""
+    table, found = load_toml("predicates"), dict[str, PredicateMatch]()
     for name, predicate in predicates().items():
-        found |= {words: Saying(predicate) for words in [name, *_listed(table[name], "words")]}
-        found |= {words: Saying(predicate, True) for words in _listed(table[name], "turned")}
+        phrases = [name, *_phrases(table[name], "words")]
+        found |= {phrase: PredicateMatch(predicate) for phrase in phrases}
+        swapped = _phrases(table[name], "turned")
+        found |= {phrase: PredicateMatch(predicate, True) for phrase in swapped}
     return found
 
 
-def _listed(entry: dict[str, str], name: str) -> list[str]:
+def _phrases(entry: dict[str, str], name: str) -> list[str]:
     return [" ".join(words.split()) for words in entry.get(name, "").split(",") if words.strip()]
 
 
-def read_predicate(text: str) -> Saying | None:
-    """The predicate that a text says, in any case, with hyphens or fillers; or None."""
+def parse_predicate(text: str) -> PredicateMatch | None:
+    """Return the predicate of a phrase, or None. Case, hyphens and leading fillers are ignored."""
     words = re.findall(r"[^\W_]+", text.lower())
     while words:
-        known = sayings().get(" ".join(words))
+        known = predicate_phrases().get(" ".join(words))
         if known is not None:
             return known
-        if words[0] not in little("fillers"):
+        if words[0] not in word_list("fillers"):
             return None
         words = words[1:]
     return None

@@ -1,44 +1,48 @@
-"""How large things usually are in a picture: `prompts/proportions.toml`."""
+"""Usual sizes of objects in a picture, from `prompts/proportions.toml`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 
-from sow.planners.graph.kinds import kind_of, noun_of
+from sow.planners.graph.nouns import kind_of, noun_of
 from sow.prompts import load_toml
 
 
 @dataclass(frozen=True)
 class Proportions:
-    """Of a thing: how tall, as a share of a person who fills the picture's height, and how wide,
-    as a share of its own height."""
+    """The usual size of an object.
 
-    tall: float
-    wide: float
+    Attributes:
+        height: relative to a person who fills the picture's height.
+        aspect: width divided by height.
+    """
+
+    height: float
+    aspect: float
 
 
 def proportions_of(name: str) -> Proportions:
-    """Those of what a name names; of what is in no list, a dog's."""
+    """Return the proportions of a named object; those of a dog if the name is not listed."""
     if kind_of(name) == "person":
         return _entry(load_toml("proportions")["person"])
     noun = noun_of(name)
-    return _table().get(noun) or _table().get(noun.removesuffix("s")) or _usual()
+    return _table().get(noun) or _table().get(noun.removesuffix("s")) or _default()
 
 
 def worn_on(name: str) -> str:
-    """Where what is worn is worn: `head`, `face` or `body`."""
+    """Return where a worn object is worn: `head`, `face` or `body`."""
     worn = load_toml("proportions")["worn"]
     return next((part for part in ("head", "face") if noun_of(name) in _names(worn[part])), "body")
 
 
 @cache
 def _table() -> dict[str, Proportions]:
-    things = load_toml("proportions")["things"]
-    return {name: _entry(entry) for entry in things for name in _names(entry["names"])}
+    entries = load_toml("proportions")["things"]
+    return {name: _entry(entry) for entry in entries for name in _names(entry["names"])}
 
 
-def _usual() -> Proportions:
+def _default() -> Proportions:
     return _entry(load_toml("proportions")["usual"])
 
 
@@ -46,5 +50,5 @@ def _entry(entry: dict[str, float]) -> Proportions:
     return Proportions(entry["tall"], entry["wide"])
 
 
-def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.replace("\n", " ").split(",")]
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.replace("\n", " ").split(",")]

@@ -1,1 +1,1 @@
-"""Plans by a multimodal language model, in the stages of the paper."""
+"""Planning by a multimodal language model, in the three stages of the paper."""

@@ -1,4 +1,4 @@
-"""What a multimodal model is asked to answer, as schemas. What it answers is data, not truth."""
+"""Schemas of the answers of a multimodal model. Answers are untrusted data."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
-LONGEST_TEXT = 120
-"""Letters of a description or a name; models that ramble are cut, not believed."""
+MAX_TEXT_LENGTH = 120
+"""The limit of a description or name in characters; longer ones are cut."""
 
 
 def _plain(text: str) -> str:
-    """One line without control characters: an answer ends up in prompts, files and terminals."""
+    """Return one printable line: answers end up in prompts, files and terminals."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line[:LONGEST_TEXT].strip()
+    return line[:MAX_TEXT_LENGTH].strip()
 
 
 Text = Annotated[str, AfterValidator(_plain)]
 
 
 class Answer(BaseModel):
-    """Anything a model answers: exactly the fields that were asked for."""
+    """The base class of answers: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BoxAnswer(Answer):
-    """A box as the model sees it: left, top, width and height in pixels of the canvas."""
+    """A box in canvas pixels, not yet clamped."""
 
     x: FiniteFloat
     y: FiniteFloat
@@ -54,14 +54,14 @@ class Position(Answer):
 
 
 class RegionAnswer(Answer):
-    """A part of the picture to be that belongs to the condition."""
+    """A region of the picture that belongs to the condition."""
 
     label: Text = Field(description="what is there: body, tail, hood of the car")
     box: BoxAnswer
 
 
 class RelationAnswer(Answer):
-    """One edge of a scene graph: man - holding - umbrella."""
+    """A relation of a scene graph: man, holding, umbrella."""
 
     subject: Text
     relation: Text
@@ -69,14 +69,14 @@ class RelationAnswer(Answer):
 
 
 class Refinement(Answer):
-    """Stage 3: the regions that interact with the condition, and what relates to what."""
+    """Stage 3: the regions that interact with the condition, and relations."""
 
     regions: list[RegionAnswer]
     relations: list[RelationAnswer]
 
 
 class Everything(Answer):
-    """All three stages in one answer (a single call)."""
+    """The answers of all three stages in a single call."""
 
     recognition: Recognition
     position: Position

@@ -1,97 +1,78 @@
-"""Plans that were made before: the same question is not asked, or paid for, twice.
+"""A cache of model answers, so that no question is paid for twice.
 
-An entry says which question it answers and carries a seal, made with a secret that lies elsewhere:
-what somebody else wrote into the folder, or moved in it, is no plan.
+An entry is a JSON file with one answer, named after a hash of its question. It is read like an
+answer that just arrived: validated, clamped and fused by today's rules. So an entry that somebody
+changed can do no more than a hostile model, and an entry that is not a legal answer is ignored.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sow.errors import OutputError, PlanError
+from sow.errors import OutputError
 from sow.files import read_object, sweep, write_text
 from sow.folders import cache_folder
-from sow.plan import Plan
-from sow.planners.base import PlanRequest
-from sow.planners.mllm.planner import RULES_VERSION, StagedPlanner
-from sow.planners.mllm.sealed import is_ours, seal
+from sow.planners.mllm.answers import Answer, AnswerType
+from sow.planners.mllm.asker import Asker, BadAnswer
+
+VERSION = 1
+"""The version of the format of entries."""
 
 
-def plans_folder() -> Path:
-    """Where plans are kept."""
-    return cache_folder() / "plans"
+def answers_folder() -> Path:
+    """Return the folder of cached answers to planning questions."""
+    return cache_folder() / "answers"
 
 
-def fingerprint(planner: StagedPlanner, request: PlanRequest) -> str:
-    """A hash of everything a plan depends on: picture, text, canvas, choices, model, prompts,
-    and the version of the rules that answers go through.
-
-    No key is part of it.
-    """
-    decided = {
-        "canvas": request.canvas, "stride": request.stride, "prompt": request.prompt,
-        "subject": request.subject, "setting": request.setting,
-        "box": request.box and request.box.model_dump(),
-        "related": request.related and [r.model_dump() for r in request.related],
-        "face": request.face_index, "matte": request.matte,
-        "calls": planner.calls, "limit": planner.limit,
-        "vendor": planner.asker.vendor, "model": planner.asker.model,
-        "host": planner.asker.host, "prompts": planner.prompts.digest(),
-        "words": sorted(planner.words), "rules": RULES_VERSION,
+def question_key(asker: Asker, images: Sequence[bytes], prompt: str, schema: type[Answer]) -> str:
+    """Return a hash of everything an answer depends on; the API key is not part of it."""
+    question = {
+        "version": VERSION, "vendor": asker.vendor, "model": asker.model, "host": asker.host,
+        "prompt": prompt, "schema": schema.model_json_schema(),
     }  # fmt: skip
-    digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode())
-    for picture in (request.picture, request.mask):
-        if picture is not None:
-            digest.update(f"{picture.mode} {picture.size}".encode())
-            digest.update(picture.tobytes())
+    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode())
+    for image in images:
+        digest.update(hashlib.sha256(image).digest())
     return digest.hexdigest()
 
 
-@dataclass
-class CachedPlanner:
-    """A planner that looks in a folder first.
+@dataclass(frozen=True)
+class AnswerCache:
+    """Answers in a folder.
 
-    After `plan`, `hit` says whether the plan was there already.
+    Attributes:
+        folder: the folder; it is made when the first answer is stored.
+        warn: is told in one line of every entry that is ignored.
     """
 
-    planner: StagedPlanner
     folder: Path
-    hit: bool = False
+    warn: Callable[[str], None] = lambda line: None
 
-    def plan(self, request: PlanRequest) -> Plan:
-        """The plan, from the folder or made and kept there. What could not be asked is not kept."""
-        question = fingerprint(self.planner, request)
-        path = self.folder / f"{question}.json"
-        kept = _kept(path, question)
-        self.hit = kept is not None
-        if kept is not None:
-            return kept
-        answered = self.planner.answered(request)
-        if answered.complete:
-            _keep(path, question, answered.plan)
-        return answered.plan
+    def load(self, asker: Asker, key: str, schema: type[AnswerType]) -> AnswerType | None:
+        """Return the answer to a question; None if there is no entry, or no legal one."""
+        path = self._path(key)
+        entry = read_object(path)
+        if entry.get("version") == VERSION:
+            with suppress(BadAnswer, RecursionError):
+                return asker.parse(json.dumps(entry.get("answer")), schema)
+        if os.path.lexists(path):
+            self.warn(f"a damaged entry of the answer cache was ignored: {path.name}")
+        return None
 
+    def store(self, key: str, answer: Answer) -> None:
+        """Store an answer; if that fails (a full disk) it will be asked for again."""
+        path = self._path(key)
+        with suppress(OSError, OutputError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent)
+            entry = {"version": VERSION, "answer": answer.model_dump(mode="json")}
+            write_text(json.dumps(entry), path, force=True)
 
-def _kept(path: Path, question: str) -> Plan | None:
-    """The plan that was kept for a question; None for what is no such plan, or not ours."""
-    entry = read_object(path)
-    with suppress(OSError, ValueError, PlanError):
-        plan = Plan.parse(entry.get("plan") or {})
-        if is_ours(question, plan.to_json(), entry.get("seal")):
-            return plan
-    return None
-
-
-def _keep(path: Path, question: str, plan: Plan) -> None:
-    """Keeps a plan; a full disk only costs the cache."""
-    with suppress(OSError, OutputError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
-        entry: dict[str, Any] = {"plan": plan.model_dump(mode="json")}
-        entry["seal"] = seal(question, plan.to_json())
-        write_text(json.dumps(entry), path, force=True)
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"

@@ -1,4 +1,4 @@
-"""From a box that a model answered to one that is legal."""
+"""Turn boxes and regions that a model answered into legal ones."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from sow.plan import Region
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.offline.planner import related_regions
 
-MOST_REGIONS = 8
-COVERED = 0.25
-"""All related regions together lie over this share of the condition's box at most."""
+MAX_REGIONS = 8
+MAX_COVERED = 0.25
+"""The share of the condition's box that all related regions together may cover."""
 
 
 def clamp_box(
     answer: BoxAnswer, sketch: Box, canvas: tuple[int, int], stride: int, room: float = 0.0
 ) -> Box | None:
-    """The legal box nearest to the answered one, or None where it says nothing.
+    """Return the legal box nearest to an answered one, or None if the answer is not a box.
 
-    sketch: a legal box of the right proportions: a condition is never stretched. Its longer side
-    becomes 180 to 256 of 512 (Sec. V-A) of the canvas's shorter side. room: the share of the
-    canvas's height that stays free below it: a head at the lower edge has no place for a body.
+    The longer side becomes 180/512 to 256/512 (Sec. V-A) of the canvas's shorter side.
+
+    Args:
+        answer: the model's box.
+        sketch: a legal box with the proportions of the condition, which is never stretched.
+        canvas: width and height in pixels.
+        stride: the grid of boxes, in pixels.
+        room: the share of the canvas's height to keep free below the box, for a body.
     """
     if answer.width <= 0 or answer.height <= 0 or _huge(answer):
         return None
@@ -47,7 +52,7 @@ def clamp_box(
 
 
 def _within_range(box: Box, least: float, most: float, stride: int, canvas: tuple[int, int]) -> Box:
-    """Rounding to the grid may have left the range; where the grid has a size in it, take it."""
+    """Return a box whose size is in the range after alignment, if the grid has such a size."""
     low, high = -int(-least // stride) * stride, int(most // stride) * stride
     longer = max(box.width, box.height)
     if low > high or high < stride or low <= longer <= high:
@@ -62,18 +67,18 @@ def _within_range(box: Box, least: float, most: float, stride: int, canvas: tupl
 
 
 def _huge(answer: BoxAnswer) -> bool:
-    """Numbers that no canvas has: rounding them would only hide that they mean nothing."""
+    """Return whether a box has absurd numbers, which are an error rather than a large box."""
     return any(abs(v) > 1e6 for v in (answer.x, answer.y, answer.width, answer.height))
 
 
 def clamp_regions(
     answers: Iterable[RegionAnswer], box: Box, canvas: tuple[int, int]
 ) -> tuple[Region, ...]:
-    """The regions on the canvas, cut back where together they would cover the condition."""
+    """Return the legal regions, cut so that together they cover little of the condition."""
     regions: list[Region] = []
     covered = np.zeros((box.height, box.width), bool)
-    for answer in islice(answers, 10 * MOST_REGIONS):
-        if len(regions) == MOST_REGIONS:
+    for answer in islice(answers, 10 * MAX_REGIONS):
+        if len(regions) == MAX_REGIONS:
             break
         if _huge(answer.box) or answer.box.width <= 0 or answer.box.height <= 0:
             continue
@@ -84,7 +89,7 @@ def clamp_regions(
             continue
         region: Box | None = Box(x=left, y=top, width=right - left, height=bottom - top)
         more = covered | _cover(region, box)
-        if more.mean() > COVERED:
+        if more.mean() > MAX_COVERED:
             region = max(beside(region, box), key=_area, default=None)
         else:
             covered = more
@@ -93,8 +98,8 @@ def clamp_regions(
     return tuple(regions)
 
 
-def region_by_rules(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
-    """The rules' regions, but none of them over the condition."""
+def rule_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
+    """Return the regions of the rules, cut so that they do not cover the condition."""
     return tuple(
         Region(label=region.label, box=part)
         for region in related_regions(box, canvas, subject)
@@ -103,7 +108,7 @@ def region_by_rules(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Re
 
 
 def _cover(region: Box | None, box: Box) -> NDArray[np.bool_]:
-    """Which of a box's pixels a region lies over, (height, width)."""
+    """Return which pixels of a box a region covers, (height, width)."""
     over = np.zeros((box.height, box.width), bool)
     if region is not None:
         rows = slice(max(0, region.y - box.y), max(0, region.bottom - box.y))
@@ -116,7 +121,7 @@ def _area(box: Box) -> int:
 
 
 def beside(region: Box | None, box: Box) -> list[Box]:
-    """What of a region lies below, above, left and right of the condition, without overlap."""
+    """Return the parts of a region below, above, left and right of the condition."""
     if region is None:
         return []
     top, bottom = max(region.y, box.y), min(region.bottom, box.bottom)

@@ -1,4 +1,4 @@
-"""The making of one plan by asking: what is sent, what is believed, what the rules fill in."""
+"""Make one plan by asking a model: questions, checked answers, and rules where answers fail."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from sow.planners.mllm.answers import (
     Recognition,
     Refinement,
 )
-from sow.planners.mllm.asking import Asker, BadAnswer, Refused
-from sow.planners.mllm.clamping import clamp_box, clamp_regions, region_by_rules
-from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate, fuse
+from sow.planners.mllm.asker import Asker, BadAnswer, Refused
+from sow.planners.mllm.cache import AnswerCache, question_key
+from sow.planners.mllm.clamping import clamp_box, clamp_regions, rule_regions
+from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate_tokens, fuse
 from sow.planners.offline.planner import OfflinePlanner
-from sow.planners.offline.wording import is_animal, names_person
+from sow.planners.offline.prompt_rules import is_animal, names_person
 from sow.prompts import STAGES, Prompts
 from sow.scene import scene_of
 
@@ -33,15 +34,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LONGEST_SIDE = 512
-"""Pictures are made this small, in pixels, before they are sent."""
-MOST_FEATURES = 12
+"""Pictures are scaled down to this many pixels before they are sent."""
+MAX_FEATURES = 12
 ROOM_FOR_A_BODY = 1 / 8
-"""The share of the canvas's height below a face: at the lower edge no body could grow."""
+"""The share of the canvas's height kept free below a face, for a body."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is sent for one stage."""
+    """The question of one stage."""
 
     stage: str
     prompt: str
@@ -49,66 +50,74 @@ class Question:
 
 
 @dataclass
-class Means:
-    """What a dialogue is held with.
+class DialogueConfig:
+    """The model to ask, and how.
 
     Attributes:
         asker: the model.
-        calls: 3 for a call per stage (two of them at once), 1 for all in one.
+        calls: 3 for one call per stage (two of them at the same time), 1 for a single call.
         prompts: the texts of the questions.
-        count: tokens of a prompt, as the checkpoint's own tokenizer counts.
-        limit: tokens its text encoder reads.
-        words: all words the checkpoint knows, if it lists them.
+        count: counts the tokens of a prompt, as the checkpoint's tokenizer does.
+        limit: the number of tokens that the text encoder reads.
+        words: all words that the checkpoint knows, if it lists them.
+        cache: answers from before; None asks every time.
     """
 
     asker: Asker
     calls: int = 3
     prompts: Prompts = field(default_factory=Prompts)
-    count: TokenCounter = estimate
+    count: TokenCounter = estimate_tokens
     limit: int = LIMIT
     words: Collection[str] = ()
+    cache: AnswerCache | None = None
 
 
 class Dialogue:
-    """One plan in the making, by question and answer.
+    """The questions and answers of one plan.
 
-    sketch: the plan that the rules would make; it has the crop and the outline of the condition,
-    and stands in wherever the model is of no use: `complete` is False then.
+    Args:
+        planner: the model to ask, and how.
+        request: the request.
+        sketch: the plan by rules: it has the crop and the outline of the condition, and its values
+            are used wherever the model's are not usable.
+
+    Attributes:
+        from_cache: whether all answers so far came from the cache.
     """
 
-    def __init__(self, planner: Means, request: PlanRequest, sketch: Plan) -> None:
+    def __init__(self, planner: DialogueConfig, request: PlanRequest, sketch: Plan) -> None:
         self.planner, self.request, self.sketch = planner, request, sketch
-        self.picture = encode(request, sketch)
+        self.picture = encode_condition(request, sketch)
         self.notes: list[str] = []
         self.asked: list[str] = []
-        self.believed = 0
-        self.complete = True
+        self.usable = 0
+        self.from_cache = True
 
-    async def make(self) -> Plan:
-        """The plan.
+    async def run(self) -> Plan:
+        """Ask all questions and return the plan.
 
         Raises:
-            PlannerError: if the model cannot be asked, or none of its answers was of any use.
+            PlannerError: if the model cannot be asked, or none of its answers is usable.
         """
         if self.planner.calls == 1:
-            whole = await self._ask("everything", Everything)
-            if whole is None:
-                raise self._useless()
-            await self._settle_subject(whole.recognition)
-            box = self._box(whole.position)
-            return self._plan(whole.recognition, box, whole.refinement)
+            everything = await self._ask("everything", Everything)
+            if everything is None:
+                raise self._no_usable_answer()
+            await self._settle_subject(everything.recognition)
+            box = self._box(everything.position)
+            return self._plan(everything.recognition, box, everything.refinement)
         recognition, position = await self._first_two()
         await self._settle_subject(recognition)
         box = self._box(position)
         refinement = None
         if self.request.related is None:
             refinement = await self._ask("refinement", Refinement, box, self.sketch.subject)
-        if not self.believed:
-            raise self._useless()
+        if not self.usable:
+            raise self._no_usable_answer()
         return self._plan(recognition, box, refinement)
 
     async def _first_two(self) -> tuple[Recognition | None, Position | None]:
-        """Recognition and position, at the same time; if one fails, the other is not waited for."""
+        """Ask for recognition and position at once; if one fails the other is cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 recognition = group.create_task(self._ask("recognition", Recognition))
@@ -120,15 +129,15 @@ class Dialogue:
         return recognition.result(), position.result() if position else None
 
     def questions(self) -> list[Question]:
-        """What would be sent; the box in the question for the third stage is the rules'."""
+        """Return what would be sent; the third question has the box of the rules."""
         if self.planner.calls == 1:
             return [self.question("everything", Everything, self.request.box)]
-        asked = [self.question("recognition", Recognition)]
+        questions = [self.question("recognition", Recognition)]
         if self.request.box is None:
-            asked.append(self.question("position", Position))
+            questions.append(self.question("position", Position))
         if self.request.related is None:
-            asked.append(self.question("refinement", Refinement, self.sketch.box))
-        return asked
+            questions.append(self.question("refinement", Refinement, self.sketch.box))
+        return questions
 
     def question(
         self,
@@ -137,7 +146,7 @@ class Dialogue:
         box: Box | None = None,
         subject: str | None = None,
     ) -> Question:
-        """The question of a stage with the user's words and the canvas filled in."""
+        """Return the question of a stage, with the user's prompt and the canvas filled in."""
         width, height = self.request.size
         numbers = "" if box is None else f"[{box.x}, {box.y}, {box.width}, {box.height}]"
         text = self.planner.prompts.text(
@@ -161,11 +170,18 @@ class Dialogue:
         box: Box | None = None,
         subject: str | None = None,
     ) -> AnswerType | None:
-        """The answer, with one more try that shows the model its error; None if it is no use."""
+        """Return the answer, after one retry that shows the model its error; None if not usable."""
         fixed = self.request.box if stage == "everything" else box
         prompt = self.question(stage, schema, fixed, subject).prompt
-        asker, pictures = self.planner.asker, (self.picture,)
+        asker, cache, pictures = self.planner.asker, self.planner.cache, (self.picture,)
         self.asked.append(stage)
+        if cache is not None:
+            key = question_key(asker, pictures, prompt, schema)
+            cached = replace(cache, warn=self.notes.append).load(asker, key, schema)
+            if cached is not None:
+                self.usable += 1
+                return cached
+        self.from_cache = False
         try:
             try:
                 answer = await asker.ask(pictures, prompt, schema)
@@ -176,22 +192,23 @@ class Dialogue:
                 )
                 answer = await asker.ask(pictures, repair, schema)
         except BadAnswer as bad:
-            self._by_rules(stage, f"the model's answer was no use ({bad.problem})")
+            self._use_rules(stage, f"the model's answer was not usable ({bad.problem})")
             return None
         except Refused as refused:
-            self._by_rules(stage, f"the model refused ({refused})")
+            self._use_rules(stage, f"the model refused ({refused})")
             return None
-        self.believed += 1
+        self.usable += 1
+        if cache is not None:
+            cache.store(key, answer)
         return answer
 
-    def _by_rules(self, stage: str, why: str) -> None:
-        self.complete = False
-        self.notes.append(f"{stage}: by rules, {why}")
+    def _use_rules(self, stage: str, why: str) -> None:
+        self.notes.append(f"{stage}: planned by rules, because {why}")
 
-    def _useless(self) -> PlannerError:
+    def _no_usable_answer(self) -> PlannerError:
         vendor = self.planner.asker.vendor
         return PlannerError(
-            f"{vendor}: no answer was of any use: {_printable('; '.join(self.notes))[:300]}",
+            f"{vendor}: no usable answer: {_printable('; '.join(self.notes))[:300]}",
             "try another planner_model=, or planner=offline",
         )
 
@@ -203,23 +220,23 @@ class Dialogue:
         room = ROOM_FOR_A_BODY if has_body else 0.0
         box = clamp_box(position.box, sketch.box, request.size, request.stride, room)
         if box is None:
-            self._by_rules("position", "the model's box was no box")
+            self._use_rules("position", "the model's box was not a valid box")
             return sketch.box
         return box
 
     def _subject(self, recognition: Recognition | None) -> str:
-        """What the condition is: what the user says, a face where one was found, else the model."""
+        """Return the subject: the user's, a face if one was found for certain, or the model's."""
         if self.request.subject or self.sketch.ellipse or recognition is None:
             return self.sketch.subject
-        said = " ".join(recognition.subject.lower().split()[:2])
-        if said == NOTHING:  # the name of what plans without a picture plant
+        answer = " ".join(recognition.subject.lower().split()[:2])
+        if answer == NOTHING:  # reserved for plans without a condition
             return self.sketch.subject
-        if not said or (names_person(said) and not is_animal(said)):
+        if not answer or (names_person(answer) and not is_animal(answer)):
             return "face"
-        return said
+        return answer
 
     async def _settle_subject(self, recognition: Recognition | None) -> None:
-        """What the model calls something else than the rules did is cut out and placed as such."""
+        """Plan by rules again if the model sees another subject: it is cut out differently."""
         subject = self._subject(recognition)
         if subject != self.sketch.subject:
             request = replace(self.request, subject=subject)
@@ -231,7 +248,7 @@ class Dialogue:
         request, planner, plan = self.request, self.planner, self.sketch.with_box(box)
         changes: dict[str, Any] = {}
         if recognition is not None:
-            features = recognition.features[:MOST_FEATURES]
+            features = recognition.features[:MAX_FEATURES]
             changes["prompt"] = fuse(
                 request.prompt, features, planner.count, planner.limit, planner.words
             )
@@ -239,7 +256,7 @@ class Dialogue:
                 changes["setting"] = recognition.setting
         if request.related is None:
             regions = clamp_regions(refinement.regions if refinement else (), box, request.size)
-            changes["related"] = regions or region_by_rules(box, request.size, plan.subject)
+            changes["related"] = regions or rule_regions(box, request.size, plan.subject)
         if refinement is not None:
             triples = [(r.subject, r.relation, r.object) for r in refinement.relations[:20]]
             objects, relations = scene_of(
@@ -253,13 +270,13 @@ class Dialogue:
     def _names_of_condition(
         self, subject: str, triples: Sequence[tuple[str, str, str]]
     ) -> set[str]:
-        """What the relations call the condition: its own name, or that of whose face it is."""
-        said = {name for first, _, last in triples for name in (first, last)}
-        people = {name for name in said if subject == "face" and names_person(name)}
+        """Return the names in relations that mean the condition: the subject; of a face, people."""
+        names = {name for first, _, last in triples for name in (first, last)}
+        people = {name for name in names if subject == "face" and names_person(name)}
         return {subject, *people}
 
     def _signature(self) -> str:
-        """Who made the plan, with which versions of which questions."""
+        """Return vendor, model, and the versions of the questions, for the plan's record."""
         asker = self.planner.asker
         versions = self.planner.prompts.signature(s for s in STAGES if s in self.asked)
         return f"{asker.vendor} {asker.model} ({versions})"[:200]
@@ -269,15 +286,15 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def encode(request: PlanRequest, sketch: Plan) -> bytes:
-    """The condition as a small PNG: what mask or transparency leave out is grey, metadata gone."""
+def encode_condition(request: PlanRequest, sketch: Plan) -> bytes:
+    """Return the condition as a small PNG without metadata; masked pixels are grey."""
     from PIL import Image as Pillow
 
     picture: Image.Image = over_grey(request.picture)
     if request.mask is not None:
         kept = fit_mask(request.mask, picture.size)
         picture = Pillow.composite(picture, Pillow.new("RGB", picture.size, GREY), kept)
-    # Where no face was seen, what is cut out is a guess, and the model should see more.
+    # If no face was found the crop is a guess, so the model gets the whole picture.
     guessed = sketch.matte is not None and sketch.matte.head and sketch.ellipse is None
     if sketch.crop is not None and not guessed:
         picture = picture.crop(sketch.crop.corners)

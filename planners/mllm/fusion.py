@@ -1,4 +1,4 @@
-"""Prompt intensification (Sec. IV-A, stage 1): the user's words, then what the condition shows."""
+"""Prompt intensification (Sec. IV-A, stage 1): append features of the condition to the prompt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from sow.errors import ModelError
 
 TokenCounter = Callable[[str], int]
-"""How many tokens a prompt has, the one at its beginning and the one at its end included."""
+"""Counts the tokens of a prompt, including the start and end tokens."""
 
 LIMIT = 77
 """Tokens that CLIP's text encoder reads."""
@@ -23,17 +23,24 @@ def fuse(
     limit: int = LIMIT,
     words: Collection[str] = (),
 ) -> str:
-    """The prompt with as many features behind it as the text encoder will read.
+    """Return the prompt followed by as many features as the text encoder reads.
 
-    The user's text stays as it is and comes first; if it alone is too long, nothing is added.
-    A feature that repeats only words that are there already is left out, and so is one with a
-    word outside `words`, where the checkpoint lists all it knows.
+    The user's prompt comes first and is not changed; if it is too long by itself, nothing is added.
+    Features without a new word are left out.
+
+    Args:
+        prompt: the user's prompt.
+        features: the features, the most important first.
+        count: counts tokens.
+        limit: the number of tokens that the text encoder reads.
+        words: all words that the checkpoint knows; features with other words are left out. Empty
+            allows any word.
     """
     text = prompt.strip()
     for feature in features:
-        said = set(_words(text))
+        present = set(_words(text))
         new = _words(feature)
-        if not new or said.issuperset(new):
+        if not new or present.issuperset(new):
             continue
         if words and not set(new) <= set(words):
             continue
@@ -47,21 +54,21 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
 
-def estimate(prompt: str) -> int:
-    """A count that errs upwards, for when no tokenizer is at hand: three letters a token."""
+def estimate_tokens(prompt: str) -> int:
+    """Estimate the number of tokens without a tokenizer, rather too high: three bytes a token."""
     pieces = re.findall(r"[^\W_]+|[^\w\s]|_", prompt)
     return 2 + sum(max(1, -(-len(piece.encode()) // 3)) for piece in pieces)
 
 
 @cache
-def counter(folder: Path | None) -> TokenCounter:
-    """Counts with the tokenizer of a checkpoint's folder, or estimates where there is none.
+def token_counter(folder: Path | None) -> TokenCounter:
+    """Return a counter with the tokenizer in a checkpoint's folder, or else an estimate.
 
     Raises:
         ModelError: if the tokenizer is damaged.
     """
     if folder is None or not (folder / "tokenizer").is_dir():
-        return estimate
+        return estimate_tokens
     from transformers import CLIPTokenizer
 
     from sow.quiet import quiet
@@ -70,10 +77,10 @@ def counter(folder: Path | None) -> TokenCounter:
         with quiet():
             tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
             tokenizer("a person")
-    except Exception as error:  # whatever the libraries make of a damaged one
+    except Exception as error:  # libraries raise anything on damaged files
         raise ModelError(
             f"the tokenizer of {folder.name!r} cannot be loaded: {str(error)[:300]}",
-            "get the checkpoint again",
+            "download the checkpoint again",
         ) from None
 
     def count(prompt: str) -> int:

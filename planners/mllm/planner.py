@@ -1,8 +1,8 @@
 """The paper's three stages (Sec. IV-A): recognition, position, refinement.
 
-Recognition and position are asked at the same time, so a plan costs two round trips. Whatever a
-model answers is checked, asked about once more if it is wrong, and clamped; where it is no use,
-the rules of the offline planner stand in, and the plan says so.
+Recognition and position are asked at the same time, so a plan takes two round trips. Every answer
+is validated, asked for once more if it is not legal, and clamped. If it is still not usable, the
+rules of the offline planner are used instead, and a note says so.
 """
 
 from __future__ import annotations
@@ -14,65 +14,69 @@ from dataclasses import dataclass
 from sow.errors import PlannerError, SowError
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
-from sow.planners.mllm.dialogue import Dialogue, Means, Question
-from sow.planners.mllm.wire import run
+from sow.planners.mllm.dialogue import Dialogue, DialogueConfig, Question
+from sow.planners.mllm.transport import run
 from sow.planners.offline.planner import OfflinePlanner
-
-RULES_VERSION = 3
-"""Of what is done with answers: clamping, fusing, filling in by rules. Raise it whenever the same
-answers lead to another plan, so that plans kept from before are not taken for today's."""
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A plan, and whether the model answered for all of it; if not, the rules filled in."""
+class PlanResult:
+    """A plan and how it was made.
+
+    Attributes:
+        plan: the plan.
+        from_cache: whether all answers came from the cache.
+    """
 
     plan: Plan
-    complete: bool
+    from_cache: bool
 
 
 @dataclass
-class StagedPlanner(Means):
-    """Plans by asking a multimodal model; for what else it has, see `Means`.
+class StagedPlanner(DialogueConfig):
+    """Plans by asking a multimodal model; see `DialogueConfig` for further attributes.
 
     Attributes:
-        seconds: for a whole plan, retries included.
+        seconds: the limit for a whole plan, including retries.
     """
 
     seconds: float = 90.0
 
     def plan(self, request: PlanRequest) -> Plan:
-        """A legal plan.
+        """Return a legal plan.
 
         Raises:
-            PlannerError: if the model cannot be asked, not in time, or says nothing of any use.
-            SowError: for what the user asked for and cannot have.
+            PlannerError: if the model cannot be asked in time, or no answer is usable.
+            SowError: if the request cannot be satisfied.
         """
-        return self.answered(request).plan
+        return self.plan_result(request).plan
 
     async def plan_async(self, request: PlanRequest) -> Plan:
-        """The same, for use in a running event loop."""
-        return (await self._answered(request)).plan
+        """Return a legal plan; like `plan`, for use in an event loop."""
+        return (await self._plan_result(request)).plan
 
-    def answered(self, request: PlanRequest) -> Answered:
-        """The same, with whether every stage was answered."""
-        made: Answered = run(lambda: self._answered(request))
-        return made
+    def plan_result(self, request: PlanRequest) -> PlanResult:
+        """Return a legal plan and whether it came from the cache; raises like `plan`."""
+        result: PlanResult = run(lambda: self._plan_result(request))
+        return result
 
-    async def _answered(self, request: PlanRequest) -> Answered:
+    async def _plan_result(self, request: PlanRequest) -> PlanResult:
         sketch = await asyncio.to_thread(OfflinePlanner().plan, request)
         try:
             async with asyncio.timeout(self.seconds):
                 dialogue = Dialogue(self, request, sketch)
-                return Answered(await dialogue.make(), dialogue.complete)
+                return PlanResult(await dialogue.run(), dialogue.from_cache)
         except TimeoutError:
             raise PlannerError(
                 f"{self.asker.vendor}: no plan within {self.seconds:g} seconds",
-                "try again, a longer planner_timeout=, or planner=offline",
+                "try again, raise planner_timeout=, or use planner=offline",
             ) from None
 
     def questions(self, request: PlanRequest) -> tuple[bytes, list[Question]]:
-        """The PNG and the questions that would be sent; the box of the third is the rules'."""
+        """Return the PNG and the questions that would be sent; nothing is sent.
+
+        The third question depends on earlier answers, so it has the box of the rules.
+        """
         dialogue = Dialogue(self, request, OfflinePlanner().plan(request))
         return dialogue.picture, dialogue.questions()
 
@@ -80,7 +84,7 @@ class StagedPlanner(Means):
 async def plan_many(
     planner: StagedPlanner, requests: Sequence[PlanRequest], limit: int = 8
 ) -> list[Plan | SowError]:
-    """Plans for many requests, at most `limit` at a time; a failure takes its plan's place."""
+    """Return a plan or an error for every request; at most `limit` are made at a time."""
     gate = asyncio.Semaphore(limit)
 
     async def one(request: PlanRequest) -> Plan | SowError:

@@ -1,4 +1,4 @@
-"""The planner that needs no key and no network: a face detector and a few rules."""
+"""Plan by rules and a face detector, without a key and without a network."""
 
 from __future__ import annotations
 
@@ -6,34 +6,39 @@ from sow.box import LARGEST, SMALLEST, Box, check_inside
 from sow.kinds import check_kind
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
-from sow.planners.offline.finding import FACE, THING, find
-from sow.planners.offline.wording import is_animal, read_setting, share_of_canvas, side_of_subject
+from sow.planners.offline.cropping import FACE, THING, crop_condition
+from sow.planners.offline.prompt_rules import (
+    is_animal,
+    read_setting,
+    share_of_canvas,
+    side_of_subject,
+)
 
 SUPPRESS = {FACE: "human face", THING: ""}
-"""What shall not appear a second time; "thing" names nothing."""
+"""What must not appear a second time, in words; "thing" is too vague to suppress."""
 
 
 class OfflinePlanner:
-    """Finds the face (or takes the whole picture), places it by composition, reads the setting."""
+    """Finds the condition, places it by composition, and reads the setting in the prompt."""
 
     def plan(self, request: PlanRequest) -> Plan:
-        """A legal plan.
+        """Return a legal plan.
 
         Raises:
-            PictureError: if there is no face with the number asked for.
+            PictureError: if there is no face with the requested number.
             PlanError: if the user's box or regions are not legal.
         """
         check_kind("request", request, (PlanRequest,), "a sow.PlanRequest")
-        found = find(request)
+        found = crop_condition(request)
         subject = found.subject
         if request.box is not None:
             check_inside("box", request.box, request.size)
-        # What was cut out and is no face is whole: it stands somewhere, and nothing hangs below it.
-        whole = subject != FACE and found.matte is not None
-        box = request.box or place(request, found.crop, THING if whole else subject)
+        # A cut-out object is complete: unlike a head it has no body below it.
+        complete = subject != FACE and found.matte is not None
+        box = request.box or place(request, found.crop, THING if complete else subject)
         related = request.related
         if related is None:
-            around = surroundings if whole else related_regions
+            around = surroundings if complete else related_regions
             related = around(box, request.size, subject)
         plan = Plan.parse(
             {
@@ -55,9 +60,9 @@ class OfflinePlanner:
 
 
 def place(request: PlanRequest, crop: Box, subject: str) -> Box:
-    """The box of the condition: its size by the paper's range, its place by composition.
+    """Return the box of the condition, with a size in the paper's range.
 
-    A face sits in the upper third with room for the body below; it moves aside when the prompt
+    A face is in the upper third, with room for the body below; it moves to a side if the prompt
     puts something beside it. Anything else is centred, a little below the middle.
     """
     width, height = request.size
@@ -73,7 +78,7 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
 
 
 def _legal_size(box: Box, request: PlanRequest) -> Box:
-    """Rounding to the grid must not leave the paper's range, where the grid has a size in it."""
+    """Return a box whose size is in the paper's range after alignment, if the grid has such one."""
     shorter, stride = min(request.size), request.stride
     least = -int(-SMALLEST * shorter // stride) * stride
     most = int(LARGEST * shorter // stride) * stride
@@ -86,7 +91,7 @@ def _legal_size(box: Box, request: PlanRequest) -> Box:
 
 
 def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
-    """The body below a head, down to the edge; around anything else, its surroundings."""
+    """Return the body below a head, down to the lower edge, or else the surroundings."""
     width, height = canvas
     x, _ = box.centre
     if _has_body(subject):
@@ -100,7 +105,7 @@ def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Re
 
 
 def surroundings(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:
-    """What is right beside a thing, on all sides: its rest grows there."""
+    """Return the region around an object, where the rest of it may appear."""
     around = Box.around(*box.centre, 1.8 * box.width, 1.8 * box.height)
     return (Region(label=f"the rest of the {subject}", box=around.clamped(canvas)),)
 

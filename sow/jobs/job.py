@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from sow.errors import UsageError
 from sow.given import as_box, as_canvas, as_plan, as_regions
-from sow.planners.scenes import SOURCES, as_graph, as_triples
+from sow.planners.graph_spec import GRAPH_SOURCES, as_graph, as_triples
 from sow.records import first_problem
 from sow.service.arguments import LARGEST_SEED
 from sow.service.fitting import chosen
@@ -125,7 +125,7 @@ class TV2IJob(BaseModel):
     @property
     def paths(self) -> list[str]:
         """The fields that name files."""
-        words = {"graph": SOURCES}
+        words = {"graph": GRAPH_SOURCES}
         given = ((name, getattr(self, name)) for name in ("image", "mask", "plan", "graph"))
         return [n for n, value in given if isinstance(value, str) and value not in words.get(n, ())]
 

@@ -9,7 +9,7 @@ from sow.errors import PlannerError, UsageError
 from sow.jobs.machines import Cluster
 from sow.kinds import WHOLE, check_kind
 from sow.limits import MOST_AT_ONCE
-from sow.planners.mllm.vendors.table import make_asker
+from sow.planners.mllm.vendors.registry import make_asker
 from sow.service.asking import PlannerChoice
 from sow.service.methods import SOW, Method
 from sow.service.model import Report

@@ -19,9 +19,9 @@ from sow.errors import PictureError, SowError
 from sow.jobs.job import TV2IJob
 from sow.pictures.reading import MAX_BYTES
 from sow.plan import LONGEST
-from sow.planners.scenes import LONGEST_FILE
+from sow.planners.graph_spec import MAX_GRAPH_BYTES
 
-MOST = {"image": MAX_BYTES, "mask": MAX_BYTES, "plan": LONGEST, "graph": LONGEST_FILE}
+MOST = {"image": MAX_BYTES, "mask": MAX_BYTES, "plan": LONGEST, "graph": MAX_GRAPH_BYTES}
 """Bytes of a file, by the name of the field that names it: as much as is read of one here."""
 KEPT, LARGEST_KEPT = 64, 2**30
 """Fetched files that nobody needs just now, and their bytes: many jobs share a picture."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sow.errors import PlannerError, UsageError
 from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
-from sow.planners.mllm.vendors.table import VENDORS, available, make_asker, why_not
+from sow.planners.mllm.vendors.registry import VENDORS, available_vendor, make_asker, why_no_vendor
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import in_known_words
 
@@ -81,7 +81,7 @@ class PlannerChoice:
             return None
         if self.name != "auto":
             return self.name
-        return "openai" if self.base_url else available()
+        return "openai" if self.base_url else available_vendor()
 
     def planner(self, vendor: str, model: Model) -> StagedPlanner:
         """The planner that asks, fitted to the checkpoint that will draw.
@@ -89,7 +89,7 @@ class PlannerChoice:
         Raises:
             PlannerError: if it cannot be asked: no key, no package.
         """
-        from sow.planners.mllm.fusion import counter
+        from sow.planners.mllm.fusion import token_counter
         from sow.planners.mllm.planner import StagedPlanner
         from sow.prompts import Prompts
 
@@ -97,7 +97,7 @@ class PlannerChoice:
             asker=make_asker(vendor, self.planner_model, self.base_url),
             calls=self.planner_calls,
             prompts=Prompts(None if self.prompts is None else Path(self.prompts)),
-            count=counter(None if model.kind == "file" else model.source),
+            count=token_counter(None if model.kind == "file" else model.source),
             limit=model.facts.token_limit,
             words=model.facts.words,
             seconds=self.planner_timeout,
@@ -152,14 +152,14 @@ def _around_graph(
     request: PlanRequest, choice: PlannerChoice, model: Model, meanwhile: Callable[[], None]
 ) -> Planned:
     """The same where there is a graph, or nothing to plant."""
-    from sow.planners.graph.planner import bare, check_graph, laid_out, without_graph
+    from sow.planners.graph.planner import add_graph, check_graph, text_only_plan, without_graph
 
     check_graph(request)
     if request.image is None:
-        planned = Planned(bare(request))
+        planned = Planned(text_only_plan(request))
     else:
         planned = _planned(without_graph(request), choice, model, meanwhile)
-    return replace(planned, plan=laid_out(planned.plan, request)) if request.has_graph else planned
+    return replace(planned, plan=add_graph(planned.plan, request)) if request.has_graph else planned
 
 
 def _planned(
@@ -172,7 +172,7 @@ def _planned(
     """
     vendor = choice.vendor()
     if vendor is None:
-        origin = f"rules ({why_not()})" if choice.name == "auto" else ""
+        origin = f"rules ({why_no_vendor()})" if choice.name == "auto" else ""
         return Planned(OfflinePlanner().plan(request), origin=origin)
     try:
         planner = choice.planner(vendor, model)
@@ -192,13 +192,13 @@ def _planned(
 
 
 def _asked(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[Plan, str]:
-    from sow.planners.mllm.cache import CachedPlanner, plans_folder
+    from sow.planners.mllm.cache import AnswerCache, answers_folder
 
     if not cache:
         return planner.plan(request), "off"
-    cached = CachedPlanner(planner, plans_folder())
-    plan = cached.plan(request)
-    return plan, "hit" if cached.hit else "miss"
+    planner.cache = AnswerCache(answers_folder())
+    result = planner.plan_result(request)
+    return result.plan, "hit" if result.from_cache else "miss"
 
 
 def would_be_sent(request: PlanRequest, choice: PlannerChoice, model: Model) -> dict[str, Any]:

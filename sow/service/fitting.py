@@ -122,8 +122,8 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
     if text == plan.prompt:
         return plan
     notes = []
-    if said.told():
-        notes.append(f"{name} does not know {said.told()}")
+    if said.summary():
+        notes.append(f"{name} does not know {said.summary()}")
     if not said.text:
         notes.append(f"nothing of the prompt is left: `sow words` lists what {name} knows")
     if text != said.text:
@@ -138,7 +138,7 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
 def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
     """A thing by the words for it in the prompt, where it is found by them; what cannot be said
     has no box, since nothing could be drawn there."""
-    from sow.planners.graph.kinds import words_of
+    from sow.planners.graph.nouns import words_of
     from sow.planners.rewording import reword
 
     if thing.box is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sow.given import PlanLike
     from sow.pictures.given import PictureLike
     from sow.plan import Region
-    from sow.planners.scenes import GraphLike
+    from sow.planners.graph_spec import GraphLike
     from sow.service.fitting import Given
 
 

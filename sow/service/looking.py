@@ -56,7 +56,7 @@ def same_place(one: Box, other: Box) -> bool:
 
 def _first(image: Image.Image) -> tuple[Box | None, Callable[[Image.Image], list[Box]]]:
     """The largest face in a picture, and who finds it."""
-    from sow.planners.offline.drawn import find_drawn_faces
+    from sow.planners.offline.drawn_faces import find_drawn_faces
     from sow.planners.offline.faces import possible_faces
 
     def drawn(image: Image.Image) -> list[Box]:

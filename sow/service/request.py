@@ -15,12 +15,12 @@ from sow.given import PlanLike, as_box, as_canvas, as_plan, as_regions, check_pr
 from sow.pictures.given import as_mask, with_notes
 from sow.pictures.reading import TRANSPARENCY
 from sow.plan import Plan, Region
-from sow.planners.base import check_about_picture, check_said
-from sow.planners.scenes import GivenGraph, Source, Triple, as_graph, as_triples
+from sow.planners.base import check_about_picture, check_choices
+from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike
-    from sow.planners.scenes import GraphLike
+    from sow.planners.graph_spec import GraphLike
 
 NO_PICTURE = "give image=picture.png, or something to lay out without one: triples="
 
@@ -80,7 +80,7 @@ class Request:
         if self.image is None and self.plan is None and not self.has_graph:
             raise UsageError("no picture", NO_PICTURE)
         check_about_picture(self)
-        check_said(self.subject, self.face_index, self.setting, self.matte)
+        check_choices(self.subject, self.face_index, self.setting, self.matte)
         if self.prompt or self.plan is None:
             check_prompt(self.prompt or "")
         if self.plan is not None and (self.subject or self.face_index is not None):
@@ -150,7 +150,7 @@ class Asked:
     canvas: tuple[int, int] | None
     matte: Any
     plan: Plan | None
-    graph: GivenGraph | Source | None
+    graph: GraphSpec | GraphSource | None
     triples: tuple[Triple, ...] | None
     name: str
     notes: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from sow.files import write_text
 from sow.kinds import check_kind
 from sow.pictures.drawing import draw_over
 from sow.pictures.given import with_notes
-from sow.planners.scenes import GivenGraph
+from sow.planners.graph_spec import GraphSpec
 from sow.scene import Relation, SceneObject, free_id
 from sow.service.model import OneModel
 from sow.service.remarks import unread_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sow.checkpoints.facts import Facts
     from sow.pictures.given import PictureLike
     from sow.pipeline import SowPipeline
-    from sow.planners.graph.seeing import Sight
+    from sow.planners.graph.detection import DetectedObject
 
 MOST_LABELS = 8
 """Of a picture; every pair of them is looked at together."""
@@ -39,7 +39,7 @@ LONGEST_SIDE = 3.0
 def see(
     pipe: SowPipeline, image: Image.Image, labels: Sequence[str],
     pairs: Collection[frozenset[str]], known: str | None = None,
-) -> tuple[dict[str, Sight], set[str]]:  # fmt: skip
+) -> tuple[dict[str, DetectedObject], set[str]]:  # fmt: skip
     """Where all of these are in a picture of a canvas's size, and which seem to be missing.
 
     What is missing has a place too: the one that looks most like it.
@@ -48,17 +48,17 @@ def see(
     but not in `labels`.
     """
     from sow.inverting import phrase_heat, presence
-    from sow.planners.graph.seeing import doubles, sentences, sights
+    from sow.planners.graph.detection import detect_objects, find_duplicates, phrase_queries
 
-    asked = sentences(labels, pairs)
+    asked = phrase_queries(labels, pairs)
     maps = [[heat.numpy() for heat in row] for row in phrase_heat(pipe, image, asked)]
-    found = sights(labels, asked, maps, image.size)
+    found = detect_objects(labels, asked, maps, image.size)
     # What hair and glasses somebody has says nothing of whether they are there.
     naming = [(label, sentence) for label in labels for sentence, phrases in asked
               if label in phrases]  # fmt: skip
-    there = presence(pipe, image, [(sentence, found[label].whole) for label, sentence in naming])
+    there = presence(pipe, image, [(sentence, found[label].full_box) for label, sentence in naming])
     sure = certain(dict(zip(naming, there, strict=True)), known)
-    return found, {name for name in sure if sure[name] < MISSING} | doubles(found, sure)
+    return found, {name for name in sure if sure[name] < MISSING} | find_duplicates(found, sure)
 
 
 def certain(there: Mapping[tuple[str, str], float], known: str | None) -> dict[str, float]:
@@ -98,7 +98,7 @@ class SeenGraph:
         missing: what may not be there: then its box is where something looks most like it.
     """
 
-    graph: GivenGraph
+    graph: GraphSpec
     picture: Image.Image
     missing: tuple[str, ...] = ()
 
@@ -151,12 +151,12 @@ def graph_of(
     pipe: SowPipeline, image: Image.Image, labels: Sequence[str], condition: str | None = None
 ) -> SeenGraph:
     """Where these things are in a picture, and on which side of one another."""
-    from sow.planners.graph.seeing import settled
+    from sow.planners.graph.detection import consistent_boxes
 
     picture = image.resize(canvas_for(image.size, pipe.facts), Image.Resampling.LANCZOS)
     pairs = [frozenset(pair) for pair in combinations(labels, 2)]
     seen, missing = see(pipe, picture, labels, pairs)
-    boxes, sides = settled({label: seen[label] for label in labels})
+    boxes, sides = consistent_boxes({label: seen[label] for label in labels})
     ids = dict[str, str]()
     for label in boxes:
         ids[label] = free_id(label, ids.values())
@@ -165,7 +165,7 @@ def graph_of(
         for label, box in boxes.items()
     ]
     edges = [(ids[one], side, ids[other]) for one, side, other in sides]
-    graph = GivenGraph.model_validate({"objects": things, "relations": edges})
+    graph = GraphSpec.model_validate({"objects": things, "relations": edges})
     return SeenGraph(graph, picture, tuple(label for label in labels if label in missing))
 
 

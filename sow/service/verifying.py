@@ -10,15 +10,15 @@ from PIL import Image
 
 from sow.box import Box
 from sow.plan import Plan
-from sow.planners.graph.kinds import kind_of
-from sow.planners.graph.phrases import WORN
-from sow.planners.graph.predicates import read_predicate
+from sow.planners.graph.nouns import kind_of
+from sow.planners.graph.predicates import parse_predicate
+from sow.planners.graph.prompt_text import WORN
 from sow.scene import CONDITION, Relation
 from sow.service.seeing import see
 
 if TYPE_CHECKING:
     from sow.pipeline import SowPipeline
-    from sow.planners.graph.seeing import Sight
+    from sow.planners.graph.detection import DetectedObject
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[Check, ..
     Where the condition is, is known; everything else is found as by `graph_of`, of each relation
     its two things together. Of what seems to be missing nothing holds.
     """
-    from sow.planners.graph.seeing import Sight
+    from sow.planners.graph.detection import DetectedObject
 
     names = {thing.id: plain(thing.label) for thing in plan.objects}
     called = "person" if plan.subject == "face" else plan.subject
@@ -56,7 +56,7 @@ def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[Check, ..
     found, missing = see(pipe, image, labels, two, None if plan.bare else called)
     gone = {end for end, name in names.items() if name in missing}
     at = {end: found[name] for end, name in names.items() if name in found}
-    at[CONDITION] = Sight(called, plan.box, _body(plan))
+    at[CONDITION] = DetectedObject(called, plan.box, _body(plan))
     told = names if plan.bare else {**names, CONDITION: called}
     unsure = _unsure(told)
     return tuple(
@@ -78,18 +78,22 @@ def _unsure(names: dict[str, str]) -> set[str]:
 
 
 def _judged(
-    edge: Relation, at: dict[str, Sight], gone: set[str], unsure: set[str], canvas: tuple[int, int]
+    edge: Relation,
+    at: dict[str, DetectedObject],
+    gone: set[str],
+    unsure: set[str],
+    canvas: tuple[int, int],
 ) -> bool | None:
-    from sow.planners.graph.seeing import holds
+    from sow.planners.graph.detection import relation_holds
 
     both = {edge.subject, edge.object}
-    said = read_predicate(edge.predicate)
+    said = parse_predicate(edge.predicate)
     if said is None or both & unsure:
         return None
     if both & gone:
         return False
-    one, other = (edge.object, edge.subject) if said.turned else (edge.subject, edge.object)
-    return holds(said.predicate, at[one], at[other], canvas)
+    one, other = (edge.object, edge.subject) if said.reversed else (edge.subject, edge.object)
+    return relation_holds(said.predicate, at[one], at[other], canvas)
 
 
 def _body(plan: Plan) -> Box | None:

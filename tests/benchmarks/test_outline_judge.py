@@ -71,10 +71,10 @@ def test_answers_are_kept_and_not_paid_for_twice(server, tmp_path):
     assert [score.value for score in judged(server, some)] == [1.0, 1.0]
     assert [score.value for score in judged(server, cases(2))] == [1.0, 1.0]
     assert len(server.asked) == 2
-    # What somebody else wrote there is no answer.
+    # An entry that is not a legal answer is ignored.
     for file in (tmp_path / "cache" / "outlines").glob("*.json"):
         entry = json.loads(file.read_text())
-        file.write_text(json.dumps({**entry, "answer": {"truncated": "no"}}))
+        file.write_text(json.dumps({**entry, "answer": {"truncated": "maybe"}}))
     assert [score.value for score in judged(server, cases(2))] == [1.0, 1.0]
     assert len(server.asked) == 4
 
@@ -85,7 +85,7 @@ def test_answers_are_kept_and_not_paid_for_twice(server, tmp_path):
         ('{"truncated": "maybe"}', "no legal answer: truncated"),
         ('{"truncated": true}', "no legal answer: truncated"),
         ('{"truncated": "yes", "sure": 1}', "no legal answer: sure"),
-        ("Yes, it is.", "no legal answer: it is no JSON"),
+        ("Yes, it is.", "no legal answer: it is not valid JSON"),
         ("[]", "no legal answer"),
         (whole("openai", None, refusal="I will not look at people"), "refused: "),
         ((500, {"error": {"message": "broken"}}), "openai: "),
@@ -133,7 +133,7 @@ def test_pictures_that_are_not_there_are_not_asked_about(server):
 def test_a_judge_needs_its_key_and_its_name(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(PlannerError, match="there is no key"):
+    with pytest.raises(PlannerError, match="no API key"):
         outline_judge("openai")
     with pytest.raises(UsageError, match="no judge 'offline' of outlines"):
         outline_judge("offline")

@@ -234,7 +234,7 @@ BAD = {
     "no picture, but a mask": (
         ("--prompt", "x", "--triple", "a,on,b", "--mask", "black.png"),
         2,
-        "said of a picture",
+        "needs a picture",
     ),
     "unknown model": ((*OK, "--model", "nonsense"), 5, "no model 'nonsense'"),
     "unreachable hub id": ((*OK, "--model", "some/one"), 5, "the hub cannot give it"),
@@ -272,7 +272,7 @@ def test_words_that_a_model_never_learnt_are_said(run_sow):
     """`figures` lists its words; what it does not know is not passed over in silence."""
     done = run_sow(*BASE, "--face", FACE, "--prompt", "a Wizard with a red hat, juggling", "--json")
     assert done.returncode == 0, done.stderr
-    note = "figures does not know wizard (man stands in), juggling (left out)"
+    note = "figures does not know wizard (man is used instead), juggling (left out)"
     assert f"note: {note}" in done.stderr
     made = json.loads(done.stdout)[0]
     assert note in made["notes"]

@@ -70,7 +70,7 @@ def test_auto_falls_back_to_rules_and_says_so(run_sow, server, env):
     words = ("--base-url", server.address + "/v1")  # who names a server agrees to it
     refused = run_sow(*ASK, "--no-draw", *words, env=env | {"SOW_PLANNER_KEY": KEY})
     assert refused.returncode == 0, refused.stderr
-    assert "note: planned by rules: openai: the key is not accepted" in refused.stderr
+    assert "note: planned by rules: openai: the API key was rejected" in refused.stderr
     assert json.loads(refused.stdout)["planner"] == "offline"
     assert KEY not in refused.stdout + refused.stderr
 
@@ -81,7 +81,7 @@ def test_a_planner_that_was_named_is_not_replaced_unless_allowed(run_sow, server
     failed = run_sow(*ASK, "--no-draw", "--planner", "gemini", env=env)
     assert failed.returncode == 8
     assert failed.stderr.strip().splitlines()[-1] == (
-        "sow: gemini: the key is not accepted; check GEMINI_API_KEY"
+        "sow: gemini: the API key was rejected; check GEMINI_API_KEY"
     )
     assert failed.stdout == ""
     allowed = run_sow(*ASK, "--no-draw", "--planner", "gemini", "--fallback", env=env)

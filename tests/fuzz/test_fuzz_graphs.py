@@ -11,10 +11,10 @@ from PIL import Image
 
 from sow.box import Box
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import bare, laid_out
-from sow.planners.graph.predicates import sayings
-from sow.planners.graph.sentences import read_sentence
-from sow.planners.scenes import MOST_OBJECTS
+from sow.planners.graph.planner import add_graph, text_only_plan
+from sow.planners.graph.predicates import predicate_phrases
+from sow.planners.graph.sentence_parser import parse_sentence
+from sow.planners.graph_spec import MAX_OBJECTS
 
 PICTURE = Image.new("RGB", (64, 64), "grey")
 CANVAS = (128, 128)
@@ -34,12 +34,12 @@ WORDS = (
 
 def legal(request: PlanRequest, subject: str = "") -> None:
     """The plan of a graph is legal and printable, and all boxes are on the canvas."""
-    plan = bare(request)
+    plan = text_only_plan(request)
     if subject:
         box = Box(x=32, y=16, width=56, height=56)
         plan = plan.changed(subject=subject, box=box, canvas=CANVAS)
-    made = laid_out(plan, request)
-    assert len(made.objects) <= MOST_OBJECTS
+    made = add_graph(plan, request)
+    assert len(made.objects) <= MAX_OBJECTS
     boxes = [thing.box for thing in made.objects if thing.box is not None]
     assert made.bare or len(boxes) == len(made.objects)  # what is held in a bare one has none
     assert all(box.inside(CANVAS) for box in boxes)
@@ -76,7 +76,7 @@ def triples(dice: Random) -> list[Case]:
     cases = []
     names = ["dog", "cat", "red ball", "ball", "person", "man", "x" * 80, "condition", "猫", "a",
              "the the", "'", "prompt", "of of", "ſ", "é-"]  # fmt: skip
-    relations = [*sayings(), "loves", "§", "of", "left of of"]
+    relations = [*predicate_phrases(), "loves", "§", "of", "left of of"]
     for number in range(COUNT):
         rows = [(dice.choice(names), dice.choice(relations), dice.choice(names))
                 for _ in range(dice.randrange(1, 5))]  # fmt: skip
@@ -104,7 +104,7 @@ def sentences(dice: Random) -> list[Case]:
         text = " ".join(dice.choice(WORDS.split()) for _ in range(dice.randrange(1, 24)))
 
         def run(text=text, subject=("", "face", "cat")[number % 3]) -> None:
-            said = read_sentence(text)
+            said = parse_sentence(text)
             names = {name for one, _, other in said.triples for name in (one, other)}
             assert names <= {*said.names, "condition"}
             image = PICTURE if subject else None
@@ -119,4 +119,4 @@ def test_sentences_of_all_kinds():
     assert ends["worked"] >= COUNT // 2
     assert set(ends) <= {"worked", "PlanError"}
     long = "a dog left of " * 280 + "a cat"
-    assert len(read_sentence(long).triples) <= 280
+    assert len(parse_sentence(long).triples) <= 280

@@ -18,7 +18,7 @@ from hostile_models import FILES, MARK, SAID, WEIGHTS, Spoil, Spoilt, no_numbers
 from sow.checkpoints.weights import check_weights
 from sow.models import find_model, load_pipeline
 from sow.models.find import Model
-from sow.planners.mllm.fusion import counter
+from sow.planners.mllm.fusion import token_counter
 from sow.quiet import quiet
 from sow.settings import Settings
 
@@ -71,7 +71,7 @@ def find(folder: Path) -> Model:
     assert len(found.revision) == 16
     found.facts.preset("normal")
     found.facts.unknown_words("a person in a forest")
-    assert counter(folder)("a person") > 1
+    assert token_counter(folder)("a person") > 1
     return found
 
 

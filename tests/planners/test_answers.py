@@ -17,12 +17,12 @@ from sow.errors import PlannerError, SowError
 from sow.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
-from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.clamping import clamp_box, clamp_regions, region_by_rules
-from sow.planners.mllm.fusion import counter, estimate, fuse
+from sow.planners.mllm.asker import Asker, BadAnswer
+from sow.planners.mllm.clamping import clamp_box, clamp_regions, rule_regions
+from sow.planners.mllm.fusion import estimate_tokens, fuse, token_counter
 from sow.planners.mllm.planner import StagedPlanner, plan_many
-from sow.planners.mllm.vendors.gemini_legacy import LegacyGeminiAsker, old_schema
-from sow.planners.mllm.vendors.table import VENDORS, available, make_asker
+from sow.planners.mllm.vendors.gemini_legacy import LegacyGeminiAsker, legacy_schema
+from sow.planners.mllm.vendors.registry import VENDORS, available_vendor, make_asker
 
 NUMBERS = st.one_of(
     st.floats(-2000, 2000), st.sampled_from([0, -1, 1e9, -1e9, 1e308, 0.1, 511.9, 512])
@@ -68,7 +68,7 @@ HOSTILE = st.fixed_dictionaries(
 )
 
 
-class Scripted(Remote):
+class Scripted(Asker):
     """Answers with given texts, through the same reading as the vendors' answers."""
 
     vendor = "scripted"
@@ -77,8 +77,8 @@ class Scripted(Remote):
         super().__init__("m", key, "http://here")
         self.texts = texts
 
-    async def asked(self, images, prompt, schema):
-        return self.read(self.texts[schema.__name__], schema)
+    async def send(self, images, prompt, schema):
+        return self.parse(self.texts[schema.__name__], schema)
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -91,7 +91,7 @@ def test_hostile_answers_give_a_legal_plan_or_a_clear_error(texts, side, subject
     request = PlanRequest(SMALL, "an old man", canvas=(side, side), subject=subject, mask=MASK)
     (plan,) = asyncio.run(plan_many(StagedPlanner(Scripted(texts)), [request]))
     if isinstance(plan, SowError):
-        assert "no answer was of any use" in str(plan)
+        assert "no usable answer" in str(plan)
         assert str(plan).isprintable()
         return
     assert Plan.parse(plan.to_json()) == plan
@@ -137,7 +137,7 @@ def test_a_region_over_the_condition_is_cut_back():
         for y in (50, 150)
     ]
     assert share_covered(box, clamp_regions(quarters, box, (512, 512))) <= 0.25
-    assert share_covered(box, region_by_rules(box, (512, 512), "car")) == 0
+    assert share_covered(box, rule_regions(box, (512, 512), "car")) == 0
 
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyzäß0123456789-'éñ中", min_size=1, max_size=14)
@@ -160,7 +160,7 @@ def test_the_fused_prompt_keeps_all_of_the_users_text(prompt, features):
 def _real_counter():
     from sow.models import BUNDLED
 
-    return counter(BUNDLED["figures"])
+    return token_counter(BUNDLED["figures"])
 
 
 REAL = _real_counter()
@@ -169,12 +169,12 @@ REAL = _real_counter()
 def test_tokens_are_counted_by_the_checkpoints_own_tokenizer(figures):
     prompt = "a person in a red coat, zebra"
     assert REAL(prompt) == len(figures.tokenizer(prompt).input_ids)
-    assert counter(None) is estimate
+    assert token_counter(None) is estimate_tokens
 
 
 def test_the_estimate_errs_upwards(figures):
     for prompt in ("a person in a red coat in the forest", "an old man, smiling", "holding a ball"):
-        assert estimate(prompt) >= len(figures.tokenizer(prompt).input_ids)
+        assert estimate_tokens(prompt) >= len(figures.tokenizer(prompt).input_ids)
 
 
 def test_features_that_say_nothing_new_or_nothing_known_are_left_out():
@@ -184,10 +184,10 @@ def test_features_that_say_nothing_new_or_nothing_known_are_left_out():
 
 
 def test_auto_takes_the_vendor_whose_key_is_there():
-    assert available({}) is None
-    assert available({"OPENAI_API_KEY": "k"}) == "openai"
-    assert available({"GEMINI_API_KEY": "k", "OPENAI_API_KEY": "k"}) == "gemini"
-    assert available({"GOOGLE_API_KEY": "k"}) == "gemini"
+    assert available_vendor({}) is None
+    assert available_vendor({"OPENAI_API_KEY": "k"}) == "openai"
+    assert available_vendor({"GEMINI_API_KEY": "k", "OPENAI_API_KEY": "k"}) == "gemini"
+    assert available_vendor({"GOOGLE_API_KEY": "k"}) == "gemini"
 
 
 def test_the_environment_and_the_flags_choose_model_and_server():
@@ -201,12 +201,12 @@ def test_the_environment_and_the_flags_choose_model_and_server():
     )
     with pytest.raises(PlannerError, match="set OPENAI_API_KEY"):
         make_asker("openai", environment={})
-    with pytest.raises(SowError, match="no planner"):
+    with pytest.raises(SowError, match="unknown planner"):
         make_asker("claude", environment={})
 
 
 def test_the_older_sdk_is_used_when_it_is_the_one_installed(monkeypatch):
-    import sow.planners.mllm.vendors.table as vendors
+    import sow.planners.mllm.vendors.registry as vendors
 
     monkeypatch.setattr(vendors, "_installed", lambda name: name == "google.generativeai")
     asker = make_asker("gemini", environment={"GEMINI_API_KEY": "k"})
@@ -216,7 +216,7 @@ def test_the_older_sdk_is_used_when_it_is_the_one_installed(monkeypatch):
 def test_the_old_schema_has_no_references():
     from sow.planners.mllm.answers import Everything
 
-    text = json.dumps(old_schema(Everything.model_json_schema()))
+    text = json.dumps(legacy_schema(Everything.model_json_schema()))
     assert "$" not in text
     assert "additionalProperties" not in text
     assert '"label"' in text
@@ -226,7 +226,7 @@ def test_an_answer_in_a_markdown_fence_is_read():
     from sow.planners.mllm.answers import Position
 
     text = '```json\n{"box": {"x": 1, "y": 2, "width": 3, "height": 4}}\n```'
-    read = Scripted({}).read
+    read = Scripted({}).parse
     assert read(text, Position).box.height == 4
     with pytest.raises(BadAnswer, match=r"box\.x"):
         read('{"box": {"x": "left", "y": 2, "width": 3, "height": 4}}', Position)

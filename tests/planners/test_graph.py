@@ -10,26 +10,26 @@ from PIL import Image
 
 from sow.errors import PlanError, SowError
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import bare
-from sow.planners.graph.reading import Read, read_graph
-from sow.planners.scenes import as_graph, as_triples
+from sow.planners.graph.build import BuiltGraph, build_graph
+from sow.planners.graph.planner import text_only_plan
+from sow.planners.graph_spec import as_graph, as_triples
 from sow.scene import CONDITION
 
 PICTURE = Image.new("RGB", (64, 64), "grey")
 
 
-def read(*triples: str, prompt: str = "a picture", subject: str = "", graph=None) -> Read:
+def read(*triples: str, prompt: str = "a picture", subject: str = "", graph=None) -> BuiltGraph:
     """The graph around a face, or `subject`; nothing is planted where that is empty."""
     image = PICTURE if subject else None
     request = PlanRequest(image, prompt, triples=triples, graph=graph)
-    plan = bare(request)
+    plan = text_only_plan(request)
     if subject:
         plan = plan.changed(subject=subject, box=[16, 16, 180, 180])
-    return read_graph(request, plan)
+    return build_graph(request, plan)
 
 
-def said(made: Read) -> set[str]:
-    return {made.graph.said(edge).strip("'") for edge in made.graph.edges}
+def quotes(made: BuiltGraph) -> set[str]:
+    return {made.graph.quote(edge).strip("'") for edge in made.graph.edges}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_could_be_true_is_no_contradiction():
 
 def test_an_unknown_relation_is_near_with_a_note():
     made = read("robot,defenestrating,cup")
-    assert said(made) == {"robot near cup"}
+    assert quotes(made) == {"robot near cup"}
     assert "'defenestrating'" in made.notes[0]
     many = read(*(f"robot,zap{n},cup {n}" for n in range(14)))
     assert len(many.notes) == 6
@@ -68,7 +68,7 @@ def test_an_unknown_relation_is_near_with_a_note():
 
 
 def test_passive_relations_are_turned():
-    assert said(read("balloon,held by,robot")) == {"robot holding balloon"}
+    assert quotes(read("balloon,held by,robot")) == {"robot holding balloon"}
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def test_a_file_says_things_and_relations(tmp_path):
     path.write_text(json.dumps(GRAPH))
     for given in (path, str(path), GRAPH, as_graph(GRAPH)):
         made = read(graph=given, subject="face")
-        assert said(made) == {"condition holding red balloon", "box left of condition"}
+        assert quotes(made) == {"condition holding red balloon", "box left of condition"}
         assert [thing.id for thing in made.graph.objects] == ["b2", "balloon"]
         assert made.graph.objects[1].box.corners == (0, 0, 40, 50)
     more = read("dog,near,red balloon", graph=path, subject="face")
-    assert "dog near red balloon" in said(more)
+    assert "dog near red balloon" in quotes(more)
     assert len(more.graph.objects) == 3
 
 
@@ -157,9 +157,9 @@ def test_a_file_says_things_and_relations(tmp_path):
         ({"nodes": []}, "nodes"),
         ({"objects": [{"label": "a", "box": [0, 0, 0, 1]}]}, "box"),
         ({"objects": [{"label": "a", "condition": True}, {"label": "b", "condition": True}]},
-         "only one is planted"),
+         "mark one"),
         ({"objects": [{"label": "a", "attributes": ["x" * 80] * 2}]}, "longer than"),
-        ({"objects": [{"label": "a"}, {"label": "a"}]}, "each its own id"),
+        ({"objects": [{"label": "a"}, {"label": "a"}]}, "give each an id"),
         ({"version": 2}, "version"),
         (7, "give a file"),
         ([], "give a file"),
@@ -191,5 +191,5 @@ def test_triples_are_texts_or_rows():
 
 
 def test_too_many_things_are_refused():
-    with pytest.raises(PlanError, match="17 things"):
+    with pytest.raises(PlanError, match="17 objects"):
         read(*(f"thing {n},near,cup" for n in range(16)))

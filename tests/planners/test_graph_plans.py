@@ -19,8 +19,8 @@ from sow.pictures.condition import Condition
 from sow.pictures.drawing import draw_plan
 from sow.plan import NOTHING, Plan
 from sow.planners.base import PlanRequest
-from sow.planners.graph.planner import GraphPlanner, laid_out
-from sow.planners.graph.reading import read_graph
+from sow.planners.graph.build import build_graph
+from sow.planners.graph.planner import GraphPlanner, add_graph
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.asking import PlannerChoice, ask_for_plan
 from sow.service.fitting import in_known_words, plan_request
@@ -159,9 +159,9 @@ def test_nothing_is_planted_without_a_picture():
 
 @pytest.mark.parametrize("said", [{"subject": "cat"}, {"box": [0, 0, 64, 64]}, {"face_index": 0}])
 def test_what_is_said_of_a_picture_needs_one(said):
-    with pytest.raises(UsageError, match="said of a picture"):
+    with pytest.raises(UsageError, match="needs a picture"):
         PlanRequest(None, "x", triples="a,on,b", **said)
-    with pytest.raises(UsageError, match="said of a picture"):
+    with pytest.raises(UsageError, match="needs a picture"):
         Request(prompt="x", triples="a,on,b", **said).check()
     with pytest.raises(UsageError):
         PlanRequest(None, "x")
@@ -240,21 +240,21 @@ def test_of_a_models_relations_those_that_fit_are_taken(server, face):
                           triples=own)  # fmt: skip
     plan = planner_of("openai", server).plan(PlanRequest(face, "x", (512, 512), subject="face"))
     assert len(plan.objects) == 17
-    read = read_graph(request, plan)
+    read = build_graph(request, plan)
     labels = {thing.label for thing in read.graph.objects}
     assert labels == {"robot", *things[:15]}
     assert ("thinga", "thingb") in {(edge.subject, edge.object) for edge in read.graph.edges}
-    assert read.notes == ["a graph has 16 things at most: relations left out: 2"]
-    assert len(laid_out(plan, request).objects) == 16
+    assert read.notes == ["a graph has at most 16 objects: 2 relations were left out"]
+    assert len(add_graph(plan, request).objects) == 16
     many = [("robot", "near", thing) for thing in things[:16]]
-    with pytest.raises(PlanError, match="17 things is too large"):
-        read_graph(replace(request, triples=many), plan)
+    with pytest.raises(PlanError, match="17 objects"):
+        build_graph(replace(request, triples=many), plan)
 
 
 def test_rules_have_no_relations_and_read_the_prompt(face):
     plan = plan_of(face, "a person holding a ball", graph="planner")
     assert set(named(plan)) == {"ball"}
-    assert any("the prompt is read" in note for note in plan.notes)
+    assert any("reading the graph from the prompt" in note for note in plan.notes)
 
 
 def test_the_drawing_shows_boxes_and_arrows(face):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sow.planners.graph.kinds import kind_of
-from sow.planners.graph.predicates import predicates, read_predicate, sayings
+from sow.planners.graph.nouns import kind_of
+from sow.planners.graph.predicates import parse_predicate, predicate_phrases, predicates
 from sow.planners.graph.proportions import proportions_of, worn_on
-from sow.planners.graph.sentences import read_sentence
+from sow.planners.graph.sentence_parser import parse_sentence
 from sow.prompts import load_toml
 
 CLASSES = {
@@ -35,11 +35,11 @@ def test_no_words_say_two_relations():
         ]
         if words.strip()
     ]
-    assert len(said) == len(set(said)) == len(sayings())
+    assert len(said) == len(set(said)) == len(predicate_phrases())
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "turned"),
+    ("text", "name", "swapped"),
     [
         ("left_of", "left of", False),
         ("is to the left of", "left of", False),
@@ -51,15 +51,15 @@ def test_no_words_say_two_relations():
         ("next to", "near", False),
     ],
 )
-def test_relations_are_known_however_they_are_said(text, name, turned):
-    saying = read_predicate(text)
-    assert saying is not None
-    assert (saying.predicate.name, saying.turned) == (name, turned)
+def test_relations_are_known_however_they_are_said(text, name, swapped):
+    match = parse_predicate(text)
+    assert match is not None
+    assert (match.predicate.name, match.reversed) == (name, swapped)
 
 
 @pytest.mark.parametrize("text", ["", "loves", "left of of", "§", "is"])
 def test_what_is_no_relation_is_none(text):
-    assert read_predicate(text) is None
+    assert parse_predicate(text) is None
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_names_are_of_a_kind(name, kind):
 
 
 def test_a_house_is_larger_than_a_cup_and_a_hat_is_worn_on_the_head():
-    assert proportions_of("old house").tall > proportions_of("dogs").tall
-    assert proportions_of("dog").tall > proportions_of("cup of tea").tall
-    assert proportions_of("a king").tall == 1
+    assert proportions_of("old house").height > proportions_of("dogs").height
+    assert proportions_of("dog").height > proportions_of("cup of tea").height
+    assert proportions_of("a king").height == 1
     assert proportions_of("gizmo") == proportions_of("another gizmo")
     assert [worn_on(name) for name in ("red hat", "glasses", "coat")] == ["head", "face", "body"]
 
@@ -107,9 +107,9 @@ SENTENCES = {
 
 @pytest.mark.parametrize("text", SENTENCES)
 def test_relations_are_read_out_of_sentences(text):
-    assert [" ".join(triple) for triple in read_sentence(text).triples] == SENTENCES[text]
+    assert [" ".join(triple) for triple in parse_sentence(text).triples] == SENTENCES[text]
 
 
 def test_things_without_a_relation_are_named_and_places_are_not():
-    said = read_sentence("a red ball and a blue box in the snow")
+    said = parse_sentence("a red ball and a blue box in the snow")
     assert said.names == ["red ball", "blue box"]

@@ -13,7 +13,7 @@ from sow.errors import PictureError
 from sow.planners.base import PlanRequest
 from sow.planners.offline.faces import find_faces, likely_face
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions
-from sow.planners.offline.wording import read_setting, side_of_subject
+from sow.planners.offline.prompt_rules import read_setting, side_of_subject
 
 
 def make(image, prompt="a king", **more):
@@ -64,7 +64,7 @@ def test_without_a_face_a_note_says_what_is_taken_and_what_helps():
         assert plan.ellipse is None
         assert (plan.matte is not None) == guessed
         assert plan.notes[0].startswith("no face was found")
-        assert ("name the subject" if guessed else "a mask says") in plan.notes[0]
+        assert ("set subject=" if guessed else "give mask=") in plan.notes[0]
         thing = make(image)
         assert (thing.subject, thing.suppress) == ("thing", "")
         assert "subject=" in thing.notes[0]
@@ -122,7 +122,7 @@ def test_tiny_faces_are_found(astronaut, side):
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_a_face_on_its_side_is_not_planted_without_a_word(astronaut, turn):
     plan = make(astronaut.rotate(turn))
-    assert "turn the picture" in plan.notes[0]
+    assert "rotate the picture" in plan.notes[0]
     assert plan.subject == "thing"
 
 

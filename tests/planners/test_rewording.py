@@ -1,4 +1,4 @@
-"""Saying what a user wrote in the words a small model knows."""
+"""PredicateMatch what a user wrote in the words a small model knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sow
 from sow.cli.main import app
 from sow.models.find import find_model
 from sow.plan import Plan
-from sow.planners.rewording import grouped, reword, with_person
+from sow.planners.rewording import group_words, reword, with_person
 from sow.prompts import load_toml
 from sow.service.fitting import in_known_words
 from sow.service.request import Request
@@ -60,19 +60,19 @@ def test_what_cannot_be_said_is_replaced_or_left_out_with_what_hangs_on_it(promp
 
 def test_it_is_told_what_stands_in_and_what_is_gone():
     done = reword("a king in a velvet coat", WORDS)
-    assert done.told() == "king (man stands in), velvet (left out)"
+    assert done.summary() == "king (man is used instead), velvet (left out)"
     sofa = reword("a person on a red sofa", WORDS)
-    assert sofa.told() == "sofa (red sofa left out)"  # red is known
+    assert sofa.summary() == "sofa (red sofa left out)"  # red is known
     slip = reword("a man wih a red cot", WORDS)
-    assert slip.told() == "wih cot (wih red cot left out; did you mean with, coat?)"
+    assert slip.summary() == "wih cot (wih red cot left out; did you mean with, coat?)"
     many = reword(" and ".join(f"a zorb{n}" for n in range(90)), WORDS)
-    assert many.told().endswith("and 78 more")
+    assert many.summary().endswith("and 78 more")
 
 
 def test_words_that_are_known_stay_as_they_are_written():
     prompt = "  A man in a RED coat;  in the snow "
     assert reword(prompt, WORDS).text == prompt.strip()
-    assert reword(prompt, WORDS).told() == ""
+    assert reword(prompt, WORDS).summary() == ""
 
 
 def test_everything_it_says_is_known():
@@ -140,7 +140,7 @@ def test_rules_read_the_users_own_words_and_the_plan_has_the_models(service):
     assert plan.prompt == "a smiling man"
     assert plan.setting == "attribute"
     assert plan.box.centre[0] < 64  # room for the unicorn, though there will be none
-    assert "figures does not know grinning (smiling stands in), king (man" in plan.notes[-1]
+    assert "figures does not know grinning (smiling is used instead), king (man" in plan.notes[-1]
     given = service.plan(Request(FACE, plan=plan.changed(prompt="a king"))).plan
     assert given.prompt == "a king"
 
@@ -152,7 +152,7 @@ def test_a_multimodal_plan_is_reworded_as_well(server, service, tmp_path, monkey
     asking = Service("figures", device="cpu", planner=choice)
     plan = asking.plan(Request(FACE, "a king with an umbrella, made of velvet")).plan
     assert plan.prompt == "a man with an umbrella, short gray hair"
-    assert "king (man stands in)" in " ".join(plan.notes)
+    assert "king (man is used instead)" in " ".join(plan.notes)
     assert all("a king" in asked.prompt for asked in server.asked)
 
 
@@ -161,8 +161,8 @@ def test_sow_words_lists_them_all_in_groups(tiny_folder):
     groups = json.loads(said.stdout)["words"]
     assert sorted(word for words in groups.values() for word in words) == sorted(WORDS)
     assert "others" not in groups
-    assert groups == grouped(WORDS)
+    assert groups == group_words(WORDS)
     assert "people: boy, child" in CliRunner().invoke(app, ["words", "--model", "figures"]).stdout
     free = CliRunner().invoke(app, ["words", "--model", str(tiny_folder)])
     assert free.stdout == "tiny understands any English words\n"
-    assert grouped({"zorblax", "man"}) == {"people": ["man"], "others": ["zorblax"]}
+    assert group_words({"zorblax", "man"}) == {"people": ["man"], "others": ["zorblax"]}

@@ -11,14 +11,15 @@ import threading
 import pytest
 from mllm_server import GOOD, good
 from PIL import Image, ImageDraw, PngImagePlugin
-from planner_helpers import ASKERS, KEY, PICTURE, REQUEST, planner_of
+from planner_helpers import ASKERS, KEY, PICTURE, REQUEST, asker_of, planner_of
 
 from sow.box import Box
 from sow.errors import PlannerError
 from sow.plan import Plan, Region
-from sow.planners.mllm.cache import CachedPlanner, fingerprint
-from sow.planners.mllm.dialogue import encode
-from sow.planners.mllm.planner import RULES_VERSION, plan_many
+from sow.planners.mllm.answers import Position, Recognition
+from sow.planners.mllm.cache import AnswerCache, question_key
+from sow.planners.mllm.dialogue import encode_condition
+from sow.planners.mllm.planner import plan_many
 from sow.planners.mllm.vendors.openai import OpenAIAsker
 from sow.planners.offline.planner import OfflinePlanner
 from sow.prompts import Prompts
@@ -66,7 +67,7 @@ def test_pictures_are_made_small_and_lose_what_is_hidden_in_them():
     buffer = io.BytesIO()
     large.save(buffer, "PNG", pnginfo=note)
     request = dataclasses.replace(REQUEST, image=Image.open(buffer), subject="car")
-    sent = encode(request, OfflinePlanner().plan(request))
+    sent = encode_condition(request, OfflinePlanner().plan(request))
     small = Image.open(io.BytesIO(sent))
     assert small.size == (512, 256)
     assert b"private" not in sent
@@ -145,76 +146,67 @@ def test_blanks_in_the_users_text_are_not_filled_in(server):
 
 
 def test_a_plan_is_asked_for_once(server, tmp_path):
-    cached = CachedPlanner(planner_of("openai", server), tmp_path / "plans")
-    plan = cached.plan(REQUEST)
-    assert not cached.hit
-    assert cached.plan(REQUEST) == plan
-    assert cached.hit
+    planner = planner_of("openai", server, cache=AnswerCache(tmp_path / "answers"))
+    first = planner.plan_result(REQUEST)
+    assert not first.from_cache
+    again = planner.plan_result(REQUEST)
+    assert again.plan == first.plan
+    assert again.from_cache
     assert len(server.asked) == 3
-    (file,) = (tmp_path / "plans").iterdir()
-    assert KEY not in file.read_text()
-    file.write_text("spoilt")
-    cached.plan(REQUEST)
-    assert not cached.hit
+    files = sorted((tmp_path / "answers").iterdir())
+    assert len(files) == 3
+    assert all(KEY not in file.read_text() for file in files)
+    files[0].write_text("spoilt")
+    mended = planner.plan_result(REQUEST)
+    assert not mended.from_cache
+    assert len(server.asked) == 4  # only the spoilt answer
+    (note,) = [note for note in mended.plan.notes if "cache" in note]
+    assert note == f"a damaged entry of the answer cache was ignored: {files[0].name}"
+    assert planner.plan_result(REQUEST).plan == first.plan
 
 
-def test_everything_that_matters_is_in_the_fingerprint(server, tmp_path):
-    planner = planner_of("openai", server)
-    base = fingerprint(planner, REQUEST)
-    other = PICTURE.copy()
-    other.putpixel((3, 3), (1, 2, 3))
-    (tmp_path / "position.md").write_text("---\nversion: 2\n---\nWhere?")
+def test_everything_that_an_answer_depends_on_is_in_its_key(server):
+    asker, other_vendor = asker_of("openai", server), asker_of("gemini", server)
+    base = question_key(asker, [b"png"], "where?", Position)
     changed = [
-        fingerprint(planner, dataclasses.replace(REQUEST, image=other)),
-        fingerprint(planner, dataclasses.replace(REQUEST, prompt="a king")),
-        fingerprint(planner, dataclasses.replace(REQUEST, canvas=(768, 512))),
-        fingerprint(
-            planner, dataclasses.replace(REQUEST, box=Box(x=0, y=0, width=200, height=200))
-        ),
-        fingerprint(dataclasses.replace(planner, calls=1), REQUEST),
-        fingerprint(dataclasses.replace(planner, prompts=Prompts(tmp_path)), REQUEST),
-        fingerprint(planner_of("gemini", server), REQUEST),
+        question_key(asker, [b"other"], "where?", Position),
+        question_key(asker, [b"png"], "what?", Position),
+        question_key(asker, [b"png"], "where?", Recognition),
+        question_key(other_vendor, [b"png"], "where?", Position),
+        question_key(OpenAIAsker("m", KEY, server.address + "/v1"), [b"png"], "where?", Position),
+        question_key(OpenAIAsker("some-model", KEY, "http://here"), [b"png"], "where?", Position),
     ]
-    assert len({base, *changed}) == 8
-    rekeyed = OpenAIAsker("some-model", "sk-other", server.address + "/v1")
-    assert fingerprint(dataclasses.replace(planner, asker=rekeyed), REQUEST) == base
+    assert len({base, *changed}) == 7
+    other_key = OpenAIAsker("some-model", "sk-other", server.address + "/v1")
+    assert question_key(other_key, [b"png"], "where?", Position) == base
 
 
-def test_what_rules_had_to_fill_in_is_not_kept(server, tmp_path):
+def test_answers_that_were_not_usable_are_asked_for_again(server, tmp_path):
     server.reply = lambda asked: "no" if asked.stage == "Position" else good(asked)
-    cached = CachedPlanner(planner_of("openai", server), tmp_path / "plans")
-    cached.plan(REQUEST)
-    assert not (tmp_path / "plans").exists()
+    planner = planner_of("openai", server, cache=AnswerCache(tmp_path / "answers"))
+    assert not planner.plan_result(REQUEST).from_cache
+    assert len(list((tmp_path / "answers").iterdir())) == 2
+    server.asked.clear()
+    server.reply = good
+    assert not planner.plan_result(REQUEST).from_cache
+    assert [asked.stage for asked in server.asked] == ["Position", "Refinement"]  # of another box
+
+
+def test_cached_answers_go_through_the_rules_of_today(server, tmp_path):
+    """The cache has answers, not plans: what is done with them may change."""
+    planner = planner_of("openai", server, cache=AnswerCache(tmp_path / "answers"))
+    planner.plan(REQUEST)
+    shorter = dataclasses.replace(planner, count=lambda text: 10 * len(text))
+    result = shorter.plan_result(REQUEST)
+    assert result.from_cache
+    assert result.plan.prompt == REQUEST.prompt
 
 
 @pytest.mark.parametrize("calls", [1, 3])
 def test_a_model_that_says_nothing_useful_is_a_failure(server, calls):
     server.reply = lambda asked: "no"
-    with pytest.raises(PlannerError, match="no answer was of any use"):
+    with pytest.raises(PlannerError, match="no usable answer"):
         planner_of("openai", server, calls=calls).plan(REQUEST)
-
-
-def test_plans_of_other_rules_are_not_todays(server, monkeypatch):
-    planner = planner_of("openai", server)
-    base = fingerprint(planner, REQUEST)
-    monkeypatch.setattr("sow.planners.mllm.cache.RULES_VERSION", RULES_VERSION + 1)
-    assert fingerprint(planner, REQUEST) != base
-
-
-def test_a_note_that_says_by_rules_does_not_keep_a_plan_from_being_kept(server, tmp_path):
-    """Whether the rules stood in is asked of a field, not searched for in words."""
-    request = dataclasses.replace(REQUEST, image=PICTURE.convert("RGB"), subject=None)
-    cached = CachedPlanner(planner_of("openai", server), tmp_path / "plans")
-    real = cached.planner.answered
-
-    def noted(asked):
-        answered = real(asked)
-        plan = answered.plan.changed(notes=["the face was cropped by rules of thumb"])
-        return dataclasses.replace(answered, plan=plan)
-
-    cached.planner.answered = noted
-    cached.plan(request)
-    assert len(list((tmp_path / "plans").iterdir())) == 1
 
 
 def test_what_a_model_calls_a_cat_is_cut_out_and_placed_as_one(server):

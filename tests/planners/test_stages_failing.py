@@ -40,7 +40,7 @@ def test_a_bad_answer_is_shown_to_the_model_and_then_replaced_by_rules(server, n
     if (kind, name) != ("deep", "gemini"):  # that client gives up before it hands the text over
         assert BROKEN[kind][:50] in places[1].prompt
     assert "What is wrong with it" in places[1].prompt
-    assert any(note.startswith("position: by rules") for note in plan.notes)
+    assert any(note.startswith("position: planned by rules") for note in plan.notes)
     assert plan.prompt.endswith("dark skin")
 
 
@@ -81,7 +81,7 @@ def test_a_refusal_is_not_asked_again_and_said(server, name):
         )
         plan = planner_of(name, server).plan(REQUEST)
         assert plan.prompt == REQUEST.prompt, kind
-        assert any(note.startswith("recognition: by rules") for note in plan.notes), kind
+        assert any(note.startswith("recognition: planned by rules") for note in plan.notes), kind
         assert len(server.asked) == 3, kind
 
 
@@ -113,8 +113,8 @@ def test_too_many_requests_are_waited_out(server, name):
 
 
 FAILURES = {
-    401: "the key is not accepted",
-    403: "the key is not accepted",
+    401: "the API key was rejected",
+    403: "the API key was rejected",
     404: "no model 'some-model'",
     400: "planner=offline",
     500: "planner=offline",

@@ -20,18 +20,18 @@ from mllm_server import Server, good, whole
 from planner_helpers import ASKERS, KEY, REQUEST, asker_of, planner_of
 
 from sow.errors import PlannerError, UsageError
-from sow.planners.mllm.asking import BadAnswer, Remote
+from sow.planners.mllm.asker import Asker, BadAnswer
 from sow.planners.mllm.planner import StagedPlanner
-from sow.planners.mllm.vendors.table import make_asker
-from sow.planners.mllm.wire import MOST_BYTES, checked_address, run
+from sow.planners.mllm.transport import MAX_ANSWER_BYTES, check_address, run
+from sow.planners.mllm.vendors.registry import make_asker
 
 
-class Silent(Remote):
+class Silent(Asker):
     """Nobody is asked; what was answered is read."""
 
     vendor = "x"
 
-    async def asked(self, images, prompt, schema):
+    async def send(self, images, prompt, schema):
         raise AssertionError("nobody was to be asked")
 
 
@@ -76,7 +76,7 @@ def test_an_endless_answer_is_cut_off(server, name):
     finally:
         tracemalloc.stop()
     sent = 2 * 64 * 2**20  # the server's own copies live in this process too
-    assert peak < 3 * sent + 8 * MOST_BYTES
+    assert peak < 3 * sent + 8 * MAX_ANSWER_BYTES
 
 
 @pytest.mark.parametrize("name", ASKERS)
@@ -179,12 +179,12 @@ def test_a_local_server_gets_neither_key_nor_account(server, monkeypatch):
      "http://xn--\u0301/", "https://evil.example\\@api.openai.com/v1"],
 )  # fmt: skip
 def test_what_is_no_address_is_said(url):
-    with pytest.raises(UsageError, match="no address"):
-        checked_address(url)
+    with pytest.raises(UsageError, match="not a valid address"):
+        check_address(url)
 
 
 def test_a_password_in_an_address_is_refused_without_being_said():
-    with pytest.raises(UsageError, match="leave it out") as caught:
+    with pytest.raises(UsageError, match="remove it") as caught:
         make_asker("openai", base_url="https://me:s3cret@gate.example/v1", environment={})
     assert "s3cret" not in str(caught.value)
 
@@ -233,7 +233,7 @@ def test_a_fence_with_millions_of_blanks_is_read_in_a_moment():
 
     asker, started = Silent("m", None, "http://here"), time.process_time()
     with pytest.raises(BadAnswer):
-        asker.read('{"a":' + " " * 2_000_000 + "1}", Position)
+        asker.parse('{"a":' + " " * 2_000_000 + "1}", Position)
     assert time.process_time() - started < 5
 
 
@@ -241,7 +241,7 @@ def test_a_fence_with_millions_of_blanks_is_read_in_a_moment():
 def test_any_text_is_an_address_or_refused(text):
     for url in (text, f"http://{text}"):
         with suppress(UsageError):
-            assert checked_address(url).startswith(("http://", "https://"))
+            assert check_address(url).startswith(("http://", "https://"))
 
 
 def test_looking_up_a_name_does_not_hold_a_plan_up(monkeypatch):
@@ -264,7 +264,7 @@ def test_a_resolver_that_hangs_does_not_hold_the_program_up():
     """The process ends although a name is still being looked up, for ten minutes."""
     code = (
         "import asyncio, socket, time\n"
-        "from sow.planners.mllm.wire import run\n"
+        "from sow.planners.mllm.transport import run\n"
         "socket.getaddrinfo = lambda *a, **k: time.sleep(600)\n"
         "async def look():\n"
         "    async with asyncio.timeout(0.5):\n"
@@ -293,5 +293,5 @@ def test_no_json_is_a_bad_answer_without_the_key():
     asker = Silent("m", KEY, "http://here")
     for text in (f"no {KEY}", f'{{"{KEY}": 1}}', "[" * 10**6, "NaN", '"\\ud800"'):
         with pytest.raises(BadAnswer) as caught:
-            asker.read(text, Position)
+            asker.parse(text, Position)
         assert "secret" not in caught.value.text + caught.value.problem

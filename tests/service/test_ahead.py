@@ -14,7 +14,7 @@ from spoiling import change
 
 from sow.errors import ModelError
 from sow.models import find_model, load
-from sow.planners.offline import drawn
+from sow.planners.offline import drawn_faces
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_the_model_is_told_where_it_is_needed(server, tmp_pat
 
 def test_a_detector_is_not_built_while_a_model_is():
     """What is built then has no memory, in all threads: it would find nothing."""
-    drawn._network.cache_clear()
+    drawn_faces._network.cache_clear()
     building = threading.Event()
 
     def build():
@@ -87,5 +87,5 @@ def test_a_detector_is_not_built_while_a_model_is():
     thread = threading.Thread(target=build)
     thread.start()
     assert building.wait(LONG)
-    assert len(drawn.find_drawn_faces(Image.open(FACE))) == 1
+    assert len(drawn_faces.find_drawn_faces(Image.open(FACE))) == 1
     thread.join()

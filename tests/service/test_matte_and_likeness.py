@@ -69,7 +69,7 @@ def test_a_given_plan_keeps_its_matte_unless_told_otherwise(service):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"matte": "scissors"}, "no matte 'scissors'"),
+        ({"matte": "scissors"}, "unknown matte 'scissors'"),
         ({"matte": "auto", "mask": Image.new("L", (512, 512), 255)}, "already cuts"),
         ({"matte": "none", "plan": {"canvas": [128, 128], "prompt": "x", "box": [0, 0, 64, 64]}},
          "making a plan"),

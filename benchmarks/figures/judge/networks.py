@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from sow.benchmarks.figures.judge.classes import HEAD, PARTS, PICTURE, SHADES
-from sow.planners.offline.drawn import Block
+from sow.planners.offline.drawn_faces import Block
 
 HEAD_SIZE = 64
 """Heads are read as squares of this many pixels."""

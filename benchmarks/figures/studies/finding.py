@@ -23,7 +23,7 @@ from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import rate
 from sow.box import Box, overlap
 from sow.pictures.condition import Condition
-from sow.planners.offline.drawn import find_drawn_faces
+from sow.planners.offline.drawn_faces import find_drawn_faces
 from sow.planners.offline.faces import find_faces, find_photographed_faces
 from sow.service.looking import Looker
 from sow.service.service import Service

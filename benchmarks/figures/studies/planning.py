@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -37,7 +36,8 @@ from sow.pictures.drawing import side_by_side
 from sow.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.fusion import counter
+from sow.planners.mllm.asker import Asker
+from sow.planners.mllm.fusion import token_counter
 from sow.planners.mllm.planner import StagedPlanner, plan_many
 from sow.planners.offline.planner import OfflinePlanner
 
@@ -46,19 +46,19 @@ HELD_SIDE = 0.36
 """Where a person stands who holds something: a little to the left, the hand to the right."""
 
 
-@dataclass
-class Oracle:
+class Oracle(Asker):
     """A perfect model: it knows the person, leaves room for held things, and places bodies."""
 
-    task: Task
-    vendor: str = "oracle"
-    model: str = "perfect"
-    host: str = "nowhere"
+    vendor = "oracle"
 
-    async def ask(
+    def __init__(self, task: Task) -> None:
+        super().__init__("perfect", None, "http://nowhere")
+        self.task = task
+
+    async def send(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """Answer a question of the planner, as :class:`sow.planners.mllm.asking.Asker` does."""
+        """Return the right answer."""
         return schema.model_validate(self._answers()[schema.__name__])
 
     def _answers(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def request_of(task: Task) -> PlanRequest:
 
 def oracle_plans(work: Sequence[Task]) -> list[Plan]:
     """Return plans of the perfect model, made through the real stages."""
-    count = counter(BUNDLED["figures"])
+    count = token_counter(BUNDLED["figures"])
 
     async def one(task: Task) -> Plan:
         planner = StagedPlanner(Oracle(task), count=count, limit=32)

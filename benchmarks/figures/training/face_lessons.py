@@ -22,7 +22,7 @@ from sow.benchmarks.figures.world import layout
 from sow.benchmarks.figures.world.drawing import JUDGING, draw
 from sow.benchmarks.figures.world.paper import FACE, HAIR
 from sow.benchmarks.figures.world.people import Person
-from sow.planners.offline.drawn import SIDE
+from sow.planners.offline.drawn_faces import SIDE
 
 SEEDS = JUDGING + 2_000_000
 FINE = 256

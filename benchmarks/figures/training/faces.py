@@ -24,7 +24,7 @@ from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
 from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.training.vae import as_tensor
 from sow.models.find import find_model
-from sow.planners.offline.drawn import SIDE, STRIDE, DrawnFaces
+from sow.planners.offline.drawn_faces import SIDE, STRIDE, DrawnFaces
 
 DRAWINGS = 5000
 TRAINING_CONFIG = TrainingConfig(steps=1800, learning_rate=2e-3, hold=0.4, ema=0.995, seed=6)

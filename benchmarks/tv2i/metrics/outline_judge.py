@@ -1,18 +1,15 @@
 """Truncated outlines as judged by a multimodal model, with one question about every result.
 
 Pictures are sent to the vendor that the user names. Keys, addresses and models are those of
-planning (`sow.planners.mllm.vendors.table`); an answer is kept, and not asked or paid for twice.
+planning (`sow.planners.mllm.vendors.registry`); an answer is kept, and not asked or paid for twice.
 An invalid answer is a missing score with its reason.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -20,15 +17,14 @@ from weakref import WeakKeyDictionary
 from PIL import Image
 
 from sow.benchmarks.tv2i.metrics.base import HEAD, Case, Metric, Missing
-from sow.errors import OutputError, SowError, UsageError
-from sow.files import read_object, sweep, write_text
+from sow.errors import SowError, UsageError
 from sow.folders import cache_folder
 from sow.planners.mllm.answers import Answer
-from sow.planners.mllm.asking import Asker, BadAnswer, Refused
+from sow.planners.mllm.asker import Asker, BadAnswer, Refused
+from sow.planners.mllm.cache import AnswerCache, question_key
 from sow.planners.mllm.dialogue import LONGEST_SIDE
-from sow.planners.mllm.sealed import is_ours, seal
-from sow.planners.mllm.vendors.table import VENDORS, make_asker
-from sow.planners.mllm.wire import run
+from sow.planners.mllm.transport import run
+from sow.planners.mllm.vendors.registry import VENDORS, make_asker
 from sow.prompts import Prompts
 
 AT_A_TIME, SECONDS = 8, 90.0
@@ -55,7 +51,7 @@ class OutlineJudge(Metric):
     group = HEAD
 
     def __init__(self, asker: Asker, folder: Path | None = None) -> None:
-        self.asker, self.folder = asker, folder or cache_folder() / "outlines"
+        self.asker, self._cache = asker, AnswerCache(folder or cache_folder() / "outlines")
         self.prompt, version = Prompts().text(PROMPT), Prompts().version(PROMPT)
         self.note = (
             f"{asker.vendor} {asker.model} says that the outline is truncated, lost or doubled "
@@ -90,11 +86,10 @@ class OutlineJudge(Metric):
 
     async def _answer(self, png: bytes) -> OutlineAnswer | str:
         """Return the answer, or the reason why there is none."""
-        question = self._fingerprint(png)
-        path = self.folder / f"{question}.json"
-        kept = _kept(path, question)
-        if kept is not None:
-            return kept
+        key = question_key(self.asker, [png], self.prompt, OutlineAnswer)
+        cached = self._cache.load(self.asker, key, OutlineAnswer)
+        if cached is not None:
+            return cached
         if len(self._failures) >= MOST_FAILURES:
             return f"not asked any more: {self._failures[0]}"
         try:
@@ -109,13 +104,8 @@ class OutlineJudge(Metric):
             self._failures.append(why)
             return why
         self._failures.clear()
-        _keep(path, question, answer)
+        self._cache.store(key, answer)
         return answer
-
-    def _fingerprint(self, png: bytes) -> str:
-        """Return a hash of everything an answer depends on; it contains no key."""
-        key = [self.asker.vendor, self.asker.model, self.asker.host, self.prompt]
-        return hashlib.sha256(json.dumps(key).encode() + png).hexdigest()
 
 
 def outline_judge(vendor: str) -> OutlineJudge:
@@ -138,22 +128,3 @@ def encoded(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     clean.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _kept(path: Path, question: str) -> OutlineAnswer | None:
-    """Return the cached answer; None if it is missing, invalid or not ours."""
-    entry = read_object(path)
-    with suppress(OSError, ValueError):
-        answer = OutlineAnswer.model_validate(entry.get("answer"))
-        if is_ours(question, answer.model_dump_json(), entry.get("seal")):
-            return answer
-    return None
-
-
-def _keep(path: Path, question: str, answer: OutlineAnswer) -> None:
-    """Cache an answer; on a full disk it is not cached."""
-    with suppress(OSError, OutputError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
-        entry = {"answer": answer.model_dump(), "seal": seal(question, answer.model_dump_json())}
-        write_text(json.dumps(entry), path, force=True)

@@ -1,1 +1,1 @@
-"""Those who can be asked: one file per SDK, all of them in `table.VENDORS`."""
+"""Vendors of multimodal models: one file per SDK, listed in `registry.VENDORS`."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import ELSEWHERE, http_client
+from sow.planners.mllm.asker import Asker, BadAnswer
+from sow.planners.mllm.transport import REDIRECT_HEADER, http_client
 
 STOPPED = (
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE",
@@ -15,15 +15,15 @@ STOPPED = (
 TRANSPORTS = ("httpx", "httpx2", "httpcore", "aiohttp")
 
 
-class GeminiAsker(Remote):
+class GeminiAsker(Asker):
     """`generate_content` with a JSON schema."""
 
     vendor = "gemini"
 
-    async def asked(
+    async def send(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Remote`."""
+        """Ask through the SDK (see `Asker.send`)."""
         from google.genai import errors, types
 
         form = types.GenerateContentConfig(
@@ -41,16 +41,16 @@ class GeminiAsker(Remote):
         except errors.APIError as error:
             if 300 <= (error.code or 0) < 400:
                 headers = getattr(error.response, "headers", {})
-                raise self.redirected(headers.get(ELSEWHERE)) from None
-            raise failure_of(self, error.code, str(error.message or error)) from None
+                raise self.redirect_error(headers.get(REDIRECT_HEADER)) from None
+            raise status_error(self, error.code, str(error.message or error)) from None
         except RecursionError:
             raise BadAnswer("[[[…", "it is nested too deeply") from None
         except (OSError, ValueError) as error:
-            raise unreachable(self, error) from None
+            raise connection_error(self, error) from None
         except Exception as error:
-            # The transport's errors have no common base with any of these.
+            # The errors of HTTP libraries have no common base class.
             if type(error).__module__.partition(".")[0] in TRANSPORTS:
-                raise unreachable(self, error) from None
+                raise connection_error(self, error) from None
             raise
         return read_candidates(self, answer, schema)
 
@@ -67,48 +67,48 @@ class GeminiAsker(Remote):
         return genai.Client(api_key=self._key or "none", vertexai=False, http_options=options)
 
 
-def read_candidates(asker: Remote, answer: Any, schema: type[AnswerType]) -> AnswerType:
-    """The first candidate's text as an answer; both SDKs name things alike."""
+def read_candidates(asker: Asker, answer: Any, schema: type[AnswerType]) -> AnswerType:
+    """Return the answer of the first candidate; both SDKs use the same names."""
     feedback = getattr(answer, "prompt_feedback", None)
     blocked = getattr(feedback, "block_reason", None)
     if blocked:
-        raise asker.refused(f"blocked: {_name(blocked)}")
+        raise asker.refusal(f"blocked: {_name(blocked)}")
     candidates = getattr(answer, "candidates", None)
     if not candidates:
-        raise asker.refused("the answer is empty")
+        raise asker.refusal("the answer is empty")
     reason = _name(getattr(candidates[0], "finish_reason", None))
     if reason in STOPPED:
-        raise asker.refused(f"stopped: {reason}")
+        raise asker.refusal(f"stopped: {reason}")
     content = getattr(candidates[0], "content", None)
     parts = (getattr(content, "parts", None) or []) if content else []
     text = "".join(getattr(part, "text", None) or "" for part in parts)
     if reason == "MAX_TOKENS":
-        raise BadAnswer(asker.strike(text), "it was cut off: answer more briefly")
+        raise BadAnswer(asker.redact(text), "it was cut off: answer more briefly")
     if not text.strip():
-        raise asker.refused("the answer is empty")
-    return asker.read(text, schema)
+        raise asker.refusal("the answer is empty")
+    return asker.parse(text, schema)
 
 
 def _name(value: Any) -> str:
-    """The name of an enum's member, however an SDK spells it."""
+    """Return the name of an enum's member, which SDKs give as an enum or a string."""
     return str(getattr(value, "name", value) or "")
 
 
-def failure_of(asker: Remote, code: int | None, message: str) -> Exception:
-    """A vendor's error status as one line."""
+def status_error(asker: Asker, code: int | None, message: str) -> Exception:
+    """Return the error for an HTTP status."""
     if code in (401, 403) or "API key" in message:
-        return asker.failure("the key is not accepted", "check GEMINI_API_KEY")
+        return asker.failure("the API key was rejected", "check GEMINI_API_KEY")
     if code == 404:
         return asker.failure(
-            f"there is no model {asker.model!r} at {asker.host}",
-            "choose another with planner_model=",
+            f"no model {asker.model!r} at {asker.host}",
+            "set another with planner_model=",
         )
     if code == 429:
-        return asker.failure("too many requests, or no quota left", "try later")
-    return asker.failure(f"{code} {message}", "try again, or planner=offline")
+        return asker.failure("too many requests, or no quota left", "try again later")
+    return asker.failure(f"{code} {message}", "try again, or use planner=offline")
 
 
-def unreachable(asker: Remote, error: Exception) -> Exception:
-    """A connection that failed, or an answer that was no HTTP or JSON at all."""
+def connection_error(asker: Asker, error: Exception) -> Exception:
+    """Return the error for a failed connection, or a response that is not HTTP or JSON."""
     what = f"{asker.host} cannot be reached ({type(error).__name__})"
     return asker.failure(what, "check base_url= and the network")

@@ -11,25 +11,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import Remote
-from sow.planners.mllm.vendors.gemini import failure_of, read_candidates, unreachable
-from sow.planners.mllm.wire import (
-    MOST_BYTES,
-    PLAIN,
+from sow.planners.mllm.asker import Asker
+from sow.planners.mllm.transport import (
+    MAX_ANSWER_BYTES,
+    UNCOMPRESSED,
     check_length,
-    check_packing,
+    check_uncompressed,
 )
+from sow.planners.mllm.vendors.gemini import connection_error, read_candidates, status_error
 
 
-class LegacyGeminiAsker(Remote):
+class LegacyGeminiAsker(Asker):
     """`generate_content` over REST, in a thread: its asynchronous client speaks gRPC only."""
 
     vendor = "gemini"
 
-    async def asked(
+    async def send(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Remote`."""
+        """Ask through the SDK (see `Asker.send`)."""
         answer = await asyncio.to_thread(self._ask, images, prompt, schema)
         return read_candidates(self, answer, schema)
 
@@ -43,57 +43,57 @@ class LegacyGeminiAsker(Remote):
             initial=0.5,
             timeout=15.0 * self._retries,
         )
-        # The low level of the same SDK: the high one has one client for the whole process.
+        # The low-level client of the SDK: the high-level one is shared by the whole process.
         client = generativelanguage.GenerativeServiceClient(
             transport="rest",
             client_options={"api_key": self._key or "none", "api_endpoint": self._base_url},
         )
         transport: Any = client.transport
-        self._guard(transport._session)  # there is no other door to its connections
+        self._guard(transport._session)  # no public access to the connections
         pictures = [{"inline_data": {"mime_type": "image/png", "data": png}} for png in images]
         question = {
             "model": f"models/{self.model}",
             "contents": [{"role": "user", "parts": [*pictures, {"text": prompt}]}],
             "generation_config": {
                 "response_mime_type": "application/json",
-                "response_schema": old_schema(schema.model_json_schema()),
+                "response_schema": legacy_schema(schema.model_json_schema()),
             },
         }
         try:
             return client.generate_content(question, timeout=60, retry=again)
         except exceptions.RetryError as error:
-            raise failure_of(self, 503, str(error.cause or error)) from None
+            raise status_error(self, 503, str(error.cause or error)) from None
         except exceptions.GoogleAPICallError as error:
-            raise failure_of(self, error.code, str(error.message)) from None
-        except (OSError, ValueError, json_format.Error) as error:  # requests' are OSErrors
-            raise unreachable(self, error) from None
+            raise status_error(self, error.code, str(error.message)) from None
+        except (OSError, ValueError, json_format.Error) as error:  # errors of requests are OSErrors
+            raise connection_error(self, error) from None
 
     def _guard(self, session: Any) -> None:
-        """Takes redirects and endless answers for failures, as `wire.http_client` does."""
+        """Fail on redirects and large answers, as `transport.http_client` does."""
         from requests.adapters import HTTPAdapter
 
         asker = self
 
         class Guarded(HTTPAdapter):
             def send(self, request: Any, *args: Any, **options: Any) -> Any:
-                request.headers.update(PLAIN)
+                request.headers.update(UNCOMPRESSED)
                 response = super().send(request, *args, **{**options, "stream": True})
                 if response.is_redirect:
-                    raise asker.redirected(response.headers.get("Location"))
-                check_packing(asker.vendor, response.headers.get("Content-Encoding"))
-                body = response.raw.read(MOST_BYTES + 1, decode_content=False)
+                    raise asker.redirect_error(response.headers.get("Location"))
+                check_uncompressed(asker.vendor, response.headers.get("Content-Encoding"))
+                body = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
                 response.raw.close()
                 check_length(asker.vendor, len(body))
                 response.raw, response.encoding = io.BytesIO(body), "utf-8"
                 return response
 
-        session.auth = lambda request: request  # nothing out of ~/.netrc
+        session.auth = lambda request: request  # ignore ~/.netrc
         session.mount("https://", Guarded())
         session.mount("http://", Guarded())
 
 
-def old_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema in the words the old API knows: no references, no titles, no `const`."""
+def legacy_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON schema for the old API: without references, titles and `const`."""
     definitions = schema.get("$defs", {})
 
     def plain(node: dict[str, Any]) -> dict[str, Any]:

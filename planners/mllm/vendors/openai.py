@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its language: vLLM, Ollama, LM Studio."""
+"""OpenAI, and servers with the same API: vLLM, Ollama, LM Studio."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 from sow.errors import SowError
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asking import BadAnswer, Remote
-from sow.planners.mllm.wire import ELSEWHERE, PLAIN_HEADERS, http_client
+from sow.planners.mllm.asker import Asker, BadAnswer
+from sow.planners.mllm.transport import BASIC_HEADERS, REDIRECT_HEADER, http_client
 
 HOST = "api.openai.com"
 
 
-class OpenAIAsker(Remote):
+class OpenAIAsker(Asker):
     """Chat completions with structured outputs, through the `openai` package."""
 
     vendor = "openai"
 
-    async def asked(
+    async def send(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """See :class:`sow.planners.mllm.asking.Remote`."""
+        """Ask through the SDK (see `Asker.send`)."""
         import openai
 
         parts: list[Any] = [{"type": "text", "text": prompt}]
@@ -48,10 +48,10 @@ class OpenAIAsker(Remote):
     def _client(self) -> Any:
         import openai
 
-        # The account and the headers that the environment names are the vendor's business alone.
-        keep = None if self.host == HOST else PLAIN_HEADERS
+        # Account ids and headers from the environment are for the vendor only.
+        keep = None if self.host == HOST else BASIC_HEADERS
         return openai.AsyncOpenAI(
-            api_key=self._key or "none",  # a server of one's own needs none, the client insists
+            api_key=self._key or "none",  # the client insists on a key, a private server needs none
             base_url=self._base_url,
             max_retries=self._retries,
             http_client=http_client(self.vendor, keep),
@@ -60,46 +60,46 @@ class OpenAIAsker(Remote):
     def _read(self, answer: Any, schema: type[AnswerType]) -> AnswerType:
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
-            raise self.strange()
+            raise self.protocol_error()
         message = getattr(choices[0], "message", None) if choices else None
         if message is None:
-            raise self.refused("the answer is empty")
+            raise self.refusal("the answer is empty")
         reason, refusal = (
             getattr(choices[0], "finish_reason", None),
             getattr(message, "refusal", None),
         )
         if refusal or reason == "content_filter":
-            raise self.refused(str(refusal or "the content filter stopped it"))
+            raise self.refusal(str(refusal or "the content filter stopped it"))
         text = _text(getattr(message, "content", None))
         if reason == "length":
-            raise BadAnswer(self.strike(text), "it was cut off: answer more briefly")
+            raise BadAnswer(self.redact(text), "it was cut off: answer more briefly")
         if not text.strip():
-            raise self.refused("the answer is empty")
-        return self.read(text, schema)
+            raise self.refusal("the answer is empty")
+        return self.parse(text, schema)
 
     def _failure(self, error: Exception) -> Exception:
         import openai
 
-        if isinstance(error.__cause__, SowError):  # what the door refused to read
+        if isinstance(error.__cause__, SowError):  # raised by `transport`
             return error.__cause__
         if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
-            return self.redirected(error.response.headers.get(ELSEWHERE))
+            return self.redirect_error(error.response.headers.get(REDIRECT_HEADER))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return self.failure("the key is not accepted", "check OPENAI_API_KEY")
+            return self.failure("the API key was rejected", "check OPENAI_API_KEY")
         if isinstance(error, openai.NotFoundError):
             return self.failure(
-                f"there is no model {self.model!r} at {self.host}",
-                "choose another with planner_model=",
+                f"no model {self.model!r} at {self.host}",
+                "set another with planner_model=",
             )
         if isinstance(error, openai.RateLimitError):
-            return self.failure("too many requests, or no credit left", "try later")
+            return self.failure("too many requests, or no credit left", "try again later")
         if isinstance(error, openai.APIConnectionError):
             return self.failure(f"{self.host} cannot be reached", "check base_url= and the network")
-        return self.failure(str(error), "try again, or planner=offline")
+        return self.failure(str(error), "try again, or use planner=offline")
 
 
 def _text(content: Any) -> str:
-    """What a message says; some servers send it in parts."""
+    """Return the text of a message; some servers send it in parts."""
     if isinstance(content, list):
         parts = (part.get("text") if isinstance(part, dict) else part for part in content)
         return "".join(part for part in parts if isinstance(part, str))

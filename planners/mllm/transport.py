@@ -1,7 +1,7 @@
-"""The door to the network: no detours, short answers, no endless waits.
+"""HTTP for the SDKs: no redirects, no large or compressed answers, no endless waits.
 
-Left to themselves the SDKs follow a redirect with the picture and the key, to whoever it names, and
-read whatever comes, for as long as it comes. They are therefore given a client, and an event loop.
+By default the SDKs follow redirects, with picture and key, and read answers of any size. So they
+get an HTTP client and an event loop from here.
 """
 
 from __future__ import annotations
@@ -21,94 +21,96 @@ from sow.errors import PlannerError, UsageError
 from sow.quiet import without_warnings
 
 T = TypeVar("T")
-MOST_BYTES = 4 * 2**20
-"""Of an answer. A plan takes some thousand; models that think aloud take more."""
-LONGEST_ADDRESS = 2000
-CONNECT = 10.0
-"""Seconds for a connection. How long an answer may take is the planner's to say."""
-PLAIN = {"Accept-Encoding": "identity"}
-"""Answers are asked for as they are: what is not unpacked cannot explode."""
-ELSEWHERE = "Sow-Location"
-"""Where a redirect led to, once it has been seen."""
+MAX_ANSWER_BYTES = 4 * 2**20
+"""The limit of an answer. A plan takes a few thousand bytes, reasoning models need more."""
+MAX_ADDRESS_LENGTH = 2000
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect. The planner limits the time of the whole answer."""
+UNCOMPRESSED = {"Accept-Encoding": "identity"}
+"""Answers are requested uncompressed: a compressed one could expand without limit."""
+REDIRECT_HEADER = "Sow-Location"
+"""The header that keeps the target of a redirect, so that no client follows it."""
 JSON = "application/json; charset=utf-8"
-PLAIN_HEADERS = frozenset({
+BASIC_HEADERS = frozenset({
     "host", "accept", "accept-encoding", "connection", "content-length", "content-type",
     "authorization", "user-agent",
 })  # fmt: skip
-"""What a server needs that is not the vendor's own."""
+"""The headers that servers other than the vendor's get."""
 LOGGERS = ("google_genai", "google.genai", "openai", "httpx", "httpx2", "httpcore", "urllib3")
 
 
 def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
-    """An asynchronous client for an SDK to use, by `httpx` or, where only that is, its fork.
+    """Return an asynchronous HTTP client for an SDK, by `httpx` or its fork `httpx2`.
 
-    Old SDKs take the first, new ones either. keep: the only headers that are sent; None sends all
-    that the SDK wants, which the environment may have told it more than it should tell a stranger.
+    Args:
+        vendor: for errors.
+        keep: the only headers to send; None sends all that the SDK sets. SDKs read account ids and
+            extra headers from the environment, which other servers must not get.
     """
     http = import_module(next(name for name in ("httpx", "httpx2") if find_spec(name)))
 
-    async def bare(request: Any) -> None:
+    async def strip_headers(request: Any) -> None:
         for name in list(request.headers):
             if keep is not None and name.lower() not in keep:
                 del request.headers[name]
 
-    async def bounded(response: Any) -> None:
-        # Under its own name even a client that follows nothing would take it apart.
-        response.headers[ELSEWHERE] = response.headers.pop("Location", "")
-        check_packing(vendor, response.headers.get("Content-Encoding"))
+    async def read_bounded(response: Any) -> None:
+        # httpx parses a header named Location even if it does not follow redirects.
+        response.headers[REDIRECT_HEADER] = response.headers.pop("Location", "")
+        check_uncompressed(vendor, response.headers.get("Content-Encoding"))
         body = bytearray()
         async for piece in response.aiter_raw():
             body += piece
             check_length(vendor, len(body))
-        # Read once, and here, it is handed on as if it had just arrived, and as what it has to be:
-        # Python knows encodings that are none of text, or take for ever.
+        # The body is handed on as if it had just arrived, and always as UTF-8: Python has encodings
+        # that are not for text, or take forever.
         response.headers["Content-Type"] = JSON
         response.stream = http.ByteStream(bytes(body))
         response.is_stream_consumed = response.is_closed = False
 
     return http.AsyncClient(
         follow_redirects=False,
-        headers=PLAIN,
-        timeout=http.Timeout(None, connect=CONNECT),
-        event_hooks={"request": [bare], "response": [bounded]},
+        headers=UNCOMPRESSED,
+        timeout=http.Timeout(None, connect=CONNECT_TIMEOUT),
+        event_hooks={"request": [strip_headers], "response": [read_bounded]},
     )
 
 
-def check_packing(vendor: str, encoding: str | None) -> None:
-    """Whether an answer came as it was asked for.
-
-    Raises:
-        PlannerError: if it is compressed.
-    """
-    if encoding and encoding.strip().lower() != "identity":
-        what = f"{vendor}: the answer is compressed, which was not asked for"
-        raise PlannerError(what, "check base_url=")
-
-
-def check_length(vendor: str, length: int) -> None:
-    """Whether an answer is not too long.
+def check_uncompressed(vendor: str, encoding: str | None) -> None:
+    """Check that an answer is not compressed.
 
     Raises:
         PlannerError: if it is.
     """
-    if length > MOST_BYTES:
-        what = f"{vendor}: the answer is longer than {MOST_BYTES >> 20} MB"
+    if encoding and encoding.strip().lower() != "identity":
+        what = f"{vendor}: the answer is compressed, which was not requested"
+        raise PlannerError(what, "check base_url=")
+
+
+def check_length(vendor: str, length: int) -> None:
+    """Check that an answer is not too long.
+
+    Raises:
+        PlannerError: if it is.
+    """
+    if length > MAX_ANSWER_BYTES:
+        what = f"{vendor}: the answer is longer than {MAX_ANSWER_BYTES >> 20} MB"
         raise PlannerError(what, "check base_url=")
 
 
 def host_of(url: str) -> str:
-    """Where a URL leads: host and port, never the name and password that may stand before them."""
+    """Return the host and port of a URL, without user name and password."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         return ""
 
 
-def checked_address(url: str) -> str:
-    """A server's address that can be used.
+def check_address(url: str) -> str:
+    """Return the address of a server if it is valid.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if it is not.
     """
     try:
         parts = urlsplit(url)
@@ -116,18 +118,18 @@ def checked_address(url: str) -> str:
         (parts.hostname or "").encode("idna")
     except ValueError:
         parts, legal = urlsplit(""), False
-    legal = legal and url.isprintable() and len(url) <= LONGEST_ADDRESS
-    # Libraries disagree on what a backslash means in an address, and so on who is asked.
+    legal = legal and url.isprintable() and len(url) <= MAX_ADDRESS_LENGTH
+    # Libraries disagree on what a backslash in an address means, and so on the host.
     if not legal or parts.scheme not in ("http", "https") or {" ", "\\"} & set(url):
-        raise UsageError("that base_url= is no address", "write http://… or https://…")
+        raise UsageError("base_url= is not a valid address", "write http://… or https://…")
     if "@" in parts.netloc:
-        raise UsageError("that base_url= has a name or a password in it",
-                         "leave it out; a key for a server is in SOW_PLANNER_KEY")  # fmt: skip
+        raise UsageError("base_url= contains a user name or password",
+                         "remove it; put the server's key in SOW_PLANNER_KEY")  # fmt: skip
     return url
 
 
 def is_private(url: str) -> bool:
-    """Whether nobody between here and there can read along: https, or this very machine."""
+    """Return whether a connection cannot be overheard: https, or a server on this machine."""
     parts = urlsplit(url)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return True
@@ -137,8 +139,8 @@ def is_private(url: str) -> bool:
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
-    """Holds back what an SDK would print of an answer: warnings, and logs that nobody asked for."""
+def silenced_sdk_logs() -> Iterator[None]:
+    """Suppress what an SDK would print of an answer: warnings, and logs without a handler."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if not logger.handlers:
@@ -147,13 +149,16 @@ def unheard() -> Iterator[None]:
         yield
 
 
-class _Daemons(ThreadPoolExecutor):
-    """Work aside that nobody has to wait for: looking up a name can hang longer than any timeout,
-    and a loop's own threads are waited for when it ends and when the program ends."""
+class _DaemonExecutor(ThreadPoolExecutor):
+    """Runs work in daemon threads, which nothing waits for.
+
+    Looking up a host name can hang longer than any timeout, and asyncio and Python wait for the
+    threads of the default executor when they end.
+    """
 
     def submit(self, work: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()  # from here on nobody can call it off
+        future.set_running_or_notify_cancel()  # it can no longer be cancelled
 
         def run() -> None:
             try:
@@ -168,14 +173,14 @@ class _Daemons(ThreadPoolExecutor):
 
 
 def run(start: Callable[[], Any]) -> Any:
-    """Runs a coroutine to its end, also where an event loop is running already (a notebook)."""
-    import asyncio  # costs more than all else that is read before a plan is asked for
+    """Run a coroutine and return its result, even if an event loop is running (a notebook)."""
+    import asyncio  # slow to import
 
     outcome: Future[Any] = Future()
 
     def work() -> None:
         with asyncio.Runner() as runner:
-            runner.get_loop().set_default_executor(_Daemons())
+            runner.get_loop().set_default_executor(_DaemonExecutor())
             try:
                 outcome.set_result(runner.run(start()))
             except BaseException as error:

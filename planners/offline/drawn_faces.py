@@ -1,6 +1,6 @@
-"""Finding drawn faces, which a detector made for photographs mostly misses.
+"""Find drawn faces, most of which detectors for photographs miss.
 
-A small network of our own, trained on the drawn world that the bundled model knows (`python -m
+A small network trained on the drawings that the bundled model makes (`python -m
 sow.benchmarks.figures.training.faces`); its weights come with the package.
 """
 
@@ -23,15 +23,15 @@ from sow.threads import BUILDING
 
 WEIGHTS = Path(__file__).parent / "drawn.safetensors"
 SIDE = 128
-"""Pictures are looked at as squares of this many pixels, grey where they are no squares."""
+"""The side of the network's input in pixels; pictures are padded with grey to a square."""
 STRIDE = 4
-"""Pixels of that square from one answer to the next."""
-CERTAIN = 0.5
-OVERLAP = 0.3
-"""Faces that overlap more (IoU) are one."""
+"""The pixels of the input per output cell."""
+MIN_SCORE = 0.5
+NMS_IOU = 0.3
+"""Non-maximum suppression: faces with a greater intersection over union are one."""
 
-Seen = tuple[Corners, float]
-"""Where a face is, in pixels, and its chance."""
+ScoredBox = tuple[Corners, float]
+"""The corners of a face in pixels, and its score."""
 
 
 class Block(nn.Module):
@@ -46,7 +46,7 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv2d(inward, outward, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The block's answer."""
+        """Return the output, (B, outward, H, W)."""
         inner = self.conv1(functional.silu(self.norm1(x)))
         inner = self.conv2(functional.silu(self.norm2(inner)))
         result: torch.Tensor = self.shortcut(x) + inner
@@ -54,7 +54,7 @@ class Block(nn.Module):
 
 
 class DrawnFaces(nn.Module):
-    """For every place of a picture: whether a face has its centre there, and its box."""
+    """Predicts for every cell whether a face has its centre there, and its box."""
 
     widths = (16, 32, 64, 64, 64)
 
@@ -71,10 +71,10 @@ class DrawnFaces(nn.Module):
         self.head = nn.Conv2d(third, 5, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (B, 3, 128, 128) in [-1, 1] -> (B, 5, 32, 32).
+        """Return (B, 5, 32, 32) for x (B, 3, 128, 128) in [-1, 1].
 
-        The channels: the logit of a face's centre; from there to it, right and down, and the
-        logarithms of its width and height, all in units of 4 pixels.
+        The channels: the logit of a face's centre in the cell; the offset of the centre to the
+        right and down, and the logarithms of width and height, in units of 4 pixels.
         """
         half = self.down2(self.conv_in(x))
         quarter = self.down4(functional.avg_pool2d(half, 2))
@@ -92,12 +92,12 @@ class DrawnFaces(nn.Module):
         return answer
 
 
-def find_drawn_faces(image: Image.Image, least: float = CERTAIN) -> list[Box]:
-    """The drawn faces in a picture, the largest first, in its pixels; they may stick out of it.
+def find_drawn_faces(image: Image.Image, min_score: float = MIN_SCORE) -> list[Box]:
+    """Return the boxes of drawn faces in pixels, the largest first; they may leave the picture.
 
-    A box goes from the forehead to the chin and from cheek to cheek, as MTCNN's.
+    As with MTCNN, a box goes from the forehead to the chin and from cheek to cheek.
     """
-    square, scale = squared(over_grey(image))
+    square, scale = letterbox(over_grey(image))
     pixels = np.asarray(square, np.float32)
     with torch.inference_mode():
         answer = _network()(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1)[0]
@@ -108,13 +108,13 @@ def find_drawn_faces(image: Image.Image, least: float = CERTAIN) -> list[Box]:
             width=max(1, round((right - left) * scale)),
             height=max(1, round((bottom - top) * scale)),
         )
-        for (left, top, right, bottom), _ in faces_of(answer, least)
+        for (left, top, right, bottom), _ in decode_faces(answer, min_score)
     ]
     return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
 
-def squared(image: Image.Image) -> tuple[Image.Image, float]:
-    """An RGB picture in the left upper corner of a grey square, and pixels per one of its own."""
+def letterbox(image: Image.Image) -> tuple[Image.Image, float]:
+    """Return an RGB picture in the upper left corner of a grey square, and its pixels per pixel."""
     scale = max(image.size) / SIDE
     size = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
     square = Image.new("RGB", (SIDE, SIDE), GREY)
@@ -122,22 +122,22 @@ def squared(image: Image.Image) -> tuple[Image.Image, float]:
     return square, scale
 
 
-def faces_of(answer: torch.Tensor, least: float) -> list[Seen]:
-    """The faces that a network's answer, (5, H, W), holds, in pixels of what it looked at."""
-    chance = answer[0].sigmoid()
-    peaks = functional.max_pool2d(chance[None], 3, 1, 1)[0]
-    rows, columns = torch.nonzero((chance == peaks) & (chance >= least), as_tuple=True)
-    found: list[Seen] = []
+def decode_faces(answer: torch.Tensor, min_score: float) -> list[ScoredBox]:
+    """Return the faces in a network's output (5, H, W), in pixels of its input."""
+    scores = answer[0].sigmoid()
+    peaks = functional.max_pool2d(scores[None], 3, 1, 1)[0]
+    rows, columns = torch.nonzero((scores == peaks) & (scores >= min_score), as_tuple=True)
+    found: list[ScoredBox] = []
     for row, column in sorted(
-        zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: -float(chance[at])
+        zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: -float(scores[at])
     ):
         right, down, width, height = answer[1:, row, column].tolist()
         width, height = STRIDE * math.exp(min(width, 4)), STRIDE * math.exp(min(height, 4))
         x = STRIDE * (column + 0.5 + right) - width / 2
         y = STRIDE * (row + 0.5 + down) - height / 2
         place = (x, y, x + width, y + height)
-        if all(overlap(place, other) <= OVERLAP for other, _ in found):
-            found.append((place, float(chance[row, column])))
+        if all(overlap(place, other) <= NMS_IOU for other, _ in found):
+            found.append((place, float(scores[row, column])))
     return found
 
 

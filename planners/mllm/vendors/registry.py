@@ -1,4 +1,4 @@
-"""Who can be asked, with what key, and who is taken; a new vendor is a line in `VENDORS`."""
+"""The vendors of multimodal models and their keys; a new vendor is an entry in `VENDORS`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sow.errors import PlannerError, UsageError
-from sow.planners.mllm.wire import checked_address, host_of, is_private
+from sow.planners.mllm.transport import check_address, host_of, is_private
 
 if TYPE_CHECKING:
-    from sow.planners.mllm.asking import Asker
+    from sow.planners.mllm.asker import Asker
 
-OWN_KEY = "SOW_PLANNER_KEY"
-"""The key for a server that is not the vendor's: theirs are not shown to anybody else."""
+SERVER_KEY = "SOW_PLANNER_KEY"
+"""The environment variable with the key for a server other than the vendor's."""
 
 
 @dataclass(frozen=True)
 class Vendor:
     """A vendor.
 
-    home: its own address. keys: environment variables that may hold its key. model: its rolling
-    alias, so that the name does not age. model_variable, url_variable: the environment's way to
-    choose another. askers: by the importable name of an SDK, the class that asks through it, as
-    `module:class`; the preferred SDK first. install: what to install if there is none.
+    Attributes:
+        name: its name on the command line.
+        home: its own address.
+        keys: environment variables that may hold its key.
+        model: the default model, an alias for the newest one.
+        model_variable, url_variable: environment variables that set another model and address.
+        askers: the class that asks, as `module:class`, by the importable name of its SDK; the
+            preferred SDK comes first.
+        install: the package to install if no SDK is installed.
     """
 
     name: str
@@ -39,40 +44,40 @@ class Vendor:
     install: str
 
     def key(self, environment: Mapping[str, str]) -> str | None:
-        """The key, if there is one."""
+        """Return the vendor's API key, or None."""
         return next((environment[name] for name in self.keys if environment.get(name)), None)
 
     def package(self) -> str | None:
-        """The first of its SDKs that is installed."""
+        """Return the preferred SDK that is installed, or None."""
         return next((name for name in self.askers if _installed(name)), None)
 
     def address(self, base_url: str | None, environment: Mapping[str, str]) -> str:
-        """Where questions go: what is given, else what the environment says, else its own."""
+        """Return the address for questions: `base_url`, the environment's, or the vendor's own."""
         return base_url or environment.get(self.url_variable) or self.home
 
     def key_for(self, address: str, environment: Mapping[str, str]) -> str | None:
-        """The key that an address may be shown.
+        """Return the key to send to an address, or None.
 
-        The vendor's own is for the vendor, and for the server that the environment names beside
-        it, if nobody can read along; a server on this machine needs none.
+        The vendor's key is sent to the vendor, and over https to the server that the environment
+        sets; any other server gets `SOW_PLANNER_KEY`.
 
         Raises:
-            UsageError: if a key would travel unencrypted.
+            UsageError: if a key would be sent unencrypted.
         """
-        own, encrypted = environment.get(OWN_KEY) or None, address.startswith("https://")
+        server_key, encrypted = environment.get(SERVER_KEY) or None, address.startswith("https://")
         if encrypted and host_of(address) == host_of(self.home):
             return self.key(environment)
         if encrypted and address == environment.get(self.url_variable):
-            return own or self.key(environment)
-        if own and not is_private(address):
+            return server_key or self.key(environment)
+        if server_key and not is_private(address):
             raise UsageError(
-                f"the key for {host_of(address)} would travel unencrypted",
-                "write base_url=https://…",
+                f"the key for {host_of(address)} would be sent unencrypted",
+                "use base_url=https://…",
             )
-        return own
+        return server_key
 
     def asker(self, package: str, model: str, key: str | None, base_url: str) -> Asker:
-        """One of its models, ready to be asked."""
+        """Return an asker for one of its models."""
         module, _, name = self.askers[package].partition(":")
         made: Asker = getattr(import_module(f"{__package__}.{module}"), name)(model, key, base_url)
         return made
@@ -93,7 +98,7 @@ VENDORS = {
         {"openai": "openai:OpenAIAsker"}, "openai",
     ),
 }  # fmt: skip
-"""In the order in which `auto` looks for keys."""
+"""The vendors, in the order in which `auto` looks for keys."""
 
 
 def _installed(package: str) -> bool:
@@ -103,8 +108,8 @@ def _installed(package: str) -> bool:
         return False
 
 
-def available(environment: Mapping[str, str] | None = None) -> str | None:
-    """The first vendor whose key and SDK are there: what `auto` takes."""
+def available_vendor(environment: Mapping[str, str] | None = None) -> str | None:
+    """Return the first vendor with a key and an SDK, which `auto` uses, or None."""
     environment = os.environ if environment is None else environment
     for vendor in VENDORS.values():
         if vendor.key(environment) and vendor.package():
@@ -112,12 +117,12 @@ def available(environment: Mapping[str, str] | None = None) -> str | None:
     return None
 
 
-def why_not(environment: Mapping[str, str] | None = None) -> str:
-    """Why `auto` asks nobody."""
+def why_no_vendor(environment: Mapping[str, str] | None = None) -> str:
+    """Return why `auto` uses no vendor."""
     environment = os.environ if environment is None else environment
     for vendor in VENDORS.values():
         if vendor.key(environment):
-            return f"there is a key for {vendor.name}: pip install {vendor.install} to use it"
+            return f"to use the key for {vendor.name}, pip install {vendor.install}"
     return f"no {' or '.join(p.keys[0] for p in VENDORS.values())} is set"
 
 
@@ -127,24 +132,31 @@ def make_asker(
     base_url: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Asker:
-    """A vendor's model, ready to be asked.
+    """Return an asker for a vendor's model.
 
-    model, base_url: None takes the environment's, else the defaults.
+    Args:
+        name: the vendor.
+        model: the model; None uses the environment's, or the default.
+        base_url: the server; None uses the environment's, or the vendor's own.
+        environment: the environment variables; None uses those of the process.
 
     Raises:
-        UsageError: there is no such vendor.
-        PlannerError: its SDK is not installed, or there is no key for it.
+        UsageError: if the vendor is unknown.
+        PlannerError: if its SDK is not installed, or there is no key for it.
     """
     environment = os.environ if environment is None else environment
     if name not in VENDORS:
-        raise UsageError(f"no planner {name!r}", f"choose auto, offline, {', '.join(VENDORS)}")
+        raise UsageError(f"unknown planner {name!r}", f"choose auto, offline, {', '.join(VENDORS)}")
     vendor = VENDORS[name]
     package = vendor.package()
     if package is None:
-        raise PlannerError(f"{name}: its package is not installed", f"pip install {vendor.install}")
-    address = checked_address(vendor.address(base_url, environment))
+        raise PlannerError(
+            f"{name}: the package {vendor.install} is not installed",
+            f"pip install {vendor.install}",
+        )
+    address = check_address(vendor.address(base_url, environment))
     key = vendor.key_for(address, environment)
     if key is None and address == vendor.home:
-        raise PlannerError(f"{name}: there is no key", f"set {vendor.keys[0]}")
+        raise PlannerError(f"{name}: no API key", f"set {vendor.keys[0]}")
     chosen = model or environment.get(vendor.model_variable) or vendor.model
     return vendor.asker(package, chosen, key, address)

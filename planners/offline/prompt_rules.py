@@ -1,4 +1,4 @@
-"""Reading a user's sentence by rules: the words are in `prompts/offline.toml`."""
+"""Read setting, subject and composition from a prompt, by the words in `prompts/offline.toml`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Side = Literal["left", "right"]
 
 
 def words(prompt: str) -> list[str]:
-    """The words of a prompt in lower case."""
+    """Return the words of a prompt in lower case."""
     return re.findall(r"[\w'-]+", prompt.lower())
 
 
 def mentions(prompt: str, phrases: list[str]) -> bool:
-    """Whether one of the phrases occurs in the prompt, as whole words."""
+    """Return whether one of the phrases occurs in the prompt, as complete words."""
     text = f" {' '.join(words(prompt))} "
     return any(f" {' '.join(words(phrase))} " in text for phrase in phrases)
 
 
 def read_setting(prompt: str) -> Setting:
-    """Style transfer, attribute editing or a normal prompt (the paper's three settings)."""
+    """Return which of the paper's three settings a prompt asks for."""
     table = load_toml("offline")
     if mentions(prompt, table["style"]["phrases"]):
         return "style"
@@ -33,7 +33,7 @@ def read_setting(prompt: str) -> Setting:
 
 
 def _describes_person(prompt: str) -> bool:
-    """Whether an adjective such as "old" stands before a person, at most two words away."""
+    """Return whether an adjective such as "old" stands before a person, up to two words away."""
     table = load_toml("offline")
     text = words(prompt)
     for place, word in enumerate(text):
@@ -49,13 +49,13 @@ def _describes_person(prompt: str) -> bool:
 
 
 def names_person(text: str) -> bool:
-    """Whether one of the words is a person or a part of one that shows who it is."""
+    """Return whether a text names a person or a part of one that shows who it is."""
     people = load_toml("offline")["people"]
     return any(word in people or word == "head" for word in words(text))
 
 
 def named_animal(prompt: str) -> str | None:
-    """The animal that a prompt without people is about."""
+    """Return the animal in a prompt without people, or None."""
     animals = load_toml("offline")["animals"]["names"]
     if names_person(prompt):
         return None
@@ -63,12 +63,12 @@ def named_animal(prompt: str) -> str | None:
 
 
 def is_animal(subject: str) -> bool:
-    """Whether the subject has a body below its head, as people have."""
+    """Return whether a subject is an animal, which has a body below its head."""
     return any(word in load_toml("offline")["animals"]["names"] for word in words(subject))
 
 
 def side_of_subject(prompt: str, subject: str) -> Side | None:
-    """Where the subject should stand so that what the prompt puts beside it has room.
+    """Return the side where the subject leaves room for what the prompt puts beside it.
 
     None is the middle.
     """
@@ -84,14 +84,14 @@ def side_of_subject(prompt: str, subject: str) -> Side | None:
     for side, other in sides:
         place = text.find(f"on the {side}")
         if place >= 0:
-            # "a king on the left" says where the king is, "with a dog on the left" where he is not.
+            # "a king on the left" places the king there, "with a dog on the left" the dog.
             clause = re.split(r"\b(?:with|and|beside|near)\b", text[:place])[-1]
             return side if any(name in clause.split() for name in names) else other
     return "left" if mentions(prompt, table["place"]["near"]) else None
 
 
 def share_of_canvas(prompt: str) -> float:
-    """The condition's longer side over the canvas's shorter side: close, usual or wide."""
+    """Return the condition's longer side as a share of the canvas's shorter side."""
     place = load_toml("offline")["place"]
     if mentions(prompt, place["close"]):
         return 256 / 512

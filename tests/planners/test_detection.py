@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from sow.box import Box
-from sow.planners.graph.predicates import predicates
-from sow.planners.graph.seeing import (
+from sow.planners.graph.detection import (
     HEAD,
-    Sight,
-    box_of,
-    doubles,
-    holds,
-    sentences,
-    settled,
-    sights,
+    DetectedObject,
+    box_from_heat,
+    consistent_boxes,
+    detect_objects,
+    find_duplicates,
+    phrase_queries,
+    relation_holds,
 )
+from sow.planners.graph.predicates import predicates
 
 CANVAS = (128, 96)
 
 
-def sight(x: int, y: int, width: int, height: int, body: Box | None = None) -> Sight:
-    return Sight("it", Box(x=x, y=y, width=width, height=height), body)
+def sight(x: int, y: int, width: int, height: int, body: Box | None = None) -> DetectedObject:
+    return DetectedObject("it", Box(x=x, y=y, width=width, height=height), body)
 
 
 def bump(across: float, down: float, wide: float = 1.5, high: float = 1.0) -> np.ndarray:
@@ -36,23 +36,23 @@ SOMEBODY = sight(48, 16, 32, 32, Box(x=40, y=48, width=48, height=48))
 
 def test_a_box_is_round_the_highest_hill_and_not_round_a_lower_one():
     heat = bump(4, 4) + bump(13, 9, high=0.6)
-    box = box_of(heat, CANVAS)
+    box = box_from_heat(heat, CANVAS)
     assert box.centre == pytest.approx((32, 32), abs=4)
     assert 20 <= box.width <= 48
     assert box.right < 80
 
 
 def test_of_a_flat_map_there_is_a_box_too():
-    assert box_of(np.zeros((12, 16)), CANVAS).inside(CANVAS)
+    assert box_from_heat(np.zeros((12, 16)), CANVAS).inside(CANVAS)
 
 
 def test_somebody_is_found_by_head_and_body_and_things_beside_others():
     labels, pairs = ("woman", "dog", "tree"), [frozenset(("woman", "dog"))]
-    asked = sentences(labels, pairs)
+    asked = phrase_queries(labels, pairs)
     assert [phrases for _, phrases in asked] == [(*HEAD, "coat"), ("woman", "dog"), ("tree",)]
     assert asked[1][0] == "woman is near dog"
     maps = [[bump(8, 3), bump(8, 4), bump(8, 9)], [bump(1, 1), bump(3, 9)], [bump(14, 6)]]
-    seen = sights(labels, asked, maps, CANVAS)
+    seen = detect_objects(labels, asked, maps, CANVAS)
     assert seen["woman"].box.centre == pytest.approx((64, 28), abs=5)  # not where "woman" is hot
     assert seen["woman"].body.centre[1] > 60
     assert seen["dog"].box.centre == pytest.approx((24, 72), abs=5)
@@ -83,14 +83,14 @@ def test_somebody_is_found_by_head_and_body_and_things_beside_others():
     ],
 )
 def test_what_can_be_seen_of_a_relation(name, one, other, expected):
-    assert holds(predicates()[name], one, other, CANVAS) is expected
+    assert relation_holds(predicates()[name], one, other, CANVAS) is expected
 
 
 def test_boxes_and_sides_agree_and_little_is_cut():
     seen = {"dog": sight(0, 60, 44, 30), "woman": SOMEBODY, "sun": sight(90, 0, 20, 20)}
-    boxes, sides = settled(seen)
+    boxes, sides = consistent_boxes(seen)
     assert ("dog", "left of", "woman") in sides
-    assert boxes["dog"].right <= SOMEBODY.whole.x  # a few pixels were cut
+    assert boxes["dog"].right <= SOMEBODY.full_box.x  # a few pixels were cut
     assert boxes["dog"].width >= 44 * 2 / 3
     assert boxes["woman"] == SOMEBODY.box
     for one, side, other in sides:
@@ -100,11 +100,11 @@ def test_boxes_and_sides_agree_and_little_is_cut():
 
 
 def test_of_two_that_lie_over_each_other_nothing_is_said():
-    boxes, sides = settled({"ball": sight(10, 10, 30, 30), "box": sight(20, 12, 30, 30)})
+    boxes, sides = consistent_boxes({"ball": sight(10, 10, 30, 30), "box": sight(20, 12, 30, 30)})
     assert sides == []
     assert boxes["ball"].width == 30
 
 
 def test_two_names_in_one_place_are_one_thing():
     seen = {"ball": sight(10, 10, 30, 30), "egg": sight(12, 12, 30, 30), "box": sight(80, 0, 9, 9)}
-    assert doubles(seen, {"ball": 0.4, "egg": 0.1, "box": -0.5}) == {"egg"}
+    assert find_duplicates(seen, {"ball": 0.4, "egg": 0.1, "box": -0.5}) == {"egg"}
