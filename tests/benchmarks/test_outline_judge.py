@@ -135,7 +135,7 @@ def test_a_judge_needs_its_key_and_its_name(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(PlannerError, match="no API key"):
         outline_judge("openai")
-    with pytest.raises(UsageError, match="no judge 'offline' of outlines"):
+    with pytest.raises(UsageError, match="unknown outline judge 'offline'"):
         outline_judge("offline")
 
 

@@ -108,7 +108,7 @@ def test_what_people_said_before_is_replaced_only_by_force(asked, tmp_path):
     votes = ("votes", second, "--key", key, "--out", tmp_path / "votes", "--into", results.folder)
     code, said = typed(*votes)
     assert code == 6
-    assert "has what people said already; --force replaces it" in said.strip().splitlines()[-1]
+    assert "already has people's answers; --force replaces them" in said.strip().splitlines()[-1]
     assert {file: file.read_bytes() for file in results.folder.glob("*.*")} == before
     assert not list(tmp_path.glob("votes/*"))  # else the same with --force had it in its way
     assert typed(*votes, "--force")[0] == 0
