@@ -17,7 +17,7 @@ from sow.benchmarks.speed.sections import SECTIONS, sections_of
 from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Took, alternated
-from sow.cli.bench_speed import whole_numbers
+from sow.cli.bench_speed import batch_sizes_of
 from sow.compiled import compile_blocks
 from sow.errors import UsageError
 from sow.settings import PRESETS, Settings
@@ -215,6 +215,6 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
 
 @pytest.mark.parametrize("said", ["1,x", "", "0", "1,-2", "99999"])
 def test_sizes_of_batches_are_numbers(said):
-    assert whole_numbers(" 1, 16") == [1, 16]
+    assert batch_sizes_of(" 1, 16") == [1, 16]
     with pytest.raises(UsageError, match="invalid batch sizes"):
-        whole_numbers(said)
+        batch_sizes_of(said)
