@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import subprocess
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts t
 # Nobody's consent or tuned presets decide a test.
 os.environ["SOW_CONFIG"] = tempfile.mkdtemp(prefix="sow-tests-")
 
+from commands import run_here, run_process
+
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 
 # Half a million objects of libraries are looked through whenever Python looks for garbage.
 gc.set_threshold(100_000, 10, 10)
 EXAMPLES = Path(__file__).parent.parent / "examples"
-# Nobody's keys are used by a test, whatever the machine has.
-NO_KEYS = dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY"), "")
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
 
 
@@ -85,18 +84,11 @@ def server():
 
 @pytest.fixture
 def run_sow(tmp_path):
-    """Runs the real command line in an empty folder."""
+    """Run the command line in an empty folder, in this process."""
+    return partial(run_here, tmp_path)
 
-    def run(*words: object, env: dict[str, str] | None = None, timeout: float = 120):
-        return subprocess.run(
-            [sys.executable, "-c", "from sow.cli.entry import run; run()", *map(str, words)],
-            cwd=tmp_path,
-            env={**os.environ, **NO_KEYS, "COLUMNS": "200", "NO_COLOR": "1", **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
 
-    return run
+@pytest.fixture
+def start_sow(tmp_path):
+    """Run the command line in an empty folder, in a process of its own."""
+    return partial(run_process, tmp_path)

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import NO_KEYS, hear_interrupts
+from commands import NO_KEYS
+from conftest import hear_interrupts
 
 import sow.settings
 from sow.benchmarks.checkpoints import TINY, random_pipeline

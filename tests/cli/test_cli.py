@@ -40,10 +40,12 @@ def test_help_is_quick_and_import_loads_no_torch():
     assert subprocess.check_output([sys.executable, "-c", heavy], text=True).strip() == "[]"
 
 
-def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(run_sow, tmp_path, astronaut):
+def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(
+    run_sow, start_sow, tmp_path, astronaut
+):
     """Real input end to end: the picture, its recipe, and the same bytes again."""
     astronaut.save(tmp_path / "me.png")
-    made = run_sow("generate", "--model", "figures", "--face", "me.png", "--prompt",
+    made = start_sow("generate", "--model", "figures", "--face", "me.png", "--prompt",
                    "an old person", "--num", "2", "--seed", "7", "--out", "a.png", "--json",
                    "--planner", "offline",
                    env={"OPENAI_API_KEY": "sk-very-secret", "HOME": str(tmp_path)})  # fmt: skip
@@ -58,7 +60,7 @@ def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(run_sow, t
     assert one != (tmp_path / "a-2.png").read_bytes()
     assert Image.open(tmp_path / "a-1.png").size == (128, 128)
     (tmp_path / "me.png").unlink()  # the recipe needs no other file
-    again = run_sow("generate", "--recipe", "a-1.png", "--out", "again.png")
+    again = start_sow("generate", "--recipe", "a-1.png", "--out", "again.png")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "again.png").read_bytes() == one
     for private in (b"sk-very-secret", str(tmp_path).encode(), b"/root", b"/home"):
@@ -248,8 +250,25 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+IN_PROCESSES = (
+    "no picture", "not a picture", "bad plan", "unreachable hub id", "exists", "no such device",
+)  # fmt: skip
+"""One for each exit code: these are run as a user runs them."""
+NEEDS_A_PROCESS = ("unreachable hub id",)
+"""That the hub is offline is read when its library is imported."""
+
+
+@pytest.mark.parametrize("name", IN_PROCESSES)
+def test_bad_input_ends_a_process_with_one_line_and_its_exit_code(start_sow, tmp_path, name):
+    check_bad_input(start_sow, tmp_path, name)
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if name not in NEEDS_A_PROCESS])
 def test_bad_input_gets_one_line_and_its_exit_code(run_sow, tmp_path, name):
+    check_bad_input(run_sow, tmp_path, name)
+
+
+def check_bad_input(run, tmp_path, name):
     words, code, says = BAD[name]
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "bad.json").write_text('{"canvas": [128, 128]}')
@@ -257,7 +276,7 @@ def test_bad_input_gets_one_line_and_its_exit_code(run_sow, tmp_path, name):
     Image.new("L", (64, 20), 255).save(tmp_path / "wide.png")
     before = sorted(tmp_path.iterdir())
     model = () if "--model" in words or "--recipe" in words else ("--model", "figures")
-    done = run_sow("generate", *words, *model, env={"HF_HUB_OFFLINE": "1"})
+    done = run("generate", *words, *model, env={"HF_HUB_OFFLINE": "1"})
     assert done.returncode == code, done.stderr
     line = done.stderr.strip().splitlines()[-1]
     assert line.startswith("sow: ")

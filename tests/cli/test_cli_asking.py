@@ -11,7 +11,8 @@ import sys
 import time
 
 import pytest
-from conftest import EXAMPLES, NO_KEYS, hear_interrupts
+from commands import NO_KEYS
+from conftest import EXAMPLES, hear_interrupts
 
 FACE = EXAMPLES / "drawn-beard.png"
 RUN = "from sow.cli.entry import run; run()"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import NO_KEYS
+from commands import NO_KEYS
 from helpers import noise_picture, plan
 from PIL import Image
 from test_cli import BAD, FACE

@@ -131,11 +131,11 @@ def test_the_good_answers_fit_their_schemas():
         getattr(answers, stage).model_validate(answer)
 
 
-def test_who_is_refused_does_not_wait_for_the_model(run_sow, server, env):
+def test_who_is_refused_does_not_wait_for_the_model(start_sow, server, env):
     """It is being loaded meanwhile, in a thread that is left behind."""
     server.reply = lambda asked: (401, {"error": {"message": "no", "code": "invalid_api_key"}})
     words = ("generate", *ASK[1:], "--planner", "openai", "--base-url", server.address + "/v1")
-    done = run_sow(*words, "--out", "x.png", env={**env, "OPENAI_API_KEY": KEY})
+    done = start_sow(*words, "--out", "x.png", env={**env, "OPENAI_API_KEY": KEY})
     assert done.returncode == PlannerError.exit_code, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("sow: openai")

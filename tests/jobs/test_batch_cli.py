@@ -10,7 +10,8 @@ import sys
 import time
 
 import pytest
-from conftest import EXAMPLES, NO_KEYS, hear_interrupts
+from commands import NO_KEYS
+from conftest import EXAMPLES, hear_interrupts
 
 from sow.cli.batch_options import assigned
 from sow.errors import UsageError

@@ -11,7 +11,7 @@ import sys
 from contextlib import closing
 
 import pytest
-from conftest import NO_KEYS
+from commands import NO_KEYS
 from far import KEYS, SECRET, Place, batch, forget_connections, jobs, time_passes, typed
 from far_fixtures import face  # noqa: F401
 from fsspec.registry import _registry

@@ -239,11 +239,11 @@ GENERATE = ("generate", "--face", FACE, "--prompt", "a person", "--set", "cycles
 
 
 def test_auto_downloads_the_first_copy_it_can_get_and_then_needs_no_hub(
-    run_sow, hub, tiny_folder, tmp_path
+    start_sow, hub, tiny_folder, tmp_path
 ):
     """The first repository of the list is gone, the second has the weights."""
     server = Hub({SD21[1]: tiny_folder})
-    done = run_sow(*GENERATE, "--out", "a.png", "--json", env=environment(server, tmp_path))
+    done = start_sow(*GENERATE, "--out", "a.png", "--json", env=environment(server, tmp_path))
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)[0]
     assert (made["model"], made["revision"]) == (SD21[1], COMMIT)
@@ -251,57 +251,57 @@ def test_auto_downloads_the_first_copy_it_can_get_and_then_needs_no_hub(
     assert not any(path.endswith((".bin", ".ckpt")) for path in server.asked)
     server.close()
     offline = environment(server, tmp_path, HF_HUB_OFFLINE="1")
-    again = run_sow(*GENERATE, "--out", "b.png", env=offline)
+    again = start_sow(*GENERATE, "--out", "b.png", env=offline)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    repeat = run_sow("generate", "--recipe", "a.png", "--out", "c.png", env=offline)
+    repeat = start_sow("generate", "--recipe", "a.png", "--out", "c.png", env=offline)
     assert repeat.returncode == 0, repeat.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "c.png").read_bytes()
 
 
-def test_pickles_on_the_hub_are_not_even_downloaded(run_sow, tiny_folder, tmp_path):
+def test_pickles_on_the_hub_are_not_even_downloaded(start_sow, tiny_folder, tmp_path):
     shutil.copytree(tiny_folder, tmp_path / "m")
     pickled(tmp_path / "m")
     server = Hub({"some/one": tmp_path / "m"})
-    done = run_sow(*GENERATE, "--model", "some/one", env=environment(server, tmp_path))
+    done = start_sow(*GENERATE, "--model", "some/one", env=environment(server, tmp_path))
     server.close()
     assert done.returncode == 5
     assert done.stderr.count("\n") == 1
     assert not any(path.endswith(".bin") for path in server.asked)
 
 
-def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(run_sow, tmp_path):
+def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(start_sow, tmp_path):
     env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
-    done = run_sow(*GENERATE, "--out", "a.png", "--json", env=env)
+    done = start_sow(*GENERATE, "--out", "a.png", "--json", env=env)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["model"] == "figures"
     assert "bundled `figures` runs instead" in done.stderr
     assert "sow download" in done.stderr
     assert "HF_HOME" in done.stderr
-    insist = run_sow(*GENERATE, "--model", "sd2.1", env=env)
+    insist = start_sow(*GENERATE, "--model", "sd2.1", env=env)
     assert insist.returncode == 5
     assert insist.stderr.count("\n") == 1
     assert "sow download" in insist.stderr
 
 
-def test_download_completes_a_broken_cache(run_sow, tiny_folder, tmp_path):
+def test_download_completes_a_broken_cache(start_sow, tiny_folder, tmp_path):
     server = Hub({SD21[0]: tiny_folder})
     env = environment(server, tmp_path)
-    folder = Path(json.loads(run_sow("download", "--json", env=env).stdout)["folder"])
+    folder = Path(json.loads(start_sow("download", "--json", env=env).stdout)["folder"])
     (folder / "scheduler" / "scheduler_config.json").unlink()
-    doctor = json.loads(run_sow("doctor", "--json", env=env).stdout)
+    doctor = json.loads(start_sow("doctor", "--json", env=env).stdout)
     assert doctor["weights"][SD21[0]] == "not here"
-    assert run_sow("download", env=env).returncode == 0
+    assert start_sow("download", env=env).returncode == 0
     server.close()
     assert (folder / "scheduler" / "scheduler_config.json").exists()
 
 
-def test_download_says_where_it_went(run_sow, tiny_folder, tmp_path):
+def test_download_says_where_it_went(start_sow, tiny_folder, tmp_path):
     server = Hub({SD21[0]: tiny_folder})
     env = environment(server, tmp_path)
-    done = run_sow("download", "--json", env=env)
+    done = start_sow("download", "--json", env=env)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["revision"] == COMMIT
-    doctor = run_sow("doctor", "--json", env=env)
+    doctor = start_sow("doctor", "--json", env=env)
     server.close()
     assert json.loads(doctor.stdout)["weights"][SD21[0]] == "cached"
