@@ -165,9 +165,9 @@ def test_sdedit_starts_from_the_planted_canvas_noised_as_far(service):
     how, seen = SDEdit(strength=0.4, calls=4, eta=0.0), []
 
     class Watched(Stage):
-        def answer(self, latents, state):
+        def output(self, latents, state):
             seen.append((latents, state))
-            return super().answer(latents, state)
+            return super().output(latents, state)
 
     with torch.no_grad():
         stage = Watched.of(service.pipe, [work_of()], [7], how.states)
@@ -189,7 +189,7 @@ def test_guidance_is_the_prompt_against_the_negative_prompt(service):
         (embedded,) = backbone.embed([texts])
         prompt, negative = backbone.predict(latents, stage.timesteps[6], embedded)
         by_hand = negative + 7.5 * (prompt - negative)
-        assert torch.allclose(stage.answer(latents, 6), by_hand, atol=1e-5)
+        assert torch.allclose(stage.output(latents, 6), by_hand, atol=1e-5)
 
 
 def test_the_oscillation_keeps_its_distribution_at_rest():
@@ -227,7 +227,7 @@ class Gaussian(Stage):
 
     rho = 0.8
 
-    def answer(self, latents, state):
+    def output(self, latents, state):
         level = self.schedule.alphas_cumprod[state]
         prior = torch.tensor([[1.0, self.rho], [self.rho, 1.0]])
         noisy = level * prior + (1 - level) * torch.eye(2)
@@ -244,7 +244,7 @@ def known(service):
         stage = Stage.of(service.pipe, [work_of()], [0], 30)
     planted = torch.tensor([0.0, 1.0]).expand(count, 1, 1, 2)
     inside = torch.tensor([0.0, 1.0]).expand(count, 1, 1, 2)
-    fields = {**vars(stage), "planted": planted, "inside": inside}
+    fields = {**vars(stage), "planted": planted, "region_mask": inside}
 
     class Fast(Gaussian):
         def noise(self):
