@@ -42,7 +42,7 @@ def test_nothing_on_the_page_says_who_made_what(asked, results, tmp_path):
     folder = made.page.parent
     for method in results.run.methods:
         # As a word: letters of a name may stand in a number by chance.
-        for name in (method.name, method.said):
+        for name in (method.name, method.display_name):
             assert not re.search(
                 rf"(?<![a-z]){re.escape(name.lower())}(?![a-z])",
                 page.replace('content="sow"', "").replace("sow-preference", ""),
