@@ -196,7 +196,7 @@ def test_clothes_that_the_sentence_names_are_not_read(judge, work):
     assert told.missing == "the sentence names the clothes' colour"
     nobody = JudgedSaturation(verdicts)(work[0].case(Image.new("RGB", (128, 128), "#88bbee")))
     assert "too few clothes" in nobody.missing
-    sketched = replace(work[0], pair=replace(work[0].pair, id="s", said={"style": "sketch"}))
+    sketched = replace(work[0], pair=replace(work[0].pair, id="s", mentions={"style": "sketch"}))
     drawn = Verdicts(judge, {"s": sketched.pair})
     assert "sketch" in JudgedGrey(drawn)(sketched.case(worn("gray"))).missing
     rows = judged("row", judge, work, [worn("red")] * 2)

@@ -48,7 +48,7 @@ def round_trip(pipe, image: Image.Image, until: int, steps: int) -> float:
     """PSNR between the picture inverted to a state and back, and what the VAE makes of it."""
     backbone = StableDiffusion(pipe)
     schedule = backbone.schedule(steps)
-    times = torch.tensor(schedule.times)
+    times = torch.tensor(schedule.timesteps)
     empty = backbone.embed([[[""]]])[0]
     pixels = torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
     clean = latents = backbone.encode(pixels)

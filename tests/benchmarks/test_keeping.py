@@ -140,4 +140,4 @@ def test_hair_that_a_sentence_changes_has_no_score(judge):
     metric = HairKept(Verdicts(judge))
     with pytest.raises(Missing, match="the sentence asks for another"):
         metric.read(judged)
-    assert metric.read(replace(judged, pair=replace(pair, said={}))) == 1
+    assert metric.read(replace(judged, pair=replace(pair, mentions={}))) == 1
