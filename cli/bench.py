@@ -167,7 +167,7 @@ def celeba_tv2i(
     facenet: Annotated[
         Path | None,
         typer.Option(
-            help="FaceNet weights (.safetensors), for ID-Distance.",
+            help="FaceNet weights (.safetensors): how far apart two faces are.",
             rich_help_panel=METRICS,
         ),
     ] = None,
@@ -187,7 +187,7 @@ def celeba_tv2i(
     identities: Annotated[
         Path | None,
         typer.Option(
-            help="CelebA's identity_CelebA.txt: for the ID-Distance within one person.",
+            help="CelebA's identity_CelebA.txt: how far apart two portraits of one person are.",
             rich_help_panel=METRICS,
         ),
     ] = None,

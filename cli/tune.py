@@ -85,7 +85,7 @@ def tune(
     facenet: Annotated[
         Path | None,
         typer.Option(
-            help="FaceNet weights (.safetensors), for ID-Distance.",
+            help="FaceNet weights (.safetensors): how far apart two faces are.",
             rich_help_panel=METRICS,
         ),
     ] = None,

@@ -197,7 +197,7 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
         "--set",
         "cycles=1",
     )
-    ran = run_sow(*asked, "--json", timeout=250)
+    ran = run_sow(*asked, "--json")
     assert ran.returncode == 0, ran.stderr
     data = json.loads(ran.stdout)
     assert data == json.loads((tmp_path / "speed" / "speed.json").read_text(encoding="utf-8"))
@@ -208,7 +208,7 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
     assert "1 section" not in ran.stderr  # a word, as for people
     assert "a section to measure: " in ran.stderr
     assert "calls: UNet calls and samples, preset by preset; " in ran.stderr
-    again = run_sow(*asked, "--json", timeout=250)
+    again = run_sow(*asked, "--json")
     assert "calls: measured before" in again.stderr
     assert json.loads(again.stdout)["sections"] == data["sections"]
 

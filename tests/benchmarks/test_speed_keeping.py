@@ -394,10 +394,10 @@ def test_an_interrupt_says_what_is_kept(run_sow, tiny_folder, tmp_path):
     assert "Traceback" not in "".join(lines)
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"speed.md", "speed.json"}
     asked[asked.index("calls,start")] = "calls"
-    again = run_sow(*asked, timeout=250)
+    again = run_sow(*asked)
     assert again.returncode == 0, again.stderr
     assert "calls: measured before" in again.stderr
-    other = run_sow(*asked, "--bare-calls", 3, timeout=250)
+    other = run_sow(*asked, "--bare-calls", 3)
     assert other.returncode == 6
     assert "bare calls at most 1000 of each shape there" in other.stderr
-    assert "--force to start anew" in other.stderr
+    assert "--force to start over" in other.stderr
