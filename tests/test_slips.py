@@ -104,7 +104,7 @@ def test_a_slip_in_a_call_gets_one_line_before_any_work(tiny, name):
 def told(**arguments):
     """What a call is taken to mean: of each job what is planted, its plan and its settings."""
     given = {"plan": plan(), "settings": None, "mask": None, "generator": None, **arguments}
-    jobs = make_jobs(**given, stride=8)
+    jobs = make_jobs(**given, vae_scale_factor=8)
     return [(job.condition.to_png(), job.plan, job.settings) for job in jobs]
 
 
