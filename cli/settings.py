@@ -80,8 +80,7 @@ def cost(settings: Settings, planted: bool = True) -> dict[str, int]:
 
     planted: whether its plan plants anything; one that does not has no noun to suppress either.
     """
-    from sow.diffusion.guidance import num_conditions
-    from sow.diffusion.recording import unet_calls_of
+    from sow.diffusion.recording import num_conditions, unet_calls_of
 
     calls = unet_calls_of(settings, int(planted))
     without = sum(num_conditions(call, settings, "none") for call in calls)

@@ -18,8 +18,7 @@ from sow.benchmarks.speed.scaling import CANVASES, CYCLES
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.benchmarks.speed.timing import timed
-from sow.diffusion.guidance import num_conditions
-from sow.diffusion.recording import unet_calls_of
+from sow.diffusion.recording import num_conditions, unet_calls_of
 from sow.settings import Outside, Settings
 
 SampleEstimate = Callable[[Subject, int, Section | None], float | None]

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sow.diffusion.algorithm import Denoise, Invert, UNetCall
+from sow.diffusion.algorithm import Denoise
 from sow.diffusion.jobs import BatchTensors, Job
-from sow.settings import BRANCHES, Outside, Settings
+from sow.diffusion.recording import num_conditions
+from sow.settings import BRANCHES
 
 
 class Guidance:
@@ -47,25 +48,6 @@ class Guidance:
 
     def _wanted(self, step: Denoise) -> list[int]:
         return [num_conditions(step, job.settings, job.outside) for job in self._jobs]
-
-
-def num_conditions(step: UNetCall, settings: Settings, outside: Outside | None = None) -> int:
-    """Return how many conditions a picture's UNet call is asked with: its samples.
-
-    A finish asks with fewer near the clean picture, but with all where it begins.
-
-    outside: what the plan needs outside C (`sow.diffusion.prompts.outside_of`); None takes it
-    from the settings.
-    """
-    if isinstance(step, Invert):
-        return 1 if settings.inversion_guidance_scale == 1 else 2
-    finishing = step.cycle is None and not step.from_noise
-    if finishing and step.state < settings.t1:
-        if step.state < (settings.first_guided_until if step.left else settings.guided_until):
-            return BRANCHES["prompt"]
-        if step.state < settings.outside_until and not step.left:
-            return BRANCHES["none"]
-    return BRANCHES[outside or settings.outside]
 
 
 def regional_guidance(

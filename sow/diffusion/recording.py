@@ -1,4 +1,4 @@
-"""What a run will do, found by running the algorithm without a model."""
+"""What a run will do and cost, found by running the algorithm without a model, or torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sow.diffusion.algorithm import (
     UNetCall,
     cyclic_one_way_diffusion,
 )
-from sow.settings import Settings
+from sow.settings import BRANCHES, Outside, Settings
 
 
 class Recording:
@@ -85,3 +85,22 @@ def unet_calls_of(settings: Settings, alone: int = 0, most: int | None = None) -
     """Return the UNet calls of a run; see `steps_of`."""
     steps = steps_of(settings, alone, most)
     return [step for step in steps if isinstance(step, Invert | Denoise)]
+
+
+def num_conditions(step: UNetCall, settings: Settings, outside: Outside | None = None) -> int:
+    """Return how many conditions a picture's UNet call is asked with: its samples.
+
+    A finish asks with fewer near the clean picture, but with all where it begins.
+
+    outside: what the plan needs outside C (`sow.diffusion.prompts.outside_of`); None takes it
+    from the settings.
+    """
+    if isinstance(step, Invert):
+        return 1 if settings.inversion_guidance_scale == 1 else 2
+    finishing = step.cycle is None and not step.from_noise
+    if finishing and step.state < settings.t1:
+        if step.state < (settings.first_guided_until if step.left else settings.guided_until):
+            return BRANCHES["prompt"]
+        if step.state < settings.outside_until and not step.left:
+            return BRANCHES["none"]
+    return BRANCHES[outside or settings.outside]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sow.diffusion.guidance import num_conditions
 from sow.diffusion.prompts import outside_of
-from sow.diffusion.recording import unet_calls_of
+from sow.diffusion.recording import num_conditions, unet_calls_of
 from sow.errors import UsageError
 from sow.plan import Plan
 from sow.settings import Outside, Settings

@@ -12,9 +12,8 @@ from helpers import QUICK, noise_picture, plan, seeded
 from sow.backbones.schedule import DiffusionSchedule
 from sow.calls import count_forwards
 from sow.diffusion.algorithm import CANVAS, Denoise, Invert
-from sow.diffusion.guidance import num_conditions
 from sow.diffusion.prompts import outside_of
-from sow.diffusion.recording import unet_calls_of
+from sow.diffusion.recording import num_conditions, unet_calls_of
 from sow.prefix_cache import PrefixCache
 from sow.service.budget import samples_of
 from sow.settings import Settings
