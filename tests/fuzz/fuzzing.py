@@ -14,7 +14,7 @@ from random import Random
 
 from sow.errors import SowError
 
-COUNT = int(os.environ.get("FUZZ_COUNT", "100"))
+COUNT = int(os.environ.get("FUZZ_COUNT", "500"))
 SEED = int(os.environ.get("FUZZ_SEED", "20261121"))
 LONGEST_LINE = 1200
 
