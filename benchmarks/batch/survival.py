@@ -25,7 +25,7 @@ from sow.benchmarks.output import StudyOutput
 from sow.jobs.ledger import Ledger
 from sow.recipe import pixels_sha256
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
 PLACES = ("in the forest", "on the beach", "in the snow", "in the city", "in the desert")
 SOONEST, LATEST = 1.0, 24.0
