@@ -24,7 +24,7 @@ def compile_blocks(pipe: SowPipeline, **options: Any) -> None:
     Args:
         pipe: its UNet is changed, for all pipelines that share it.
         options: for `torch.compile`. `fullgraph=True` makes an error of a break in a graph; there
-            is none unless somebody looks on: a gate, `trace` or a control that watches.
+            is none unless somebody looks on: a gate, `trace` or a control that observes.
 
     Raises:
         UsageError: if it is no pipeline of SOW's.

@@ -204,9 +204,9 @@ class SowPipeline(CheckedPipeline):
                 pictures are then what was pointed to so far. diffusers' own callbacks work.
             callback_on_step_end_tensor_inputs: of `latents`, `condition_mask`, `prompt_embeds`
                 (the branches of guidance one after another, the prompt's last).
-            beginnings: keeps what all seeds of a plan have in common, and goes on from it; each
-                picture begins by itself then. Not for callbacks, nor for `controls` but a `trace`,
-                which looks on from there.
+            prefix_cache: keeps what all seeds of a plan have in common, and replays it. Each
+                picture's part is then computed by itself. Not used with a callback, nor with
+                `controls` other than a `trace`, which observes what comes after it.
             watching: look into this call alone; `trace` looks into those of other threads too.
 
         Raises:

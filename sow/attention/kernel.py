@@ -10,7 +10,7 @@ and those that are forbidden to minus infinity. Each strength is that of the que
 keys. Queries that nothing changes take the library's fused attention. The others are worked
 through in slices that fit the processor's cache, so that no matrix of all queries by all keys is
 ever there. Where a sample has fewer of these than another beside it, others of its queries are
-worked through too, and keep the fused answer: what it gets does not depend on its company.
+worked through too, but keep the fused result: it is independent of the rest of the batch.
 """
 
 from __future__ import annotations

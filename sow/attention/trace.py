@@ -99,6 +99,6 @@ class Trace(AttentionControl):
         self._words = [context.backbone.words(job.plan.prompt) for job in context.jobs]
         nothing = torch.zeros(pictures, 0, *context.size)
         self._heat = self._average.mean() if self._average.count else nothing
-        probe = [each.mean()[:, 0] for each in self._flow if each.count]
-        self.flow = torch.stack(probe) if probe else torch.zeros(0, pictures, *context.size)
+        flow = [each.mean()[:, 0] for each in self._flow if each.count]
+        self.flow = torch.stack(flow) if flow else torch.zeros(0, pictures, *context.size)
         self.indicators = self._indicator.history

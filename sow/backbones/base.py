@@ -56,7 +56,7 @@ class AttentionLayer:
 
 
 class Schedule(Protocol):
-    """Noise levels of the states x_0 (clean) to x_S (noise), and the moves between them."""
+    """Noise levels of the states x_0 (clean) to x_S (noise), and the steps between them."""
 
     @property
     def timesteps(self) -> Sequence[int]:
@@ -71,7 +71,7 @@ class Schedule(Protocol):
         noise: Tensor | None = None,
         step_skip: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s - step_skip} by the model's answer, and the clean latents it points to."""
+        """x_s -> x_{s - step_skip} by the model's output, and the clean latents it points to."""
 
     def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
         """x_s -> x_{s + step_skip}: the same step read backwards."""
@@ -108,7 +108,7 @@ class Backbone(Protocol):
         """Several groups of texts; a text that occurs twice is encoded once."""
 
     def predict(self, latents: Tensor, time: Tensor, texts: Embedded) -> Tensor:
-        """The model's answer for all branches in one call: `[K, B, c, h, w]`."""
+        """The model's output for all branches of guidance in one call: `[K, B, c, h, w]`."""
 
     def words(self, prompt: str) -> list[tuple[str, list[int]]]:
         """The words of a prompt that are read, and the places of their tokens."""

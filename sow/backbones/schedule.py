@@ -1,9 +1,9 @@
-"""States, times and noise levels, and the three moves between states.
+"""States, their timesteps and noise levels, and the three steps between states.
 
 A trajectory has S + 1 states, x_0 (clean) to x_S (noise). Going from x_s to x_{s-1}, the UNet is
-called at time t_s = T/S * (s - 1) + 1 (the spacing of Stable Diffusion's own DDIM scheduler), and
-alpha_bar at t_s is the level of state s. Sampling, inverting and disturbing all read their levels
-from the one table made here, so they agree state by state.
+called at timestep t_s = T/S * (s - 1) + 1 (the spacing of Stable Diffusion's own DDIM scheduler),
+and alpha_bar at t_s is the level of state s. Sampling, inverting and renoising all read their
+levels from the one table made here, so they agree state by state.
 
 Levels are Python floats: formulas stay exact and nothing has to be fetched from the device.
 """
@@ -26,8 +26,8 @@ class DiffusionSchedule:
     """The table of states of a variance-preserving diffusion, as Stable Diffusion's.
 
     Attributes:
-        times: UNet time of every state; `times[0]` is 0 and never used.
-        levels: alpha_bar of every state, falling from `levels[0]` (clean) to `levels[S]`.
+        timesteps: the UNet's timestep of every state; `timesteps[0]` is 0 and never used.
+        alphas_cumprod: alpha_bar of every state, from x_0 (clean) down to x_S.
         prediction_type: what the UNet predicts, `epsilon` or `v_prediction`.
     """
 
@@ -42,7 +42,7 @@ class DiffusionSchedule:
         Raises:
             ModelError: if the scheduler knows no alpha_bar (flow matching, EDM) or one that is no
                 noise, or the model predicts something else than epsilon or v.
-            UsageError: if the model was trained on fewer times than `steps`.
+            UsageError: if the model was trained on fewer timesteps than `steps`.
         """
         config = scheduler.config
         # Euler's sigmas and the like are the same noise read otherwise; flows and EDM are not.
@@ -59,17 +59,17 @@ class DiffusionSchedule:
         alphas = scheduler.alphas_cumprod.double().tolist()
         step_ratio = len(alphas) // steps
         if step_ratio == 0:
-            raise UsageError(f"steps={steps} is more than the model's {len(alphas)} times")
+            raise UsageError(f"steps={steps} is more than the model's {len(alphas)} timesteps")
         timesteps = [min(step_ratio * s + 1, len(alphas) - 1) for s in range(steps)]
         # SD keeps a trace of noise in its clean state: alpha_bar at time 0, not 1.
         clean = 1.0 if config.get("set_alpha_to_one", False) else alphas[0]
-        levels = (clean, *(alphas[t] for t in timesteps))
-        if not all(1 >= less > more > 0 for less, more in pairwise(levels)):  # nor nan
+        alphas_cumprod = (clean, *(alphas[t] for t in timesteps))
+        if not all(1 >= less > more > 0 for less, more in pairwise(alphas_cumprod)):  # nor nan
             raise ModelError(
                 "the scheduler's noise does not grow from a clean picture to noise",
                 "give a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
             )
-        return cls((0, *timesteps), levels, prediction_type)
+        return cls((0, *timesteps), alphas_cumprod, prediction_type)
 
     @property
     def steps(self) -> int:
@@ -77,11 +77,9 @@ class DiffusionSchedule:
         return len(self.timesteps) - 1
 
     def predict_x0_eps(self, latents: Tensor, output: Tensor, state: int) -> tuple[Tensor, Tensor]:
-        """The clean latents and the noise that make up x_s, going by the UNet's answer."""
-        signal, noise = (
-            math.sqrt(self.alphas_cumprod[state]),
-            math.sqrt(1 - self.alphas_cumprod[state]),
-        )
+        """Return the clean latents and the noise in x_s that the UNet's output predicts."""
+        alpha = self.alphas_cumprod[state]
+        signal, noise = math.sqrt(alpha), math.sqrt(1 - alpha)
         if self.prediction_type == "v_prediction":
             return signal * latents - noise * output, signal * output + noise * latents
         return (latents - noise * output) / signal, output
@@ -99,7 +97,7 @@ class DiffusionSchedule:
 
         Args:
             latents: x_s, `[B, 4, h, w]`.
-            output: the UNet's answer at `times[state]`, same shape.
+            output: the UNet's at `timesteps[state]`, same shape.
             state: s, from S down to 1.
             eta: 0 is deterministic, 1 has DDPM's variance; a number or `[B, 1, 1, 1]`.
             noise: standard normal, same shape as `latents`; needed where eta is not 0.
@@ -120,8 +118,8 @@ class DiffusionSchedule:
     def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
         """x_s -> x_{s + step_skip}, the DDIM step read backwards (Sec. III-A).
 
-        `output` is the UNet's answer at `times[state + step_skip]`, where the way back asks again.
-        This is the exact inverse of `denoise` with eta 0 if the UNet then answers the same.
+        `output` is the UNet's at `timesteps[state + step_skip]`, where `denoise` starts. This is
+        the exact inverse of `denoise` with eta 0 as long as the UNet's output is the same.
         """
         here, there = self.alphas_cumprod[state], self.alphas_cumprod[state + step_skip]
         if self.prediction_type == "v_prediction":

@@ -68,7 +68,7 @@ class StableDiffusion:
         return [Embedded(stacked(group), {}) for group in groups]
 
     def predict(self, latents: Tensor, time: Tensor, texts: Embedded) -> Tensor:
-        """In the precision of the UNet, answered in float32."""
+        """Compute in the precision of the UNet; return float32."""
         samples = latents.repeat(texts.branches, 1, 1, 1)
         output: Tensor = self.pipe.unet(
             samples.to(self._dtype),

@@ -37,13 +37,13 @@ class InversionBatch:
 def inversion_batches(
     jobs: Sequence[Job], condition_mask: Tensor, vae_scale_factor: int, grid: int
 ) -> tuple[list[InversionBatch], list[Tensor]]:
-    """The seed canvas first; after it, for conditions inverted alone, one frame per size of box.
+    """Return the seed canvases, then one batch per size of box for conditions inverted alone.
 
-    grid: widths and heights are multiples of so many pixels; what is missing is grey, to the
-    right and below.
+    grid: widths and heights are padded to multiples of so many pixels, with grey to the right and
+    below.
 
     Returns:
-        The frames, and of each what is in it, `[b, 3, H, W]` in [-1, 1].
+        The batches, and the pixels of each, `[b, 3, H, W]` in [-1, 1].
     """
     settings = jobs[0].settings
     width, height = jobs[0].plan.canvas
@@ -55,7 +55,7 @@ def inversion_batches(
         for job in jobs
     ]
     everyone = tuple(range(len(jobs)))
-    frames = [
+    batches = [
         InversionBatch(everyone, _texts(jobs), condition_mask,
               ((0, 0),) * len(jobs), (height // vae_scale_factor, width // vae_scale_factor))
     ]  # fmt: skip
@@ -75,7 +75,7 @@ def inversion_batches(
             >= 0.5
             for job in own
         ]
-        frames.append(
+        batches.append(
             InversionBatch(
                 members=tuple(members),
                 texts=_texts(own),
@@ -89,7 +89,7 @@ def inversion_batches(
         )
         alone = [planted(job.condition, box, canvas, what).into(grey) for job in own]
         pixels.append(torch.stack(alone))
-    return frames, pixels
+    return batches, pixels
 
 
 def _texts(jobs: Sequence[Job]) -> tuple[tuple[str, ...], ...]:

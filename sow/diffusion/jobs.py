@@ -54,7 +54,7 @@ def make_jobs(
 ) -> list[Job]:
     """One job per picture: single values serve all jobs, lists must be equally long.
 
-    `stride` is the pixels of one latent: boxes are brought onto its grid. `preset` and `fitted`
+    `vae_scale_factor` is the pixels of one latent: boxes are aligned to it. `preset` and `fitted`
     say what the model makes of a setting, and of a plan that leaves its canvas open.
 
     Raises:
@@ -150,8 +150,8 @@ class BatchTensors:
 
     Attributes:
         planted: what is pasted into canvases.
-        inside, first_inside: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1; and
-            before the condition is planted again.
+        region_mask, first_region_mask: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to
+            1; and before the condition is planted again.
         guidance_scale, condition_guidance_scale, guided_until, first_guided_until, noise_level,
             eta, cycle_eta: `[B, 1, 1, 1]`.
         preserving: by state, 1 for the jobs that preserve it and 0 for others, `[B, 1, 1, 1]`.

@@ -65,7 +65,7 @@ def planted(condition: Condition, box: Box, canvas: tuple[int, int], what: str) 
 def coverage_of(
     condition: Condition, box: Box, canvas: tuple[int, int], vae_scale_factor: int
 ) -> Tensor:
-    """How much of each latent is condition, 0 to 1: `[1, H / stride, W / stride]`."""
+    """Return how much of each latent is condition, `[1, h, w]`, 0 to 1."""
     pixels = torch.zeros(1, 1, canvas[1], canvas[0])
     pixels[0, 0, box.y : box.bottom, box.x : box.right] = _levels(condition.mask)
     return avg_pool2d(pixels, vae_scale_factor)[0]

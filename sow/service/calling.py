@@ -36,7 +36,7 @@ def make(
     """One picture per seed, as many in one call as memory allows.
 
     cycles_of: the numbers of those whose cycles are wanted too. explain: sheets for all of them.
-    beginnings: where they go on from; a picture that is repeated begins as it did.
+    prefix_cache: what seeds share; a picture that is repeated is begun as it was then.
 
     Raises:
         DeviceError: if not even one fits.
@@ -108,7 +108,7 @@ def together(
 
     size: of the batch; a smaller one is filled up with the last task, so that a picture does not
     depend on who else was there, since sums are rounded otherwise in batches of other sizes.
-    method: who draws them. beginnings: for works with several pictures, if SOW itself draws.
+    method: who draws them. prefix_cache: for works with several pictures, if SOW itself draws.
     """
     from sow.calls import count_forwards
 

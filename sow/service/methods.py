@@ -111,7 +111,7 @@ class Sow(Method):
     ) -> Drawn:
         """By the pipeline.
 
-        cycles_of: the numbers of those whose cycles are wanted too. beginnings: to go on from.
+        cycles_of: the numbers of those whose cycles are wanted too. prefix_cache: what seeds share.
         watching: look into this call.
         """
         import torch

@@ -132,7 +132,7 @@ def _with_masks(
         kept.append(pair)
     problem = f"{len(wrong)} of {len(pairs)} portraits have no usable mask, the first "
     if not kept:
-        raise UsageError(problem + wrong[0], "unpack CelebAMask-HQ.zip again, whole")
+        raise UsageError(problem + wrong[0], "unpack the whole CelebAMask-HQ.zip again")
     return PairList(tuple(kept), (f"left out: {problem}{wrong[0]}",) if wrong else ())
 
 

@@ -139,7 +139,7 @@ class CelebA:
         return UsageError(
             f"{len(missing)} of {of} {what} are missing in {str(self.root)!r}, the first "
             f"{first}{why}",
-            "unpack CelebAMask-HQ.zip again, whole",
+            "unpack the whole CelebAMask-HQ.zip again",
         )
 
     def originals(self) -> dict[int, str]:
