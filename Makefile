@@ -59,7 +59,7 @@ test-floors:
 	$(FLOORS_SOW) plan --model figures $(FLOORS_FACE) --draw $(FLOORS)/plan.png \
 	  --out $(FLOORS)/plan.json
 	$(FLOORS)/bin/python -m pytest tests/test_floors.py tests/test_recipe.py tests/planners \
-	  tests/pictures tests/jobs tests/models/test_checkpoints.py \
+	  tests/pictures tests/batch tests/models/test_checkpoints.py \
 	  tests/models/test_models.py::test_a_single_file_draws_what_the_folder_draws \
 	  --deselect tests/test_floors.py::test_the_declared_floors_are_those_that_were_run
 	cp $(FLOORS)/floors.txt floors.txt

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sow.models import BUNDLED
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 
 TINY: dict[str, dict[str, Any]] = {
     "unet": {

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from PIL import Image
 from tqdm import tqdm
 
-from sow.files import check_free, make_folder, publish, write_text
 from sow.pictures.drawing import stacked
+from sow.utils.files import check_free, make_folder, publish, write_text
 
 PICTURES = "pictures"
 """The folder of the pictures that studies keep, beside their tables."""

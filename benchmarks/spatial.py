@@ -19,7 +19,7 @@ from sow.benchmarks.output import bar
 from sow.benchmarks.statistics import rate, sign_test, turned
 from sow.errors import ModelError
 from sow.pictures.reading import load_image
-from sow.scene import article
+from sow.plan.scene_graph import article
 from sow.service.request import Request
 from sow.service.service import Service
 

@@ -53,9 +53,9 @@ from sow.cli.results import Changes, Likeness, Preset
 from sow.errors import INTERRUPTED, JOBS_FAILED
 
 if TYPE_CHECKING:
+    from sow.batch.ledger.admission import BadManifest
+    from sow.batch.run_batch import Batch
     from sow.cli.batch_progress import Progress
-    from sow.jobs.admission import BadManifest
-    from sow.jobs.batch import Batch
 
 RUN = "run"
 
@@ -143,11 +143,11 @@ def run(
     sow batch faces/ --prompts-file prompts.txt --out results/
     sow batch jobs.jsonl --out results/ --retry-failed
     """
+    from sow.batch.ledger.admission import BadManifest
+    from sow.batch.run_batch import Batch
+    from sow.batch.runners.options import Options
+    from sow.batch.sources import source_of
     from sow.cli.batch_progress import Progress, checking
-    from sow.jobs.admission import BadManifest
-    from sow.jobs.batch import Batch
-    from sow.jobs.options import Options
-    from sow.jobs.sources import source_of
 
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
@@ -206,7 +206,7 @@ def carried_out(batch: Batch, progress: Progress) -> int:
 @app.command()
 def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """How many jobs are done, failed or still wait, and why they failed."""
-    from sow.jobs.opening import opened
+    from sow.batch.opening import opened
 
     with opened(folder) as ledger:
         counts, failures = ledger.counts(), list(ledger.failures())
@@ -227,10 +227,10 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Pack the pictures of a batch, with what is said of them, for training or sharing."""
-    from sow.jobs.export import export as run_export
-    from sow.jobs.export import here
-    from sow.jobs.opening import opened
-    from sow.jobs.publishing import write_metadata
+    from sow.batch.export.export import export as run_export
+    from sow.batch.export.export import here
+    from sow.batch.opening import opened
+    from sow.batch.runners.publishing import write_metadata
 
     results, shards = here(folder), here(out)
     with opened(results) as ledger:

@@ -8,10 +8,10 @@ import typer
 
 from sow.cli.options import MODEL, PLANNER, RESULT
 from sow.errors import UsageError
-from sow.limits import MOST_AT_ONCE
+from sow.utils.limits import MOST_AT_ONCE
 
 if TYPE_CHECKING:
-    from sow.jobs.machines import Cluster
+    from sow.batch.runners.cluster import Cluster
 
 RUNNER = "Many machines"
 
@@ -74,7 +74,7 @@ def cluster_of(runner: str, address: str | None, workers: int | None) -> Cluster
     Raises:
         UsageError: for an unknown runner, or options of the other one.
     """
-    from sow.jobs.machines import Cluster
+    from sow.batch.runners.cluster import Cluster
 
     if runner == "ray":
         return Cluster(address, workers)
@@ -94,7 +94,7 @@ def assigned(
         UsageError: for what is no setting, or none beside the preset and likeness of all jobs.
     """
     from sow.service.fitting import chosen
-    from sow.settings import Settings
+    from sow.settings.settings import Settings
 
     if not texts:
         return None

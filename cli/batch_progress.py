@@ -15,8 +15,8 @@ from sow.cli.output import say
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from sow.jobs.batch import Batch
-    from sow.jobs.run import JobResult
+    from sow.batch.run_batch import Batch
+    from sow.batch.runners.runner import JobResult
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from sow.cli.output import insist, report, say
 from sow.cli.targets import made
 
 if TYPE_CHECKING:
+    from sow.batch.runners.options import Options
     from sow.benchmarks.tv2i.metrics.base import Metric
     from sow.benchmarks.tv2i.running.program import Program
-    from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
 app = group("Benchmarks: every method on the same pairs, with metrics and a report.")
@@ -112,6 +112,7 @@ def figures_tv2i(
     quiet: Quiet = False,
 ) -> None:
     """Benchmark on the bundled drawn world, with people unseen in training. Needs no download."""
+    from sow.batch.runners.options import Options
     from sow.benchmarks.tv2i.figures import TUNED, figures_pairs, intensified
     from sow.benchmarks.tv2i.metrics.ceilings import of_drawings
     from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
@@ -119,7 +120,6 @@ def figures_tv2i(
     from sow.benchmarks.tv2i.running.bench import Bench, entrants, with_seeds
     from sow.benchmarks.tv2i.running.finishing import may_overwrite
     from sow.benchmarks.tv2i.running.program import make_program, tables_of
-    from sow.jobs.options import Options
 
     options = Options(
         "figures",
@@ -201,6 +201,7 @@ def celeba_tv2i(
     quiet: Quiet = False,
 ) -> None:
     """Run the paper's benchmark on your copy of CelebAMask-HQ."""
+    from sow.batch.runners.options import Options
     from sow.benchmarks.tv2i.celeba.dataset import celeba_pairs
     from sow.benchmarks.tv2i.metrics.ceilings import NO_IDENTITIES, of_photographs, portraits
     from sow.benchmarks.tv2i.metrics.suites import Weights as Files
@@ -208,7 +209,6 @@ def celeba_tv2i(
     from sow.benchmarks.tv2i.running.bench import Bench, entrants, with_seeds
     from sow.benchmarks.tv2i.running.finishing import may_overwrite
     from sow.benchmarks.tv2i.running.program import make_program, tables_of
-    from sow.jobs.options import Options
 
     options = Options(
         model,

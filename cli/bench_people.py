@@ -56,7 +56,7 @@ def votes(
     from sow.benchmarks.tv2i.preference.votes import votes as counted
     from sow.benchmarks.tv2i.report.report import report as report_of
     from sow.benchmarks.tv2i.report.writing import write_report
-    from sow.files import check_free
+    from sow.utils.files import check_free
 
     # Check everything before writing: partial output would block the next attempt.
     marked = None if into is None else marking(files, key, into, force=force)

@@ -16,7 +16,7 @@ from sow.cli.options import Device, Dtype, Json, Quiet
 from sow.cli.output import print_json, printable, say
 from sow.cli.results import Changes
 from sow.errors import INTERRUPTED
-from sow.files import abandon, make_folder
+from sow.utils.files import abandon, make_folder
 
 
 def speed(
@@ -75,7 +75,7 @@ def speed(
     from sow.benchmarks.speed.sections import SECTIONS, check_sections, measured, sections_of
     from sow.benchmarks.speed.store import ReportStore
     from sow.benchmarks.speed.subject import Subject
-    from sow.settings import Settings
+    from sow.settings.settings import Settings
 
     batch_sizes = batch_sizes_of(sizes)
     check_sections(sections)  # before a model is loaded

@@ -130,7 +130,7 @@ def interference(
 ) -> None:
     """Merge two flat pictures at every state and denoise them: the paper's Fig. 4."""
     from sow.errors import DeviceError
-    from sow.files import check_free, write_png, write_text
+    from sow.utils.files import check_free, write_png, write_text
 
     if out.suffix.lower() != ".png":
         raise UsageError(f"{str(out)!r} is not a .png file", "choose another name")
@@ -193,7 +193,7 @@ def spatial(
 
     Each is drawn by the prompt alone and with layout. Existing pictures of this model are reused.
     """
-    from sow.files import check_free, write_text
+    from sow.utils.files import check_free, write_text
 
     table = out / "spatial.md"
     check_free(table, force)

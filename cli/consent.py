@@ -54,19 +54,19 @@ def ask_consent(vendor: str, host: str) -> bool:
 
 
 def _file() -> Path:
-    from sow.folders import config_folder
+    from sow.utils.folders import config_folder
 
     return config_folder() / "consent.json"
 
 
 def _answers() -> dict[str, bool]:
-    from sow.files import read_object
+    from sow.utils.files import read_object
 
     return {who: said for who, said in read_object(_file()).items() if isinstance(said, bool)}
 
 
 def _remember(answers: dict[str, bool]) -> None:
-    from sow.files import write_text
+    from sow.utils.files import write_text
 
     try:
         _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)

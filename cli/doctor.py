@@ -38,8 +38,8 @@ def examine() -> dict[str, Any]:
     from sow.checkpoints.trust import folder_problem
     from sow.models import choose_device
     from sow.models.hub import SD21
+    from sow.pictures.recipe import versions
     from sow.planners.mllm.vendors.registry import VENDORS, available_vendor
-    from sow.recipe import versions
 
     device = choose_device()
     keys = [*(key for vendor in VENDORS.values() for key in vendor.keys), "HF_TOKEN"]

@@ -40,7 +40,7 @@ def run() -> None:
 
 def unless_loading(end: SystemExit) -> None:
     """Ends the program now if a model is being loaded that nobody needs any more."""
-    from sow.threads import AHEAD
+    from sow.utils.threads import AHEAD
 
     if not any(thread.name == AHEAD for thread in threading.enumerate()):
         return
@@ -55,7 +55,7 @@ def leave(number: int, frame: FrameType | None) -> None:
     Raised as an exception, an interrupt would end somewhere in the C++ of an import, or as a
     traceback out of a library that did not expect it.
     """
-    files = sys.modules.get("sow.files")
+    files = sys.modules.get("sow.utils.files")
     if files is not None and hasattr(files, "abandon"):  # not while it is being imported
         files.abandon()
     line = b"\nsow: interrupted\n" if os.isatty(2) else b"sow: interrupted\n"

@@ -138,10 +138,10 @@ def generate(
     sow generate --face cat.png --subject cat --prompt "a cat in the snow"
     sow generate --face img.png --prompt "an old man" --likeness 0.3 --num 4
     """
-    from sow.files import write_png
     from sow.pictures.drawing import contact_sheet
     from sow.service.asking import PlannerChoice
     from sow.service.service import Service
+    from sow.utils.files import write_png
 
     target = early_target(out, cycles_out, force, num)
     inputs = [face, mask, plan, recipe, like, prompts, Path(graph) if graph else None, Path(model),

@@ -44,9 +44,9 @@ def graph(
     sow graph photo.png --labels "person,dog" --condition person --out scene.json
     sow generate --face img.png --prompt "a person in the snow" --graph scene.json
     """
-    from sow.files import check_free, write_png
     from sow.service.seeing import as_labels
     from sow.service.service import Service
+    from sow.utils.files import check_free, write_png
 
     names = as_labels(labels)
     target = None if no_draw else draw or free_name(Path(f"{picture.stem}-graph.png"), force)

@@ -11,7 +11,7 @@ from sow.cli.output import hush
 from sow.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
-    from sow.box import Box
+    from sow.plan.box import Box
     from sow.service.asking import PlannerChoice
     from sow.service.request import Request
 
@@ -213,8 +213,8 @@ def request_of(
     Raises:
         SowError: for a box, a region or a canvas that cannot be read.
     """
-    from sow.box import parse_box
-    from sow.plan import Region
+    from sow.plan.box import parse_box
+    from sow.plan.plan import Region
     from sow.service.request import Request
 
     regions = [parse_region(text) for text in related or ()]
@@ -270,7 +270,7 @@ def parse_region(text: str) -> tuple[str, Box]:
     Raises:
         PlanError: if it is not that.
     """
-    from sow.box import parse_box
+    from sow.plan.box import parse_box
 
     label, equals, numbers = text.rpartition("=")
     if equals and not label.strip():

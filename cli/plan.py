@@ -111,9 +111,9 @@ def plan(
     sow plan --face img.png --prompt "a man in the forest" --out plan.json
     sow generate --face img.png --plan plan.json
     """
-    from sow.files import check_free, write_png, write_text
     from sow.pictures.drawing import draw_plan
     from sow.service.service import Service
+    from sow.utils.files import check_free, write_png, write_text
 
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,

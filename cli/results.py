@@ -17,7 +17,7 @@ def preset_named(name: str | None) -> str | None:
         UsageError: for a name of before.
     """
     from sow.errors import UsageError
-    from sow.presets import RENAMED
+    from sow.settings.presets import RENAMED
 
     if name in RENAMED:
         raise UsageError(f"no preset {name!r}", f"it is called {RENAMED[name][0]} now")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sow.models.find import Model
-    from sow.settings import Settings
+    from sow.settings.settings import Settings
 
 TUNED = "tuned here"
 
@@ -30,7 +30,7 @@ def settings(
 ) -> None:
     """List what --set can change, as the model runs it, with sources and costs."""
     from sow.models.find import find_model
-    from sow.settings import PRESETS, Settings
+    from sow.settings.settings import PRESETS, Settings
 
     Settings.preset(preset)  # a wrong name is refused before the model is looked for
     found = find_model(model, revision=revision, download=False)
@@ -57,7 +57,7 @@ def described(model: Model, name: str) -> dict[str, Any]:
     suppress, which needs no pair outside the condition.
     """
     from sow.models.tuned import default_preset
-    from sow.presets import OWN_PRESETS
+    from sow.settings.presets import OWN_PRESETS
 
     settings, sources = model.facts.preset(name), model.facts.sources(name)
     found: dict[str, Any] = {}
@@ -94,7 +94,7 @@ def cost(settings: Settings, planted: bool = True) -> dict[str, int]:
 def _listed(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
     from rich.table import Table
 
-    from sow.settings import Settings
+    from sow.settings.settings import Settings
 
     table = Table(box=None, pad_edge=False)
     table.add_column("setting", style="bold", no_wrap=True)
@@ -144,8 +144,8 @@ def _differences(console: Console, preset: str, shown: Mapping[str, Any]) -> Non
 
 def likeness_rows() -> Iterator[tuple[str, ...]]:
     """Of some places of the dial: the likeness, and what it stands for."""
-    from sow.likeness import likeness_numbers
-    from sow.settings import Settings
+    from sow.settings.likeness import likeness_numbers
+    from sow.settings.settings import Settings
 
     published = Settings()
     for value in (0, 0.25, 0.45, 0.5, 0.75, 1):

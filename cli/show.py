@@ -11,7 +11,7 @@ from sow.cli.options import Json
 from sow.cli.output import print_json, printable
 
 if TYPE_CHECKING:
-    from sow.recipe import Recipe
+    from sow.pictures.recipe import Recipe
 
 
 def show(
@@ -19,7 +19,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the recipe inside a picture."""
-    from sow.recipe import read_recipe
+    from sow.pictures.recipe import read_recipe
 
     recipe, _ = read_recipe(picture)
     if json:

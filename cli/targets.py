@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sow.errors import OutputError, UsageError
-from sow.files import check_free, make_folder, sweep
+from sow.utils.files import check_free, make_folder, sweep
 
 if TYPE_CHECKING:
     from sow.service.results import Work

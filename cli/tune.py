@@ -115,11 +115,11 @@ def tune(
     sow tune --model sd2.1 --faces photos/ --facenet facenet.safetensors --clip clip/
     sow tune --model figures
     """
+    from sow.batch.runners.options import Options
     from sow.benchmarks.tuning.measures import check_identity
     from sow.benchmarks.tuning.report import save_proposal, write_report
     from sow.benchmarks.tuning.running import begin
     from sow.benchmarks.tv2i.metrics.suites import Weights
-    from sow.jobs.options import Options
     from sow.service.asking import PlannerChoice
 
     which, weights = _setting(setting), Weights(facenet=facenet, arcface=arcface, clip=clip)

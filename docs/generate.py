@@ -12,8 +12,8 @@ import typer
 from sow.cli.main import app
 from sow.cli.settings import likeness_rows, short
 from sow.models import find_model
-from sow.presets import OWN_PRESETS
-from sow.settings import OWN, PRESETS, Settings
+from sow.settings.presets import OWN_PRESETS
+from sow.settings.settings import OWN, PRESETS, Settings
 
 HERE = Path(__file__).parent
 LIKENESS_TEXT = (

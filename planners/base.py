@@ -9,13 +9,13 @@ from typing import Any, Literal, Protocol, get_args
 
 from PIL import Image
 
-from sow.box import Box
 from sow.errors import UsageError
-from sow.given import as_box, as_canvas, as_regions, check_prompt
-from sow.kinds import WHOLE, check_kind
 from sow.pictures.given import as_mask, as_picture
-from sow.plan import NOTHING, USUAL_CANVAS, Plan, Region, Setting
+from sow.plan.box import Box
+from sow.plan.plan import NOTHING, USUAL_CANVAS, Plan, Region, Setting
 from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
+from sow.settings.inputs import as_box, as_canvas, as_regions, check_prompt
+from sow.utils.type_checks import WHOLE, check_kind
 
 MatteKind = Literal["auto", "rembg", "ellipse", "box", "none"]
 SETTINGS: tuple[str, ...] = get_args(Setting)

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sow.box import Box
 from sow.errors import PlanError
-from sow.files import read_regular
-from sow.kinds import PATH, check_kind
-from sow.records import first_problem
+from sow.plan.box import Box
+from sow.utils.files import read_regular
+from sow.utils.records import first_problem
+from sow.utils.type_checks import PATH, check_kind
 
 GraphSource = Literal["prompt", "planner"]
 GRAPH_SOURCES: tuple[GraphSource, ...] = get_args(GraphSource)

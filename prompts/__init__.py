@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from sow.errors import PlannerError
-from sow.files import read_regular
+from sow.utils.files import read_regular
 
 MAX_PROMPT_BYTES = 2**18
 """The limit of a user's prompt file."""

@@ -10,69 +10,69 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sow.attention.trace import Trace
-    from sow.box import Box
-    from sow.compiled import compile_blocks
+    from sow.batch.ledger.admission import BadManifest
+    from sow.batch.manifest.job import TV2IJob
+    from sow.batch.run_batch import run_batch
+    from sow.batch.runners.cluster import Cluster
+    from sow.batch.runners.runner import JobResult
     from sow.errors import SowError
-    from sow.jobs.admission import BadManifest
-    from sow.jobs.batch import run_batch
-    from sow.jobs.job import TV2IJob
-    from sow.jobs.machines import Cluster
-    from sow.jobs.run import JobResult
     from sow.models.load import load_pipeline
     from sow.pictures.condition import Condition
     from sow.pictures.reading import load_image
-    from sow.pipeline import SowPipeline, SowPipelineOutput, trace
-    from sow.plan import Plan, Region
+    from sow.pictures.recipe import Recipe
+    from sow.pipeline.compiling import compile_blocks
+    from sow.pipeline.pipeline import SowPipeline, SowPipelineOutput, trace
+    from sow.plan.box import Box
+    from sow.plan.plan import Plan, Region
+    from sow.plan.scene_graph import Relation, SceneObject
     from sow.planners.base import Planner, PlanRequest
     from sow.planners.graph.planner import GraphPlanner
     from sow.planners.mllm.planner import StagedPlanner, plan_many
     from sow.planners.mllm.vendors.registry import make_asker
     from sow.planners.offline.planner import OfflinePlanner
-    from sow.recipe import Recipe
-    from sow.scene import Relation, SceneObject
     from sow.service.asking import PlannerChoice
     from sow.service.generate import generate
     from sow.service.request import Request
     from sow.service.results import Result
     from sow.service.service import Service
-    from sow.settings import Settings
+    from sow.settings.settings import Settings
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BadManifest": "sow.jobs.admission",
-    "Box": "sow.box",
-    "Cluster": "sow.jobs.machines",
+    "BadManifest": "sow.batch.ledger.admission",
+    "Box": "sow.plan.box",
+    "Cluster": "sow.batch.runners.cluster",
     "Condition": "sow.pictures.condition",
     "GraphPlanner": "sow.planners.graph.planner",
-    "JobResult": "sow.jobs.run",
+    "JobResult": "sow.batch.runners.runner",
     "OfflinePlanner": "sow.planners.offline.planner",
-    "Plan": "sow.plan",
+    "Plan": "sow.plan.plan",
     "PlanRequest": "sow.planners.base",
     "Planner": "sow.planners.base",
     "PlannerChoice": "sow.service.asking",
-    "Recipe": "sow.recipe",
-    "Region": "sow.plan",
-    "Relation": "sow.scene",
+    "Recipe": "sow.pictures.recipe",
+    "Region": "sow.plan.plan",
+    "Relation": "sow.plan.scene_graph",
     "Request": "sow.service.request",
     "Result": "sow.service.results",
-    "SceneObject": "sow.scene",
+    "SceneObject": "sow.plan.scene_graph",
     "Service": "sow.service.service",
-    "Settings": "sow.settings",
+    "Settings": "sow.settings.settings",
     "SowError": "sow.errors",
-    "SowPipeline": "sow.pipeline",
-    "SowPipelineOutput": "sow.pipeline",
+    "SowPipeline": "sow.pipeline.pipeline",
+    "SowPipelineOutput": "sow.pipeline.pipeline",
     "StagedPlanner": "sow.planners.mllm.planner",
-    "TV2IJob": "sow.jobs.job",
+    "TV2IJob": "sow.batch.manifest.job",
     "Trace": "sow.attention.trace",
-    "compile_blocks": "sow.compiled",
+    "compile_blocks": "sow.pipeline.compiling",
     "generate": "sow.service.generate",
     "load_image": "sow.pictures.reading",
     "load_pipeline": "sow.models.load",
     "make_asker": "sow.planners.mllm.vendors.registry",
     "plan_many": "sow.planners.mllm.planner",
-    "run_batch": "sow.jobs.batch",
-    "trace": "sow.pipeline",
+    "run_batch": "sow.batch.run_batch",
+    "trace": "sow.pipeline.pipeline",
 }
 __all__ = [
     "BadManifest",

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sow.plan import Plan
-from sow.settings import Settings
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
 
 PAPER = Settings.preset("paper-normal")
 QUICK = PAPER.changed(cycles=2, alpha_plus=0.0)

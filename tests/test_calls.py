@@ -14,10 +14,10 @@ from PIL import Image
 
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
-from sow.compiled import compile_blocks
 from sow.errors import ModelError, UsageError
 from sow.pictures.condition import Condition
-from sow.settings import Settings
+from sow.pipeline.compiling import compile_blocks
+from sow.settings.settings import Settings
 
 
 @pytest.mark.parametrize("shared", ["the pipeline", "the UNet"])

@@ -12,7 +12,7 @@ import pytest
 import sow
 from sow import errors
 from sow.models.memory import UNET_MAPS
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

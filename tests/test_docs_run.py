@@ -19,14 +19,14 @@ from sow.benchmarks.figures.judge.judge import Judge
 from sow.benchmarks.figures.judge.relations import holds
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.errors import PictureError
-from sow.recipe import read_recipe, save_png
+from sow.pictures.recipe import read_recipe, save_png
 
 NOT_RUN = {
     "make demo": "it installs",
     "make test": "it is what runs this",
     "pip install 'sow[s3]'": "it installs",
-    "sow batch s3://bucket/jobs.jsonl --out s3://bucket/results": "a bucket; see tests/jobs",
-    "sow batch status s3://bucket/results": "a bucket; see tests/jobs",
+    "sow batch s3://bucket/jobs.jsonl --out s3://bucket/results": "a bucket; see tests/batch",
+    "sow batch status s3://bucket/results": "a bucket; see tests/batch",
     "sow download": "it needs a network, and fetches 2.6 GB at least",
     "export 'GEMINI_API_KEY=…'": "a key; whoever is asked here is on loopback and needs none",
     "python -m sow.benchmarks.same_pictures --write before.json": "forty pictures",

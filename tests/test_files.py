@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sow.errors import OutputError, PlanError
-from sow.files import STALE, check_free, publish, read_regular, sweep, write_text
-from sow.plan import Plan
+from sow.plan.plan import Plan
+from sow.utils.files import STALE, check_free, publish, read_regular, sweep, write_text
 
 WRITERS = {
     "text": "write_text('x' * 10**6, Path('out'), force=True)",
@@ -23,7 +23,7 @@ PREAMBLE = (
     "import os, resource, signal\n"
     "from pathlib import Path\n"
     "from PIL import Image\n"
-    "from sow.files import write_png, write_text\n"
+    "from sow.utils.files import write_png, write_text\n"
 )
 
 

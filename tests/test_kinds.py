@@ -12,12 +12,12 @@ import sow
 from sow.errors import PictureError, PlannerError, SowError, UsageError
 from sow.models.find import BUNDLED, find_model
 from sow.pictures.reading import fit_mask, load_image
-from sow.plan import Plan
+from sow.plan.plan import Plan
 from sow.planners.base import MATTES
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 FACE = EXAMPLES / "drawn-beard.png"
 ASKED = Request(image=FACE, prompt="a person in a red coat")

@@ -13,9 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import sow
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.checkpoints import TINY, random_pipeline
-from sow.box import Box
 from sow.errors import PictureError, PlanError, UsageError
-from sow.settings import PRESETS, Settings
+from sow.plan.box import Box
+from sow.settings.settings import PRESETS, Settings
 
 
 @pytest.mark.parametrize("shared", [{}, {"inversion": "alone"}, {"seed_canvas": "none"},

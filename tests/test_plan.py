@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sow.box import Box
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
-from sow.likeness import likeness_numbers
-from sow.plan import Plan
-from sow.recipe import Recipe
-from sow.settings import PRESETS, Settings
+from sow.pictures.recipe import Recipe
+from sow.plan.box import Box
+from sow.plan.plan import Plan
+from sow.settings.likeness import likeness_numbers
+from sow.settings.settings import PRESETS, Settings
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
 sides = st.integers(8, 2048)

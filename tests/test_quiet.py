@@ -11,7 +11,7 @@ import pytest
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from sow.quiet import quiet, without_lines_from_c
+from sow.utils.libraries import quiet, without_lines_from_c
 
 BARS = (diffusers_logging, transformers_logging)
 

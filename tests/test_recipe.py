@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from sow.errors import OutputError, PictureError
-from sow.files import write_png
 from sow.pictures.condition import Condition
-from sow.plan import Canvas, Plan
-from sow.recipe import CONDITION_CHUNK, MAX_BYTES, TEXT_KEY, Recipe, read_recipe, save_png
-from sow.settings import Settings
+from sow.pictures.recipe import CONDITION_CHUNK, MAX_BYTES, TEXT_KEY, Recipe, read_recipe, save_png
+from sow.plan.plan import Canvas, Plan
+from sow.settings.settings import Settings
+from sow.utils.files import write_png
 
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": 'a "quoted" pérson — 人', "box": [16, 8, 32, 24]})
 RECIPE = Recipe(
@@ -85,7 +85,7 @@ def test_nothing_is_overwritten_or_left_half_written(tmp_path, picture, conditio
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path, picture, monkeypatch):
     path = tmp_path / "a.png"
-    monkeypatch.setattr("sow.files.check_free", lambda *_: path.write_text("precious"))
+    monkeypatch.setattr("sow.utils.files.check_free", lambda *_: path.write_text("precious"))
     with pytest.raises(OutputError, match="exists"):
         write_png(picture, path)
     assert path.read_text() == "precious"

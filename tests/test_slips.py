@@ -20,7 +20,7 @@ from sow.pictures.condition import Condition
 from sow.pictures.reading import load_image
 from sow.service.results import Work
 from sow.service.service import Service
-from sow.settings import PRESETS, Settings
+from sow.settings.settings import PRESETS, Settings
 
 FACE = EXAMPLES / "drawn-beard.png"
 PICTURE = noise_picture(1)

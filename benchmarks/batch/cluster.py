@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sow.batch.run_batch import Batch
+from sow.batch.runners.cluster import Cluster
+from sow.batch.runners.options import Options
+from sow.batch.runners.ray_run import ClusterRun
+from sow.batch.sources import source_of
 from sow.benchmarks.batch.survival import hashes, recorded, verdict_table
 from sow.benchmarks.batch.throughput import jobs_of
 from sow.benchmarks.output import StudyOutput
-from sow.jobs.batch import Batch
-from sow.jobs.machines import Cluster
-from sow.jobs.options import Options
-from sow.jobs.ray_run import ClusterRun
-from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 
 

@@ -12,12 +12,12 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from sow.batch.run_batch import Batch
+from sow.batch.runners.options import Options
+from sow.batch.sources import source_of
 from sow.benchmarks.batch.survival import verdict_table
 from sow.benchmarks.batch.throughput import jobs_of, local_run
 from sow.benchmarks.output import StudyOutput
-from sow.jobs.batch import Batch
-from sow.jobs.options import Options
-from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 
 ANSWER = json.dumps(

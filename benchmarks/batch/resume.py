@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sow.batch.ledger.ledger import Ledger
+from sow.batch.ledger.stores import LocalStore, Place
 from sow.benchmarks.batch.survival import EXAMPLES
 from sow.benchmarks.output import StudyOutput
-from sow.jobs.ledger import Ledger
-from sow.jobs.stores import LocalStore, Place
 
 REST: dict[str, Any] = {"prompt": "a person in a red coat", "seconds": 1.0, "notes": []}
 WORDS = ("--model", "figures", "--planner", "offline", "--quiet")
@@ -46,9 +46,9 @@ def admitted(jobs: Path, out: Path) -> tuple[float, float]:
     """Return the seconds and megabytes of a process that only reads a manifest."""
     code = (
         "import sys, resource; from pathlib import Path\n"
-        "from sow.jobs.batch import Batch\n"
-        "from sow.jobs.options import Options\n"
-        "from sow.jobs.sources import source_of\n"
+        "from sow.batch.run_batch import Batch\n"
+        "from sow.batch.runners.options import Options\n"
+        "from sow.batch.sources import source_of\n"
         "from sow.service.asking import PlannerChoice\n"
         "options = Options('figures', planner=PlannerChoice('offline'))\n"
         "jobs, out = Path(sys.argv[1]), Path(sys.argv[2])\n"

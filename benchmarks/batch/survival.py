@@ -21,9 +21,9 @@ from typing import Any
 
 from PIL import Image
 
+from sow.batch.ledger.ledger import Ledger
 from sow.benchmarks.output import StudyOutput
-from sow.jobs.ledger import Ledger
-from sow.recipe import pixels_sha256
+from sow.pictures.recipe import pixels_sha256
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")

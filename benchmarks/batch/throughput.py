@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 
+from sow.batch.run_batch import Batch
+from sow.batch.runners.options import Options
+from sow.batch.runners.runner import Run
+from sow.batch.sources import source_of
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
 from sow.benchmarks.output import StudyOutput
-from sow.jobs.batch import Batch
-from sow.jobs.options import Options
-from sow.jobs.run import Run
-from sow.jobs.sources import source_of
 from sow.service.asking import PlannerChoice
 from sow.service.service import Service
 

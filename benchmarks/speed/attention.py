@@ -19,7 +19,7 @@ from sow.benchmarks.speed.memory import MIB, peak_of
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Work, alternated
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 SIDE, HEADS, SIZE, SAMPLES = 64, 5, 64, 2
 FORMS = ("plain", "fast", "dense")

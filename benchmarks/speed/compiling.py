@@ -11,7 +11,7 @@ import torch
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Took, alternated, timed
-from sow.compiled import compile_blocks
+from sow.pipeline.compiling import compile_blocks
 
 
 def compiling(subject: Subject, repeats: int) -> Section:

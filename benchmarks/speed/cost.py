@@ -12,9 +12,9 @@ from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Work, timed
-from sow.calls import ForwardCounter
-from sow.pipeline import SowPipeline
-from sow.settings import PRESETS, Settings
+from sow.pipeline.calls import ForwardCounter
+from sow.pipeline.pipeline import SowPipeline
+from sow.settings.settings import PRESETS, Settings
 
 
 def count(pipe: SowPipeline, settings: Settings) -> ForwardCounter:

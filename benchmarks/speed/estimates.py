@@ -19,7 +19,7 @@ from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.benchmarks.speed.timing import timed
 from sow.diffusion.recording import num_conditions, unet_calls_of
-from sow.settings import Outside, Settings
+from sow.settings.settings import Outside, Settings
 
 SampleEstimate = Callable[[Subject, int, Section | None], float | None]
 """Samples by subject, rounds, and what is there of the section; None: they do not tell its time."""

@@ -14,10 +14,10 @@ from sow.benchmarks.speed.memory import MIB, Peak, peak_of
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Times, Took, Work, timed
-from sow.calls import count_forwards
 from sow.errors import UsageError
+from sow.pipeline.calls import count_forwards
 from sow.service.fitting import chosen
-from sow.settings import PRESETS, Settings
+from sow.settings.settings import PRESETS, Settings
 
 NAME = "presets"
 COLUMNS = ("preset", "UNet calls", "UNet samples", "memory of the run, MiB more",

@@ -16,9 +16,9 @@ import torch
 
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section
-from sow.files import write_text
-from sow.recipe import versions
-from sow.settings import PRESETS
+from sow.pictures.recipe import versions
+from sow.settings.settings import PRESETS
+from sow.utils.files import write_text
 
 STEM = "speed"
 DECISIVE = ("measured", "device", "threads", "repeats", "bare calls", "batches", "settings",

@@ -8,7 +8,7 @@ from sow.benchmarks.speed.cost import autoencoder
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Times, Took, alternated, timed
-from sow.calls import ForwardCounter
+from sow.pipeline.calls import ForwardCounter
 
 CYCLES = (0, 2, 5, 10)
 CANVASES = ((1.0, 1.0), (1.5, 1.0), (1.5, 1.5), (2.0, 2.0))

@@ -12,7 +12,7 @@ from typing import Any
 from sow.benchmarks.speed.report import DECISIVE, Report, targets_in
 from sow.benchmarks.speed.tables import Section
 from sow.errors import OutputError
-from sow.files import check_free, read_regular
+from sow.utils.files import check_free, read_regular
 
 ANEW = "give another out=, or force=True to start over"
 

@@ -12,15 +12,15 @@ from PIL import Image
 
 from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
 from sow.benchmarks.speed.timing import Took, Work, timed
-from sow.box import Box
-from sow.calls import count_forwards
-from sow.compiled import compile_blocks
 from sow.models import choose_device, choose_dtype, load_pipeline
-from sow.pipeline import SowPipeline
-from sow.plan import NOTHING, Plan, Region
-from sow.quiet import quiet
+from sow.pipeline.calls import count_forwards
+from sow.pipeline.compiling import compile_blocks
+from sow.pipeline.pipeline import SowPipeline
+from sow.plan.box import Box
+from sow.plan.plan import NOTHING, Plan, Region
 from sow.service.fitting import chosen
-from sow.settings import Settings
+from sow.settings.settings import Settings
+from sow.utils.libraries import quiet
 
 RANDOM = "sd21-random"
 """The whole architecture of Stable Diffusion 2.1-base, with random weights: they cost the same."""

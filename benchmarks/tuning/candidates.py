@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sow.checkpoints.facts import Facts
-from sow.presets import SWIFT
-from sow.settings import Settings
+from sow.settings.presets import SWIFT
+from sow.settings.settings import Settings
 
 PUBLISHED, OWN = "published", "the checkpoint's own"
 

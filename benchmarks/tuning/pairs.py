@@ -16,16 +16,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sow.batch.manifest.job import check_id
+from sow.batch.manifest.manifest import PICTURES
+from sow.batch.manifest.rows import json_rows
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.tv2i.pairs import Pair, Setting, put
 from sow.errors import SowError, UsageError
-from sow.files import make_folder
-from sow.given import check_prompt
-from sow.jobs.job import check_id
-from sow.jobs.lines import json_rows
-from sow.jobs.manifest import PICTURES
-from sow.kinds import as_path
-from sow.records import first_problem
+from sow.settings.inputs import check_prompt
+from sow.utils.files import make_folder
+from sow.utils.records import first_problem
+from sow.utils.type_checks import as_path
 
 SENTENCES = Path(__file__).with_name("sentences.toml")
 SEEDS = 2

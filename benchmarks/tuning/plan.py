@@ -17,8 +17,8 @@ from sow.benchmarks.tuning.pairs import SEEDS, Halves
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, STRICT, Name, Words, as_json, read_record
 from sow.benchmarks.tv2i.pairs import Pair, Setting
 from sow.errors import OutputError, UsageError
-from sow.files import write_text
-from sow.records import check_version
+from sow.utils.files import write_text
+from sow.utils.records import check_version
 
 PLAN = "tuning.json"
 VERSION: Literal[1] = 1

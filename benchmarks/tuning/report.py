@@ -29,9 +29,9 @@ from sow.benchmarks.tv2i.report.comparison_table import Table
 from sow.benchmarks.tv2i.report.grid import Grid, GridCell, difference, number, p_value, span
 from sow.benchmarks.tv2i.report.markdown import grid_parts, plain
 from sow.errors import UsageError
-from sow.files import publish, write_text
 from sow.models.find import Model
 from sow.models.tuned import TunedPreset, save_tuned
+from sow.utils.files import publish, write_text
 
 RULE = (
     "The rule: the most likeness among the candidates that are no worse in anything else measured, "

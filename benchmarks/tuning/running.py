@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sow.batch.run_batch import Batch
+from sow.batch.runners.buckets import even_size
+from sow.batch.runners.options import Options
 from sow.benchmarks.tuning.candidates import Candidate, candidates
 from sow.benchmarks.tuning.measures import Measuring
 from sow.benchmarks.tuning.pairs import SEEDS, Halves, draw_faces
@@ -31,9 +34,6 @@ from sow.benchmarks.tv2i.running.bench import Bench, Entrant, batch_of
 from sow.benchmarks.tv2i.running.measuring import outcomes
 from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
-from sow.jobs.batch import Batch
-from sow.jobs.batches import even_size
-from sow.jobs.options import Options
 from sow.models.memory import MOST, pictures_at_once
 from sow.service.budget import samples_of
 from sow.service.methods import SOW

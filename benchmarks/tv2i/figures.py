@@ -32,9 +32,9 @@ from sow.benchmarks.tv2i.pairs import (
     limited,
     put,
 )
-from sow.files import make_folder, write_png
 from sow.models import BUNDLED, find_model
 from sow.planners.mllm.fusion import fuse, token_counter
+from sow.utils.files import make_folder, write_png
 
 PROMPTS = {"val": 10, "test": 90}
 TUNED = (

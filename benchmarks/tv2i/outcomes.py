@@ -21,10 +21,10 @@ from pydantic import (
     model_validator,
 )
 
+from sow.batch.manifest.rows import is_text, json_rows, strict_json
 from sow.errors import UsageError
-from sow.files import MOST_TEXT, publish, read_regular
-from sow.jobs.lines import is_text, json_rows, strict_json
-from sow.records import UPDATE, first_problem, newer_version
+from sow.utils.files import MOST_TEXT, publish, read_regular
+from sow.utils.records import UPDATE, first_problem, newer_version
 
 OUTCOMES = "results.json"
 MOST_OUTCOMES = 500_000

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from PIL import Image
 
+from sow.batch.manifest.job import TV2IJob
 from sow.errors import UsageError
-from sow.files import png_bytes, read_regular, write_png
-from sow.jobs.job import TV2IJob
+from sow.utils.files import png_bytes, read_regular, write_png
 
 Setting = Literal["normal", "attribute", "style"]
 SETTINGS: tuple[Setting, ...] = ("normal", "attribute", "style")

@@ -23,8 +23,8 @@ from sow.benchmarks.tv2i.outcomes import (
     read_record,
 )
 from sow.errors import UsageError
-from sow.files import write_text
-from sow.records import check_version
+from sow.utils.files import write_text
+from sow.utils.records import check_version
 
 RUN = "run.json"
 VERSION = 1

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sow.box import Box
 from sow.errors import PlanError
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
+from sow.plan.scene_graph import CONDITION, SceneObject, free_id
 from sow.planners.base import PlanRequest
 from sow.planners.graph.nouns import condition_names, words_of
 from sow.planners.graph.predicates import UNKNOWN, PredicateMatch, parse_predicate, predicates
 from sow.planners.graph.scene_graph import Edge, SceneGraph, add_consistent
 from sow.planners.graph.sentence_parser import parse_sentence
 from sow.planners.graph_spec import MAX_OBJECTS, GraphSpec, ObjectSpec, Triple
-from sow.scene import CONDITION, SceneObject, free_id
 
 MAX_NOTES = 5
 

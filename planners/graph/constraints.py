@@ -13,9 +13,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.scene_graph import Edge, SceneGraph
-from sow.scene import CONDITION
 
 if TYPE_CHECKING:
     from networkx import DiGraph

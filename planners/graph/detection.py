@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.box import Box, gap, overlap
+from sow.plan.box import Box, gap, overlap
 from sow.planners.graph.flow import around
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import Predicate

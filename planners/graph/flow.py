@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sow.box import Box
-from sow.plan import Region
+from sow.plan.box import Box
+from sow.plan.plan import Region
+from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.scene_graph import SceneGraph
-from sow.scene import CONDITION
 
 ZETA = 0.1
 """How far the box of a predicate grows into its subject and object, as a share of their common box.

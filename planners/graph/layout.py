@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sow.box import SMALLEST, Box
 from sow.errors import PlanError
+from sow.plan.box import SMALLEST, Box
+from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.constraints import LayoutConstraints, OrderConstraint, ids_with_bodies
 from sow.planners.graph.proportions import proportions_of, worn_on
 from sow.planners.graph.scene_graph import SceneGraph
 from sow.planners.graph.search import LayoutInput, LayoutSearch
 from sow.planners.graph.solver import DEFAULT_HEIGHT, LayoutSizes, NoRoomError
-from sow.scene import CONDITION
 
 BESIDE = (1.0, 1.4)
 """Width and height of an object's box in a picture with people or a condition, relative to the

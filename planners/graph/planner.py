@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from sow.box import Box, check_inside
-from sow.plan import NOTHING, Plan, Region
+from sow.plan.box import Box, check_inside
+from sow.plan.plan import NOTHING, Plan, Region
+from sow.plan.scene_graph import CONDITION, Relation, SceneObject
 from sow.planners.base import Planner, PlanRequest
 from sow.planners.graph.build import build_graph
 from sow.planners.graph.flow import distant, flow
@@ -17,7 +18,6 @@ from sow.planners.graph.scene_graph import SceneGraph
 from sow.planners.graph.search import LayoutInput
 from sow.planners.graph_spec import GraphSpec
 from sow.planners.offline.planner import OfflinePlanner, related_regions
-from sow.scene import CONDITION, Relation, SceneObject
 
 
 @dataclass

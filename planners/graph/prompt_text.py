@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from sow.plan.scene_graph import CONDITION, article
 from sow.planners.graph.nouns import ARTICLES, kind_of, words_of
 from sow.planners.graph.scene_graph import Edge, SceneGraph
-from sow.scene import CONDITION, article
 
 CONVERSE = {
     "left of": "right of", "right of": "left of", "above": "below", "below": "above",

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sow.errors import PlanError
+from sow.plan.scene_graph import CONDITION, SceneObject
 from sow.planners.graph.predicates import Predicate, predicates
-from sow.scene import CONDITION, SceneObject
 
 if TYPE_CHECKING:
     from networkx import DiGraph, MultiDiGraph

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from sow.box import Box
+from sow.plan.box import Box
+from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.constraints import LayoutConstraints, OrderConstraint
 from sow.planners.graph.solver import BODY_WIDTH, MIN_BODY, BoxSolver, LayoutSizes, NoRoomError
-from sow.scene import CONDITION
 
 SHRINK_TOLERANCE = 0.02
 """Objects that become smaller by less than this share count as not shrunk."""

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.nouns import ARTICLES, kind_of
 from sow.planners.graph.predicates import parse_predicate, predicate_phrases, word_list
 from sow.planners.graph_spec import Triple
-from sow.scene import CONDITION
 
 SIDES = re.compile(r"(?:on|to|at) (?:the|his|her|their|its) (?:far )?(left|right)(?: side)?$")
 MAX_RELATION_WORDS = 5

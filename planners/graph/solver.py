@@ -13,9 +13,9 @@ from math import ceil
 from random import Random
 from typing import Any
 
-from sow.box import Box
+from sow.plan.box import Box
+from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.constraints import LayoutConstraints, OrderConstraint, SoftConstraint
-from sow.scene import CONDITION
 
 BODY_WIDTH, MIN_BODY = 1.5, 0.4
 """The body of the condition: its least width and height, in heads."""

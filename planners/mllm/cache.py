@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sow.errors import OutputError
-from sow.files import read_object, sweep, write_text
-from sow.folders import cache_folder
 from sow.planners.mllm.answers import Answer, AnswerType
 from sow.planners.mllm.asker import Asker, BadAnswer
+from sow.utils.files import read_object, sweep, write_text
+from sow.utils.folders import cache_folder
 
 VERSION = 1
 """The version of the format of entries."""

@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.box import LARGEST, SMALLEST, Box
-from sow.plan import Region
+from sow.plan.box import LARGEST, SMALLEST, Box
+from sow.plan.plan import Region
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.offline.planner import related_regions
 

@@ -8,10 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sow.box import Box
 from sow.errors import PlannerError
 from sow.pictures.reading import GREY, fit_mask, over_grey
-from sow.plan import NOTHING, Plan
+from sow.plan.box import Box
+from sow.plan.plan import NOTHING, Plan
+from sow.plan.scene_graph import scene_of
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import (
     Answer,
@@ -28,7 +29,6 @@ from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate_tokens, fuse
 from sow.planners.offline.planner import OfflinePlanner
 from sow.planners.offline.prompt_rules import is_animal, names_person
 from sow.prompts import STAGES, Prompts
-from sow.scene import scene_of
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -71,7 +71,7 @@ def token_counter(folder: Path | None) -> TokenCounter:
         return estimate_tokens
     from transformers import CLIPTokenizer
 
-    from sow.quiet import quiet
+    from sow.utils.libraries import quiet
 
     try:
         with quiet():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sow.errors import PlannerError, SowError
-from sow.plan import Plan
+from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.dialogue import Dialogue, DialogueConfig, Question
 from sow.planners.mllm.transport import run

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sow.errors import PlannerError, UsageError
-from sow.quiet import without_warnings
+from sow.utils.libraries import without_warnings
 
 T = TypeVar("T")
 MAX_ANSWER_BYTES = 4 * 2**20

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sow.box import Box
 from sow.errors import PictureError
 from sow.pictures.kinds import photographed
 from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
-from sow.plan import Matte
+from sow.plan.box import Box
+from sow.plan.plan import Matte
 from sow.planners.offline.faces import find_faces, has_turned_face, likely_face
 from sow.planners.offline.prompt_rules import named_animal, names_person
 

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from sow.box import Box, Corners, overlap
 from sow.pictures.reading import GREY, over_grey
-from sow.threads import BUILDING
+from sow.plan.box import Box, Corners, overlap
+from sow.utils.threads import BUILDING
 
 WEIGHTS = Path(__file__).parent / "drawn.safetensors"
 SIDE = 128

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sow.box import LARGEST, SMALLEST, Box, check_inside
-from sow.kinds import check_kind
-from sow.plan import Plan, Region
+from sow.plan.box import LARGEST, SMALLEST, Box, check_inside
+from sow.plan.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.offline.cropping import FACE, THING, crop_condition
 from sow.planners.offline.prompt_rules import (
@@ -13,6 +12,7 @@ from sow.planners.offline.prompt_rules import (
     share_of_canvas,
     side_of_subject,
 )
+from sow.utils.type_checks import check_kind
 
 SUPPRESS = {FACE: "human face", THING: ""}
 """What must not appear a second time, in words; "thing" is too vague to suppress."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from sow.plan import Setting
+from sow.plan.plan import Setting
 from sow.prompts import load_toml
 
 Side = Literal["left", "right"]

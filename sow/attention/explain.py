@@ -10,7 +10,7 @@ from torch import Tensor
 from sow.attention.trace import Trace
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import INK, draw_plan, labelled_row, stacked
-from sow.plan import Plan
+from sow.plan.plan import Plan
 
 PALE, RED = (150, 150, 150), (200, 60, 40)
 

@@ -20,11 +20,11 @@ from sow.attention.control import AttentionControl, RunContext
 from sow.attention.edits import LogitEdit
 from sow.attention.regions import coarser, share_of
 from sow.backbones.base import AttentionLayer
-from sow.box import Box
 from sow.diffusion.algorithm import Denoise, UNetCall
 from sow.diffusion.jobs import Job
-from sow.plan import Plan
-from sow.settings import Settings
+from sow.plan.box import Box
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
 
 Words = Sequence[tuple[str, Sequence[int]]]
 """A prompt's words with the places of their tokens."""

@@ -19,7 +19,7 @@ from sow.attention.indicator import Indicator
 from sow.attention.regions import regions_of
 from sow.backbones.base import AttentionLayer
 from sow.diffusion.algorithm import Denoise, UNetCall
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 
 def modulates(settings: Sequence[Settings]) -> bool:

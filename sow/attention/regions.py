@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from sow.box import Box
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sow.backbones.base import AttentionLayer, Embedded, Texts
 from sow.backbones.schedule import DiffusionSchedule
-from sow.quiet import quiet
+from sow.utils.libraries import quiet
 
 
 class StableDiffusion:

@@ -10,7 +10,7 @@ from typing import Any
 from sow.checkpoints.reading import stays_inside
 from sow.checkpoints.trust import check_configuration
 from sow.errors import ModelError
-from sow.files import read_regular
+from sow.utils.files import read_regular
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CONFIGURATION = ["*.json", "*.txt", "**/*.json", "**/*.txt"]

@@ -10,9 +10,9 @@ from typing import Any
 
 from sow.checkpoints.reading import read_config
 from sow.errors import ModelError, UsageError
-from sow.plan import Plan
-from sow.presets import CHANGES, OWN_PRESETS, PUBLISHED
-from sow.settings import SEC_V, Settings
+from sow.plan.plan import Plan
+from sow.settings.presets import CHANGES, OWN_PRESETS, PUBLISHED
+from sow.settings.settings import SEC_V, Settings
 
 CLIP_TOKENS = 77
 FAR = 1.5

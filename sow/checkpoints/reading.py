@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sow.files import read_object
+from sow.utils.files import read_object
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:

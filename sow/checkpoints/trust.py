@@ -10,7 +10,7 @@ from typing import Any
 from sow.checkpoints.configs import config_problem
 from sow.checkpoints.reading import is_plain, read_config, stays_inside
 from sow.errors import ModelError
-from sow.files import MOST_TEXT
+from sow.utils.files import MOST_TEXT
 
 PARTS = ("unet", "vae", "text_encoder")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")

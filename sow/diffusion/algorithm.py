@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 CANVAS = 0
 """The inversion batch of the seed canvases; the others hold conditions inverted alone."""

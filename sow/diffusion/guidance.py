@@ -15,7 +15,7 @@ from torch import Tensor
 from sow.diffusion.algorithm import Denoise
 from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.recording import num_conditions
-from sow.settings import BRANCHES
+from sow.settings.settings import BRANCHES
 
 
 class Guidance:

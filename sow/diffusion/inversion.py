@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sow.box import Box
 from sow.diffusion.jobs import Job
 from sow.diffusion.noise import background
 from sow.diffusion.planting import coverage_of, membership, planted
 from sow.diffusion.prompts import inversion_prompts
+from sow.plan.box import Box
 
 
 @dataclass(frozen=True)

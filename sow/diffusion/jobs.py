@@ -13,11 +13,11 @@ from torch import Tensor
 from sow.diffusion.planting import Planted, check_membership, coverage_of, membership, planted
 from sow.diffusion.prompts import outside_of
 from sow.errors import PlanError, UsageError
-from sow.given import Changes, PlanLike, as_plan, as_settings
-from sow.kinds import check_kind
 from sow.pictures.condition import Condition
-from sow.plan import Plan
-from sow.settings import SHARED, Outside, Settings
+from sow.plan.plan import Plan
+from sow.settings.inputs import Changes, PlanLike, as_plan, as_settings
+from sow.settings.settings import SHARED, Outside, Settings
+from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike

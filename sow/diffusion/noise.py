@@ -14,7 +14,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from sow.diffusion.algorithm import Denoise, InitNoise, Renoise, Step
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 
 def noise_scale(step: Step, settings: Settings) -> float:

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from sow.box import Box
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
+from sow.plan.box import Box
 
 
 @dataclass(frozen=True)

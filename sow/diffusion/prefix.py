@@ -16,7 +16,7 @@ from torch import Tensor
 from sow.diffusion.algorithm import Denoise, Invert, Step
 from sow.diffusion.noise import is_random
 from sow.diffusion.recording import steps_of
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 
 @dataclass(frozen=True)

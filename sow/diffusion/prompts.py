@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sow.plan import Plan
-from sow.settings import BRANCHES, Outside, Settings
+from sow.plan.plan import Plan
+from sow.settings.settings import BRANCHES, Outside, Settings
 
 
 def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:

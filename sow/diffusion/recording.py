@@ -13,7 +13,7 @@ from sow.diffusion.algorithm import (
     UNetCall,
     cyclic_one_way_diffusion,
 )
-from sow.settings import BRANCHES, Outside, Settings
+from sow.settings.settings import BRANCHES, Outside, Settings
 
 
 class Recording:

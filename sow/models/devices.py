@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sow.errors import DeviceError
-from sow.kinds import check_kind
+from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
     import torch

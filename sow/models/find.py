@@ -14,8 +14,8 @@ from sow.checkpoints.facts import Facts
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
-from sow.kinds import as_path
 from sow.models.hub import SD21, download_snapshot, hub_problem
+from sow.utils.type_checks import as_path
 
 Half = bool | Callable[[], bool]
 """Whether files in half precision are preferred; asked of a function, only where there are any."""

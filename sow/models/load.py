@@ -11,11 +11,11 @@ from sow.checkpoints.trust import variant_of
 from sow.errors import DeviceError, ModelError, SowError
 from sow.models.devices import choose_device, choose_dtype, out_of_memory
 from sow.models.find import Model, find_model
-from sow.quiet import quiet
-from sow.threads import BUILDING
+from sow.utils.libraries import quiet
+from sow.utils.threads import BUILDING
 
 if TYPE_CHECKING:
-    from sow.pipeline import SowPipeline
+    from sow.pipeline.pipeline import SowPipeline
 
 
 def load_pipeline(
@@ -42,7 +42,7 @@ def load_pipeline(
     """
     import torch
 
-    from sow.pipeline import SowPipeline
+    from sow.pipeline.pipeline import SowPipeline
 
     device = choose_device(device)
     precision = choose_dtype(dtype, device)
@@ -79,7 +79,7 @@ def _try(pipe: SowPipeline) -> None:
     import torch
 
     from sow.backbones.stable_diffusion import StableDiffusion
-    from sow.calls import check_numbers
+    from sow.pipeline.calls import check_numbers
 
     backbone, side = StableDiffusion(pipe), pipe.canvas_stride
     if max(pipe.tokenizer.get_vocab().values()) >= pipe.text_encoder.config.vocab_size:

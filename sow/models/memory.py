@@ -12,7 +12,7 @@ from sow.errors import DeviceError
 if TYPE_CHECKING:
     import torch
 
-    from sow.pipeline import SowPipeline
+    from sow.pipeline.pipeline import SowPipeline
 
 MOST = 8
 """Pictures in one call: more gain nothing that was measured, and take longer to show the first."""

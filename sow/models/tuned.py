@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import OutputError, UsageError
-from sow.files import make_folder, read_regular, write_text
-from sow.folders import config_folder
-from sow.presets import OWN_PRESETS
-from sow.records import check_version, first_problem
-from sow.settings import Settings
+from sow.settings.presets import OWN_PRESETS
+from sow.settings.settings import Settings
+from sow.utils.files import make_folder, read_regular, write_text
+from sow.utils.folders import config_folder
+from sow.utils.records import check_version, first_problem
 
 if TYPE_CHECKING:
     from sow.models.find import Model

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from sow.box import Box
 from sow.errors import PictureError, PlanError
 from sow.pictures.given import as_mask, as_picture
 from sow.pictures.reading import (
@@ -19,7 +18,8 @@ from sow.pictures.reading import (
     opened,
     over_grey,
 )  # fmt: skip
-from sow.plan import Matte, Plan
+from sow.plan.box import Box
+from sow.plan.plan import Matte, Plan
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike

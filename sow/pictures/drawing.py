@@ -9,8 +9,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
 from sow.pictures.scenes import draw_scene
-from sow.plan import Plan
-from sow.scene import Relation, SceneObject
+from sow.plan.plan import Plan
+from sow.plan.scene_graph import Relation, SceneObject
 
 INK = (20, 20, 20)
 CONDITION, OUTLINE, RELATED = (220, 60, 40), (250, 180, 40), (40, 110, 220)

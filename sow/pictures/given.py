@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from sow.errors import UsageError
-from sow.kinds import PATH, check_kind
 from sow.pictures.reading import (
     check_size,
     kept_by,
@@ -18,6 +17,7 @@ from sow.pictures.reading import (
     one_line,
     upright_rgb,
 )
+from sow.utils.type_checks import PATH, check_kind
 
 if TYPE_CHECKING:
     import os

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sow.box import Box
 from sow.errors import PictureError
+from sow.plan.box import Box
 
 Levels = NDArray[np.uint8]
 Flags = NDArray[np.bool_]

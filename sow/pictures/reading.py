@@ -16,12 +16,12 @@ from typing import BinaryIO
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
-from sow.kinds import as_path
 from sow.pictures.colours import eight_bits, to_srgb
 from sow.pictures.kinds import DNG, HEAD, SUB_FILE, check_raw, openable, raw_file, stranger
 from sow.pictures.pieces import Pieces, check_plain, check_scans
 from sow.pictures.tags import check_tags
-from sow.quiet import without_lines_from_c, without_warnings
+from sow.utils.libraries import without_lines_from_c, without_warnings
+from sow.utils.type_checks import as_path
 
 # Pillow's own limit: 89 million pixels are 270 MB as RGB.
 MAX_PIXELS = 89_478_485

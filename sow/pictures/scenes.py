@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from PIL import ImageDraw
 
-from sow.box import Box
-from sow.scene import CONDITION, Relation, SceneObject
+from sow.plan.box import Box
+from sow.plan.scene_graph import CONDITION, Relation, SceneObject
 
 THING, ARROW, PAPER = (20, 140, 70), (110, 40, 130), (255, 255, 255)
 LETTERS = 18

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sow.errors import UsageError
-from sow.kinds import PATH, WHOLE, check_kind
 from sow.models.devices import check_names
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
+from sow.utils.type_checks import PATH, WHOLE, check_kind
 
 LARGEST_SEED = 2**62
 MOST_RETRIES = 100

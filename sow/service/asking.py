@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import PlannerError, UsageError
-from sow.kinds import as_path, check_kind
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.vendors.registry import VENDORS, available_vendor, make_asker, why_no_vendor
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import in_known_words
+from sow.utils.type_checks import as_path, check_kind
 
 if TYPE_CHECKING:
     from sow.models.find import Model
-    from sow.plan import Plan
+    from sow.plan.plan import Plan
     from sow.planners.mllm.planner import StagedPlanner
 
 

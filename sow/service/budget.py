@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sow.diffusion.prompts import outside_of
 from sow.diffusion.recording import num_conditions, unet_calls_of
 from sow.errors import UsageError
-from sow.plan import Plan
-from sow.settings import Outside, Settings
+from sow.plan.plan import Plan
+from sow.settings.settings import Outside, Settings
 
 Agree = Callable[[str], bool]
 """Whether the user means it, after reading what it costs."""

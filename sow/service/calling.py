@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from sow.diffusion.prompts import branches_for, outside_of
 from sow.errors import DeviceError
 from sow.models.devices import out_of_memory
-from sow.recipe import Recipe, versions
+from sow.pictures.recipe import Recipe, versions
 from sow.service.methods import SOW, Drawn, Method, Sow
 from sow.service.results import Picture, Work
-from sow.settings import SHARED, Settings
+from sow.settings.settings import SHARED, Settings
 
 if TYPE_CHECKING:
-    from sow.calls import ForwardCounter
     from sow.models.find import Model
-    from sow.pipeline import SowPipeline
-    from sow.prefix_cache import PrefixCache
+    from sow.pipeline.calls import ForwardCounter
+    from sow.pipeline.pipeline import SowPipeline
+    from sow.pipeline.prefix_cache import PrefixCache
 
 
 def make(
@@ -110,7 +110,7 @@ def together(
     depend on who else was there, since sums are rounded otherwise in batches of other sizes.
     method: who draws them. prefix_cache: for works with several pictures, if SOW itself draws.
     """
-    from sow.calls import count_forwards
+    from sow.pipeline.calls import count_forwards
 
     filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
     works, seeds = [task.work for task in filled], [task.seed for task in filled]
@@ -150,7 +150,7 @@ class _Calls:
         """The pictures of one call, or only one; with the cycles of those at these places."""
         from sow.attention.explain import explain as sheet_of
         from sow.attention.trace import Trace
-        from sow.calls import count_forwards
+        from sow.pipeline.calls import count_forwards
 
         pipe, work = self.pipe, self.work
         tasks = [Task(work, seed) for seed in seeds]

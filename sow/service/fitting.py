@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sow.box import check_inside
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError
-from sow.given import LONGEST_PROMPT, as_settings
-from sow.kinds import check_kind
 from sow.pictures.condition import Condition
-from sow.plan import Plan, check_canvas
+from sow.plan.box import check_inside
+from sow.plan.plan import Plan, check_canvas
+from sow.plan.scene_graph import SceneObject
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
-from sow.scene import SceneObject
 from sow.service.request import Asked
-from sow.settings import Settings
+from sow.settings.inputs import LONGEST_PROMPT, as_settings
+from sow.settings.settings import Settings
+from sow.utils.type_checks import check_kind
 
 Given = Mapping[str, Any] | Collection[str] | Settings | None
 CHANGES = (Collection, Settings, type(None))

@@ -13,12 +13,12 @@ from sow.service.results import Result
 from sow.service.service import Service
 
 if TYPE_CHECKING:
-    from sow.box import Box
-    from sow.given import PlanLike
     from sow.pictures.given import PictureLike
-    from sow.plan import Region
+    from sow.plan.box import Box
+    from sow.plan.plan import Region
     from sow.planners.graph_spec import GraphLike
     from sow.service.fitting import Given
+    from sow.settings.inputs import PlanLike
 
 
 def generate(

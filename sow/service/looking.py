@@ -10,7 +10,7 @@ from sow.pictures.drawing import planted
 if TYPE_CHECKING:
     from PIL import Image
 
-    from sow.box import Box
+    from sow.plan.box import Box
     from sow.service.results import Picture, Work
 
 LEAST = 0.3

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from sow.attention.trace import Trace
-    from sow.pipeline import SowPipeline
-    from sow.prefix_cache import PrefixCache
+    from sow.pipeline.pipeline import SowPipeline
+    from sow.pipeline.prefix_cache import PrefixCache
     from sow.service.request import Request
 
 

@@ -13,11 +13,11 @@ from sow.checkpoints.fingerprint import loaded_files
 from sow.checkpoints.reading import read_ahead
 from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import Model, find_model
-from sow.threads import AHEAD
+from sow.utils.threads import AHEAD
 
 if TYPE_CHECKING:
-    from sow.pipeline import SowPipeline
-    from sow.prefix_cache import PrefixCache
+    from sow.pipeline.pipeline import SowPipeline
+    from sow.pipeline.prefix_cache import PrefixCache
 
 Report = Callable[[str, str], None]
 """Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
@@ -85,7 +85,7 @@ class OneModel:
     @cached_property
     def prefix_cache(self) -> PrefixCache:
         """Those of the latest pictures, which their further seeds go on from."""
-        from sow.prefix_cache import PrefixCache
+        from sow.pipeline.prefix_cache import PrefixCache
 
         return PrefixCache()
 

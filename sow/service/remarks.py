@@ -12,9 +12,9 @@ from sow.pictures.reading import over_grey
 if TYPE_CHECKING:
     from PIL import Image
 
-    from sow.box import Box
-    from sow.pipeline import SowPipeline
-    from sow.plan import Plan
+    from sow.pipeline.pipeline import SowPipeline
+    from sow.plan.box import Box
+    from sow.plan.plan import Plan
     from sow.service.request import Asked
 
 LEAST = 6

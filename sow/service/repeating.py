@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import ModelError, PictureError, UsageError
-from sow.kinds import as_path
 from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
-from sow.recipe import OLD_HASH, Recipe, read_recipe, versions
+from sow.pictures.recipe import OLD_HASH, Recipe, read_recipe, versions
 from sow.service.budget import STRANGERS, Agree
 from sow.service.fitting import chosen, in_known_words
 from sow.service.results import Work
+from sow.utils.type_checks import as_path
 
 if TYPE_CHECKING:
     from sow.pictures.condition import Condition

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from sow.box import Box
 from sow.errors import UsageError
-from sow.given import PlanLike, as_box, as_canvas, as_plan, as_regions, check_prompt
 from sow.pictures.given import as_mask, with_notes
 from sow.pictures.reading import TRANSPARENCY
-from sow.plan import Plan, Region
+from sow.plan.box import Box
+from sow.plan.plan import Plan, Region
 from sow.planners.base import check_about_picture, check_choices
 from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
+from sow.settings.inputs import PlanLike, as_box, as_canvas, as_plan, as_regions, check_prompt
 
 if TYPE_CHECKING:
     from sow.pictures.given import PictureLike

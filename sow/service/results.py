@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from sow.errors import OutputError
-from sow.files import write_png
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
-from sow.plan import Plan
-from sow.recipe import Recipe, save_png
-from sow.settings import Settings
+from sow.pictures.recipe import Recipe, save_png
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
+from sow.utils.files import write_png
 
 if TYPE_CHECKING:
     from sow.service.verifying import Check

@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from sow.errors import UsageError
-from sow.files import write_text
-from sow.kinds import check_kind
 from sow.pictures.drawing import draw_over
 from sow.pictures.given import with_notes
+from sow.plan.scene_graph import Relation, SceneObject, free_id
 from sow.planners.graph_spec import GraphSpec
-from sow.scene import Relation, SceneObject, free_id
 from sow.service.model import OneModel
 from sow.service.remarks import unread_of
+from sow.utils.files import write_text
+from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
     from sow.checkpoints.facts import Facts
     from sow.pictures.given import PictureLike
-    from sow.pipeline import SowPipeline
+    from sow.pipeline.pipeline import SowPipeline
     from sow.planners.graph.detection import DetectedObject
 
 MOST_LABELS = 8
 """Of a picture; every pair of them is looked at together."""
 MISSING = -0.15
-"""The presence (see `sow.inverting`) below which a thing is taken to be missing: in pictures that
-the model made, 6 % of those that were there and 89 % of those that were not."""
+"""The presence (see `sow.pipeline.grounding`) below which a thing is taken to be missing: in pictures
+that the model made, 6 % of those that were there and 89 % of those that were not."""
 LONGEST_SIDE = 3.0
 """How many times as long as the other a side is at most; more is squeezed."""
 
@@ -47,7 +47,7 @@ def see(
     pairs: of things that are looked for together. known: what is there for certain, in `pairs`
     but not in `labels`.
     """
-    from sow.inverting import phrase_heat, presence
+    from sow.pipeline.grounding import phrase_heat, presence
     from sow.planners.graph.detection import detect_objects, find_duplicates, phrase_queries
 
     asked = phrase_queries(labels, pairs)

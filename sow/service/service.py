@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sow.given import check_prompt
-from sow.kinds import check_kind
 from sow.models.devices import choose_device
 from sow.models.tuned import default_preset
-from sow.plan import Plan
-from sow.recipe import pixels_sha256
+from sow.pictures.recipe import pixels_sha256
+from sow.plan.plan import Plan
 from sow.service.arguments import (
     check_request,
     check_retries,
@@ -33,7 +31,9 @@ from sow.service.results import Picture, Result, Work
 from sow.service.retrying import retried
 from sow.service.seeing import Seer
 from sow.service.verifying import checks
-from sow.settings import Settings
+from sow.settings.inputs import check_prompt
+from sow.settings.settings import Settings
+from sow.utils.type_checks import check_kind
 
 
 class Service(Seer):

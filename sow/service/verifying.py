@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from sow.box import Box
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
+from sow.plan.scene_graph import CONDITION, Relation
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import parse_predicate
 from sow.planners.graph.prompt_text import WORN
-from sow.scene import CONDITION, Relation
 from sow.service.seeing import see
 
 if TYPE_CHECKING:
-    from sow.pipeline import SowPipeline
+    from sow.pipeline.pipeline import SowPipeline
     from sow.planners.graph.detection import DetectedObject
 
 

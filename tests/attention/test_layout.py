@@ -8,11 +8,11 @@ from helpers import job, latents, noise_picture, plan, seeded, with_body
 
 from sow.attention.control import AttentionControl
 from sow.attention.layout import covered, forms, tokens_of
-from sow.box import Box
 from sow.diffusion.algorithm import Denoise
 from sow.diffusion.recording import unet_calls_of
-from sow.plan import NOTHING, Plan
-from sow.settings import Settings
+from sow.plan.box import Box
+from sow.plan.plan import NOTHING, Plan
+from sow.settings.settings import Settings
 
 TEXT = Settings.preset("text")
 PROMPT = "a red ball left of a blue box"

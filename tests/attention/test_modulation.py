@@ -21,8 +21,8 @@ from sow.backbones.base import AttentionLayer
 from sow.diffusion.algorithm import Denoise
 from sow.diffusion.jobs import make_jobs
 from sow.errors import UsageError
-from sow.plan import Plan
-from sow.settings import Settings
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
 
 LAYER = AttentionLayer("down_blocks.0.attn1", "self", 1)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sow.attention.regions import coarser, regions_of
-from sow.plan import Plan
+from sow.plan.plan import Plan
 
 
 def plan_with(*related, box=(16, 0, 32, 32), canvas=(64, 64)) -> Plan:

@@ -9,7 +9,7 @@ from helpers import with_body as plan
 
 import sow
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 
 def test_a_trace_changes_nothing_and_is_gone_afterwards(tiny):

@@ -30,7 +30,7 @@ from sow.benchmarks.tv2i.running.program import TABLES, make_program
 from sow.benchmarks.tv2i.runs import read_results, write_run
 from sow.cli.main import main
 from sow.errors import UsageError
-from sow.settings import PRESETS
+from sow.settings.settings import PRESETS
 
 __all__ = ["celeba", "copy"]  # the fixture is that of the reader of the data set
 

@@ -22,7 +22,7 @@ from sow.pictures.condition import Condition
 from sow.service.calling import Task, together
 from sow.service.results import Work
 from sow.service.service import Service
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 WIDTH = TINY["unet"]["cross_attention_dim"]
 

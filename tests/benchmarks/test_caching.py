@@ -11,7 +11,7 @@ from helpers import QUICK, job, latents
 from sow.benchmarks.checkpoints import SD21_BASE
 from sow.benchmarks.figures.studies.caching import Caching, Features, Keeping, caching, share
 from sow.benchmarks.figures.studies.fewer_table import ROWS, lines, whole_samples
-from sow.calls import count_forwards
+from sow.pipeline.calls import count_forwards
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/figures/studies/results"
 SETTINGS = QUICK.changed(replant=1, first_cycles=0, cycles=1, planted="condition", preserve=(4, 3))

@@ -44,7 +44,7 @@ from sow.benchmarks.tv2i.report.comparison_table import table
 from sow.benchmarks.tv2i.runs import Measure, read_results
 from sow.models import find_model
 from sow.pictures.condition import Condition
-from sow.plan import Plan
+from sow.plan.plan import Plan
 
 SIDE = 64
 BOX = {"x": 8, "y": 16, "width": 24, "height": 16}

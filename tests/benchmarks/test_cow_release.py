@@ -23,7 +23,7 @@ from sow.diffusion.jobs import Job
 from sow.pictures.condition import Condition
 from sow.service.request import Request
 from sow.service.service import Service
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 PLAN = plan(suppress="cat").aligned(8)
 

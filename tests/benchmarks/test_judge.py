@@ -16,7 +16,7 @@ from sow.benchmarks.figures.judge.judge import SAME_PERSON, WEIGHTS, Judge, dist
 from sow.benchmarks.figures.judge.relations import answers, between_things
 from sow.benchmarks.figures.world.captions import Caption
 from sow.benchmarks.figures.world.drawing import TESTING, identity_of, make, portrait
-from sow.box import Box, gap
+from sow.plan.box import Box, gap
 
 FIRST = TESTING + 9_500_000
 DRAWINGS = [make(FIRST + n) for n in range(120)]

@@ -19,15 +19,15 @@ from sow.benchmarks.tv2i.methods.cow_release import RELEASED, CowRelease
 from sow.benchmarks.tv2i.methods.frozen_model import Stage
 from sow.benchmarks.tv2i.methods.langevin import Langevin, oscillation
 from sow.benchmarks.tv2i.methods.sdedit import SDEdit
-from sow.calls import count_forwards
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
+from sow.pipeline.calls import count_forwards
 from sow.service.calling import Task, together
 from sow.service.methods import SOW, Sow
 from sow.service.request import Request
 from sow.service.results import Work
 from sow.service.service import Service
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 
 def work_of(box=(16, 8, 32, 32), seed: int = 1, prompt: str = "a person") -> Work:

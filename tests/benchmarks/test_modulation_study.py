@@ -22,7 +22,7 @@ from sow.benchmarks.figures.world.tv2i import TUNED_ON, more_tuning
 from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
 from sow.benchmarks.tv2i.running.ablations import attention
-from sow.settings import PRESETS
+from sow.settings.settings import PRESETS
 
 
 def test_every_row_has_legal_settings_and_something_to_be_compared_with():

@@ -10,7 +10,7 @@ from sow.benchmarks.figures.studies.common import joined
 from sow.benchmarks.figures.studies.refining import toward
 from sow.benchmarks.figures.studies.relation_cases import CLASSES, OF_THINGS, PEOPLE, case_of
 from sow.benchmarks.figures.studies.relations import Cell, Outcome, report, sided
-from sow.box import Box
+from sow.plan.box import Box
 
 NUMBERS = range(8)
 

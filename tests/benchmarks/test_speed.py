@@ -18,9 +18,9 @@ from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Times, Took, alternated
 from sow.cli.bench_speed import batch_sizes_of
-from sow.compiled import compile_blocks
 from sow.errors import UsageError
-from sow.settings import PRESETS, Settings
+from sow.pipeline.compiling import compile_blocks
+from sow.settings.settings import PRESETS, Settings
 
 QUICK = Settings(steps=4, t1=2, t2=3, cycles=1, preserve=(), outside="none")
 CPU = torch.device("cpu")

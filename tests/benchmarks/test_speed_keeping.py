@@ -14,7 +14,7 @@ import torch
 from commands import NO_KEYS
 from conftest import hear_interrupts
 
-import sow.settings
+import sow.settings.settings
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 from sow.benchmarks.speed import attention, cost, estimates, presets, report, sections
 from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, calls_of, duration_text, samples_of
@@ -23,9 +23,9 @@ from sow.benchmarks.speed.sections import SECTIONS, Part, at_once, measured
 from sow.benchmarks.speed.store import ReportStore
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, Subject, nothing
 from sow.benchmarks.speed.tables import Section, Table
-from sow.calls import count_forwards
 from sow.errors import DeviceError, OutputError, UsageError
-from sow.settings import BRANCHES, PRESETS, Settings
+from sow.pipeline.calls import count_forwards
+from sow.settings.settings import BRANCHES, PRESETS, Settings
 
 QUICK = Settings(steps=4, t1=2, t2=3, cycles=1, preserve=(), outside="none")
 SHORT = {
@@ -52,7 +52,7 @@ def subject(tiny):
 def short(monkeypatch, tiny):
     """The presets of this project for as long as a test takes, and a model that has them."""
     quick = {name: QUICK.changed(**changes) for name, changes in SHORT.items()}
-    for module in (sow.settings, presets, cost, report):
+    for module in (sow.settings.settings, presets, cost, report):
         monkeypatch.setattr(module, "PRESETS", quick)
     return Subject(tiny, "tiny", QUICK, sizes=(1,))
 

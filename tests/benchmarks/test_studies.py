@@ -60,9 +60,9 @@ FEWER = {
 """Of some only a part, for every picture takes about a second; what is left out of the judge's has
 numbers of its own, and tests/benchmarks/test_judge.py."""
 NOT_RUN = {
-    "survival": "it waits for seconds before every kill; tests/jobs has the same, smaller",
-    "resume": "six processes that load everything; tests/jobs has the same, smaller",
-    "cluster": "it needs Ray; tests/jobs has the same, where that is installed",
+    "survival": "it waits for seconds before every kill; tests/batch has the same, smaller",
+    "resume": "six processes that load everything; tests/batch has the same, smaller",
+    "cluster": "it needs Ray; tests/batch has the same, where that is installed",
 }
 """Studies that are not run here, and why."""
 
@@ -143,7 +143,9 @@ def test_a_study_that_was_made_is_not_made_again(folder, monkeypatch):
             StudyOutput(folder, "sow bench study planning"), options_of("planning")
         )
     before = table.read_text(encoding="utf-8")
-    monkeypatch.setattr("sow.pipeline.SowPipeline.__call__", lambda *_, **__: pytest.fail("drawn"))
+    monkeypatch.setattr(
+        "sow.pipeline.pipeline.SowPipeline.__call__", lambda *_, **__: pytest.fail("drawn")
+    )
     output = StudyOutput(folder, "sow bench study planning", force=True)
     BY_NAME["planning"].run(output, options_of("planning"))
     assert table.read_text(encoding="utf-8") == before

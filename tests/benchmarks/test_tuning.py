@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import sow
+from sow.batch.runners.options import Options
 from sow.benchmarks.tuning.candidates import LISTED, OWN, PUBLISHED, Candidate, candidates
 from sow.benchmarks.tuning.measures import Measuring, check_identity
 from sow.benchmarks.tuning.pairs import drawn, halved, of_file, of_folder, sentences
@@ -36,12 +37,11 @@ from sow.benchmarks.tv2i.running.bench import entrants
 from sow.benchmarks.tv2i.runs import Measure
 from sow.checkpoints.facts import Facts
 from sow.errors import OutputError, UsageError
-from sow.jobs.options import Options
 from sow.models import find_model
 from sow.models.tuned import read_tuned
 from sow.service.asking import PlannerChoice
 from sow.service.methods import Sow
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RULES = PlannerChoice("offline")

@@ -19,10 +19,10 @@ from sow.benchmarks.tv2i.metrics.copying import Copied, CopyPaste, copied_share
 from sow.benchmarks.tv2i.metrics.lpips import Lpips
 from sow.benchmarks.tv2i.metrics.outline import OutlineClosed, OutlineTruncated
 from sow.benchmarks.tv2i.pairs import Pair
-from sow.box import Box
 from sow.errors import ModelError
 from sow.pictures.condition import Condition
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 
 BOX = Box(x=40, y=16, width=48, height=48)
 

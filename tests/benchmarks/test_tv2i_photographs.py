@@ -22,10 +22,10 @@ from sow.benchmarks.tv2i.metrics.faces import Faces
 from sow.benchmarks.tv2i.metrics.identity import FaceNet, IdDistance
 from sow.benchmarks.tv2i.metrics.suites import Weights, figures_metrics, photograph_metrics
 from sow.benchmarks.tv2i.pairs import Pair
-from sow.box import Box
 from sow.errors import ModelError
 from sow.pictures.condition import Condition
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 
 PHOTOGRAPH = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 

@@ -176,7 +176,7 @@ def test_the_model_knows_every_word_of_the_benchmark(figures):
 
 
 def test_the_planted_head_lies_in_its_ellipse():
-    from sow.box import Box
+    from sow.plan.box import Box
 
     pair = pairs()[7]
     box = Box(x=16, y=8, width=64, height=64)

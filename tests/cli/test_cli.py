@@ -300,7 +300,7 @@ def test_words_that_a_model_never_learnt_are_said(run_sow):
 
 def test_a_recipe_does_not_choose_what_is_downloaded_or_read(run_sow, tmp_path):
     """Nor does it write to the terminal as it likes."""
-    from sow.recipe import read_recipe, save_png
+    from sow.pictures.recipe import read_recipe, save_png
 
     assert run_sow(*BASE, "--face", FACE, "--prompt", "a man", "--out", "a.png").returncode == 0
     recipe, condition = read_recipe(tmp_path / "a.png")

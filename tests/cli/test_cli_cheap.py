@@ -15,8 +15,8 @@ from PIL import Image
 from test_cli import BAD, FACE
 
 from sow.pictures.condition import Condition
-from sow.recipe import Recipe, save_png
-from sow.settings import Settings
+from sow.pictures.recipe import Recipe, save_png
+from sow.settings.settings import Settings
 
 HEAVY = ("torch", "diffusers", "transformers", "numpy", "cv2", "facenet_pytorch", "openai")
 ALL = (

@@ -16,7 +16,7 @@ from sow.cli.generate import what_next
 from sow.cli.main import main
 from sow.cli.targets import contact_of, free_name, of_seed, sheet_beside
 from sow.service.request import Request
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 
 @pytest.fixture

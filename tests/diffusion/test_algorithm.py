@@ -16,7 +16,7 @@ from sow.diffusion.algorithm import (
 )
 from sow.diffusion.noise import is_random, noise_scale
 from sow.diffusion.recording import steps_of, unet_calls_of
-from sow.settings import PRESETS, Settings
+from sow.settings.settings import PRESETS, Settings
 
 SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,), replant=0, inversion_stride=1)
 

@@ -10,13 +10,13 @@ from diffusers import DDIMScheduler
 from helpers import QUICK, noise_picture, plan, seeded
 
 from sow.backbones.schedule import DiffusionSchedule
-from sow.calls import count_forwards
 from sow.diffusion.algorithm import CANVAS, Denoise, Invert
 from sow.diffusion.prompts import outside_of
 from sow.diffusion.recording import num_conditions, unet_calls_of
-from sow.prefix_cache import PrefixCache
+from sow.pipeline.calls import count_forwards
+from sow.pipeline.prefix_cache import PrefixCache
 from sow.service.budget import samples_of
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 ONCE_MORE = QUICK.changed(replant=1, cycles=1, planted="condition", preserve=(1,))
 

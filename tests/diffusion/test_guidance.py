@@ -8,8 +8,8 @@ from helpers import seeded
 
 from sow.diffusion.guidance import regional_guidance
 from sow.diffusion.prompts import branch_prompts
-from sow.plan import Plan
-from sow.settings import Settings
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
 
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": "a king", "box": [0, 0, 32, 32]})
 

@@ -9,7 +9,7 @@ from fuzzing import COUNT, Case, check, randomness
 from mangling import deep, mangled_bytes, mangled_json
 from PIL import Image
 
-from sow.box import Box
+from sow.plan.box import Box
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import add_graph, text_only_plan
 from sow.planners.graph.predicates import predicate_phrases

@@ -10,9 +10,9 @@ import pytest
 from fuzzing import COUNT, Case, check, randomness
 from mangling import deep, mangled_bytes, mangled_json
 
+from sow.batch.manifest.job import TV2IJob
+from sow.batch.manifest.manifest import jobs_of, read_manifest
 from sow.errors import SowError
-from sow.jobs.job import TV2IJob
-from sow.jobs.manifest import jobs_of, read_manifest
 
 JOBS = (
     {"id": "one", "image": "a.png", "prompt": "a man in a red coat", "box": [8, 16, 56, 56],

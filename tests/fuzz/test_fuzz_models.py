@@ -19,8 +19,8 @@ from sow.checkpoints.weights import check_weights
 from sow.models import find_model, load_pipeline
 from sow.models.find import Model
 from sow.planners.mllm.fusion import token_counter
-from sow.quiet import quiet
-from sow.settings import Settings
+from sow.settings.settings import Settings
+from sow.utils.libraries import quiet
 
 QUICK = Settings.preset("paper-normal").changed(cycles=1, steps=2, t1=1, t2=2, preserve=())
 

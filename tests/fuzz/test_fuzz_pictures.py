@@ -14,8 +14,8 @@ from sow.errors import SowError
 from sow.pictures import reading
 from sow.pictures.condition import Condition
 from sow.pictures.reading import load_image, load_mask
-from sow.plan import Plan
-from sow.quiet import without_warnings
+from sow.plan.plan import Plan
+from sow.utils.libraries import without_warnings
 
 MOST = 10**6
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": "x", "box": [8, 8, 24, 24]})

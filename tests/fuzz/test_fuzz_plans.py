@@ -17,12 +17,12 @@ from mangling import deep, mangled_bytes, mangled_json
 from mllm_server import GOOD
 from planner_helpers import KEY, PICTURE, REQUEST
 
-from sow.box import Box
 from sow.checkpoints.facts import Facts
 from sow.cli.output import say_error
 from sow.errors import PlanError, PlannerError, SowError, UsageError
 from sow.pictures.condition import Condition
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.mllm.asker import Asker
 from sow.planners.mllm.cache import AnswerCache

@@ -17,9 +17,9 @@ from sow.cli.output import as_json
 from sow.cli.show import rows
 from sow.errors import PictureError
 from sow.pictures.condition import Condition
-from sow.plan import Plan
-from sow.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png
-from sow.settings import Settings
+from sow.pictures.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
 
 PLAN = Plan.parse({
     "canvas": [64, 64], "prompt": "a man", "box": [8, 8, 16, 24], "ellipse": [8, 8, 16, 24],

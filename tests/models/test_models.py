@@ -21,9 +21,9 @@ from sow.benchmarks.checkpoints import TINY, random_pipeline
 from sow.errors import DeviceError, ModelError
 from sow.models import choose_device, choose_dtype, find_model, load_pipeline
 from sow.models.hub import SD21, hub_problem
-from sow.pipeline import SowPipeline
-from sow.plan import Plan
-from sow.settings import Settings
+from sow.pipeline.pipeline import SowPipeline
+from sow.plan.plan import Plan
+from sow.settings.settings import Settings
 
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": "a person", "box": [16, 8, 32, 32]})
 FACE = EXAMPLES / "drawn-beard.png"

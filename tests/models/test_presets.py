@@ -13,7 +13,7 @@ from sow.errors import ModelError, UsageError
 from sow.models import find_model
 from sow.models.tuned import TunedPreset, forget_tuned, read_tuned, save_tuned, tuned_file
 from sow.service.asking import PlannerChoice
-from sow.settings import PRESETS, Settings
+from sow.settings.settings import PRESETS, Settings
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from spoiling import change, say, sharded, weights, with_safety_checker
 from sow.backbones.schedule import DiffusionSchedule
 from sow.errors import ModelError
 from sow.models import load_pipeline
-from sow.pipeline import SowPipeline
-from sow.settings import Settings
+from sow.pipeline.pipeline import SowPipeline
+from sow.settings.settings import Settings
 
 
 @pytest.fixture

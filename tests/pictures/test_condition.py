@@ -11,7 +11,7 @@ from sow.diffusion.noise import background
 from sow.diffusion.planting import check_membership, coverage_of, membership, planted
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
-from sow.plan import Plan
+from sow.plan.plan import Plan
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sow.models.find import Model
 from sow.pictures.condition import Condition
 from sow.pictures.kinds import photographed
 from sow.pictures.reading import load_image, load_with_notes
-from sow.plan import Plan
+from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.remarks import remarks_on

@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw
 from sow.benchmarks.figures.world.drawing import TUNING, box_of, draw, identity_of, square_around
 from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.paper import FACE, HAIR
-from sow.box import Box
 from sow.errors import PictureError, PlanError
 from sow.pictures.condition import Condition
 from sow.pictures.matte import cut_out, with_rembg
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 
 CLOSE = Box(x=20, y=8, width=216, height=248)
 """The ellipse of a head that fills a picture of 256 x 256."""

@@ -12,7 +12,7 @@ from PIL import Image
 from sow.errors import PictureError
 from sow.pictures import pieces
 from sow.pictures.reading import load_image
-from sow.recipe import read_recipe
+from sow.pictures.recipe import read_recipe
 
 MANY = 1000
 """Pieces, where the tests allow a few hundred."""

@@ -18,8 +18,8 @@ from sow.errors import PictureError
 from sow.pictures import colours, reading
 from sow.pictures.condition import Condition
 from sow.pictures.reading import load_image, load_mask, upright_rgb
-from sow.plan import Plan
-from sow.recipe import read_recipe
+from sow.pictures.recipe import read_recipe
+from sow.plan.plan import Plan
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 D50 = struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)

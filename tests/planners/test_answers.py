@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sow.box import LARGEST, SMALLEST, Box
 from sow.errors import PlannerError, SowError
-from sow.plan import Plan, Region
+from sow.plan.box import LARGEST, SMALLEST, Box
+from sow.plan.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.mllm.asker import Asker, BadAnswer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sow.box import Box
+from sow.plan.box import Box
 from sow.planners.graph.detection import (
     HEAD,
     DetectedObject,

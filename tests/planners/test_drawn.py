@@ -8,7 +8,7 @@ from skimage import data
 
 from sow.benchmarks.figures.training.face_lessons import PHOTOGRAPHS, face_of
 from sow.benchmarks.figures.world.drawing import TESTING, head_crop, make
-from sow.box import Box, overlap
+from sow.plan.box import Box, overlap
 from sow.planners.offline.drawn_faces import find_drawn_faces
 
 SEEDS = range(TESTING + 7_000_000, TESTING + 7_000_060)

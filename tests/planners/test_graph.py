@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from sow.errors import PlanError, SowError
+from sow.plan.scene_graph import CONDITION
 from sow.planners.base import PlanRequest
 from sow.planners.graph.build import BuiltGraph, build_graph
 from sow.planners.graph.planner import text_only_plan
 from sow.planners.graph_spec import as_graph, as_triples
-from sow.scene import CONDITION
 
 PICTURE = Image.new("RGB", (64, 64), "grey")
 

@@ -7,15 +7,15 @@ from random import Random
 
 import pytest
 
-from sow.box import LARGEST, SMALLEST, Box
 from sow.errors import PlanError
+from sow.plan.box import LARGEST, SMALLEST, Box
+from sow.plan.scene_graph import CONDITION, SceneObject, free_id
 from sow.planners.graph.flow import around, between, distant
 from sow.planners.graph.layout import Layout, lay_out
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import predicates
 from sow.planners.graph.scene_graph import Edge, SceneGraph
 from sow.planners.graph.search import LayoutInput
-from sow.scene import CONDITION, SceneObject, free_id
 
 NAMES = (
     "red ball", "blue box", "dog", "cat", "tree", "house", "umbrella", "car", "cup", "horse",

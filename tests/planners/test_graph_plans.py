@@ -11,13 +11,13 @@ from mllm_server import GOOD, good
 from planner_helpers import planner_of
 
 import sow
-from sow.box import Box
 from sow.checkpoints.facts import Facts
 from sow.errors import PlanError, UsageError
 from sow.models.find import find_model
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import draw_plan
-from sow.plan import NOTHING, Plan
+from sow.plan.box import Box
+from sow.plan.plan import NOTHING, Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.build import build_graph
 from sow.planners.graph.planner import GraphPlanner, add_graph

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from skimage import data
 
-from sow.box import LARGEST, SMALLEST, Box
 from sow.errors import PictureError
+from sow.plan.box import LARGEST, SMALLEST, Box
 from sow.planners.base import PlanRequest
 from sow.planners.offline.faces import find_faces, likely_face
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions

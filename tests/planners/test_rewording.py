@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import sow
 from sow.cli.main import app
 from sow.models.find import find_model
-from sow.plan import Plan
+from sow.plan.plan import Plan
 from sow.planners.rewording import group_words, reword, with_person
 from sow.prompts import load_toml
 from sow.service.fitting import in_known_words

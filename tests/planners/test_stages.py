@@ -13,9 +13,9 @@ from mllm_server import GOOD, good
 from PIL import Image, ImageDraw, PngImagePlugin
 from planner_helpers import ASKERS, KEY, PICTURE, REQUEST, asker_of, planner_of
 
-from sow.box import Box
 from sow.errors import PlannerError
-from sow.plan import Plan, Region
+from sow.plan.box import Box
+from sow.plan.plan import Plan, Region
 from sow.planners.mllm.answers import Position, Recognition
 from sow.planners.mllm.cache import AnswerCache, question_key
 from sow.planners.mllm.dialogue import encode_condition

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import sow
 from sow.errors import DeviceError, UsageError
 from sow.models.memory import memory_of, pictures_at_once
-from sow.plan import Plan
-from sow.recipe import read_recipe, save_png
+from sow.pictures.recipe import read_recipe, save_png
+from sow.plan.plan import Plan
 from sow.service.budget import OWN, STRANGERS, Budget, samples_of
-from sow.settings import PRESETS, Settings
+from sow.settings.settings import PRESETS, Settings
 
 
 def plan_of(width: int, height: int) -> Plan:

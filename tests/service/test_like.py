@@ -10,7 +10,7 @@ from conftest import EXAMPLES
 import sow
 from sow.cli.main import main
 from sow.errors import ModelError, PictureError, UsageError
-from sow.recipe import read_recipe, save_png
+from sow.pictures.recipe import read_recipe, save_png
 from sow.service.service import Service
 
 QUICK = {"cycles": 1, "replant": 0}  # without cycles no seed is asked

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from sow.box import Box
-from sow.recipe import Recipe
+from sow.pictures.recipe import Recipe
+from sow.plan.box import Box
 from sow.service.looking import Looker, same_place
 from sow.service.request import Request
 from sow.service.results import Picture

@@ -9,14 +9,14 @@ import pytest
 from conftest import EXAMPLES
 
 import sow.attention.explain
-from sow.calls import count_forwards
 from sow.diffusion.prefix import without_chance
-from sow.recipe import Recipe
+from sow.pictures.recipe import Recipe
+from sow.pipeline.calls import count_forwards
 from sow.service.asking import PlannerChoice
 from sow.service.calling import Task, together
 from sow.service.request import Request
 from sow.service.service import Service
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 ASKED = Request(EXAMPLES / "drawn-beard.png", "a man in a red coat")
 SWIFT = "swift-normal"

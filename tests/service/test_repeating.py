@@ -9,7 +9,7 @@ import torch
 from conftest import EXAMPLES
 
 import sow
-from sow.recipe import Recipe, read_recipe, save_png
+from sow.pictures.recipe import Recipe, read_recipe, save_png
 from sow.service.service import Service
 
 FACE = EXAMPLES / "drawn-beard.png"

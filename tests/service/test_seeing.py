@@ -11,10 +11,10 @@ from PIL import Image
 
 from sow.attention.heat import InversionHeat
 from sow.benchmarks.figures.world.drawing import TUNING, make
-from sow.box import Box
 from sow.errors import UsageError
-from sow.inverting import phrase_heat, presence
-from sow.plan import Plan
+from sow.pipeline.grounding import phrase_heat, presence
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
 from sow.service.arguments import LARGEST_SEED

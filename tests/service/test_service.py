@@ -23,7 +23,7 @@ from sow.errors import (
     UsageError,
 )
 from sow.models import memory
-from sow.recipe import read_recipe
+from sow.pictures.recipe import read_recipe
 from sow.service.request import Request
 from sow.service.results import numbered
 from sow.service.service import Service

@@ -28,7 +28,7 @@ from sow.benchmarks.figures.world.people import SKINS
 from sow.benchmarks.figures.world.scenes import STYLES
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
-from sow.box import overlap
+from sow.plan.box import overlap
 
 PICTURES = 1200
 FIRST = TESTING + 8_000_000

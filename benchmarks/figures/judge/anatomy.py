@@ -23,7 +23,7 @@ from sow.benchmarks.figures.judge.classes import (
 )
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import SKINS
-from sow.box import Box, overlap
+from sow.plan.box import Box, overlap
 
 Classes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

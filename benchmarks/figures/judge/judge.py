@@ -23,7 +23,7 @@ from sow.benchmarks.figures.judge.anatomy import (
 )
 from sow.benchmarks.figures.judge.classes import BODY, HAIR, HEAD, PICTURE, SHADES
 from sow.benchmarks.figures.judge.networks import HEAD_SIZE, HeadNet, PictureNet
-from sow.box import Box
+from sow.plan.box import Box
 
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
 SAME_PERSON = 0.87

@@ -18,7 +18,7 @@ from sow.benchmarks.figures.judge.classes import BACKGROUND, HAIR
 from sow.benchmarks.figures.judge.judge import Verdict
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import Identity
-from sow.box import Box
+from sow.plan.box import Box
 
 NEAR, FAR = 3, 9
 """The ring round a head: from so many pixels off it to so many."""

@@ -9,7 +9,7 @@ from sow.benchmarks.figures.judge.anatomy import DetectedThing, Head, grown
 from sow.benchmarks.figures.judge.classes import BODY, FACE, HAIR, HAND, NECK
 from sow.benchmarks.figures.judge.judge import Verdict
 from sow.benchmarks.figures.world.drawing import box_of
-from sow.box import gap
+from sow.plan.box import gap
 
 NEAR = 20
 """Pixels between two boxes that still are near each other."""

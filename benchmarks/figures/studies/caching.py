@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sow.attention.control import AttentionControl, RunContext
 from sow.diffusion.algorithm import Invert, UNetCall
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 
 Phase = Literal["inversion", "cycle", "finish"]
 

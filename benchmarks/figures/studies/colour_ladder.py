@@ -19,7 +19,7 @@ from sow.benchmarks.figures.world.things import COLOURS
 from sow.benchmarks.tv2i.metrics.base import Case
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.pictures.condition import Condition
-from sow.plan import Plan
+from sow.plan.plan import Plan
 
 FIRST = TESTING + 16_000_000
 """The first seed of unseen people."""

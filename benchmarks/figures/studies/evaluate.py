@@ -37,7 +37,7 @@ from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import mean, rate
 from sow.benchmarks.tv2i.report.markdown import grid_parts
 from sow.pictures.drawing import side_by_side
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 
 CAPTIONS = 500
 CYCLES = (0, 1, 5, 10)

@@ -34,11 +34,11 @@ from sow.benchmarks.tv2i.figures import figures_pairs
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, measure
 from sow.benchmarks.tv2i.metrics.suites import figures_metrics
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
-from sow.calls import count_forwards
-from sow.files import make_folder, write_text
+from sow.pipeline.calls import count_forwards
 from sow.service.request import Request
 from sow.service.results import Work
 from sow.service.service import Service
+from sow.utils.files import make_folder, write_text
 
 REPORTED, FRESH = 20, 67
 """Pairs of every setting that a report has had, and how many after these are taken; 200 in all."""

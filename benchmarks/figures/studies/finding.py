@@ -21,8 +21,8 @@ from sow.benchmarks.figures.world.drawing import TESTING, Drawing, make
 from sow.benchmarks.figures.world.tv2i import fresh
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import rate
-from sow.box import Box, overlap
 from sow.pictures.condition import Condition
+from sow.plan.box import Box, overlap
 from sow.planners.offline.drawn_faces import find_drawn_faces
 from sow.planners.offline.faces import find_faces, find_photographed_faces
 from sow.service.looking import Looker

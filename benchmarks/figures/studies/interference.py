@@ -22,10 +22,10 @@ from sow.attention.edits import LogitEdit
 from sow.attention.regions import coarser
 from sow.backbones.base import AttentionLayer, Backbone
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import unet_lock
 from sow.diffusion.algorithm import Denoise
 from sow.pictures.drawing import labelled_row, stacked
-from sow.pipeline import SowPipeline
+from sow.pipeline.calls import unet_lock
+from sow.pipeline.pipeline import SowPipeline
 
 KINDS = ("plain", "enhanced", "suppressed")
 GREY, WHITE = 128, 255

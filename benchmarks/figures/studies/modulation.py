@@ -41,11 +41,11 @@ from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report.grid import Grid
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
 from sow.benchmarks.tv2i.running.ablations import attention
-from sow.box import Box
 from sow.pictures.drawing import labelled_row
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
+from sow.plan.box import Box
 from sow.planners.offline.planner import OfflinePlanner
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 REPEATED = "The tuning pairs are 20, each with ten seeds, whose scores are averaged: n are pairs."
 # What the rows of the tuning start from: the strongest part of the modulation and nothing else.

@@ -23,12 +23,12 @@ from PIL.PngImagePlugin import PngInfo
 
 import sow
 from sow.benchmarks.output import bar
-from sow.files import make_folder, write_png
 from sow.pictures.condition import Condition
-from sow.pipeline import SowPipeline
-from sow.plan import Plan
+from sow.pipeline.pipeline import SowPipeline
+from sow.plan.plan import Plan
 from sow.service.results import Work
-from sow.settings import Settings
+from sow.settings.settings import Settings
+from sow.utils.files import make_folder, write_png
 
 BATCH = 10
 ENGINE = ("attention", "backbones", "diffusion", "pictures")

@@ -33,7 +33,7 @@ from sow.benchmarks.figures.world.tv2i import anywhere
 from sow.benchmarks.output import StudyOutput
 from sow.models import BUNDLED
 from sow.pictures.drawing import side_by_side
-from sow.plan import Plan
+from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asker import Asker

@@ -42,7 +42,7 @@ from sow.benchmarks.tv2i.pairs import SETTINGS
 from sow.pictures.drawing import labelled_row
 from sow.service.budget import samples_of
 from sow.service.service import Service
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 TUNING_SEED, FRESH_SEED, SECOND = 6_100_000, 6_500_000, 50_000
 COUNTS, OPEN_COUNTS = {"before": 20, "fresh": 200}, {"before": 20, "fresh": 60}

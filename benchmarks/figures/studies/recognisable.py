@@ -36,7 +36,7 @@ from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS
 from sow.pictures.drawing import labelled_row
 from sow.service.service import Service
-from sow.settings import NEGATIVE_PROMPT
+from sow.settings.settings import NEGATIVE_PROMPT
 
 TUNING_SEED, FRESH_SEED = 7_700_000, 9_100_000
 

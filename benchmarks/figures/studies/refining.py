@@ -27,8 +27,8 @@ from sow.benchmarks.figures.studies import relations, relations_planted
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
-from sow.box import Box
 from sow.diffusion.algorithm import Denoise, UNetCall
+from sow.plan.box import Box
 
 AFTER, FARTHEST, COLD, MORE = 2, 16, 0.8, 2.0
 ARMS = {"layout": (False, False), "more": (False, True), "follow": (True, False),

@@ -11,10 +11,10 @@ from sow.benchmarks.figures.judge.relations import holds
 from sow.benchmarks.figures.world.captions import OPPOSITE, RELATION_WORDS, SCENE_WORDS
 from sow.benchmarks.figures.world.scenes import SCENES
 from sow.benchmarks.figures.world.things import COLOURS, HELD, KINDS, colours_of
-from sow.plan import Plan
+from sow.plan.plan import Plan
+from sow.plan.scene_graph import article
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
-from sow.scene import article
 
 WITH_PERSON = ("left of", "right of", "above", "below", "near", "holding", "wearing")
 OF_THINGS = ("left of", "right of", "above", "below", "near", "on")

@@ -31,7 +31,7 @@ from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import rate
 from sow.pictures.drawing import labelled_row
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 
 BATCH = 16
 FRESH, TUNING = "relations fresh", "relations tuning"

@@ -22,7 +22,7 @@ from sow.benchmarks.figures.world.things import KINDS
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
-from sow.box import Box, overlap
+from sow.plan.box import Box, overlap
 from sow.service.request import Request
 from sow.service.seeing import graph_of
 from sow.service.service import Service

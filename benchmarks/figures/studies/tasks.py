@@ -30,12 +30,12 @@ from sow.benchmarks.tv2i.metrics.judge_metrics import (
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.running.ablations import OFF
 from sow.benchmarks.tv2i.runs import Measure
-from sow.box import Box
 from sow.models import load_pipeline
-from sow.pipeline import SowPipeline
-from sow.plan import Plan, Region
+from sow.pipeline.pipeline import SowPipeline
+from sow.plan.box import Box
+from sow.plan.plan import Plan, Region
 from sow.planners.offline.planner import related_regions
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 COW = OFF
 """Settings that leave attention as it is."""

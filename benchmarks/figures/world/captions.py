@@ -9,7 +9,7 @@ from random import Random
 from sow.benchmarks.figures.world.layout import Spec
 from sow.benchmarks.figures.world.people import Person
 from sow.benchmarks.figures.world.things import Thing
-from sow.scene import article
+from sow.plan.scene_graph import article
 
 STYLE_WORDS = {
     "none": ("a photo of", "a picture of", "a cartoon of", "a portrait of", "an image of"),

@@ -18,7 +18,7 @@ from sow.benchmarks.figures.world.people import Identity, make_identity
 from sow.benchmarks.figures.world.portrait import Portrait
 from sow.benchmarks.figures.world.scenes import apply_style, draw_scene
 from sow.benchmarks.figures.world.things import draw_thing
-from sow.box import Box
+from sow.plan.box import Box
 
 TRAINING, JUDGING, TUNING, TESTING, UNSEEN = (n * 10_000_000 for n in range(1, 6))
 """First seeds of the sets of pictures. No seed of one set is used in another: TRAINING for the

@@ -18,7 +18,7 @@ from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.paper import FACE, HAIR, THING, Colour, Paper
 from sow.benchmarks.figures.world.scenes import WALLS, draw_scene
 from sow.benchmarks.figures.world.things import Thing, draw_thing
-from sow.box import Box
+from sow.plan.box import Box
 
 SIZE = 256
 LARGE = 4

@@ -7,7 +7,7 @@ from random import Random
 from sow.benchmarks.figures.world.captions import SCENE_WORDS, STYLE_WORDS
 from sow.benchmarks.figures.world.scenes import SCENES
 from sow.benchmarks.figures.world.things import COLOURS, HELD, colours_of
-from sow.scene import article
+from sow.plan.scene_graph import article
 
 SCENED, CLOTHED = 0.8, 0.4
 """How often a sentence that leaves the clothes' colour open says where, and what is worn."""

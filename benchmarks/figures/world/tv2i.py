@@ -34,7 +34,7 @@ from sow.benchmarks.figures.world.drawing import (
 from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.people import Identity
 from sow.benchmarks.figures.world.sentences import MAKERS, open_sentence
-from sow.box import Box
+from sow.plan.box import Box
 
 SETTINGS = ("normal", "attribute", "style")
 PROMPTS = 100

@@ -33,7 +33,7 @@ from sow.benchmarks.tv2i.pairs import (
     put,
 )
 from sow.errors import PictureError, UsageError
-from sow.files import make_folder
+from sow.utils.files import make_folder
 
 LIST, PROMPTS = Path(__file__).parent / "pairs.csv", Path(__file__).parent / "prompts.toml"
 FACE = (

@@ -14,9 +14,9 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from sow.errors import PictureError, UsageError
-from sow.files import read_regular
-from sow.kinds import as_path
 from sow.pictures.reading import load_mask
+from sow.utils.files import read_regular
+from sow.utils.type_checks import as_path
 
 IMAGES = "CelebA-HQ-img"
 ANNOTATIONS = ("CelebAMask-HQ-mask-anno", "CelebAMaskHQ-mask-anno")

@@ -1,7 +1,7 @@
 """The methods that SOW is compared with, by name; each is one file, loaded on demand.
 
 All are given the same requests and seeds, hence the same plan, planting and matte, and run in
-batches like SOW itself: `sow.jobs.batch.Options(method=method("sdedit"))`.
+batches like SOW itself: `sow.batch.run_batch.Options(method=method("sdedit"))`.
 """
 
 from __future__ import annotations

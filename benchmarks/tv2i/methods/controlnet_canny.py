@@ -18,7 +18,7 @@ from PIL import Image
 
 from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod, canvases, check_part
 from sow.errors import ModelError
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 from sow.service.results import Work
 
 LOW, HIGH = 100, 200

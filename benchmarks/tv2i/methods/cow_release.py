@@ -34,7 +34,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import unet_lock
 from sow.diffusion.algorithm import Denoise, Renoise
 from sow.diffusion.guidance import classifier_free_guidance
 from sow.diffusion.jobs import BatchTensors, Job
@@ -43,11 +42,12 @@ from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pictures.reading import GREY
-from sow.pipeline import SowPipeline
+from sow.pipeline.calls import unet_lock
+from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Decides, Drawn, Method
 from sow.service.request import Request
 from sow.service.results import Work
-from sow.settings import Settings
+from sow.settings.settings import Settings
 
 RELEASED = Settings.preset("cow").changed(
     inversion="alone",

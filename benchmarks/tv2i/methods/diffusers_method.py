@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 
 from sow.benchmarks.tv2i.methods.frozen_model import check_count
-from sow.calls import unet_lock
 from sow.checkpoints.trust import PICKLES
 from sow.errors import ModelError, SowError, UsageError
 from sow.models.hub import hub_problem
 from sow.pictures.drawing import planted
-from sow.pipeline import SowPipeline
+from sow.pipeline.calls import unet_lock
+from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Drawn, Method
 from sow.service.results import Work
 

@@ -17,12 +17,12 @@ from torch import Tensor
 from sow.backbones.base import Embedded
 from sow.backbones.schedule import DiffusionSchedule
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.calls import unet_lock
 from sow.diffusion.guidance import classifier_free_guidance
 from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.noise import background
 from sow.errors import UsageError
-from sow.pipeline import SowPipeline
+from sow.pipeline.calls import unet_lock
+from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Drawn, Method
 from sow.service.results import Work
 

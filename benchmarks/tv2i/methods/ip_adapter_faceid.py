@@ -31,7 +31,7 @@ from torch import Tensor
 
 from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod
 from sow.errors import ModelError, PictureError
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Drawn
 from sow.service.results import Work
 

@@ -20,7 +20,7 @@ from sow.checkpoints.reading import read_config
 from sow.checkpoints.trust import check_layout, variant_of
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError
-from sow.pipeline import SowPipeline
+from sow.pipeline.pipeline import SowPipeline
 from sow.service.results import Work
 
 

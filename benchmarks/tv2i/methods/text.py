@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from sow.pipeline import SowPipeline
-from sow.plan import NOTHING, Plan
+from sow.pipeline.pipeline import SowPipeline
+from sow.plan.plan import NOTHING, Plan
 from sow.service.methods import Decides, Drawn, Method
 from sow.service.request import Request
 from sow.service.results import Work

@@ -12,7 +12,7 @@ from PIL import Image
 from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Metric, Missing
 from sow.benchmarks.tv2i.metrics.faces import Face, nearest
 from sow.errors import ModelError
-from sow.kinds import as_path
+from sow.utils.type_checks import as_path
 
 LOOKED_AT = (640, 640)
 

@@ -15,11 +15,11 @@ from PIL import Image
 
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.benchmarks.tv2i.runs import Measure
-from sow.box import Box
 from sow.errors import SowError
 from sow.pictures.condition import Condition
 from sow.pictures.reading import load_image, over_grey
-from sow.plan import Plan
+from sow.plan.box import Box
+from sow.plan.plan import Plan
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -10,8 +10,8 @@ import torch
 from sow.benchmarks.tv2i.metrics.base import SAID, Case, Metric
 from sow.checkpoints.reading import is_plain
 from sow.errors import ModelError
-from sow.kinds import as_path
-from sow.quiet import quiet
+from sow.utils.libraries import quiet
+from sow.utils.type_checks import as_path
 
 
 class ClipScore(Metric):

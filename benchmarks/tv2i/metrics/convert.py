@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from sow.benchmarks.tv2i.metrics.lpips import CHANNELS
 from sow.checkpoints.reading import is_plain
 from sow.errors import ModelError, SowError
-from sow.files import publish
+from sow.utils.files import publish
 
 Tensors = dict[str, torch.Tensor]
 FEATURES = {0: "stages.0.0", 3: "stages.1.1", 6: "stages.2.1", 8: "stages.3.0", 10: "stages.4.0"}

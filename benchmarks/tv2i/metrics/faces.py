@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from sow.benchmarks.tv2i.metrics.base import Case, Missing
-from sow.box import Corners, overlap
-from sow.quiet import without_warnings
+from sow.plan.box import Corners, overlap
+from sow.utils.libraries import without_warnings
 
 SMALLEST = 20
 """Pixels of a face and of a picture that MTCNN can look at; below, facenet-pytorch raises (176)."""

@@ -18,7 +18,6 @@ from PIL import Image
 
 from sow.benchmarks.tv2i.metrics.base import HEAD, Case, Metric, Missing
 from sow.errors import SowError, UsageError
-from sow.folders import cache_folder
 from sow.planners.mllm.answers import Answer
 from sow.planners.mllm.asker import Asker, BadAnswer, Refused
 from sow.planners.mllm.cache import AnswerCache, question_key
@@ -26,6 +25,7 @@ from sow.planners.mllm.dialogue import LONGEST_SIDE
 from sow.planners.mllm.transport import run
 from sow.planners.mllm.vendors.registry import VENDORS, make_asker
 from sow.prompts import Prompts
+from sow.utils.folders import cache_folder
 
 AT_A_TIME, SECONDS = 8, 90.0
 """Questions that wait for an answer, and how long for one, retries included."""

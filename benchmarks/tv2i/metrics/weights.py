@@ -13,7 +13,7 @@ from torch import nn
 
 from sow.checkpoints.reading import is_plain
 from sow.errors import ModelError
-from sow.kinds import as_path
+from sow.utils.type_checks import as_path
 
 CONVERT = "python -m sow.benchmarks.tv2i.metrics.convert"
 

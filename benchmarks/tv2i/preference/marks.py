@@ -28,8 +28,8 @@ from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.votes import truncated
 from sow.benchmarks.tv2i.runs import RUN, Measure, Results, Run, read_results, write_run
 from sow.errors import OutputError, UsageError
-from sow.files import write_text
-from sow.records import check_version
+from sow.utils.files import write_text
+from sow.utils.records import check_version
 
 PEOPLE, VERSION = "people.json", 1
 MOST_BYTES = 64 * 2**20

@@ -23,14 +23,14 @@ from random import Random
 
 from PIL import Image
 
+from sow.batch.gallery.gallery import inline_hash
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.preference.key import Criterion, Key, Kind, Question, write_key
 from sow.benchmarks.tv2i.report.comparison_table import by_method
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Results
 from sow.errors import OutputError, UsageError
-from sow.files import check_free, make_folder, write_text
-from sow.jobs.gallery import inline_hash
+from sow.utils.files import check_free, make_folder, write_text
 
 PAGE, PICTURES = "index.html", "pictures"
 TEMPLATE = Path(__file__).with_name("page.html")

@@ -10,10 +10,10 @@ import html
 import re
 from pathlib import Path
 
+from sow.batch.gallery.gallery import inline_hash
 from sow.benchmarks.tv2i.report.grid import Grid, GridCell
 from sow.benchmarks.tv2i.report.pictures import Sheet, Tile, data_uri
 from sow.benchmarks.tv2i.report.report import Report, Section
-from sow.jobs.gallery import inline_hash
 
 TEMPLATE = Path(__file__).with_name("page.html")
 TONES = {"better": "better", "worse": "worse", "other": "differs"}

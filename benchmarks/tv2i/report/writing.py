@@ -11,7 +11,7 @@ from sow.benchmarks.tv2i.report.markdown import SHEETS, markdown, sheet_name
 from sow.benchmarks.tv2i.report.page import page
 from sow.benchmarks.tv2i.report.pictures import drawn
 from sow.benchmarks.tv2i.report.report import Report
-from sow.files import make_folder, publish, write_text
+from sow.utils.files import make_folder, publish, write_text
 
 REPORT = "report"
 """What the report of a run is called."""

@@ -9,16 +9,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sow.batch.ledger.checking import Source
+from sow.batch.manifest.job import TV2IJob
+from sow.batch.run_batch import Batch
+from sow.batch.runners.options import Options
 from sow.benchmarks.tv2i.methods import METHODS, method
 from sow.benchmarks.tv2i.metrics.base import Described, Metric
 from sow.benchmarks.tv2i.metrics.suites import Spread
 from sow.benchmarks.tv2i.pairs import Pair, PairList
 from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
-from sow.jobs.batch import Batch
-from sow.jobs.checking import Source
-from sow.jobs.job import TV2IJob
-from sow.jobs.options import Options
 from sow.service.methods import Method
 from sow.service.model import Report
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sow.batch.opening import opened
 from sow.benchmarks.colours import Histogram
 from sow.benchmarks.tv2i.metrics.base import Case, measure, split
 from sow.benchmarks.tv2i.metrics.colour import hues_of
@@ -16,10 +17,9 @@ from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import Pair
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.errors import SowError
-from sow.files import write_png
-from sow.jobs.opening import opened
 from sow.pictures.condition import Condition
-from sow.recipe import Recipe, read_recipe
+from sow.pictures.recipe import Recipe, read_recipe
+from sow.utils.files import write_png
 
 AT_ONCE = 32
 """Pictures that are measured together."""

@@ -1,0 +1,1 @@
+"""Batches: many jobs from a manifest into a folder of results, resumable."""

@@ -1,0 +1,1 @@
+"""The ledger: which jobs there are, who has them, what became of them."""

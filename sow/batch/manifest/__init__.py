@@ -1,0 +1,1 @@
+"""Manifests: jobs, and the files that list them."""

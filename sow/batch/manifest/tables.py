@@ -1,0 +1,177 @@
+"""Tables of jobs: CSV, read record by record, and Parquet, read batch by batch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+from sow.batch.manifest.cell_values import checked_columns, from_value
+from sow.batch.manifest.rows import MOST_LINE, TOO_LONG, Row, Rows, is_text, numbered, opened
+from sow.errors import UsageError
+
+BATCH = 256
+"""Rows of Parquet that are held at once."""
+AS_UTF8 = "save it as CSV in UTF-8, with the names of the columns in its first line"
+
+
+class _Unreadable(Exception):
+    """Why a record of a CSV file is given up."""
+
+
+class _Lines:
+    """Physical lines for the csv module, which asks for more while a quoted cell is open.
+
+    Attributes:
+        number: of the last line given out, from 1.
+        taken: bytes given out since it was last set to 0: a quote that is never closed would
+            otherwise take the rest of the file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._lines = numbered(file)
+        self.number = 0
+        self.taken = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = next(self._lines)
+        self.taken += MOST_LINE + 1 if line is None else len(line)
+        if line is None or self.taken > MOST_LINE:
+            raise _Unreadable(f"{TOO_LONG}: is a quote never closed?")
+        # What is no UTF-8 is kept for now: where the quotes end has to be known all the same.
+        return line.decode("utf-8", "surrogateescape")
+
+
+def csv_rows(path: Path, delimiter: str) -> Rows:
+    """The rows of a CSV file, each with the number of the line where it begins.
+
+    Raises:
+        UsageError: if the file cannot be read, or its columns are none of a job.
+    """
+    with opened(path) as file:
+        lines = _Lines(file)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        fields = _header(path, reader)
+        while True:
+            lines.taken, start = 0, lines.number + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, _Unreadable) as error:
+                yield Row(start, None, f"it cannot be read: {error}")
+                continue
+            if any(cell.strip() for cell in cells):
+                yield _csv_row(start, fields, cells)
+
+
+def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
+    shown = repr(str(path))
+    try:
+        columns = next(reader, [])
+    except (csv.Error, _Unreadable) as error:
+        raise UsageError(f"the header of {shown} cannot be read: {error}", AS_UTF8) from None
+    if not columns or not all(map(is_text, columns)):
+        raise UsageError(f"{shown} has no header", AS_UTF8)
+    return checked_columns(columns, shown)
+
+
+def _csv_row(number: int, fields: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(fields):
+        return Row(number, None, f"it has {len(cells)} cells and the header {len(fields)}")
+    if not all(map(is_text, cells)):
+        return Row(number, None, "it is not UTF-8")
+    return _row(number, fields, cells)
+
+
+def _row(number: int, fields: list[str], values: list[Any]) -> Row:
+    """A row of cells that are texts, or values of other kinds; what is empty is left out."""
+    data = {}
+    for field, value in zip(fields, values, strict=True):
+        try:
+            said = from_value(field, value)
+        except ValueError as error:
+            return Row(number, None, str(error))
+        if said is not None:
+            data[field] = said
+    return Row(number, data)
+
+
+def parquet_module() -> ModuleType:
+    """pyarrow's Parquet.
+
+    Raises:
+        UsageError: if it is not installed.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise UsageError("pyarrow is not installed", "pip install 'sow[parquet]'") from None
+    module: ModuleType = pyarrow.parquet
+    return module
+
+
+def parquet_rows(path: Path) -> Rows:
+    """The rows of a Parquet file, counted from 1.
+
+    Raises:
+        UsageError: if the file cannot be read, or its columns are none of a job.
+    """
+    parquet = parquet_module()
+    with opened(path) as file, _arrow_errors(path):
+        table = parquet.ParquetFile(file)
+        fields = _parquet_fields(path, table.schema_arrow)
+        numbers = count(1)
+        for batch in table.iter_batches(batch_size=BATCH, use_threads=False):
+            for values in _values(batch):
+                number = next(numbers)
+                if values is None:
+                    yield Row(number, None, "it is not UTF-8, or holds what no job knows")
+                elif any(value is not None for value in values):
+                    yield _row(number, fields, values)
+
+
+def _parquet_fields(path: Path, schema: Any) -> list[str]:
+    import pyarrow as pa
+
+    shown = repr(str(path))
+    fields = checked_columns(schema.names, shown)
+    for field, kind in zip(fields, schema.types, strict=True):
+        inside = pa.types.is_struct(kind) or pa.types.is_binary(kind)
+        if inside and field in ("image", "mask"):
+            raise UsageError(f"{shown} holds pictures in {field!r}", "give the names of files")
+    return fields
+
+
+def _values(batch: Any) -> Iterator[list[Any] | None]:
+    """The cells of each row; None for one that cannot be put into Python."""
+    try:
+        columns = [column.to_pylist() for column in batch.columns]
+    except (ValueError, OverflowError):  # one cell is enough: which row it is in is found out
+        for number in range(batch.num_rows):
+            row = batch.slice(number, 1)
+            try:
+                yield [column.to_pylist()[0] for column in row.columns]
+            except (ValueError, OverflowError):
+                yield None
+        return
+    yield from (list(cells) for cells in zip(*columns, strict=True))
+
+
+@contextmanager
+def _arrow_errors(path: Path) -> Iterator[None]:
+    """Damage inside a file has no line; the file is refused where it is met."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        what = str(error).partition("\n")[0][:200]
+        raise UsageError(f"{str(path)!r} is no sound Parquet: {what}", "write it again") from None

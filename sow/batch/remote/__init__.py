@@ -1,0 +1,1 @@
+"""Batches whose results are in object storage."""

@@ -1,0 +1,188 @@
+"""A ledger out of a snapshot that lay elsewhere: nothing of a stranger's file is taken unread.
+
+Row by row into a new ledger: a name that leaves the folder, a job that is none, a table that is
+none of ours end it in one line. What was running waits, and the manifest is checked anew.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sow.batch.ledger.schema import APPLICATION, NAME, OWN_FOLDER, TABLES, VERSION, connect, telling
+from sow.batch.manifest.job import TV2IJob, check_id
+from sow.errors import OutputError
+from sow.utils.records import UPDATE
+
+MOST_BYTES = 8 * 2**30
+"""Of a snapshot: some millions of jobs."""
+LONGEST = 2**23
+"""Bytes of a row: a manifest's line has at most an eighth of it."""
+FILE = re.compile(r"(.+?)(@\d{1,20})?\.png", re.ASCII)
+TOKENS = re.compile(r"[0-9a-f]{32}( [0-9a-f]{32})*", re.ASCII)
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class _Hostile(Exception):
+    """What a snapshot of ours would not say."""
+
+
+def restore(file: Path, folder: Path, said: str) -> None:
+    """Makes the ledger of a folder, which has none, out of a snapshot.
+
+    Args:
+        said: where the snapshot was, for lines.
+
+    Raises:
+        OutputError: if it is damaged, none of ours, or says what no batch would.
+    """
+    with reading(file, said) as snapshot, closing(connect(folder)) as ledger, telling(folder):
+        ledger.execute("BEGIN IMMEDIATE")
+        ledger.executemany("INSERT INTO meta VALUES (?, ?)", _notes(snapshot))
+        ledger.executemany(
+            "INSERT INTO jobs (id, line, folder, job, digest, pictures, pass, state, attempts, "
+            "error, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _jobs(snapshot),
+        )  # fmt: skip
+        ledger.executemany(
+            "INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", _pictures(snapshot, ledger)
+        )
+        ledger.executemany("INSERT INTO retired VALUES (?)", _retired(snapshot))
+        ledger.execute("INSERT OR REPLACE INTO meta VALUES ('stale', '1')")
+        ledger.execute("COMMIT")
+
+
+def token_of(file: Path, said: str) -> str:
+    """What a snapshot is known by.
+
+    Raises:
+        OutputError: as `restore`.
+    """
+    with reading(file, said) as snapshot:
+        tokens = dict(_notes(snapshot)).get("snapshots", "").split()
+        return tokens[-1] if tokens else ""
+
+
+@contextmanager
+def reading(file: Path, said: str) -> Iterator[sqlite3.Connection]:
+    """A snapshot, open for reading, with the tables of a ledger and no others.
+
+    Raises:
+        OutputError: if it is damaged or none of ours; also for what is found out later.
+    """
+    address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as snapshot:
+            snapshot.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+            snapshot.execute("PRAGMA trusted_schema = OFF")
+            snapshot.execute("PRAGMA cell_size_check = ON")
+            _check(snapshot, said)
+            yield snapshot
+    except (sqlite3.Error, _Hostile, ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, _Hostile) else type(error).__name__
+        raise OutputError(
+            f"the ledger in {said!r} is damaged, or not of a batch ({what})",
+            f"move its {OWN_FOLDER}/{NAME} away and give force=True: all jobs are done anew",
+        ) from None
+
+
+def _check(snapshot: sqlite3.Connection, said: str) -> None:
+    (application,) = snapshot.execute("PRAGMA application_id").fetchone()
+    (version,) = snapshot.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        raise _Hostile("another program's file")
+    if version > VERSION:
+        raise OutputError(
+            f"the ledger in {said!r} has version {version}, and only {VERSION} is known here: "
+            "a newer SOW made it",
+            UPDATE,
+        )
+    with closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(TABLES)
+        if _layout(snapshot) != _layout(ours):
+            raise _Hostile("other tables")
+    if snapshot.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise _Hostile("not sound")
+
+
+def _layout(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return sorted(
+        database.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master")
+    )
+
+
+def _notes(snapshot: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """What is noted, but for the manifest: that it is known has to be found out here."""
+    notes = dict(snapshot.execute("SELECT name, value FROM meta LIMIT 100"))
+    legal: dict[str, Callable[[str], object]] = {
+        "pass": NUMBER.fullmatch,
+        "snapshots": TOKENS.fullmatch,
+        "options": lambda text: isinstance(json.loads(text), dict),
+        "model": lambda text: isinstance(text, str),
+    }
+    for name, is_legal in legal.items():
+        if name in notes:
+            _expect(isinstance(notes[name], str) and is_legal(notes[name]), f"its note {name}")
+            yield name, notes[name]
+
+
+def _jobs(snapshot: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    rows = snapshot.execute(
+        "SELECT id, line, folder, job, digest, pictures, pass, "
+        "iif(state = 'running', 'waiting', state), attempts, error, seconds FROM jobs"
+    )
+    for row in rows:
+        name, text, digest, pictures = row[0], row[3], row[4], row[5]
+        job = TV2IJob.model_validate_json(text)
+        _expect((job.id, job.digest, job.count) == (name, digest, pictures), "a job")
+        _expect(isinstance(row[2], str) and "\0" not in row[2], "a folder")
+        yield row
+
+
+def _pictures(
+    snapshot: sqlite3.Connection, ledger: sqlite3.Connection
+) -> Iterator[tuple[Any, ...]]:
+    for file, job, seed, digest, text in snapshot.execute(
+        "SELECT file, job, seed, sha256, told FROM pictures"
+    ):
+        known = ledger.execute("SELECT id, pictures FROM jobs WHERE id = ?", (job,)).fetchone()
+        _expect(known is not None and known[0] == job and isinstance(seed, int), "a picture")
+        name = f"{job}.png" if known[1] == 1 else f"{job}@{seed}.png"
+        _expect(file == name, "the name of a picture")
+        _expect(_is_told(json.loads(text), file, job, seed), "what is told of a picture")
+        yield file, job, seed, digest, text
+
+
+def _is_told(told: Any, file: str, job: str, seed: int) -> bool:
+    """Whether it has what the list and the page are made of."""
+    if not isinstance(told, dict):
+        return False
+    seconds, notes = told.get("seconds"), told.get("notes")
+    return (
+        (told.get("file_name"), told.get("id"), told.get("seed")) == (file, job, seed)
+        and isinstance(told.get("prompt"), str)
+        and isinstance(seconds, (int, float))
+        and math.isfinite(seconds)
+        and isinstance(notes, list)
+        and all(isinstance(note, str) for note in notes)
+        and isinstance(told.get("box"), (dict, list, type(None)))
+    )
+
+
+def _retired(snapshot: sqlite3.Connection) -> Iterator[tuple[str]]:
+    for (file,) in snapshot.execute("SELECT file FROM retired"):
+        found = FILE.fullmatch(file)
+        _expect(found is not None, "the name of a picture")
+        check_id(found[1] if found else "")
+        yield (file,)
+
+
+def _expect(is_so: object, what: str) -> None:
+    if not is_so:
+        raise _Hostile(f"{what} is none")

@@ -1,0 +1,64 @@
+"""A finished picture on its way to the disk, and what is said of it beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sow.batch.ledger.ledger import Claimed
+from sow.batch.runners.job_queue import Desk
+from sow.pictures.recipe import png_of
+from sow.service.looking import Looker
+from sow.service.results import Picture, Work
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture that was made, and for whom."""
+
+    claimed: Claimed
+    work: Work
+    seed: int
+    picture: Picture
+
+
+Extra = Callable[[Made, str], dict[str, bytes]]
+"""Files that belong to a picture of this name."""
+
+
+def save(made: Made, ledger: Desk, extra: Extra) -> bool:
+    """Looks at a picture, and has it written and noted in the ledger.
+
+    Returns:
+        False if the job is somebody else's by now: nothing is kept then.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    picture = replace(made.picture, gone=Looker(made.work).gone(made.picture))
+    made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
+    files = {**extra(made, name), name: png_of(picture.image, picture.recipe, picture.condition)}
+    return ledger.record(made.claimed, made.seed, files, told_of(made), picture.seconds)
+
+
+def told_of(made: Made) -> dict[str, Any]:
+    """A line of `metadata.jsonl`."""
+    job, recipe = made.claimed.job, made.picture.recipe
+    told: dict[str, Any] = {
+        "file_name": made.claimed.file_of(made.seed),
+        "id": job.id,
+        "prompt": job.prompt or recipe.plan.prompt,
+        "seed": made.seed,
+        "picture": job.image,  # ImageFolder has a column `image`: what file_name names
+        "plan_prompt": recipe.plan.prompt,
+        "box": recipe.plan.box.model_dump() if not recipe.plan.bare else None,
+        "setting": recipe.plan.setting,
+        "model": recipe.model,
+        "method": recipe.method or None,
+        "seconds": round(made.picture.seconds, 3),
+        "unet_calls": made.picture.calls,
+        "unet_samples": made.picture.samples,
+        "notes": [*made.work.notes, *made.picture.remarks],
+    }
+    return {name: value for name, value in told.items() if value is not None}

@@ -1,1 +1,0 @@
-"""Files that are not on this machine: their addresses, and what can be done with them."""

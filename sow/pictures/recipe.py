@@ -1,0 +1,184 @@
+"""How a picture was made, kept inside its PNG, so that it can be made again.
+
+The text chunk `sow` holds the recipe as JSON: plan, settings, seed, model, versions. The private
+chunk `soWc` holds the condition's own pixels (with its mask as alpha), because without them
+nothing can be repeated. Neither holds a key, a path or a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from PIL import Image, PngImagePlugin
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+
+from sow.errors import PictureError
+from sow.pictures.condition import Condition
+from sow.pictures.reading import decode, name_of, opened
+from sow.plan.plan import LONGEST, Plan
+from sow.settings.presets import FAST, WHOLE
+from sow.settings.settings import Settings
+from sow.utils.files import png_bytes, write_png
+from sow.utils.limits import MOST_AT_ONCE
+from sow.utils.records import UPDATE, check_version, first_problem, newer_version
+
+TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
+# What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and
+# a condition that fills it, both of noise.
+MAX_BYTES = 512 * 2**20
+RECIPE_VERSION: Literal[5] = 5
+OLD_HASH = "(hashed as version 1 did)"
+RECORDED = ("sow", "torch", "diffusers", "transformers")
+
+
+class Recipe(BaseModel):
+    """Everything but the weights that decides a picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[5] = RECIPE_VERSION
+    plan: Plan
+    settings: Settings
+    seed: int = Field(ge=0, lt=2**63)
+    model: str = Field(max_length=300, description="bundled name, hub id, or the last of a path")
+    revision: str = Field(max_length=100)
+    device: str = Field(max_length=40)
+    dtype: str = Field(max_length=40)
+    picture_sha256: str = Field(max_length=64, description="of the pixels the user gave")
+    versions: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]] = (
+        Field(max_length=20)
+    )
+    batch_size: int = Field(
+        1, ge=1, le=MOST_AT_ONCE, description="pictures that were made in one call: it rounds sums"
+    )
+    place: int = Field(0, ge=0, description="which of them this one is, from 0")
+    begun_alone: bool = Field(
+        False, description="its first moves were made by themselves, not in the batch"
+    )
+    threads: int = Field(
+        0, ge=0, le=2**16, description="of the processor that made it: they round sums; 0: not told"
+    )
+    method: str = Field(
+        "", max_length=300, description="who drew it, if it was not SOW: it cannot be made again"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_method(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What SOW drew says nothing of methods, as it did before there were others."""
+        data: dict[str, Any] = dump(self)
+        return data if self.method else {k: v for k, v in data.items() if k != "method"}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_older(cls, value: Any) -> Any:
+        """What fields that older versions did not have would have said.
+
+        Version 1 knew no batches, and its first pictures were not modulated; until version 2 the
+        whole box was planted, and once; until version 3 threads were not told; until version 4
+        the UNet was asked at every state, for all branches of guidance.
+        """
+        check_version("recipe", value, RECIPE_VERSION)
+        if not isinstance(value, dict) or value.get("version") not in (1, 2, 3, 4):
+            return value
+        said, value = value["version"], {**value, "version": RECIPE_VERSION}
+        settings, first = value.get("settings"), said == 1
+        if isinstance(settings, dict):
+            # What a field was by itself before the published method was.
+            missing: dict[str, Any] = {**FAST, **WHOLE, **({"alpha_plus": 0.0} if first else {})}
+            if said < 3:
+                missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
+                            "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
+            value["settings"] = missing | settings
+        if first:  # files were hashed in another way
+            value["revision"] = f"{value.get('revision')} {OLD_HASH}"
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Recipe:
+        if not self.plan.sized:
+            raise ValueError("its plan has no canvas, on which the picture was made")
+        if self.place >= self.batch_size:
+            raise ValueError(f"there is no place {self.place} in a batch of {self.batch_size}")
+        return self
+
+
+def versions() -> dict[str, str]:
+    """The versions that can change a picture."""
+    found = {}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def pixels_sha256(image: Image.Image) -> str:
+    """The hash of a picture's pixels, size and mode."""
+    return hashlib.sha256(f"{image.mode}{image.size}".encode() + image.tobytes()).hexdigest()
+
+
+def save_png(
+    image: Image.Image, path: Path, recipe: Recipe, condition: Condition, *, force: bool = False
+) -> None:
+    """Writes a picture with its recipe inside; the same picture and recipe, the same bytes.
+
+    Raises:
+        OutputError: if the file exists and `force` is not set, or cannot be written.
+    """
+    write_png(image, path, force=force, info=_info(recipe, condition))
+
+
+def png_of(image: Image.Image, recipe: Recipe, condition: Condition) -> bytes:
+    """What `save_png` writes."""
+    return png_bytes(image, _info(recipe, condition))
+
+
+def _info(recipe: Recipe, condition: Condition) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add_text(TEXT_KEY, recipe.model_dump_json())
+    info.add(CONDITION_CHUNK, condition.to_png())
+    return info
+
+
+def read_recipe(path: Path) -> tuple[Recipe, Condition]:
+    """The recipe and the condition inside a picture that `sow generate` wrote.
+
+    Raises:
+        PictureError: if it is no such picture, or was damaged or tampered with.
+    """
+    name = name_of(path)
+    with opened(path, name, ("PNG",), MAX_BYTES) as picture:
+        assert isinstance(picture, PngImagePlugin.PngImageFile)
+        decode(picture)
+        text, private = picture.text.get(TEXT_KEY), picture.private_chunks
+    chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
+    if text is None or not chunks:
+        raise PictureError(
+            f"{name} has no recipe", "only pictures written by `sow generate` have one"
+        )
+    if len(text) > LONGEST:
+        raise PictureError(f"the recipe in {name} is too long to be real")
+    try:
+        recipe = Recipe.model_validate_json(text)
+        box = recipe.plan.box
+        condition = Condition.from_png(chunks[0], (box.width, box.height))
+    except ValidationError as error:
+        newer = newer_version(error)
+        if newer:
+            raise PictureError(f"{name} was made by a newer SOW: {newer}", UPDATE) from None
+        raise PictureError(f"the recipe in {name} is damaged: {first_problem(error)}") from None
+    except PictureError as error:
+        raise PictureError(f"the recipe in {name} is damaged: {error.what}") from None
+    return recipe, condition

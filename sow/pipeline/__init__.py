@@ -1,0 +1,1 @@
+"""The engine behind diffusers' interface: calls, cached prefixes, compiling, grounding."""

@@ -1,0 +1,1 @@
+"""The contract between planner and engine: boxes, scene graphs, the plan."""

@@ -1,0 +1,103 @@
+"""Scene graphs in a plan: the other objects of the picture, and their relations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
+
+from sow.plan.box import Box
+from sow.utils.records import without_default
+
+CONDITION = "condition"
+"""The id of the visual condition in relations; no object may have it."""
+
+
+class SceneObject(BaseModel):
+    """An object of the prompt, and its box if it has one.
+
+    Attributes:
+        id: the name that relations use.
+        label: its words in the prompt.
+        box: in canvas pixels; None leaves its place open.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    label: str = Field(min_length=1, max_length=200)
+    box: Box | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _not_reserved(cls, value: str) -> str:
+        if value == CONDITION:
+            raise ValueError(f"the id {CONDITION!r} is that of the visual condition")
+        return value
+
+
+class Relation(BaseModel):
+    """A relation between two objects, or between an object and the condition, by their ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str = Field(max_length=64)
+    predicate: str = Field(min_length=1, max_length=200)
+    object: str = Field(max_length=64)
+    distant: bool = Field(
+        default=False, description="their centres are over a third of the canvas's width apart"
+    )
+
+    @model_serializer(mode="wrap")
+    def _omit_default_distant(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `distant` if it is false: older plans do not have it."""
+        return without_default(self, handler(self), "distant")
+
+
+def article(words: str) -> str:
+    """Return the words with "a" or "an" before them."""
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
+def free_id(name: str, taken: Collection[str]) -> str:
+    """Return an unused id for a name, with a number if the plain one is taken."""
+    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"
+    free, number = word if word != CONDITION else "object", 2
+    while free in taken:
+        free, number = f"{word}-{number}", number + 1
+    return free
+
+
+def scene_of(
+    triples: Iterable[tuple[str, str, str]], condition: Collection[str] = ()
+) -> tuple[tuple[SceneObject, ...], tuple[Relation, ...]]:
+    """Return objects and relations for triples of names: man, holding, red umbrella.
+
+    Equal names are one object. The names in `condition`, in upper or lower case, mean the visual
+    condition.
+    """
+    ids: dict[str, str] = {name.lower(): CONDITION for name in condition}
+    objects: dict[str, SceneObject] = {}
+
+    def id_of(name: str) -> str:
+        key = name.strip().lower()
+        if key not in ids:
+            free = ids[key] = free_id(key, objects)
+            objects[free] = SceneObject(id=free, label=name.strip() or "object")
+        return ids[key]
+
+    relations = tuple(
+        Relation(subject=id_of(subject), predicate=predicate.strip(), object=id_of(thing))
+        for subject, predicate, thing in triples
+        if predicate.strip()
+    )
+    return tuple(objects.values()), relations

@@ -1,0 +1,1 @@
+"""The engine's hyper-parameters: settings, presets, likeness."""

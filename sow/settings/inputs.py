@@ -1,0 +1,122 @@
+"""What programs give for a plan, its settings, a box: read, or refused in one line.
+
+Every door of the library takes the same things: the name of a file where a plan is meant, four
+numbers for a box. What is neither is a slip, and the line says what to give. Pictures have a
+door of their own, `sow.pictures.given`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sow.errors import PlanError, UsageError
+from sow.plan.box import Box, parse_box
+from sow.plan.plan import Plan, Region
+from sow.settings.settings import Settings
+from sow.utils.records import first_problem
+from sow.utils.type_checks import PATH, check_kind
+
+PlanLike = Plan | str | os.PathLike[str] | Mapping[str, Any]
+Changes = Mapping[str, Any] | Settings | None
+"""What a preset is to be changed in; all settings replace it."""
+LONGEST_PROMPT = 4000
+
+
+def as_plan(value: Any) -> Plan:
+    """A plan, from one, the name of its file, or a mapping like its JSON.
+
+    Raises:
+        PlanError: if it is not a legal plan.
+        UsageError: if it is nothing of this.
+    """
+    if isinstance(value, PATH):
+        return Plan.read(Path(value))
+    check_kind("plan", value, (Plan, Mapping), "a sow.Plan, a file of one, or what is in it")
+    return value if isinstance(value, Plan) else Plan.parse(value)
+
+
+def as_settings(value: Any, preset: Settings) -> Settings:
+    """All settings; a mapping changes a preset, and None leaves it as it is.
+
+    Raises:
+        UsageError: if there is no such setting, or it cannot have that value.
+    """
+    kinds = (Settings, Mapping, type(None))
+    check_kind("settings", value, kinds, 'changes such as {"cycles": 5}, or a sow.Settings')
+    if isinstance(value, Settings):
+        return value
+    return preset.changed(**{str(name): given for name, given in (value or {}).items()})
+
+
+def check_prompt(prompt: object) -> None:
+    """Refuses what says nothing, and what cannot be said.
+
+    Raises:
+        UsageError: if it is that.
+    """
+    check_kind("prompt", prompt, (str,), "words")
+    assert isinstance(prompt, str)
+    if not prompt.strip():
+        raise UsageError("no prompt", 'give prompt="an old person"')
+    if len(prompt) > LONGEST_PROMPT or any("\ud800" <= c <= "\udfff" for c in prompt):
+        raise UsageError(
+            "the prompt is too long or not valid text", f"{LONGEST_PROMPT} letters at most"
+        )
+
+
+def as_box(value: Any, name: str = "box") -> Box:
+    """A box from a `Box`, four whole numbers, or the same as text: `8,16,56,56`.
+
+    Raises:
+        PlanError: if it is neither.
+    """
+    if isinstance(value, str):
+        return parse_box(value, name)
+    try:
+        return Box.model_validate(value)
+    except ValidationError as error:
+        raise PlanError(
+            f"{name} {value!r} is no box: {first_problem(error)}",
+            "give x, y, width, height in canvas pixels",
+        ) from None
+
+
+def as_regions(value: Any) -> tuple[Region, ...]:
+    """Regions from a mapping of names to boxes, or from regions.
+
+    Raises:
+        PlanError: if one of them is none.
+    """
+    check_kind("related", value, (Mapping, Sequence), "names and boxes, or Regions")
+    if not isinstance(value, Mapping):
+        if not all(isinstance(region, Region) for region in value):
+            raise PlanError(
+                "related= holds something else",
+                'give names and boxes, such as {"body": [8, 72, 112, 56]}, or Regions',
+            )
+        return tuple(value)
+    regions = []
+    for label, box in value.items():
+        if not isinstance(label, str) or not label.strip():
+            raise PlanError("a related region has no name", "give related= as name and box")
+        if len(label) > 200 or not label.isprintable():
+            raise PlanError("the name of a region is too long or no text", "200 letters at most")
+        regions.append(Region(label=label.strip(), box=as_box(box, "related region")))
+    return tuple(regions)
+
+
+def as_canvas(value: Any) -> tuple[int, int]:
+    """`(width, height)` from a side or a pair.
+
+    Raises:
+        UsageError: if it is neither, or out of range.
+    """
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(isinstance(side, int) and 8 <= side <= 8192 for side in pair):
+        raise UsageError(f"{value!r} is no canvas", "give a side or (width, height), in pixels")
+    return pair

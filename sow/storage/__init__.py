@@ -1,0 +1,1 @@
+"""Files in object storage, through fsspec: addresses, access, errors."""

@@ -1,0 +1,179 @@
+"""Manifests on their way into the ledger: every line is checked, or nothing runs."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from test_ledger import OPTIONS, finish, job, source_of, take_in
+
+from sow.batch.ledger.admission import BadManifest, admit
+from sow.batch.ledger.checking import Source
+from sow.batch.ledger.ledger import Ledger
+from sow.batch.manifest.job import TV2IJob
+from sow.batch.manifest.manifest import listed
+from sow.errors import OutputError, UsageError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "face.png").touch()
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def ledger(folder):
+    opened = Ledger(folder)
+    yield opened
+    opened.close()
+
+
+def test_all_problems_are_told_at_once_and_nothing_is_taken_in(ledger):
+    lines = [job("a"), job("../../x"), job("a"), job("A"), job("b", image="gone.png"),
+             job("c", box=[1, 2]), {"id": "d"}, job("nul"), job("x" * 101), 7]  # fmt: skip
+    with pytest.raises(BadManifest) as told:
+        take_in(ledger, *lines)
+    problems = dict(told.value.problems)
+    assert sorted(problems) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert "that of line 1" in problems[3]
+    assert "capitals" in problems[4] or "'a'" in problems[4]
+    assert "no image 'gone.png'" in problems[5]
+    assert ledger.counts()["waiting"] == 0
+    assert ledger.claim(9) == []
+
+
+def test_bad_lines_can_be_left_out(ledger):
+    found = take_in(ledger, job("a"), job("../../x"), job("b"), skip_bad=True)
+    assert (found.lines, found.wrong) == (2, 1)
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
+
+
+def test_finished_jobs_stay_finished_and_changed_ones_are_done_anew(ledger, folder):
+    take_in(ledger, job("a"), job("b"), job("c"))
+    for claimed in ledger.claim(9):
+        finish(ledger, claimed)
+    (folder / "b.png").write_text("the first")
+    found = take_in(ledger, job("c"), job("b", prompt="a woman"), job("d"), job("a"))
+    assert (found.new, found.changed) == (1, 1)
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["b", "d"]
+    aside = folder / ".sow" / "replaced" / "b.png"
+    assert aside.read_text() == "the first"
+    assert not (folder / "b.png").exists()
+
+
+def test_what_a_kill_left_to_be_put_aside_is_put_aside_before_the_new_one(ledger, folder):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    finish(ledger, claimed)
+    (folder / "a.png").write_text("the first")
+    retire, ledger.retire = ledger.retire, lambda: None  # killed before it
+    take_in(ledger, job("a", prompt="a woman"))
+    ledger.retire = retire
+    (changed,) = ledger.claim(1)
+    finish(ledger, changed)
+    assert (folder / ".sow/replaced/a.png").read_text() == "the first"
+    (folder / "a.png").write_text("the second")
+    take_in(ledger, job("a", prompt="a woman"), job("b"))
+    assert (folder / "a.png").read_text() == "the second"
+    take_in(ledger, job("a", prompt="an old woman"))
+    aside = {path.read_text() for path in (folder / ".sow/replaced").iterdir()}
+    assert aside == {"the first", "the second"}
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "index.html"])
+def test_the_list_and_the_page_of_somebody_else_stay(ledger, folder, name):
+    (folder / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"{name} is in .* already"):
+        take_in(ledger, job("a"))
+    take_in(ledger, job("a"), force=True)
+    assert (folder / ".sow/replaced" / name).read_text() == "mine"
+
+
+def test_a_changed_job_does_not_replace_what_is_not_its_own(ledger, folder):
+    take_in(ledger, job("a", seed=5))
+    (folder / "a@5.png").write_text("mine")
+    with pytest.raises(BadManifest, match="is there already"):
+        take_in(ledger, job("a", seed=5, count=2))
+
+
+def test_a_name_too_long_for_a_file_is_a_problem_of_its_line(ledger):
+    with pytest.raises(BadManifest, match="there is no image 'xxx"):
+        take_in(ledger, job("a", image="x" * 5000))
+
+
+def test_a_typo_in_an_option_does_not_block_a_folder(ledger, folder):
+    admit(ledger, source_of([job("a")], folder.parent), {"model": "typo"})
+    admit(ledger, source_of([job("a")], folder.parent), OPTIONS)
+    assert len(ledger.claim(9)) == 1
+
+
+def test_jobs_that_are_not_in_the_manifest_any_more_are_not_done(ledger):
+    take_in(ledger, job("a"), job("b"))
+    take_in(ledger, job("b"))
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["b"]
+
+
+def test_the_same_manifest_is_not_read_twice(ledger, folder):
+    read = []
+
+    def jobs():
+        read.append(1)
+        return listed([job("a")])
+
+    source = Source(jobs, str(folder.parent), "jobs.jsonl", "its hash")
+    admit(ledger, source, OPTIONS)
+    assert admit(ledger, source, OPTIONS).lines == 1
+    assert read == [1]
+
+
+def test_a_folder_is_of_one_model(ledger, folder):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    finish(ledger, claimed)
+    other = source_of([job("a")], folder.parent)
+    ledger.options = None  # another run
+    with pytest.raises(OutputError, match="made with model=figures"):
+        admit(ledger, other, {"model": "sd2.1"})
+    assert admit(ledger, other, {"model": "sd2.1"}, force=True).changed == 1
+    assert len(ledger.claim(9)) == 1
+
+
+def test_what_somebody_had_there_is_not_replaced(ledger, folder):
+    (folder / "a.png").write_text("mine")
+    with pytest.raises(BadManifest, match=r"a\.png is there already"):
+        take_in(ledger, job("a"), job("b"))
+    assert take_in(ledger, job("a"), job("b"), force=True).new == 2
+
+
+def test_no_jobs_are_no_batch(ledger):
+    with pytest.raises(UsageError, match="no jobs"):
+        take_in(ledger)
+
+
+def test_memory_does_not_grow_with_the_lines(ledger):
+    lines = (job(f"j{n}") for n in range(20_000))
+    tracemalloc.start()
+    admit(ledger, source_of(lines, ledger.folder.parent), OPTIONS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+    assert ledger.counts()["waiting"] == 20_000
+
+
+def test_names_of_files_are_nobody_elses():
+    ids = ["a", "a.1", "a-1", "A b"]
+    made = [TV2IJob.parse(job(name, count=count, seed=1)) for name in ids for count in (1, 2)]
+    names = [file.lower() for one in made for file in one.files]
+    assert len(set(names)) == len(names)
+
+
+def test_seeds_follow_from_ids():
+    one, other = (TV2IJob.parse(job(name)) for name in ("a", "b"))
+    assert one.seeds == TV2IJob.parse(job("a", prompt="a woman")).seeds != other.seeds
+
+
+@pytest.mark.parametrize("field", ["image", "picture", "face"])
+def test_the_picture_goes_by_three_names(field):
+    said = {"prompt": "a man", field: "x.png"}
+    assert TV2IJob.parse(said).image == "x.png"

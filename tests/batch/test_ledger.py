@@ -1,0 +1,295 @@
+"""The ledger: what was recorded happened, what was not did not, and nobody has a job twice."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sow.batch.ledger.admission import admit, recover
+from sow.batch.ledger.checking import Source
+from sow.batch.ledger.ledger import Ledger
+from sow.batch.ledger.runners import DEATHS
+from sow.batch.ledger.schema import VERSION, ledger_path
+from sow.batch.manifest.manifest import listed
+from sow.errors import OutputError
+
+OPTIONS = {"model": "figures"}
+
+
+def source_of(jobs, folder) -> Source:
+    return Source(lambda: listed(jobs), str(folder), "the jobs")
+
+
+def job(name: str, **more) -> dict:
+    return {"id": name, "image": "face.png", "prompt": "a man"} | more
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "face.png").touch()
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def ledger(folder):
+    opened = Ledger(folder)
+    yield opened
+    opened.close()
+
+
+def take_in(ledger, *jobs, **more):
+    return admit(ledger, source_of(jobs, ledger.folder.parent), OPTIONS, **more)
+
+
+def finish(ledger, claimed, seed=None) -> bool:
+    seed = claimed.seeds[0] if seed is None else seed
+    name = claimed.file_of(seed)
+    return ledger.record(claimed, seed, {name: b"a picture"}, {"file_name": name}, 1.0)
+
+
+def test_a_job_is_had_by_one_runner_at_a_time(ledger, folder):
+    take_in(ledger, *(job(f"j{n}") for n in range(40)))
+    others = [Ledger(folder) for _ in range(3)]
+    had: list[str] = []
+
+    def work(one):
+        while taken := one.claim(3):
+            had.extend(claimed.job.id for claimed in taken)
+            assert all(finish(one, claimed) for claimed in taken)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in (ledger, *others)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(had) == sorted(f"j{n}" for n in range(40))
+    assert ledger.counts() == {"waiting": 0, "running": 0, "done": 40, "failed": 0}
+    for one in others:
+        one.close()
+
+
+def test_jobs_are_taken_in_the_order_of_their_lines(ledger):
+    take_in(ledger, job("z"), job("a"), job("m"))
+    assert [claimed.job.id for claimed in ledger.claim(2)] == ["z", "a"]
+    assert [claimed.job.id for claimed in ledger.claim(2)] == ["m"]
+    assert ledger.claim(2) == []
+
+
+def test_who_closes_gives_back(ledger, folder):
+    take_in(ledger, job("a"), job("b"))
+    other = Ledger(folder)
+    assert len(other.claim(9)) == 2
+    assert ledger.claim(9) == []
+    other.close()
+    assert len(ledger.claim(9)) == 2
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from sow.batch.ledger.ledger import Ledger
+from sow.batch.manifest.manifest import listed
+ledger = Ledger(Path(sys.argv[1]))
+taken = ledger.claim(9)
+ledger.begin([claimed.job.id for claimed in taken])
+print(len(taken), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def die_over(folder) -> int:
+    run = subprocess.run([sys.executable, "-c", DYING, str(folder)], capture_output=True, text=True)
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no kill -9")
+def test_what_a_killed_runner_had_is_had_again_at_once(ledger, folder):
+    take_in(ledger, job("a"), job("b"))
+    assert die_over(folder) == 2
+    assert ledger.counts()["running"] == 2
+    assert len(ledger.claim(9)) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no kill -9")
+def test_a_job_over_which_runners_die_is_given_up(ledger, folder):
+    take_in(ledger, job("a"))
+    for _ in range(DEATHS):
+        assert die_over(folder) == 1
+    assert ledger.claim(1) == []
+    (failure,) = ledger.failures()
+    assert "runners died" in failure.reason
+    assert ledger.retry_failed() == 1
+    assert len(ledger.claim(1)) == 1
+
+
+def test_a_picture_that_could_not_be_put_there_is_not_recorded(ledger):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    (ledger.folder / "a.png").mkdir()  # nothing can be renamed to it
+    with pytest.raises(OutputError, match="cannot be written"):
+        finish(ledger, claimed)
+    assert list(ledger.entries()) == []
+    assert ledger.counts()["running"] == 1
+
+
+def test_who_lost_a_job_keeps_nothing_of_it(ledger, folder):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    with ledger.writing() as database:
+        database.execute("UPDATE jobs SET owner = 99")
+    assert not finish(ledger, claimed)
+    assert not (folder / "a.png").exists()
+
+
+def test_pictures_of_a_job_are_recorded_one_by_one(ledger):
+    take_in(ledger, job("a", count=3, seed=5))
+    (claimed,) = ledger.claim(1)
+    assert claimed.seeds == (5, 6, 7)
+    assert finish(ledger, claimed, 6)
+    ledger.close()
+    again = Ledger(ledger.folder)
+    (rest,) = again.claim(1)
+    assert rest.seeds == (5, 7)
+    assert finish(again, rest, 5)
+    assert again.counts()["running"] == 1
+    assert finish(again, rest, 7)
+    assert again.counts()["done"] == 1
+    again.close()
+
+
+def test_a_picture_that_is_gone_is_made_again(ledger, folder):
+    take_in(ledger, job("a", count=2, seed=1), job("b"))
+    for claimed in ledger.claim(2):
+        for seed in claimed.seeds:
+            finish(ledger, claimed, seed)
+    (folder / "a@2.png").unlink()
+    assert recover(ledger) == 1
+    (claimed,) = ledger.claim(9)
+    assert (claimed.job.id, claimed.seeds) == ("a", (2,))
+
+
+def test_a_gone_picture_of_a_job_at_work_is_left_to_who_is_at_work(ledger, folder):
+    take_in(ledger, job("a", count=2, seed=1))
+    (claimed,) = ledger.claim(1)
+    finish(ledger, claimed, 1)
+    (folder / "a@1.png").unlink()
+    other = Ledger(folder)
+    assert recover(other) == 0
+    other.close()
+    assert finish(ledger, claimed, 2)
+    assert ledger.counts()["done"] == 1
+
+
+def test_who_was_taken_for_dead_signs_in_anew(ledger, folder):
+    take_in(ledger, job("a"), job("b"))
+    (lost,) = ledger.claim(1)
+    with ledger.writing() as database:  # as another host would, after a long pause
+        database.execute("DELETE FROM runners")
+    assert not finish(ledger, lost)
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
+
+
+def test_what_nobody_owns_is_had_again(ledger):
+    take_in(ledger, job("a"))
+    ledger.claim(1)
+    assert not ledger.others_at_work()
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["a"]
+
+
+def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    other = Ledger(folder)
+    admit(other, source_of([job("a")], folder.parent), {"model": "sd2.1"}, force=True)
+    with pytest.raises(OutputError, match="begun anew with other options"):
+        finish(ledger, claimed)
+    assert not (folder / "a.png").exists()
+    other.close()
+
+
+def test_who_reads_for_long_does_not_keep_others_from_writing(ledger, folder):
+    take_in(ledger, *(job(f"j{n}") for n in range(1200)))
+    for claimed in ledger.claim(1100):
+        finish(ledger, claimed)
+    reading = ledger.entries()
+    next(reading)
+    other = Ledger(folder)
+    (theirs,) = other.claim(1)
+    assert finish(other, theirs)
+    (ours,) = ledger.claim(1)
+    assert finish(ledger, ours)
+    assert len(list(reading)) == 1099
+    other.close()
+
+
+def test_many_begin_a_folder_at_once(tmp_path):
+    for number in range(6):
+        with ThreadPoolExecutor(5) as pool:
+            opened = list(pool.map(Ledger, [tmp_path / str(number)] * 5))
+        for one in opened:
+            one.close()
+
+
+def test_a_damaged_ledger_says_so(folder, ledger):
+    ledger.close()
+    ledger_path(folder).write_bytes(b"nonsense" * 4096)
+    with pytest.raises(OutputError, match=r"is damaged .* move its"):
+        Ledger(folder)
+
+
+def test_half_a_ledger_says_so(folder, ledger):
+    take_in(ledger, *(job(f"j{n}") for n in range(300)))
+    ledger.close()
+    data = ledger_path(folder).read_bytes()
+    ledger_path(folder).write_bytes(data[: len(data) // 2])
+    with pytest.raises(OutputError, match="is damaged"):  # noqa: PT012  # wherever it shows
+        half = Ledger(folder)
+        half.counts()
+        list(half.claim(400))
+        list(half.entries())
+
+
+def test_a_ledger_of_a_newer_sow_says_so(folder, ledger):
+    ledger.close()
+    with sqlite3.connect(ledger_path(folder)) as database:
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(OutputError, match="a newer SOW made it; update"):
+        Ledger(folder)
+
+
+def test_a_foreign_database_is_left_alone(folder, ledger):
+    ledger.close()
+    path = ledger_path(folder)
+    path.unlink()
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE holidays (day TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="is no ledger"):
+        Ledger(folder)
+    assert path.read_bytes()[100:] == before[100:]  # but for the mode of its journal
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_says_so(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="cannot be written to"):
+        Ledger(tmp_path)
+
+
+def test_a_full_disk_says_so_and_loses_nothing(ledger):
+    take_in(ledger, job("a"))
+    (claimed,) = ledger.claim(1)
+    ledger._database.execute("PRAGMA max_page_count = 1")  # no page more than there are
+    told = {"file_name": "a.png", "notes": ["x" * 100_000]}
+    with pytest.raises(OutputError, match="is full"):
+        ledger.record(claimed, claimed.seeds[0], {"a.png": b"a picture"}, told, 1.0)
+    ledger._database.execute("PRAGMA max_page_count = 1000000")
+    assert list(ledger.entries()) == []
+    assert finish(ledger, claimed)
