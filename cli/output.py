@@ -72,8 +72,8 @@ def report(kind: str, line: str) -> None:
 
 def say_error(error: SowError) -> None:
     """An error in one line; what is to be done speaks of options."""
-    mend = as_options(error.mend)
-    insist(f"sow: {error.what}; {mend}" if mend else f"sow: {error.what}")
+    hint = as_options(error.hint)
+    insist(f"sow: {error.what}; {hint}" if hint else f"sow: {error.what}")
 
 
 def print_json(data: Any) -> None:

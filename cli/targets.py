@@ -13,7 +13,7 @@ from sow.errors import OutputError, UsageError
 from sow.utils.files import check_free, make_folder, sweep
 
 if TYPE_CHECKING:
-    from sow.service.results import Work
+    from sow.service.results import GenerationSpec
 
 
 def early_target(out: str | None, cycles_out: Path | None, force: bool, num: int) -> Path | None:
@@ -47,7 +47,9 @@ def named(target: Path | None, num: int) -> list[Path]:
     return numbered(target, num) if target is not None and not target.is_dir() else []
 
 
-def targets_of(work: Work, seeds: Sequence[int], out: Path | None, force: bool) -> list[Path]:
+def targets_of(
+    work: GenerationSpec, seeds: Sequence[int], out: Path | None, force: bool
+) -> list[Path]:
     """Where each picture goes."""
     from sow.service.results import numbered
 

@@ -19,14 +19,14 @@ class SowError(Exception):
 
     Args:
         what: what is wrong, without a full stop.
-        mend: what to do about it.
+        hint: what to do about it.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        self.what, self.mend = _line(what), _line(mend)
-        super().__init__(f"{self.what}; {self.mend}" if self.mend else self.what)
+    def __init__(self, what: str, hint: str = "") -> None:
+        self.what, self.hint = _line(what), _line(hint)
+        super().__init__(f"{self.what}; {self.hint}" if self.hint else self.what)
 
 
 def _line(text: str) -> str:

@@ -101,7 +101,7 @@ def test_what_is_wrong_is_still_said_around_what_is_quoted():
     error = UsageError(f"no matte {LONG!r} here", f"choose one of {', '.join(MATTES)}")
     assert error.what.startswith("no matte 'xxx")
     assert error.what.endswith("xxx' here")
-    assert error.mend.endswith("none")
+    assert error.hint.endswith("none")
     many = PlannerError("the box " + "1, " * 5000 + "has too many numbers")
     assert many.what.startswith("the box 1, 1,")
     assert many.what.endswith("has too many numbers")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.errors import PlanError, UsageError
 from sow.pictures.recipe import Recipe
 from sow.plan.box import Box
@@ -246,11 +246,11 @@ def test_a_canvas_that_nobody_decided_stays_open_until_a_model_decides():
     moved = Plan.parse(moved.to_json())
     assert not moved.sized
     assert "canvas" not in moved.model_dump(mode="json")
-    small = Facts(canvas=(128, 128), canvas_stride=32)
+    small = CheckpointSpec(canvas=(128, 128), canvas_stride=32)
     assert small.fitted(moved).box.model_dump() == [2, 2, 16, 16]
-    tall = Facts(canvas=(128, 192), canvas_stride=32)
+    tall = CheckpointSpec(canvas=(128, 192), canvas_stride=32)
     assert tall.fitted(moved).canvas == (128, 128)  # nothing is stretched
-    for decided in (Facts().fitted(plan), plan.scaled((512, 512)), plan.scaled((64, 64))):
+    for decided in (CheckpointSpec().fitted(plan), plan.scaled((512, 512)), plan.scaled((64, 64))):
         assert decided.sized
         assert "canvas" in decided.model_dump(mode="json")
     assert Plan.parse(GOOD).sized

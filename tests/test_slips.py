@@ -18,7 +18,7 @@ from sow.diffusion.jobs import make_jobs
 from sow.errors import SowError
 from sow.pictures.condition import Condition
 from sow.pictures.reading import load_image
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.settings.settings import PRESETS, Settings
 
@@ -26,7 +26,7 @@ FACE = EXAMPLES / "drawn-beard.png"
 PICTURE = noise_picture(1)
 ARRAY = np.zeros((40, 48, 3), np.uint8)
 REQUEST = sow.Request(FACE, "a man")
-WORK = Work(Condition.prepare(PICTURE, plan()), plan(), QUICK, "a", "")
+WORK = GenerationSpec(Condition.prepare(PICTURE, plan()), plan(), QUICK, "a", "")
 SLIPS = {
     "image=0": ({"image": 0}, "image= is an int; give a file, a PIL picture or a numpy array"),
     "image=None": ({"image": None}, "image= is None"),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.settings.presets import SWIFT
 from sow.settings.settings import Settings
 
@@ -37,7 +37,7 @@ class Candidate:
         """The name of the folder of its pictures."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
-    def settings(self, facts: Facts, setting: str) -> Settings:
+    def settings(self, facts: CheckpointSpec, setting: str) -> Settings:
         """Return the candidate's settings for a checkpoint.
 
         Args:
@@ -75,7 +75,7 @@ LISTED: tuple[Candidate, ...] = (
 """Those of every setting and checkpoint, by the reasons of docs/how-it-works.md."""
 
 
-def candidates(setting: str, facts: Facts) -> tuple[Candidate, ...]:
+def candidates(setting: str, facts: CheckpointSpec) -> tuple[Candidate, ...]:
     """Return all candidates for a setting and a checkpoint; the published method first.
 
     Args:

@@ -161,7 +161,7 @@ def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> H
         except SowError as error:
             raise UsageError(
                 f"{path.name!r}, line {row.number}: {error.what}",
-                error.mend or 'write {"image": …, "prompt": …}',
+                error.hint or 'write {"image": …, "prompt": …}',
             ) from None
         if pair.id.lower() in found:
             raise UsageError(

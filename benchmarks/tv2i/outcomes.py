@@ -122,14 +122,14 @@ class Outcome(BaseModel):
 
 
 def read_record(
-    kind: type[Record], path: Path, what: str, mend: str, most: int = MOST_TEXT
+    kind: type[Record], path: Path, what: str, hint: str, most: int = MOST_TEXT
 ) -> Record:
     """Read a record from its own file, which may come from a stranger.
 
     Args:
         kind: of record.
         what: a file that has none, as a line goes on after its name.
-        mend: what to do then.
+        hint: what to do then.
         most: bytes of the file.
 
     Raises:
@@ -140,7 +140,7 @@ def read_record(
     except ValidationError as error:
         newer = newer_version(error)
         problem = newer or f"{str(path)!r} {what} ({first_problem(error)})"
-        raise UsageError(problem, UPDATE if newer else mend) from None
+        raise UsageError(problem, UPDATE if newer else hint) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{str(path)!r} cannot be read ({why})", "check its name") from None

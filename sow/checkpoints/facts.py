@@ -23,7 +23,7 @@ Less than that was seen to do no harm: `figures` keeps faces at 192 px as it doe
 
 
 @dataclass(frozen=True)
-class Facts:
+class CheckpointSpec:
     """The defaults are those of Stable Diffusion 2.1-base.
 
     Attributes:
@@ -55,7 +55,7 @@ class Facts:
         text_encoder: Mapping[str, Any],
         tokenizer: Mapping[str, Any],
         index: Mapping[str, Any],
-    ) -> Facts:
+    ) -> CheckpointSpec:
         """Out of the configurations of its parts and `model_index.json`."""
         stride = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
         side = unet.get("sample_size") or 64
@@ -74,7 +74,7 @@ class Facts:
         )
 
     @classmethod
-    def of_folder(cls, folder: Path) -> Facts:
+    def of_folder(cls, folder: Path) -> CheckpointSpec:
         """Out of a checkpoint on disk in diffusers' layout, before anything is loaded."""
         return cls.of(
             unet=read_config(folder / "unet"),

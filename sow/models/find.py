@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sow.checkpoints.cached import cached_snapshot
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
@@ -48,9 +48,9 @@ class Model:
         return self.commit or fingerprint(self.source, self.half)
 
     @cached_property
-    def facts(self) -> Facts:
+    def facts(self) -> CheckpointSpec:
         """What the checkpoint says of itself; a single file is taken for Stable Diffusion's."""
-        return Facts() if self.kind == "file" else Facts.of_folder(self.source)
+        return CheckpointSpec() if self.kind == "file" else CheckpointSpec.of_folder(self.source)
 
 
 def find_model(

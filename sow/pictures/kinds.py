@@ -71,9 +71,9 @@ def raw_file(name: str) -> PictureError:
 
 def stranger(head: bytes, name: str) -> PictureError | None:
     """What is said of a file in another format that is known by how it begins."""
-    for begins, what, mend in FOREIGN:
+    for begins, what, hint in FOREIGN:
         if re.match(begins, head, re.DOTALL | re.IGNORECASE):
-            return PictureError(f"{name} is {what}, which is not read", mend)
+            return PictureError(f"{name} is {what}, which is not read", hint)
     return None
 
 

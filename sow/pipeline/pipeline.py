@@ -31,7 +31,7 @@ from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.checkpoints.loading import CheckedPipeline
 from sow.diffusion.jobs import BatchTensors, make_jobs
 from sow.diffusion.sampler import Sampler
@@ -130,9 +130,9 @@ class SowPipeline(CheckedPipeline):
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> CheckpointSpec:
         """What this checkpoint is: its canvas, its grid, its words, its token limit."""
-        return Facts.of(
+        return CheckpointSpec.of(
             unet=self.unet.config,
             vae=self.vae.config,
             text_encoder=vars(self.text_encoder.config),

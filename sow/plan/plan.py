@@ -230,7 +230,7 @@ class Plan(BaseModel):
 
     @property
     def sized(self) -> bool:
-        """Whether the canvas was decided; otherwise it is the model's to say (`Facts.fitted`)."""
+        """Whether the canvas was decided; otherwise it is the model's to say (`CheckpointSpec.fitted`)."""
         return "canvas" in self.model_fields_set
 
     @model_serializer(mode="wrap")

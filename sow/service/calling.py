@@ -13,7 +13,7 @@ from sow.errors import DeviceError
 from sow.models.devices import out_of_memory
 from sow.pictures.recipe import Recipe, versions
 from sow.service.methods import SOW, Drawn, Method, Sow
-from sow.service.results import Picture, Work
+from sow.service.results import GenerationSpec, Picture
 from sow.settings.settings import SHARED, Settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def make(
     pipe: SowPipeline,
     model: Model,
-    work: Work,
+    work: GenerationSpec,
     seeds: Sequence[int],
     cycles_of: Collection[int],
     explain: bool,
@@ -75,10 +75,10 @@ def make(
 
 
 @dataclass(frozen=True)
-class Task:
+class EngineTask:
     """A picture to make; `several` if its work has others too, which begin alike."""
 
-    work: Work
+    work: GenerationSpec
     seed: int
     several: bool = False
 
@@ -99,7 +99,7 @@ class Task:
 def together(
     pipe: SowPipeline,
     model: Model,
-    tasks: Sequence[Task],
+    tasks: Sequence[EngineTask],
     size: int,
     method: Method = SOW,
     prefix_cache: PrefixCache | None = None,
@@ -133,7 +133,7 @@ class _Calls:
         self,
         pipe: SowPipeline,
         model: Model,
-        work: Work,
+        work: GenerationSpec,
         explain: bool,
         prefix_cache: PrefixCache | None,
     ) -> None:
@@ -153,7 +153,7 @@ class _Calls:
         from sow.pipeline.calls import count_forwards
 
         pipe, work = self.pipe, self.work
-        tasks = [Task(work, seed) for seed in seeds]
+        tasks = [EngineTask(work, seed) for seed in seeds]
         traces = [Trace()] if self.explain else []
         started = time.monotonic()
         with _threads(work.threads) as threads, count_forwards(pipe.unet) as spent:
@@ -180,7 +180,7 @@ class _Calls:
 def _pictures(
     pipe: SowPipeline,
     model: Model,
-    tasks: Sequence[Task],
+    tasks: Sequence[EngineTask],
     drawn: Drawn,
     threads: int,
     seconds: float,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
 from sow.plan.box import check_inside
@@ -13,7 +13,7 @@ from sow.plan.plan import Plan, check_canvas
 from sow.plan.scene_graph import SceneObject
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
-from sow.service.request import Asked
+from sow.service.request import ResolvedRequest
 from sow.settings.inputs import LONGEST_PROMPT, as_settings
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_kind
@@ -23,7 +23,7 @@ CHANGES = (Collection, Settings, type(None))
 """What can change a preset; not what can be walked only once."""
 
 
-def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
+def plan_request(asked: ResolvedRequest, facts: CheckpointSpec) -> PlanRequest:
     """What a planner is asked, on the model's grid and, unless decided, on its own canvas.
 
     Raises:
@@ -53,7 +53,9 @@ def plan_request(asked: Asked, facts: Facts) -> PlanRequest:
     )
 
 
-def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], None]) -> Plan:
+def given_plan(
+    plan: Plan, asked: ResolvedRequest, facts: CheckpointSpec, note: Callable[[str], None]
+) -> Plan:
     """A plan that was made before, with what is decided otherwise now; `note` takes remarks.
 
     A plan made for a model of another size keeps its composition.
@@ -92,7 +94,7 @@ def given_plan(plan: Plan, asked: Asked, facts: Facts, note: Callable[[str], Non
     return plan.changed(**changes)
 
 
-def condition_of(asked: Asked, plan: Plan) -> Condition:
+def condition_of(asked: ResolvedRequest, plan: Plan) -> Condition:
     """What is planted by a plan that was made for this request.
 
     Raises:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from sow.plan.box import Box
-    from sow.service.results import Picture, Work
+    from sow.service.results import GenerationSpec, Picture
 
 LEAST = 0.3
 """The chance of a face that is enough where one is expected."""
@@ -31,7 +31,7 @@ class Looker:
         planted: the face, in canvas pixels, if one is planted and seen.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: GenerationSpec) -> None:
         self.planted: Box | None = None
         if work.plan.subject == "face":
             self.planted, self._find = _first(planted(work.plan, work.condition))

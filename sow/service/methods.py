@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from PIL import Image
 
 from sow.diffusion.prompts import branches_for
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ class Decides(Protocol):
     def work(
         self, request: Request, *, preset: str | None = None, settings: Any = None,
         likeness: float | None = None,
-    ) -> Work:  # fmt: skip
+    ) -> GenerationSpec:  # fmt: skip
         """See `Service.work`."""
 
 
@@ -68,7 +68,7 @@ class Method(ABC):
         told = ", ".join(f"{f.name}={_told(getattr(self, f.name))}" for f in fields(self) if f.repr)
         return f"{self.name}({told})" if told else self.name
 
-    def work(self, service: Decides, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """What a request comes to; `how` is as for `Service.work`.
 
         Raises:
@@ -76,7 +76,7 @@ class Method(ABC):
         """
         return service.work(request, **how)
 
-    def branches(self, work: Work) -> int:
+    def branches(self, work: GenerationSpec) -> int:
         """UNet samples per picture in one of its calls: memory follows from it."""
         return branches_for(work.plan, work.settings)
 
@@ -86,7 +86,9 @@ class Method(ABC):
         return unet
 
     @abstractmethod
-    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+    def draw(
+        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+    ) -> Drawn:
         """A picture for each of these, which share a call: canvas and shared settings agree.
 
         A picture depends on its own work and seed, not on its neighbours.
@@ -103,7 +105,7 @@ class Sow(Method):
     def draw(
         self,
         pipe: SowPipeline,
-        works: Sequence[Work],
+        works: Sequence[GenerationSpec],
         seeds: Sequence[int],
         cycles_of: Sequence[int] = (),
         prefix_cache: PrefixCache | None = None,

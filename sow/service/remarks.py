@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
     from sow.plan.box import Box
     from sow.plan.plan import Plan
-    from sow.service.request import Asked
+    from sow.service.request import ResolvedRequest
 
 LEAST = 6
 """Latents a side under which few faces survive, as was measured on `figures`.
@@ -35,7 +35,7 @@ def remarks_on(model: Model, image: Image.Image) -> Iterator[str]:
         )
 
 
-def remarks_on_box(asked: Asked, plan: Plan, stride: int) -> Iterator[str]:
+def remarks_on_box(asked: ResolvedRequest, plan: Plan, stride: int) -> Iterator[str]:
     """Of the place of what is planted: where it really is, and whether it survives there.
 
     stride: the pixels of one latent, on whose grid the plan is.

@@ -20,7 +20,7 @@ from sow.models.hub import SD21
 from sow.pictures.recipe import OLD_HASH, Recipe, read_recipe, versions
 from sow.service.budget import STRANGERS, Agree
 from sow.service.fitting import chosen, in_known_words
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.utils.type_checks import as_path
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Kept:
         dtype = self.recipe.dtype if dtype == "auto" else dtype
         return {"model": model, "revision": revision, "dtype": dtype}
 
-    def again(self, model: Model, device: str) -> Work:
+    def again(self, model: Model, device: str) -> GenerationSpec:
         """The work that leads to the same picture."""
         recipe = self.recipe
         work = self._work(f"{self.name}-again", differences(recipe, model, device))
@@ -87,7 +87,7 @@ class Kept:
         preset: str | None,
         changes: Any,
         likeness: float | None,
-    ) -> Work:
+    ) -> GenerationSpec:
         """The work that leads to others of the same composition.
 
         Raises:
@@ -103,9 +103,9 @@ class Kept:
         settings = chosen(base, changes, likeness)
         return replace(work, plan=plan, settings=settings, words=prompt or "", notes=notes)
 
-    def _work(self, name: str, notes: Iterator[str]) -> Work:
+    def _work(self, name: str, notes: Iterator[str]) -> GenerationSpec:
         recipe = self.recipe
-        return Work(self.condition, recipe.plan, recipe.settings, name, recipe.picture_sha256,
+        return GenerationSpec(self.condition, recipe.plan, recipe.settings, name, recipe.picture_sha256,
                     notes=tuple(notes))  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class Request:
                 f"matte={self.matte} is for making a plan", "with plan=, it is ellipse or box"
             )
 
-    def read(self) -> Asked:
+    def read(self) -> ResolvedRequest:
         """The same with its files read.
 
         Raises:
@@ -111,7 +111,7 @@ class Request:
             raise UsageError("no picture", NO_PICTURE)
         if image is not None and image.mode == "RGBA" and self.matte is not None:
             notes = (*notes, f"{TRANSPARENCY} says what is planted, not the matte")
-        return Asked(
+        return ResolvedRequest(
             image=image,
             mask=None if self.mask is None else as_mask(self.mask),
             prompt=self.prompt or "",
@@ -131,7 +131,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ResolvedRequest:
     """A request whose files have been read; the fields are those of `Request`.
 
     Attributes:

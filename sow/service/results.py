@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Work:
+class GenerationSpec:
     """What is to be made, decided to the last, before anything heavy is loaded.
 
     Attributes:

@@ -22,7 +22,7 @@ from sow.utils.files import write_text
 from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
-    from sow.checkpoints.facts import Facts
+    from sow.checkpoints.facts import CheckpointSpec
     from sow.pictures.given import PictureLike
     from sow.pipeline.pipeline import SowPipeline
     from sow.planners.graph.detection import DetectedObject
@@ -169,7 +169,7 @@ def graph_of(
     return SeenGraph(graph, picture, tuple(label for label in labels if label in missing))
 
 
-def canvas_for(size: tuple[int, int], facts: Facts) -> tuple[int, int]:
+def canvas_for(size: tuple[int, int], facts: CheckpointSpec) -> tuple[int, int]:
     """The canvas of about the model's own area and a picture's proportions."""
     ratio = min(LONGEST_SIDE, max(1 / LONGEST_SIDE, size[0] / size[1]))
     stride, area = facts.canvas_stride, facts.canvas[0] * facts.canvas[1]

@@ -26,8 +26,8 @@ from sow.service.looking import Looker
 from sow.service.model import Report
 from sow.service.remarks import remarks_on, remarks_on_box, unread_of
 from sow.service.repeating import Kept
-from sow.service.request import Asked, Request
-from sow.service.results import Picture, Result, Work
+from sow.service.request import Request, ResolvedRequest
+from sow.service.results import GenerationSpec, Picture, Result
 from sow.service.retrying import retried
 from sow.service.seeing import Seer
 from sow.service.verifying import checks
@@ -93,7 +93,7 @@ class Service(Seer):
         preset: str | None = None,
         settings: Given = None,
         likeness: float | None = None,
-    ) -> Work:
+    ) -> GenerationSpec:
         """What a request leads to, decided to the last.
 
         Args:
@@ -120,7 +120,7 @@ class Service(Seer):
         notes = self._told(
             [*plan.notes, *tuned, *remarks_on(model, asked.image or condition.picture)]
         )
-        return Work(
+        return GenerationSpec(
             condition=condition,
             plan=plan,
             settings=decided,
@@ -140,7 +140,7 @@ class Service(Seer):
         revision: str | None = None,
         dtype: str = "auto",
         **options: Any,
-    ) -> tuple[Service, Work, int]:
+    ) -> tuple[Service, GenerationSpec, int]:
         """The service that makes a picture again, the work that its recipe describes, its seed.
 
         A stranger's picture does not choose what is downloaded or read: only what `auto` can mean
@@ -176,7 +176,7 @@ class Service(Seer):
         revision: str | None = None,
         dtype: str = "auto",
         **options: Any,
-    ) -> tuple[Service, Work]:
+    ) -> tuple[Service, GenerationSpec]:
         """The service and the work for more pictures of a recipe's composition.
 
         Plan, planted pixels and settings are the recipe's; other seeds are given to `make`.
@@ -203,7 +203,7 @@ class Service(Seer):
 
     def make(
         self,
-        work: Work,
+        work: GenerationSpec,
         seeds: Sequence[int],
         *,
         cycles_of: Iterable[int] = (),
@@ -225,7 +225,7 @@ class Service(Seer):
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
-        check_kind("work", work, (Work,), "what `work` or `like` made")
+        check_kind("work", work, (GenerationSpec,), "what `work` or `like` made")
         check_kind("seeds", seeds, (Sequence,), "a list of whole numbers")
         check_retries(retries)
         count = len(seeds) * max(1, work.batch_size) * (1 + retries)
@@ -243,7 +243,7 @@ class Service(Seer):
 
         yield from retried(looked_at, seeds, retries)
 
-    def unread(self, work: Work) -> list[str]:
+    def unread(self, work: GenerationSpec) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
         return self._told(unread_of(self.pipe, work.plan.prompt))
 
@@ -278,13 +278,15 @@ class Service(Seer):
             self._report("note", remark)
         return Result(made, work.plan, (*notes, *remarks))
 
-    def _read(self, request: Request) -> Asked:
+    def _read(self, request: Request) -> ResolvedRequest:
         check_request(request)
         request.check()
         self._planner.check()
         return request.read()
 
-    def _planned(self, asked: Asked, meanwhile: Callable[[], None] = lambda: None) -> Planned:
+    def _planned(
+        self, asked: ResolvedRequest, meanwhile: Callable[[], None] = lambda: None
+    ) -> Planned:
         facts, notes = self.model.facts, [*asked.notes]
         if asked.plan is not None:
             planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
@@ -311,6 +313,6 @@ class Service(Seer):
             f"({tuned.pairs} pairs, {tuned.date}); --preset {plan.preset} runs its own"
         ]
 
-    def _told_of(self, work: Work) -> Work:
+    def _told_of(self, work: GenerationSpec) -> GenerationSpec:
         """Work with what its model has to say too, and all of it reported."""
         return replace(work, notes=(*self.model.notes, *self._told(work.notes)))

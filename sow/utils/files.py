@@ -156,10 +156,10 @@ def publish(write: Callable[[Path], object], path: Path, force: bool = False) ->
         _WRITING.discard(temporary)
 
 
-def make_folder(folder: Path, mend: str = "choose another folder", *, mode: int = 0o777) -> None:
+def make_folder(folder: Path, hint: str = "choose another folder", *, mode: int = 0o777) -> None:
     """Makes a folder, and those that it is in, where they are not there.
 
-    mend: what to do if it cannot be made. mode: who may do what in it.
+    hint: what to do if it cannot be made. mode: who may do what in it.
 
     Raises:
         OutputError: if it cannot.
@@ -168,7 +168,7 @@ def make_folder(folder: Path, mend: str = "choose another folder", *, mode: int 
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise OutputError(f"the folder {str(folder)!r} cannot be made ({why})", mend) from None
+        raise OutputError(f"the folder {str(folder)!r} cannot be made ({why})", hint) from None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ WHOLE = (Integral,)
 PATH = (str, os.PathLike)
 
 
-def check_kind(name: str, value: object, kinds: tuple[type, ...], mend: str) -> None:
+def check_kind(name: str, value: object, kinds: tuple[type, ...], hint: str) -> None:
     """Whether an argument is of one of these kinds; True is no number.
 
     Raises:
@@ -23,7 +23,7 @@ def check_kind(name: str, value: object, kinds: tuple[type, ...], mend: str) -> 
         kind = type(value).__name__
         article = "an" if kind[0] in "aeiouAEIOU" else "a"
         said = "None" if value is None else f"{article} {kind}"
-        raise UsageError(f"{name}= is {said}", f"give {mend}")
+        raise UsageError(f"{name}= is {said}", f"give {hint}")
 
 
 def as_path(name: str, value: object) -> Path:

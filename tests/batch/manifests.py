@@ -28,5 +28,5 @@ def refused(why, *given):
     with pytest.raises(UsageError, match=why) as caught:
         read_manifest(*given)
     assert "\n" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
     return caught.value

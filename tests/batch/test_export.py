@@ -237,7 +237,7 @@ def test_slips_are_refused_before_anything_is_written(folder, tmp_path, monkeypa
     def refused(error, why, *given, **more):
         with pytest.raises(error, match=why) as caught:
             export(*given, **more)
-        assert caught.value.mend
+        assert caught.value.hint
         assert not list(tmp_path.glob("out/*.tar"))
 
     refused(UsageError, "no export 'zip'", folder, "zip", out)

@@ -224,4 +224,4 @@ def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):
     refused("no plain file", tmp_path / "pipe.jsonl")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     error = refused("pyarrow is not installed", written(tmp_path, "PAR1", "jobs.parquet"))
-    assert error.mend == "pip install 'sow[parquet]'"
+    assert error.hint == "pip install 'sow[parquet]'"

@@ -19,8 +19,8 @@ from sow.benchmarks.tv2i.methods.ip_adapter_faceid import IPAdapterFaceID
 from sow.benchmarks.tv2i.methods.sd2_inpainting import to_paint
 from sow.errors import ModelError
 from sow.pictures.condition import Condition
-from sow.service.calling import Task, together
-from sow.service.results import Work
+from sow.service.calling import EngineTask, together
+from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.settings.settings import Settings
 
@@ -34,15 +34,15 @@ def service(tiny_folder):
     return made
 
 
-def work_of(box=(16, 8, 32, 32), seed: int = 1) -> Work:
+def work_of(box=(16, 8, 32, 32), seed: int = 1) -> GenerationSpec:
     the_plan = plan(box).aligned(8)
     condition = Condition.prepare(noise_picture(seed), the_plan)
-    return Work(condition, the_plan, Settings.preset("normal"), "a", "0" * 64)
+    return GenerationSpec(condition, the_plan, Settings.preset("normal"), "a", "0" * 64)
 
 
 def drawn(service, how):
     """Two pictures in one call."""
-    tasks = [Task(work_of(), 1), Task(work_of((8, 0, 40, 48), 2), 2)]
+    tasks = [EngineTask(work_of(), 1), EngineTask(work_of((8, 0, 40, 48), 2), 2)]
     return together(service.pipe, service.model, tasks, 2, how)
 
 
@@ -114,7 +114,7 @@ def test_what_is_painted_is_everything_but_the_condition():
     the_plan = plan().aligned(8)
     mask = Image.new("L", (48, 40))
     mask.paste(255, (0, 0, 24, 40))
-    work = Work(Condition.prepare(noise_picture(1), the_plan, mask), the_plan,
+    work = GenerationSpec(Condition.prepare(noise_picture(1), the_plan, mask), the_plan,
                 Settings.preset("normal"), "a", "")  # fmt: skip
     levels = np.asarray(to_paint(work))
     assert (levels[8:40, 16:31] < 5).all()
@@ -145,7 +145,7 @@ def test_controlnet_beside_the_frozen_model(service, controlnet):
     how = method("controlnet-canny", weights=str(controlnet), steps=3)
     pictures = drawn(service, how)
     assert {(p.calls, p.samples) for p in pictures} == {(3, 6)}
-    other = [Task(work_of(seed=9), 1), Task(work_of((8, 0, 40, 48), 2), 2)]
+    other = [EngineTask(work_of(seed=9), 1), EngineTask(work_of((8, 0, 40, 48), 2), 2)]
     changed, same = together(service.pipe, service.model, other, 2, how)
     assert changed.image.tobytes() != pictures[0].image.tobytes()  # by its edges alone
     assert same.image.tobytes() == pictures[1].image.tobytes()
@@ -190,8 +190,8 @@ def test_the_adapter_of_faces_changes_a_copy_of_the_frozen_model(service, adapte
     assert service.pipe.unet.attn_processors == processors
     red = Condition(Image.new("RGB", (32, 32), (250, 0, 0)), work_of().condition.mask)
     work = work_of()
-    other = [Task(Work(red, work.plan, work.settings, "a", ""), 1),
-             Task(work_of((8, 0, 40, 48), 2), 2)]  # fmt: skip
+    other = [EngineTask(GenerationSpec(red, work.plan, work.settings, "a", ""), 1),
+             EngineTask(work_of((8, 0, 40, 48), 2), 2)]  # fmt: skip
     changed, same = together(service.pipe, service.model, other, 2, how)
     assert changed.image.tobytes() != pictures[0].image.tobytes()
     assert same.image.tobytes() == pictures[1].image.tobytes()

@@ -22,18 +22,18 @@ from sow.benchmarks.tv2i.methods.sdedit import SDEdit
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pipeline.calls import count_forwards
-from sow.service.calling import Task, together
+from sow.service.calling import EngineTask, together
 from sow.service.methods import SOW, Sow
 from sow.service.request import Request
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.settings.settings import Settings
 
 
-def work_of(box=(16, 8, 32, 32), seed: int = 1, prompt: str = "a person") -> Work:
+def work_of(box=(16, 8, 32, 32), seed: int = 1, prompt: str = "a person") -> GenerationSpec:
     the_plan = plan(box, prompt=prompt).aligned(8)
     condition = Condition.prepare(noise_picture(seed), the_plan)
-    return Work(condition, the_plan, Settings.preset("normal"), "a", "0" * 64)
+    return GenerationSpec(condition, the_plan, Settings.preset("normal"), "a", "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_what_a_picture_costs_is_counted_at_the_unet(service, how, calls, sample
     work = work_of()
     if isinstance(how, CowRelease):
         work = replace(work, settings=RELEASED)
-    (picture,) = together(service.pipe, service.model, [Task(work, 3)], 1, how)
+    (picture,) = together(service.pipe, service.model, [EngineTask(work, 3)], 1, how)
     assert (picture.calls, picture.samples) == (calls, samples)
     assert picture.image.size == (64, 64)
     assert picture.recipe.method == how.said
@@ -140,7 +140,7 @@ def test_a_picture_does_not_depend_on_its_neighbours(service, how):
 def test_the_release_of_cow_calls_once_per_size_of_box(service):
     """In company faces of another size are inverted besides; the samples of each are the same."""
     works = [replace(work_of(box), settings=RELEASED) for box in ((16, 8, 32, 32), (8, 0, 40, 48))]
-    made = together(service.pipe, service.model, [Task(w, 1) for w in works], 2, CowRelease())
+    made = together(service.pipe, service.model, [EngineTask(w, 1) for w in works], 2, CowRelease())
     assert [(p.calls, p.samples) for p in made] == [(44, 114), (44, 114)]
 
 
@@ -268,7 +268,7 @@ def test_cow_is_the_engine_by_its_preset_and_can_be_made_again(service):
     work = Cow().work(service, asked, preset="style", settings={"cycles": 3})
     assert work.settings == service.pipe.preset("cow")
     assert isinstance(Cow(), Sow)
-    (picture,) = together(service.pipe, service.model, [Task(work, 3)], 1, Cow())
+    (picture,) = together(service.pipe, service.model, [EngineTask(work, 3)], 1, Cow())
     assert picture.recipe.method == ""
     (again,) = service.make(work, [3])
     assert np.array_equal(np.asarray(picture.image), np.asarray(again.image))

@@ -209,4 +209,4 @@ def test_a_package_that_is_missing_is_told_in_a_line(folder, monkeypatch):
     monkeypatch.setattr("sow.benchmarks.figures.studies.things_sheet.service", lambda: None)
     with pytest.raises(UsageError, match="things-sheet needs skimage") as caught:
         BY_NAME["things-sheet"].run(StudyOutput(folder / "new", "again"), {"count": 1})
-    assert caught.value.mend == "pip install 'sow[benchmarks]'"
+    assert caught.value.hint == "pip install 'sow[benchmarks]'"

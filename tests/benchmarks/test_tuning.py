@@ -35,7 +35,7 @@ from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
 from sow.benchmarks.tv2i.report.comparison_table import Table, table
 from sow.benchmarks.tv2i.running.bench import entrants
 from sow.benchmarks.tv2i.runs import Measure
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.errors import OutputError, UsageError
 from sow.models import find_model
 from sow.models.tuned import read_tuned
@@ -195,7 +195,7 @@ def test_the_front_has_those_whom_nobody_beats_in_both():
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("facts", [Facts(), find_model("figures").facts])
+@pytest.mark.parametrize("facts", [CheckpointSpec(), find_model("figures").facts])
 def test_candidates_are_settings_each_by_a_name_of_its_own(setting, facts):
     found = candidates(setting, facts)
     assert found[0].settings(facts, setting) == facts.preset(f"published-{setting}")

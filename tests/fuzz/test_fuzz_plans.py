@@ -17,7 +17,7 @@ from mangling import deep, mangled_bytes, mangled_json
 from mllm_server import GOOD
 from planner_helpers import KEY, PICTURE, REQUEST
 
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.cli.output import say_error
 from sow.errors import PlanError, PlannerError, SowError, UsageError
 from sow.pictures.condition import Condition
@@ -35,7 +35,7 @@ from sow.service.fitting import given_plan
 from sow.service.request import Request
 
 PLAN = OfflinePlanner().plan(REQUEST)
-FACTS = Facts(canvas=(128, 128), sure=True, canvas_stride=32)
+FACTS = CheckpointSpec(canvas=(128, 128), sure=True, canvas_stride=32)
 LARGEST = 2048
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 from sow.checkpoints import fingerprint as fingerprints
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.checkpoints.fingerprint import fingerprint
 from sow.errors import ModelError
 from sow.models import BUNDLED, find_model
@@ -111,7 +111,7 @@ def test_the_hubs_commit_stands_for_itself(tiny_folder):
 @pytest.mark.parametrize("name", ["figures", "tiny"])
 def test_one_truth_about_a_checkpoint_loaded_or_not(name, figures, tiny, tiny_folder):
     pipe, source = {"figures": (figures, BUNDLED["figures"]), "tiny": (tiny, tiny_folder)}[name]
-    assert Facts.of_folder(source) == pipe.facts
+    assert CheckpointSpec.of_folder(source) == pipe.facts
     assert pipe.facts.stride == pipe.vae_scale_factor
     assert pipe.facts.canvas_stride == pipe.canvas_stride
     assert pipe.facts.token_limit == pipe.tokenizer.model_max_length

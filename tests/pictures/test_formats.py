@@ -8,7 +8,7 @@ from PIL import Image, TiffImagePlugin
 from skimage import data
 
 from sow.benchmarks.figures.world.drawing import make
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.errors import PictureError
 from sow.models.find import Model
 from sow.pictures.condition import Condition
@@ -39,12 +39,12 @@ BEGINS = {
 
 @pytest.mark.parametrize("name", BEGINS)
 def test_other_formats_are_called_by_their_names(tmp_path, name):
-    begins, mend = BEGINS[name]
+    begins, hint = BEGINS[name]
     (tmp_path / "a.jpg").write_bytes(begins + bytes(200))
     with pytest.raises(PictureError) as caught:
         load_image(tmp_path / "a.jpg")
     assert name.split(":")[0].split(" by ")[0].removesuffix(" stream") in caught.value.what
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_of_a_cameras_raw_data_not_the_thumbnail_is_taken(tmp_path):
@@ -112,7 +112,7 @@ def test_a_matte_that_does_not_count_is_said():
 
 
 def test_words_with_digits_are_one_word():
-    facts = Facts(words=frozenset({"a", "man"}))
+    facts = CheckpointSpec(words=frozenset({"a", "man"}))
     assert facts.unknown_words("a man, 8k, 35mm_film") == ["8k", "35mm", "film"]
 
 

@@ -11,7 +11,7 @@ from mllm_server import GOOD, good
 from planner_helpers import planner_of
 
 import sow
-from sow.checkpoints.facts import Facts
+from sow.checkpoints.facts import CheckpointSpec
 from sow.errors import PlanError, UsageError
 from sow.models.find import find_model
 from sow.pictures.condition import Condition
@@ -197,7 +197,7 @@ def test_things_are_called_as_the_reworded_prompt_calls_them(face):
 
 def test_words_change_nothing_for_a_model_that_knows_all(face):
     plan = plan_of(face, "a king", "king,carrying,crimson balloon")
-    assert in_known_words(plan, "x", Facts().words) == plan
+    assert in_known_words(plan, "x", CheckpointSpec().words) == plan
 
 
 def test_contradictions_are_refused_before_a_face_is_looked_for(face, monkeypatch):

@@ -13,7 +13,7 @@ from sow.diffusion.prefix import without_chance
 from sow.pictures.recipe import Recipe
 from sow.pipeline.calls import count_forwards
 from sow.service.asking import PlannerChoice
-from sow.service.calling import Task, together
+from sow.service.calling import EngineTask, together
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.settings.settings import Settings
@@ -75,14 +75,16 @@ def test_what_began_in_its_batch_begins_there_again(service):
 
 def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
     work = service.work(ASKED, preset=SWIFT)
-    several, single = Task(work, 1, several=True), Task(work, 1)
+    several, single = EngineTask(work, 1, several=True), EngineTask(work, 1)
     assert several.kind != single.kind
     begun = figures().prefix_cache
-    made = together(service.pipe, service.model, [several, Task(work, 2, True)], 2,
+    made = together(service.pipe, service.model, [several, EngineTask(work, 2, True)], 2,
                     prefix_cache=begun)  # fmt: skip
     assert [picture.samples for picture in made] == [round((15 + 24) / 2)] * 2
     assert [picture.recipe.begun_alone for picture in made] == [True, True]
-    plain = together(service.pipe, service.model, [single, Task(work, 2)], 2, prefix_cache=begun)
+    plain = together(
+        service.pipe, service.model, [single, EngineTask(work, 2)], 2, prefix_cache=begun
+    )
     assert [picture.samples for picture in plain] == [27, 27]
     assert [picture.recipe.begun_alone for picture in plain] == [False, False]
 

@@ -36,7 +36,7 @@ from sow.benchmarks.tv2i.metrics.suites import figures_metrics
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
 from sow.pipeline.calls import count_forwards
 from sow.service.request import Request
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.utils.files import make_folder, write_text
 
@@ -95,7 +95,7 @@ def pairs_of(table: str, work: Path) -> list[Pair]:
     return [p for selected in by_setting for p in selected[first : first + FRESH]][:200]
 
 
-def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[Work]:
+def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[GenerationSpec]:
     """Return the work for each pair by the presets of a row."""
     settings = {**KINDS[kind], **row.changes}
     return [
@@ -106,7 +106,9 @@ def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[W
     ]
 
 
-def drawn(made: Service, pairs: Sequence[Pair], works: Sequence[Work]) -> list[Image.Image]:
+def drawn(
+    made: Service, pairs: Sequence[Pair], works: Sequence[GenerationSpec]
+) -> list[Image.Image]:
     """Return a picture for each pair; pictures of one setting share calls."""
     images: list[Image.Image] = []
     for name in SETTINGS:

@@ -26,7 +26,7 @@ from sow.benchmarks.output import bar
 from sow.pictures.condition import Condition
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.plan import Plan
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.settings.settings import Settings
 from sow.utils.files import make_folder, write_png
 
@@ -50,7 +50,7 @@ class PictureSpec:
     seed: int
 
     @classmethod
-    def of(cls, work: Work, seed: int) -> PictureSpec:
+    def of(cls, work: GenerationSpec, seed: int) -> PictureSpec:
         """Return the picture that `sow generate` would make."""
         return cls(work.condition, work.plan, work.settings, seed)
 

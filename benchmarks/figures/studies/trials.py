@@ -26,7 +26,7 @@ from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.pictures.drawing import planted
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.service.service import Service
 
 READ = (
@@ -45,7 +45,7 @@ class Trial:
 
     pair: Pair
     seed: int
-    work: Work
+    work: GenerationSpec
 
     @property
     def canvas(self) -> Image.Image:

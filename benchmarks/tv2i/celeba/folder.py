@@ -65,8 +65,8 @@ class CelebA:
                 ),
                 None,
             )
-            mend = f"give {str(root / inner)!r}" if inner else GET_IT
-            raise UsageError(f"{str(root)!r} has no folder {IMAGES}", mend)
+            hint = f"give {str(root / inner)!r}" if inner else GET_IT
+            raise UsageError(f"{str(root)!r} has no folder {IMAGES}", hint)
         found = [root / name for name in ANNOTATIONS if (root / name).is_dir()]
         if not found:
             raise UsageError(

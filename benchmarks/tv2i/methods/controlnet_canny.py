@@ -19,7 +19,7 @@ from PIL import Image
 from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod, canvases, check_part
 from sow.errors import ModelError
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 LOW, HIGH = 100, 200
 """Of the edges, in grey levels, as in the authors' own examples."""
@@ -49,7 +49,7 @@ class ControlNetCanny(DiffusersMethod):
             **parts, controlnet=network, requires_safety_checker=pipe.safety_checker is not None
         )
 
-    def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
+    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the edges."""
         return {"image": [edges(canvas) for canvas in canvases(works)]}
 

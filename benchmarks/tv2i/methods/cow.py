@@ -10,7 +10,7 @@ from typing import Any
 
 from sow.service.methods import Decides, Sow
 from sow.service.request import Request
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,6 @@ class Cow(Sow):
 
     name = "cow"
 
-    def work(self, service: Decides, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """Return the work with the model's preset `cow`."""
         return service.work(request, preset="cow")

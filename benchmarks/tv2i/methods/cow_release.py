@@ -46,7 +46,7 @@ from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Decides, Drawn, Method
 from sow.service.request import Request
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 from sow.settings.settings import Settings
 
 RELEASED = Settings.preset("cow").changed(
@@ -76,7 +76,7 @@ class CowRelease(Method):
         if self.cycle_eta not in (0, 1):
             raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
-    def work(self, service: Decides, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """Return the same plan, except for the noun; resize and grey as in the release."""
         work, inputs = service.work(request, preset="cow"), request.read()
         condition = work.condition
@@ -87,7 +87,9 @@ class CowRelease(Method):
         settings = RELEASED.changed(cycle_eta=self.cycle_eta)
         return replace(work, condition=condition, plan=plan, settings=settings)
 
-    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+    def draw(
+        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+    ) -> Drawn:
         """Return a picture per work."""
         with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             backbone = StableDiffusion(pipe)
@@ -95,7 +97,7 @@ class CowRelease(Method):
             return Drawn(*pipe.decoded(backbone, sampler.run().latents, "pil"))
 
 
-def jobs_of(works: Sequence[Work], seeds: Sequence[int]) -> list[Job]:
+def jobs_of(works: Sequence[GenerationSpec], seeds: Sequence[int]) -> list[Job]:
     """Return the jobs for the sampler."""
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return [

@@ -23,7 +23,7 @@ from sow.pictures.drawing import planted
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Drawn, Method
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 KINDS = ("*.json", "*.txt", "*.safetensors")
 """What is fetched of a repository."""
@@ -67,7 +67,7 @@ class DiffusersMethod(Method):
         """Load the pipeline from this folder, with the device and precision of `pipe`."""
 
     @abstractmethod
-    def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
+    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the pipeline's arguments besides prompts, size, steps, guidance and seeds."""
 
     def pipeline(self, pipe: SowPipeline) -> Any:
@@ -100,11 +100,13 @@ class DiffusersMethod(Method):
         unet: torch.nn.Module = self.pipeline(pipe).unet
         return unet
 
-    def branches(self, work: Work) -> int:
+    def branches(self, work: GenerationSpec) -> int:
         """Return 2: the prompt and the negative prompt."""
         return 2
 
-    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+    def draw(
+        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+    ) -> Drawn:
         """Return a picture per work; all share the guidance of the first."""
         made = self.pipeline(pipe)
         width, height = works[0].plan.canvas
@@ -122,7 +124,7 @@ class DiffusersMethod(Method):
         return Drawn(out.images, out.nsfw_content_detected)
 
 
-def canvases(works: Sequence[Work]) -> list[Image.Image]:
+def canvases(works: Sequence[GenerationSpec]) -> list[Image.Image]:
     """Return the planted canvases, on grey."""
     return [planted(work.plan, work.condition) for work in works]
 

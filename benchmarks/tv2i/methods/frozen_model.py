@@ -24,7 +24,7 @@ from sow.errors import UsageError
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Drawn, Method
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 BRANCHES = 2
 
@@ -55,7 +55,7 @@ class Stage:
 
     @classmethod
     def of(
-        cls, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int], steps: int
+        cls, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int], steps: int
     ) -> Stage:
         """Return the stage for these works and seeds."""
         backbone = StableDiffusion(pipe)
@@ -115,11 +115,13 @@ class FrozenModelMethod(Method):
     def sample(self, stage: Stage) -> Tensor:
         """Return clean latents, `[B, c, h, w]`."""
 
-    def branches(self, work: Work) -> int:
+    def branches(self, work: GenerationSpec) -> int:
         """Return 2: the prompt and the negative prompt."""
         return BRANCHES
 
-    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+    def draw(
+        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+    ) -> Drawn:
         """Return a picture per work."""
         with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             stage = Stage.of(pipe, works, seeds, self.states)

@@ -33,7 +33,7 @@ from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod
 from sow.errors import ModelError, PictureError
 from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Drawn
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 FACES = "buffalo_l"
 SMALLEST = 256
@@ -75,7 +75,9 @@ class IPAdapterFaceID(DiffusersMethod):
         )
         return made
 
-    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+    def draw(
+        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+    ) -> Drawn:
         """Draw one picture at a time: diffusers gives all pictures of a call the same face."""
         each = [
             super(IPAdapterFaceID, self).draw(pipe, [work], [seed])
@@ -84,7 +86,7 @@ class IPAdapterFaceID(DiffusersMethod):
         flags = [flag for drawn in each for flag in drawn.flagged or ()]
         return Drawn([image for drawn in each for image in drawn.images], flags or None)
 
-    def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
+    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the face's embedding, `[2, 1, 512]`, after zeros for the negative prompt."""
         face = self.identity(works[0].condition.picture)[None, None]
         both = torch.cat([torch.zeros_like(face), face])

@@ -21,7 +21,7 @@ from sow.checkpoints.trust import check_layout, variant_of
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class SD2Inpainting(DiffusersMethod):
             local_files_only=True,
         )
 
-    def inputs(self, works: Sequence[Work]) -> dict[str, Any]:
+    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the canvases, and masks that are white where to paint."""
         return {"image": canvases(works), "mask_image": [to_paint(work) for work in works]}
 
 
-def to_paint(work: Work) -> Image.Image:
+def to_paint(work: GenerationSpec) -> Image.Image:
     """Return the mask of everything but the condition, white."""
     mask, box = Image.new("L", work.plan.canvas, 255), work.plan.box
     mask.paste(ImageChops.invert(work.condition.mask), (box.x, box.y))

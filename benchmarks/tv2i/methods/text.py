@@ -16,7 +16,7 @@ from sow.pipeline.pipeline import SowPipeline
 from sow.plan.plan import NOTHING, Plan
 from sow.service.methods import Decides, Drawn, Method
 from sow.service.request import Request
-from sow.service.results import Work
+from sow.service.results import GenerationSpec
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Text(Method):
 
     name = "text"
 
-    def work(self, service: Decides, request: Request, **how: Any) -> Work:
+    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """Return the work with the model's preset `text`; plan and condition are those of the
         others."""
         return service.work(request, preset="text")
 
-    def draw(self, pipe: SowPipeline, works: Sequence[Work], seeds: Sequence[int]) -> Drawn:
+    def draw(
+        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+    ) -> Drawn:
         """Return a picture per sentence."""
         out = pipe(
             image=[None] * len(works),

@@ -121,4 +121,4 @@ def _said_as(names: Mapping[str, str]) -> Iterator[None]:
         what = error.what
         for file, address in names.items():
             what = what.replace(file, address)
-        raise (type(error)(what, error.mend) if what != error.what else error) from None
+        raise (type(error)(what, error.hint) if what != error.what else error) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sow.batch.runners.buckets import even_size
 from sow.errors import DeviceError, SowError
 from sow.models.devices import out_of_memory
-from sow.service.calling import Task, together
+from sow.service.calling import EngineTask, together
 from sow.service.methods import SOW, Method
 from sow.service.results import Picture
 
@@ -34,7 +34,7 @@ class Engine:
         self._sizes: dict[object, int] = {}
         self.busy, self.calls = 0.0, 0
 
-    def size_for(self, task: Task) -> int:
+    def size_for(self, task: EngineTask) -> int:
         """How many tasks like this one go into a call.
 
         Raises:
@@ -44,7 +44,7 @@ class Engine:
             self._sizes[task.kind] = self._fitting(task)
         return self._sizes[task.kind]
 
-    def _fitting(self, task: Task) -> int:
+    def _fitting(self, task: EngineTask) -> int:
         from sow.models.memory import pictures_at_once
 
         if self._size is not None:
@@ -53,7 +53,7 @@ class Engine:
         room = pictures_at_once(self._service.pipe, canvas, branches, self._pictures)
         return even_size(room, self._pictures)
 
-    def make(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Picture | SowError]]:
+    def make(self, tasks: Sequence[EngineTask]) -> Iterator[tuple[int, Picture | SowError]]:
         """A picture for each task, or why there is none, with its number.
 
         What fails together is tried one by one, so that nobody fails for a neighbour; where memory
@@ -69,7 +69,7 @@ class Engine:
             left = left[len(some) :]
             yield from zip([number for number, _ in some], made, strict=True)
 
-    def _call(self, tasks: Sequence[Task]) -> Sequence[Picture | SowError]:
+    def _call(self, tasks: Sequence[EngineTask]) -> Sequence[Picture | SowError]:
         size = self.size_for(tasks[0])
         try:
             return self._timed(tasks, size)
@@ -80,7 +80,7 @@ class Engine:
                 return [one for task in tasks for one in self._call([task])]
             return [as_error(error)]
 
-    def _timed(self, tasks: Sequence[Task], size: int) -> list[Picture]:
+    def _timed(self, tasks: Sequence[EngineTask], size: int) -> list[Picture]:
         started = time.monotonic()
         self.calls += 1
         try:
@@ -90,7 +90,7 @@ class Engine:
         finally:
             self.busy += time.monotonic() - started
 
-    def _smaller(self, tasks: Sequence[Task], size: int) -> Sequence[SowError]:
+    def _smaller(self, tasks: Sequence[EngineTask], size: int) -> Sequence[SowError]:
         if size == 1:
             device = self._service.pipe.device
             return [DeviceError(f"{device} has too little memory for this picture",

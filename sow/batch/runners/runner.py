@@ -20,7 +20,7 @@ from sow.batch.runners.engine import Engine, as_error
 from sow.batch.runners.job_queue import Desk
 from sow.batch.runners.saving import Extra, Made, save
 from sow.errors import OutputError, PlannerError, SowError
-from sow.service.calling import Task
+from sow.service.calling import EngineTask
 from sow.service.methods import SOW, Method
 from sow.storage.errors import Unreachable
 
@@ -100,9 +100,9 @@ class Run:
         """Nothing is taken yet."""
         pictures = max(1, self.desk.pictures())
         self.engine = Engine(self.service, self.batch_size, pictures, self.method)
-        self._preparing: dict[Future[list[Task]], _Open] = {}
+        self._preparing: dict[Future[list[EngineTask]], _Open] = {}
         self._saving: dict[Future[bool], tuple[_Open, Made]] = {}
-        self._ready: Buckets[tuple[_Open, Task]] = Buckets()
+        self._ready: Buckets[tuple[_Open, EngineTask]] = Buckets()
         self._no_more, self._unplanned = False, 0
 
     def __iter__(self) -> Generator[JobResult]:
@@ -151,13 +151,13 @@ class Run:
             self._preparing[future] = _Open(claimed, len(claimed.seeds))
         _ = self.method.denoiser(self.service.pipe)  # loaded while the first plans are made
 
-    def _prepared(self, claimed: Claimed) -> list[Task]:
+    def _prepared(self, claimed: Claimed) -> list[EngineTask]:
         job = claimed.job
         with self.desk.inputs(claimed) as files:
             work = self.method.work(self.service, job.request(files), preset=job.preset,
                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
         several = len(claimed.job.seeds) > 1
-        return [Task(work, seed, several) for seed in claimed.seeds]
+        return [EngineTask(work, seed, several) for seed in claimed.seeds]
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:
         """What planners and writers have ended; waits for the first of them, if there is time."""
@@ -168,7 +168,7 @@ class Run:
         for written in [one for one in self._saving if one in ended]:
             yield from self._saved(*self._saving.pop(written), written)
 
-    def _planned(self, job: _Open, future: Future[list[Task]]) -> Iterator[JobResult]:
+    def _planned(self, job: _Open, future: Future[list[EngineTask]]) -> Iterator[JobResult]:
         try:
             tasks = future.result()
             for task in tasks:
@@ -178,15 +178,15 @@ class Run:
                 self._unplanned += 1
                 if self._unplanned >= IN_A_ROW:
                     what = f"{IN_A_ROW} plans in a row failed: {error.what}"
-                    mend = f"{error.mend}; then give retry_failed=True"
-                    raise type(error)(what, mend) from None
+                    hint = f"{error.hint}; then give retry_failed=True"
+                    raise type(error)(what, hint) from None
             yield from self._failed(job, as_error(error))
             return
         self._unplanned = 0
         for task in tasks:
             self._ready.add(task.kind, (job, task))
 
-    def _batch(self) -> list[tuple[_Open, Task]]:
+    def _batch(self) -> list[tuple[_Open, EngineTask]]:
         """Tasks for the next call: a full one, or what there is if no more is to come."""
         if len(self._saving) > UNSAVED:
             return []
@@ -202,7 +202,7 @@ class Run:
         return []
 
     def _made(
-        self, batch: list[tuple[_Open, Task]], saving: ThreadPoolExecutor
+        self, batch: list[tuple[_Open, EngineTask]], saving: ThreadPoolExecutor
     ) -> Iterator[JobResult]:
         """Makes the pictures of a batch and hands them to the writers."""
         fresh = {job.claimed.job.id: job for job, _ in batch if not job.begun}

@@ -10,7 +10,7 @@ from sow.batch.ledger.ledger import Claimed
 from sow.batch.runners.job_queue import Desk
 from sow.pictures.recipe import png_of
 from sow.service.looking import Looker
-from sow.service.results import Picture, Work
+from sow.service.results import GenerationSpec, Picture
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Made:
     """A picture that was made, and for whom."""
 
     claimed: Claimed
-    work: Work
+    work: GenerationSpec
     seed: int
     picture: Picture
 
