@@ -8,7 +8,7 @@ import typer
 
 from sow.cli.options import MODEL, PLANNER, RESULT
 from sow.errors import UsageError
-from sow.utils.limits import MOST_AT_ONCE
+from sow.utils.limits import MAX_BATCH_SIZE
 
 if TYPE_CHECKING:
     from sow.batch.runners.cluster import Cluster
@@ -26,7 +26,7 @@ BatchSize = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=MOST_AT_ONCE,
+        max=MAX_BATCH_SIZE,
         help="Pictures in a call of the model. Default: as many as fit, at most 8.",
         rich_help_panel=MODEL,
     ),

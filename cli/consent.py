@@ -54,7 +54,7 @@ def ask_consent(vendor: str, host: str) -> bool:
 
 
 def _file() -> Path:
-    from sow.utils.folders import config_folder
+    from sow.utils.files import config_folder
 
     return config_folder() / "consent.json"
 

@@ -40,7 +40,7 @@ def run() -> None:
 
 def unless_loading(end: SystemExit) -> None:
     """Ends the program now if a model is being loaded that nobody needs any more."""
-    from sow.utils.threads import AHEAD
+    from sow.utils.libraries import AHEAD
 
     if not any(thread.name == AHEAD for thread in threading.enumerate()):
         return

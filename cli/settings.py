@@ -144,7 +144,7 @@ def _differences(console: Console, preset: str, shown: Mapping[str, Any]) -> Non
 
 def likeness_rows() -> Iterator[tuple[str, ...]]:
     """Of some places of the dial: the likeness, and what it stands for."""
-    from sow.settings.likeness import likeness_numbers
+    from sow.settings.presets import likeness_numbers
     from sow.settings.settings import Settings
 
     published = Settings()

@@ -15,7 +15,7 @@ from sow.errors import PlanError, UsageError
 from sow.pictures.recipe import Recipe
 from sow.plan.box import Box
 from sow.plan.plan import Plan
-from sow.settings.likeness import likeness_numbers
+from sow.settings.presets import likeness_numbers
 from sow.settings.settings import PRESETS, Settings
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}

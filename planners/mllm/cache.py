@@ -18,8 +18,7 @@ from pathlib import Path
 from sow.errors import OutputError
 from sow.planners.mllm.answers import Answer, AnswerType
 from sow.planners.mllm.asker import Asker, BadAnswer
-from sow.utils.files import read_object, sweep, write_text
-from sow.utils.folders import cache_folder
+from sow.utils.files import cache_folder, read_object, sweep, write_text
 
 VERSION = 1
 """The version of the format of entries."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from sow.pictures.reading import GREY, over_grey
 from sow.plan.box import Box, Corners, overlap
-from sow.utils.threads import BUILDING
+from sow.utils.libraries import BUILDING
 
 WEIGHTS = Path(__file__).parent / "drawn.safetensors"
 SIDE = 128

@@ -11,8 +11,7 @@ from PIL import Image
 from sow.pictures.kinds import photographed
 from sow.pictures.reading import GREY, over_grey
 from sow.plan.box import Box
-from sow.utils.libraries import without_warnings
-from sow.utils.threads import BUILDING
+from sow.utils.libraries import BUILDING, without_warnings
 
 MIN_SCORE, SURE_SCORE = 0.95, 0.99
 # A face in another style, or half hidden, has a lower score; then it has to fill the picture.

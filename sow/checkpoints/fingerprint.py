@@ -18,8 +18,7 @@ from pathlib import Path
 from sow.checkpoints.reading import read_config
 from sow.checkpoints.trust import READ_WHOLE, variant_of
 from sow.errors import OutputError
-from sow.utils.files import read_object, write_text
-from sow.utils.folders import cache_folder
+from sow.utils.files import cache_folder, read_object, write_text
 
 PIECE = 2**25
 LARGE = 2**27

@@ -11,8 +11,7 @@ from sow.checkpoints.trust import variant_of
 from sow.errors import DeviceError, ModelError, SowError
 from sow.models.devices import choose_device, choose_dtype, out_of_memory
 from sow.models.find import Model, find_model
-from sow.utils.libraries import quiet
-from sow.utils.threads import BUILDING
+from sow.utils.libraries import BUILDING, quiet
 
 if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline

@@ -16,8 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sow.errors import OutputError, UsageError
 from sow.settings.presets import OWN_PRESETS
 from sow.settings.settings import Settings
-from sow.utils.files import make_folder, read_regular, write_text
-from sow.utils.folders import config_folder
+from sow.utils.files import config_folder, make_folder, read_regular, write_text
 from sow.utils.records import check_version, first_problem
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from sow.plan.plan import LONGEST, Plan
 from sow.settings.presets import FAST, WHOLE
 from sow.settings.settings import Settings
 from sow.utils.files import png_bytes, write_png
-from sow.utils.limits import MOST_AT_ONCE
+from sow.utils.limits import MAX_BATCH_SIZE
 from sow.utils.records import UPDATE, check_version, first_problem, newer_version
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
@@ -60,7 +60,7 @@ class Recipe(BaseModel):
         Field(max_length=20)
     )
     batch_size: int = Field(
-        1, ge=1, le=MOST_AT_ONCE, description="pictures that were made in one call: it rounds sums"
+        1, ge=1, le=MAX_BATCH_SIZE, description="pictures that were made in one call: it rounds sums"
     )
     place: int = Field(0, ge=0, description="which of them this one is, from 0")
     begun_alone: bool = Field(

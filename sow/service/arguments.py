@@ -10,12 +10,8 @@ from sow.errors import UsageError
 from sow.models.devices import check_names
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
+from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED
 from sow.utils.type_checks import PATH, WHOLE, check_kind
-
-LARGEST_SEED = 2**62
-MOST_RETRIES = 100
-MOST_PICTURES = 10**6
-"""Of one call: their seeds alone are a list."""
 
 
 def check_service(model: object, device: str, dtype: str, planner: object, **told: object) -> None:
@@ -51,8 +47,8 @@ def check_seeds(seeds: Iterable[Any]) -> None:
     """
     for seed in seeds:
         check_kind("seed", seed, WHOLE, "a whole number")
-        if not 0 <= seed <= LARGEST_SEED:
-            raise UsageError(f"no seed {seed}", f"give seed= from 0 to {LARGEST_SEED}")
+        if not 0 <= seed <= MAX_SEED:
+            raise UsageError(f"no seed {seed}", f"give seed= from 0 to {MAX_SEED}")
 
 
 def counted_up(seed: int | None, num: int) -> range:
@@ -62,8 +58,8 @@ def counted_up(seed: int | None, num: int) -> range:
         UsageError: if there are none, or too many.
     """
     check_kind("num", num, WHOLE, "a whole number")
-    if not 1 <= num <= MOST_PICTURES:
-        raise UsageError(f"{num} pictures", f"give num= from 1 to {MOST_PICTURES}")
+    if not 1 <= num <= MAX_PICTURES:
+        raise UsageError(f"{num} pictures", f"give num= from 1 to {MAX_PICTURES}")
     first = secrets.randbelow(2**31) if seed is None else seed
     check_seeds([first])
     return range(first, first + num)
@@ -76,5 +72,5 @@ def check_retries(retries: Any) -> None:
         UsageError: if it is no whole number, or out of range.
     """
     check_kind("retries", retries, WHOLE, "a whole number")
-    if not 0 <= retries <= MOST_RETRIES:
-        raise UsageError(f"retries={retries}", f"give retries= from 0 to {MOST_RETRIES}")
+    if not 0 <= retries <= MAX_RETRIES:
+        raise UsageError(f"retries={retries}", f"give retries= from 0 to {MAX_RETRIES}")

@@ -13,7 +13,7 @@ from sow.checkpoints.fingerprint import loaded_files
 from sow.checkpoints.reading import read_ahead
 from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import Model, find_model
-from sow.utils.threads import AHEAD
+from sow.utils.libraries import AHEAD
 
 if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline

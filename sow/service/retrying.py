@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
-from sow.service.arguments import LARGEST_SEED
 from sow.service.results import Picture
+from sow.utils.limits import MAX_SEED
 
 
 def retried(
@@ -32,7 +32,7 @@ def retried(
     for _ in range(retries):
         bad = [place for place in places if made[place].faults]
         others = [next(fresh) for _ in bad]
-        if not bad or others[-1] > LARGEST_SEED:
+        if not bad or others[-1] > MAX_SEED:
             break
         for place, picture in zip(bad, make(others, bad), strict=True):
             made[place] = min(made[place], picture, key=lambda one: one.faults)

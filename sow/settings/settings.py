@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import UsageError
-from sow.settings.likeness import likeness_numbers
-from sow.settings.presets import CHANGES, RENAMED
+from sow.settings.presets import CHANGES, RENAMED, likeness_numbers
 from sow.utils.records import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"

@@ -28,6 +28,22 @@ STALE = 24 * 3600
 _WRITING: set[Path] = set()
 
 
+def cache_folder() -> Path:
+    """Return the folder for cached data: `SOW_CACHE`, or the platform's cache folder."""
+    import platformdirs
+
+    path = os.environ.get("SOW_CACHE")
+    return Path(path) if path else Path(platformdirs.user_cache_dir("sow"))
+
+
+def config_folder() -> Path:
+    """Return the folder for user configuration: `SOW_CONFIG`, or the platform's folder for it."""
+    import platformdirs
+
+    path = os.environ.get("SOW_CONFIG")
+    return Path(path) if path else Path(platformdirs.user_config_dir("sow"))
+
+
 def open_regular(path: Path) -> BufferedReader:
     """A plain file, open for reading.
 

@@ -15,6 +15,11 @@ import warnings
 from collections.abc import Callable, Iterator
 
 LIBRARIES = ("diffusers", "transformers")
+BUILDING = threading.RLock()
+"""Held while networks are built: diffusers' low-memory loading patches torch for all threads, so a
+network that another thread builds meanwhile (a face detector) would have no weights."""
+AHEAD = "sow: loads a model"
+"""The name of a thread that loads a model in the background."""
 
 
 class _Shared:

@@ -1,6 +1,10 @@
-"""Numbers to which several rooms of the house hold; light, for the command line names them too."""
+"""Limits that several packages share. Imports nothing: the command line reads it at start."""
 
 from __future__ import annotations
 
-MOST_AT_ONCE = 64
-"""Pictures in one call: a recipe says how many there were, and to make one again makes them all."""
+MAX_BATCH_SIZE = 64
+"""Pictures in one UNet batch. A recipe records how many; making one again makes the whole batch."""
+MAX_SEED = 2**62
+MAX_RETRIES = 100
+MAX_PICTURES = 10**6
+"""Pictures in one call: their seeds are held in a list."""

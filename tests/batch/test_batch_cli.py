@@ -19,7 +19,7 @@ from sow.batch.runners.options import Options
 from sow.cli.batch_options import assigned
 from sow.errors import UsageError
 from sow.pictures.recipe import Recipe
-from sow.utils.limits import MOST_AT_ONCE
+from sow.utils.limits import MAX_BATCH_SIZE
 
 SMALL = ("--canvas", "64", "--set", "cycles=1", "--planner", "offline")
 
@@ -106,9 +106,9 @@ def test_batches_are_of_some_pictures_and_not_of_too_many(manifest, tmp_path, nu
     """Else no picture is ever ready, or each is made and then its recipe is refused."""
     with pytest.raises(UsageError, match=r"batch_size=|batches of"):
         run_batch(manifest(job("one")), tmp_path / "out", model="figures", batch_size=number)
-    assert Options(batch_size=MOST_AT_ONCE).settled().batch_size == MOST_AT_ONCE
+    assert Options(batch_size=MAX_BATCH_SIZE).settled().batch_size == MAX_BATCH_SIZE
     said = Recipe.model_json_schema()["properties"]["batch_size"]
-    assert (said["minimum"], said["maximum"]) == (1, MOST_AT_ONCE)
+    assert (said["minimum"], said["maximum"]) == (1, MAX_BATCH_SIZE)
 
 
 def test_settings_are_those_of_the_preset_and_likeness_of_all_jobs():

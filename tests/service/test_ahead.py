@@ -18,7 +18,7 @@ from sow.planners.offline import drawn_faces
 from sow.service.asking import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
-from sow.utils.threads import BUILDING
+from sow.utils.libraries import BUILDING
 
 FACE = EXAMPLES / "drawn-beard.png"
 ASKED = Request(image=FACE, prompt="a person in a red coat")

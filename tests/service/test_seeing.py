@@ -17,13 +17,13 @@ from sow.plan.box import Box
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
-from sow.service.arguments import LARGEST_SEED
 from sow.service.looking import Looker
 from sow.service.request import Request
 from sow.service.retrying import retried
 from sow.service.seeing import as_labels, canvas_for, certain
 from sow.service.service import Service
 from sow.service.verifying import checks, plain
+from sow.utils.limits import MAX_SEED
 
 CONTRARY = {"left of": "right of", "right of": "left of"}
 
@@ -178,13 +178,13 @@ def test_the_best_of_several_seeds_is_kept():
 
 def test_other_seeds_are_tried_for_as_long_as_there_are_any():
     """The largest is the last; what was made is not lost for it."""
-    faults = {LARGEST_SEED - 1: 3, LARGEST_SEED: 2}
+    faults = {MAX_SEED - 1: 3, MAX_SEED: 2}
 
     def make(seeds, places):
         return (SimpleNamespace(seed=seed, faults=faults[seed]) for seed in seeds)
 
     for first in faults:
-        assert [one.seed for one in retried(make, [first], 5)] == [LARGEST_SEED]
+        assert [one.seed for one in retried(make, [first], 5)] == [MAX_SEED]
 
 
 def test_what_is_made_again_knows_its_place():

@@ -25,7 +25,7 @@ from sow.planners.mllm.dialogue import LONGEST_SIDE
 from sow.planners.mllm.transport import run
 from sow.planners.mllm.vendors.registry import VENDORS, make_asker
 from sow.prompts import Prompts
-from sow.utils.folders import cache_folder
+from sow.utils.files import cache_folder
 
 AT_A_TIME, SECONDS = 8, 90.0
 """Questions that wait for an answer, and how long for one, retries included."""

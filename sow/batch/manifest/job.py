@@ -13,11 +13,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from sow.errors import UsageError
 from sow.planners.graph_spec import GRAPH_SOURCES, as_graph, as_triples
-from sow.service.arguments import LARGEST_SEED
 from sow.service.fitting import chosen
 from sow.service.request import Request
 from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions
 from sow.settings.settings import Settings
+from sow.utils.limits import MAX_SEED
 from sow.utils.records import first_problem
 
 LONGEST_ID = 100
@@ -67,7 +67,7 @@ class TV2IJob(BaseModel):
     preset: str | None = None
     settings: dict[str, Any] | None = None
     likeness: float | None = Field(None, ge=0, le=1)
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED)
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
     count: int = Field(1, ge=1, le=MOST_PICTURES)
 
     @model_validator(mode="after")

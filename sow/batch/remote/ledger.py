@@ -15,8 +15,7 @@ from sow.batch.remote.snapshots import Snapshots, bring, fetched, tokens
 from sow.batch.remote.store import RemoteStore
 from sow.errors import OutputError
 from sow.storage.storage import Storage
-from sow.utils.files import make_folder
-from sow.utils.folders import cache_folder
+from sow.utils.files import cache_folder, make_folder
 
 
 class RemoteLedger(Ledger):

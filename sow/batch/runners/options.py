@@ -12,7 +12,7 @@ from sow.service.asking import PlannerChoice
 from sow.service.methods import SOW, Method
 from sow.service.model import Report
 from sow.service.service import Service
-from sow.utils.limits import MOST_AT_ONCE
+from sow.utils.limits import MAX_BATCH_SIZE
 from sow.utils.type_checks import WHOLE, check_kind
 
 VENDOR_PLANNERS, RULE_PLANNERS = 8, 2
@@ -93,9 +93,9 @@ class Options:
         if self.batch_size is None:
             return
         check_kind("batch_size", self.batch_size, WHOLE, "a whole number")
-        if not 1 <= self.batch_size <= MOST_AT_ONCE:
+        if not 1 <= self.batch_size <= MAX_BATCH_SIZE:
             raise UsageError(
-                f"batches of {self.batch_size}", f"give batch_size= from 1 to {MOST_AT_ONCE}"
+                f"batches of {self.batch_size}", f"give batch_size= from 1 to {MAX_BATCH_SIZE}"
             )
 
     @property
