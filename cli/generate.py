@@ -168,31 +168,31 @@ def generate(
     changes: dict[str, Any] = {"preset": preset, "settings": set_, "likeness": likeness}
     if recipe is not None:
         refuse_beside_recipe(*said, *["like"] * (like is not None))
-        service, work, again = Service.of_recipe(recipe, model=model, **options)
+        service, spec, again = Service.of_recipe(recipe, model=model, **options)
         seeds = [again]
     elif like is not None:
         refuse_beside_like(*said)
-        service, work = Service.like(like, prompt=prompt, model=model, **changes, **options)
+        service, spec = Service.like(like, prompt=prompt, model=model, **changes, **options)
     else:
         service = Service(model, planner=choice, **options)
-        work = service.work(request, **changes)
-    targets = targets_of(work, seeds, target, force)
+        spec = service.resolve(request, **changes)
+    targets = targets_of(spec, seeds, target, force)
     sheets = sheets_of(targets, force) if explain else []
     contact = contact_of(targets, target, force) if num > 1 and not no_sheet else None
     check_apart([*inputs, service.model.source], [*targets, *sheets, cycles_out, contact])
-    notes = [*work.notes, *service.unread(work)]
-    if cycles_out is not None and work.settings.all_cycles == 0:
+    notes = [*spec.notes, *service.unread(spec)]
+    if cycles_out is not None and spec.settings.all_cycles == 0:
         notes.append("there are no cycles to save")
         report("note", notes[-1])
     if quiet:
         service.pipe.set_progress_bar_config(disable=True)
     made = []
-    page = contact_sheet(work.plan.prompt, work.plan, work.condition) if contact else None
+    page = contact_sheet(spec.plan.prompt, spec.plan, spec.condition) if contact else None
     first_cycles = [0] if cycles_out is not None else []
     pictures = service.make(
-        work, seeds, cycles_of=first_cycles, explain=explain, verify=verify, retries=retries
+        spec, seeds, cycles_of=first_cycles, explain=explain, verify=verify, retries=retries
     )
-    if (verify or retries) and not work.plan.relations:
+    if (verify or retries) and not spec.plan.relations:
         notes.append("the plan says nothing of relations: only the face is looked for")
         report("note", notes[-1])
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):

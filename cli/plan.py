@@ -139,14 +139,14 @@ def plan(
     for path in (target, out):
         if path is not None:
             check_free(path, force)
-    work = service.work(request)
-    made = work.plan
+    spec = service.resolve(request)
+    made = spec.plan
     if target is not None:
-        write_png(draw_plan(made, work.condition), target, force=force)
+        write_png(draw_plan(made, spec.condition), target, force=force)
         say(f"drawn: {target}, for {service.model.name}, {made.canvas[0]}x{made.canvas[1]}")
     if out is None:
         plain = made.model_dump(mode="json")
-        print_json({"plan": plain, "cache": work.cache} if json else plain)
+        print_json({"plan": plain, "cache": spec.cache} if json else plain)
     else:
         write_text(made.to_json() + "\n", out, force=force)
         say(f"written: {out}")

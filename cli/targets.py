@@ -48,15 +48,15 @@ def named(target: Path | None, num: int) -> list[Path]:
 
 
 def targets_of(
-    work: GenerationSpec, seeds: Sequence[int], out: Path | None, force: bool
+    spec: GenerationSpec, seeds: Sequence[int], out: Path | None, force: bool
 ) -> list[Path]:
     """Where each picture goes."""
     from sow.service.results import numbered
 
     if out is None or out.suffix.lower() != ".png":
-        said = work.words or work.plan.prompt
+        said = spec.user_prompt or spec.plan.prompt
         words = "-".join(re.findall(r"[a-z0-9]+", said.lower()))[:48].strip("-")
-        name = f"{work.name[:60]}-{words or 'sow'}"
+        name = f"{spec.name[:60]}-{words or 'sow'}"
         targets = [(out or Path()) / f"{name}-{seed}.png" for seed in seeds]
     else:
         targets = numbered(out, len(seeds))

@@ -43,20 +43,20 @@ STRANGE = {
     "seed=0.5": lambda s: s.generate(ASKED, seed=0.5),
     "seed=True": lambda s: s.generate(ASKED, seed=True),
     "seed='1'": lambda s: s.generate(ASKED, seed="1"),
-    "a seed of several": lambda s: list(s.make(s.work(ASKED), [1, None])),
-    "preset=[]": lambda s: s.work(ASKED, preset=[1]),
-    "settings=True": lambda s: s.work(ASKED, settings=True),
-    "settings={5: 1}": lambda s: s.work(ASKED, settings={5: 1}),
-    "settings=[5]": lambda s: s.work(ASKED, settings=[5]),
-    "settings=bytes": lambda s: s.work(ASKED, settings=b"cycles=3"),
-    "settings of one walk": lambda s: s.work(ASKED, settings=(t for t in ["cycles=3"])),
-    "likeness": lambda s: s.work(ASKED, likeness=10**400),
+    "a seed of several": lambda s: list(s.make(s.resolve(ASKED), [1, None])),
+    "preset=[]": lambda s: s.resolve(ASKED, preset=[1]),
+    "settings=True": lambda s: s.resolve(ASKED, settings=True),
+    "settings={5: 1}": lambda s: s.resolve(ASKED, settings={5: 1}),
+    "settings=[5]": lambda s: s.resolve(ASKED, settings=[5]),
+    "settings=bytes": lambda s: s.resolve(ASKED, settings=b"cycles=3"),
+    "settings of one walk": lambda s: s.resolve(ASKED, settings=(t for t in ["cycles=3"])),
+    "likeness": lambda s: s.resolve(ASKED, likeness=10**400),
     "related=5": lambda s: s.plan(asked(related=5)),
     "related='coat'": lambda s: s.plan(asked(related="coat")),
     "no request": lambda s: s.plan("face.png"),
-    "no request for work": lambda s: s.work(None),
+    "no request for work": lambda s: s.resolve(None),
     "an empty mask": lambda s: s.plan(asked(mask=Image.new("RGB", (0, 0)))),
-    "mask without height": lambda s: s.work(asked(mask=Image.new("L", (64, 0)))),
+    "mask without height": lambda s: s.resolve(asked(mask=Image.new("L", (64, 0)))),
     "device=None": lambda s: Service(device=None),
     "dtype=[]": lambda s: Service(dtype=[]),
     "model=None": lambda s: Service(model=None),
@@ -74,7 +74,7 @@ STRANGE = {
     "Plan.read(None)": lambda s: Plan.read(None),
     "a long list": lambda s: Settings().changed(preserve=[1] * 1001),
     "a long list of layers": lambda s: Settings().changed(modulated_factors=[1] * 5),
-    "a long preset": lambda s: s.work(ASKED, preset=LONG),
+    "a long preset": lambda s: s.resolve(ASKED, preset=LONG),
     "a long box": lambda s: s.plan(asked(box=[1] * 5000)),
     "a long canvas": lambda s: s.plan(asked(canvas=[1] * 5000)),
     "a long setting": lambda s: s.plan(asked(setting=LONG)),
@@ -127,7 +127,7 @@ def test_the_budget_is_asked_before_the_seeds_are_walked(service):
             raise AssertionError("the seeds were walked")
 
     with pytest.raises(UsageError, match="pictures of"):
-        next(iter(service.make(service.work(ASKED), Endless())))
+        next(iter(service.make(service.resolve(ASKED), Endless())))
 
 
 def test_a_mask_is_a_picture_for_whoever_fits_it():

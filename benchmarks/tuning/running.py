@@ -273,7 +273,7 @@ def _tried(one: Candidate, settings: Any) -> PlannedCandidate:
 def _timed(service: Service, pair: Pair, setting: Setting) -> tuple[int, float]:
     """Return how many pictures fit into a call, and the seconds of one by the published method;
     the first warms up."""
-    work = service.work(replace(pair, count=1).job().request(), preset=f"published-{setting}")
+    work = service.resolve(replace(pair, count=1).job().request(), preset=f"published-{setting}")
     size = pictures_at_once(service.pipe, work.plan.canvas, work.settings.branches, MOST)
     seconds = 0.0
     for seed in (pair.seed, pair.seed + 1):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def make(
     pipe: SowPipeline,
     model: Model,
-    work: GenerationSpec,
+    spec: GenerationSpec,
     seeds: Sequence[int],
     cycles_of: Collection[int],
     explain: bool,
@@ -43,16 +43,16 @@ def make(
     """
     from sow.models.memory import pictures_at_once
 
-    whole = work.batch_size > 0 and not work.begun_alone
-    one = _Calls(pipe, model, work, explain, None if whole else prefix_cache)
-    branches, canvas = branches_for(work.plan, work.settings), work.plan.canvas
-    if work.batch_size:  # a picture is repeated as it was made, in a batch of the same size
-        room = pictures_at_once(pipe, canvas, branches, work.batch_size)
-        if room == work.batch_size:
-            wanted = [work.place] if cycles_of else []
-            yield one.call([seeds[0]] * work.batch_size, wanted, only=work.place)[0]
+    whole = spec.batch_size > 0 and not spec.begun_alone
+    one = _Calls(pipe, model, spec, explain, None if whole else prefix_cache)
+    branches, canvas = branches_for(spec.plan, spec.settings), spec.plan.canvas
+    if spec.batch_size:  # a picture is repeated as it was made, in a batch of the same size
+        room = pictures_at_once(pipe, canvas, branches, spec.batch_size)
+        if room == spec.batch_size:
+            wanted = [spec.place] if cycles_of else []
+            yield one.call([seeds[0]] * spec.batch_size, wanted, only=spec.place)[0]
             return
-        report("note", f"made alone, not as one of {work.batch_size}: expect small changes")
+        report("note", f"made alone, not as one of {spec.batch_size}: expect small changes")
     left = list(enumerate(seeds))
     most = pictures_at_once(pipe, canvas, branches, len(left))
     while left:
@@ -78,7 +78,7 @@ def make(
 class EngineTask:
     """A picture to make; `several` if its work has others too, which begin alike."""
 
-    work: GenerationSpec
+    spec: GenerationSpec
     seed: int
     several: bool = False
 
@@ -89,11 +89,11 @@ class EngineTask:
         With others that are guided for longer, or by more texts, a picture would be asked for more
         than it needs.
         """
-        settings = self.work.settings
+        settings = self.spec.settings
         shared = (getattr(settings, name) for name in Settings.names(SHARED))
-        outside = outside_of(self.work.plan, settings)
+        outside = outside_of(self.spec.plan, settings)
         guided = (settings.guided_until, settings.first_guided_until, outside)
-        return (self.work.plan.canvas, self.several, *guided, *shared)
+        return (self.spec.plan.canvas, self.several, *guided, *shared)
 
 
 def together(
@@ -113,14 +113,14 @@ def together(
     from sow.pipeline.calls import count_forwards
 
     filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
-    works, seeds = [task.work for task in filled], [task.seed for task in filled]
+    specs, seeds = [task.spec for task in filled], [task.seed for task in filled]
     alone = tasks[0].several and prefix_cache is not None and method.engine and not pipe.controls
     started = time.monotonic()
     with _threads(0) as threads, count_forwards(method.denoiser(pipe)) as spent:
         if alone and isinstance(method, Sow):
-            drawn = method.draw(pipe, works, seeds, prefix_cache=prefix_cache)
+            drawn = method.draw(pipe, specs, seeds, prefix_cache=prefix_cache)
         else:
-            drawn = method.draw(pipe, works, seeds)
+            drawn = method.draw(pipe, specs, seeds)
     seconds = (time.monotonic() - started) / len(tasks)
     pictures = _pictures(pipe, model, filled, drawn, threads, seconds, spent, alone, method)
     return list(pictures)[: len(tasks)]
@@ -133,15 +133,15 @@ class _Calls:
         self,
         pipe: SowPipeline,
         model: Model,
-        work: GenerationSpec,
+        spec: GenerationSpec,
         explain: bool,
         prefix_cache: PrefixCache | None,
     ) -> None:
         from sow.diffusion.prefix import without_chance
 
-        self.pipe, self.model, self.work, self.explain = pipe, model, work, explain
+        self.pipe, self.model, self.spec, self.explain = pipe, model, spec, explain
         # Beginnings are not looked into: where they are all there is, a sheet would be empty.
-        unseen = explain and without_chance(work.settings)
+        unseen = explain and without_chance(spec.settings)
         self.prefix_cache = None if pipe.controls or unseen else prefix_cache
 
     def call(
@@ -152,13 +152,13 @@ class _Calls:
         from sow.attention.trace import Trace
         from sow.pipeline.calls import count_forwards
 
-        pipe, work = self.pipe, self.work
-        tasks = [EngineTask(work, seed) for seed in seeds]
+        pipe, spec = self.pipe, self.spec
+        tasks = [EngineTask(spec, seed) for seed in seeds]
         traces = [Trace()] if self.explain else []
         started = time.monotonic()
-        with _threads(work.threads) as threads, count_forwards(pipe.unet) as spent:
+        with _threads(spec.threads) as threads, count_forwards(pipe.unet) as spent:
             drawn = SOW.draw(
-                pipe, [work] * len(seeds), seeds, cycles_of, self.prefix_cache, watching=traces
+                pipe, [spec] * len(seeds), seeds, cycles_of, self.prefix_cache, watching=traces
             )
         seconds = (time.monotonic() - started) / len(seeds)
         cycles = dict(zip(cycles_of, drawn.cycles or (), strict=False))
@@ -168,7 +168,7 @@ class _Calls:
             replace(
                 picture,
                 cycles=tuple(cycles.get(place, ())),
-                explained=sheet_of(traces[0], picture.image, work.plan, work.condition, place)
+                explained=sheet_of(traces[0], picture.image, spec.plan, spec.condition, place)
                 if traces
                 else None,
             )
@@ -191,16 +191,16 @@ def _pictures(
     """Those of one call, in their order, each with its recipe."""
     flagged = drawn.flagged or [False] * len(tasks)
     for place, (task, image) in enumerate(zip(tasks, drawn.images, strict=True)):
-        work = task.work
+        spec = task.spec
         recipe = Recipe(
-            plan=work.plan,
-            settings=work.settings,
+            plan=spec.plan,
+            settings=spec.settings,
             seed=task.seed,
             model=model.name.encode(errors="replace").decode(),  # a folder's may be no text
             revision=model.revision,
             device=pipe.device.type,
             dtype=str(pipe.unet.dtype).removeprefix("torch."),
-            picture_sha256=work.picture_sha256,
+            picture_sha256=spec.picture_sha256,
             versions=versions(),
             batch_size=len(tasks),
             place=place,
@@ -209,7 +209,7 @@ def _pictures(
             method="" if method.engine else method.said,
         )
         yield Picture(
-            image, recipe, work.condition, flagged=flagged[place], seconds=seconds,
+            image, recipe, spec.condition, flagged=flagged[place], seconds=seconds,
             calls=spent.calls, samples=round(spent.samples / len(tasks)),
         )  # fmt: skip
 

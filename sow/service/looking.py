@@ -31,10 +31,10 @@ class Looker:
         planted: the face, in canvas pixels, if one is planted and seen.
     """
 
-    def __init__(self, work: GenerationSpec) -> None:
+    def __init__(self, spec: GenerationSpec) -> None:
         self.planted: Box | None = None
-        if work.plan.subject == "face":
-            self.planted, self._find = _first(planted(work.plan, work.condition))
+        if spec.plan.subject == "face":
+            self.planted, self._find = _first(planted(spec.plan, spec.condition))
 
     def gone(self, picture: Picture) -> bool:
         """Whether the planted face cannot be made out any more."""

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 class Decides(Protocol):
     """Whoever decides what a request comes to: `Service`."""
 
-    def work(
+    def resolve(
         self, request: Request, *, preset: str | None = None, settings: Any = None,
         likeness: float | None = None,
     ) -> GenerationSpec:  # fmt: skip
-        """See `Service.work`."""
+        """See `Service.resolve`."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,17 @@ class Method(ABC):
         told = ", ".join(f"{f.name}={_told(getattr(self, f.name))}" for f in fields(self) if f.repr)
         return f"{self.name}({told})" if told else self.name
 
-    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
-        """What a request comes to; `how` is as for `Service.work`.
+    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+        """What a request comes to; `how` is as for `Service.resolve`.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        return service.work(request, **how)
+        return service.resolve(request, **how)
 
-    def branches(self, work: GenerationSpec) -> int:
+    def branches(self, spec: GenerationSpec) -> int:
         """UNet samples per picture in one of its calls: memory follows from it."""
-        return branches_for(work.plan, work.settings)
+        return branches_for(spec.plan, spec.settings)
 
     def denoiser(self, pipe: SowPipeline) -> torch.nn.Module:
         """The network whose calls are counted."""
@@ -87,7 +87,7 @@ class Method(ABC):
 
     @abstractmethod
     def draw(
-        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+        self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> Drawn:
         """A picture for each of these, which share a call: canvas and shared settings agree.
 
@@ -105,7 +105,7 @@ class Sow(Method):
     def draw(
         self,
         pipe: SowPipeline,
-        works: Sequence[GenerationSpec],
+        specs: Sequence[GenerationSpec],
         seeds: Sequence[int],
         cycles_of: Sequence[int] = (),
         prefix_cache: PrefixCache | None = None,
@@ -119,9 +119,9 @@ class Sow(Method):
         import torch
 
         out = pipe(
-            image=[work.condition for work in works],
-            plan=[work.plan for work in works],
-            settings=[work.settings for work in works],
+            image=[spec.condition for spec in specs],
+            plan=[spec.plan for spec in specs],
+            settings=[spec.settings for spec in specs],
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             return_cycles=cycles_of,
             prefix_cache=prefix_cache,

@@ -71,9 +71,9 @@ class Kept:
     def again(self, model: Model, device: str) -> GenerationSpec:
         """The work that leads to the same picture."""
         recipe = self.recipe
-        work = self._work(f"{self.name}-again", differences(recipe, model, device))
+        spec = self._work(f"{self.name}-again", differences(recipe, model, device))
         return replace(
-            work,
+            spec,
             batch_size=recipe.batch_size,
             place=recipe.place,
             begun_alone=recipe.begun_alone,
@@ -94,14 +94,14 @@ class Kept:
             SowError: for a setting that makes no sense.
         """
         base = self.recipe.settings if preset is None else model.facts.preset(preset)
-        work = self._work(f"{self.name}-like", other_model(self.recipe, model))
-        plan = work.plan
+        spec = self._work(f"{self.name}-like", other_model(self.recipe, model))
+        plan = spec.plan
         if prompt is not None:
             said = plan.changed(prompt=prompt, notes=())
             plan = in_known_words(said, model.name, model.facts.words)
-        notes = (*work.notes, *plan.notes, *model.facts.remarks_on(plan.canvas))
+        notes = (*spec.notes, *plan.notes, *model.facts.remarks_on(plan.canvas))
         settings = chosen(base, changes, likeness)
-        return replace(work, plan=plan, settings=settings, words=prompt or "", notes=notes)
+        return replace(spec, plan=plan, settings=settings, user_prompt=prompt or "", notes=notes)
 
     def _work(self, name: str, notes: Iterator[str]) -> GenerationSpec:
         recipe = self.recipe

@@ -28,7 +28,7 @@ class GenerationSpec:
         condition: the pixels that are planted.
         plan: on the grid of the model.
         settings: of the engine.
-        name, words: of the user's picture, and the user's own words, for the names of results.
+        name, user_prompt: of the user's picture, and the user's own words, for the names of results.
         picture_sha256: of its pixels.
         batch_size, place: how many pictures go into one call and which of them it is, where a
             picture is repeated; 0 leaves it open.
@@ -47,7 +47,7 @@ class GenerationSpec:
     place: int = 0
     begun_alone: bool = False
     threads: int = 0
-    words: str = ""
+    user_prompt: str = ""
     notes: tuple[str, ...] = ()
     cache: str = "off"
 

@@ -86,7 +86,7 @@ class Service(Seer):
         asked = self._read(request)
         return would_be_sent(plan_request(asked, self.model.facts), self._planner, self.model)
 
-    def work(
+    def resolve(
         self,
         request: Request,
         *,
@@ -125,7 +125,7 @@ class Service(Seer):
             plan=plan,
             settings=decided,
             name=asked.name,
-            words=asked.prompt,
+            user_prompt=asked.prompt,
             picture_sha256=pixels_sha256(asked.image or condition.picture),
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
@@ -160,8 +160,8 @@ class Service(Seer):
         """
         kept = Kept.read(path, options.get("agree", nobody_agrees))
         service = cls(**kept.options(model, revision, dtype), **options)
-        work = kept.again(service.model, choose_device(service._device))
-        return service, service._told_of(work), kept.recipe.seed
+        spec = kept.again(service.model, choose_device(service._device))
+        return service, service._told_of(spec), kept.recipe.seed
 
     @classmethod
     def like(
@@ -184,7 +184,7 @@ class Service(Seer):
         Args:
             path: a PNG written by this project.
             prompt: another one.
-            preset, settings, likeness: as for `work`; settings are changes of the recipe's.
+            preset, settings, likeness: as for `resolve`; settings are changes of the recipe's.
             model, revision, dtype, options: as for `of_recipe`.
 
         Raises:
@@ -197,13 +197,13 @@ class Service(Seer):
         base = kept.recipe.settings if preset is None else Settings.preset(preset)
         chosen(base, settings, likeness)
         service = cls(**kept.options(model, revision, dtype), **options)
-        work = kept.like(service.model, prompt, preset, settings, likeness)
-        OWN.check(work.plan, work.settings, 1, service._agree)
-        return service, service._told_of(work)
+        spec = kept.like(service.model, prompt, preset, settings, likeness)
+        OWN.check(spec.plan, spec.settings, 1, service._agree)
+        return service, service._told_of(spec)
 
     def make(
         self,
-        work: GenerationSpec,
+        spec: GenerationSpec,
         seeds: Sequence[int],
         *,
         cycles_of: Iterable[int] = (),
@@ -214,7 +214,7 @@ class Service(Seer):
         """Makes one picture per seed; those of one call come together.
 
         Args:
-            work: what is to be made.
+            spec: what is to be made.
             seeds: of the pictures.
             cycles_of: the numbers of those, from 0, whose cycles are wanted too.
             explain: also a sheet of what their words and the condition did.
@@ -225,27 +225,27 @@ class Service(Seer):
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
-        check_kind("work", work, (GenerationSpec,), "what `work` or `like` made")
+        check_kind("spec", spec, (GenerationSpec,), "what `resolve` or `like` returned")
         check_kind("seeds", seeds, (Sequence,), "a list of whole numbers")
         check_retries(retries)
-        count = len(seeds) * max(1, work.batch_size) * (1 + retries)
-        OWN.check(work.plan, work.settings, count, self._agree)
+        count = len(seeds) * max(1, spec.batch_size) * (1 + retries)
+        OWN.check(spec.plan, spec.settings, count, self._agree)
         check_seeds(seeds)
-        looker, wanted = Looker(work), set(cycles_of)
+        looker, wanted = Looker(spec), set(cycles_of)
 
         def looked_at(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
             shown = [number for number, place in enumerate(places) if place in wanted]
-            made = make(self.pipe, self.model, work, seeds, shown, explain, self._report,
+            made = make(self.pipe, self.model, spec, seeds, shown, explain, self._report,
                         self.prefix_cache)  # fmt: skip
             for picture in made:
-                seen = checks(self.pipe, work.plan, picture.image) if verify or retries else ()
+                seen = checks(self.pipe, spec.plan, picture.image) if verify or retries else ()
                 yield replace(picture, gone=looker.gone(picture), checks=seen)
 
         yield from retried(looked_at, seeds, retries)
 
-    def unread(self, work: GenerationSpec) -> list[str]:
+    def unread(self, spec: GenerationSpec) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
-        return self._told(unread_of(self.pipe, work.plan.prompt))
+        return self._told(unread_of(self.pipe, spec.plan.prompt))
 
     def generate(
         self,
@@ -261,22 +261,22 @@ class Service(Seer):
         verify: bool = False,
         retries: int = 0,
     ) -> Result:
-        """The pictures of a request, their seeds counting up from `seed`; see `work` and `make`.
+        """The pictures of a request, their seeds counting up from `seed`; see `resolve` and `make`.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
         seeds, which = counted_up(seed, num), range(num if cycles else 0)
-        work = self.work(request, preset=preset, settings=settings, likeness=likeness)
-        notes = (*work.notes, *self.unread(work))
+        spec = self.resolve(request, preset=preset, settings=settings, likeness=likeness)
+        notes = (*spec.notes, *self.unread(spec))
         pictures = self.make(
-            work, seeds, cycles_of=which, explain=explain, verify=verify, retries=retries
+            spec, seeds, cycles_of=which, explain=explain, verify=verify, retries=retries
         )
         made = tuple(pictures)
         remarks = tuple(remark for picture in made for remark in picture.remarks)
         for remark in remarks:
             self._report("note", remark)
-        return Result(made, work.plan, (*notes, *remarks))
+        return Result(made, spec.plan, (*notes, *remarks))
 
     def _read(self, request: Request) -> ResolvedRequest:
         check_request(request)
@@ -313,6 +313,6 @@ class Service(Seer):
             f"({tuned.pairs} pairs, {tuned.date}); --preset {plan.preset} runs its own"
         ]
 
-    def _told_of(self, work: GenerationSpec) -> GenerationSpec:
+    def _told_of(self, spec: GenerationSpec) -> GenerationSpec:
         """Work with what its model has to say too, and all of it reported."""
-        return replace(work, notes=(*self.model.notes, *self._told(work.notes)))
+        return replace(spec, notes=(*self.model.notes, *self._told(spec.notes)))

@@ -195,7 +195,7 @@ def test_a_planner_that_always_fails_ends_the_run(batch_of, picture, monkeypatch
     def fails(self, request, **more):
         raise PlannerError("no answer", "look at the network")
 
-    monkeypatch.setattr(Service, "work", fails)
+    monkeypatch.setattr(Service, "resolve", fails)
     with pytest.raises(PlannerError, match="20 plans in a row failed"):
         list(batch_of(jobs_of(picture, 60)))
     monkeypatch.undo()
@@ -222,7 +222,7 @@ def test_a_job_too_large_for_the_memory_fails_alone(batch_of, picture, monkeypat
     real = engine.together
 
     def short(pipe, model, tasks, size, method, begun):
-        if tasks[0].work.plan.canvas != (64, 64):
+        if tasks[0].spec.plan.canvas != (64, 64):
             raise MemoryError
         return real(pipe, model, tasks, size, method, begun)
 
@@ -293,13 +293,13 @@ def test_two_runners_share_the_work(batch_of, picture):
 
 
 def test_a_slow_planner_does_not_keep_the_engine_waiting(batch_of, picture, monkeypatch):
-    real = Service.work
+    real = Service.resolve
 
     def slow(self, request, **more):
         time.sleep(0.2)
         return real(self, request, **more)
 
-    monkeypatch.setattr(Service, "work", slow)
+    monkeypatch.setattr(Service, "resolve", slow)
     batch = batch_of(jobs_of(picture, 24), size=2)
     batch.run.planners = 8
     started = time.monotonic()

@@ -114,9 +114,9 @@ def test_what_is_painted_is_everything_but_the_condition():
     the_plan = plan().aligned(8)
     mask = Image.new("L", (48, 40))
     mask.paste(255, (0, 0, 24, 40))
-    work = GenerationSpec(Condition.prepare(noise_picture(1), the_plan, mask), the_plan,
+    spec = GenerationSpec(Condition.prepare(noise_picture(1), the_plan, mask), the_plan,
                 Settings.preset("normal"), "a", "")  # fmt: skip
-    levels = np.asarray(to_paint(work))
+    levels = np.asarray(to_paint(spec))
     assert (levels[8:40, 16:31] < 5).all()
     assert (levels[8:40, 33:48] > 250).all()
     assert levels[:8].min() == levels[40:].min() == levels[:, :16].min() == 255
@@ -189,8 +189,8 @@ def test_the_adapter_of_faces_changes_a_copy_of_the_frozen_model(service, adapte
     assert all(map(torch.equal, before, weights_of(service.pipe.unet)))
     assert service.pipe.unet.attn_processors == processors
     red = Condition(Image.new("RGB", (32, 32), (250, 0, 0)), work_of().condition.mask)
-    work = work_of()
-    other = [EngineTask(GenerationSpec(red, work.plan, work.settings, "a", ""), 1),
+    spec = work_of()
+    other = [EngineTask(GenerationSpec(red, spec.plan, spec.settings, "a", ""), 1),
              EngineTask(work_of((8, 0, 40, 48), 2), 2)]  # fmt: skip
     changed, same = together(service.pipe, service.model, other, 2, how)
     assert changed.image.tobytes() != pictures[0].image.tobytes()

@@ -91,7 +91,7 @@ def test_a_head_has_its_hair_and_a_face_has_not(celeba, tmp_path):
 def test_a_plan_takes_the_face_and_greys_the_rest(celeba, tmp_path):
     """The crop is the mask's extent; what the mask leaves out is not planted."""
     pair = celeba_pairs(celeba, tmp_path, "val", 1).pairs[0]
-    work = Service("figures", device="cpu", dtype="float32").work(pair.job().request())
+    work = Service("figures", device="cpu", dtype="float32").resolve(pair.job().request())
     assert work.plan.subject == "face"
     assert work.plan.matte is None
     extent = Image.open(pair.mask).getbbox()

@@ -43,26 +43,26 @@ def test_it_has_its_own_words_and_resizes_bicubically(tiny_folder):
     service = Service(str(tiny_folder), device="cpu")
     source = noise_picture(3, (64, 64))
     asked = Request(source, "a person", plan=PLAN)
-    work = CowRelease().work(service, asked, likeness=0.2)
-    assert work.plan.suppress == "human face"
-    settings = work.settings
+    spec = CowRelease().resolve(service, asked, likeness=0.2)
+    assert spec.plan.suppress == "human face"
+    settings = spec.settings
     assert settings.negative_prompt.startswith("a bad quality and low resolution image,extra")
     assert (settings.outside, settings.inversion, settings.preserve) == ("pair", "alone", (4,))
     assert (settings.cycle_eta, settings.eta) == (1.0, 0.1)
     assert (settings.inversion_prompt, settings.inversion_guidance_scale) == ("plan", 7.5)
-    ours = service.work(asked)
+    ours = service.resolve(asked)
     bicubic = source.resize((32, 32), Image.Resampling.BICUBIC)
-    assert work.condition.picture.tobytes() == bicubic.tobytes()
-    assert work.condition.picture.tobytes() != ours.condition.picture.tobytes()
+    assert spec.condition.picture.tobytes() == bicubic.tobytes()
+    assert spec.condition.picture.tobytes() != ours.condition.picture.tobytes()
 
 
 def test_settings_of_a_job_or_a_checkpoint_do_not_count(figures):
     """`figures` goes without the pair and the negative prompt; the release knows nothing of it."""
     service = Service("figures", device="cpu")
     asked = Request(noise_picture(3, (64, 64)), "a person", plan=PLAN)
-    work = CowRelease().work(service, asked, preset="style", settings={"cycles": 1})
-    assert work.settings == RELEASED
-    assert CowRelease(cycle_eta=0.0).work(service, asked).settings.cycle_eta == 0
+    spec = CowRelease().resolve(service, asked, preset="style", settings={"cycles": 1})
+    assert spec.settings == RELEASED
+    assert CowRelease(cycle_eta=0.0).resolve(service, asked).settings.cycle_eta == 0
     preset, ours = Settings.preset("cow"), RELEASED.model_dump()
     differing = {name for name, value in preset.model_dump().items() if value != ours[name]}
     assert differing == {"inversion", "negative_prompt", "layout_steps"}

@@ -43,10 +43,10 @@ def service(tiny_folder):
     return made
 
 
-def clean_of(how, pipe, works, seeds) -> tuple[torch.Tensor, Stage]:
+def clean_of(how, pipe, specs, seeds) -> tuple[torch.Tensor, Stage]:
     """The latents that a method on the frozen model leads to, and its stage."""
     with torch.no_grad():
-        stage = Stage.of(pipe, works, seeds, how.states)
+        stage = Stage.of(pipe, specs, seeds, how.states)
         return how.sample(stage), stage
 
 
@@ -94,10 +94,10 @@ def test_what_makes_no_sense_is_refused_in_a_line(name, given, says):
     ids=lambda value: getattr(value, "said", None),
 )
 def test_what_a_picture_costs_is_counted_at_the_unet(service, how, calls, samples):
-    work = work_of()
+    spec = work_of()
     if isinstance(how, CowRelease):
-        work = replace(work, settings=RELEASED)
-    (picture,) = together(service.pipe, service.model, [EngineTask(work, 3)], 1, how)
+        spec = replace(spec, settings=RELEASED)
+    (picture,) = together(service.pipe, service.model, [EngineTask(spec, 3)], 1, how)
     assert (picture.calls, picture.samples) == (calls, samples)
     assert picture.image.size == (64, 64)
     assert picture.recipe.method == how.said
@@ -126,11 +126,11 @@ def test_counting_lets_go_and_sees_keywords():
                                  CowRelease()], ids=lambda how: how.name)  # fmt: skip
 def test_a_picture_does_not_depend_on_its_neighbours(service, how):
     """Nor on boxes of other sizes beside it, nor on how many are made together."""
-    works = [work_of(), work_of((8, 0, 40, 48), 2, "a dog")]
+    specs = [work_of(), work_of((8, 0, 40, 48), 2, "a dog")]
     if isinstance(how, CowRelease):
-        works = [replace(work, settings=RELEASED) for work in works]
-    both = how.draw(service.pipe, works, [5, 6]).images
-    alone = [how.draw(service.pipe, [w], [s]).images[0] for w, s in zip(works, (5, 6), strict=True)]
+        specs = [replace(spec, settings=RELEASED) for spec in specs]
+    both = how.draw(service.pipe, specs, [5, 6]).images
+    alone = [how.draw(service.pipe, [w], [s]).images[0] for w, s in zip(specs, (5, 6), strict=True)]
     for one, other in zip(both, alone, strict=True):
         away = np.abs(np.asarray(one, int) - np.asarray(other, int))
         assert away.max() <= 1
@@ -139,8 +139,8 @@ def test_a_picture_does_not_depend_on_its_neighbours(service, how):
 
 def test_the_release_of_cow_calls_once_per_size_of_box(service):
     """In company faces of another size are inverted besides; the samples of each are the same."""
-    works = [replace(work_of(box), settings=RELEASED) for box in ((16, 8, 32, 32), (8, 0, 40, 48))]
-    made = together(service.pipe, service.model, [EngineTask(w, 1) for w in works], 2, CowRelease())
+    specs = [replace(work_of(box), settings=RELEASED) for box in ((16, 8, 32, 32), (8, 0, 40, 48))]
+    made = together(service.pipe, service.model, [EngineTask(w, 1) for w in specs], 2, CowRelease())
     assert [(p.calls, p.samples) for p in made] == [(44, 114), (44, 114)]
 
 
@@ -151,8 +151,8 @@ def test_the_release_of_cow_calls_once_per_size_of_box(service):
     "how", [Blended(calls=4), Langevin(steps=2, iterations=2)], ids=lambda how: how.name
 )
 def test_inpainting_ends_with_what_was_planted_inside_the_condition(service, how):
-    works = [work_of(), work_of((8, 0, 40, 48), 2)]
-    latents, stage = clean_of(how, service.pipe, works, [1, 2])
+    specs = [work_of(), work_of((8, 0, 40, 48), 2)]
+    latents, stage = clean_of(how, service.pipe, specs, [1, 2])
     inside = stage.region_mask.bool().expand_as(latents)
     assert torch.equal(latents[inside], stage.planted[inside])
     assert not torch.isclose(latents[~inside], stage.planted[~inside]).any()
@@ -265,10 +265,10 @@ def test_langevin_samples_what_is_likely_beside_what_is_planted(known):
 
 def test_cow_is_the_engine_by_its_preset_and_can_be_made_again(service):
     asked = Request(noise_picture(3), "a person", plan=plan())
-    work = Cow().work(service, asked, preset="style", settings={"cycles": 3})
-    assert work.settings == service.pipe.preset("cow")
+    spec = Cow().resolve(service, asked, preset="style", settings={"cycles": 3})
+    assert spec.settings == service.pipe.preset("cow")
     assert isinstance(Cow(), Sow)
-    (picture,) = together(service.pipe, service.model, [EngineTask(work, 3)], 1, Cow())
+    (picture,) = together(service.pipe, service.model, [EngineTask(spec, 3)], 1, Cow())
     assert picture.recipe.method == ""
-    (again,) = service.make(work, [3])
+    (again,) = service.make(spec, [3])
     assert np.array_equal(np.asarray(picture.image), np.asarray(again.image))

@@ -54,11 +54,11 @@ def test_the_model_is_there_before_the_plan_is(server, monkeypatch):
     monkeypatch.setattr(load, "load_pipeline", loading)
     server.reply, told = late, []
     service = asking(server, report=lambda *line: told.append(line))
-    work = service.work(ASKED)
-    assert work.plan.prompt.startswith("a person in a red coat, short gray hair")
+    spec = service.resolve(ASKED)
+    assert spec.plan.prompt.startswith("a person in a red coat, short gray hair")
     kinds = [kind for kind, _ in told]
     assert "model" not in kinds  # it is told where it is used
-    assert next(service.make(work, [1])).image.size == work.plan.canvas
+    assert next(service.make(spec, [1])).image.size == spec.plan.canvas
     assert [kind for kind, _ in told].count("model") == 1
 
 
@@ -67,7 +67,7 @@ def test_what_is_wrong_with_the_model_is_told_where_it_is_needed(server, tmp_pat
     shutil.copytree(find_model("figures").source, spoilt)
     change(spoilt, "unet", lambda tensors: tensors.pop("conv_in.bias"))
     service = asking(server, spoilt)
-    service.work(ASKED)
+    service.resolve(ASKED)
     for _ in range(2):
         with pytest.raises(ModelError, match=r"1 tensors are missing, the first conv_in\.bias"):
             _ = service.pipe

@@ -35,9 +35,9 @@ def test_things_are_where_the_graph_says(made):
 
 def test_its_recipe_makes_it_again(made, service, tmp_path):
     path = made.pictures[0].save(tmp_path / "bare.png")
-    again, work, seed = Service.of_recipe(path)
-    assert work.plan == made.plan
-    (picture,) = again.make(work, [seed])
+    again, spec, seed = Service.of_recipe(path)
+    assert spec.plan == made.plan
+    (picture,) = again.make(spec, [seed])
     assert picture.image.tobytes() == made.image.tobytes()
 
 

@@ -37,10 +37,10 @@ def changed(made, path, **fields):
 
 def test_the_composition_stays_and_the_seed_is_another(made):
     recipe, condition = read_recipe(made)
-    service, work = Service.like(made, device="cpu")
-    assert (work.plan, work.settings) == (recipe.plan, recipe.settings)
-    assert work.condition.to_png() == condition.to_png()
-    same, other = (picture.image for picture in service.make(work, [7, 8]))
+    service, spec = Service.like(made, device="cpu")
+    assert (spec.plan, spec.settings) == (recipe.plan, recipe.settings)
+    assert spec.condition.to_png() == condition.to_png()
+    same, other = (picture.image for picture in service.make(spec, [7, 8]))
     original = sow.load_image(made)
     level = max(high for _, high in _difference(same, original))
     assert level <= 1  # two in one call: the rounding of sums
@@ -55,12 +55,12 @@ def _difference(one, other):
 
 def test_what_is_said_changes_and_nothing_else(made, tmp_path):
     recipe, _ = read_recipe(made)
-    _, work = Service.like(made, prompt="a man in the snow", likeness=0.2, settings=["eta=0.5"])
-    assert work.plan == recipe.plan.changed(prompt="a man in the snow")
-    assert work.settings == recipe.settings.changed(likeness=0.2, eta=0.5)
-    service, work = Service.like(made, preset="style", settings={"cycles": 2}, device="cpu")
-    assert work.settings == service.model.facts.preset("style").changed(cycles=2)
-    assert work.name == "a-like"
+    _, spec = Service.like(made, prompt="a man in the snow", likeness=0.2, settings=["eta=0.5"])
+    assert spec.plan == recipe.plan.changed(prompt="a man in the snow")
+    assert spec.settings == recipe.settings.changed(likeness=0.2, eta=0.5)
+    service, spec = Service.like(made, preset="style", settings={"cycles": 2}, device="cpu")
+    assert spec.settings == service.model.facts.preset("style").changed(cycles=2)
+    assert spec.name == "a-like"
 
 
 def test_what_is_a_setting_depends_on_the_recipes_own(made, tmp_path):
@@ -72,9 +72,9 @@ def test_what_is_a_setting_depends_on_the_recipes_own(made, tmp_path):
 
 
 def test_a_new_prompt_is_said_in_the_models_words(made):
-    _, work = Service.like(made, prompt="a king in the snow")
-    assert work.plan.prompt == "a man in the snow"
-    assert any("does not know king" in note for note in work.notes)
+    _, spec = Service.like(made, prompt="a king in the snow")
+    assert spec.plan.prompt == "a man in the snow"
+    assert any("does not know king" in note for note in spec.notes)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_strangers_recipe_chooses_neither_the_model_nor_the_cost(made, tmp_pat
         path = changed(made, tmp_path / f"{number}.png", model=model)
         with pytest.raises(ModelError, match="give its model="):
             Service.like(path)
-        _, work = Service.like(path, model="figures")
-        assert work.plan == recipe.plan
+        _, spec = Service.like(path, model="figures")
+        assert spec.plan == recipe.plan
     dear = recipe.settings.changed(**DEAR)
     path = changed(made, tmp_path / "dear.png", settings=dear)
     with pytest.raises(UsageError, match="UNet samples"):
@@ -120,9 +120,9 @@ def test_a_strangers_recipe_chooses_neither_the_model_nor_the_cost(made, tmp_pat
 def test_another_model_than_the_recipes_is_said(made, tmp_path):
     told = []
     path = changed(made, tmp_path / "b.png", revision="0" * 12, device="cuda", threads=3)
-    _, work = Service.like(path, report=lambda kind, line: told.append(line))
+    _, spec = Service.like(path, report=lambda kind, line: told.append(line))
     assert any("the model differs from the recipe's" in line for line in told)
-    assert not any("small changes" in line for line in work.notes)  # there is nothing to repeat
+    assert not any("small changes" in line for line in spec.notes)  # there is nothing to repeat
 
 
 @pytest.fixture

@@ -20,57 +20,57 @@ def service():
     return Service("figures")
 
 
-def picture_of(work, image: Image.Image) -> Picture:
-    recipe = Recipe.model_construct(plan=work.plan, settings=work.settings, seed=7)
-    return Picture(image=image, recipe=recipe, condition=work.condition)
+def picture_of(spec, image: Image.Image) -> Picture:
+    recipe = Recipe.model_construct(plan=spec.plan, settings=spec.settings, seed=7)
+    return Picture(image=image, recipe=recipe, condition=spec.condition)
 
 
-def planted(work, ground=(90, 160, 110), at=None, side=None) -> Image.Image:
+def planted(spec, ground=(90, 160, 110), at=None, side=None) -> Image.Image:
     """The condition pasted on a ground, elsewhere or in another size if wished."""
-    box = work.plan.box
+    box = spec.plan.box
     size = (side, side) if side else (box.width, box.height)
-    image = Image.new("RGB", work.plan.canvas, ground)
+    image = Image.new("RGB", spec.plan.canvas, ground)
     x, y = at or (box.x, box.y)
-    image.paste(work.condition.picture.resize(size), (x, y), work.condition.mask.resize(size))
+    image.paste(spec.condition.picture.resize(size), (x, y), spec.condition.mask.resize(size))
     return image
 
 
 @pytest.fixture(scope="module")
-def work(service):
-    return service.work(Request("examples/drawn-curls.png", "a woman in the forest"))
+def spec(service):
+    return service.resolve(Request("examples/drawn-curls.png", "a woman in the forest"))
 
 
-def test_a_face_that_is_there_is_seen(work):
-    looker = Looker(work)
+def test_a_face_that_is_there_is_seen(spec):
+    looker = Looker(spec)
     assert looker.planted is not None
-    assert not looker.gone(picture_of(work, planted(work)))
+    assert not looker.gone(picture_of(spec, planted(spec)))
 
 
-def test_a_face_that_is_not_there_is_missed(work):
-    looker, box = Looker(work), work.plan.box
-    empty = Image.new("RGB", work.plan.canvas, (90, 160, 110))
-    elsewhere = planted(work, at=(0, 128 - box.height))
-    for image in (empty, elsewhere, planted(work, at=(box.x + 16, box.y + 16), side=20)):
-        gone = picture_of(work, image)
+def test_a_face_that_is_not_there_is_missed(spec):
+    looker, box = Looker(spec), spec.plan.box
+    empty = Image.new("RGB", spec.plan.canvas, (90, 160, 110))
+    elsewhere = planted(spec, at=(0, 128 - box.height))
+    for image in (empty, elsewhere, planted(spec, at=(box.x + 16, box.y + 16), side=20)):
+        gone = picture_of(spec, image)
         assert looker.gone(gone)
         assert "another seed=" in replace(gone, gone=True).remarks[0]
-    assert picture_of(work, empty).remarks == ()
+    assert picture_of(spec, empty).remarks == ()
 
 
-def test_things_and_what_was_blackened_are_not_looked_at(service, work):
-    black = Image.new("RGB", work.plan.canvas)
-    assert not Looker(work).gone(replace(picture_of(work, black), flagged=True))
-    thing = service.work(Request("examples/drawn-curls.png", "a ball", subject="ball"))
+def test_things_and_what_was_blackened_are_not_looked_at(service, spec):
+    black = Image.new("RGB", spec.plan.canvas)
+    assert not Looker(spec).gone(replace(picture_of(spec, black), flagged=True))
+    thing = service.resolve(Request("examples/drawn-curls.png", "a ball", subject="ball"))
     assert Looker(thing).planted is None
     assert not Looker(thing).gone(picture_of(thing, black))
 
 
 def test_a_photographs_face_is_looked_for_by_the_other_detector(service, astronaut):
-    work = service.work(Request(astronaut, "a woman in the forest", canvas=256))
-    looker = Looker(work)
+    spec = service.resolve(Request(astronaut, "a woman in the forest", canvas=256))
+    looker = Looker(spec)
     assert looker.planted is not None
-    assert not looker.missing(planted(work))
-    assert looker.missing(Image.new("RGB", work.plan.canvas, (90, 160, 110)))
+    assert not looker.missing(planted(spec))
+    assert looker.missing(Image.new("RGB", spec.plan.canvas, (90, 160, 110)))
 
 
 def test_near_and_alike_is_the_same_place():

@@ -25,12 +25,12 @@ def service():
 
 
 def work_of(service, image=PHOTO, **more):
-    return service.work(Request(image=image, prompt=PROMPT, **more))
+    return service.resolve(Request(image=image, prompt=PROMPT, **more))
 
 
-def kept(work) -> float:
+def kept(spec) -> float:
     """The share of its box that the condition is."""
-    return float(np.asarray(work.condition.mask, float).mean() / 255)
+    return float(np.asarray(spec.condition.mask, float).mean() / 255)
 
 
 def test_a_matte_is_less_than_an_ellipse_and_an_ellipse_than_a_box(service):
@@ -48,11 +48,11 @@ def test_a_matte_is_less_than_an_ellipse_and_an_ellipse_than_a_box(service):
 
 def test_the_drawn_plan_shows_what_was_cut_out(service):
     """A yellow outline round the head, inside the red box; beside it the picture is faint."""
-    work = work_of(service)
-    drawn = np.asarray(draw_plan(work.plan, work.condition), int)
+    spec = work_of(service)
+    drawn = np.asarray(draw_plan(spec.plan, spec.condition), int)
     yellow = (np.abs(drawn - (250, 180, 40)).max(-1) < 40).sum()
     assert yellow > 300
-    x, y, width, _ = (4 * v for v in work.plan.box.model_dump())
+    x, y, width, _ = (4 * v for v in spec.plan.box.model_dump())
     corner = drawn[y + 12 : y + 24, x + width - 24 : x + width - 12].reshape(-1, 3)
     assert np.abs(corner.mean(0) - 128).max() < 60
 
@@ -89,14 +89,14 @@ def test_rembg_is_asked_for_by_name_where_it_is_missing(service, monkeypatch):
 
 def test_likeness_is_said_beside_or_among_the_settings(service):
     request = Request(image=FACE, prompt=PROMPT)
-    plain = service.work(request, likeness=0.5)
-    assert plain.settings == service.work(request, settings={"likeness": 0.5}).settings
-    assert plain.settings == service.work(request, settings=["likeness=0.5"]).settings
+    plain = service.resolve(request, likeness=0.5)
+    assert plain.settings == service.resolve(request, settings={"likeness": 0.5}).settings
+    assert plain.settings == service.resolve(request, settings=["likeness=0.5"]).settings
     assert plain.settings.preserve == (4, 3)
-    whole = service.work(request, settings=sow.Settings(), likeness=0)
+    whole = service.resolve(request, settings=sow.Settings(), likeness=0)
     assert whole.settings == sow.Settings().changed(likeness=0)
     with pytest.raises(UsageError, match="0 to 1"):
-        service.work(request, likeness=2)
+        service.resolve(request, likeness=2)
 
 
 def test_more_likeness_keeps_more_of_the_person(service):

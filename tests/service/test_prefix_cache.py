@@ -32,19 +32,19 @@ def service():
 
 
 def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
-    work = service.work(ASKED, preset=SWIFT)
-    first, second = (next(iter(service.make(work, [seed]))) for seed in (1, 2))
+    spec = service.resolve(ASKED, preset=SWIFT)
+    first, second = (next(iter(service.make(spec, [seed]))) for seed in (1, 2))
     assert (first.samples, second.samples) == (27, 12)
     assert (first.calls, second.calls) == (19, 7)
-    alone = next(iter(figures().make(work, [2])))
+    alone = next(iter(figures().make(spec, [2])))
     assert alone.image.tobytes() == second.image.tobytes()
     assert alone.recipe == second.recipe
 
 
 def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
-    work = service.work(ASKED, preset=SWIFT)
+    spec = service.resolve(ASKED, preset=SWIFT)
     with count_forwards(service.pipe.unet) as spent:
-        made = list(service.make(work, [5, 6, 7]))
+        made = list(service.make(spec, [5, 6, 7]))
     assert spent.samples <= 15 + 3 * 12
     assert all(picture.recipe.begun_alone for picture in made)
     made[1].save(tmp_path / "a.png")
@@ -55,8 +55,8 @@ def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
 
 def test_what_began_in_its_batch_begins_there_again(service):
     """As recipes say that tell nothing of beginnings."""
-    work = service.work(ASKED, preset=SWIFT)
-    picture = next(iter(service.make(work, [5])))
+    spec = service.resolve(ASKED, preset=SWIFT)
+    picture = next(iter(service.make(spec, [5])))
     told = json.loads(picture.recipe.model_dump_json())
     del told["begun_alone"]
     old = Recipe.model_validate_json(json.dumps({**told, "version": 4, "batch_size": 2}))
@@ -69,21 +69,21 @@ def test_what_began_in_its_batch_begins_there_again(service):
     assert older.settings.inversion_stride == thorough.inversion_stride == 1
     assert older.settings.guided_until == thorough.guided_until == 1
     with count_forwards(service.pipe.unet) as spent:
-        next(iter(service.make(replace(work, batch_size=2), [5])))
+        next(iter(service.make(replace(spec, batch_size=2), [5])))
     assert spent.samples == 2 * 27
 
 
 def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
-    work = service.work(ASKED, preset=SWIFT)
-    several, single = EngineTask(work, 1, several=True), EngineTask(work, 1)
+    spec = service.resolve(ASKED, preset=SWIFT)
+    several, single = EngineTask(spec, 1, several=True), EngineTask(spec, 1)
     assert several.kind != single.kind
     begun = figures().prefix_cache
-    made = together(service.pipe, service.model, [several, EngineTask(work, 2, True)], 2,
+    made = together(service.pipe, service.model, [several, EngineTask(spec, 2, True)], 2,
                     prefix_cache=begun)  # fmt: skip
     assert [picture.samples for picture in made] == [round((15 + 24) / 2)] * 2
     assert [picture.recipe.begun_alone for picture in made] == [True, True]
     plain = together(
-        service.pipe, service.model, [single, EngineTask(work, 2)], 2, prefix_cache=begun
+        service.pipe, service.model, [single, EngineTask(spec, 2)], 2, prefix_cache=begun
     )
     assert [picture.samples for picture in plain] == [27, 27]
     assert [picture.recipe.begun_alone for picture in plain] == [False, False]
@@ -98,28 +98,28 @@ def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypat
         return image
 
     monkeypatch.setattr(sow.attention.explain, "explain", sheet)
-    work = service.work(ASKED, preset=SWIFT, settings={"cycles": 0, "replant": 0, "eta": 0})
-    assert without_chance(work.settings)
-    assert not without_chance(service.work(ASKED, preset=SWIFT).settings)
-    plain = next(iter(service.make(work, [1])))
-    assert next(iter(service.make(work, [2]))).samples == 0  # that of 1 is all of it
-    shown = next(iter(service.make(work, [2], explain=True)))
+    spec = service.resolve(ASKED, preset=SWIFT, settings={"cycles": 0, "replant": 0, "eta": 0})
+    assert without_chance(spec.settings)
+    assert not without_chance(service.resolve(ASKED, preset=SWIFT).settings)
+    plain = next(iter(service.make(spec, [1])))
+    assert next(iter(service.make(spec, [2]))).samples == 0  # that of 1 is all of it
+    shown = next(iter(service.make(spec, [2], explain=True)))
     assert seen == [["a", "man", "in", "a", "red", "coat"]]
     assert shown.image.tobytes() == plain.image.tobytes()
 
 
 def test_who_has_a_picture_explained_does_not_reach_into_other_calls(service, monkeypatch):
     """A call that comes before it, as another thread's may, goes on from its beginning."""
-    work = service.work(ASKED, preset=SWIFT)
-    next(iter(service.make(work, [1])))
+    spec = service.resolve(ASKED, preset=SWIFT)
+    next(iter(service.make(spec, [1])))
     real, others = type(service.pipe).__call__, []
 
     def meanwhile(pipe, *args, **call):
         monkeypatch.undo()
-        others.extend(service.make(work, [2]))
+        others.extend(service.make(spec, [2]))
         return real(pipe, *args, **call)
 
     monkeypatch.setattr(type(service.pipe), "__call__", meanwhile)
-    shown = next(iter(service.make(work, [3], explain=True)))
+    shown = next(iter(service.make(spec, [3], explain=True)))
     assert shown.explained is not None
     assert others[0].samples == 12

@@ -31,10 +31,10 @@ def made(tmp_path):
 
 def again(path):
     notes = []
-    service, work, seed = Service.of_recipe(
+    service, spec, seed = Service.of_recipe(
         path, device="cpu", report=lambda kind, line: notes.append(line)
     )
-    return service, work, seed, notes
+    return service, spec, seed, notes
 
 
 def changed(path, **fields):
@@ -47,7 +47,7 @@ def changed(path, **fields):
 
 
 def test_threads_are_taken_from_the_recipe_and_given_back(made, tmp_path, monkeypatch):
-    service, work, seed, notes = again(made)
+    service, spec, seed, notes = again(made)
     running, call = [], type(service.pipe).__call__
 
     def seen(self, *args, **options):
@@ -55,7 +55,7 @@ def test_threads_are_taken_from_the_recipe_and_given_back(made, tmp_path, monkey
         return call(self, *args, **options)
 
     monkeypatch.setattr(type(service.pipe), "__call__", seen)
-    next(iter(service.make(work, [seed]))).save(tmp_path / "again.png")
+    next(iter(service.make(spec, [seed]))).save(tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == made.read_bytes()
     assert (running, torch.get_num_threads()) == ([1], 2)
     assert notes == [f"{service.model.name} ({service.model.revision}) on cpu"]
@@ -70,6 +70,6 @@ def test_threads_are_taken_from_the_recipe_and_given_back(made, tmp_path, monkey
 )
 def test_where_the_threads_cannot_be_the_same_a_note_says_so(made, fields, says):
     changed(made, **fields)
-    _, work, _, notes = again(made)
-    assert work.threads == 0
+    _, spec, _, notes = again(made)
+    assert spec.threads == 0
     assert [line for line in notes if says in line and "expect small changes" in line]

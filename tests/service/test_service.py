@@ -79,16 +79,16 @@ def test_pictures_of_one_plan_share_a_call_and_stay_what_they_are(service, tmp_p
     assert difference(together.images[2], alone.image) <= 1
     assert difference(together.images[1], alone.image) > 50
     together.save(tmp_path / "a.png")
-    again, work, seed = Service.of_recipe(tmp_path / "a-3.png", device="cpu")
-    repeated = next(iter(again.make(work, [seed])))
+    again, spec, seed = Service.of_recipe(tmp_path / "a-3.png", device="cpu")
+    repeated = next(iter(again.make(spec, [seed])))
     repeated.save(tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "a-3.png").read_bytes()
 
 
 def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
     """Half as many pictures a call when memory runs out; one line when not even one fits."""
-    work = service.work(ASKED, settings=QUICK)
-    expected = [p.image for p in service.make(work, [1, 2, 3])]
+    spec = service.resolve(ASKED, settings=QUICK)
+    expected = [p.image for p in service.make(spec, [1, 2, 3])]
     sizes, room = [], [2]
     real = type(service.pipe).__call__
 
@@ -99,26 +99,26 @@ def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
         return real(self, *args, **call)
 
     monkeypatch.setattr(type(service.pipe), "__call__", cramped)
-    made = list(service.make(work, [1, 2, 3]))
+    made = list(service.make(spec, [1, 2, 3]))
     assert sizes == [3, 1, 1, 1]
     assert all(difference(p.image, e) <= 1 for p, e in zip(made, expected, strict=True))
     room[0] = 0
     with pytest.raises(DeviceError, match="too little memory"):
-        list(service.make(work, [1]))
+        list(service.make(spec, [1]))
     monkeypatch.undo()
     monkeypatch.setattr(memory, "memory_of", lambda device: ROOM_FOR_ONE)
-    assert [p.recipe.batch_size for p in service.make(work, [1, 2])] == [1, 1]
+    assert [p.recipe.batch_size for p in service.make(spec, [1, 2])] == [1, 1]
 
 
 def test_an_error_that_is_not_about_memory_is_not_hidden(service, monkeypatch):
-    work = service.work(ASKED, settings=QUICK)
+    spec = service.resolve(ASKED, settings=QUICK)
 
     def broken(self, *_, **__):
         raise RuntimeError("something else")
 
     monkeypatch.setattr(type(service.pipe), "__call__", broken)
     with pytest.raises(RuntimeError, match="something else"):
-        list(service.make(work, [1]))
+        list(service.make(spec, [1]))
 
 
 def test_cycles_and_sheets_on_request(service):
@@ -154,7 +154,7 @@ def test_a_plan_for_another_size_is_scaled_and_said(service, told):
         "the plan is scaled from 512x640 to 128x160, the model's own size, because no canvas was "
         "given",
     )
-    assert told[-1][1] in service.work(Request(image=FACE, plan=plan)).notes
+    assert told[-1][1] in service.resolve(Request(image=FACE, plan=plan)).notes
 
 
 def test_plans_of_earlier_versions_run(service):
@@ -168,10 +168,10 @@ def test_plans_of_earlier_versions_run(service):
     assert json.loads(plan.to_json())["version"] == 2
     made = service.plan(Request(image=FACE, plan=folder / "plan.json")).plan
     assert made == sow.Plan.read(folder / "plan.json")
-    again, work, seed = Service.of_recipe(folder / "picture.png", device="cpu")
-    assert any("cannot be told" in note for note in work.notes)
-    assert (seed, work.batch_size, work.settings.alpha_plus) == (3, 1, 0.85)
-    picture = next(iter(again.make(work, [seed])))
+    again, spec, seed = Service.of_recipe(folder / "picture.png", device="cpu")
+    assert any("cannot be told" in note for note in spec.notes)
+    assert (seed, spec.batch_size, spec.settings.alpha_plus) == (3, 1, 0.85)
+    picture = next(iter(again.make(spec, [seed])))
     before = Image.open(folder / "picture.png").convert("RGB")
     error = np.mean((np.asarray(picture.image, float) - np.asarray(before, float)) ** 2)
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 35  # the same, but for another machine
@@ -186,37 +186,37 @@ def test_a_recipe_in_half_precision_names_the_weights_that_ran(tiny_folder, tmp_
     half.generate(ASKED, seed=1, settings=QUICK).save(tmp_path / "a.png")
     full = Service(str(both), device="cpu", dtype="float32")
     loaded = full.pipe
-    again, work, seed = Service.of_recipe(
+    again, spec, seed = Service.of_recipe(
         tmp_path / "a.png", model=str(both), dtype=dtype, device="cpu"
     )
-    picture = next(iter(again.make(work, [seed])))
+    picture = next(iter(again.make(spec, [seed])))
     assert full.pipe is loaded
     expected = half if dtype == "auto" else full
     assert picture.recipe.revision == expected.model.revision
     assert (half.model.revision == full.model.revision) is False
-    assert any("the model differs" in note for note in work.notes) == (dtype == "float32")
+    assert any("the model differs" in note for note in spec.notes) == (dtype == "float32")
 
 
 def test_a_batch_that_does_not_fit_any_more_is_made_alone(service, tmp_path, monkeypatch):
     service.generate(ASKED, seed=3, num=2, settings=QUICK).save(tmp_path / "a.png")
     notes = []
-    again, work, seed = Service.of_recipe(
+    again, spec, seed = Service.of_recipe(
         tmp_path / "a-2.png", device="cpu", report=lambda *line: notes.append(line)
     )
     monkeypatch.setattr(memory, "memory_of", lambda device: ROOM_FOR_ONE)
-    picture = next(iter(again.make(work, [seed])))
+    picture = next(iter(again.make(spec, [seed])))
     assert ("note", "made alone, not as one of 2: expect small changes") in notes
     assert picture.recipe.batch_size == 1
     assert difference(picture.image, Image.open(tmp_path / "a-2.png").convert("RGB")) <= 1
 
 
 def test_only_the_cycles_that_are_wanted_are_decoded(service):
-    work = service.work(ASKED, settings={"cycles": 3})
+    spec = service.resolve(ASKED, settings={"cycles": 3})
     decoded = []
     hook = service.pipe.vae.decoder.register_forward_pre_hook(
         lambda _, args: decoded.append(len(args[0]))
     )
-    pictures = list(service.make(work, [1, 2, 3], cycles_of=[1]))
+    pictures = list(service.make(spec, [1, 2, 3], cycles_of=[1]))
     hook.remove()
     assert [len(picture.cycles) for picture in pictures] == [0, 3, 0]
     assert sum(decoded) == 3 + 1 + 3  # three pictures, the first of all of them, three cycles
@@ -267,7 +267,7 @@ def test_seeds_and_numbers_are_looked_at_before_the_work(service, more, says):
 
 def test_a_bad_setting_does_not_wait_for_a_model():
     with pytest.raises(UsageError, match="did you mean 'cycles'"):
-        Service("no/such-model", download=False).work(ASKED, settings={"cycels": 3})
+        Service("no/such-model", download=False).resolve(ASKED, settings={"cycels": 3})
     with pytest.raises(ModelError, match="not in the cache"):
         Service("no/such-model", download=False).plan(ASKED)
 

@@ -74,8 +74,8 @@ def make_pictures(
     """Return all pictures of a sheet, face by face, box by box, with consecutive seeds."""
     made: list[Made] = []
     for name, face in faces.items():
-        works = [
-            service.work(
+        specs = [
+            service.resolve(
                 Request(face, prompt, setting="normal", box=box, matte=way.matte),
                 preset=way.preset,
                 settings=way.changes,
@@ -84,11 +84,11 @@ def make_pictures(
             for prompt in PROMPTS
         ]
         first = seed + len(made)
-        wanted = [PictureSpec.of(work, first + n) for n, work in enumerate(works)]
-        images = generate(service.pipe, wanted, pictures, batch=len(works)).images
+        wanted = [PictureSpec.of(spec, first + n) for n, spec in enumerate(specs)]
+        images = generate(service.pipe, wanted, pictures, batch=len(specs)).images
         made += [
-            Made(name, work.plan.prompt, work.plan.box, work.condition, image)
-            for work, image in zip(works, images, strict=True)
+            Made(name, spec.plan.prompt, spec.plan.box, spec.condition, image)
+            for spec, image in zip(specs, images, strict=True)
         ]
     return made
 

@@ -99,7 +99,7 @@ def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[G
     """Return the work for each pair by the presets of a row."""
     settings = {**KINDS[kind], **row.changes}
     return [
-        made.work(
+        made.resolve(
             Request(pair.image, pair.prompt), preset=row.prefix + pair.setting, settings=settings
         )
         for pair in pairs

@@ -50,9 +50,9 @@ class PictureSpec:
     seed: int
 
     @classmethod
-    def of(cls, work: GenerationSpec, seed: int) -> PictureSpec:
+    def of(cls, spec: GenerationSpec, seed: int) -> PictureSpec:
         """Return the picture that `sow generate` would make."""
-        return cls(work.condition, work.plan, work.settings, seed)
+        return cls(spec.condition, spec.plan, spec.settings, seed)
 
     @property
     def key(self) -> str:

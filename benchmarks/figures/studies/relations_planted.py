@@ -76,7 +76,7 @@ def trial(made: Service, case: Case, face: int, *, graph: bool) -> Trial:
     pair = Pair(f"graph-{face}", "normal", case.prompt, claims, face, face < UNSEEN)
     triples = case.triples if graph else None
     request = Request(pair.picture, case.prompt, triples=triples)
-    return Trial(pair, case.seed, made.work(request))
+    return Trial(pair, case.seed, made.resolve(request))
 
 
 def outcome(

@@ -107,7 +107,7 @@ def retried(service: Service, count: int, kind: str) -> Iterator[str]:
         first, last, used = list[bool](), list[bool](), list[float]()
         for n in bar(range(count), "retries"):
             case = case_of(relation, n, people, f"{kind} again")
-            work = service.work(Request(None, case.prompt, triples=case.triples))
+            work = service.resolve(Request(None, case.prompt, triples=case.triples))
             seeds = []
             for retries in (0, 3):
                 (picture,) = service.make(work, [case.seed], retries=retries)

@@ -41,10 +41,10 @@ def study(output: StudyOutput, *, count: int) -> None:
         canvas = Image.new("RGB", (256, 256), "white")
         canvas.paste(square)
         tiles = [(name, canvas)]
-        works = [made.work(Request(picture, prompt, subject=subject)) for prompt in prompts]
-        for prompt, work in zip(prompts, works, strict=True):
-            (image,) = generate(made.pipe, [PictureSpec.of(work, 1)], output.pictures).images
-            tiles += [("the plan", draw_plan(work.plan, work.condition)), (prompt, image)]
-        notes = " ".join(works[-1].plan.notes)
+        specs = [made.resolve(Request(picture, prompt, subject=subject)) for prompt in prompts]
+        for prompt, spec in zip(prompts, specs, strict=True):
+            (image,) = generate(made.pipe, [PictureSpec.of(spec, 1)], output.pictures).images
+            tiles += [("the plan", draw_plan(spec.plan, spec.condition)), (prompt, image)]
+        notes = " ".join(specs[-1].plan.notes)
         rows.append(labelled_row(f"--subject {subject}  {notes}", tiles, 5, 256))
     output.write_sheet("things.png", rows, 6, colours=255)

@@ -78,7 +78,7 @@ def trials(
     found = []
     for number, pair in enumerate(bar(pairs, "plans")):
         request = Request(pair.picture, pair.prompt, matte=matte)
-        found.append(Trial(pair, first_seed + number, made.work(request, preset=preset)))
+        found.append(Trial(pair, first_seed + number, made.resolve(request, preset=preset)))
     return found
 
 

@@ -49,9 +49,9 @@ class ControlNetCanny(DiffusersMethod):
             **parts, controlnet=network, requires_safety_checker=pipe.safety_checker is not None
         )
 
-    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
+    def inputs(self, specs: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the edges."""
-        return {"image": [edges(canvas) for canvas in canvases(works)]}
+        return {"image": [edges(canvas) for canvas in canvases(specs)]}
 
 
 def edges(picture: Image.Image) -> Image.Image:

@@ -19,6 +19,6 @@ class Cow(Sow):
 
     name = "cow"
 
-    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """Return the work with the model's preset `cow`."""
-        return service.work(request, preset="cow")
+        return service.resolve(request, preset="cow")

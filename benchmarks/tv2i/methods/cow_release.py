@@ -76,33 +76,33 @@ class CowRelease(Method):
         if self.cycle_eta not in (0, 1):
             raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
-    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """Return the same plan, except for the noun; resize and grey as in the release."""
-        work, inputs = service.work(request, preset="cow"), request.read()
-        condition = work.condition
-        if inputs.image is not None and not work.plan.bare:
+        spec, inputs = service.resolve(request, preset="cow"), request.read()
+        condition = spec.condition
+        if inputs.image is not None and not spec.plan.bare:
             bicubic = Image.Resampling.BICUBIC
-            condition = greyed(Condition.prepare(inputs.image, work.plan, inputs.mask, bicubic))
-        plan = work.plan.changed(suppress=SUPPRESSED)
+            condition = greyed(Condition.prepare(inputs.image, spec.plan, inputs.mask, bicubic))
+        plan = spec.plan.changed(suppress=SUPPRESSED)
         settings = RELEASED.changed(cycle_eta=self.cycle_eta)
-        return replace(work, condition=condition, plan=plan, settings=settings)
+        return replace(spec, condition=condition, plan=plan, settings=settings)
 
     def draw(
-        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+        self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> Drawn:
         """Return a picture per work."""
         with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
             backbone = StableDiffusion(pipe)
-            sampler = ReleasedSampler(backbone, jobs_of(works, seeds))
+            sampler = ReleasedSampler(backbone, jobs_of(specs, seeds))
             return Drawn(*pipe.decoded(backbone, sampler.run().latents, "pil"))
 
 
-def jobs_of(works: Sequence[GenerationSpec], seeds: Sequence[int]) -> list[Job]:
+def jobs_of(specs: Sequence[GenerationSpec], seeds: Sequence[int]) -> list[Job]:
     """Return the jobs for the sampler."""
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return [
-        Job(work.condition, work.plan, work.settings, generator)
-        for work, generator in zip(works, generators, strict=True)
+        Job(spec.condition, spec.plan, spec.settings, generator)
+        for spec, generator in zip(specs, generators, strict=True)
     ]
 
 

@@ -67,7 +67,7 @@ class DiffusersMethod(Method):
         """Load the pipeline from this folder, with the device and precision of `pipe`."""
 
     @abstractmethod
-    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
+    def inputs(self, specs: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the pipeline's arguments besides prompts, size, steps, guidance and seeds."""
 
     def pipeline(self, pipe: SowPipeline) -> Any:
@@ -100,33 +100,33 @@ class DiffusersMethod(Method):
         unet: torch.nn.Module = self.pipeline(pipe).unet
         return unet
 
-    def branches(self, work: GenerationSpec) -> int:
+    def branches(self, spec: GenerationSpec) -> int:
         """Return 2: the prompt and the negative prompt."""
         return 2
 
     def draw(
-        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+        self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> Drawn:
         """Return a picture per work; all share the guidance of the first."""
         made = self.pipeline(pipe)
-        width, height = works[0].plan.canvas
+        width, height = specs[0].plan.canvas
         with torch.no_grad(), unet_lock(made.unet):
             out = made(
-                prompt=[work.plan.prompt for work in works],
-                negative_prompt=[work.settings.negative_prompt for work in works],
+                prompt=[spec.plan.prompt for spec in specs],
+                negative_prompt=[spec.settings.negative_prompt for spec in specs],
                 width=width,
                 height=height,
                 num_inference_steps=self.steps,
-                guidance_scale=works[0].settings.guidance_scale,
+                guidance_scale=specs[0].settings.guidance_scale,
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                **self.inputs(works),
+                **self.inputs(specs),
             )
         return Drawn(out.images, out.nsfw_content_detected)
 
 
-def canvases(works: Sequence[GenerationSpec]) -> list[Image.Image]:
+def canvases(specs: Sequence[GenerationSpec]) -> list[Image.Image]:
     """Return the planted canvases, on grey."""
-    return [planted(work.plan, work.condition) for work in works]
+    return [planted(spec.plan, spec.condition) for spec in specs]
 
 
 def find_weights(name: str, revision: str | None = None) -> Path:

@@ -55,20 +55,20 @@ class Stage:
 
     @classmethod
     def of(
-        cls, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int], steps: int
+        cls, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int], steps: int
     ) -> Stage:
         """Return the stage for these works and seeds."""
         backbone = StableDiffusion(pipe)
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         jobs = [
-            Job(work.condition, work.plan, work.settings, generator)
-            for work, generator in zip(works, generators, strict=True)
+            Job(spec.condition, spec.plan, spec.settings, generator)
+            for spec, generator in zip(specs, generators, strict=True)
         ]
         tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
         schedule = backbone.schedule(steps)
-        prompts = [work.plan.prompt for work in works]
-        negatives = [work.settings.negative_prompt for work in works]
-        grey = background("grey", works[0].plan.canvas, None).to(backbone.device)
+        prompts = [spec.plan.prompt for spec in specs]
+        negatives = [spec.settings.negative_prompt for spec in specs]
+        grey = background("grey", specs[0].plan.canvas, None).to(backbone.device)
         return cls(
             backbone=backbone,
             schedule=schedule,
@@ -115,16 +115,16 @@ class FrozenModelMethod(Method):
     def sample(self, stage: Stage) -> Tensor:
         """Return clean latents, `[B, c, h, w]`."""
 
-    def branches(self, work: GenerationSpec) -> int:
+    def branches(self, spec: GenerationSpec) -> int:
         """Return 2: the prompt and the negative prompt."""
         return BRANCHES
 
     def draw(
-        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+        self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> Drawn:
         """Return a picture per work."""
         with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
-            stage = Stage.of(pipe, works, seeds, self.states)
+            stage = Stage.of(pipe, specs, seeds, self.states)
             return Drawn(*pipe.decoded(stage.backbone, self.sample(stage), "pil"))
 
 

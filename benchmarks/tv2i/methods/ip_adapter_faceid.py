@@ -76,19 +76,19 @@ class IPAdapterFaceID(DiffusersMethod):
         return made
 
     def draw(
-        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+        self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> Drawn:
         """Draw one picture at a time: diffusers gives all pictures of a call the same face."""
         each = [
-            super(IPAdapterFaceID, self).draw(pipe, [work], [seed])
-            for work, seed in zip(works, seeds, strict=True)
+            super(IPAdapterFaceID, self).draw(pipe, [spec], [seed])
+            for spec, seed in zip(specs, seeds, strict=True)
         ]
         flags = [flag for drawn in each for flag in drawn.flagged or ()]
         return Drawn([image for drawn in each for image in drawn.images], flags or None)
 
-    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
+    def inputs(self, specs: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the face's embedding, `[2, 1, 512]`, after zeros for the negative prompt."""
-        face = self.identity(works[0].condition.picture)[None, None]
+        face = self.identity(specs[0].condition.picture)[None, None]
         both = torch.cat([torch.zeros_like(face), face])
         unet = self._loaded["pipeline"].unet
         return {"ip_adapter_image_embeds": [both.to(unet.device, unet.dtype)]}

@@ -49,13 +49,13 @@ class SD2Inpainting(DiffusersMethod):
             local_files_only=True,
         )
 
-    def inputs(self, works: Sequence[GenerationSpec]) -> dict[str, Any]:
+    def inputs(self, specs: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the canvases, and masks that are white where to paint."""
-        return {"image": canvases(works), "mask_image": [to_paint(work) for work in works]}
+        return {"image": canvases(specs), "mask_image": [to_paint(spec) for spec in specs]}
 
 
-def to_paint(work: GenerationSpec) -> Image.Image:
+def to_paint(spec: GenerationSpec) -> Image.Image:
     """Return the mask of everything but the condition, white."""
-    mask, box = Image.new("L", work.plan.canvas, 255), work.plan.box
-    mask.paste(ImageChops.invert(work.condition.mask), (box.x, box.y))
+    mask, box = Image.new("L", spec.plan.canvas, 255), spec.plan.box
+    mask.paste(ImageChops.invert(spec.condition.mask), (box.x, box.y))
     return mask

@@ -25,19 +25,19 @@ class Text(Method):
 
     name = "text"
 
-    def work(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
         """Return the work with the model's preset `text`; plan and condition are those of the
         others."""
-        return service.work(request, preset="text")
+        return service.resolve(request, preset="text")
 
     def draw(
-        self, pipe: SowPipeline, works: Sequence[GenerationSpec], seeds: Sequence[int]
+        self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> Drawn:
         """Return a picture per sentence."""
         out = pipe(
-            image=[None] * len(works),
-            plan=[without_condition(work.plan) for work in works],
-            settings=[work.settings for work in works],
+            image=[None] * len(specs),
+            plan=[without_condition(spec.plan) for spec in specs],
+            settings=[spec.settings for spec in specs],
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
         )
         return Drawn(out.images, out.nsfw_content_detected)

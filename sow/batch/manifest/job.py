@@ -43,7 +43,7 @@ class TV2IJob(BaseModel):
             and `_.+-` or blanks, at most 100; no two ids may differ in capitals only. Left out,
             it is made of the picture's name, the prompt and a hash of the job.
         image: the file of the picture; also called `picture` or `face`.
-        preset, settings, likeness: of the engine, as for `Service.work`.
+        preset, settings, likeness: of the engine, as for `Service.resolve`.
         seed: of the first picture, the next count up; left out, it follows from the id.
         count: how many pictures.
     """

@@ -49,7 +49,7 @@ class Engine:
 
         if self._size is not None:
             return self._size
-        canvas, branches = task.work.plan.canvas, self._method.branches(task.work)
+        canvas, branches = task.spec.plan.canvas, self._method.branches(task.spec)
         room = pictures_at_once(self._service.pipe, canvas, branches, self._pictures)
         return even_size(room, self._pictures)
 

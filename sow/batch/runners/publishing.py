@@ -31,7 +31,7 @@ def thumbs(made: Made, name: str) -> dict[str, bytes]:
     """Small pictures of both, for the page."""
     result, condition = thumbs_of(name)
     small = {result: thumbnail(made.picture.image)}
-    if not made.work.plan.bare:
+    if not made.spec.plan.bare:
         small[condition] = thumbnail(made.picture.condition.cut_out())
     return small
 

@@ -154,10 +154,10 @@ class Run:
     def _prepared(self, claimed: Claimed) -> list[EngineTask]:
         job = claimed.job
         with self.desk.inputs(claimed) as files:
-            work = self.method.work(self.service, job.request(files), preset=job.preset,
+            spec = self.method.resolve(self.service, job.request(files), preset=job.preset,
                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
         several = len(claimed.job.seeds) > 1
-        return [EngineTask(work, seed, several) for seed in claimed.seeds]
+        return [EngineTask(spec, seed, several) for seed in claimed.seeds]
 
     def _collected(self, timeout: float) -> Iterator[JobResult]:
         """What planners and writers have ended; waits for the first of them, if there is time."""
@@ -214,7 +214,7 @@ class Run:
             if isinstance(made, SowError):
                 yield from self._failed(job, made)
                 continue
-            finished = Made(job.claimed, task.work, task.seed, made)
+            finished = Made(job.claimed, task.spec, task.seed, made)
             self._saving[saving.submit(save, finished, self.desk, self.extra)] = (job, finished)
 
     def _saved(self, job: _Open, made: Made, future: Future[bool]) -> Iterator[JobResult]:

@@ -18,7 +18,7 @@ class Made:
     """A picture that was made, and for whom."""
 
     claimed: Claimed
-    work: GenerationSpec
+    spec: GenerationSpec
     seed: int
     picture: Picture
 
@@ -36,7 +36,7 @@ def save(made: Made, ledger: Desk, extra: Extra) -> bool:
     Raises:
         OutputError: if it cannot be written.
     """
-    picture = replace(made.picture, gone=Looker(made.work).gone(made.picture))
+    picture = replace(made.picture, gone=Looker(made.spec).gone(made.picture))
     made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
     files = {**extra(made, name), name: png_of(picture.image, picture.recipe, picture.condition)}
     return ledger.record(made.claimed, made.seed, files, told_of(made), picture.seconds)
@@ -59,6 +59,6 @@ def told_of(made: Made) -> dict[str, Any]:
         "seconds": round(made.picture.seconds, 3),
         "unet_calls": made.picture.calls,
         "unet_samples": made.picture.samples,
-        "notes": [*made.work.notes, *made.picture.remarks],
+        "notes": [*made.spec.notes, *made.picture.remarks],
     }
     return {name: value for name, value in told.items() if value is not None}
