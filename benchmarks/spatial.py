@@ -18,7 +18,7 @@ from PIL import Image
 from sow.benchmarks.output import bar
 from sow.benchmarks.statistics import rate, sign_test, turned
 from sow.errors import ModelError
-from sow.pictures.reading import load_image
+from sow.pictures.loading import load_image
 from sow.plan.scene_graph import article
 from sow.service.request import Request
 from sow.service.service import Service

@@ -206,7 +206,7 @@ def carried_out(batch: Batch, progress: Progress) -> int:
 @app.command()
 def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """How many jobs are done, failed or still wait, and why they failed."""
-    from sow.batch.opening import opened
+    from sow.batch.open_ledger import opened
 
     with opened(folder) as ledger:
         counts, failures = ledger.counts(), list(ledger.failures())
@@ -229,7 +229,7 @@ def export(
     """Pack the pictures of a batch, with what is said of them, for training or sharing."""
     from sow.batch.export.export import export as run_export
     from sow.batch.export.export import here
-    from sow.batch.opening import opened
+    from sow.batch.open_ledger import opened
     from sow.batch.runners.publishing import write_metadata
 
     results, shards = here(folder), here(out)

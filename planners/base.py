@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, get_args
 from PIL import Image
 
 from sow.errors import UsageError
-from sow.pictures.given import as_mask, as_picture
+from sow.pictures.inputs import as_mask, as_picture
 from sow.plan.box import Box
 from sow.plan.plan import NOTHING, USUAL_CANVAS, Plan, Region, Setting
 from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples

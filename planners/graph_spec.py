@@ -16,8 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from sow.errors import PlanError
 from sow.plan.box import Box
 from sow.utils.files import read_regular
-from sow.utils.records import first_problem
 from sow.utils.type_checks import PATH, check_kind
+from sow.utils.validation import first_problem
 
 GraphSource = Literal["prompt", "planner"]
 GRAPH_SOURCES: tuple[GraphSource, ...] = get_args(GraphSource)

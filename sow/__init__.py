@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sow.errors import SowError
     from sow.models.load import load_pipeline
     from sow.pictures.condition import Condition
-    from sow.pictures.reading import load_image
+    from sow.pictures.loading import load_image
     from sow.pictures.recipe import Recipe
     from sow.pipeline.compiling import compile_blocks
     from sow.pipeline.pipeline import SowPipeline, SowPipelineOutput, trace
@@ -67,7 +67,7 @@ _HOMES = {
     "Trace": "sow.attention.trace",
     "compile_blocks": "sow.pipeline.compiling",
     "generate": "sow.service.generate",
-    "load_image": "sow.pictures.reading",
+    "load_image": "sow.pictures.loading",
     "load_pipeline": "sow.models.load",
     "make_asker": "sow.planners.mllm.vendors.registry",
     "plan_many": "sow.planners.mllm.planner",

@@ -24,8 +24,8 @@ from sow.benchmarks.tv2i.pairs import Pair, Setting, put
 from sow.errors import SowError, UsageError
 from sow.settings.inputs import check_prompt
 from sow.utils.files import make_folder
-from sow.utils.records import first_problem
 from sow.utils.type_checks import as_path
+from sow.utils.validation import first_problem
 
 SENTENCES = Path(__file__).with_name("sentences.toml")
 SEEDS = 2

@@ -18,7 +18,7 @@ from sow.benchmarks.tv2i.outcomes import OUTCOMES, STRICT, Name, Words, as_json,
 from sow.benchmarks.tv2i.pairs import Pair, Setting
 from sow.errors import OutputError, UsageError
 from sow.utils.files import write_text
-from sow.utils.records import check_version
+from sow.utils.validation import check_version
 
 PLAN = "tuning.json"
 VERSION: Literal[1] = 1

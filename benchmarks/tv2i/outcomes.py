@@ -24,7 +24,7 @@ from pydantic import (
 from sow.batch.manifest.rows import is_text, json_rows, strict_json
 from sow.errors import UsageError
 from sow.utils.files import MOST_TEXT, publish, read_regular
-from sow.utils.records import UPDATE, first_problem, newer_version
+from sow.utils.validation import UPDATE, first_problem, newer_version
 
 OUTCOMES = "results.json"
 MOST_OUTCOMES = 500_000

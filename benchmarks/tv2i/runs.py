@@ -24,7 +24,7 @@ from sow.benchmarks.tv2i.outcomes import (
 )
 from sow.errors import UsageError
 from sow.utils.files import write_text
-from sow.utils.records import check_version
+from sow.utils.validation import check_version
 
 RUN = "run.json"
 VERSION = 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import PlannerError
-from sow.pictures.reading import GREY, fit_mask, over_grey
+from sow.pictures.loading import GREY, fit_mask, over_grey
 from sow.plan.box import Box
 from sow.plan.plan import NOTHING, Plan
 from sow.plan.scene_graph import scene_of

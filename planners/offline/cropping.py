@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sow.errors import PictureError
-from sow.pictures.kinds import photographed
-from sow.pictures.reading import TRANSPARENCY, fit_mask, nothing_kept
+from sow.pictures.formats import photographed
+from sow.pictures.loading import TRANSPARENCY, fit_mask, nothing_kept
 from sow.plan.box import Box
 from sow.plan.plan import Matte
 from sow.planners.offline.faces import find_faces, has_turned_face, likely_face

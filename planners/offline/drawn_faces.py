@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from sow.pictures.reading import GREY, over_grey
+from sow.pictures.loading import GREY, over_grey
 from sow.plan.box import Box, Corners, overlap
 from sow.utils.libraries import BUILDING
 

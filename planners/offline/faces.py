@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from sow.pictures.kinds import photographed
-from sow.pictures.reading import GREY, over_grey
+from sow.pictures.formats import photographed
+from sow.pictures.loading import GREY, over_grey
 from sow.plan.box import Box
 from sow.utils.libraries import BUILDING, without_warnings
 

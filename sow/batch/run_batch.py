@@ -10,10 +10,10 @@ from typing import Any
 
 from sow.batch.gallery.gallery import HOME
 from sow.batch.ledger.admission import admit, recover
-from sow.batch.ledger.checking import Admitted, Source
+from sow.batch.ledger.manifest_check import Admitted, Source
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.opening import ledger_again, ledger_in
+from sow.batch.open_ledger import ledger_again, ledger_in
 from sow.batch.runners.cluster import Cluster
 from sow.batch.runners.options import Options
 from sow.batch.runners.publishing import THUMBS, Publisher, thumbs

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.ledger.admission import OURS, digest_of
-from sow.batch.ledger.checking import Source
+from sow.batch.ledger.manifest_check import Source
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import Found, jobs_of, listed, read_manifest
 from sow.errors import UsageError

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sow.utils.records import first_problem
+from sow.utils.validation import first_problem
 
 Count = Annotated[int, Field(strict=True, ge=1, le=128)]
 Layers = Annotated[int, Field(strict=True, ge=1, le=8)]

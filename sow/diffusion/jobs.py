@@ -20,7 +20,7 @@ from sow.settings.settings import SHARED, Outside, Settings
 from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
-    from sow.pictures.given import PictureLike
+    from sow.pictures.inputs import PictureLike
 
     Picture = PictureLike | Condition | None
 

@@ -17,7 +17,7 @@ from sow.errors import OutputError, UsageError
 from sow.settings.presets import OWN_PRESETS
 from sow.settings.settings import Settings
 from sow.utils.files import config_folder, make_folder, read_regular, write_text
-from sow.utils.records import check_version, first_problem
+from sow.utils.validation import check_version, first_problem
 
 if TYPE_CHECKING:
     from sow.models.find import Model

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from sow.errors import PictureError, PlanError
-from sow.pictures.given import as_mask, as_picture
-from sow.pictures.reading import (
+from sow.pictures.inputs import as_mask, as_picture
+from sow.pictures.loading import (
     GREY,
     TRANSPARENCY,
     fit_mask,
@@ -22,7 +22,7 @@ from sow.plan.box import Box
 from sow.plan.plan import Matte, Plan
 
 if TYPE_CHECKING:
-    from sow.pictures.given import PictureLike
+    from sow.pictures.inputs import PictureLike
 
 
 @dataclass(frozen=True)

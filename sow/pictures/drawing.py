@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from sow.pictures.condition import Condition
-from sow.pictures.reading import GREY
+from sow.pictures.loading import GREY
 from sow.pictures.scenes import draw_scene
 from sow.plan.plan import Plan
 from sow.plan.scene_graph import Relation, SceneObject

@@ -25,13 +25,13 @@ from pydantic import (
 
 from sow.errors import PictureError
 from sow.pictures.condition import Condition
-from sow.pictures.reading import decode, name_of, opened
+from sow.pictures.loading import decode, name_of, opened
 from sow.plan.plan import LONGEST, Plan
 from sow.settings.presets import FAST, WHOLE
 from sow.settings.settings import Settings
 from sow.utils.files import png_bytes, write_png
 from sow.utils.limits import MAX_BATCH_SIZE
-from sow.utils.records import UPDATE, check_version, first_problem, newer_version
+from sow.utils.validation import UPDATE, check_version, first_problem, newer_version
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 # What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and

@@ -52,7 +52,7 @@ from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
     from sow.diffusion.jobs import Picture
-    from sow.pictures.given import PictureLike
+    from sow.pictures.inputs import PictureLike
     from sow.settings.inputs import Changes, PlanLike
 
 Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]

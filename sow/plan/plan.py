@@ -26,8 +26,14 @@ from sow.errors import PlanError
 from sow.plan.box import Box
 from sow.plan.scene_graph import CONDITION, Relation, SceneObject, scene_of
 from sow.utils.files import read_regular
-from sow.utils.records import UPDATE, check_version, first_problem, newer_version, without_default
 from sow.utils.type_checks import as_path
+from sow.utils.validation import (
+    UPDATE,
+    check_version,
+    first_problem,
+    newer_version,
+    without_default,
+)
 
 __all__ = [
     "Box", "Canvas", "Matte", "Plan", "Region", "Relation", "SceneObject", "Setting",

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from sow.plan.box import Box
-from sow.utils.records import without_default
+from sow.utils.validation import without_default
 
 CONDITION = "condition"
 """The id of the visual condition in relations; no object may have it."""

@@ -13,7 +13,7 @@ from sow.service.results import Result
 from sow.service.service import Service
 
 if TYPE_CHECKING:
-    from sow.pictures.given import PictureLike
+    from sow.pictures.inputs import PictureLike
     from sow.plan.box import Box
     from sow.plan.plan import Region
     from sow.planners.graph_spec import GraphLike

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sow.models.find import Model
-from sow.pictures.kinds import photographed
-from sow.pictures.reading import over_grey
+from sow.pictures.formats import photographed
+from sow.pictures.loading import over_grey
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from sow.errors import UsageError
-from sow.pictures.given import as_mask, with_notes
-from sow.pictures.reading import TRANSPARENCY
+from sow.pictures.inputs import as_mask, with_notes
+from sow.pictures.loading import TRANSPARENCY
 from sow.plan.box import Box
 from sow.plan.plan import Plan, Region
 from sow.planners.base import check_about_picture, check_choices
@@ -19,7 +19,7 @@ from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as
 from sow.settings.inputs import PlanLike, as_box, as_canvas, as_plan, as_regions, check_prompt
 
 if TYPE_CHECKING:
-    from sow.pictures.given import PictureLike
+    from sow.pictures.inputs import PictureLike
     from sow.planners.graph_spec import GraphLike
 
 NO_PICTURE = "give image=picture.png, or something to lay out without one: triples="

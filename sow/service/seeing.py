@@ -13,7 +13,7 @@ from PIL import Image
 
 from sow.errors import UsageError
 from sow.pictures.drawing import draw_over
-from sow.pictures.given import with_notes
+from sow.pictures.inputs import with_notes
 from sow.plan.scene_graph import Relation, SceneObject, free_id
 from sow.planners.graph_spec import GraphSpec
 from sow.service.model import OneModel
@@ -23,7 +23,7 @@ from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
     from sow.checkpoints.facts import CheckpointSpec
-    from sow.pictures.given import PictureLike
+    from sow.pictures.inputs import PictureLike
     from sow.pipeline.pipeline import SowPipeline
     from sow.planners.graph.detection import DetectedObject
 

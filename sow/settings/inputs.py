@@ -2,7 +2,7 @@
 
 Every door of the library takes the same things: the name of a file where a plan is meant, four
 numbers for a box. What is neither is a slip, and the line says what to give. Pictures have a
-door of their own, `sow.pictures.given`.
+door of their own, `sow.pictures.inputs`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from sow.errors import PlanError, UsageError
 from sow.plan.box import Box, parse_box
 from sow.plan.plan import Plan, Region
 from sow.settings.settings import Settings
-from sow.utils.records import first_problem
 from sow.utils.type_checks import PATH, check_kind
+from sow.utils.validation import first_problem
 
 PlanLike = Plan | str | os.PathLike[str] | Mapping[str, Any]
 Changes = Mapping[str, Any] | Settings | None

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sow.errors import UsageError
 from sow.settings.presets import CHANGES, RENAMED, likeness_numbers
-from sow.utils.records import first_problem
+from sow.utils.validation import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
 

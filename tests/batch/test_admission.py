@@ -8,8 +8,8 @@ import pytest
 from test_ledger import OPTIONS, finish, job, source_of, take_in
 
 from sow.batch.ledger.admission import BadManifest, admit
-from sow.batch.ledger.checking import Source
 from sow.batch.ledger.ledger import Ledger
+from sow.batch.ledger.manifest_check import Source
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import listed
 from sow.errors import OutputError, UsageError

@@ -14,8 +14,8 @@ from test_run import batch_of, hashes, jobs_of, picture
 
 from sow.batch.ledger.admission import admit
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.runners import DEATHS
-from sow.batch.opening import opened
+from sow.batch.ledger.registry import DEATHS
+from sow.batch.open_ledger import opened
 from sow.batch.runners.cluster import Cluster, share_of
 from sow.batch.runners.ray_owner import Owner
 from sow.errors import DeviceError, ModelError, UsageError

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sow.batch.ledger.admission import admit, recover
-from sow.batch.ledger.checking import Source
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.runners import DEATHS
+from sow.batch.ledger.manifest_check import Source
+from sow.batch.ledger.registry import DEATHS
 from sow.batch.ledger.schema import VERSION, ledger_path
 from sow.batch.manifest.manifest import listed
 from sow.errors import OutputError

@@ -12,7 +12,7 @@ from far_fixtures import face, far, machine  # noqa: F401
 from test_run import hashes, jobs_of
 
 from sow.batch.ledger.admission import BadManifest
-from sow.batch.opening import opened
+from sow.batch.open_ledger import opened
 from sow.batch.remote import lease, snapshots
 from sow.errors import OutputError, UsageError
 

@@ -20,7 +20,7 @@ from sow.batch.ledger.schema import TABLES
 from sow.batch.manifest.input_checks import Lookout
 from sow.batch.manifest.input_files import Larder
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.opening import opened
+from sow.batch.open_ledger import opened
 from sow.batch.remote import restoring, snapshots
 from sow.errors import OutputError, PictureError, SowError
 from sow.storage import storage

@@ -13,7 +13,7 @@ from sow.batch.ledger.admission import BadManifest
 from sow.batch.manifest import input_files as places
 from sow.batch.manifest.input_checks import Lookout
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.opening import opened
+from sow.batch.open_ledger import opened
 from sow.batch.remote.ledger import working_folder
 from sow.errors import SowError, UsageError
 from sow.storage.addresses import checked, checked_folder, is_address, joined

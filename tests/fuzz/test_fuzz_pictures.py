@@ -11,9 +11,9 @@ from hostile_pictures import SIZE, carrying, mangled, seeds
 from PIL import Image
 
 from sow.errors import SowError
-from sow.pictures import reading
+from sow.pictures import loading as reading
 from sow.pictures.condition import Condition
-from sow.pictures.reading import load_image, load_mask
+from sow.pictures.loading import load_image, load_mask
 from sow.plan.plan import Plan
 from sow.utils.libraries import without_warnings
 

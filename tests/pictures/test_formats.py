@@ -12,8 +12,8 @@ from sow.checkpoints.facts import CheckpointSpec
 from sow.errors import PictureError
 from sow.models.find import Model
 from sow.pictures.condition import Condition
-from sow.pictures.kinds import photographed
-from sow.pictures.reading import load_image, load_with_notes
+from sow.pictures.formats import photographed
+from sow.pictures.loading import load_image, load_with_notes
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import OfflinePlanner

@@ -15,7 +15,7 @@ from PIL import Image
 from sow.benchmarks.figures.judge.anatomy import Mask
 from sow.benchmarks.figures.judge.classes import BODY
 from sow.benchmarks.figures.judge.judge import BATCH, Judge, Verdict, as_input
-from sow.pictures.reading import GREY
+from sow.pictures.loading import GREY
 
 LEAST = 200
 """Pixels; of fewer clothes no colour is told. Drawn bodies have 1,000 and more."""

@@ -23,7 +23,7 @@ from sow.benchmarks.figures.studies.trials import service as loaded
 from sow.benchmarks.output import StudyOutput
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
-from sow.pictures.reading import GREY, load_image
+from sow.pictures.loading import GREY, load_image
 from sow.plan.box import Box, overlap
 from sow.service.request import Request
 from sow.service.service import Service

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from sow.errors import PictureError, UsageError
-from sow.pictures.reading import load_mask
+from sow.pictures.loading import load_mask
 from sow.utils.files import read_regular
 from sow.utils.type_checks import as_path
 

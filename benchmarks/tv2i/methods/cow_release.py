@@ -41,7 +41,7 @@ from sow.diffusion.planting import check_membership
 from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
-from sow.pictures.reading import GREY
+from sow.pictures.loading import GREY
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
 from sow.service.methods import Decides, Drawn, Method

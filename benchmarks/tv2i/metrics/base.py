@@ -17,7 +17,7 @@ from sow.benchmarks.tv2i.pairs import Pair
 from sow.benchmarks.tv2i.runs import Measure
 from sow.errors import SowError
 from sow.pictures.condition import Condition
-from sow.pictures.reading import load_image, over_grey
+from sow.pictures.loading import load_image, over_grey
 from sow.plan.box import Box
 from sow.plan.plan import Plan
 

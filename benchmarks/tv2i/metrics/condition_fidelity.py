@@ -11,7 +11,7 @@ from PIL import Image
 
 from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Inside, Metric, Missing, Pixels
 from sow.benchmarks.tv2i.metrics.lpips import Lpips
-from sow.pictures.reading import GREY
+from sow.pictures.loading import GREY
 
 MOST = 100.0
 """dB for pixels that are the same, which would be infinite."""

@@ -15,7 +15,7 @@ from sow.benchmarks.tv2i.metrics.base import LIKENESS, Case, Metric, Missing, Sc
 from sow.benchmarks.tv2i.metrics.faces import Face, Faces, cut
 from sow.benchmarks.tv2i.metrics.weights import load_into, read_weights
 from sow.errors import SowError
-from sow.pictures.reading import load_image, over_grey
+from sow.pictures.loading import load_image, over_grey
 
 Vector = NDArray[np.float32]
 

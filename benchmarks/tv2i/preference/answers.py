@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from sow.benchmarks.tv2i.outcomes import STRICT, read_record
 from sow.benchmarks.tv2i.preference.key import Key, Question, QuestionId, Token
 from sow.errors import UsageError
-from sow.utils.records import check_version
+from sow.utils.validation import check_version
 
 VERSION = 1
 Verdict = Literal["chosen", "bad", "yes", "no", "unsure"]

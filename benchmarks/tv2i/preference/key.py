@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from sow.benchmarks.tv2i.outcomes import STRICT, Name, Setting, Words, as_json, read_record
 from sow.errors import UsageError
 from sow.utils.files import write_text
-from sow.utils.records import check_version
+from sow.utils.validation import check_version
 
 VERSION = 1
 MOST_BYTES = 256 * 2**20

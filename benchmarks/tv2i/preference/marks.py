@@ -29,7 +29,7 @@ from sow.benchmarks.tv2i.preference.votes import truncated
 from sow.benchmarks.tv2i.runs import RUN, Measure, Results, Run, read_results, write_run
 from sow.errors import OutputError, UsageError
 from sow.utils.files import write_text
-from sow.utils.records import check_version
+from sow.utils.validation import check_version
 
 PEOPLE, VERSION = "people.json", 1
 MOST_BYTES = 64 * 2**20

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report.comparison_table import by_method
 from sow.errors import PictureError
-from sow.pictures.reading import load_image, over_grey
+from sow.pictures.loading import load_image, over_grey
 
 TILE, PIXEL_ART = 176, 200
 """Pixels of a picture's longer side; pictures below the second are stored without loss."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sow.batch.ledger.checking import Source
+from sow.batch.ledger.manifest_check import Source
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.run_batch import Batch
 from sow.batch.runners.options import Options

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sow.batch.opening import opened
+from sow.batch.open_ledger import opened
 from sow.benchmarks.colours import Histogram
 from sow.benchmarks.tv2i.metrics.base import Case, measure, split
 from sow.benchmarks.tv2i.metrics.colour import hues_of

@@ -11,7 +11,7 @@ from typing import Any
 
 from sow.batch.manifest.rows import json_rows
 from sow.errors import OutputError, PictureError, UsageError
-from sow.pictures.reading import MAX_BYTES
+from sow.pictures.loading import MAX_BYTES
 from sow.utils.files import read_regular
 
 METADATA = "metadata.jsonl"

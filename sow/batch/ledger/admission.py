@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sow.batch.ledger.checking import Admitted, Checking, Source
 from sow.batch.ledger.ledger import Ledger
+from sow.batch.ledger.manifest_check import Admitted, Checking, Source
 from sow.batch.ledger.stores import Store
 from sow.errors import OutputError, UsageError
 

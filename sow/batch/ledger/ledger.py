@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.records import PASS, Records
-from sow.batch.ledger.runners import Runner
+from sow.batch.ledger.database import PASS, Records
+from sow.batch.ledger.registry import Runner
 from sow.batch.ledger.stores import Store
 from sow.batch.manifest.input_files import Larder
 from sow.batch.manifest.job import TV2IJob

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sow.errors import OutputError
-from sow.utils.records import UPDATE
+from sow.utils.validation import UPDATE
 
 OWN_FOLDER = ".sow"
 """Ours in a folder of results; hidden, so that whoever reads the pictures does not see it."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from sow.batch.ledger.aside import set_aside
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.errors import OutputError
 from sow.utils.files import aside, synced
+
+REPLACED = f"{OWN_FOLDER}/replaced"
+"""Where archived files go, from the results folder."""
 
 Place = Callable[[], object]
 
@@ -130,8 +133,13 @@ class LocalStore:
 
     def set_aside(self, name: str) -> None:
         """As `Store`."""
+        archive, path = self._folder / REPLACED, self._folder / name
+        names = (f"{path.stem}{f'-{n}' if n else ''}{path.suffix}" for n in count())
         try:
-            set_aside(self._folder, name)
+            archive.mkdir(exist_ok=True)
+            free = next(name for name in names if not os.path.lexists(archive / name))
+            with suppress(FileNotFoundError):
+                path.replace(archive / free)
         except OSError as error:
             raise OutputError(
                 f"{name!r} cannot be moved aside ({error.strerror or error})", "close it elsewhere"

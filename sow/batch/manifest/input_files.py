@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import PictureError, SowError
-from sow.pictures.reading import MAX_BYTES
+from sow.pictures.loading import MAX_BYTES
 from sow.plan.plan import LONGEST
 from sow.planners.graph_spec import MAX_GRAPH_BYTES
 from sow.storage.addresses import checked, file_name, is_address, joined

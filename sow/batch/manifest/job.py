@@ -18,7 +18,7 @@ from sow.service.request import Request
 from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions
 from sow.settings.settings import Settings
 from sow.utils.limits import MAX_SEED
-from sow.utils.records import first_problem
+from sow.utils.validation import first_problem
 
 LONGEST_ID = 100
 ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*", re.ASCII)

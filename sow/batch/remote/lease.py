@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sow.batch.ledger.runners import BEAT, SILENT
+from sow.batch.ledger.registry import BEAT, SILENT
 from sow.batch.ledger.schema import OWN_FOLDER, PATIENCE
 from sow.errors import OutputError, SowError
 from sow.storage.storage import Storage

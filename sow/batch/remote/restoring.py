@@ -19,7 +19,7 @@ from urllib.parse import quote
 from sow.batch.ledger.schema import APPLICATION, NAME, OWN_FOLDER, TABLES, VERSION, connect, telling
 from sow.batch.manifest.job import TV2IJob, check_id
 from sow.errors import OutputError
-from sow.utils.records import UPDATE
+from sow.utils.validation import UPDATE
 
 MOST_BYTES = 8 * 2**30
 """Of a snapshot: some millions of jobs."""

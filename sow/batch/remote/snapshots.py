@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sow.batch.ledger.records import PASS
+from sow.batch.ledger.database import PASS
 from sow.batch.ledger.schema import NAME, OWN_FOLDER, PATIENCE, another, ledger_path, telling
 from sow.batch.remote.restoring import MOST_BYTES, restore, token_of
 from sow.errors import OutputError

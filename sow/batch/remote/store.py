@@ -9,9 +9,8 @@ from itertools import chain, count, islice
 from pathlib import Path
 
 from sow.batch.gallery.gallery import BEGINNING, CHUNK, HOME, OURS, PAGE
-from sow.batch.ledger.aside import REPLACED
 from sow.batch.ledger.schema import OWN_FOLDER
-from sow.batch.ledger.stores import Place
+from sow.batch.ledger.stores import REPLACED, Place
 from sow.errors import OutputError
 from sow.storage.addresses import name_of
 from sow.storage.storage import Storage

@@ -14,7 +14,7 @@ from typing import Any
 
 from sow.batch.ledger.ledger import Claimed, Ledger
 from sow.batch.runners.runner import JobResult
-from sow.pictures.reading import MAX_BYTES
+from sow.pictures.loading import MAX_BYTES
 from sow.utils.files import read_regular
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 import sow
 from sow.errors import PictureError, PlannerError, SowError, UsageError
 from sow.models.find import BUNDLED, find_model
-from sow.pictures.reading import fit_mask, load_image
+from sow.pictures.loading import fit_mask, load_image
 from sow.plan.plan import Plan
 from sow.planners.base import MATTES
 from sow.service.asking import PlannerChoice

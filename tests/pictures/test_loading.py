@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from sow.errors import PictureError
-from sow.pictures import reading as images
-from sow.pictures.reading import load_image, load_mask, over_grey
+from sow.pictures import loading as images
+from sow.pictures.loading import load_image, load_mask, over_grey
 
 
 @pytest.fixture

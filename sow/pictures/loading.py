@@ -16,9 +16,9 @@ from typing import BinaryIO
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
-from sow.pictures.colours import eight_bits, to_srgb
-from sow.pictures.kinds import DNG, HEAD, SUB_FILE, check_raw, openable, raw_file, stranger
-from sow.pictures.pieces import Pieces, check_plain, check_scans
+from sow.pictures.colour_conversion import eight_bits, to_srgb
+from sow.pictures.file_checks import Pieces, check_plain, check_scans
+from sow.pictures.formats import DNG, HEAD, SUB_FILE, check_raw, openable, raw_file, stranger
 from sow.pictures.tags import check_tags
 from sow.utils.libraries import without_lines_from_c, without_warnings
 from sow.utils.type_checks import as_path

@@ -15,9 +15,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from sow.errors import PictureError
-from sow.pictures import colours, reading
+from sow.pictures import colour_conversion as colours
+from sow.pictures import loading as reading
 from sow.pictures.condition import Condition
-from sow.pictures.reading import load_image, load_mask, upright_rgb
+from sow.pictures.loading import load_image, load_mask, upright_rgb
 from sow.pictures.recipe import read_recipe
 from sow.plan.plan import Plan
 

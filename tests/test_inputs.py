@@ -17,7 +17,7 @@ import sow
 from sow.diffusion.jobs import make_jobs
 from sow.errors import SowError
 from sow.pictures.condition import Condition
-from sow.pictures.reading import load_image
+from sow.pictures.loading import load_image
 from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.settings.settings import PRESETS, Settings

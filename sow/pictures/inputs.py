@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from sow.errors import UsageError
-from sow.pictures.reading import (
+from sow.pictures.loading import (
     check_size,
     kept_by,
     left_out,

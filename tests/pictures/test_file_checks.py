@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from sow.errors import PictureError
-from sow.pictures import pieces
-from sow.pictures.reading import load_image
+from sow.pictures import file_checks as pieces
+from sow.pictures.loading import load_image
 from sow.pictures.recipe import read_recipe
 
 MANY = 1000
