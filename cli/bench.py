@@ -9,18 +9,17 @@ import typer
 
 from sow.cli import bench_people, bench_speed, bench_studies
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
-from sow.cli.groups import group
 from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
-from sow.cli.output import insist, report, say
-from sow.cli.targets import made
+from sow.cli.output import command_group, print_always, print_note, report
+from sow.cli.paths import make_out_folder
 
 if TYPE_CHECKING:
     from sow.batch.runners.options import Options
     from sow.benchmarks.tv2i.metrics.base import Metric
     from sow.benchmarks.tv2i.running.program import Program
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
 
-app = group("Benchmarks: every method on the same pairs, with metrics and a report.")
+app = command_group("Benchmarks: every method on the same pairs, with metrics and a report.")
 METHODS, METRICS = "Methods", "Metrics"
 ALL_TABLES = "methods,modules,attention,cycles"
 FIGURES, CELEBA = "figures-tv2i", "celeba-tv2i"
@@ -131,7 +130,7 @@ def figures_tv2i(
     )
     chosen, names = tables_of(tables), entrants(methods.split(","), weights or ())
     overwrite = may_overwrite(out, FIGURES, split, force)
-    listed = with_seeds(figures_pairs(made(out), split, limit, overwrite), seeds)
+    listed = with_seeds(figures_pairs(make_out_folder(out), split, limit, overwrite), seeds)
     verdicts = Verdicts()
     metrics = (*figures_metrics(verdicts), *outline_metrics(outline_judge))
     bench = Bench(
@@ -223,9 +222,11 @@ def celeba_tv2i(
     files = Files(facenet, lpips, clip, arcface)
     missing = (*files.missing(), *([] if identities else [NO_IDENTITIES]))
     for line in missing:
-        insist(line)
+        print_always(line)
     overwrite = may_overwrite(out, CELEBA, split, force)
-    listed = with_seeds(celeba_pairs(root, made(out), split, limit, force=overwrite), seeds)
+    listed = with_seeds(
+        celeba_pairs(root, make_out_folder(out), split, limit, force=overwrite), seeds
+    )
     people = portraits(root, identities) if identities else []
     metrics = (*photograph_metrics(files, metrics_device), *outline_metrics(outline_judge))
     bench = Bench(
@@ -254,8 +255,8 @@ def compare(
     from sow.benchmarks.tv2i.runs import read_results
 
     found = compared(read_results(one), read_results(other))
-    for path in write_report(found, made(out), "comparison", force=force):
-        say(f"{path}")
+    for path in write_report(found, make_out_folder(out), "comparison", force=force):
+        print_note(f"{path}")
 
 
 def outline_metrics(vendor: str | None) -> list[Metric]:
@@ -265,13 +266,13 @@ def outline_metrics(vendor: str | None) -> list[Metric]:
     if vendor is None:
         return []
     judge = outline_judge(vendor)
-    say(f"outlines: sending results to {judge.asker.model} at {judge.asker.host}")
+    print_note(f"outlines: sending results to {judge.asker.model} at {judge.asker.host}")
     return [judge]
 
 
 def canvas_of(options: Options) -> int:
     """Return the shorter side of the model's canvas, in pixels."""
-    return min(options.service(report).model.facts.canvas)
+    return min(options.service(report).model.checkpoint_spec.canvas)
 
 
 def run_program(
@@ -284,20 +285,20 @@ def run_program(
     from sow.cli.batch_progress import Progress
 
     for note in program.bench.listed.notes:
-        insist(note)
+        print_always(note)
     for number, (entrant, bench) in enumerate(program.tasks, 1):
         seeds = f", {bench.seeds} seeds each" if bench.seeds > 1 else ""
         pairs = f"{len(bench.listed.pairs)} pairs{seeds}"
-        say(f"{number} of {len(program.tasks)}, {entrant.name}: {pairs}")
+        print_note(f"{number} of {len(program.tasks)}, {entrant.name}: {pairs}")
         batch = batch_of(bench, entrant, options, out, only_the_model, force)
         carried_out(batch, Progress(batch, False, quiet))
-    for path in finish(program, out, lambda name: say(f"measuring {name}"), force):
+    for path in finish(program, out, lambda name: print_note(f"measuring {name}"), force):
         typer.echo(str(path))
 
 
 def _rules() -> PlannerChoice:
     """Plan by rules, so that anyone can repeat the run."""
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
 
     return PlannerChoice("offline")
 

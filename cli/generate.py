@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sow.cli.consent import agreement
+from sow.cli.consent import confirm_once
 from sow.cli.options import (
     MODEL,
     BaseUrl,
@@ -45,7 +45,17 @@ from sow.cli.options import (
     choice_of,
     request_of,
 )
-from sow.cli.output import print_json, report, say
+from sow.cli.output import print_json, print_note, report
+from sow.cli.paths import (
+    check_no_overwrite,
+    contact_sheet_path,
+    explanation_path,
+    explanation_paths,
+    known_paths,
+    path_of_seed,
+    picture_paths,
+    resolve_out,
+)
 from sow.cli.results import (
     Changes,
     CyclesOut,
@@ -60,16 +70,6 @@ from sow.cli.results import (
     RecipeFile,
     Retries,
     Verify,
-)
-from sow.cli.targets import (
-    check_apart,
-    contact_of,
-    early_target,
-    named,
-    of_seed,
-    sheet_beside,
-    sheets_of,
-    targets_of,
 )
 from sow.cli.varying import refuse_beside_like, refuse_beside_recipe
 
@@ -139,14 +139,14 @@ def generate(
     sow generate --face img.png --prompt "an old man" --likeness 0.3 --num 4
     """
     from sow.pictures.drawing import contact_sheet
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
     from sow.service.service import Service
     from sow.utils.files import write_png
 
-    target = early_target(out, cycles_out, force, num)
+    target = resolve_out(out, cycles_out, force, num)
     inputs = [face, mask, plan, recipe, like, prompts, Path(graph) if graph else None, Path(model),
               Path(config or model)]  # fmt: skip
-    check_apart(inputs, [*named(target, num), cycles_out])
+    check_no_overwrite(inputs, [*known_paths(target, num), cycles_out])
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,
         graph, triples,
@@ -157,7 +157,7 @@ def generate(
     )  # fmt: skip
     options: dict[str, Any] = {
         "revision": revision, "config": config, "device": device, "dtype": dtype,
-        "report": report, "agree": agreement(yes),
+        "report": report, "agree": confirm_once(yes),
     }  # fmt: skip
     given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
              "likeness": likeness is not None, "retries": retries > 0,
@@ -176,10 +176,10 @@ def generate(
     else:
         service = Service(model, planner=choice, **options)
         spec = service.resolve(request, **changes)
-    targets = targets_of(spec, seeds, target, force)
-    sheets = sheets_of(targets, force) if explain else []
-    contact = contact_of(targets, target, force) if num > 1 and not no_sheet else None
-    check_apart([*inputs, service.model.source], [*targets, *sheets, cycles_out, contact])
+    targets = picture_paths(spec, seeds, target, force)
+    sheets = explanation_paths(targets, force) if explain else []
+    contact = contact_sheet_path(targets, target, force) if num > 1 and not no_sheet else None
+    check_no_overwrite([*inputs, service.model.source], [*targets, *sheets, cycles_out, contact])
     notes = [*spec.notes, *service.unread(spec)]
     if cycles_out is not None and spec.settings.all_cycles == 0:
         notes.append("there are no cycles to save")
@@ -196,18 +196,18 @@ def generate(
         notes.append("the plan says nothing of relations: only the face is looked for")
         report("note", notes[-1])
     for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
-        path = of_seed(path, target, seeds[number], picture.recipe.seed)
+        path = path_of_seed(path, target, seeds[number], picture.recipe.seed)
         picture.save(path, force=force)
-        say(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
+        print_note(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
         for check in picture.checks:
-            say(f"  {HOLDS[check.holds]}: {check.said}")
+            print_note(f"  {HOLDS[check.holds]}: {check.said}")
         if cycles_out is not None and number == 0:
             save_cycles(picture, cycles_out, force)
         sheet = None
         if picture.explained is not None:
-            sheet = sheet_beside(path, targets[number], sheets[number])
+            sheet = explanation_path(path, targets[number], sheets[number])
             write_png(picture.explained, sheet, force=force)
-            say(f"explained in {sheet}")
+            print_note(f"explained in {sheet}")
         for remark in picture.remarks:
             report("note", remark)
         if page is not None:
@@ -215,11 +215,11 @@ def generate(
         made.append(_entry(picture, path, notes, sheet))
     if page is not None and contact is not None:
         write_png(page.drawn(), contact, force=force)
-        say(f"{contact}  all of them")
+        print_note(f"{contact}  all of them")
     if json:
         print_json([{**entry, "sheet": str(contact)} if contact else entry for entry in made])
     if sys.stderr.isatty():
-        say(what_next(Path(made[0]["file"]), request, num, likeness))
+        print_note(what_next(Path(made[0]["file"]), request, num, likeness))
 
 
 def what_next(path: Path, asked: Request, num: int, likeness: float | None) -> str:
@@ -235,7 +235,7 @@ def save_cycles(picture: Picture, path: Path, force: bool) -> None:
     """The cycles of a picture, if it went through any."""
     if picture.cycles:
         picture.save_cycles(path, force=force)
-        say(f"{path}  the first after each cycle")
+        print_note(f"{path}  the first after each cycle")
 
 
 def _checked(picture: Picture) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
-from sow.cli.output import print_json, report, say
-from sow.cli.targets import check_apart, free_name
+from sow.cli.output import print_json, print_note, report
+from sow.cli.paths import check_no_overwrite, unused_path
 
 
 def graph(
@@ -44,14 +44,14 @@ def graph(
     sow graph photo.png --labels "person,dog" --condition person --out scene.json
     sow generate --face img.png --prompt "a person in the snow" --graph scene.json
     """
-    from sow.service.seeing import as_labels
+    from sow.service.scene_reading import as_labels
     from sow.service.service import Service
     from sow.utils.files import check_free, write_png
 
     names = as_labels(labels)
-    target = None if no_draw else draw or free_name(Path(f"{picture.stem}-graph.png"), force)
+    target = None if no_draw else draw or unused_path(Path(f"{picture.stem}-graph.png"), force)
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
-    check_apart([picture, Path(model)], [target, out])
+    check_no_overwrite([picture, Path(model)], [target, out])
     for path in (target, out):
         if path is not None:
             check_free(path, force)
@@ -60,10 +60,10 @@ def graph(
     seen = service.graph(picture, names, condition)
     if target is not None:
         write_png(seen.drawn(), target, force=force)
-        say(f"drawn: {target}")
+        print_note(f"drawn: {target}")
     if out is not None:
         seen.save(out, force=force)
-        say(f"written: {out}")
+        print_note(f"written: {out}")
     if json:
         print_json({"canvas": list(seen.picture.size), **seen.plain()})
     elif out is None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sow.cli.output import hush
+from sow.cli.output import set_quiet
 from sow.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
     from sow.plan.box import Box
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
     from sow.service.request import Request
 
 # The panels of a command's help.
@@ -141,7 +141,7 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         "-q",
-        callback=hush,
+        callback=set_quiet,
         help="Say nothing but errors and what is asked.",
         rich_help_panel=RESULT,
     ),
@@ -241,7 +241,7 @@ def choice_of(
 ) -> PlannerChoice:  # fmt: skip
     """Who plans."""
     from sow.cli.consent import ask_consent
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
 
     return PlannerChoice(
         name, model, base_url, calls, fallback, not no_cache, prompts, seconds, ask_consent

@@ -20,8 +20,8 @@ from sow.cli.options import (
     Quiet,
     Revision,
 )
-from sow.cli.output import insist, print_json, printable, report, say
-from sow.cli.targets import made
+from sow.cli.output import print_always, print_json, print_note, printable, report
+from sow.cli.paths import make_out_folder
 from sow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def tune(
     from sow.benchmarks.tuning.report import save_proposal, write_report
     from sow.benchmarks.tuning.running import begin
     from sow.benchmarks.tv2i.metrics.suites import Weights
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
 
     which, weights = _setting(setting), Weights(facenet=facenet, arcface=arcface, clip=clip)
     photographs = faces is not None or pairs is not None
@@ -139,10 +139,10 @@ def tune(
     halves = _pairs(faces, pairs, which, found, out)
     measuring = _measuring(weights, metrics_device, which if drawn else None)
     for line in measuring.missing:
-        insist(line)
+        print_always(line)
     asked = {"faces": _absolute(faces), "pairs": _absolute(pairs), "dtype": dtype}
     tuning = begin(
-        made(out),
+        make_out_folder(out),
         options,
         halves,
         measuring,
@@ -155,18 +155,20 @@ def tune(
         report=report,
     )
     for line in (*tuning.plan.notes, tuning.plan.summary):
-        say(f"resuming: {line}" if tuning.resumed and line == tuning.plan.summary else line)
+        print_note(f"resuming: {line}" if tuning.resumed and line == tuning.plan.summary else line)
     _draw_all(tuning, quiet)
-    report_of_run = write_report(tuning, tuning.measured(lambda name: say(f"measuring {name}")))
+    report_of_run = write_report(
+        tuning, tuning.measured(lambda name: print_note(f"measuring {name}"))
+    )
     if json:
         print_json(report_of_run.data)
     else:
         typer.echo("\n".join(printable(line) for line in report_of_run.text.splitlines()))
     for line in (*report_of_run.notes, *map(str, report_of_run.files)):
-        say(line)
+        print_note(line)
     if save:
         file = save_proposal(tuning, report_of_run.proposal, found, force)
-        insist(f"saved: {file}" if file else "nothing saved: the published settings stay")
+        print_always(f"saved: {file}" if file else "nothing saved: the published settings stay")
 
 
 def _setting(text: str) -> Setting:
@@ -195,7 +197,7 @@ def _pairs(
     if pairs is not None:
         return of_file(pairs, setting, faces)
     if faces is not None:
-        return of_folder(faces, setting, drawn=bool(model.facts.words))
+        return of_folder(faces, setting, drawn=bool(model.checkpoint_spec.words))
     if model.name != DRAWN or model.kind != "bundled":
         raise UsageError("no faces to tune on", "give --faces, a folder of photographs")
     return of_world(setting, out)
@@ -222,5 +224,5 @@ def _draw_all(tuning: Tuning, quiet: bool) -> None:
 
     count = len(tuning.plan.candidates)
     for number, (tried, batch) in enumerate(tuning.batches(only_the_model), 1):
-        say(f"{number} of {count}, {tried.name}: {len(tuning.plan.pairs)} pairs")
+        print_note(f"{number} of {count}, {tried.name}: {len(tuning.plan.pairs)} pairs")
         carried_out(batch, Progress(batch, False, quiet))

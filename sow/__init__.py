@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sow.planners.mllm.planner import StagedPlanner, plan_many
     from sow.planners.mllm.vendors.registry import make_asker
     from sow.planners.offline.planner import OfflinePlanner
-    from sow.service.asking import PlannerChoice
+    from sow.service.planning import PlannerChoice
     from sow.service.generate import generate
     from sow.service.request import Request
     from sow.service.results import Result
@@ -50,7 +50,7 @@ _HOMES = {
     "Plan": "sow.plan.plan",
     "PlanRequest": "sow.planners.base",
     "Planner": "sow.planners.base",
-    "PlannerChoice": "sow.service.asking",
+    "PlannerChoice": "sow.service.planning",
     "Recipe": "sow.pictures.recipe",
     "Region": "sow.plan.plan",
     "Relation": "sow.plan.scene_graph",

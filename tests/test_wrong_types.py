@@ -14,7 +14,7 @@ from sow.models.find import BUNDLED, find_model
 from sow.pictures.loading import fit_mask, load_image
 from sow.plan.plan import Plan
 from sow.planners.base import MATTES
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.settings.settings import Settings

@@ -16,18 +16,18 @@ from typing import Any
 from sow.batch.run_batch import Batch
 from sow.batch.runners.cluster import Cluster
 from sow.batch.runners.options import Options
-from sow.batch.runners.ray_run import ClusterRun
-from sow.batch.sources import source_of
+from sow.batch.runners.ray_runner import RayRunner
+from sow.batch.sources import make_job_source
 from sow.benchmarks.batch.survival import hashes, recorded, verdict_table
 from sow.benchmarks.batch.throughput import jobs_of
 from sow.benchmarks.output import StudyOutput
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 
 
 def batch_of(count: int, out: Path, cluster: Cluster | None) -> Batch:
     """Return a batch of `count` jobs into a folder."""
     options = Options("figures", planner=PlannerChoice("offline"), batch_size=2, cluster=cluster)
-    return Batch(source_of(jobs_of(count), None, {}, out), out, options)
+    return Batch(make_job_source(jobs_of(count), None, {}, out), out, options)
 
 
 def pid_of(runner: Any) -> int:
@@ -43,7 +43,7 @@ def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str,
     steps: list[dict[str, Any]] = []
     for done, _ in enumerate(batch, 1):
         if len(steps) < kills and done >= total * (len(steps) + 1) // (kills + 2):
-            assert isinstance(batch.run, ClusterRun)
+            assert isinstance(batch.run, RayRunner)
             os.kill(pid_of(dice.choice(batch.run._runners)), signal.SIGKILL)
             steps.append(recorded(batch.folder))
     return steps

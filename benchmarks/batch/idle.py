@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sow.batch.run_batch import Batch
 from sow.batch.runners.options import Options
-from sow.batch.sources import source_of
+from sow.batch.sources import make_job_source
 from sow.benchmarks.batch.survival import verdict_table
 from sow.benchmarks.batch.throughput import jobs_of, local_run
 from sow.benchmarks.output import StudyOutput
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 
 ANSWER = json.dumps(
     {
@@ -82,7 +82,7 @@ def study(output: StudyOutput, *, jobs: int, delay: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         batch = Batch(
-            source_of(jobs_of(jobs), None, {}, out),
+            make_job_source(jobs_of(jobs), None, {}, out),
             out,
             Options("figures", planner=choice, batch_size=4),
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.stores import LocalStore, Place
+from sow.batch.ledger.stores import LocalStore, Commit
 from sow.benchmarks.batch.survival import EXAMPLES
 from sow.benchmarks.output import StudyOutput
 
@@ -49,7 +49,7 @@ def admitted(jobs: Path, out: Path) -> tuple[float, float]:
         "from sow.batch.run_batch import Batch\n"
         "from sow.batch.runners.options import Options\n"
         "from sow.batch.sources import source_of\n"
-        "from sow.service.asking import PlannerChoice\n"
+        "from sow.service.planning import PlannerChoice\n"
         "options = Options('figures', planner=PlannerChoice('offline'))\n"
         "jobs, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
         "batch = Batch(source_of(jobs, None, {}, out), out, options)\n"
@@ -70,14 +70,14 @@ class Touching(LocalStore):
     """A store of empty files: writing a hundred thousand pictures would take too long."""
 
     @contextmanager
-    def bringing(self, files: Mapping[str, bytes]) -> Iterator[Place]:
+    def staged(self, files: Mapping[str, bytes]) -> Iterator[Commit]:
         """Create empty files, without temporary copies."""
 
-        def place() -> None:
+        def commit() -> None:
             for name in files:
                 self.address(name).touch()
 
-        yield place
+        yield commit
 
 
 def all_done(out: Path) -> None:

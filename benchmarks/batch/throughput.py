@@ -18,11 +18,11 @@ import torch
 
 from sow.batch.run_batch import Batch
 from sow.batch.runners.options import Options
-from sow.batch.runners.runner import Run
-from sow.batch.sources import source_of
+from sow.batch.runners.runner import JobRunner
+from sow.batch.sources import make_job_source
 from sow.benchmarks.batch.survival import EXAMPLES, FACES, PLACES
 from sow.benchmarks.output import StudyOutput
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.service import Service
 
 SIZES = (1, 4, 8, 16)
@@ -49,14 +49,14 @@ def batch_of(count: int, size: int, out: Path, service: Service, planners: int =
         "figures", planner=PlannerChoice("offline"), batch_size=size, planners=planners
     )
     shutil.rmtree(out, ignore_errors=True)
-    batch = Batch(source_of(jobs_of(count), None, {}, out), out, options)
+    batch = Batch(make_job_source(jobs_of(count), None, {}, out), out, options)
     local_run(batch).service = local_run(batch).engine._service = service
     return batch
 
 
-def local_run(batch: Batch) -> Run:
+def local_run(batch: Batch) -> JobRunner:
     """Return the run of a batch in this process."""
-    assert isinstance(batch.run, Run)
+    assert isinstance(batch.run, JobRunner)
     return batch.run
 
 
@@ -101,7 +101,7 @@ def study(output: StudyOutput, *, jobs: int, rounds: int) -> None:
     """Write `throughput.md`."""
     output.check_free("throughput.md")
     service = Service("figures", planner=PlannerChoice("offline"))
-    branches = service.model.facts.preset("normal").branches
+    branches = service.model.checkpoint_spec.preset("normal").branches
     measured: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.run_batch import Batch
-from sow.batch.runners.buckets import even_size
+from sow.batch.runners.buckets import balanced_batch_size
 from sow.batch.runners.options import Options
 from sow.benchmarks.tuning.candidates import Candidate, candidates
 from sow.benchmarks.tuning.measures import Measuring
@@ -37,7 +37,7 @@ from sow.errors import UsageError
 from sow.models.memory import MOST, pictures_at_once
 from sow.service.budget import samples_of
 from sow.service.methods import SOW
-from sow.service.model import Report
+from sow.service.lazy_model import Report
 from sow.service.service import Service
 
 NAME = "tuning"
@@ -201,7 +201,7 @@ def begin(
     plan = read_plan(out, request, force)
     resumed = plan is not None
     if plan is None:
-        listed = tried or candidates(setting, service.model.facts)
+        listed = tried or candidates(setting, service.model.checkpoint_spec)
         plan = _decided(
             service, options, halves, listed, setting, request, minutes, limit, drawn, force
         )
@@ -233,9 +233,10 @@ def _decided(
     drawn: bool,
     force: bool,
 ) -> TuningPlan:
-    facts = service.model.facts
+    checkpoint = service.model.checkpoint_spec
     everyone = tuple(
-        _tried(one, facts.preset(f"published-{setting}").changed(**one.changes)) for one in listed
+        _tried(one, checkpoint.preset(f"published-{setting}").changed(**one.changes))
+        for one in listed
     )
     first = halves.limited(2).pairs[0]
     if drawn:
@@ -250,7 +251,7 @@ def _decided(
         model=service.model.name,
         revision=service.model.revision,
         setting=setting,
-        batch_size=options.batch_size or even_size(size, count),
+        batch_size=options.batch_size or balanced_batch_size(size, count),
         seconds=seconds,
         candidates=everyone,
         pairs=chosen(selected),

@@ -8,20 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.batch.gallery.gallery import HOME
-from sow.batch.ledger.admission import admit, recover
-from sow.batch.ledger.manifest_check import Admitted, Source
+from sow.batch.gallery.gallery import ASSETS
+from sow.batch.ledger.admission import admit, requeue_missing
+from sow.batch.ledger.manifest_check import AdmissionReport, JobSource
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.open_ledger import ledger_again, ledger_in
+from sow.batch.open_ledger import reopen_ledger, open_ledger
 from sow.batch.runners.cluster import Cluster
 from sow.batch.runners.options import Options
 from sow.batch.runners.publishing import THUMBS, Publisher, thumbs
-from sow.batch.runners.ray_run import ClusterRun
-from sow.batch.runners.runner import JobResult, Run
-from sow.batch.sources import source_of
-from sow.service.asking import PlannerChoice
-from sow.service.model import Report
+from sow.batch.runners.ray_runner import RayRunner
+from sow.batch.runners.runner import JobResult, JobRunner
+from sow.batch.sources import make_job_source
+from sow.service.planning import PlannerChoice
+from sow.service.lazy_model import Report
 from sow.service.service import Service
 from sow.utils.files import sweep
 
@@ -38,7 +38,7 @@ class Batch:
 
     def __init__(
         self,
-        source: Source,
+        source: JobSource,
         out: Path | str,
         options: Options,
         *,
@@ -46,33 +46,33 @@ class Batch:
         skip_bad: bool = False,
         force: bool = False,
         report: Report = lambda kind, line: None,
-        tick: Any = lambda lines: None,
+        on_progress: Any = lambda lines: None,
     ) -> None:
         """Checks every job and takes them into the ledger; nothing is made yet."""
         options = options.settled()
         self.options, self.failed = options, 0
         service = options.service(report)
-        self.ledger = ledger_in(out)
+        self.ledger = open_ledger(out)
         self.folder = self.ledger.folder
         try:
-            self.admitted: Admitted = admit(
-                self.ledger, source, options.said(), skip_bad=skip_bad, force=force, tick=tick
+            self.admitted: AdmissionReport = admit(
+                self.ledger, source, options.said(), skip_bad=skip_bad, force=force, on_progress=on_progress
             )
-            self.gone = recover(self.ledger)
+            self.missing = requeue_missing(self.ledger)
             self.retried = self.ledger.retry_failed() if retry_failed else 0
         except BaseException:
             self.ledger.close()
             raise
-        self.run: Run | ClusterRun = self._run(out, service, report)
+        self.run: JobRunner | RayRunner = self._run(out, service, report)
         self._publisher = Publisher(self.ledger)
 
-    def _run(self, out: Path | str, service: Service, report: Report) -> Run | ClusterRun:
+    def _run(self, out: Path | str, service: Service, report: Report) -> JobRunner | RayRunner:
         options = self.options
         if options.cluster is None:
-            return Run(service, self.ledger, options.batch_size, options.plans_at_a_time, thumbs,
+            return JobRunner(service, self.ledger, options.batch_size, options.concurrent_plans, thumbs,
                        method=options.method)  # fmt: skip
-        opened = partial(ledger_again, out, self.folder.absolute())
-        return ClusterRun(options.cluster, options, opened, self.ledger.options or "",
+        opened = partial(reopen_ledger, out, self.folder.absolute())
+        return RayRunner(options.cluster, options, opened, self.ledger.options or "",
                           self.ledger.address, report)  # fmt: skip
 
     def __iter__(self) -> Generator[JobResult]:
@@ -81,7 +81,7 @@ class Batch:
         Raises:
             SowError: if there is no model, or results cannot be written.
         """
-        for name in ("", OWN_FOLDER, THUMBS, HOME):
+        for name in ("", OWN_FOLDER, THUMBS, ASSETS):
             sweep(self.folder / name)
         try:
             with closing(iter(self.run)) as results:  # what is being written is written first
@@ -145,6 +145,6 @@ def run_batch(
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
     options = Options(model, revision, None, device, dtype, chosen, batch_size,
                       cluster=cluster)  # fmt: skip
-    source = source_of(jobs, prompts_file, defaults or {}, out)
+    source = make_job_source(jobs, prompts_file, defaults or {}, out)
     return iter(Batch(source, out, options, retry_failed=retry_failed, skip_bad=skip_bad,
                       force=force, report=report))  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from sow.errors import UsageError
 from sow.models.devices import check_names
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED
 from sow.utils.type_checks import PATH, WHOLE, check_kind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.budget import Agree, nobody_agrees
-from sow.service.model import Report
+from sow.service.lazy_model import Report
 from sow.service.request import Request
 from sow.service.results import Result
 from sow.service.service import Service

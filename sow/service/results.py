@@ -17,7 +17,7 @@ from sow.settings.settings import Settings
 from sow.utils.files import write_png
 
 if TYPE_CHECKING:
-    from sow.service.verifying import Check
+    from sow.service.verification import Check
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,19 @@ from sow.service.arguments import (
     check_service,
     counted_up,
 )
-from sow.service.asking import Planned, PlannerChoice, ask_for_plan, would_be_sent
+from sow.service.planning import Planned, PlannerChoice, ask_for_plan, would_be_sent
 from sow.service.budget import OWN, Agree, nobody_agrees
-from sow.service.calling import make
+from sow.service.pipeline_calls import make
 from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
-from sow.service.looking import Looker
-from sow.service.model import Report
-from sow.service.remarks import remarks_on, remarks_on_box, unread_of
-from sow.service.repeating import Kept
+from sow.service.face_check import Looker
+from sow.service.lazy_model import Report
+from sow.service.notes import remarks_on, remarks_on_box, unread_of
+from sow.service.saved_picture import Kept
 from sow.service.request import Request, ResolvedRequest
 from sow.service.results import GenerationSpec, Picture, Result
 from sow.service.retrying import retried
-from sow.service.seeing import Seer
-from sow.service.verifying import checks
+from sow.service.scene_reading import Seer
+from sow.service.verification import checks
 from sow.settings.inputs import check_prompt
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_kind
@@ -84,7 +84,9 @@ class Service(Seer):
     def would_be_sent(self, request: Request) -> dict[str, Any]:
         """What a vendor would be sent for this plan, as data; nothing is sent."""
         asked = self._read(request)
-        return would_be_sent(plan_request(asked, self.model.facts), self._planner, self.model)
+        return would_be_sent(
+            plan_request(asked, self.model.checkpoint_spec), self._planner, self.model
+        )
 
     def resolve(
         self,
@@ -287,14 +289,17 @@ class Service(Seer):
     def _planned(
         self, asked: ResolvedRequest, meanwhile: Callable[[], None] = lambda: None
     ) -> Planned:
-        facts, notes = self.model.facts, [*asked.notes]
+        checkpoint, notes = self.model.checkpoint_spec, [*asked.notes]
         if asked.plan is not None:
-            planned = Planned(given_plan(asked.plan, asked, facts, notes.append))
+            planned = Planned(given_plan(asked.plan, asked, checkpoint, notes.append))
         else:
-            request = plan_request(asked, facts)
+            request = plan_request(asked, checkpoint)
             planned = ask_for_plan(request, self._planner, self.model, meanwhile)
-        plan = planned.plan.aligned(facts.stride)
-        notes += [*remarks_on_box(asked, plan, facts.stride), *facts.remarks_on(plan.canvas)]
+        plan = planned.plan.aligned(checkpoint.stride)
+        notes += [
+            *remarks_on_box(asked, plan, checkpoint.stride),
+            *checkpoint.remarks_on(plan.canvas),
+        ]
         self._told(notes)
         if planned.origin:
             self._report("planner", planned.origin)
@@ -304,7 +309,7 @@ class Service(Seer):
     def _preset(self, name: str | None, plan: Plan) -> tuple[Settings, list[str]]:
         """The preset named, or what runs by default, and a note if `sow tune` chose that."""
         if name is not None:
-            return self.model.facts.preset(name), []
+            return self.model.checkpoint_spec.preset(name), []
         settings, tuned = default_preset(self.model, plan.preset)
         if tuned is None:
             return settings, []

@@ -16,10 +16,10 @@ from test_run import jobs_of
 
 from sow.batch.run_batch import Batch
 from sow.batch.runners.options import Options
-from sow.batch.sources import source_of
+from sow.batch.sources import make_job_source
 from sow.cli.main import main
 from sow.pictures.recipe import pixels_sha256
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.storage import storage
 
 SECRET = "hush-hush-0123456789"
@@ -78,7 +78,7 @@ def forget_connections() -> None:
 def batch(jobs, out, model, size=2, prompts=None, cluster=None, **more) -> Batch:
     options = Options(str(model), device="cpu", planner=PlannerChoice("offline"),
                       batch_size=size, cluster=cluster)  # fmt: skip
-    return Batch(source_of(jobs, prompts, {}, out), out, options, **more)
+    return Batch(make_job_source(jobs, prompts, {}, out), out, options, **more)
 
 
 def typed(*words: object) -> tuple[int, str]:

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 from sow.batch.run_batch import Batch
 from sow.batch.runners.options import Options
-from sow.batch.sources import source_of
+from sow.batch.sources import make_job_source
 from sow.benchmarks.tv2i.methods import method
 from sow.cli.main import app
 from sow.errors import ModelError, OutputError, PictureError, SowError
 from sow.pictures.recipe import Recipe, read_recipe
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.methods import SOW, Drawn, Method
-from sow.service.repeating import Kept
+from sow.service.saved_picture import Kept
 
 PLAN = {"canvas": [64, 64], "prompt": "a man", "box": [16, 8, 32, 32]}
 
@@ -44,7 +44,7 @@ def batch_of(tiny_folder, tmp_path):
                           batch_size=2, method=how)  # fmt: skip
         jobs = [{"id": f"j{n}", "image": str(EXAMPLES / "drawn-beard.png"), "prompt": "a man",
                  "seed": n, "plan": PLAN, "settings": {"cycles": 0}} for n in seeds]  # fmt: skip
-        return Batch(source_of(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
+        return Batch(make_job_source(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
 
     return made
 

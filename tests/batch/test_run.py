@@ -15,13 +15,13 @@ from PIL import Image
 from sow.batch.ledger import stores
 from sow.batch.run_batch import Batch
 from sow.batch.runners import engine
-from sow.batch.runners.buckets import Buckets, even_size
+from sow.batch.runners.buckets import Buckets, balanced_batch_size
 from sow.batch.runners.options import Options
-from sow.batch.sources import source_of
+from sow.batch.sources import make_job_source
 from sow.errors import OutputError, PlannerError
 from sow.pictures.recipe import pixels_sha256, read_recipe
-from sow.service.asking import PlannerChoice
-from sow.service.repeating import Kept
+from sow.service.planning import PlannerChoice
+from sow.service.saved_picture import Kept
 from sow.service.service import Service
 
 PROMPTS = ("a man", "a woman in the snow", "a person on the beach")
@@ -56,7 +56,7 @@ def batch_of(tiny_folder, tmp_path):
              **more) -> Batch:  # fmt: skip
         options = Options(str(model), device=device, planner=PlannerChoice("offline"),
                           batch_size=size, cluster=cluster)  # fmt: skip
-        return Batch(source_of(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
+        return Batch(make_job_source(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
 
     made.model = tiny_folder
     return made
@@ -112,7 +112,7 @@ def test_alone_and_among_eight_differ_by_a_level_at_most(figures, picture, tmp_p
     for size in (1, 8):
         options = Options("figures", planner=PlannerChoice("offline"), batch_size=size)
         out = tmp_path / str(size)
-        batch = Batch(source_of(jobs, None, {}, out), out, options)
+        batch = Batch(make_job_source(jobs, None, {}, out), out, options)
         batch.run.service._pipe = figures
         assert all(result.done for result in batch)
     for n in range(3):
@@ -317,14 +317,14 @@ def test_a_planner_that_hangs_costs_its_jobs_and_no_others(tiny_folder, picture,
                            cache=False)  # fmt: skip
     options = Options(str(tiny_folder), device="cpu", planner=choice, batch_size=2)
     out = tmp_path / "out"
-    batch = Batch(source_of([*unplanned, *planned], None, {}, out), out, options)
+    batch = Batch(make_job_source([*unplanned, *planned], None, {}, out), out, options)
     results = {result.id: result for result in batch}
     assert {name for name, result in results.items() if not result.done} == {"hung0", "hung1"}
     assert "1 s" in results["hung0"].error or "in time" in results["hung0"].error
 
 
 def test_batches_are_even():
-    assert [even_size(8, n) for n in (1, 7, 8, 9, 16, 17, 1000)] == [1, 7, 8, 5, 8, 6, 8]
+    assert [balanced_batch_size(8, n) for n in (1, 7, 8, 9, 16, 17, 1000)] == [1, 7, 8, 5, 8, 6, 8]
 
 
 def test_buckets_are_served_in_turn():

@@ -19,7 +19,7 @@ from sow.benchmarks.tv2i.methods.ip_adapter_faceid import IPAdapterFaceID
 from sow.benchmarks.tv2i.methods.sd2_inpainting import to_paint
 from sow.errors import ModelError
 from sow.pictures.condition import Condition
-from sow.service.calling import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, together
 from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.settings.settings import Settings

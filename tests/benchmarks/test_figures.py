@@ -34,7 +34,7 @@ from sow.benchmarks.figures.studies.tasks import (
 from sow.benchmarks.figures.training.vae import measure
 from sow.benchmarks.figures.world.drawing import TESTING, make
 from sow.benchmarks.tv2i.report.comparison_table import cell
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.service import Service
 
 

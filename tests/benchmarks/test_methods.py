@@ -22,7 +22,7 @@ from sow.benchmarks.tv2i.methods.sdedit import SDEdit
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pipeline.calls import count_forwards
-from sow.service.calling import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, together
 from sow.service.methods import SOW, Sow
 from sow.service.request import Request
 from sow.service.results import GenerationSpec

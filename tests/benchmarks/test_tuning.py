@@ -35,11 +35,11 @@ from sow.benchmarks.tv2i.pairs import SETTINGS, Pair
 from sow.benchmarks.tv2i.report.comparison_table import Table, table
 from sow.benchmarks.tv2i.running.bench import entrants
 from sow.benchmarks.tv2i.runs import Measure
-from sow.checkpoints.facts import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import OutputError, UsageError
 from sow.models import find_model
 from sow.models.tuned import read_tuned
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.methods import Sow
 from sow.settings.settings import Settings
 
@@ -195,26 +195,26 @@ def test_the_front_has_those_whom_nobody_beats_in_both():
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("facts", [CheckpointSpec(), find_model("figures").facts])
-def test_candidates_are_settings_each_by_a_name_of_its_own(setting, facts):
-    found = candidates(setting, facts)
-    assert found[0].settings(facts, setting) == facts.preset(f"published-{setting}")
+@pytest.mark.parametrize("checkpoint", [CheckpointSpec(), find_model("figures").checkpoint_spec])
+def test_candidates_are_settings_each_by_a_name_of_its_own(setting, checkpoint):
+    found = candidates(setting, checkpoint)
+    assert found[0].settings(checkpoint, setting) == checkpoint.preset(f"published-{setting}")
     assert len({one.folder for one in found}) == len({one.name for one in found}) == len(found)
-    made = [one.settings(facts, setting) for one in found]
+    made = [one.settings(checkpoint, setting) for one in found]
     assert all(one.why for one in found)
     assert all(a != b for n, a in enumerate(made) for b in made[:n])
     by_name = dict(zip((one.name for one in found), made, strict=True))
-    assert by_name["swift"] == facts.preset(f"swift-{setting}")
-    assert (OWN in by_name) == bool(facts.presets)
-    if facts.presets:
-        assert by_name[OWN] == facts.preset(setting)
+    assert by_name["swift"] == checkpoint.preset(f"swift-{setting}")
+    assert (OWN in by_name) == bool(checkpoint.presets)
+    if checkpoint.presets:
+        assert by_name[OWN] == checkpoint.preset(setting)
     named = [one.name for one in LISTED]
     assert {"guidance 1 inside", "guidance 3 inside", "interval of guidance"} <= set(named)
     assert {f"planted again, {n} cycles" for n in (3, 5, 10)} <= set(named)
 
 
 def test_sentences_are_alike_for_both_halves():
-    words = find_model("figures").facts.words
+    words = find_model("figures").checkpoint_spec.words
     for setting in SETTINGS:
         for resumed in (False, True):
             some = sentences(setting, resumed)

@@ -17,8 +17,8 @@ from mangling import deep, mangled_bytes, mangled_json
 from mllm_server import GOOD
 from planner_helpers import KEY, PICTURE, REQUEST
 
-from sow.checkpoints.facts import CheckpointSpec
-from sow.cli.output import say_error
+from sow.checkpoints.spec import CheckpointSpec
+from sow.cli.output import print_error
 from sow.errors import PlanError, PlannerError, SowError, UsageError
 from sow.pictures.condition import Condition
 from sow.plan.box import Box
@@ -30,7 +30,7 @@ from sow.planners.mllm.clamping import clamp_regions
 from sow.planners.mllm.dialogue import Dialogue
 from sow.planners.mllm.planner import StagedPlanner
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.fitting import given_plan
 from sow.service.request import Request
 
@@ -124,7 +124,7 @@ def test_an_error_is_one_printable_line_whatever_it_quotes(capsys):
         text = "".join(chr(dice.choice([dice.randrange(32), dice.randrange(128), 0x202E, 0x85,
                                         dice.randrange(0xD800)])) for _ in range(40))  # fmt: skip
         for error in (SowError(text, text), PlannerError(f"x: {text}", "try again")):
-            say_error(error)
+            print_error(error)
             said = capsys.readouterr().err
             assert said.endswith("\n")
             assert said[:-1].isprintable()

@@ -12,7 +12,7 @@ import sow
 from sow.errors import ModelError, UsageError
 from sow.models import find_model
 from sow.models.tuned import TunedPreset, forget_tuned, read_tuned, save_tuned, tuned_file
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.settings.settings import PRESETS, Settings
 
 
@@ -50,11 +50,11 @@ def test_a_checkpoint_without_presets_runs_the_published_method(checkpoint, run_
 def test_a_checkpoint_may_have_presets_of_its_own(checkpoint, run_sow):
     model = with_index(checkpoint, sow_settings={"outside": "none"},
                        sow_presets={"normal": {"cycles": 3}, "style": {"eta": 0.5}})  # fmt: skip
-    facts = model.facts
-    assert facts.preset("normal") == Settings(outside="none", cycles=3)
-    assert facts.preset("style") == PRESETS["style"].changed(outside="none", eta=0.5)
+    spec = model.checkpoint_spec
+    assert spec.preset("normal") == Settings(outside="none", cycles=3)
+    assert spec.preset("style") == PRESETS["style"].changed(outside="none", eta=0.5)
     for name in ("attribute", "published-normal", "swift-normal", "cow"):
-        assert facts.preset(name) == Settings.preset(name).changed(outside="none")
+        assert spec.preset(name) == Settings.preset(name).changed(outside="none")
     sources = listed(run_sow, "--model", checkpoint)["normal"]["sources"]
     assert sources["cycles"] == sources["outside"] == "checkpoint"
     assert sources["eta"] == "paper, Sec. V"
@@ -66,7 +66,7 @@ def test_own_presets_survive_saving(tiny, tmp_path):
         tiny.save_pretrained(tmp_path / "m")
     finally:
         tiny.register_to_config(sow_presets=None)
-    assert find_model(str(tmp_path / "m")).facts.preset("normal").cycles == 2
+    assert find_model(str(tmp_path / "m")).checkpoint_spec.preset("normal").cycles == 2
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_own_presets_survive_saving(tiny, tmp_path):
 )
 def test_own_presets_that_are_none_get_one_line(checkpoint, presets):
     with pytest.raises(ModelError) as caught:
-        with_index(checkpoint, sow_presets=presets).facts.preset("normal")
+        with_index(checkpoint, sow_presets=presets).checkpoint_spec.preset("normal")
     assert "\n" not in str(caught.value)
 
 

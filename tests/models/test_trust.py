@@ -12,14 +12,14 @@ import torch
 from huggingface_hub import constants
 from spoiling import Evil, say, sharded, with_safety_checker
 
-from sow.checkpoints.cached import cached_snapshot
-from sow.checkpoints.reading import read_config
+from sow.checkpoints.hub_cache import cached_snapshot
+from sow.checkpoints.files import read_config
 from sow.errors import ModelError
 from sow.models import find_model
 from sow.models.hub import SD21, download_snapshot
 from sow.pictures.recipe import Recipe
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.repeating import differences, model_named_by
+from sow.service.saved_picture import differences, model_named_by
 from sow.utils.files import MOST_TEXT
 
 COMMIT, OTHER = "a" * 40, "b" * 40

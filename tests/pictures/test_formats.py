@@ -8,7 +8,7 @@ from PIL import Image, TiffImagePlugin
 from skimage import data
 
 from sow.benchmarks.figures.world.drawing import make
-from sow.checkpoints.facts import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import PictureError
 from sow.models.find import Model
 from sow.pictures.condition import Condition
@@ -17,7 +17,7 @@ from sow.pictures.loading import load_image, load_with_notes
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.remarks import remarks_on
+from sow.service.notes import remarks_on
 from sow.service.request import Request
 
 BEGINS = {
@@ -112,8 +112,8 @@ def test_a_matte_that_does_not_count_is_said():
 
 
 def test_words_with_digits_are_one_word():
-    facts = CheckpointSpec(words=frozenset({"a", "man"}))
-    assert facts.unknown_words("a man, 8k, 35mm_film") == ["8k", "35mm", "film"]
+    checkpoint = CheckpointSpec(words=frozenset({"a", "man"}))
+    assert checkpoint.unknown_words("a man, 8k, 35mm_film") == ["8k", "35mm", "film"]
 
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera", "retina", "coins", "grass")

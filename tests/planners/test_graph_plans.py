@@ -11,7 +11,7 @@ from mllm_server import GOOD, good
 from planner_helpers import planner_of
 
 import sow
-from sow.checkpoints.facts import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import PlanError, UsageError
 from sow.models.find import find_model
 from sow.pictures.condition import Condition
@@ -22,7 +22,7 @@ from sow.planners.base import PlanRequest
 from sow.planners.graph.build import build_graph
 from sow.planners.graph.planner import GraphPlanner, add_graph
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.asking import PlannerChoice, ask_for_plan
+from sow.service.planning import PlannerChoice, ask_for_plan
 from sow.service.fitting import in_known_words, plan_request
 from sow.service.request import Request
 
@@ -181,7 +181,7 @@ def test_a_plan_that_plants_nothing_needs_no_picture(tmp_path, face):
 
 
 def asked_for(request: Request, choice=PlannerChoice("offline")) -> Plan:
-    return ask_for_plan(plan_request(request.read(), FIGURES.facts), choice, FIGURES).plan
+    return ask_for_plan(plan_request(request.read(), FIGURES.checkpoint_spec), choice, FIGURES).plan
 
 
 def test_things_are_called_as_the_reworded_prompt_calls_them(face):

@@ -15,7 +15,7 @@ from spoiling import change
 from sow.errors import ModelError
 from sow.models import find_model, load
 from sow.planners.offline import drawn_faces
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.utils.libraries import BUILDING

@@ -12,8 +12,8 @@ import sow.attention.explain
 from sow.diffusion.prefix import without_chance
 from sow.pictures.recipe import Recipe
 from sow.pipeline.calls import count_forwards
-from sow.service.asking import PlannerChoice
-from sow.service.calling import EngineTask, together
+from sow.service.planning import PlannerChoice
+from sow.service.pipeline_calls import EngineTask, together
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.settings.settings import Settings

@@ -25,7 +25,7 @@ from sow.pictures.condition import Condition
 from sow.plan.box import Box, overlap
 from sow.planners.offline.drawn_faces import find_drawn_faces
 from sow.planners.offline.faces import find_faces, find_photographed_faces
-from sow.service.looking import Looker
+from sow.service.face_check import Looker
 from sow.service.service import Service
 
 FIRST = TESTING + 13_000_000

@@ -24,9 +24,9 @@ from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
 from sow.plan.box import Box, overlap
 from sow.service.request import Request
-from sow.service.seeing import graph_of
+from sow.service.scene_reading import graph_of
 from sow.service.service import Service
-from sow.service.verifying import checks
+from sow.service.verification import checks
 
 
 def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[Box]]]:

@@ -24,7 +24,7 @@ from sow.benchmarks.tv2i.metrics.judge_base import Judged, Verdicts
 from sow.benchmarks.tv2i.metrics.judge_metrics import JUDGED, judged_metrics
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.pictures.drawing import planted
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 from sow.service.service import Service

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sow.batch.ledger.manifest_check import Source
+from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.run_batch import Batch
 from sow.batch.runners.options import Options
@@ -20,7 +20,7 @@ from sow.benchmarks.tv2i.pairs import Pair, PairList
 from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
 from sow.service.methods import Method
-from sow.service.model import Report
+from sow.service.lazy_model import Report
 
 BY_NAME = (("preset", "{setting}"),)
 """The checkpoint's own preset, named: a benchmark does not run what `sow tune` found here."""
@@ -183,7 +183,7 @@ def batch_of(
         for number, pair in enumerate(bench.listed.pairs, 1):
             yield number, entrant.job(pair)
 
-    source = Source(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
+    source = JobSource(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
     return Batch(
         source, out / entrant.folder, how, force=force, retry_failed=retry_failed, report=report

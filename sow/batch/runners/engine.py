@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sow.batch.runners.buckets import even_size
+from sow.batch.runners.buckets import balanced_batch_size
 from sow.errors import DeviceError, SowError
 from sow.models.devices import out_of_memory
-from sow.service.calling import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, together
 from sow.service.methods import SOW, Method
 from sow.service.results import Picture
 
@@ -51,7 +51,7 @@ class Engine:
             return self._size
         canvas, branches = task.spec.plan.canvas, self._method.branches(task.spec)
         room = pictures_at_once(self._service.pipe, canvas, branches, self._pictures)
-        return even_size(room, self._pictures)
+        return balanced_batch_size(room, self._pictures)
 
     def make(self, tasks: Sequence[EngineTask]) -> Iterator[tuple[int, Picture | SowError]]:
         """A picture for each task, or why there is none, with its number.

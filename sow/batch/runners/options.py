@@ -8,9 +8,9 @@ from typing import Any
 from sow.batch.runners.cluster import Cluster
 from sow.errors import PlannerError, UsageError
 from sow.planners.mllm.vendors.registry import make_asker
-from sow.service.asking import PlannerChoice
+from sow.service.planning import PlannerChoice
 from sow.service.methods import SOW, Method
-from sow.service.model import Report
+from sow.service.lazy_model import Report
 from sow.service.service import Service
 from sow.utils.limits import MAX_BATCH_SIZE
 from sow.utils.type_checks import WHOLE, check_kind
@@ -99,7 +99,7 @@ class Options:
             )
 
     @property
-    def plans_at_a_time(self) -> int:
+    def concurrent_plans(self) -> int:
         """How many."""
         if self.planners is not None:
             return self.planners

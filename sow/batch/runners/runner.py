@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.batch.ledger.ledger import Claimed
+from sow.batch.ledger.ledger import ClaimedJob
 from sow.batch.runners.buckets import Buckets
 from sow.batch.runners.engine import Engine, as_error
-from sow.batch.runners.job_queue import Desk
-from sow.batch.runners.saving import Extra, Made, save
+from sow.batch.runners.job_queue import JobQueue
+from sow.batch.runners.saving import ExtraFiles, GeneratedPicture, save
 from sow.errors import OutputError, PlannerError, SowError
-from sow.service.calling import EngineTask
+from sow.service.pipeline_calls import EngineTask
 from sow.service.methods import SOW, Method
-from sow.storage.errors import Unreachable
+from sow.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from sow.service.service import Service
@@ -68,7 +68,7 @@ class _Open:
         over: it has failed, or is somebody else's by now: nothing more is made of it.
     """
 
-    claimed: Claimed
+    claimed: ClaimedJob
     left: int
     seconds: float = 0.0
     begun: bool = False
@@ -76,7 +76,7 @@ class _Open:
 
 
 @dataclass
-class Run:
+class JobRunner:
     """The jobs of a ledger, carried out until none is left; iterate once.
 
     Attributes:
@@ -88,20 +88,20 @@ class Run:
     """
 
     service: Service
-    desk: Desk
+    desk: JobQueue
     batch_size: int | None = None
     planners: int = 2
-    extra: Extra = lambda made, name: {}
+    extra: ExtraFiles = lambda made, name: {}
     waited: float = 0.0
     method: Method = SOW
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is taken yet."""
-        pictures = max(1, self.desk.pictures())
+        pictures = max(1, self.desk.num_pictures())
         self.engine = Engine(self.service, self.batch_size, pictures, self.method)
         self._preparing: dict[Future[list[EngineTask]], _Open] = {}
-        self._saving: dict[Future[bool], tuple[_Open, Made]] = {}
+        self._saving: dict[Future[bool], tuple[_Open, GeneratedPicture]] = {}
         self._ready: Buckets[tuple[_Open, EngineTask]] = Buckets()
         self._no_more, self._unplanned = False, 0
 
@@ -126,7 +126,7 @@ class Run:
                     self.waited += time.monotonic() - started
                 elif len(self._ready):
                     continue
-                elif self.desk.others_at_work():
+                elif self.desk.others_running():
                     time.sleep(POLL)
                 elif self._no_more:
                     return
@@ -136,7 +136,7 @@ class Run:
 
     def _take(self, preparing: ThreadPoolExecutor) -> None:
         """Takes as many jobs as keep planners and engine busy, and begins to plan for them."""
-        self.desk.beat()
+        self.desk.heartbeat()
         size = max([1, *(self.engine.size_for(self._ready.first(kind)[1])
                          for kind in self._ready.kinds())])  # fmt: skip
         wanted = 2 * self.planners + 2 * size - len(self._preparing) - len(self._ready)
@@ -145,15 +145,15 @@ class Run:
         if not taken:
             return
         model = self.service.model  # what is wrong with the model is no job's fault
-        self.desk.made_with(f"{model.name} ({model.revision})")
+        self.desk.record_model(f"{model.name} ({model.revision})")
         for claimed in taken:
             future = preparing.submit(self._prepared, claimed)
             self._preparing[future] = _Open(claimed, len(claimed.seeds))
         _ = self.method.denoiser(self.service.pipe)  # loaded while the first plans are made
 
-    def _prepared(self, claimed: Claimed) -> list[EngineTask]:
+    def _prepared(self, claimed: ClaimedJob) -> list[EngineTask]:
         job = claimed.job
-        with self.desk.inputs(claimed) as files:
+        with self.desk.input_files(claimed) as files:
             spec = self.method.resolve(self.service, job.request(files), preset=job.preset,
                                     settings=job.settings, likeness=job.likeness)  # fmt: skip
         several = len(claimed.job.seeds) > 1
@@ -174,7 +174,7 @@ class Run:
             for task in tasks:
                 self.engine.size_for(task)
         except Exception as error:
-            if isinstance(error, (PlannerError, Unreachable)):
+            if isinstance(error, (PlannerError, StorageUnavailable)):
                 self._unplanned += 1
                 if self._unplanned >= IN_A_ROW:
                     what = f"{IN_A_ROW} plans in a row failed: {error.what}"
@@ -206,7 +206,7 @@ class Run:
     ) -> Iterator[JobResult]:
         """Makes the pictures of a batch and hands them to the writers."""
         fresh = {job.claimed.job.id: job for job, _ in batch if not job.begun}
-        self.desk.begin(fresh)
+        self.desk.mark_started(fresh)
         for job in fresh.values():
             job.begun = True
         for number, made in self.engine.make([task for _, task in batch]):
@@ -214,10 +214,10 @@ class Run:
             if isinstance(made, SowError):
                 yield from self._failed(job, made)
                 continue
-            finished = Made(job.claimed, task.spec, task.seed, made)
+            finished = GeneratedPicture(job.claimed, task.spec, task.seed, made)
             self._saving[saving.submit(save, finished, self.desk, self.extra)] = (job, finished)
 
-    def _saved(self, job: _Open, made: Made, future: Future[bool]) -> Iterator[JobResult]:
+    def _saved(self, job: _Open, made: GeneratedPicture, future: Future[bool]) -> Iterator[JobResult]:
         try:
             kept = future.result()
         except OutputError:  # the folder's trouble, not the job's

@@ -6,28 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sow.batch.ledger.ledger import Claimed
-from sow.batch.runners.job_queue import Desk
+from sow.batch.ledger.ledger import ClaimedJob
+from sow.batch.runners.job_queue import JobQueue
 from sow.pictures.recipe import png_of
-from sow.service.looking import Looker
+from sow.service.face_check import Looker
 from sow.service.results import GenerationSpec, Picture
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedPicture:
     """A picture that was made, and for whom."""
 
-    claimed: Claimed
+    claimed: ClaimedJob
     spec: GenerationSpec
     seed: int
     picture: Picture
 
 
-Extra = Callable[[Made, str], dict[str, bytes]]
+ExtraFiles = Callable[[GeneratedPicture, str], dict[str, bytes]]
 """Files that belong to a picture of this name."""
 
 
-def save(made: Made, ledger: Desk, extra: Extra) -> bool:
+def save(made: GeneratedPicture, ledger: JobQueue, extra: ExtraFiles) -> bool:
     """Looks at a picture, and has it written and noted in the ledger.
 
     Returns:
@@ -39,10 +39,10 @@ def save(made: Made, ledger: Desk, extra: Extra) -> bool:
     picture = replace(made.picture, gone=Looker(made.spec).gone(made.picture))
     made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
     files = {**extra(made, name), name: png_of(picture.image, picture.recipe, picture.condition)}
-    return ledger.record(made.claimed, made.seed, files, told_of(made), picture.seconds)
+    return ledger.record(made.claimed, made.seed, files, metadata_of(made), picture.seconds)
 
 
-def told_of(made: Made) -> dict[str, Any]:
+def metadata_of(made: GeneratedPicture) -> dict[str, Any]:
     """A line of `metadata.jsonl`."""
     job, recipe = made.claimed.job, made.picture.recipe
     told: dict[str, Any] = {

@@ -14,7 +14,7 @@ from sow.plan.scene_graph import CONDITION, Relation
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import parse_predicate
 from sow.planners.graph.prompt_text import WORN
-from sow.service.seeing import see
+from sow.service.scene_reading import see
 
 if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline

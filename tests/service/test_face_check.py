@@ -9,7 +9,7 @@ from PIL import Image
 
 from sow.pictures.recipe import Recipe
 from sow.plan.box import Box
-from sow.service.looking import Looker, same_place
+from sow.service.face_check import Looker, same_place
 from sow.service.request import Request
 from sow.service.results import Picture
 from sow.service.service import Service

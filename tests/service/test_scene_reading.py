@@ -17,12 +17,12 @@ from sow.plan.box import Box
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
-from sow.service.looking import Looker
+from sow.service.face_check import Looker
 from sow.service.request import Request
 from sow.service.retrying import retried
-from sow.service.seeing import as_labels, canvas_for, certain
+from sow.service.scene_reading import as_labels, canvas_for, certain
 from sow.service.service import Service
-from sow.service.verifying import checks, plain
+from sow.service.verification import checks, plain
 from sow.utils.limits import MAX_SEED
 
 CONTRARY = {"left of": "right of", "right of": "left of"}
@@ -143,9 +143,9 @@ def test_a_condition_has_to_be_a_label(service):
 
 @pytest.mark.parametrize("size", [(640, 480), (3000, 100), (90, 4000), (128, 128)])
 def test_a_canvas_for_a_picture(service, size):
-    facts = service.model.facts
-    width, height = canvas_for(size, facts)
-    assert width % facts.canvas_stride == height % facts.canvas_stride == 0
+    checkpoint = service.model.checkpoint_spec
+    width, height = canvas_for(size, checkpoint)
+    assert width % checkpoint.canvas_stride == height % checkpoint.canvas_stride == 0
     assert (width >= height) == (size[0] >= size[1])
     assert 0.7 < width * height / 128**2 < 1.4
 

@@ -16,13 +16,13 @@ from sow.pictures.drawing import draw_over
 from sow.pictures.inputs import with_notes
 from sow.plan.scene_graph import Relation, SceneObject, free_id
 from sow.planners.graph_spec import GraphSpec
-from sow.service.model import OneModel
-from sow.service.remarks import unread_of
+from sow.service.lazy_model import OneModel
+from sow.service.notes import unread_of
 from sow.utils.files import write_text
 from sow.utils.type_checks import check_kind
 
 if TYPE_CHECKING:
-    from sow.checkpoints.facts import CheckpointSpec
+    from sow.checkpoints.spec import CheckpointSpec
     from sow.pictures.inputs import PictureLike
     from sow.pipeline.pipeline import SowPipeline
     from sow.planners.graph.detection import DetectedObject
@@ -153,7 +153,7 @@ def graph_of(
     """Where these things are in a picture, and on which side of one another."""
     from sow.planners.graph.detection import consistent_boxes
 
-    picture = image.resize(canvas_for(image.size, pipe.facts), Image.Resampling.LANCZOS)
+    picture = image.resize(canvas_for(image.size, pipe.checkpoint_spec), Image.Resampling.LANCZOS)
     pairs = [frozenset(pair) for pair in combinations(labels, 2)]
     seen, missing = see(pipe, picture, labels, pairs)
     boxes, sides = consistent_boxes({label: seen[label] for label in labels})
@@ -169,10 +169,10 @@ def graph_of(
     return SeenGraph(graph, picture, tuple(label for label in labels if label in missing))
 
 
-def canvas_for(size: tuple[int, int], facts: CheckpointSpec) -> tuple[int, int]:
+def canvas_for(size: tuple[int, int], checkpoint: CheckpointSpec) -> tuple[int, int]:
     """The canvas of about the model's own area and a picture's proportions."""
     ratio = min(LONGEST_SIDE, max(1 / LONGEST_SIDE, size[0] / size[1]))
-    stride, area = facts.canvas_stride, facts.canvas[0] * facts.canvas[1]
+    stride, area = checkpoint.canvas_stride, checkpoint.canvas[0] * checkpoint.canvas[1]
     wide, tall = ((area * share) ** 0.5 for share in (ratio, 1 / ratio))
     width, height = (max(stride, round(side / stride) * stride) for side in (wide, tall))
     return width, height
