@@ -181,7 +181,7 @@ def generate(
     contact = contact_sheet_path(targets, target, force) if num > 1 and not no_sheet else None
     check_no_overwrite([*inputs, service.model.source], [*targets, *sheets, cycles_out, contact])
     notes = [*spec.notes, *service.unread(spec)]
-    if cycles_out is not None and spec.settings.all_cycles == 0:
+    if cycles_out is not None and spec.settings.total_cycles == 0:
         notes.append("there are no cycles to save")
         report("note", notes[-1])
     if quiet:
@@ -208,7 +208,7 @@ def generate(
             sheet = explanation_path(path, targets[number], sheets[number])
             write_png(picture.explained, sheet, force=force)
             print_note(f"explained in {sheet}")
-        for remark in picture.remarks:
+        for remark in picture.notes:
             report("note", remark)
         if page is not None:
             page.add(f"seed {picture.recipe.seed}", picture.image)
@@ -250,7 +250,7 @@ def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -
     return {
         "file": str(path),
         "seconds": round(picture.seconds, 2),
-        "notes": [*notes, *picture.remarks],
+        "notes": [*notes, *picture.notes],
         **_checked(picture),
         **explained,
         **picture.recipe.model_dump(mode="json"),

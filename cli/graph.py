@@ -44,17 +44,17 @@ def graph(
     sow graph photo.png --labels "person,dog" --condition person --out scene.json
     sow generate --face img.png --prompt "a person in the snow" --graph scene.json
     """
-    from sow.service.scene_reading import as_labels
+    from sow.service.scene_reading import parse_labels
     from sow.service.service import Service
-    from sow.utils.files import check_free, write_png
+    from sow.utils.files import check_output_path, write_png
 
-    names = as_labels(labels)
+    names = parse_labels(labels)
     target = None if no_draw else draw or unused_path(Path(f"{picture.stem}-graph.png"), force)
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
     check_no_overwrite([picture, Path(model)], [target, out])
     for path in (target, out):
         if path is not None:
-            check_free(path, force)
+            check_output_path(path, force)
     if quiet:
         service.pipe.set_progress_bar_config(disable=True)
     seen = service.graph(picture, names, condition)
@@ -65,6 +65,6 @@ def graph(
         seen.save(out, force=force)
         print_note(f"written: {out}")
     if json:
-        print_json({"canvas": list(seen.picture.size), **seen.plain()})
+        print_json({"canvas": list(seen.picture.size), **seen.to_dict()})
     elif out is None:
-        print_json(seen.plain())
+        print_json(seen.to_dict())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.consent import agreement
+from sow.cli.consent import confirm_once
 from sow.cli.options import (
     PLANNER,
     RESULT,
@@ -40,8 +40,8 @@ from sow.cli.options import (
     choice_of,
     request_of,
 )
-from sow.cli.output import print_json, report, say
-from sow.cli.targets import check_apart, free_name
+from sow.cli.output import print_json, print_note, report
+from sow.cli.paths import check_no_overwrite, unused_path
 
 
 def plan(
@@ -113,7 +113,7 @@ def plan(
     """
     from sow.pictures.drawing import draw_plan
     from sow.service.service import Service
-    from sow.utils.files import check_free, write_png, write_text
+    from sow.utils.files import check_output_path, write_png, write_text
 
     request = request_of(
         face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,
@@ -126,27 +126,27 @@ def plan(
     request.check()
     service = Service(
         model, revision=revision, planner=choice, report=report, download=False,
-        agree=agreement(yes),
+        agree=confirm_once(yes),
     )  # fmt: skip
     if dry:
-        print_json(service.would_be_sent(request))
+        print_json(service.preview_request(request))
         return
     usual = Path(f"{face.stem if face else 'sow'}-plan.png")
-    target = None if no_draw else draw or free_name(usual, force)
-    check_apart(
+    target = None if no_draw else draw or unused_path(usual, force)
+    check_no_overwrite(
         [face, mask, plan, prompts, Path(graph) if graph else None, Path(model)], [target, out]
     )
     for path in (target, out):
         if path is not None:
-            check_free(path, force)
+            check_output_path(path, force)
     spec = service.resolve(request)
     made = spec.plan
     if target is not None:
         write_png(draw_plan(made, spec.condition), target, force=force)
-        say(f"drawn: {target}, for {service.model.name}, {made.canvas[0]}x{made.canvas[1]}")
+        print_note(f"drawn: {target}, for {service.model.name}, {made.canvas[0]}x{made.canvas[1]}")
     if out is None:
         plain = made.model_dump(mode="json")
         print_json({"plan": plain, "cache": spec.cache} if json else plain)
     else:
         write_text(made.to_json() + "\n", out, force=force)
-        say(f"written: {out}")
+        print_note(f"written: {out}")

@@ -35,7 +35,7 @@ from sow.benchmarks.tv2i.running.measuring import outcomes
 from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
 from sow.models.memory import MOST, pictures_at_once
-from sow.service.budget import samples_of
+from sow.service.budget import count_unet_samples
 from sow.service.methods import SOW
 from sow.service.lazy_model import Report
 from sow.service.service import Service
@@ -45,7 +45,7 @@ UNBOUNDED = 10**9
 
 
 @dataclass(frozen=True)
-class OneModel(Options):
+class LazyModel(Options):
     """Options of batches that share one loaded model.
 
     kept: the service; None to load one per batch.
@@ -208,7 +208,7 @@ def begin(
         write_plan(plan, out, force)
     elif drawn:
         draw_faces([one.pair(setting) for one in plan.pairs], setting, True)
-    how = OneModel(
+    how = LazyModel(
         options.model,
         options.revision,
         options.config,
@@ -265,7 +265,7 @@ def _decided(
 
 def _tried(one: Candidate, settings: Any) -> PlannedCandidate:
     calls = len(unet_calls_of(settings))
-    samples = samples_of(settings, UNBOUNDED)
+    samples = count_unet_samples(settings, UNBOUNDED)
     return PlannedCandidate(
         name=one.name, why=one.why, changes=dict(one.changes), samples=samples, calls=calls
     )

@@ -31,29 +31,29 @@ from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
-from sow.checkpoints.facts import CheckpointSpec
-from sow.checkpoints.loading import CheckedPipeline
+from sow.checkpoints.checked_pipeline import CheckedPipeline
+from sow.checkpoints.spec import CheckpointSpec
 from sow.diffusion.jobs import BatchTensors, make_jobs
 from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
 from sow.pipeline.calls import (
-    TENSORS,
-    check_numbers,
-    numbers_of,
-    step_end_of,
-    tensor_inputs_of,
+    CALLBACK_TENSORS,
+    check_finite,
+    job_indices,
+    make_step_end,
+    check_tensor_inputs,
     unet_lock,
 )
 from sow.pipeline.prefix_cache import PrefixCache
 from sow.plan.plan import Plan, check_canvas
 from sow.settings.settings import Settings
-from sow.utils.libraries import quiet
-from sow.utils.type_checks import check_kind
+from sow.utils.libraries import quiet_libraries
+from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
     from sow.diffusion.jobs import Picture
     from sow.pictures.inputs import PictureLike
-    from sow.settings.inputs import Changes, PlanLike
+    from sow.settings.inputs import SettingsLike, PlanLike
 
 Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
@@ -93,7 +93,7 @@ class SowPipeline(CheckedPipeline):
         >>> picture = pipe(image=face, plan=plan, generator=generator).images[0]
     """
 
-    _callback_tensor_inputs: ClassVar[list[str]] = list(TENSORS)
+    _callback_tensor_inputs: ClassVar[list[str]] = list(CALLBACK_TENSORS)
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class SowPipeline(CheckedPipeline):
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
     @property
-    def facts(self) -> CheckpointSpec:
+    def checkpoint_spec(self) -> CheckpointSpec:
         """What this checkpoint is: its canvas, its grid, its words, its token limit."""
         return CheckpointSpec.of(
             unet=self.unet.config,
@@ -143,36 +143,36 @@ class SowPipeline(CheckedPipeline):
     @property
     def canvas(self) -> tuple[int, int]:
         """`(width, height)` in pixels of the pictures the UNet was trained on."""
-        return self.facts.canvas
+        return self.checkpoint_spec.canvas
 
     @property
     def canvas_stride(self) -> int:
         """Width and height of a canvas must be multiples of this many pixels."""
-        return self.facts.canvas_stride
+        return self.checkpoint_spec.canvas_stride
 
     def preset(self, name: str) -> Settings:
         """The preset of this name with what this checkpoint needs set otherwise."""
-        return self.facts.preset(name)
+        return self.checkpoint_spec.preset(name)
 
     def tokens_lost(self, prompt: str) -> int:
         """How many tokens at the end of a prompt the text encoder does not read."""
-        with quiet():
+        with quiet_libraries():
             count = len(self.tokenizer(prompt, truncation=False).input_ids)
-        return int(max(0, count - self.facts.token_limit))
+        return int(max(0, count - self.checkpoint_spec.token_limit))
 
     def unknown_words(self, prompt: str) -> list[str]:
         """The words of a prompt that say nothing to this checkpoint, in their order.
 
         Empty for a checkpoint that does not list its words, as Stable Diffusion's do not.
         """
-        return self.facts.unknown_words(prompt)
+        return self.checkpoint_spec.unknown_words(prompt)
 
     @torch.no_grad()
     def __call__(
         self,
         image: Picture | Sequence[Picture],
         plan: PlanLike | Sequence[PlanLike],
-        settings: Changes | Sequence[Changes] = None,
+        settings: SettingsLike | Sequence[SettingsLike] = None,
         *,
         mask: PictureLike | Sequence[PictureLike | None] | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
@@ -183,7 +183,7 @@ class SowPipeline(CheckedPipeline):
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         prefix_cache: PrefixCache | None = None,
-        watching: Sequence[Trace] = (),
+        traces: Sequence[Trace] = (),
     ) -> SowPipelineOutput:
         """Makes one picture per job (the paper's Algorithm 1).
 
@@ -214,7 +214,7 @@ class SowPipeline(CheckedPipeline):
             prefix_cache: keeps what all seeds of a plan have in common, and replays it. Each
                 picture's part is then computed by itself. Not used with a callback, nor with
                 `controls` other than a `trace`, which observes what comes after it.
-            watching: look into this call alone; `trace` looks into those of other threads too.
+            traces: look into this call alone; `trace` looks into those of other threads too.
 
         Raises:
             SowError: with one line that says what is wrong with the arguments.
@@ -222,22 +222,22 @@ class SowPipeline(CheckedPipeline):
         if output_type not in OUTPUT_TYPES:
             raise UsageError(f"no output_type {output_type!r}",
                              f"choose one of {', '.join(OUTPUT_TYPES)}")  # fmt: skip
-        wanted = tensor_inputs_of(callback_on_step_end, callback_on_step_end_tensor_inputs)
-        facts = self.facts
-        jobs = make_jobs(image, plan, settings, mask, generator, facts.stride,
-                         facts.preset, facts.fitted)  # fmt: skip
-        shown_cycles = numbers_of(return_cycles, len(jobs))
-        check_canvas(jobs[0].plan.canvas, facts.canvas_stride)
-        for line in facts.remarks_on(jobs[0].plan.canvas):
+        wanted = check_tensor_inputs(callback_on_step_end, callback_on_step_end_tensor_inputs)
+        checkpoint = self.checkpoint_spec
+        jobs = make_jobs(image, plan, settings, mask, generator, checkpoint.stride,
+                         checkpoint.preset, checkpoint.fitted)  # fmt: skip
+        shown_cycles = job_indices(return_cycles, len(jobs))
+        check_canvas(jobs[0].plan.canvas, checkpoint.canvas_stride)
+        for line in checkpoint.canvas_notes(jobs[0].plan.canvas):
             self.remark(line)
 
-        with unet_lock(self.unet), self.offloading():
+        with unet_lock(self.unet), self.offload_after_use():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
             backbone = StableDiffusion(self)
             tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
             indicator = Indicator() if return_indicators else None
             context = RunContext.of(jobs, tensors.condition_mask, backbone)
-            chain = chain_of(context, (*self.controls, *watching), indicator)
+            chain = chain_of(context, (*self.controls, *traces), indicator)
             sampler = Sampler(backbone, jobs, tensors, self.canvas_stride, chain)
             self._num_timesteps = sampler.unet_calls
             with self.progress_bar(total=sampler.unet_calls) as bar:
@@ -245,16 +245,16 @@ class SowPipeline(CheckedPipeline):
                 if prefix_cache is not None and callback_on_step_end is None:
                     prefix = prefix_cache.prefix_of(self, sampler, bar.update)
                 made = sampler.run(
-                    step_end=step_end_of(self, callback_on_step_end, wanted, bar),
+                    step_end=make_step_end(self, callback_on_step_end, wanted, bar),
                     cancelled=lambda: self._interrupt,
                     prefix=prefix,
                 )
 
-            images, flagged = self.decoded(backbone, made.latents, output_type)
+            images, flagged = self.decode_images(backbone, made.latents, output_type)
             cycles = None
             if shown_cycles:
                 rows = [clean[shown_cycles] for clean in made.cycles]
-                shown = [self.decoded(backbone, some, output_type)[0] for some in rows]
+                shown = [self.decode_images(backbone, some, output_type)[0] for some in rows]
                 cycles = [[pictures[n] for pictures in shown] for n in range(len(shown_cycles))]
         if not return_dict:
             return images, flagged  # type: ignore[return-value]  # the library's own old habit
@@ -262,14 +262,14 @@ class SowPipeline(CheckedPipeline):
         return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, measured)
 
     @contextmanager
-    def offloading(self) -> Iterator[None]:
+    def offload_after_use(self) -> Iterator[None]:
         """Parts that are offloaded go back where they were, whatever happens."""
         try:
             yield
         finally:
             self.maybe_free_model_hooks()
 
-    def decoded(
+    def decode_images(
         self, backbone: StableDiffusion, latents: Tensor, output_type: str
     ) -> tuple[Any, list[bool] | None]:
         """Clean latents `[B, c, h, w]` as pictures, and what the safety checker says of them.
@@ -278,10 +278,10 @@ class SowPipeline(CheckedPipeline):
             ModelError: if they are no numbers.
         """
         if output_type == "latent":
-            check_numbers(latents)
+            check_finite(latents)
             return latents, None
         pixels = backbone.decode(latents)
-        check_numbers(pixels)  # whatever went wrong before is in them
+        check_finite(pixels)  # whatever went wrong before is in them
         flagged = None
         if self.safety_checker is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)
@@ -303,7 +303,7 @@ def trace(pipe: SowPipeline) -> Iterator[Trace]:
     Raises:
         UsageError: if it is no pipeline of SOW's.
     """
-    check_kind("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
+    check_type("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
     looking = Trace()
     pipe.controls.append(looking)
     try:

@@ -13,11 +13,11 @@ from sow.settings.settings import Outside, Settings
 
 Agree = Callable[[str], bool]
 """Whether the user means it, after reading what it costs."""
-USUAL = 512 * 512
+REFERENCE_AREA = 512 * 512
 """Pixels of the canvas that a UNet sample is counted on in `Budget.everything`."""
 
 
-def nobody_agrees(line: str) -> bool:
+def never_agree(line: str) -> bool:
     """Where nobody can be asked, nothing out of the ordinary is done."""
     return False
 
@@ -41,7 +41,7 @@ class Budget:
         area = canvas[0] * canvas[1]
         if area <= self.pixels:
             return None
-        return f"a canvas of {canvas[0]}x{canvas[1]} is {area / USUAL:.0f} times 512x512"
+        return f"a canvas of {canvas[0]}x{canvas[1]} is {area / REFERENCE_AREA:.0f} times 512x512"
 
     def beyond(self, plan: Plan, settings: Settings, pictures: int) -> str | None:
         """What is too much about these pictures, in one line, or None."""
@@ -49,10 +49,10 @@ class Budget:
         large = self.too_large(plan.canvas)
         if large:
             return large
-        each = samples_of(settings, self.samples, outside_of(plan, settings))
+        each = count_unet_samples(settings, self.samples, outside_of(plan, settings))
         if each > self.samples:
             return f"a picture would take more than {self.samples} UNet samples (the usual: 107)"
-        whole = each * pictures * width * height / USUAL
+        whole = each * pictures * width * height / REFERENCE_AREA
         if whole > self.everything:
             return f"{pictures} pictures of {width}x{height} with {each} UNet samples each are many"
         return None
@@ -75,13 +75,13 @@ def _ask(problem: str | None, agree: Agree) -> None:
         raise UsageError(problem, "ask for less, or give agree=")
 
 
-OWN = Budget(pixels=2048 * 2048, samples=5_000, everything=120_000)
+USER_BUDGET = Budget(pixels=2048 * 2048, samples=5_000, everything=120_000)
 """For what users ask for themselves."""
-STRANGERS = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
+UNTRUSTED_BUDGET = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
 """For what a recipe asks for: it may come from anybody."""
 
 
-def samples_of(settings: Settings, most: int, outside: Outside | None = None) -> int:
+def count_unet_samples(settings: Settings, most: int, outside: Outside | None = None) -> int:
     """UNet samples of one picture, counted no further than just over `most`.
 
     outside: what its plan needs outside C; None takes it from the settings.

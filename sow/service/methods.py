@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sow.service.request import Request
 
 
-class Decides(Protocol):
+class Service(Protocol):
     """Whoever decides what a request comes to: `Service`."""
 
     def resolve(
@@ -36,7 +36,7 @@ class Decides(Protocol):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MethodOutput:
     """The pictures of one call, in the order of its tasks.
 
     Attributes:
@@ -63,12 +63,12 @@ class Method(ABC):
     engine: ClassVar[bool] = False
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         """The name with its parameters, as recipes and folders tell it: `sdedit(strength=0.7)`."""
         told = ", ".join(f"{f.name}={_told(getattr(self, f.name))}" for f in fields(self) if f.repr)
         return f"{self.name}({told})" if told else self.name
 
-    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
         """What a request comes to; `how` is as for `Service.resolve`.
 
         Raises:
@@ -88,7 +88,7 @@ class Method(ABC):
     @abstractmethod
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
-    ) -> Drawn:
+    ) -> MethodOutput:
         """A picture for each of these, which share a call: canvas and shared settings agree.
 
         A picture depends on its own work and seed, not on its neighbours.
@@ -109,12 +109,12 @@ class Sow(Method):
         seeds: Sequence[int],
         cycles_of: Sequence[int] = (),
         prefix_cache: PrefixCache | None = None,
-        watching: Sequence[Trace] = (),
-    ) -> Drawn:
+        traces: Sequence[Trace] = (),
+    ) -> MethodOutput:
         """By the pipeline.
 
         cycles_of: the numbers of those whose cycles are wanted too. prefix_cache: what seeds share.
-        watching: look into this call.
+        traces: look into this call.
         """
         import torch
 
@@ -125,9 +125,9 @@ class Sow(Method):
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             return_cycles=cycles_of,
             prefix_cache=prefix_cache,
-            watching=watching,
+            traces=traces,
         )
-        return Drawn(out.images, out.nsfw_content_detected, out.cycles)
+        return MethodOutput(out.images, out.nsfw_content_detected, out.cycles)
 
 
 SOW = Sow()

@@ -17,7 +17,7 @@ from sow.settings.settings import Settings
 from sow.utils.files import write_png
 
 if TYPE_CHECKING:
-    from sow.service.verification import Check
+    from sow.service.verification import RelationCheck
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class Picture:
     explained: Image.Image | None = None
     flagged: bool = False
     gone: bool = False
-    checks: tuple[Check, ...] = ()
+    checks: tuple[RelationCheck, ...] = ()
     seconds: float = 0.0
     calls: int = 0
     samples: int = 0
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """What is not as it should be with this picture, and what to try."""
         seed = f"seed {self.recipe.seed}: try another seed="
         loose = self.recipe.settings.condition_guidance_scale > 1
@@ -157,11 +157,11 @@ class Result:
         Raises:
             OutputError: if a file exists and `force` is not set, or cannot be written.
         """
-        paths = numbered(Path(path), len(self.pictures))
+        paths = numbered_paths(Path(path), len(self.pictures))
         return [p.save(to, force=force) for p, to in zip(self.pictures, paths, strict=True)]
 
 
-def numbered(path: Path, count: int) -> list[Path]:
+def numbered_paths(path: Path, count: int) -> list[Path]:
     """`out.png` for one picture; `out-1.png`, `out-2.png` … for several."""
     if count == 1:
         return [path]

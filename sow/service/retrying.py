@@ -9,7 +9,7 @@ from sow.service.results import Picture
 from sow.utils.limits import MAX_SEED
 
 
-def retried(
+def retry_faulty(
     make: Callable[[Sequence[int], Sequence[int]], Iterator[Picture]],
     seeds: Sequence[int],
     retries: int,

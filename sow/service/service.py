@@ -18,22 +18,22 @@ from sow.service.arguments import (
     check_service,
     counted_up,
 )
-from sow.service.planning import Planned, PlannerChoice, ask_for_plan, would_be_sent
-from sow.service.budget import OWN, Agree, nobody_agrees
+from sow.service.planning import PlanningResult, PlannerChoice, ask_for_plan, preview_request
+from sow.service.budget import USER_BUDGET, Agree, never_agree
 from sow.service.pipeline_calls import make
 from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
-from sow.service.face_check import Looker
+from sow.service.face_check import FaceCheck
 from sow.service.lazy_model import Report
-from sow.service.notes import remarks_on, remarks_on_box, unread_of
-from sow.service.saved_picture import Kept
+from sow.service.notes import model_notes, box_notes, prompt_notes
+from sow.service.saved_picture import SavedPicture
 from sow.service.request import Request, ResolvedRequest
 from sow.service.results import GenerationSpec, Picture, Result
-from sow.service.retrying import retried
+from sow.service.retrying import retry_faulty
 from sow.service.scene_reading import Seer
 from sow.service.verification import checks
 from sow.settings.inputs import check_prompt
 from sow.settings.settings import Settings
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 
 class Service(Seer):
@@ -67,13 +67,13 @@ class Service(Seer):
         planner: PlannerChoice | None = None,
         report: Report = lambda kind, line: None,
         download: bool = True,
-        agree: Agree = nobody_agrees,
+        agree: Agree = never_agree,
     ) -> None:
         check_service(model, device, dtype, planner, report=report, agree=agree)
         super().__init__(model, revision, config, device, dtype, report, download)
         self._planner, self._agree = planner or PlannerChoice(), agree
 
-    def plan(self, request: Request) -> Planned:
+    def plan(self, request: Request) -> PlanningResult:
         """The plan for a request: read, or made; on the model's grid.
 
         Raises:
@@ -81,10 +81,10 @@ class Service(Seer):
         """
         return self._planned(self._read(request))
 
-    def would_be_sent(self, request: Request) -> dict[str, Any]:
+    def preview_request(self, request: Request) -> dict[str, Any]:
         """What a vendor would be sent for this plan, as data; nothing is sent."""
         asked = self._read(request)
-        return would_be_sent(
+        return preview_request(
             plan_request(asked, self.model.checkpoint_spec), self._planner, self.model
         )
 
@@ -109,7 +109,7 @@ class Service(Seer):
         """
         asked = self._read(request)
         if asked.canvas is not None:
-            OWN.check_canvas(asked.canvas, self._agree)
+            USER_BUDGET.check_canvas(asked.canvas, self._agree)
         # What is no setting is refused before any download.
         chosen(Settings.preset(preset or "normal"), settings, likeness)
         self._read_ahead()
@@ -117,10 +117,10 @@ class Service(Seer):
         plan, model = planned.plan, self.model
         base, tuned = self._preset(preset, plan)
         decided = chosen(base, settings, likeness)
-        OWN.check(plan, decided, 1, self._agree)
+        USER_BUDGET.check(plan, decided, 1, self._agree)
         condition = condition_of(asked, plan)
         notes = self._told(
-            [*plan.notes, *tuned, *remarks_on(model, asked.image or condition.picture)]
+            [*plan.notes, *tuned, *model_notes(model, asked.image or condition.picture)]
         )
         return GenerationSpec(
             condition=condition,
@@ -160,7 +160,7 @@ class Service(Seer):
             UsageError: if it asks for more than a stranger may, and nobody agrees.
             ModelError: if its model is not to be had, or may not be taken from a recipe.
         """
-        kept = Kept.read(path, options.get("agree", nobody_agrees))
+        kept = SavedPicture.read(path, options.get("agree", never_agree))
         service = cls(**kept.options(model, revision, dtype), **options)
         spec = kept.again(service.model, choose_device(service._device))
         return service, service._told_of(spec), kept.recipe.seed
@@ -194,13 +194,13 @@ class Service(Seer):
         """
         if prompt is not None:
             check_prompt(prompt)
-        kept = Kept.read(path, options.get("agree", nobody_agrees))
+        kept = SavedPicture.read(path, options.get("agree", never_agree))
         # What is no setting is refused before any download.
         base = kept.recipe.settings if preset is None else Settings.preset(preset)
         chosen(base, settings, likeness)
         service = cls(**kept.options(model, revision, dtype), **options)
         spec = kept.like(service.model, prompt, preset, settings, likeness)
-        OWN.check(spec.plan, spec.settings, 1, service._agree)
+        USER_BUDGET.check(spec.plan, spec.settings, 1, service._agree)
         return service, service._told_of(spec)
 
     def make(
@@ -227,13 +227,13 @@ class Service(Seer):
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
         """
-        check_kind("spec", spec, (GenerationSpec,), "what `resolve` or `like` returned")
-        check_kind("seeds", seeds, (Sequence,), "a list of whole numbers")
+        check_type("spec", spec, (GenerationSpec,), "what `resolve` or `like` returned")
+        check_type("seeds", seeds, (Sequence,), "a list of whole numbers")
         check_retries(retries)
         count = len(seeds) * max(1, spec.batch_size) * (1 + retries)
-        OWN.check(spec.plan, spec.settings, count, self._agree)
+        USER_BUDGET.check(spec.plan, spec.settings, count, self._agree)
         check_seeds(seeds)
-        looker, wanted = Looker(spec), set(cycles_of)
+        looker, wanted = FaceCheck(spec), set(cycles_of)
 
         def looked_at(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
             shown = [number for number, place in enumerate(places) if place in wanted]
@@ -243,11 +243,11 @@ class Service(Seer):
                 seen = checks(self.pipe, spec.plan, picture.image) if verify or retries else ()
                 yield replace(picture, gone=looker.gone(picture), checks=seen)
 
-        yield from retried(looked_at, seeds, retries)
+        yield from retry_faulty(looked_at, seeds, retries)
 
     def unread(self, spec: GenerationSpec) -> list[str]:
         """What of the prompt says nothing to the model, as notes."""
-        return self._told(unread_of(self.pipe, spec.plan.prompt))
+        return self._told(prompt_notes(self.pipe, spec.plan.prompt))
 
     def generate(
         self,
@@ -275,10 +275,8 @@ class Service(Seer):
             spec, seeds, cycles_of=which, explain=explain, verify=verify, retries=retries
         )
         made = tuple(pictures)
-        remarks = tuple(remark for picture in made for remark in picture.remarks)
-        for remark in remarks:
-            self._report("note", remark)
-        return Result(made, spec.plan, (*notes, *remarks))
+        picture_notes = self._told(note for picture in made for note in picture.notes)
+        return Result(made, spec.plan, (*notes, *picture_notes))
 
     def _read(self, request: Request) -> ResolvedRequest:
         check_request(request)
@@ -288,23 +286,23 @@ class Service(Seer):
 
     def _planned(
         self, asked: ResolvedRequest, meanwhile: Callable[[], None] = lambda: None
-    ) -> Planned:
+    ) -> PlanningResult:
         checkpoint, notes = self.model.checkpoint_spec, [*asked.notes]
         if asked.plan is not None:
-            planned = Planned(given_plan(asked.plan, asked, checkpoint, notes.append))
+            planned = PlanningResult(given_plan(asked.plan, asked, checkpoint, notes.append))
         else:
             request = plan_request(asked, checkpoint)
             planned = ask_for_plan(request, self._planner, self.model, meanwhile)
         plan = planned.plan.aligned(checkpoint.stride)
         notes += [
-            *remarks_on_box(asked, plan, checkpoint.stride),
-            *checkpoint.remarks_on(plan.canvas),
+            *box_notes(asked, plan, checkpoint.stride),
+            *checkpoint.canvas_notes(plan.canvas),
         ]
         self._told(notes)
         if planned.origin:
             self._report("planner", planned.origin)
             notes.append(f"planner: {planned.origin}")
-        return Planned(plan, planned.cache, planned.origin, tuple(notes))
+        return PlanningResult(plan, planned.cache, planned.origin, tuple(notes))
 
     def _preset(self, name: str | None, plan: Plan) -> tuple[Settings, list[str]]:
         """The preset named, or what runs by default, and a note if `sow tune` chose that."""

@@ -14,7 +14,7 @@ from sow.plan.scene_graph import CONDITION, Relation
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import parse_predicate
 from sow.planners.graph.prompt_text import WORN
-from sow.service.scene_reading import see
+from sow.service.scene_reading import find_objects
 
 if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Check:
+class RelationCheck:
     """A relation of a plan, and whether it can be seen in a picture.
 
     holds: None where boxes cannot show it (in front of, behind), or one thing could be taken for
@@ -34,7 +34,7 @@ class Check:
     holds: bool | None
 
 
-def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[Check, ...]:
+def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[RelationCheck, ...]:
     """The relations of a plan, looked for in a picture that was made by it.
 
     Where the condition is, is known; everything else is found as by `graph_of`, of each relation
@@ -42,7 +42,7 @@ def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[Check, ..
     """
     from sow.planners.graph.detection import DetectedObject
 
-    names = {thing.id: plain(thing.label) for thing in plan.objects}
+    names = {thing.id: bare_label(thing.label) for thing in plan.objects}
     called = "person" if plan.subject == "face" else plan.subject
     ends = {end for edge in plan.relations for end in (edge.subject, edge.object)}
     labels = sorted({names[end] for end in ends if end in names})
@@ -53,14 +53,14 @@ def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[Check, ..
         for edge in plan.relations
     }
     two = [pair for pair in pairs if len(pair) == 2]
-    found, missing = see(pipe, image, labels, two, None if plan.bare else called)
+    found, missing = find_objects(pipe, image, labels, two, None if plan.text_only else called)
     gone = {end for end, name in names.items() if name in missing}
     at = {end: found[name] for end, name in names.items() if name in found}
     at[CONDITION] = DetectedObject(called, plan.box, _body(plan))
-    told = names if plan.bare else {**names, CONDITION: called}
+    told = names if plan.text_only else {**names, CONDITION: called}
     unsure = _unsure(told)
     return tuple(
-        Check(
+        RelationCheck(
             relation=edge,
             said=f"{told[edge.subject]} {edge.predicate} {told[edge.object]}",
             holds=_judged(edge, at, gone, unsure, plan.canvas),
@@ -102,6 +102,6 @@ def _body(plan: Plan) -> Box | None:
     return own if plan.subject == "face" else None
 
 
-def plain(label: str) -> str:
+def bare_label(label: str) -> str:
     """A label without what somebody wears: "man in a red coat" is looked for as a man."""
     return re.split(WORN, label, maxsplit=1, flags=re.IGNORECASE)[0]

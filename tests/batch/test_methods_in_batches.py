@@ -18,8 +18,8 @@ from sow.cli.main import app
 from sow.errors import ModelError, OutputError, PictureError, SowError
 from sow.pictures.recipe import Recipe, read_recipe
 from sow.service.planning import PlannerChoice
-from sow.service.methods import SOW, Drawn, Method
-from sow.service.saved_picture import Kept
+from sow.service.methods import SOW, MethodOutput, Method
+from sow.service.saved_picture import SavedPicture
 
 PLAN = {"canvas": [64, 64], "prompt": "a man", "box": [16, 8, 32, 32]}
 
@@ -34,7 +34,7 @@ class Grey(Method):
     def draw(self, pipe, works, seeds):
         if 13 in seeds:
             raise ValueError("an unlucky seed")
-        return Drawn([Image.new("RGB", work.plan.canvas, (self.level,) * 3) for work in works])
+        return MethodOutput([Image.new("RGB", work.plan.canvas, (self.level,) * 3) for work in works])
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_its_pictures_say_so_and_are_not_made_again_as_something_else(batch_of, 
     recipe, _ = read_recipe(path)
     assert recipe.method == "grey(level=128)"
     with pytest.raises(PictureError, match=r"drawn for comparison, by grey\(level=128\)"):
-        Kept.read(path, lambda line: True)
+        SavedPicture.read(path, lambda line: True)
     for word in ("--recipe", "--like"):
         with pytest.raises(SowError) as refused:
             CliRunner().invoke(app, ["generate", word, str(path)], catch_exceptions=False)

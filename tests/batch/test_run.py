@@ -21,7 +21,7 @@ from sow.batch.sources import make_job_source
 from sow.errors import OutputError, PlannerError
 from sow.pictures.recipe import pixels_sha256, read_recipe
 from sow.service.planning import PlannerChoice
-from sow.service.saved_picture import Kept
+from sow.service.saved_picture import SavedPicture
 from sow.service.service import Service
 
 PROMPTS = ("a man", "a woman in the snow", "a person on the beach")
@@ -123,7 +123,7 @@ def test_alone_and_among_eight_differ_by_a_level_at_most(figures, picture, tmp_p
 def test_a_recipe_makes_the_picture_of_a_batch_again(batch_of, picture, tiny_folder, tmp_path):
     list(batch_of(jobs_of(picture, 3)))
     path = tmp_path / "out/j2.png"
-    kept = Kept.read(path, lambda line: True)
+    kept = SavedPicture.read(path, lambda line: True)
     service = Service(str(tiny_folder), device="cpu")
     (again,) = service.make(kept.again(service.model, "cpu"), [kept.recipe.seed])
     assert np.array_equal(np.asarray(again.image, int), levels(path))
@@ -151,28 +151,28 @@ def test_bad_jobs_fail_alone_with_a_reason_each(batch_of, picture, tmp_path):
 
 
 def test_who_spoils_a_call_does_not_spoil_his_neighbours(batch_of, picture, monkeypatch):
-    real = engine.together
+    real = engine.make_batch
 
     def spoilt(pipe, model, tasks, size, method, begun):
         if any(task.seed == 2 for task in tasks):
             raise RuntimeError("not a number")
         return real(pipe, model, tasks, size, method, begun)
 
-    monkeypatch.setattr(engine, "together", spoilt)
+    monkeypatch.setattr(engine, "make_batch", spoilt)
     results = {result.id: result for result in batch_of(jobs_of(picture, 5))}
     assert [name for name, result in results.items() if not result.done] == ["j2"]
     assert "not a number" in results["j2"].error
 
 
 def test_a_job_of_many_pictures_of_which_one_fails_fails_alone(batch_of, picture, monkeypatch):
-    real = engine.together
+    real = engine.make_batch
 
     def spoilt(pipe, model, tasks, size, method, begun):
         if any(task.seed == 2 for task in tasks):
             raise RuntimeError("not a number")
         return real(pipe, model, tasks, size, method, begun)
 
-    monkeypatch.setattr(engine, "together", spoilt)
+    monkeypatch.setattr(engine, "make_batch", spoilt)
     many = {**jobs_of(picture, 1)[0], "id": "many", "count": 10}
     good = {**jobs_of(picture, 1)[0], "id": "good", "seed": 100}
     results = {result.id: result.done for result in batch_of([many, good])}
@@ -205,7 +205,7 @@ def test_a_planner_that_always_fails_ends_the_run(batch_of, picture, monkeypatch
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(batch_of, picture, monkeypatch):
-    real, sizes = engine.together, []
+    real, sizes = engine.make_batch, []
 
     def short(pipe, model, tasks, size, method, begun):
         sizes.append(size)
@@ -213,20 +213,20 @@ def test_out_of_memory_halves_the_batch_and_goes_on(batch_of, picture, monkeypat
             raise MemoryError
         return real(pipe, model, tasks, size, method, begun)
 
-    monkeypatch.setattr(engine, "together", short)
+    monkeypatch.setattr(engine, "make_batch", short)
     assert all(result.done for result in batch_of(jobs_of(picture, 7), size=8))
     assert sizes == [8, 4, 2, 2, 2, 2]
 
 
 def test_a_job_too_large_for_the_memory_fails_alone(batch_of, picture, monkeypatch):
-    real = engine.together
+    real = engine.make_batch
 
     def short(pipe, model, tasks, size, method, begun):
         if tasks[0].spec.plan.canvas != (64, 64):
             raise MemoryError
         return real(pipe, model, tasks, size, method, begun)
 
-    monkeypatch.setattr(engine, "together", short)
+    monkeypatch.setattr(engine, "make_batch", short)
     large = {**jobs_of(picture, 1)[0], "id": "large", "canvas": [128, 128]}
     results = {result.id: result for result in batch_of([large, *jobs_of(picture, 3)])}
     assert [name for name, result in results.items() if not result.done] == ["large"]
@@ -234,7 +234,7 @@ def test_a_job_too_large_for_the_memory_fails_alone(batch_of, picture, monkeypat
 
 
 def test_a_full_disk_ends_the_run_and_fails_no_job(batch_of, picture, tmp_path, monkeypatch):
-    real, saved = stores.synced, []
+    real, saved = stores.write_synced, []
 
     def full(path, content):
         if content.startswith(b"\x89PNG"):
@@ -243,10 +243,10 @@ def test_a_full_disk_ends_the_run_and_fails_no_job(batch_of, picture, tmp_path, 
             saved.append(path)
         real(path, content)
 
-    monkeypatch.setattr(stores, "synced", full)
+    monkeypatch.setattr(stores, "write_synced", full)
     with pytest.raises(OutputError, match="No space left"):
         list(batch_of(jobs_of(picture, 6)))
-    monkeypatch.setattr(stores, "synced", real)
+    monkeypatch.setattr(stores, "write_synced", real)
     again = batch_of(jobs_of(picture, 6))
     assert again.ledger.counts() == {"waiting": 4, "running": 0, "done": 2, "failed": 0}
     assert len(list(again)) == 4

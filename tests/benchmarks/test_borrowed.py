@@ -19,7 +19,7 @@ from sow.benchmarks.tv2i.methods.ip_adapter_faceid import IPAdapterFaceID
 from sow.benchmarks.tv2i.methods.sd2_inpainting import to_paint
 from sow.errors import ModelError
 from sow.pictures.condition import Condition
-from sow.service.pipeline_calls import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.results import GenerationSpec
 from sow.service.service import Service
 from sow.settings.settings import Settings
@@ -43,7 +43,7 @@ def work_of(box=(16, 8, 32, 32), seed: int = 1) -> GenerationSpec:
 def drawn(service, how):
     """Two pictures in one call."""
     tasks = [EngineTask(work_of(), 1), EngineTask(work_of((8, 0, 40, 48), 2), 2)]
-    return together(service.pipe, service.model, tasks, 2, how)
+    return make_batch(service.pipe, service.model, tasks, 2, how)
 
 
 def weights_of(unet) -> list[torch.Tensor]:
@@ -146,7 +146,7 @@ def test_controlnet_beside_the_frozen_model(service, controlnet):
     pictures = drawn(service, how)
     assert {(p.calls, p.samples) for p in pictures} == {(3, 6)}
     other = [EngineTask(work_of(seed=9), 1), EngineTask(work_of((8, 0, 40, 48), 2), 2)]
-    changed, same = together(service.pipe, service.model, other, 2, how)
+    changed, same = make_batch(service.pipe, service.model, other, 2, how)
     assert changed.image.tobytes() != pictures[0].image.tobytes()  # by its edges alone
     assert same.image.tobytes() == pictures[1].image.tobytes()
     assert how.pipeline(service.pipe).unet is service.pipe.unet
@@ -192,7 +192,7 @@ def test_the_adapter_of_faces_changes_a_copy_of_the_frozen_model(service, adapte
     spec = work_of()
     other = [EngineTask(GenerationSpec(red, spec.plan, spec.settings, "a", ""), 1),
              EngineTask(work_of((8, 0, 40, 48), 2), 2)]  # fmt: skip
-    changed, same = together(service.pipe, service.model, other, 2, how)
+    changed, same = make_batch(service.pipe, service.model, other, 2, how)
     assert changed.image.tobytes() != pictures[0].image.tobytes()
     assert same.image.tobytes() == pictures[1].image.tobytes()
 

@@ -22,7 +22,7 @@ from sow.benchmarks.tv2i.methods.sdedit import SDEdit
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pipeline.calls import count_forwards
-from sow.service.pipeline_calls import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.methods import SOW, Sow
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
@@ -56,9 +56,9 @@ def clean_of(how, pipe, specs, seeds) -> tuple[torch.Tensor, Stage]:
 def test_methods_are_found_by_name_and_say_their_parameters():
     assert method("sow") == SOW
     assert isinstance(method("cow"), Cow)
-    assert method("sdedit", strength=0.5).said == "sdedit(strength=0.5, calls=30, eta=0)"
-    assert method("cow-release").said == "cow-release(cycle_eta=1)"
-    assert method("cow").said == "cow"
+    assert method("sdedit", strength=0.5).label == "sdedit(strength=0.5, calls=30, eta=0)"
+    assert method("cow-release").label == "cow-release(cycle_eta=1)"
+    assert method("cow").label == "cow"
     assert {name for name in FROZEN if method(name).name == name} == set(FROZEN) < set(METHODS)
 
 
@@ -97,10 +97,10 @@ def test_what_a_picture_costs_is_counted_at_the_unet(service, how, calls, sample
     spec = work_of()
     if isinstance(how, CowRelease):
         spec = replace(spec, settings=RELEASED)
-    (picture,) = together(service.pipe, service.model, [EngineTask(spec, 3)], 1, how)
+    (picture,) = make_batch(service.pipe, service.model, [EngineTask(spec, 3)], 1, how)
     assert (picture.calls, picture.samples) == (calls, samples)
     assert picture.image.size == (64, 64)
-    assert picture.recipe.method == how.said
+    assert picture.recipe.method == how.label
 
 
 def test_the_defaults_spend_what_sow_spends_with_the_guidance_of_stable_diffusion(service):
@@ -140,7 +140,7 @@ def test_a_picture_does_not_depend_on_its_neighbours(service, how):
 def test_the_release_of_cow_calls_once_per_size_of_box(service):
     """In company faces of another size are inverted besides; the samples of each are the same."""
     specs = [replace(work_of(box), settings=RELEASED) for box in ((16, 8, 32, 32), (8, 0, 40, 48))]
-    made = together(service.pipe, service.model, [EngineTask(w, 1) for w in specs], 2, CowRelease())
+    made = make_batch(service.pipe, service.model, [EngineTask(w, 1) for w in specs], 2, CowRelease())
     assert [(p.calls, p.samples) for p in made] == [(44, 114), (44, 114)]
 
 
@@ -268,7 +268,7 @@ def test_cow_is_the_engine_by_its_preset_and_can_be_made_again(service):
     spec = Cow().resolve(service, asked, preset="style", settings={"cycles": 3})
     assert spec.settings == service.pipe.preset("cow")
     assert isinstance(Cow(), Sow)
-    (picture,) = together(service.pipe, service.model, [EngineTask(spec, 3)], 1, Cow())
+    (picture,) = make_batch(service.pipe, service.model, [EngineTask(spec, 3)], 1, Cow())
     assert picture.recipe.method == ""
     (again,) = service.make(spec, [3])
     assert np.array_equal(np.asarray(picture.image), np.asarray(again.image))

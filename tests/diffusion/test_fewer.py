@@ -15,7 +15,7 @@ from sow.diffusion.prompts import outside_of
 from sow.diffusion.recording import num_conditions, unet_calls_of
 from sow.pipeline.calls import count_forwards
 from sow.pipeline.prefix_cache import PrefixCache
-from sow.service.budget import samples_of
+from sow.service.budget import count_unet_samples
 from sow.settings.settings import Settings
 
 ONCE_MORE = QUICK.changed(replant=1, cycles=1, planted="condition", preserve=(1,))
@@ -112,7 +112,7 @@ def test_jobs_of_one_call_may_be_guided_to_different_states(tiny, field):
     generators = [seeded(0) for _ in settings]
     with count_forwards(tiny.unet) as spent:
         made = tiny(**job, settings=settings, generator=generators).images
-    assert spent.samples == 3 * samples_of(settings[0], 1000)
+    assert spent.samples == 3 * count_unet_samples(settings[0], 1000)
     for together, own in zip(made, settings, strict=True):
         alone = tiny(**job, settings=own, generator=seeded(0)).images[0]
         assert torch.allclose(together, alone, atol=1e-4)
@@ -128,8 +128,8 @@ def test_jobs_of_one_call_may_be_guided_to_different_states(tiny, field):
 def test_what_the_presets_ask_for(preset, calls, pair, none):
     settings = Settings.preset(preset)
     assert len(unet_calls_of(settings)) == calls
-    assert samples_of(settings, 1000) == pair
-    assert samples_of(settings.changed(outside="none"), 1000) == none
+    assert count_unet_samples(settings, 1000) == pair
+    assert count_unet_samples(settings.changed(outside="none"), 1000) == none
 
 
 @pytest.mark.parametrize("outside", ["pair", "joined"])
@@ -139,12 +139,12 @@ def test_branches_that_cancel_out_are_not_asked(tiny, outside):
     job = {"image": noise_picture(1), "output_type": "latent", "settings": settings}
     with count_forwards(tiny.unet) as spent:
         lean = tiny(**job, plan=plan(suppress=""), generator=seeded(0)).images
-    assert spent.samples == samples_of(settings.changed(outside="none"), 1000)
+    assert spent.samples == count_unet_samples(settings.changed(outside="none"), 1000)
     # Beside a job with a noun all of them are asked, for both: they cancel out in the mix.
     both = [plan(suppress=""), plan(suppress="a cat")]
     with count_forwards(tiny.unet) as spent:
         beside = tiny(**job, plan=both, generator=[seeded(0), seeded(0)]).images
-    assert spent.samples == 2 * samples_of(settings, 1000)
+    assert spent.samples == 2 * count_unet_samples(settings, 1000)
     assert torch.allclose(lean[0], beside[0], atol=1e-4)
     assert not torch.allclose(beside[0], beside[1], atol=1e-2)
 

@@ -12,12 +12,12 @@ from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import PictureError
 from sow.models.find import Model
 from sow.pictures.condition import Condition
-from sow.pictures.formats import photographed
-from sow.pictures.loading import load_image, load_with_notes
+from sow.pictures.formats import is_photograph
+from sow.pictures.loading import load_image, load_image_with_notes
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.notes import remarks_on
+from sow.service.notes import model_notes
 from sow.service.request import Request
 
 BEGINS = {
@@ -80,13 +80,13 @@ def test_what_is_left_out_of_an_animation_is_said(tmp_path, kind):
     if kind == "mpo" and Image.open(file).format != "MPO":
         pytest.skip("this Pillow writes damaged ones")
     said = () if kind == "mpo" else (f"'a.{kind}' holds several pictures: only the first is taken",)
-    assert load_with_notes(file)[1] == said
+    assert load_image_with_notes(file)[1] == said
     assert Request(image=file, prompt="a man").read().notes == said
     if kind != "mpo":
         opened = Image.open(file)
         assert Request(image=opened, prompt="a man").read().notes[0].startswith("the picture holds")
     frames[0].save(file)
-    assert load_with_notes(file)[1] == ()
+    assert load_image_with_notes(file)[1] == ()
 
 
 def test_nobody_is_blamed_for_a_mask_they_did_not_give():
@@ -123,19 +123,19 @@ def test_photographs_are_told_from_drawings():
     drawn = [Image.open(EXAMPLES / f"{name}.png").convert("RGB") for name in FACES]
     styles = ("none", "oil", "watercolor", "sketch")
     drawn += [make(seed, style=style).image for seed in range(5) for style in styles]
-    assert not any(map(photographed, drawn))
+    assert not any(map(is_photograph, drawn))
     photographs = [Image.fromarray(getattr(data, name)()) for name in PHOTOGRAPHS]
     astronaut = photographs[0]
     before_white = Image.new("RGB", astronaut.size, "white")
     before_white.paste(astronaut.crop((150, 20, 330, 220)), (160, 150))
     closely = astronaut.crop((170, 60, 290, 200)).resize((96, 112))
-    assert all(map(photographed, (*photographs, before_white, closely)))
+    assert all(map(is_photograph, (*photographs, before_white, closely)))
 
 
 def test_only_a_photograph_looks_odd_in_figures(tmp_path, astronaut, faces):
     figures, other = (Model(name, tmp_path, "bundled") for name in ("figures", "other"))
-    assert [len(list(remarks_on(figures, image))) for image in (astronaut, faces[FACES[0]])] == [
+    assert [len(list(model_notes(figures, image))) for image in (astronaut, faces[FACES[0]])] == [
         1,
         0,
     ]
-    assert list(remarks_on(other, astronaut)) == []
+    assert list(model_notes(other, astronaut)) == []

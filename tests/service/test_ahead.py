@@ -18,7 +18,7 @@ from sow.planners.offline import drawn_faces
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
-from sow.utils.libraries import BUILDING
+from sow.utils.libraries import MODEL_BUILD_LOCK
 
 FACE = EXAMPLES / "drawn-beard.png"
 ASKED = Request(image=FACE, prompt="a person in a red coat")
@@ -80,7 +80,7 @@ def test_a_detector_is_not_built_while_a_model_is():
     building = threading.Event()
 
     def build():
-        with BUILDING, accelerate.init_empty_weights():
+        with MODEL_BUILD_LOCK, accelerate.init_empty_weights():
             building.set()
             threading.Event().wait(0.5)
 

@@ -26,7 +26,7 @@ def made(service):
 
 def test_things_are_where_the_graph_says(made):
     """Two of three at least: it is a small model."""
-    assert made.plan.bare
+    assert made.plan.text_only
     assert made.plan.prompt == PROMPT  # the sentence says it already
     assert {thing.label for thing in made.plan.objects} == {"red ball", "blue box"}
     said = {"relation": "left of", "thing": "ball", "other_thing": "box"}

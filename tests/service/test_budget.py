@@ -13,7 +13,7 @@ from sow.errors import DeviceError, UsageError
 from sow.models.memory import memory_of, pictures_at_once
 from sow.pictures.recipe import read_recipe, save_png
 from sow.plan.plan import Plan
-from sow.service.budget import OWN, STRANGERS, Budget, samples_of
+from sow.service.budget import USER_BUDGET, UNTRUSTED_BUDGET, Budget, count_unet_samples
 from sow.settings.settings import PRESETS, Settings
 
 
@@ -31,16 +31,16 @@ def test_samples_are_counted_as_the_unet_is_asked(tiny, faces, preset):
         tiny(image=faces["drawn-beard"], plan=plan_of(64, 64), settings=chosen)
     finally:
         hook.remove()
-    assert samples_of(chosen, 10**6) == sum(rows)
+    assert count_unet_samples(chosen, 10**6) == sum(rows)
 
 
 def test_the_presets_and_what_docs_speak_of_are_within_both_budgets():
     for settings_ in PRESETS.values():
-        for budget in (OWN, STRANGERS):
+        for budget in (USER_BUDGET, UNTRUSTED_BUDGET):
             assert budget.beyond(plan_of(512, 512), settings_, 8) is None
-    assert OWN.beyond(plan_of(512, 512), Settings(), 1000) is None
-    assert samples_of(Settings(), 1000) == 107
-    assert samples_of(PRESETS["swift-normal"], 1000) == 41
+    assert USER_BUDGET.beyond(plan_of(512, 512), Settings(), 1000) is None
+    assert count_unet_samples(Settings(), 1000) == 107
+    assert count_unet_samples(PRESETS["swift-normal"], 1000) == 41
 
 
 def test_a_plan_without_a_noun_is_counted_without_the_pair():
@@ -61,9 +61,9 @@ def test_what_costs_too_much_is_asked_about(plan, settings_, pictures):
     asked: list[str] = []
     started = time.process_time()
     with pytest.raises(UsageError, match="agree="):
-        OWN.check(plan, settings_, pictures, lambda line: bool(asked.append(line)))
+        USER_BUDGET.check(plan, settings_, pictures, lambda line: bool(asked.append(line)))
     assert len(asked) == 1
-    OWN.check(plan, settings_, pictures, lambda line: True)
+    USER_BUDGET.check(plan, settings_, pictures, lambda line: True)
     assert time.process_time() - started < 5  # it is counted no further than it has to be
 
 
@@ -71,8 +71,8 @@ def test_what_costs_too_much_is_asked_about(plan, settings_, pictures):
 @given(st.integers(64, 8192), st.integers(64, 8192), st.integers(1, 10**6))
 def test_a_stranger_may_never_ask_for_more_than_the_user(width, height, pictures):
     plan = plan_of(width, height)
-    if OWN.beyond(plan, Settings(), pictures):
-        assert STRANGERS.beyond(plan, Settings(), pictures)
+    if USER_BUDGET.beyond(plan, Settings(), pictures):
+        assert UNTRUSTED_BUDGET.beyond(plan, Settings(), pictures)
 
 
 def test_a_strangers_recipe_does_not_cost_a_fortune(faces, tmp_path):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sow.pictures.recipe import Recipe
 from sow.plan.box import Box
-from sow.service.face_check import Looker, same_place
+from sow.service.face_check import FaceCheck, is_same_face
 from sow.service.request import Request
 from sow.service.results import Picture
 from sow.service.service import Service
@@ -41,33 +41,33 @@ def spec(service):
 
 
 def test_a_face_that_is_there_is_seen(spec):
-    looker = Looker(spec)
+    looker = FaceCheck(spec)
     assert looker.planted is not None
     assert not looker.gone(picture_of(spec, planted(spec)))
 
 
 def test_a_face_that_is_not_there_is_missed(spec):
-    looker, box = Looker(spec), spec.plan.box
+    looker, box = FaceCheck(spec), spec.plan.box
     empty = Image.new("RGB", spec.plan.canvas, (90, 160, 110))
     elsewhere = planted(spec, at=(0, 128 - box.height))
     for image in (empty, elsewhere, planted(spec, at=(box.x + 16, box.y + 16), side=20)):
         gone = picture_of(spec, image)
         assert looker.gone(gone)
-        assert "another seed=" in replace(gone, gone=True).remarks[0]
-    assert picture_of(spec, empty).remarks == ()
+        assert "another seed=" in replace(gone, gone=True).notes[0]
+    assert picture_of(spec, empty).notes == ()
 
 
 def test_things_and_what_was_blackened_are_not_looked_at(service, spec):
     black = Image.new("RGB", spec.plan.canvas)
-    assert not Looker(spec).gone(replace(picture_of(spec, black), flagged=True))
+    assert not FaceCheck(spec).gone(replace(picture_of(spec, black), flagged=True))
     thing = service.resolve(Request("examples/drawn-curls.png", "a ball", subject="ball"))
-    assert Looker(thing).planted is None
-    assert not Looker(thing).gone(picture_of(thing, black))
+    assert FaceCheck(thing).planted is None
+    assert not FaceCheck(thing).gone(picture_of(thing, black))
 
 
 def test_a_photographs_face_is_looked_for_by_the_other_detector(service, astronaut):
     spec = service.resolve(Request(astronaut, "a woman in the forest", canvas=256))
-    looker = Looker(spec)
+    looker = FaceCheck(spec)
     assert looker.planted is not None
     assert not looker.missing(planted(spec))
     assert looker.missing(Image.new("RGB", spec.plan.canvas, (90, 160, 110)))
@@ -75,7 +75,7 @@ def test_a_photographs_face_is_looked_for_by_the_other_detector(service, astrona
 
 def test_near_and_alike_is_the_same_place():
     face = Box(x=40, y=30, width=40, height=40)
-    assert same_place(face, Box(x=50, y=20, width=44, height=36))
-    assert not same_place(face, Box(x=70, y=30, width=40, height=40))
-    assert not same_place(face, Box(x=50, y=40, width=20, height=20))
-    assert not same_place(face, Box(x=0, y=0, width=120, height=120))
+    assert is_same_face(face, Box(x=50, y=20, width=44, height=36))
+    assert not is_same_face(face, Box(x=70, y=30, width=40, height=40))
+    assert not is_same_face(face, Box(x=50, y=40, width=20, height=20))
+    assert not is_same_face(face, Box(x=0, y=0, width=120, height=120))

@@ -59,7 +59,7 @@ def test_what_is_said_changes_and_nothing_else(made, tmp_path):
     assert spec.plan == recipe.plan.changed(prompt="a man in the snow")
     assert spec.settings == recipe.settings.changed(likeness=0.2, eta=0.5)
     service, spec = Service.like(made, preset="style", settings={"cycles": 2}, device="cpu")
-    assert spec.settings == service.model.facts.preset("style").changed(cycles=2)
+    assert spec.settings == service.model.checkpoint_spec.preset("style").changed(cycles=2)
     assert spec.name == "a-like"
 
 

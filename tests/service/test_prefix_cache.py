@@ -13,7 +13,7 @@ from sow.diffusion.prefix import without_chance
 from sow.pictures.recipe import Recipe
 from sow.pipeline.calls import count_forwards
 from sow.service.planning import PlannerChoice
-from sow.service.pipeline_calls import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.settings.settings import Settings
@@ -78,11 +78,11 @@ def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
     several, single = EngineTask(spec, 1, several=True), EngineTask(spec, 1)
     assert several.kind != single.kind
     begun = figures().prefix_cache
-    made = together(service.pipe, service.model, [several, EngineTask(spec, 2, True)], 2,
+    made = make_batch(service.pipe, service.model, [several, EngineTask(spec, 2, True)], 2,
                     prefix_cache=begun)  # fmt: skip
     assert [picture.samples for picture in made] == [round((15 + 24) / 2)] * 2
     assert [picture.recipe.begun_alone for picture in made] == [True, True]
-    plain = together(
+    plain = make_batch(
         service.pipe, service.model, [single, EngineTask(spec, 2)], 2, prefix_cache=begun
     )
     assert [picture.samples for picture in plain] == [27, 27]

@@ -12,17 +12,17 @@ from PIL import Image
 from sow.attention.heat import InversionHeat
 from sow.benchmarks.figures.world.drawing import TUNING, make
 from sow.errors import UsageError
-from sow.pipeline.grounding import phrase_heat, presence
+from sow.pipeline.grounding import phrase_heat, presence_scores
 from sow.plan.box import Box
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
-from sow.service.face_check import Looker
+from sow.service.face_check import FaceCheck
 from sow.service.request import Request
-from sow.service.retrying import retried
-from sow.service.scene_reading import as_labels, canvas_for, certain
+from sow.service.retrying import retry_faulty
+from sow.service.scene_reading import parse_labels, canvas_for, presence_by_name
 from sow.service.service import Service
-from sow.service.verification import checks, plain
+from sow.service.verification import checks, bare_label
 from sow.utils.limits import MAX_SEED
 
 CONTRARY = {"left of": "right of", "right of": "left of"}
@@ -81,9 +81,9 @@ def test_what_is_missing_is_less_present_than_what_is_there(service, drawn):
     other = next(name for name in ("car", "tree", "umbrella") if name != kind)
     box = Box.model_validate(drawn[0][0].scene_graph["nodes"]["thing0"]["box"])
     asked = [(f"person is near {name}", box) for name in (kind, other)]
-    there, not_there = presence(service.pipe, image, asked)
+    there, not_there = presence_scores(service.pipe, image, asked)
     assert there > not_there
-    assert [there, not_there] == presence(service.pipe, image, asked)  # the same noise
+    assert [there, not_there] == presence_scores(service.pipe, image, asked)  # the same noise
 
 
 def test_things_are_believed_beside_what_is_certain():
@@ -93,10 +93,10 @@ def test_things_are_believed_beside_what_is_certain():
         ("dog", "dog is near car"): -0.2, ("car", "dog is near car"): -0.5,
         ("cat", "cat is near car"): -0.4, ("car", "cat is near car"): 0.3,
     }  # fmt: skip
-    assert certain(there, None) == {"dog": 0.1, "cat": 0.0, "car": -0.5}
+    assert presence_by_name(there, None) == {"dog": 0.1, "cat": 0.0, "car": -0.5}
     beside = {("dog", "person is near dog"): -0.1, ("dog", "dog is near car"): 0.5}
-    assert certain(beside, "person") == {"dog": -0.1}
-    assert certain({}, None) == {}
+    assert presence_by_name(beside, "person") == {"dog": -0.1}
+    assert presence_by_name({}, None) == {}
 
 
 def test_heat_is_a_share_of_attention(service, drawn):
@@ -132,8 +132,8 @@ def test_people_who_could_be_taken_for_each_other_are_not_judged(service, drawn)
 @pytest.mark.parametrize("labels", ["", "a,,b", "dog,Dog", ",".join("abcdefghi"), ["\x1b"]])
 def test_labels_that_are_none(labels):
     with pytest.raises(UsageError):
-        as_labels(labels)
-    assert as_labels(" red  ball , dog") == ("red ball", "dog")
+        parse_labels(labels)
+    assert parse_labels(" red  ball , dog") == ("red ball", "dog")
 
 
 def test_a_condition_has_to_be_a_label(service):
@@ -151,8 +151,8 @@ def test_a_canvas_for_a_picture(service, size):
 
 
 def test_clothes_are_not_what_somebody_is_looked_for_by():
-    assert plain("man in a red coat") == "man"
-    assert plain("red balloon") == "red balloon"
+    assert bare_label("man in a red coat") == "man"
+    assert bare_label("red balloon") == "red balloon"
 
 
 def test_the_best_of_several_seeds_is_kept():
@@ -166,7 +166,7 @@ def test_the_best_of_several_seeds_is_kept():
 
     def kept(retries):
         asked.clear()
-        return [picture.seed for picture in retried(make, [1, 2, 3], retries)]
+        return [picture.seed for picture in retry_faulty(make, [1, 2, 3], retries)]
 
     assert kept(0) == [1, 2, 3]
     assert asked == [[1, 2, 3]]
@@ -184,7 +184,7 @@ def test_other_seeds_are_tried_for_as_long_as_there_are_any():
         return (SimpleNamespace(seed=seed, faults=faults[seed]) for seed in seeds)
 
     for first in faults:
-        assert [one.seed for one in retried(make, [first], 5)] == [MAX_SEED]
+        assert [one.seed for one in retry_faulty(make, [first], 5)] == [MAX_SEED]
 
 
 def test_what_is_made_again_knows_its_place():
@@ -193,13 +193,13 @@ def test_what_is_made_again_knows_its_place():
         return (SimpleNamespace(seed=seed, faults=seed == 2) for seed in seeds)
 
     told = []
-    assert [one.seed for one in retried(make, [1, 2], 1)] == [1, 3]
+    assert [one.seed for one in retry_faulty(make, [1, 2], 1)] == [1, 3]
     assert told == [([1, 2], [0, 1]), ([3], [1])]
 
 
 def test_cycles_are_those_of_the_place_whatever_the_seed(service, monkeypatch):
     """The second picture is made again, alone, and its cycles are wanted."""
-    monkeypatch.setattr(Looker, "gone", lambda looker, picture: picture.recipe.seed == 2)
+    monkeypatch.setattr(FaceCheck, "gone", lambda looker, picture: picture.recipe.seed == 2)
     spec = service.resolve(Request("examples/drawn-curls.png", "a woman"), settings={"cycles": 1})
     first, second = service.make(spec, [1, 2], cycles_of=[1], retries=1)
     assert (first.recipe.seed, len(first.cycles)) == (1, 0)
@@ -213,9 +213,9 @@ def test_pictures_say_what_does_not_hold(service):
     assert check.said == "ball left of box"
     bad = replace(made.pictures[0], checks=(replace(check, holds=False),))
     assert bad.faults == 1
-    assert "'ball left of box' cannot be seen in the picture of seed 1" in bad.remarks[0]
+    assert "'ball left of box' cannot be seen in the picture of seed 1" in bad.notes[0]
     unsure = replace(made.pictures[0], checks=(replace(check, holds=None),))
-    assert (unsure.faults, unsure.remarks) == (0, ())
+    assert (unsure.faults, unsure.notes) == (0, ())
 
 
 def test_retries_are_bounded(service):

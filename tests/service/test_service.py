@@ -25,7 +25,7 @@ from sow.errors import (
 from sow.models import memory
 from sow.pictures.recipe import read_recipe
 from sow.service.request import Request
-from sow.service.results import numbered
+from sow.service.results import numbered_paths
 from sow.service.service import Service
 
 FACE = EXAMPLES / "drawn-beard.png"
@@ -273,8 +273,8 @@ def test_a_bad_setting_does_not_wait_for_a_model():
 
 
 def test_numbers_beside_the_name():
-    assert numbered(Path("a/b.png"), 1) == [Path("a/b.png")]
-    assert numbered(Path("a/b.png"), 2) == [Path("a/b-1.png"), Path("a/b-2.png")]
+    assert numbered_paths(Path("a/b.png"), 1) == [Path("a/b.png")]
+    assert numbered_paths(Path("a/b.png"), 2) == [Path("a/b-1.png"), Path("a/b-2.png")]
 
 
 def test_memory_decides_before_anything_is_allocated(tiny, monkeypatch):

@@ -22,10 +22,10 @@ from sow.benchmarks.figures.world.tv2i import fresh
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import rate
 from sow.pictures.condition import Condition
-from sow.plan.box import Box, overlap
+from sow.plan.box import Box, iou
 from sow.planners.offline.drawn_faces import find_drawn_faces
 from sow.planners.offline.faces import find_faces, find_photographed_faces
-from sow.service.face_check import Looker
+from sow.service.face_check import FaceCheck
 from sow.service.service import Service
 
 FIRST = TESTING + 13_000_000
@@ -57,7 +57,7 @@ def found(finder: Finder, drawings: Sequence[Drawing]) -> tuple[str, str]:
 def _same(box: Box, face: tuple[float, float, float, float]) -> bool:
     x, y, width, height = face
     true = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return overlap(box.corners, true) > ENOUGH
+    return iou(box.corners, true) > ENOUGH
 
 
 def finding(count: int) -> Iterator[str]:
@@ -103,14 +103,14 @@ def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Imag
         who = "nobody"
         if judged.here:
             who = "same" if judged.distance < SAME_PERSON else "another"
-        noticed[who].append(Looker(trial.work).missing(image))
+        noticed[who].append(FaceCheck(trial.work).missing(image))
     cells = [f"{rate(s).percent()} of {len(s)}" if s else "none there" for s in noticed.values()]
     return f"| {name} | {len(work)} | {' | '.join(cells)} |"
 
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Write `finding.md`."""
-    output.check_free("finding.md")
+    output.check_output_path("finding.md")
     made, judge = service(), Judge.load()
     output.write_page(
         "finding.md",

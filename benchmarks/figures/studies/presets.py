@@ -39,8 +39,8 @@ from sow.benchmarks.tv2i.metrics.judge_metrics import judged_metrics
 from sow.benchmarks.tv2i.metrics.variety import FeatureVariety, PixelVariety, groups, relative_mean
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS
-from sow.pictures.drawing import labelled_row
-from sow.service.budget import samples_of
+from sow.pictures.drawing import labelled_grid
+from sow.service.budget import count_unet_samples
 from sow.service.service import Service
 from sow.settings.settings import Settings
 
@@ -118,7 +118,7 @@ def made_of(
     made: Service, verdicts: Verdicts, people: People, row: Row, setting: str, pictures: Path
 ) -> Made:
     """Return a row with its pictures and metrics."""
-    settings = made.model.facts.preset(row.preset.format(setting=setting))
+    settings = made.model.checkpoint_spec.preset(row.preset.format(setting=setting))
     wanted = [replace(PictureSpec.of(t.work, t.seed), settings=settings) for t in people.trials]
     images = picture_cache.generate(made.pipe, wanted, pictures).images
     return read(verdicts, row.name, people.trials, images, settings)
@@ -126,7 +126,7 @@ def made_of(
 
 def made_by_text(made: Service, verdicts: Verdicts, people: People, pictures: Path) -> Made:
     """Return the model's own pictures of the same sentences and seeds."""
-    settings = made.model.facts.preset("text")
+    settings = made.model.checkpoint_spec.preset("text")
     wanted = [
         PictureSpec(None, without_condition(trial.work.plan), settings, trial.seed)
         for trial in people.trials
@@ -151,7 +151,7 @@ def read(
         )
         for t, scores in zip(some, found, strict=True)
     ]
-    return Made(name, cases, outcomes, samples_of(settings, 10_000))
+    return Made(name, cases, outcomes, count_unet_samples(settings, 10_000))
 
 
 def looser(rows: Sequence[Made], text_row: Made, verdicts: Verdicts) -> Iterator[str]:
@@ -215,12 +215,12 @@ def sheet(rows: Sequence[Made], people: People, first: int = 10) -> list[Image.I
     ids = [t.pair.id for t in people.trials if t.pair.id.startswith("open")]
     chosen = list(dict.fromkeys(ids or people.drawn))[:first]
     canvas = {t.pair.id: t.canvas for t in people.trials}
-    lines = [labelled_row("planted", [("", canvas[one]) for one in chosen])]
+    lines = [labelled_grid("planted", [("", canvas[one]) for one in chosen])]
     for row in rows:
         by_pair = {some[0].pair.id: some for some in groups(row.cases)}
         for seed in (0, 1):
             images = [by_pair[one][min(seed, len(by_pair[one]) - 1)].picture for one in chosen]
-            lines.append(labelled_row(f"{row.name}, seed {seed + 1}", [("", i) for i in images]))
+            lines.append(labelled_grid(f"{row.name}, seed {seed + 1}", [("", i) for i in images]))
     return lines
 
 
@@ -229,7 +229,7 @@ def study(output: StudyOutput, *, table: str, setting: str, count: int) -> None:
     settings = SETTINGS if setting == "all" else (setting,)
     count = count or COUNTS[table]
     for one in settings:
-        output.check_free(f"presets-{table}-{one}.md", f"presets-{table}-{one}.png")
+        output.check_output_path(f"presets-{table}-{one}.md", f"presets-{table}-{one}.png")
     made, judge = service(), Judge.load()
     for one in settings:
         people = People(made, table, one, count)

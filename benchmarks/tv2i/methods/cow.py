@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sow.service.methods import Decides, Sow
+from sow.service.methods import Service, Sow
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 
@@ -19,6 +19,6 @@ class Cow(Sow):
 
     name = "cow"
 
-    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
         """Return the work with the model's preset `cow`."""
         return service.resolve(request, preset="cow")

@@ -44,7 +44,7 @@ from sow.pictures.condition import Condition
 from sow.pictures.loading import GREY
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Decides, Drawn, Method
+from sow.service.methods import Service, MethodOutput, Method
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 from sow.settings.settings import Settings
@@ -76,11 +76,11 @@ class CowRelease(Method):
         if self.cycle_eta not in (0, 1):
             raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
-    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
         """Return the same plan, except for the noun; resize and grey as in the release."""
         spec, inputs = service.resolve(request, preset="cow"), request.read()
         condition = spec.condition
-        if inputs.image is not None and not spec.plan.bare:
+        if inputs.image is not None and not spec.plan.text_only:
             bicubic = Image.Resampling.BICUBIC
             condition = greyed(Condition.prepare(inputs.image, spec.plan, inputs.mask, bicubic))
         plan = spec.plan.changed(suppress=SUPPRESSED)
@@ -89,12 +89,12 @@ class CowRelease(Method):
 
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
-    ) -> Drawn:
+    ) -> MethodOutput:
         """Return a picture per work."""
-        with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
+        with torch.no_grad(), unet_lock(pipe.unet), pipe.offload_after_use():
             backbone = StableDiffusion(pipe)
             sampler = ReleasedSampler(backbone, jobs_of(specs, seeds))
-            return Drawn(*pipe.decoded(backbone, sampler.run().latents, "pil"))
+            return MethodOutput(*pipe.decode_images(backbone, sampler.run().latents, "pil"))
 
 
 def jobs_of(specs: Sequence[GenerationSpec], seeds: Sequence[int]) -> list[Job]:
@@ -117,12 +117,12 @@ def nearest_inside(job: Job, vae_scale_factor: int) -> Tensor:
     """Return C in the latents of a canvas, `[1, h, w]`, by the first pixel of each latent."""
     width, height = job.plan.canvas
     mask, box = torch.zeros(1, 1, height, width), job.plan.box
-    if not job.plan.bare:
+    if not job.plan.text_only:
         mask[0, 0, box.y : box.bottom, box.x : box.right] = torch.from_numpy(
             np.array(job.condition.mask, np.float32) / 255
         )
     inside = (interpolate(mask, scale_factor=1 / vae_scale_factor, mode="nearest")[0] == 1).float()
-    if not job.plan.bare:
+    if not job.plan.text_only:
         check_membership(inside)
     return inside
 

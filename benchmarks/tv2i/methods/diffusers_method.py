@@ -22,7 +22,7 @@ from sow.models.hub import hub_problem
 from sow.pictures.drawing import planted
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Drawn, Method
+from sow.service.methods import MethodOutput, Method
 from sow.service.results import GenerationSpec
 
 KINDS = ("*.json", "*.txt", "*.safetensors")
@@ -55,12 +55,12 @@ class DiffusersMethod(Method):
         check_count("steps", self.steps)
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         """The description of the method, without the path of a local folder."""
         name = Path(self.weights).name if Path(self.weights).is_absolute() else self.weights
         if name == self.weights:
-            return super().said
-        return replace(self, weights=name).said
+            return super().label
+        return replace(self, weights=name).label
 
     @abstractmethod
     def load(self, pipe: SowPipeline, folder: Path) -> Any:
@@ -106,7 +106,7 @@ class DiffusersMethod(Method):
 
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
-    ) -> Drawn:
+    ) -> MethodOutput:
         """Return a picture per work; all share the guidance of the first."""
         made = self.pipeline(pipe)
         width, height = specs[0].plan.canvas
@@ -121,7 +121,7 @@ class DiffusersMethod(Method):
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
                 **self.inputs(specs),
             )
-        return Drawn(out.images, out.nsfw_content_detected)
+        return MethodOutput(out.images, out.nsfw_content_detected)
 
 
 def canvases(specs: Sequence[GenerationSpec]) -> list[Image.Image]:

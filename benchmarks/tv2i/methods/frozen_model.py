@@ -23,7 +23,7 @@ from sow.diffusion.noise import background
 from sow.errors import UsageError
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Drawn, Method
+from sow.service.methods import MethodOutput, Method
 from sow.service.results import GenerationSpec
 
 BRANCHES = 2
@@ -121,11 +121,11 @@ class FrozenModelMethod(Method):
 
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
-    ) -> Drawn:
+    ) -> MethodOutput:
         """Return a picture per work."""
-        with torch.no_grad(), unet_lock(pipe.unet), pipe.offloading():
+        with torch.no_grad(), unet_lock(pipe.unet), pipe.offload_after_use():
             stage = Stage.of(pipe, specs, seeds, self.states)
-            return Drawn(*pipe.decoded(stage.backbone, self.sample(stage), "pil"))
+            return MethodOutput(*pipe.decode_images(stage.backbone, self.sample(stage), "pil"))
 
 
 def check_share(name: str, value: float) -> None:

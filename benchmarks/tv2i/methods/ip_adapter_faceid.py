@@ -32,7 +32,7 @@ from torch import Tensor
 from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod
 from sow.errors import ModelError, PictureError
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Drawn
+from sow.service.methods import MethodOutput
 from sow.service.results import GenerationSpec
 
 FACES = "buffalo_l"
@@ -77,14 +77,14 @@ class IPAdapterFaceID(DiffusersMethod):
 
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
-    ) -> Drawn:
+    ) -> MethodOutput:
         """Draw one picture at a time: diffusers gives all pictures of a call the same face."""
         each = [
             super(IPAdapterFaceID, self).draw(pipe, [spec], [seed])
             for spec, seed in zip(specs, seeds, strict=True)
         ]
         flags = [flag for drawn in each for flag in drawn.flagged or ()]
-        return Drawn([image for drawn in each for image in drawn.images], flags or None)
+        return MethodOutput([image for drawn in each for image in drawn.images], flags or None)
 
     def inputs(self, specs: Sequence[GenerationSpec]) -> dict[str, Any]:
         """Return the face's embedding, `[2, 1, 512]`, after zeros for the negative prompt."""

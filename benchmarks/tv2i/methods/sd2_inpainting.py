@@ -16,7 +16,7 @@ from diffusers import StableDiffusionInpaintPipeline
 from PIL import Image, ImageChops
 
 from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod, canvases
-from sow.checkpoints.reading import read_config
+from sow.checkpoints.files import read_config
 from sow.checkpoints.trust import check_layout, variant_of
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError

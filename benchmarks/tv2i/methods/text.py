@@ -14,7 +14,7 @@ import torch
 
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.plan import NOTHING, Plan
-from sow.service.methods import Decides, Drawn, Method
+from sow.service.methods import Service, MethodOutput, Method
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 
@@ -25,14 +25,14 @@ class Text(Method):
 
     name = "text"
 
-    def resolve(self, service: Decides, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
         """Return the work with the model's preset `text`; plan and condition are those of the
         others."""
         return service.resolve(request, preset="text")
 
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
-    ) -> Drawn:
+    ) -> MethodOutput:
         """Return a picture per sentence."""
         out = pipe(
             image=[None] * len(specs),
@@ -40,11 +40,11 @@ class Text(Method):
             settings=[spec.settings for spec in specs],
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
         )
-        return Drawn(out.images, out.nsfw_content_detected)
+        return MethodOutput(out.images, out.nsfw_content_detected)
 
 
 def without_condition(plan: Plan) -> Plan:
-    """Return a plan for the same sentence and canvas that plants nothing (`Plan.bare`)."""
+    """Return a plan for the same sentence and canvas that plants nothing (`Plan.text_only`)."""
     width, height = plan.canvas
     return Plan.parse(
         {

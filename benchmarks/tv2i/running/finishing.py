@@ -99,7 +99,7 @@ def _method(entrant: Entrant, found: Sequence[Outcome]) -> Method:
 
 def _parameters(entrant: Entrant) -> str:
     """Return the method's parameters and special inputs."""
-    parts = [entrant.method.said] if entrant.method.said != entrant.method.name else []
+    parts = [entrant.method.label] if entrant.method.label != entrant.method.name else []
     parts += ["places by chance"] if entrant.anywhere_on is not None else []
     parts += ["sentences with what the condition shows behind them"] if entrant.worded else []
     return "; ".join(parts)

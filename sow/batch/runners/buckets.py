@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-def even_size(room: int, pictures: int) -> int:
+def balanced_batch_size(room: int, pictures: int) -> int:
     """The size of batches of which as many as needed are as full as can be.
 
     Nine pictures where eight have room are two batches of five, not one of eight and a ninth

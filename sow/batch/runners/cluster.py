@@ -48,7 +48,7 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Share:
+class RunnerResources:
     """What a runner gets of the cluster: `resources` as Ray's options have them."""
 
     workers: int
@@ -106,7 +106,7 @@ def check_listening(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
 
 
-def share_of(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> Share:
+def runner_resources(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> RunnerResources:
     """What each runner gets: a GPU, or an equal part of a machine's cores.
 
     Args:
@@ -123,11 +123,11 @@ def share_of(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> Sh
     if gpus:
         if (wanted or 0) > gpus:
             raise DeviceError(f"the cluster has {gpus} GPUs", f"give workers={gpus}, or fewer")
-        return Share(wanted or gpus, {"num_gpus": 1, "num_cpus": 1})
+        return RunnerResources(wanted or gpus, {"num_gpus": 1, "num_cpus": 1})
     if (wanted or 1) > sum(cores):
         raise DeviceError(f"the cluster has {sum(cores)} cores", "give fewer workers")
     workers = wanted or len(cores)
     part = max(1, sum(cores) // workers)
     while sum(count // part for count in cores) < workers:  # a part lies within one machine
         part -= 1
-    return Share(workers, {"num_cpus": part})
+    return RunnerResources(workers, {"num_cpus": part})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sow.batch.runners.buckets import balanced_batch_size
 from sow.errors import DeviceError, SowError
 from sow.models.devices import out_of_memory
-from sow.service.pipeline_calls import EngineTask, together
+from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.methods import SOW, Method
 from sow.service.results import Picture
 
@@ -86,7 +86,7 @@ class Engine:
         try:
             pipe, model = self._service.pipe, self._service.model
             begun = self._service.prefix_cache
-            return together(pipe, model, tasks, size, self._method, begun)
+            return make_batch(pipe, model, tasks, size, self._method, begun)
         finally:
             self.busy += time.monotonic() - started
 

@@ -13,7 +13,7 @@ from sow.service.methods import SOW, Method
 from sow.service.lazy_model import Report
 from sow.service.service import Service
 from sow.utils.limits import MAX_BATCH_SIZE
-from sow.utils.type_checks import WHOLE, check_kind
+from sow.utils.type_checks import INTEGERS, check_type
 
 VENDOR_PLANNERS, RULE_PLANNERS = 8, 2
 """Plans at a time: a language model is waited for, rules compute."""
@@ -60,7 +60,7 @@ class Options:
             "dtype": self.dtype, "planner": asked.name, "planner_model": asked.planner_model,
             "base_url": asked.base_url, "planner_calls": asked.planner_calls,
             "prompts": None if asked.prompts is None else str(asked.prompts),
-            **({} if self.method == SOW else {"method": self.method.said}),
+            **({} if self.method == SOW else {"method": self.method.label}),
         }  # fmt: skip
 
     def settled(self) -> Options:
@@ -92,7 +92,7 @@ class Options:
     def _check_batch_size(self) -> None:
         if self.batch_size is None:
             return
-        check_kind("batch_size", self.batch_size, WHOLE, "a whole number")
+        check_type("batch_size", self.batch_size, INTEGERS, "a whole number")
         if not 1 <= self.batch_size <= MAX_BATCH_SIZE:
             raise UsageError(
                 f"batches of {self.batch_size}", f"give batch_size= from 1 to {MAX_BATCH_SIZE}"

@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sow.batch.gallery.gallery import CHUNK, HOME, PAGE, Entry, thumbnail, write_gallery
+from sow.batch.gallery.gallery import CHUNK_NAME, ASSETS, PAGE, Entry, thumbnail, write_gallery
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.schema import OWN_FOLDER
-from sow.batch.runners.saving import Made
+from sow.batch.runners.saving import GeneratedPicture
 from sow.errors import OutputError
-from sow.utils.files import aside
+from sow.utils.files import temporary_file
 
 METADATA = "metadata.jsonl"
 THUMBS = f"{OWN_FOLDER}/thumbs"
@@ -27,11 +27,11 @@ def thumbs_of(file_name: str) -> tuple[str, str]:
     return f"{stem}.webp", f"{stem}.condition.webp"
 
 
-def thumbs(made: Made, name: str) -> dict[str, bytes]:
+def thumbs(made: GeneratedPicture, name: str) -> dict[str, bytes]:
     """Small pictures of both, for the page."""
     result, condition = thumbs_of(name)
     small = {result: thumbnail(made.picture.image)}
-    if not made.spec.plan.bare:
+    if not made.spec.plan.text_only:
         small[condition] = thumbnail(made.picture.condition.cut_out())
     return small
 
@@ -43,7 +43,7 @@ def write_metadata(ledger: Ledger) -> Path:
         OutputError: if it cannot be written.
     """
     target = ledger.folder / METADATA
-    with aside(ledger.folder / OWN_FOLDER) as file:
+    with temporary_file(ledger.folder / OWN_FOLDER) as file:
         with file.open("w", encoding="utf-8") as lines:
             for told in ledger.entries():
                 lines.write(json.dumps(told, ensure_ascii=False) + "\n")
@@ -72,8 +72,8 @@ def entry_of(told: dict[str, Any]) -> Entry:
 
 def pages_of(folder: Path) -> list[str]:
     """The files of the page, itself last."""
-    chunks = sorted(path.name for path in (folder / HOME).iterdir() if CHUNK.fullmatch(path.name))
-    return [*(f"{HOME}/{name}" for name in chunks), PAGE]
+    chunks = sorted(path.name for path in (folder / ASSETS).iterdir() if CHUNK_NAME.fullmatch(path.name))
+    return [*(f"{ASSETS}/{name}" for name in chunks), PAGE]
 
 
 class Publisher:
@@ -89,17 +89,17 @@ class Publisher:
         Raises:
             OutputError: if they cannot be written.
         """
-        there = all(self._ledger.store.is_there(name) for name in (METADATA, PAGE))
-        if there and self._ledger.get("stale") == "0":
+        there = all(self._ledger.store.exists(name) for name in (METADATA, PAGE))
+        if there and self._ledger.get_meta("stale") == "0":
             return
         started = time.monotonic()
-        self._ledger.note("stale", "0")  # before it is read: what comes meanwhile is told later
+        self._ledger.set_meta("stale", "0")  # before it is read: what comes meanwhile is told later
         try:
             write_metadata(self._ledger)
-            write_page(self._ledger, self._ledger.store.title)
+            write_page(self._ledger, self._ledger.store.name)
             self._ledger.store.publish([*pages_of(self._ledger.folder), METADATA])
         except BaseException:
-            self._ledger.note("stale", "1")
+            self._ledger.set_meta("stale", "1")
             raise
         took = time.monotonic() - started
         self._next = time.monotonic() + max(SELDOM, took / SHARE)

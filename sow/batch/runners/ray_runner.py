@@ -21,7 +21,7 @@ from sow.batch.runners.ray_ledger import LedgerEvents, LedgerActor
 from sow.batch.runners.ray_worker import RayWorker
 from sow.batch.runners.runner import JobResult
 from sow.errors import DeviceError, OutputError
-from sow.service.planning import nobody_agreed
+from sow.service.planning import never_consent
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -99,7 +99,7 @@ class RayRunner:
             scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
         ).remote(self.opened, self.said)  # fmt: skip
         # Whoever was asked for leave has been: the planner is named by now.
-        planner = replace(self.options.planner, consent=nobody_agreed)
+        planner = replace(self.options.planner, consent=never_consent)
         # The owner by its name: a handle cannot be given again to one that is restarted.
         actors = [
             ray.remote(RayWorker).options(

@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.batch.ledger.ledger import Claimed
-from sow.batch.manifest.input_files import Larder, addresses
+from sow.batch.ledger.ledger import ClaimedJob
+from sow.batch.manifest.input_files import InputFileCache, locate_files
 from sow.batch.runners.publishing import thumbs
-from sow.batch.runners.runner import Run
+from sow.batch.runners.runner import JobRunner
 from sow.errors import PictureError
 from sow.storage.addresses import is_address
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sow.batch.runners.options import Options
 
 
-class Worker:
+class RayWorker:
     """An actor that loads the model once and carries out jobs until none is left."""
 
     def __init__(self, owner: str, node: str, options: Options) -> None:
@@ -33,7 +33,7 @@ class Worker:
 
         self._owner, self._options = ray.get_actor(owner), options
         self._beside = ray.get_runtime_context().get_node_id() == node
-        self.number: int = ray.get(self._owner.sign_in.remote())
+        self.number: int = ray.get(self._owner.register_runner.remote())
 
     def alive(self) -> int:
         """Its number: it answers while it works."""
@@ -49,9 +49,9 @@ class Worker:
             SowError: if it cannot go on, through no job's fault.
         """
         options = self._options
-        with closing(RemoteDesk(self._owner, self.number, self._beside)) as desk:
-            run = Run(options.service(self._say), desk, options.batch_size,
-                      options.plans_at_a_time, thumbs, method=options.method)  # fmt: skip
+        with closing(RemoteJobQueue(self._owner, self.number, self._beside)) as desk:
+            run = JobRunner(options.service(self._say), desk, options.batch_size,
+                      options.concurrent_plans, thumbs, method=options.method)  # fmt: skip
             for _ in run:
                 pass
         return run.engine.busy
@@ -60,13 +60,13 @@ class Worker:
         self._owner.say.remote(kind, line)
 
 
-class RemoteDesk:
-    """A `Desk` whose ledger an `Owner` has; every method asks it and waits for the answer."""
+class RemoteJobQueue:
+    """A `JobQueue` whose ledger an `LedgerActor` has; every method asks it and waits for the answer."""
 
     def __init__(self, owner: ActorHandle[Any], number: int, beside: bool) -> None:
         """number: under which this runner has signed in; beside: the owner's files are here."""
         self._owner, self._number, self._beside = owner, number, beside
-        self._larder = Larder()
+        self._larder = InputFileCache()
 
     def _ask(self, what: str, *given: Any) -> Any:
         import ray
@@ -81,26 +81,26 @@ class RemoteDesk:
         """Removes what was fetched."""
         self._larder.close()
 
-    def pictures(self) -> int:
-        """As `Desk`; so are the others."""
-        return int(self._ask("pictures"))
+    def num_pictures(self) -> int:
+        """As `JobQueue`; so are the others."""
+        return int(self._ask("num_pictures"))
 
-    def made_with(self, model: str) -> None:
+    def record_model(self, model: str) -> None:
         """Notes the model."""
-        self._ask("made_with", model)
+        self._ask("record_model", model)
 
-    def claim(self, most: int) -> list[Claimed]:
+    def claim(self, limit: int) -> list[ClaimedJob]:
         """Takes jobs."""
-        return list(self._ask("claim", most))
+        return list(self._ask("claim", limit))
 
     @contextmanager
-    def inputs(self, claimed: Claimed) -> Iterator[Mapping[str, Path]]:
+    def input_files(self, claimed: ClaimedJob) -> Iterator[Mapping[str, Path]]:
         """The files of a job: those that lie where the ledger is are fetched from there."""
         with self._larder.files(claimed.job, claimed.folder) as files:
             if self._beside:
                 yield files
                 return
-            given = addresses(claimed.job, claimed.folder)
+            given = locate_files(claimed.job, claimed.folder)
             with tempfile.TemporaryDirectory(prefix="sow-") as folder:
                 yield {
                     name: path if is_address(given[name])
@@ -120,28 +120,28 @@ class RemoteDesk:
             raise PictureError(f"{str(path)!r} cannot be read ({why})", "check it") from None
         return folder / path.name
 
-    def begin(self, ids: Iterable[str]) -> None:
+    def mark_started(self, ids: Iterable[str]) -> None:
         """Notes what is about to be made."""
-        self._ask("begin", list(ids))
+        self._ask("mark_started", list(ids))
 
     def record(
-        self, claimed: Claimed, seed: int, files: Mapping[str, bytes], told: Mapping[str, Any],
+        self, claimed: ClaimedJob, seed: int, files: Mapping[str, bytes], metadata: Mapping[str, Any],
         seconds: float,
     ) -> bool:  # fmt: skip
         """Sends a picture to where it belongs."""
-        return bool(self._ask("record", claimed, seed, files, told, seconds))
+        return bool(self._ask("record", claimed, seed, files, metadata, seconds))
 
-    def fail(self, claimed: Claimed, reason: str) -> bool:
+    def fail(self, claimed: ClaimedJob, reason: str) -> bool:
         """Notes that a job cannot be done."""
         return bool(self._ask("fail", claimed, reason))
 
-    def others_at_work(self) -> bool:
+    def others_running(self) -> bool:
         """Whether other runners have jobs."""
-        return bool(self._ask("others_at_work"))
+        return bool(self._ask("others_running"))
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """A sign of life."""
-        self._ask("beat")
+        self._ask("heartbeat")
 
     def address(self, name: str) -> Path | str:
         """Where a picture is."""

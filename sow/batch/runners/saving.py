@@ -8,8 +8,8 @@ from typing import Any
 
 from sow.batch.ledger.ledger import ClaimedJob
 from sow.batch.runners.job_queue import JobQueue
-from sow.pictures.recipe import png_of
-from sow.service.face_check import Looker
+from sow.pictures.recipe import recipe_png_bytes
+from sow.service.face_check import FaceCheck
 from sow.service.results import GenerationSpec, Picture
 
 
@@ -36,9 +36,9 @@ def save(made: GeneratedPicture, ledger: JobQueue, extra: ExtraFiles) -> bool:
     Raises:
         OutputError: if it cannot be written.
     """
-    picture = replace(made.picture, gone=Looker(made.spec).gone(made.picture))
+    picture = replace(made.picture, gone=FaceCheck(made.spec).gone(made.picture))
     made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
-    files = {**extra(made, name), name: png_of(picture.image, picture.recipe, picture.condition)}
+    files = {**extra(made, name), name: recipe_png_bytes(picture.image, picture.recipe, picture.condition)}
     return ledger.record(made.claimed, made.seed, files, metadata_of(made), picture.seconds)
 
 
@@ -52,13 +52,13 @@ def metadata_of(made: GeneratedPicture) -> dict[str, Any]:
         "seed": made.seed,
         "picture": job.image,  # ImageFolder has a column `image`: what file_name names
         "plan_prompt": recipe.plan.prompt,
-        "box": recipe.plan.box.model_dump() if not recipe.plan.bare else None,
+        "box": recipe.plan.box.model_dump() if not recipe.plan.text_only else None,
         "setting": recipe.plan.setting,
         "model": recipe.model,
         "method": recipe.method or None,
         "seconds": round(made.picture.seconds, 3),
         "unet_calls": made.picture.calls,
         "unet_samples": made.picture.samples,
-        "notes": [*made.spec.notes, *made.picture.remarks],
+        "notes": [*made.spec.notes, *made.picture.notes],
     }
     return {name: value for name, value in told.items() if value is not None}
