@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from sow.pictures.drawing import stacked
-from sow.utils.files import check_free, make_folder, publish, write_text
+from sow.utils.files import check_output_path, make_folder, write_atomically, write_text
 
 PICTURES = "pictures"
 """The folder of the pictures that studies keep, beside their tables."""
@@ -62,7 +62,7 @@ class StudyOutput:
         """The folder of cached pictures."""
         return self.out / PICTURES
 
-    def check_free(self, *names: str) -> None:
+    def check_output_path(self, *names: str) -> None:
         """Check, before the work starts, that these files may be written.
 
         Raises:
@@ -70,7 +70,7 @@ class StudyOutput:
         """
         make_folder(self.out, "give another out=")
         for name in names:
-            check_free(self.out / name, self.force)
+            check_output_path(self.out / name, self.force)
 
     def write_page(self, name: str, lines: Iterable[str]) -> None:
         """Write a page of Markdown.
@@ -93,5 +93,5 @@ class StudyOutput:
         page = stacked(rows, gap)
         if colours:
             page = page.quantize(colours, dither=Image.Dither.NONE)
-        publish(lambda file: page.save(file, "PNG", optimize=True), self.out / name, self.force)
+        write_atomically(lambda file: page.save(file, "PNG", optimize=True), self.out / name, self.force)
         self.log(str(self.out / name))

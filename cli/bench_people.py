@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from sow.cli.options import Force
-from sow.cli.output import say
-from sow.cli.targets import made
+from sow.cli.output import print_note
+from sow.cli.paths import make_out_folder
 
 ResultsFolder = Annotated[Path, typer.Argument(help="Folder of results.")]
 Key = Annotated[Path, typer.Option(help="Key file: which method made which picture.")]
@@ -38,7 +38,9 @@ def survey(
         methods.split(",") if methods else None,
         groups,
     )
-    say(f"{made_page.page}: {made_page.questions} questions; keep {made_page.key} to yourself")
+    print_note(
+        f"{made_page.page}: {made_page.questions} questions; keep {made_page.key} to yourself"
+    )
 
 
 def votes(
@@ -56,16 +58,16 @@ def votes(
     from sow.benchmarks.tv2i.preference.votes import votes as counted
     from sow.benchmarks.tv2i.report.report import report as report_of
     from sow.benchmarks.tv2i.report.writing import write_report
-    from sow.utils.files import check_free
+    from sow.utils.files import check_output_path
 
     # Check everything before writing: partial output would block the next attempt.
     marked = None if into is None else marking(files, key, into, force=force)
     table, shown = counted(files, key), report_of(marked.results) if marked else None
     for suffix in (".md", ".html"):
-        check_free(made(out) / f"votes{suffix}", force)
+        check_output_path(make_out_folder(out) / f"votes{suffix}", force)
     written = [*write_report(table, out, "votes", force=force)]
     if marked and shown:
         marked.write(force=force)
         written += write_report(shown, marked.results.folder, force=True)
     for path in written:
-        say(f"{path}")
+        print_note(f"{path}")

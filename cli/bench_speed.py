@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from sow.cli.options import Device, Dtype, Json, Quiet
-from sow.cli.output import print_json, printable, say
+from sow.cli.output import print_json, print_note, printable
 from sow.cli.results import Changes
 from sow.errors import INTERRUPTED
-from sow.utils.files import abandon, make_folder
+from sow.utils.files import make_folder, remove_unfinished
 
 
 def speed(
@@ -100,13 +100,13 @@ def speed(
         )
         names = sections_of(sections, subject.device.type == "cuda", compile_, model)
         store.begin(facts_of(subject, repeats))
-        for section in measured(subject, names, repeats, store, say):
+        for section in measured(subject, names, repeats, store, print_note):
             if not json:
                 typer.echo(section.markdown())
     if json:
         print_json(store.report.data())
     for path in targets_in(out):
-        say(f"{path}")
+        print_note(f"{path}")
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def stop_on_interrupt(summary: Callable[[], str]) -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        abandon()
+        remove_unfinished()
         end = "\n" if os.isatty(2) else ""  # below a bar
         os.write(2, f"{end}sow: interrupted; {printable(summary())}\n".encode(errors="replace"))
         os._exit(INTERRUPTED)

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from sow.benchmarks.studies import STUDIES, Option, Study, near
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
-from sow.cli.output import print_json, printable, report, say
+from sow.cli.output import print_json, print_note, printable, report
 from sow.errors import UsageError
 
 Out = Annotated[
@@ -61,7 +61,7 @@ def command_of(study: Study) -> Callable[..., None]:
 
         if quiet:
             hide_bars()
-        study.run(StudyOutput(out, command_line(study, values), force, say), values)
+        study.run(StudyOutput(out, command_line(study, values), force, print_note), values)
 
     parts = [_parameter(option) for option in study.options]
     parts += [
@@ -130,13 +130,13 @@ def interference(
 ) -> None:
     """Merge two flat pictures at every state and denoise them: the paper's Fig. 4."""
     from sow.errors import DeviceError
-    from sow.utils.files import check_free, write_png, write_text
+    from sow.utils.files import check_output_path, write_png, write_text
 
     if out.suffix.lower() != ".png":
         raise UsageError(f"{str(out)!r} is not a .png file", "choose another name")
     table = out.with_suffix(".md")
     for target in (out, table):
-        check_free(target, force)
+        check_output_path(target, force)
 
     from sow.benchmarks.figures.studies.interference import KINDS
     from sow.benchmarks.figures.studies.interference import interference as run
@@ -157,7 +157,7 @@ def interference(
     write_png(result.sheet(), out, force=force)
     title = f"Two flat pictures merged at every state: {found.name}, strength {strength:g}"
     write_text("\n".join([f"# {title}", "", *result.table(), ""]), table, force=force)
-    say(f"{out} and {table}")
+    print_note(f"{out} and {table}")
     if json:
         moved = {kind: result.moved[kind].tolist() for kind in KINDS}
         print_json(
@@ -193,10 +193,10 @@ def spatial(
 
     Each is drawn by the prompt alone and with layout. Existing pictures of this model are reused.
     """
-    from sow.utils.files import check_free, write_text
+    from sow.utils.files import check_output_path, write_text
 
     table = out / "spatial.md"
-    check_free(table, force)
+    check_output_path(table, force)
 
     from sow.benchmarks.output import hide_bars
     from sow.benchmarks.spatial import detector as load
@@ -212,4 +212,4 @@ def spatial(
     lines = run(service, find, out, range(seed, seed + num), limit)
     title = f"# Spatial relations: {name}, {limit} sentences, seeds {seed} to {seed + num - 1}"
     write_text("\n".join([title, "", f"Found by {detector}.", "", *lines, ""]), table, force=force)
-    say(f"{table}")
+    print_note(f"{table}")

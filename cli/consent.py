@@ -9,11 +9,11 @@ from pathlib import Path
 
 import typer
 
-from sow.cli.output import insist, printable, say
+from sow.cli.output import print_always, print_note, printable
 from sow.errors import OutputError
 
 
-def agreement(yes: bool) -> Callable[[str], bool]:
+def confirm_once(yes: bool) -> Callable[[str], bool]:
     """Whether something that costs far more than usual is meant; asked once a run.
 
     yes: it was said beforehand.
@@ -22,7 +22,7 @@ def agreement(yes: bool) -> Callable[[str], bool]:
 
     def agree(line: str) -> bool:
         if not said[0] and _somebody():
-            insist(f"{line[:1].upper()}{line[1:]}.")
+            print_always(f"{line[:1].upper()}{line[1:]}.")
             said[0] = typer.confirm("Go on?", err=True)
         return said[0]
 
@@ -44,7 +44,7 @@ def ask_consent(vendor: str, host: str) -> bool:
     answers = _answers()
     if who in answers:
         return answers[who]
-    insist(
+    print_always(
         f"There is a key for {vendor}. It may plan better than the rules do, but has to see your "
         f"prompt and the part of your picture that is planted: they would be sent to {host}."
     )
@@ -60,9 +60,9 @@ def _file() -> Path:
 
 
 def _answers() -> dict[str, bool]:
-    from sow.utils.files import read_object
+    from sow.utils.files import read_json_object
 
-    return {who: said for who, said in read_object(_file()).items() if isinstance(said, bool)}
+    return {who: said for who, said in read_json_object(_file()).items() if isinstance(said, bool)}
 
 
 def _remember(answers: dict[str, bool]) -> None:
@@ -71,6 +71,6 @@ def _remember(answers: dict[str, bool]) -> None:
     try:
         _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_text(json.dumps(answers, indent=2), _file(), force=True)
-        say(f"Remembered in {_file()}; delete it to be asked again.")
+        print_note(f"Remembered in {_file()}; delete it to be asked again.")
     except (OSError, OutputError):
-        say("This could not be remembered: it will be asked again.")
+        print_note("This could not be remembered: it will be asked again.")

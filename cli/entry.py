@@ -40,9 +40,9 @@ def run() -> None:
 
 def unless_loading(end: SystemExit) -> None:
     """Ends the program now if a model is being loaded that nobody needs any more."""
-    from sow.utils.libraries import AHEAD
+    from sow.utils.libraries import PRELOAD_THREAD
 
-    if not any(thread.name == AHEAD for thread in threading.enumerate()):
+    if not any(thread.name == PRELOAD_THREAD for thread in threading.enumerate()):
         return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -56,8 +56,8 @@ def leave(number: int, frame: FrameType | None) -> None:
     traceback out of a library that did not expect it.
     """
     files = sys.modules.get("sow.utils.files")
-    if files is not None and hasattr(files, "abandon"):  # not while it is being imported
-        files.abandon()
+    if files is not None and hasattr(files, "remove_unfinished"):  # not while it is being imported
+        files.remove_unfinished()
     line = b"\nsow: interrupted\n" if os.isatty(2) else b"sow: interrupted\n"
     os.write(2, line)
     os._exit(INTERRUPTED)

@@ -17,10 +17,10 @@ def preset_named(name: str | None) -> str | None:
         UsageError: for a name of before.
     """
     from sow.errors import UsageError
-    from sow.settings.presets import RENAMED
+    from sow.settings.presets import RENAMED_PRESETS
 
-    if name in RENAMED:
-        raise UsageError(f"no preset {name!r}", f"it is called {RENAMED[name][0]} now")
+    if name in RENAMED_PRESETS:
+        raise UsageError(f"no preset {name!r}", f"it is called {RENAMED_PRESETS[name][0]} now")
     return name
 
 

@@ -57,14 +57,14 @@ def described(model: Model, name: str) -> dict[str, Any]:
     suppress, which needs no pair outside the condition.
     """
     from sow.models.tuned import default_preset
-    from sow.settings.presets import OWN_PRESETS
+    from sow.settings.presets import CHECKPOINT_PRESETS
 
-    settings, sources = model.facts.preset(name), model.facts.sources(name)
+    settings, sources = model.checkpoint_spec.preset(name), model.checkpoint_spec.sources(name)
     found: dict[str, Any] = {}
-    if name in OWN_PRESETS:
+    if name in CHECKPOINT_PRESETS:
         ran, tuned = default_preset(model, name)
         if tuned is not None:
-            published = model.facts.sources(f"published-{name}")
+            published = model.checkpoint_spec.sources(f"published-{name}")
             sources = {n: TUNED if n in tuned.settings else s for n, s in published.items()}
             settings, found = ran, {"tuned": tuned.model_dump()}
     return {
@@ -144,12 +144,12 @@ def _differences(console: Console, preset: str, shown: Mapping[str, Any]) -> Non
 
 def likeness_rows() -> Iterator[tuple[str, ...]]:
     """Of some places of the dial: the likeness, and what it stands for."""
-    from sow.settings.presets import likeness_numbers
+    from sow.settings.presets import likeness_settings
     from sow.settings.settings import Settings
 
     published = Settings()
     for value in (0, 0.25, 0.45, 0.5, 0.75, 1):
-        numbers = likeness_numbers(value, published.guidance_scale, published.t1).values()
+        numbers = likeness_settings(value, published.guidance_scale, published.t1).values()
         yield f"{value:g}", *map(short, numbers)
 
 

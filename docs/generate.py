@@ -12,7 +12,7 @@ import typer
 from sow.cli.main import app
 from sow.cli.settings import likeness_rows, short
 from sow.models import find_model
-from sow.settings.presets import OWN_PRESETS
+from sow.settings.presets import CHECKPOINT_PRESETS
 from sow.settings.settings import OWN, PRESETS, Settings
 
 HERE = Path(__file__).parent
@@ -60,11 +60,11 @@ def settings_page() -> str:
         f"- **{name}**: {differences(values, published) or 'the numbers above'}"
         for name, values in PRESETS.items() if not name.startswith("published-")
     ]  # fmt: skip
-    facts = find_model("figures").facts
+    figures = find_model("figures").checkpoint_spec
     lines += ["", "### On `figures`", "", FIGURES_TEXT, ""]
     lines += [
-        f"- **{name}**: {differences(facts.preset(name), facts.preset(f'published-{name}'))}"
-        for name in OWN_PRESETS
+        f"- **{name}**: {differences(figures.preset(name), figures.preset(f'published-{name}'))}"
+        for name in CHECKPOINT_PRESETS
     ]
     return "\n".join([*lines, ""])
 

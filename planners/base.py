@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from types import NoneType
 from typing import Any, Literal, Protocol, get_args
 
@@ -12,10 +12,11 @@ from PIL import Image
 from sow.errors import UsageError
 from sow.pictures.inputs import as_mask, as_picture
 from sow.plan.box import Box
-from sow.plan.plan import NOTHING, USUAL_CANVAS, Plan, Region, Setting
+from sow.plan.plan import DEFAULT_CANVAS, NOTHING, Plan, Region, Setting
 from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
+from sow.planners.request import RequestFields
 from sow.settings.inputs import as_box, as_canvas, as_regions, check_prompt
-from sow.utils.type_checks import WHOLE, check_kind
+from sow.utils.type_checks import INTEGERS, check_type
 
 MatteKind = Literal["auto", "rembg", "ellipse", "box", "none"]
 SETTINGS: tuple[str, ...] = get_args(Setting)
@@ -33,52 +34,48 @@ PICTURE_FIELDS = ("mask", "subject", "face_index", "box", "related")
 
 
 @dataclass(frozen=True)
-class PlanRequest:
-    """A picture, a prompt, and what the user has decided already.
+class ReadFields(RequestFields):
+    """The fields of a request that were read from files, text and numbers."""
+
+    image: Image.Image | None = None
+    prompt: str = ""
+    canvas: tuple[int, int] | None = None
+    _: KW_ONLY
+    mask: Image.Image | None = None
+    setting: Setting | None = None
+    box: Box | None = None
+    related: tuple[Region, ...] | None = None
+    graph: GraphSpec | GraphSource | None = None
+    triples: tuple[Triple, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PlanRequest(ReadFields):
+    """A picture, a prompt, and what the user has decided already, for a planner.
+
+    All fields but `stride` are those of `sow.Request`. Without `image` nothing is planted; then
+    `graph` or `triples` are required, which only `sow.GraphPlanner` lays out. `canvas` None uses
+    the model's own size; with a box or regions, which are in canvas pixels, it is 512x512.
 
     Attributes:
-        image: the user's picture: a file, a PIL picture or an array. None plants nothing; then
-            `graph` or `triples` are required.
-        prompt: the user's prompt.
-        canvas: `(width, height)` of the picture to make, in pixels. None uses the model's own
-            size; with a box or regions, which are in canvas pixels, it is 512x512.
         stride: boxes are aligned to a grid of this many pixels (one latent).
-        subject: what the condition shows; None looks for a face.
-        setting: the preset; None reads it from the prompt.
-        box: where the condition goes; None leaves it to the planner.
-        related: the regions that belong to the condition; None leaves them to the planner.
-        face_index: which face, the largest being 0; None takes the largest and adds a note.
-        mask: a mask of the picture: white is the condition.
         matte: how the condition is cut out without a mask. `auto` finds its outline, or else uses
             an `ellipse` around a face, or the whole picture; `rembg` finds the outline with that
             package; `box` keeps the square around a face; `none` keeps the whole picture.
-        graph: a scene graph to lay out: a file, its contents, `prompt` to read it from the prompt,
-            or `planner` to use the relations a model answers. Only `sow.GraphPlanner` uses it.
-        triples: more relations: "person,holding,red balloon".
 
     Raises:
         SowError: if a value cannot be read or makes no sense.
     """
 
-    image: Image.Image | None
-    prompt: str
-    canvas: tuple[int, int] | None = None
+    _: KW_ONLY
     stride: int = 8
-    subject: str | None = None
-    setting: Setting | None = None
-    box: Box | None = None
-    related: tuple[Region, ...] | None = None
-    face_index: int | None = None
-    mask: Image.Image | None = None
     matte: MatteKind = "auto"
-    graph: GraphSpec | GraphSource | None = None
-    triples: tuple[Triple, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check all fields, and convert shorthands such as four numbers for a box."""
         check_prompt(self.prompt)
         check_choices(self.subject, self.face_index, self.setting, self.matte)
-        check_kind("stride", self.stride, WHOLE, "the pixels per latent, 8 for Stable Diffusion")
+        check_type("stride", self.stride, INTEGERS, "the pixels per latent, 8 for Stable Diffusion")
         if self.stride < 1:
             raise UsageError(f"stride={self.stride} is too small", "use 1 or more")
         if self.image is not None or not self.has_graph:
@@ -91,15 +88,10 @@ class PlanRequest:
         graph_boxes = self.graph.boxes if isinstance(self.graph, GraphSpec) else []
         has_boxes = self.box is not None or self.related is not None or bool(graph_boxes)
         if self.canvas is None and has_boxes:
-            self._set("canvas", USUAL_CANVAS)  # boxes are in canvas pixels
+            self._set("canvas", DEFAULT_CANVAS)  # boxes are in canvas pixels
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen
-
-    @property
-    def has_graph(self) -> bool:
-        """Whether there is a scene graph to lay out."""
-        return self.graph is not None or self.triples is not None
 
     @property
     def picture(self) -> Image.Image:
@@ -117,7 +109,7 @@ class PlanRequest:
     @property
     def size(self) -> tuple[int, int]:
         """The canvas to plan on, in pixels: 512x512 if it is left to the model."""
-        return self.canvas or USUAL_CANVAS
+        return self.canvas or DEFAULT_CANVAS
 
 
 def check_about_picture(request: Any) -> None:
@@ -138,7 +130,7 @@ def check_choices(subject: object, face_index: object, setting: object, matte: o
         UsageError: if a value is unknown or of another type.
     """
     for name, word in (("subject", subject), ("setting", setting), ("matte", matte)):
-        check_kind(name, word, (str, NoneType), "text")
+        check_type(name, word, (str, NoneType), "text")
     for name, choice, allowed in (("setting", setting, SETTINGS), ("matte", matte, MATTES)):
         if choice not in (None, *allowed):
             raise UsageError(f"unknown {name} {choice!r}", f"choose one of {', '.join(allowed)}")
@@ -146,7 +138,7 @@ def check_choices(subject: object, face_index: object, setting: object, matte: o
         raise UsageError("the subject is too long or not valid text", "use at most 200 characters")
     if subject == NOTHING:
         raise UsageError(f"subject={NOTHING} is reserved", "leave out image= to plant nothing")
-    check_kind("face_index", face_index, (*WHOLE, NoneType), "a whole number")
+    check_type("face_index", face_index, (*INTEGERS, NoneType), "a whole number")
     if isinstance(face_index, int) and face_index < 0:
         raise UsageError(f"no face number {face_index}", "count from 0")
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from sow.errors import PlanError
 from sow.plan.box import Box
 from sow.utils.files import read_regular
-from sow.utils.type_checks import PATH, check_kind
+from sow.utils.type_checks import PATH, check_type
 from sow.utils.validation import first_problem
 
 GraphSource = Literal["prompt", "planner"]
@@ -118,7 +118,7 @@ def as_graph(value: Any) -> GraphSpec | GraphSource:
         UsageError: if it is of another type.
     """
     kind = f"a file, its contents, or one of {', '.join(GRAPH_SOURCES)}"
-    check_kind("graph", value, (*PATH, Mapping, GraphSpec), kind)
+    check_type("graph", value, (*PATH, Mapping, GraphSpec), kind)
     if isinstance(value, GraphSpec):
         return value
     for source in GRAPH_SOURCES:
@@ -166,7 +166,7 @@ def as_triples(value: Any) -> tuple[Triple, ...]:
         PlanError: if one is not a triple, or there are too many.
         UsageError: if they are of another type.
     """
-    check_kind("triples", value, (Sequence,), "texts such as person,holding,red balloon")
+    check_type("triples", value, (Sequence,), "texts such as person,holding,red balloon")
     rows = [value] if isinstance(value, str) else list(value)
     parts = [row.split(",") if isinstance(row, str) else row for row in rows[: MAX_TRIPLES + 1]]
     try:

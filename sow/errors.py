@@ -10,7 +10,7 @@ JOBS_FAILED = 9
 """The exit code of a batch of which jobs have failed."""
 INTERRUPTED = 130
 """The exit code of an interrupt, as shells have it."""
-LONGEST, LONGEST_WORD = 590, 200
+MAX_LINE, MAX_WORD = 590, 200
 """Letters of a line and of a word in it: users and strangers are quoted in errors."""
 
 
@@ -32,7 +32,7 @@ class SowError(Exception):
 def _line(text: str) -> str:
     """One line that can be printed and read, whatever is quoted in it."""
     plain = "".join(c if c.isprintable() else " " for c in text)
-    return _shortened(" ".join(_shortened(word, LONGEST_WORD) for word in plain.split()), LONGEST)
+    return _shortened(" ".join(_shortened(word, MAX_WORD) for word in plain.split()), MAX_LINE)
 
 
 def _shortened(text: str, most: int) -> str:

@@ -95,7 +95,7 @@ def is_there(judge: Judge, file: Path) -> bool:
     planted in a picture."""
     plan = read_recipe(file)[0].plan
     (verdict,) = judge.look([Image.open(file)])
-    if plan.bare:  # then what its graph says is looked for
+    if plan.text_only:  # then what its graph says is looked for
         kinds = {thing.id: thing.label.split()[-1] for thing in plan.objects}
         asked = [(r.predicate, kinds[r.subject], kinds[r.object]) for r in plan.relations]
         return all(

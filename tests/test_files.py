@@ -13,7 +13,14 @@ import pytest
 
 from sow.errors import OutputError, PlanError
 from sow.plan.plan import Plan
-from sow.utils.files import STALE, check_free, publish, read_regular, sweep, write_text
+from sow.utils.files import (
+    STALE_SECONDS,
+    check_output_path,
+    read_regular,
+    remove_stale,
+    write_atomically,
+    write_text,
+)
 
 WRITERS = {
     "text": "write_text('x' * 10**6, Path('out'), force=True)",
@@ -60,14 +67,14 @@ def test_a_killed_writer_leaves_what_was_there(tmp_path, writer, moment):
     assert (tmp_path / "out").read_text() == "mine"
     left = [file for file in tmp_path.iterdir() if file.name != "out"]
     assert len(left) <= 1
-    sweep(tmp_path)
+    remove_stale(tmp_path)
     assert all(file.exists() for file in left)  # it could still be somebody's
-    long_ago = time.time() - STALE - 60
+    long_ago = time.time() - STALE_SECONDS - 60
     for file in left:
         os.utime(file, (long_ago, long_ago))
     (tmp_path / ".sow-notes.tmp").touch()
     os.utime(tmp_path / ".sow-notes.tmp", (long_ago, long_ago))
-    sweep(tmp_path)
+    remove_stale(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == [".sow-notes.tmp", "out"]
 
 
@@ -77,7 +84,7 @@ def test_a_file_that_appears_meanwhile_is_not_written_over(tmp_path):
         (tmp_path / "out").write_text("mine")
 
     with pytest.raises(OutputError, match="exists"):
-        publish(write, tmp_path / "out")
+        write_atomically(write, tmp_path / "out")
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out").read_text() == "mine"
 
@@ -87,7 +94,7 @@ def test_a_name_as_long_as_a_name_can_be_is_written(tmp_path):
     write_text("hello", tmp_path / name)
     assert (tmp_path / name).read_text() == "hello"
     with pytest.raises(OutputError, match="cannot be written"):
-        check_free(tmp_path / f"x{name}")
+        check_output_path(tmp_path / f"x{name}")
 
 
 def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path):
@@ -95,7 +102,7 @@ def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path):
     for path, force in ((tmp_path / "nowhere", False), (Path("/dev/null"), True),
                         (tmp_path / "a\0b", True), (tmp_path, True)):  # fmt: skip
         with pytest.raises(OutputError):
-            check_free(path, force)
+            check_output_path(path, force)
 
 
 def test_only_plain_files_of_a_sane_size_are_read(tmp_path):

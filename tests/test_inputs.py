@@ -228,9 +228,9 @@ def test_a_plan_without_a_canvas_takes_the_pipelines(tiny, caplog):
     image = noise_picture(1, (64, 64))
     asked = {"image": image, "prompt": "a man", "subject": "cup", "matte": "none"}
     open_plan = sow.OfflinePlanner().plan(sow.PlanRequest(**asked))
-    assert not open_plan.sized
+    assert not open_plan.has_canvas
     again = sow.Plan.parse(open_plan.to_json())
-    assert (again, again.sized) == (open_plan, False)
+    assert (again, again.has_canvas) == (open_plan, False)
     with caplog.at_level(logging.WARNING):
         made = tiny(image=image, plan=again, settings=QUICK)
     assert (made.images[0].size, made.plans[0].canvas) == (tiny.canvas, tiny.canvas)
@@ -239,7 +239,7 @@ def test_a_plan_without_a_canvas_takes_the_pipelines(tiny, caplog):
     for mine, other in zip(made.plans[0].box.corners, own.box.corners, strict=True):
         assert abs(mine - other) <= 8
     told = sow.OfflinePlanner().plan(sow.PlanRequest(**asked, canvas=(128, 128)))
-    assert told.sized
+    assert told.has_canvas
     assert tiny(image=image, plan=told, settings=QUICK).images[0].size == (128, 128)
     assert [r.getMessage() for r in caplog.records] == [
         "the model was trained on 64x64: at 128x128 it computes 4 times the pixels and tends to "
@@ -247,7 +247,7 @@ def test_a_plan_without_a_canvas_takes_the_pipelines(tiny, caplog):
     ]
     boxed = sow.PlanRequest(**asked, box=[100, 100, 200, 200])
     assert sow.OfflinePlanner().plan(boxed).canvas == (512, 512)  # the box is in its pixels
-    assert sow.OfflinePlanner().plan(boxed).sized
+    assert sow.OfflinePlanner().plan(boxed).has_canvas
 
 
 def test_a_service_puts_an_open_plan_on_its_models_canvas():
@@ -257,5 +257,5 @@ def test_a_service_puts_an_open_plan_on_its_models_canvas():
     notes = []
     service._report = lambda kind, line: notes.append(line)
     made = service.plan(sow.Request(FACE, plan=open_plan)).plan
-    assert (made.canvas, made.sized) == ((128, 128), True)
+    assert (made.canvas, made.has_canvas) == ((128, 128), True)
     assert notes == []  # nobody decided a canvas, so there is nothing to say of it

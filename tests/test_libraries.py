@@ -11,7 +11,7 @@ import pytest
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from sow.utils.libraries import quiet, without_lines_from_c
+from sow.utils.libraries import quiet_libraries, quiet_stderr
 
 BARS = (diffusers_logging, transformers_logging)
 
@@ -31,7 +31,7 @@ def test_progress_bars_are_as_the_user_had_them(as_found, wanted):
     shown = []
 
     def fail():
-        with quiet():
+        with quiet_libraries():
             shown.extend(bar.is_progress_bar_enabled() for bar in BARS)
             raise KeyError
 
@@ -46,7 +46,7 @@ def test_levels_and_warnings_too():
     before = logger.level
     logger.setLevel(logging.INFO)
     try:
-        with quiet(), quiet():
+        with quiet_libraries(), quiet_libraries():
             assert logger.level == logging.CRITICAL
             warnings.warn("nobody hears this", UserWarning, stacklevel=1)
         assert logger.level == logging.INFO
@@ -62,9 +62,9 @@ def test_those_who_are_quiet_at_once_do_not_wait_and_leave_nothing_behind():
 
     def work(turns):
         for _ in range(turns):
-            with quiet():
+            with quiet_libraries():
                 pass
-        with quiet():
+        with quiet_libraries():
             inside.wait()  # all three at the same time: nobody waits for another to end
 
     threads = [threading.Thread(target=work, args=(n,)) for n in (1, 20, 40)]
@@ -77,8 +77,8 @@ def test_those_who_are_quiet_at_once_do_not_wait_and_leave_nothing_behind():
 
 
 def test_lines_from_c_are_heard_again_when_the_last_is_done(capfd):
-    with without_lines_from_c():
-        with without_lines_from_c():
+    with quiet_stderr():
+        with quiet_stderr():
             os.write(2, b"nobody hears this")
         os.write(2, b"nor this")
     os.write(2, b"heard")
@@ -90,7 +90,7 @@ def test_without_standard_error_there_is_nothing_to_hold_back():
     kept = os.dup(2)
     try:
         os.close(2)
-        with without_lines_from_c():
+        with quiet_stderr():
             pass
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(2)

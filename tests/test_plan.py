@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sow.checkpoints.facts import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import PlanError, UsageError
 from sow.pictures.recipe import Recipe
 from sow.plan.box import Box
 from sow.plan.plan import Plan
-from sow.settings.presets import likeness_numbers
+from sow.settings.presets import likeness_settings
 from sow.settings.settings import PRESETS, Settings
 
 GOOD = {"canvas": [512, 512], "prompt": "a king", "box": [100, 40, 216, 216]}
@@ -29,8 +29,8 @@ boxes = st.builds(
 @given(boxes, sides, sides)
 def test_a_clamped_box_is_inside(box, width, height):
     clamped = box.clamped((width, height))
-    assert clamped.inside((width, height))
-    if box.inside((width, height)):
+    assert clamped.is_inside((width, height))
+    if box.is_inside((width, height)):
         assert clamped == box
 
 
@@ -38,7 +38,7 @@ def test_a_clamped_box_is_inside(box, width, height):
 def test_an_aligned_box_is_inside_and_on_the_grid(box, columns, rows):
     canvas = (columns * 8, rows * 8)
     aligned = box.aligned(8, canvas)
-    assert aligned.inside(canvas)
+    assert aligned.is_inside(canvas)
     assert all(value % 8 == 0 for value in aligned.corners)
     assert aligned.width >= 8
     assert aligned.height >= 8
@@ -51,7 +51,7 @@ def test_a_scaled_plan_is_legal(width, height, data):
     plan = Plan.parse({**GOOD, "box": box, "ellipse": box, "related": []})
     scaled = plan.scaled((width, height))
     assert scaled.canvas == (width, height)
-    assert scaled.box.inside(scaled.canvas)
+    assert scaled.box.is_inside(scaled.canvas)
 
 
 def test_a_box_is_four_numbers_in_json():
@@ -168,7 +168,7 @@ def test_likeness_goes_from_free_to_change_to_as_planted():
         assert set(less.preserve) <= set(more.preserve)
     assert (dial[0].preserve, dial[-1].preserve) == ((), (4, 3, 2, 1))
     for name, likeness in (("normal", 1), ("attribute", 0.45), ("style", 0.45)):
-        for field, number in likeness_numbers(likeness, 7.5, 5).items():
+        for field, number in likeness_settings(likeness, 7.5, 5).items():
             assert getattr(PRESETS[f"swift-{name}"], field) == number
 
 
@@ -232,7 +232,7 @@ def test_guidance_of_the_papers_presets_is_one_number_and_of_the_others_two():
 def test_likeness_with_fewer_states_than_the_preset_puts_back():
     fewer = Settings().changed(likeness=1, t1=3)
     assert max(fewer.preserve) <= 3
-    assert Settings(replant=2, first_cycles=3, cycles=4).all_cycles == 10
+    assert Settings(replant=2, first_cycles=3, cycles=4).total_cycles == 10
 
 
 OPEN = {name: value for name, value in GOOD.items() if name != "canvas"}
@@ -241,19 +241,19 @@ OPEN = {name: value for name, value in GOOD.items() if name != "canvas"}
 def test_a_canvas_that_nobody_decided_stays_open_until_a_model_decides():
     """Through changes and files; then it is the model's, or the shorter side of it."""
     plan = Plan.parse(OPEN)
-    assert not plan.sized
+    assert not plan.has_canvas
     moved = plan.changed(prompt="x").with_box(Box(x=8, y=8, width=64, height=64))
     moved = Plan.parse(moved.to_json())
-    assert not moved.sized
+    assert not moved.has_canvas
     assert "canvas" not in moved.model_dump(mode="json")
     small = CheckpointSpec(canvas=(128, 128), canvas_stride=32)
     assert small.fitted(moved).box.model_dump() == [2, 2, 16, 16]
     tall = CheckpointSpec(canvas=(128, 192), canvas_stride=32)
     assert tall.fitted(moved).canvas == (128, 128)  # nothing is stretched
     for decided in (CheckpointSpec().fitted(plan), plan.scaled((512, 512)), plan.scaled((64, 64))):
-        assert decided.sized
+        assert decided.has_canvas
         assert "canvas" in decided.model_dump(mode="json")
-    assert Plan.parse(GOOD).sized
+    assert Plan.parse(GOOD).has_canvas
 
 
 def test_a_recipe_without_its_canvas_is_none():

@@ -51,7 +51,7 @@ def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str,
 
 def study(output: StudyOutput, *, jobs: int, workers: int, kills: int) -> None:
     """Write `cluster.md`."""
-    output.check_free("cluster.md")
+    output.check_output_path("cluster.md")
     with tempfile.TemporaryDirectory() as folder:
         plain, out = Path(folder) / "plain", Path(folder) / "out"
         started = time.monotonic()

@@ -72,7 +72,7 @@ class Slow(BaseHTTPRequestHandler):
 
 def study(output: StudyOutput, *, jobs: int, delay: float) -> None:
     """Write `idle.md`."""
-    output.check_free("idle.md")
+    output.check_output_path("idle.md")
     Slow.delay = delay
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()

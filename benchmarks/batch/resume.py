@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.stores import LocalStore, Commit
+from sow.batch.ledger.stores import Commit, LocalStore
 from sow.benchmarks.batch.survival import EXAMPLES
 from sow.benchmarks.output import StudyOutput
 
@@ -102,7 +102,7 @@ def again(jobs: Path, out: Path) -> tuple[float, float]:
 
 def study(output: StudyOutput, *, done: int, lines: int) -> None:
     """Write `resume.md`."""
-    output.check_free("resume.md")
+    output.check_output_path("resume.md")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         few = admitted(manifest(home, 1000), home / "few")

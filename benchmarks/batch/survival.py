@@ -87,7 +87,7 @@ def recorded(out: Path) -> dict[str, tuple[int, int]]:
     if not (out / ".sow" / "ledger.sqlite").exists():
         return {}
     ledger = Ledger(out)
-    names = [entry["file_name"] for entry in ledger.entries()]
+    names = [entry["file_name"] for entry in ledger.picture_metadata()]
     ledger.close()
     stats = {name: (out / name).stat() for name in names if (out / name).exists()}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
@@ -171,7 +171,7 @@ def verdict_table(found: Mapping[str, bool | str]) -> list[str]:
 
 def study(output: StudyOutput, *, jobs: int, kills: int, size: int, seed: int) -> None:
     """Write `survival.md`."""
-    output.check_free("survival.md")
+    output.check_output_path("survival.md")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         listed = manifest(home, jobs)

@@ -99,7 +99,7 @@ def rows(measured: dict[int, list[tuple[float, float]]]) -> list[str]:
 
 def study(output: StudyOutput, *, jobs: int, rounds: int) -> None:
     """Write `throughput.md`."""
-    output.check_free("throughput.md")
+    output.check_output_path("throughput.md")
     service = Service("figures", planner=PlannerChoice("offline"))
     branches = service.model.checkpoint_spec.preset("normal").branches
     measured: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}

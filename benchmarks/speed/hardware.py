@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Work, alternated, timed
-from sow.utils.libraries import quiet
+from sow.utils.libraries import quiet_libraries
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 BACKENDS = {
@@ -150,7 +150,7 @@ def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
 def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -> Subject:
     """Return the subject with another copy of the UNet."""
     pipe = copy.copy(subject.pipe)
-    with quiet():  # the library remarks on every change of precision
+    with quiet_libraries():  # the library remarks on every change of precision
         pipe.unet = copy.deepcopy(subject.pipe.unet).to(dtype=dtype, memory_format=layout)
     return replace(subject, pipe=pipe)
 

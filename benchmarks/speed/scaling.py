@@ -43,13 +43,13 @@ def canvases(subject: Subject, repeats: int) -> Table:
     width, height = subject.pipe.canvas
     grid = subject.pipe.canvas_stride
     sizes = [(int(width * w) // grid * grid, int(height * h) // grid * grid) for w, h in CANVASES]
-    remark = subject.pipe.remark
-    subject.pipe.remark = lambda line: None  # that a canvas is far from the model's own is known
+    warn = subject.pipe.warn
+    subject.pipe.warn = lambda line: None  # that a canvas is far from the model's own is known
     try:
         forms = {f"{w} x {h}": subject.picture(canvas=(w, h)) for w, h in sizes}
         times = alternated(forms, repeats, subject.device)
     finally:
-        subject.pipe.remark = remark
+        subject.pipe.warn = warn
     first = next(iter(forms))
     rows = [
         (name, w * h / (width * height), times.seconds(name), times.ratio(name, first))

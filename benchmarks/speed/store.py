@@ -12,7 +12,7 @@ from typing import Any
 from sow.benchmarks.speed.report import DECISIVE, Report, targets_in
 from sow.benchmarks.speed.tables import Section
 from sow.errors import OutputError
-from sow.utils.files import check_free, read_regular
+from sow.utils.files import check_output_path, read_regular
 
 ANEW = "give another out=, or force=True to start over"
 
@@ -37,7 +37,7 @@ class ReportStore:
         text, data = targets_in(folder)
         there = os.path.lexists(data) and not force
         for target in (text, data):
-            check_free(target, force or there)
+            check_output_path(target, force or there)
         if there:
             self.report = read_report(data)
         self._mine = force or there

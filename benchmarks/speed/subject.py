@@ -20,7 +20,7 @@ from sow.plan.box import Box
 from sow.plan.plan import NOTHING, Plan, Region
 from sow.service.fitting import chosen
 from sow.settings.settings import Settings
-from sow.utils.libraries import quiet
+from sow.utils.libraries import quiet_libraries
 
 RANDOM = "sd21-random"
 """The whole architecture of Stable Diffusion 2.1-base, with random weights: they cost the same."""
@@ -84,7 +84,7 @@ class Subject:
             pipe = random_pipeline(SD21_BASE)
             pipe.unet.to(memory_format=torch.channels_last)
             pipe.vae.to(memory_format=torch.channels_last)
-            with quiet():  # the library remarks on every change of precision
+            with quiet_libraries():  # the library remarks on every change of precision
                 pipe.to(device, choose_dtype(dtype, device))
         else:
             pipe = load_pipeline(model, device=device, dtype=dtype)

@@ -31,7 +31,7 @@ from sow.benchmarks.tv2i.report.markdown import grid_parts, plain
 from sow.errors import UsageError
 from sow.models.find import Model
 from sow.models.tuned import TunedPreset, save_tuned
-from sow.utils.files import publish, write_text
+from sow.utils.files import write_atomically, write_text
 
 RULE = (
     "The rule: the most likeness among the candidates that are no worse in anything else measured, "
@@ -75,11 +75,11 @@ def write_report(tuning: Tuning, found: Measured) -> RunReport:
     plan, out = tuning.plan, tuning.out
     proposal = propose(found.choosing, found.reporting)
     drawn = sheet(plan, found.outcomes, out)
-    publish(partial(_as_webp, drawn), out / SHEET, True)
+    write_atomically(partial(_as_webp, drawn), out / SHEET, True)
     picture = plot(found.reporting, f"{plan.model}, {plan.setting}: the half that reports")
     files = [out / REPORT, out / SHEET]
     if picture is not None:
-        publish(partial(_written, picture), out / FRONT, True)
+        write_atomically(partial(_written, picture), out / FRONT, True)
         files.append(out / FRONT)
     else:
         (out / FRONT).unlink(missing_ok=True)

@@ -21,9 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from sow.batch.manifest.rows import is_text, json_rows, strict_json
+from sow.batch.manifest.rows import is_utf8, json_rows, strict_json
 from sow.errors import UsageError
-from sow.utils.files import MOST_TEXT, publish, read_regular
+from sow.utils.files import MAX_TEXT_BYTES, read_regular, write_atomically
 from sow.utils.validation import UPDATE, first_problem, newer_version
 
 OUTCOMES = "results.json"
@@ -33,7 +33,7 @@ Setting = Literal["normal", "attribute", "style"]
 
 
 def _text(value: str) -> str:
-    if not is_text(value):
+    if not is_utf8(value):
         raise ValueError("it contains an unpaired surrogate")
     return value
 
@@ -122,7 +122,7 @@ class Outcome(BaseModel):
 
 
 def read_record(
-    kind: type[Record], path: Path, what: str, hint: str, most: int = MOST_TEXT
+    kind: type[Record], path: Path, what: str, hint: str, most: int = MAX_TEXT_BYTES
 ) -> Record:
     """Read a record from its own file, which may come from a stranger.
 
@@ -158,7 +158,7 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path, *, force: bool = Fal
             for outcome in outcomes:
                 file.write(as_json(outcome) + "\n")
 
-    publish(write, path, force)
+    write_atomically(write, path, force)
 
 
 def read_outcomes(path: Path) -> Iterator[Outcome]:

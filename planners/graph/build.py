@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sow.errors import PlanError
 from sow.plan.box import Box
 from sow.plan.plan import Plan
-from sow.plan.scene_graph import CONDITION, SceneObject, free_id
+from sow.plan.scene_graph import CONDITION, SceneObject, unused_id
 from sow.planners.base import PlanRequest
 from sow.planners.graph.nouns import condition_names, words_of
 from sow.planners.graph.predicates import UNKNOWN, PredicateMatch, parse_predicate, predicates
@@ -64,7 +64,7 @@ def build_graph(request: PlanRequest, plan: Plan) -> BuiltGraph:
     resolver = resolver_of([*triples, *answered]).checked()
     edges = [edge for triple in triples for edge in _edges(triple, resolver, notes)]
     more = sorted({edge for triple in answered for edge in _edges(triple, resolver, notes)})
-    graph = add_consistent(SceneGraph(resolver.objects, tuple(edges), plan.bare), more)
+    graph = add_consistent(SceneGraph(resolver.objects, tuple(edges), plan.text_only), more)
     if len(notes) > MAX_NOTES:
         notes = [*notes[:MAX_NOTES], f"{len(notes) - MAX_NOTES} more relations are unknown"]
     in_prompt = {edge for triple in parsed.triples for edge in _edges(triple, resolver, [])}
@@ -134,12 +134,12 @@ class _NameResolver:
         prompt_names: Sequence[str],
         plan: Plan,
     ) -> None:
-        self._ids: dict[str, str | None] = {CONDITION: None if plan.bare else CONDITION}
+        self._ids: dict[str, str | None] = {CONDITION: None if plan.text_only else CONDITION}
         self._objects: dict[str, SceneObject] = {}
         for spec in sorted(specs, key=lambda spec: spec.name):
             self._add_spec(spec, plan)
         all_names = {*names, *(name for subject, _, obj in triples for name in (subject, obj))}
-        if not plan.bare and not any(spec.condition for spec in specs):
+        if not plan.text_only and not any(spec.condition for spec in specs):
             related = {frozenset((subject, obj)) for subject, _, obj in triples}
             free = [name for name in (*all_names, *prompt_names) if _key(name) not in self._ids]
             own_names = condition_names(free, related, plan.subject, plan.prompt)
@@ -170,7 +170,7 @@ class _NameResolver:
         if _key(spec.name) in self._ids and not is_condition:
             raise PlanError(f"two objects of the graph are named {spec.name!r}",
                             "give each an id")  # fmt: skip
-        if is_condition and not plan.bare:
+        if is_condition and not plan.text_only:
             found = CONDITION
         else:
             found = self._new(spec.name, spec.phrase, spec.box)
@@ -198,7 +198,7 @@ class _NameResolver:
         return similar.pop() if len(similar) == 1 else None
 
     def _new(self, name: str, phrase: str, box: Box | None = None) -> str:
-        free = free_id(name, self._objects)
+        free = unused_id(name, self._objects)
         self._objects[free] = SceneObject(id=free, label=_key(phrase), box=box)
         return free
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.plan.box import Box, gap, overlap
+from sow.plan.box import Box, gap, iou
 from sow.planners.graph.flow import around
 from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import Predicate
@@ -73,7 +73,7 @@ def find_duplicates(
     return {
         min(pair, key=lambda name: scores[name])
         for pair in combinations(scores, 2)
-        if overlap(*(detected[name].box.corners for name in pair)) >= DUPLICATE_IOU
+        if iou(*(detected[name].box.corners for name in pair)) >= DUPLICATE_IOU
     }
 
 

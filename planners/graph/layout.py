@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sow.errors import PlanError
-from sow.plan.box import SMALLEST, Box
+from sow.plan.box import MIN_CONDITION_SHARE, Box
 from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.constraints import LayoutConstraints, OrderConstraint, ids_with_bodies
 from sow.planners.graph.proportions import proportions_of, worn_on
@@ -92,7 +92,7 @@ def _sizes(constraints: LayoutConstraints, layout_input: LayoutInput) -> Iterato
     sizes = LayoutSizes(layout_input.canvas, shares, CROWDED, head, aims, worn)
     yield sizes
     yield replace(sizes, min_scale=CRAMPED)
-    smallest = -int(-SMALLEST * sizes.side // layout_input.stride) * layout_input.stride
+    smallest = -int(-MIN_CONDITION_SHARE * sizes.side // layout_input.stride) * layout_input.stride
     if not layout_input.fixed and not graph.text_only and max(head) > smallest:
         head = _scaled(head, smallest, layout_input.stride)
         yield replace(sizes, head=head)

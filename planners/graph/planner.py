@@ -100,9 +100,9 @@ def add_graph(plan: Plan, request: PlanRequest) -> Plan:
     notes = [*plan.notes, *built.notes, *layout.notes]
     if prompt != plan.prompt:
         notes.append(f'the graph was added to the prompt: "{prompt}"'[:500])
-    placed = plan.with_box(layout.boxes[CONDITION]) if not plan.bare else plan
-    related = () if plan.bare else placed.related
-    if not plan.bare and request.related is None:
+    placed = plan.with_box(layout.boxes[CONDITION]) if not plan.text_only else plan
+    related = () if plan.text_only else placed.related
+    if not plan.text_only and request.related is None:
         body = plan.related if placed.box == plan.box else None
         body = body or related_regions(placed.box, canvas, plan.subject)
         related = (*_trimmed(body, layout), *flow(graph, layout.full_boxes, canvas))
@@ -112,7 +112,7 @@ def add_graph(plan: Plan, request: PlanRequest) -> Plan:
         suppress="" if _has_second(graph, plan.subject) else plan.suppress,
         objects=_objects(graph, layout, prompt),
         relations=list(_relations(graph, layout.full_boxes, canvas)),
-        planner=plan.planner if plan.bare else f"{plan.planner}, graph"[:200],
+        planner=plan.planner if plan.text_only else f"{plan.planner}, graph"[:200],
         notes=notes,
     )
 

@@ -115,7 +115,7 @@ class LayoutSearch:
         box, stride = self.boxes[CONDITION], self._input.stride
         xs, ys = ((edge // stride * stride, -(-edge // stride) * stride) for edge in (box.x, box.y))
         near = [box.model_copy(update={"x": x, "y": y}) for x in xs for y in ys]
-        near = [snapped for snapped in near if snapped.inside(self._sizes.canvas)]
+        near = [snapped for snapped in near if snapped.is_inside(self._sizes.canvas)]
         problem = NoRoomError()
         for snapped in sorted(near, key=lambda s: (abs(s.x - box.x) + abs(s.y - box.y), s.x)):
             self._fixed_boxes[CONDITION] = snapped

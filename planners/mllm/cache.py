@@ -18,7 +18,7 @@ from pathlib import Path
 from sow.errors import OutputError
 from sow.planners.mllm.answers import Answer, AnswerType
 from sow.planners.mllm.asker import Asker, BadAnswer
-from sow.utils.files import cache_folder, read_object, sweep, write_text
+from sow.utils.files import cache_folder, read_json_object, remove_stale, write_text
 
 VERSION = 1
 """The version of the format of entries."""
@@ -56,7 +56,7 @@ class AnswerCache:
     def load(self, asker: Asker, key: str, schema: type[AnswerType]) -> AnswerType | None:
         """Return the answer to a question; None if there is no entry, or no legal one."""
         path = self._path(key)
-        entry = read_object(path)
+        entry = read_json_object(path)
         if entry.get("version") == VERSION:
             with suppress(BadAnswer, RecursionError):
                 return asker.parse(json.dumps(entry.get("answer")), schema)
@@ -69,7 +69,7 @@ class AnswerCache:
         path = self._path(key)
         with suppress(OSError, OutputError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            sweep(path.parent)
+            remove_stale(path.parent)
             entry = {"version": VERSION, "answer": answer.model_dump(mode="json")}
             write_text(json.dumps(entry), path, force=True)
 

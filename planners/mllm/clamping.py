@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from sow.plan.box import LARGEST, SMALLEST, Box
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
 from sow.plan.plan import Region
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.offline.planner import related_regions
@@ -35,7 +35,7 @@ def clamp_box(
     if answer.width <= 0 or answer.height <= 0 or _huge(answer):
         return None
     shorter = min(canvas)
-    least, most = SMALLEST * shorter, LARGEST * shorter
+    least, most = MIN_CONDITION_SHARE * shorter, MAX_CONDITION_SHARE * shorter
     longer = min(max(max(answer.width, answer.height), least), most)
     scale = longer / max(sketch.width, sketch.height)
     width, height = sketch.width * scale, sketch.height * scale

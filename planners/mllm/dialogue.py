@@ -12,7 +12,7 @@ from sow.errors import PlannerError
 from sow.pictures.loading import GREY, fit_mask, over_grey
 from sow.plan.box import Box
 from sow.plan.plan import NOTHING, Plan
-from sow.plan.scene_graph import scene_of
+from sow.plan.scene_graph import scene_from_triples
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import (
     Answer,
@@ -259,7 +259,7 @@ class Dialogue:
             changes["related"] = regions or rule_regions(box, request.size, plan.subject)
         if refinement is not None:
             triples = [(r.subject, r.relation, r.object) for r in refinement.relations[:20]]
-            objects, relations = scene_of(
+            objects, relations = scene_from_triples(
                 [t for t in triples if all(t)], self._names_of_condition(plan.subject, triples)
             )
             changes |= {"objects": objects, "relations": relations}

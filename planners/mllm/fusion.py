@@ -71,10 +71,10 @@ def token_counter(folder: Path | None) -> TokenCounter:
         return estimate_tokens
     from transformers import CLIPTokenizer
 
-    from sow.utils.libraries import quiet
+    from sow.utils.libraries import quiet_libraries
 
     try:
-        with quiet():
+        with quiet_libraries():
             tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
             tokenizer("a person")
     except Exception as error:  # libraries raise anything on damaged files
@@ -84,7 +84,7 @@ def token_counter(folder: Path | None) -> TokenCounter:
         ) from None
 
     def count(prompt: str) -> int:
-        with quiet():
+        with quiet_libraries():
             return len(tokenizer(prompt, truncation=False).input_ids)
 
     return count

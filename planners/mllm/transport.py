@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sow.errors import PlannerError, UsageError
-from sow.utils.libraries import without_warnings
+from sow.utils.libraries import ignore_warnings
 
 T = TypeVar("T")
 MAX_ANSWER_BYTES = 4 * 2**20
@@ -145,7 +145,7 @@ def silenced_sdk_logs() -> Iterator[None]:
         logger = logging.getLogger(name)
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
-    with without_warnings():
+    with ignore_warnings():
         yield
 
 

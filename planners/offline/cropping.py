@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sow.errors import PictureError
-from sow.pictures.formats import photographed
-from sow.pictures.loading import TRANSPARENCY, fit_mask, nothing_kept
+from sow.pictures.formats import is_photograph
+from sow.pictures.loading import TRANSPARENCY, empty_mask_error, fit_mask
 from sow.plan.box import Box
 from sow.plan.plan import Matte
 from sow.planners.offline.faces import find_faces, has_turned_face, likely_face
@@ -82,7 +82,7 @@ def crop_condition(request: PlanRequest) -> ConditionCrop:
 def may_be_face(request: PlanRequest) -> bool:
     """Return whether an uncertain face is plausible: a person in the prompt, or a drawing."""
     about = request.prompt
-    return names_person(about) or not (named_animal(about) or photographed(request.picture))
+    return names_person(about) or not (named_animal(about) or is_photograph(request.picture))
 
 
 def _subject_without_search(request: PlanRequest, subject: str) -> str:
@@ -129,7 +129,7 @@ def _crop_head(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> Condi
 
 def _crop_close_up(request: PlanRequest) -> ConditionCrop:
     """Return the condition if the subject is a face but none is found: it may fill the picture."""
-    from sow.pictures.matte import outline_seen
+    from sow.pictures.matte import has_clear_outline
 
     image = request.picture
     if request.matte in ("auto", "rembg"):
@@ -138,7 +138,7 @@ def _crop_close_up(request: PlanRequest) -> ConditionCrop:
                    width=round(0.84 * width), height=round(0.97 * height))  # fmt: skip
         matte = Matte(head=head, by=_method(request))
         found = _outlined(image, matte)
-        if found is not None and outline_seen(image, found):
+        if found is not None and has_clear_outline(image, found):
             note = (
                 "no face was found: treating the picture as a close-up of a head; "
                 "if it is not, set subject="
@@ -203,7 +203,7 @@ def _kept(image: Image.Image, mask: Image.Image | None) -> Box:
 def _extent(mask: Image.Image, by: str = "the mask") -> Box:
     corners = mask.point(lambda value: 255 * (value >= 128)).getbbox()
     if corners is None:
-        raise nothing_kept(by)
+        raise empty_mask_error(by)
     left, top, right, bottom = corners
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 

@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn import functional
 
 from sow.pictures.loading import GREY, over_grey
-from sow.plan.box import Box, Corners, overlap
-from sow.utils.libraries import BUILDING
+from sow.plan.box import Box, Corners, iou
+from sow.utils.libraries import MODEL_BUILD_LOCK
 
 WEIGHTS = Path(__file__).parent / "drawn.safetensors"
 SIDE = 128
@@ -136,14 +136,14 @@ def decode_faces(answer: torch.Tensor, min_score: float) -> list[ScoredBox]:
         x = STRIDE * (column + 0.5 + right) - width / 2
         y = STRIDE * (row + 0.5 + down) - height / 2
         place = (x, y, x + width, y + height)
-        if all(overlap(place, other) <= NMS_IOU for other, _ in found):
+        if all(iou(place, other) <= NMS_IOU for other, _ in found):
             found.append((place, float(scores[row, column])))
     return found
 
 
 @cache
 def _network() -> DrawnFaces:
-    with BUILDING:
+    with MODEL_BUILD_LOCK:
         network = DrawnFaces()
     network.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
     return network.eval()

@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from sow.pictures.formats import photographed
+from sow.pictures.formats import is_photograph
 from sow.pictures.loading import GREY, over_grey
 from sow.plan.box import Box
-from sow.utils.libraries import BUILDING, without_warnings
+from sow.utils.libraries import MODEL_BUILD_LOCK, ignore_warnings
 
 MIN_SCORE, SURE_SCORE = 0.95, 0.99
 # A face in another style, or half hidden, has a lower score; then it has to fill the picture.
@@ -33,7 +33,7 @@ def _detector(thresholds: tuple[float, float, float]) -> Any:
     """Return MTCNN with the least scores of its three networks."""
     from facenet_pytorch import MTCNN
 
-    with BUILDING:
+    with MODEL_BUILD_LOCK:
         return MTCNN(keep_all=True, device="cpu", thresholds=list(thresholds))
 
 
@@ -44,7 +44,7 @@ def find_faces(image: Image.Image) -> list[Box]:
     """
     from sow.planners.offline.drawn_faces import find_drawn_faces
 
-    if photographed(over_grey(image)):
+    if is_photograph(over_grey(image)):
         return find_photographed_faces(image) or find_drawn_faces(image)
     return find_drawn_faces(image) or find_photographed_faces(image)
 
@@ -118,7 +118,7 @@ def _detect(image: Image.Image, min_score: float, thresholds: Thresholds) -> lis
     """Return every upright face with at least this score."""
     if min(image.size) < MIN_SIDE:
         return []
-    with without_warnings():
+    with ignore_warnings():
         boxes, scores, points = _detector(thresholds).detect(image, landmarks=True)
     if boxes is None:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sow.plan.box import LARGEST, SMALLEST, Box, check_inside
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box, check_inside
 from sow.plan.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.offline.cropping import FACE, THING, crop_condition
@@ -12,7 +12,7 @@ from sow.planners.offline.prompt_rules import (
     share_of_canvas,
     side_of_subject,
 )
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 SUPPRESS = {FACE: "human face", THING: ""}
 """What must not appear a second time, in words; "thing" is too vague to suppress."""
@@ -28,7 +28,7 @@ class OfflinePlanner:
             PictureError: if there is no face with the requested number.
             PlanError: if the user's box or regions are not legal.
         """
-        check_kind("request", request, (PlanRequest,), "a sow.PlanRequest")
+        check_type("request", request, (PlanRequest,), "a sow.PlanRequest")
         found = crop_condition(request)
         subject = found.subject
         if request.box is not None:
@@ -50,7 +50,7 @@ class OfflinePlanner:
                 "subject": subject,
                 "suppress": SUPPRESS.get(subject, subject),
                 "crop": found.crop,
-                "ellipse": found.ellipse and found.ellipse.carried(found.crop, box),
+                "ellipse": found.ellipse and found.ellipse.mapped(found.crop, box),
                 "matte": found.matte,
                 "planner": "offline",
                 "notes": found.notes,
@@ -67,7 +67,7 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     """
     width, height = request.size
     shorter = min(width, height)
-    share = min(max(share_of_canvas(request.prompt), SMALLEST), LARGEST)
+    share = min(max(share_of_canvas(request.prompt), MIN_CONDITION_SHARE), MAX_CONDITION_SHARE)
     scale = share * shorter / max(crop.width, crop.height)
     w, h = crop.width * scale, crop.height * scale
     side = side_of_subject(request.prompt, subject)
@@ -80,8 +80,8 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
 def _legal_size(box: Box, request: PlanRequest) -> Box:
     """Return a box whose size is in the paper's range after alignment, if the grid has such one."""
     shorter, stride = min(request.size), request.stride
-    least = -int(-SMALLEST * shorter // stride) * stride
-    most = int(LARGEST * shorter // stride) * stride
+    least = -int(-MIN_CONDITION_SHARE * shorter // stride) * stride
+    most = int(MAX_CONDITION_SHARE * shorter // stride) * stride
     if most < stride:
         return box
     width, height = min(box.width, most), min(box.height, most)

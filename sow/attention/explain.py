@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sow.attention.trace import Trace
 from sow.pictures.condition import Condition
-from sow.pictures.drawing import INK, draw_plan, labelled_row, stacked
+from sow.pictures.drawing import INK, draw_plan, labelled_grid, stacked
 from sow.plan.plan import Plan
 
 PALE, RED = (150, 150, 150), (200, 60, 40)
@@ -22,18 +22,18 @@ def explain(
     words = [(word, heat, float(heat.max())) for word, heat in trace.words(job)]
     flow = [maps[job] for maps in trace.flow]
     parts = [
-        labelled_row(
+        labelled_grid(
             "the picture, and its plan: condition (red), related regions (blue)",
             [("", image), ("", draw_plan(plan, condition))],
         ),
-        labelled_row(
+        labelled_grid(
             "where each word was looked for (cross-attention; bright: the word's most)",
             [
                 (f"{word}, at most {most:.0%}", _heat(image, heat / max(most, 1e-9)))
                 for word, heat, most in words
             ],
         ),
-        labelled_row(
+        labelled_grid(
             "how much each place listened to the condition (self-attention; dark 0, bright all)",
             [
                 (f"cycle {n}, mean {float(maps.mean()):.0%}", _heat(image, maps))

@@ -144,7 +144,7 @@ def _places(
         for number, phrase in enumerate(own):
             places[number, picture] = covered([phrase.box], job.plan.canvas, grid) & free
             free &= ~places[number, picture]
-        if own and not job.plan.bare:
+        if own and not job.plan.text_only:
             boxes = [region.box for region in job.plan.related]
             related = covered(boxes, job.plan.canvas, grid) if boxes else torch.zeros_like(free)
             places[most, picture] = (related & free) | taken[picture]

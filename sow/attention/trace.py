@@ -54,7 +54,7 @@ class Trace(AttentionControl):
         self._context, self._looks = context, False
         self._cycle: int | None = None
         self._average, self._flow = Average(), [
-            Average() for _ in range(context.jobs[0].settings.all_cycles)
+            Average() for _ in range(context.jobs[0].settings.total_cycles)
         ]  # fmt: skip
         self._indicator = Indicator()
         self._indicator.begin(context)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sow.backbones.base import AttentionLayer, Embedded, Texts
 from sow.backbones.schedule import DiffusionSchedule
-from sow.utils.libraries import quiet
+from sow.utils.libraries import quiet_libraries
 
 
 class StableDiffusion:
@@ -58,7 +58,7 @@ class StableDiffusion:
     def embed(self, groups: Sequence[Texts]) -> list[Embedded]:
         """All texts in one call of the text encoder."""
         unique = list(dict.fromkeys(text for group in groups for row in group for text in row))
-        with quiet():  # the library remarks on every text that is too long, ours included
+        with quiet_libraries():  # the library remarks on every text that is too long, ours included
             embeddings: Tensor = self.pipe.encode_prompt(unique, self.device, 1, False)[0]
 
         def stacked(group: Texts) -> Tensor:

@@ -13,17 +13,17 @@ from sow.batch.ledger.admission import admit, requeue_missing
 from sow.batch.ledger.manifest_check import AdmissionReport, JobSource
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.open_ledger import reopen_ledger, open_ledger
+from sow.batch.open_ledger import open_ledger, reopen_ledger
 from sow.batch.runners.cluster import Cluster
 from sow.batch.runners.options import Options
 from sow.batch.runners.publishing import THUMBS, Publisher, thumbs
 from sow.batch.runners.ray_runner import RayRunner
 from sow.batch.runners.runner import JobResult, JobRunner
 from sow.batch.sources import make_job_source
-from sow.service.planning import PlannerChoice
 from sow.service.lazy_model import Report
+from sow.service.planning import PlannerChoice
 from sow.service.service import Service
-from sow.utils.files import sweep
+from sow.utils.files import remove_stale
 
 
 class Batch:
@@ -82,7 +82,7 @@ class Batch:
             SowError: if there is no model, or results cannot be written.
         """
         for name in ("", OWN_FOLDER, THUMBS, ASSETS):
-            sweep(self.folder / name)
+            remove_stale(self.folder / name)
         try:
             with closing(iter(self.run)) as results:  # what is being written is written first
                 for result in results:

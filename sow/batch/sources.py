@@ -9,35 +9,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.admission import OURS, digest_of
-from sow.batch.ledger.manifest_check import Source
+from sow.batch.ledger.admission import RESERVED_NAMES, digest_of
+from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.manifest import Found, jobs_of, listed, read_manifest
+from sow.batch.manifest.manifest import LocatedManifest, parse_jobs, read_jobs, read_manifest
 from sow.errors import UsageError
 from sow.storage.addresses import is_address
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 
-def source_of(
+def make_job_source(
     jobs: str | Path | Iterable[TV2IJob | Mapping[str, Any]],
     prompts: str | Path | None,
     defaults: Mapping[str, Any],
     out: Path | str,
-) -> Source:
+) -> JobSource:
     """Where jobs come from.
 
     Raises:
         SowError: for a manifest that cannot be had or read, or would be written over.
     """
     if not isinstance(jobs, (str, Path)):
-        check_kind("jobs", jobs, (Iterable,), "a file of jobs, or a list of them")
+        check_type("jobs", jobs, (Iterable,), "a file of jobs, or a list of them")
         if prompts is not None:
             raise UsageError("prompts_file= goes with a folder of pictures", "leave it out")
-        return Source(lambda: listed(jobs, defaults), str(Path.cwd()), "the jobs")
+        return JobSource(lambda: parse_jobs(jobs, defaults), str(Path.cwd()), "the jobs")
     if is_address(jobs) or is_address(prompts):
-        from sow.batch.remote.sources import brought
+        from sow.batch.remote.sources import fetch_manifest
 
-        found = brought(jobs, prompts, out)
+        found = fetch_manifest(jobs, prompts, out)
     else:
         found = _here(jobs, prompts, out)
     folder = found.folder
@@ -45,19 +45,19 @@ def source_of(
         raise UsageError(f"{folder!r} is no text", "move the jobs to another folder")
     said = json.dumps(defaults, sort_keys=True, default=str)
     fingerprint = digest_of(found.manifest.fingerprint(), said, folder)
-    return Source(lambda: found.jobs(defaults), folder, found.name, fingerprint)
+    return JobSource(lambda: found.jobs(defaults), folder, found.name, fingerprint)
 
 
-def _here(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> Found:
+def _here(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> LocatedManifest:
     manifest = read_manifest(Path(jobs), None if prompts is None else Path(prompts))
     if not is_address(out):
         if manifest.pictures is not None and same_file(manifest.path, Path(out)):
             raise UsageError("the results would be taken for pictures", "give another out=")
         if any(same_file(file, Path(out) / name) for file in (Path(jobs), manifest.contents)
-               for name in OURS):  # fmt: skip
+               for name in RESERVED_NAMES):  # fmt: skip
             raise UsageError(f"{str(jobs)!r} would be written over", "give another out=")
     folder = str(manifest.folder.absolute())
-    return Found(manifest, folder, repr(Path(jobs).name), partial(jobs_of, manifest))
+    return LocatedManifest(manifest, folder, repr(Path(jobs).name), partial(read_jobs, manifest))
 
 
 def same_file(one: Path, other: Path) -> bool:

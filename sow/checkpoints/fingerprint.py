@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from sow.checkpoints.reading import read_config
+from sow.checkpoints.files import read_config
 from sow.checkpoints.trust import READ_WHOLE, variant_of
 from sow.errors import OutputError
-from sow.utils.files import cache_folder, read_object, write_text
+from sow.utils.files import cache_folder, read_json_object, write_text
 
 PIECE = 2**25
 LARGE = 2**27
@@ -106,7 +106,7 @@ def _memory() -> Path:
 
 def _remembered() -> dict[str, str]:
     """What was hashed before; nothing where the file is missing or is no such file."""
-    return {key: str(value) for key, value in read_object(_memory()).items()}
+    return {key: str(value) for key, value in read_json_object(_memory()).items()}
 
 
 def _remember(hashes: dict[str, str]) -> None:

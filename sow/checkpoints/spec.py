@@ -11,7 +11,7 @@ from typing import Any
 from sow.checkpoints.files import read_config
 from sow.errors import ModelError, UsageError
 from sow.plan.plan import Plan
-from sow.settings.presets import PRESET_CHANGES, CHECKPOINT_PRESETS, PUBLISHED
+from sow.settings.presets import CHECKPOINT_PRESETS, PRESET_CHANGES, PUBLISHED
 from sow.settings.settings import SEC_V, Settings
 
 CLIP_TOKENS = 77

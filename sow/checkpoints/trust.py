@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sow.checkpoints.configs import config_problem
-from sow.checkpoints.reading import is_plain, read_config, stays_inside
+from sow.checkpoints.files import is_plain, read_config, stays_inside
 from sow.errors import ModelError
-from sow.utils.files import MOST_TEXT
+from sow.utils.files import MAX_TEXT_BYTES
 
 PARTS = ("unet", "vae", "text_encoder")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
@@ -144,10 +144,10 @@ def _check_files(folder: Path, parts: list[Path]) -> None:
                 f"{name!r} of {folder.name!r} is a link to a place outside of it",
                 "put the file itself there",
             )
-        if file.suffix in READ_WHOLE and file.stat().st_size > MOST_TEXT:
+        if file.suffix in READ_WHOLE and file.stat().st_size > MAX_TEXT_BYTES:
             raise ModelError(
                 f"{name!r} of {folder.name!r} is not readable: it is larger than "
-                f"{MOST_TEXT >> 20} MB",
+                f"{MAX_TEXT_BYTES >> 20} MB",
                 "get it again",
             )
         if file.name == "adapter_config.json":

@@ -62,7 +62,7 @@ def inversion_batches(
     pixels = [torch.stack(canvases)]
     by_size: dict[tuple[int, int], list[int]] = {}
     for number, job in enumerate(jobs) if settings.inversion == "alone" else ():
-        if job.plan.bare:
+        if job.plan.text_only:
             continue
         by_size.setdefault((job.plan.box.width, job.plan.box.height), []).append(number)
     for (width, height), members in by_size.items():

@@ -15,9 +15,9 @@ from sow.diffusion.prompts import outside_of
 from sow.errors import PlanError, UsageError
 from sow.pictures.condition import Condition
 from sow.plan.plan import Plan
-from sow.settings.inputs import Changes, PlanLike, as_plan, as_settings
+from sow.settings.inputs import PlanLike, SettingsLike, as_plan, as_settings
 from sow.settings.settings import SHARED, Outside, Settings
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
     from sow.pictures.inputs import PictureLike
@@ -45,7 +45,7 @@ class Job:
 def make_jobs(
     image: Picture | Sequence[Picture],
     plan: PlanLike | Sequence[PlanLike],
-    settings: Changes | Sequence[Changes],
+    settings: SettingsLike | Sequence[SettingsLike],
     mask: PictureLike | Sequence[PictureLike | None] | None,
     generator: torch.Generator | Sequence[torch.Generator] | None,
     vae_scale_factor: int,
@@ -67,8 +67,8 @@ def make_jobs(
     count = _count(given)
     lists = {name: _spread(value, count) for name, value in given.items()}
     for each in lists["generator"]:
-        check_kind("generator", each, (torch.Generator, NoneType), A_GENERATOR)
-    plans = [p if p.sized else fitted(p) for p in map(as_plan, lists["plan"])]
+        check_type("generator", each, (torch.Generator, NoneType), A_GENERATOR)
+    plans = [p if p.has_canvas else fitted(p) for p in map(as_plan, lists["plan"])]
     plans = [p.aligned(vae_scale_factor) for p in plans]
     chosen = [
         as_settings(changes, preset(p.preset))
@@ -111,7 +111,7 @@ def _spread(value: Any, count: int) -> list[Any]:
 
 
 def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
-    if plan.bare:
+    if plan.text_only:
         return Condition.nothing(plan.canvas)
     if not isinstance(picture, Condition):
         return Condition.prepare(picture, plan, mask)
@@ -185,7 +185,7 @@ class BatchTensors:
             rims = [getattr(job.settings, name) for job in jobs]
             parts = [membership(each, rim) for each, rim in zip(coverage, rims, strict=True)]
             for job, part in zip(jobs, parts, strict=True):
-                if not job.plan.bare:
+                if not job.plan.text_only:
                     check_membership(part)
             return torch.stack(parts).to(device)
 

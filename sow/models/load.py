@@ -11,7 +11,7 @@ from sow.checkpoints.trust import variant_of
 from sow.errors import DeviceError, ModelError, SowError
 from sow.models.devices import choose_device, choose_dtype, out_of_memory
 from sow.models.find import Model, find_model
-from sow.utils.libraries import BUILDING, quiet
+from sow.utils.libraries import MODEL_BUILD_LOCK, quiet_libraries
 
 if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
@@ -49,7 +49,7 @@ def load_pipeline(
     if not isinstance(model, Model):
         model = find_model(model, revision=revision, half=half)
     options: dict[str, Any] = {"torch_dtype": precision}
-    with BUILDING, _one_line_errors(model.name), quiet():
+    with MODEL_BUILD_LOCK, _one_line_errors(model.name), quiet_libraries():
         if model.kind == "file":
             pipe: SowPipeline = SowPipeline.from_single_file(
                 str(model.source), config=config, **options
@@ -78,7 +78,7 @@ def _try(pipe: SowPipeline) -> None:
     import torch
 
     from sow.backbones.stable_diffusion import StableDiffusion
-    from sow.pipeline.calls import check_numbers
+    from sow.pipeline.calls import check_finite
 
     backbone, side = StableDiffusion(pipe), pipe.canvas_stride
     if max(pipe.tokenizer.get_vocab().values()) >= pipe.text_encoder.config.vocab_size:
@@ -88,7 +88,7 @@ def _try(pipe: SowPipeline) -> None:
         latents = backbone.encode(torch.zeros(1, 3, side, side))
         time = torch.tensor(backbone.schedule(1).timesteps[1], device=backbone.device)
         picture = backbone.decode(backbone.predict(latents, time, texts)[0])
-        check_numbers(picture)
+        check_finite(picture)
         pipe.run_safety_checker(picture, picture.device, picture.dtype)
     backbone.words("a person")
 

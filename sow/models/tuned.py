@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import OutputError, UsageError
-from sow.settings.presets import OWN_PRESETS
+from sow.settings.presets import CHECKPOINT_PRESETS
 from sow.settings.settings import Settings
 from sow.utils.files import config_folder, make_folder, read_regular, write_text
 from sow.utils.validation import check_version, first_problem
@@ -127,8 +127,10 @@ def default_preset(model: Model, name: str) -> tuple[Settings, TunedPreset | Non
         ModelError: if the checkpoint's own presets are none.
         UsageError: if what was found here cannot be read.
     """
-    if name in OWN_PRESETS:
+    if name in CHECKPOINT_PRESETS:
         for own, found in read_tuned(model).presets.items():
             if own == name:
-                return model.facts.preset(f"published-{name}").changed(**found.settings), found
-    return model.facts.preset(name), None
+                return model.checkpoint_spec.preset(f"published-{name}").changed(
+                    **found.settings
+                ), found
+    return model.checkpoint_spec.preset(name), None

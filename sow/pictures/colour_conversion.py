@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_PROFILE = 16 * 2**20
+MAX_PROFILE_BYTES = 16 * 2**20
 SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
 """The colour space that a profile must be of, for each mode it can be applied to."""
 STRIP = 2**22
@@ -24,7 +24,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     A broken profile, or one of another colour space, says nothing: the numbers are taken for sRGB.
     """
-    if not profile or len(profile) > MAX_PROFILE:
+    if not profile or len(profile) > MAX_PROFILE_BYTES:
         return image
     try:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -52,7 +52,7 @@ def _plain_mode(image: Image.Image) -> Image.Image:
     return image.convert("L") if image.mode == "1" else image
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
+def to_8bit(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and floating-point grey as 8-bit grey."""
     import numpy as np  # costs a third of a refusal, and few pictures need it
 

@@ -13,9 +13,9 @@ from sow.pictures.inputs import as_mask, as_picture
 from sow.pictures.loading import (
     GREY,
     TRANSPARENCY,
+    empty_mask_error,
     fit_mask,
-    nothing_kept,
-    opened,
+    open_image,
     over_grey,
 )  # fmt: skip
 from sow.plan.box import Box
@@ -39,7 +39,7 @@ class Condition:
 
     @classmethod
     def nothing(cls, canvas: tuple[int, int]) -> Condition:
-        """What is planted where nothing is: for plans that are `bare`."""
+        """What is planted where nothing is: for plans that are `text_only`."""
         return cls(Image.new("RGB", canvas, GREY), Image.new("L", canvas, 0))
 
     @classmethod
@@ -62,7 +62,7 @@ class Condition:
         """
         image = as_picture(image)
         crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
-        if not crop.inside(image.size):
+        if not crop.is_inside(image.size):
             raise PlanError(
                 f"the crop {crop.model_dump()} leaves the picture of {image.width}x{image.height}",
                 "make the plan for this picture",
@@ -84,7 +84,7 @@ class Condition:
                 kept = Image.new("L", size, 255)
         if kept.point(lambda level: 255 * (level >= 128)).getbbox() is None:
             outline = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
-            raise nothing_kept("the mask" if mask is not None else outline)
+            raise empty_mask_error("the mask" if mask is not None else outline)
         return cls(picture, kept)
 
     def cut_out(self) -> Image.Image:
@@ -106,7 +106,7 @@ class Condition:
         Raises:
             PictureError: if it is not a condition of this size.
         """
-        with opened(io.BytesIO(data), "the condition", ("PNG",)) as both:
+        with open_image(io.BytesIO(data), "the condition", ("PNG",)) as both:
             if both.mode != "RGBA" or both.size != size:
                 raise PictureError("the condition does not fit its box")
             return cls(_bare(both.convert("RGB")), _bare(both.getchannel("A")))

@@ -35,19 +35,19 @@ def draw_plan(plan: Plan, condition: Condition, at_least: int = 512) -> Image.Im
         corners = [v * scale for v in region.box.corners]
         pen.rectangle(corners, fill=(*RELATED, 60), outline=(*RELATED, 255), width=line)
         pen.text((corners[0] + 6, corners[1] + 4), region.label, fill=(*RELATED, 255), font_size=18)
-    if not plan.bare:
+    if not plan.text_only:
         corners = [v * scale for v in plan.box.corners]
         at = (corners[0] + 6, corners[1] + 4)
         pen.rectangle(corners, outline=(*CONDITION, 255), width=line)
         pen.text(at, plan.subject, fill=(*CONDITION, 255), font_size=18)
         outline = _outline(condition.mask, scale, line)
         shade.paste((*OUTLINE, 255), (plan.box.x * scale, plan.box.y * scale), outline)
-    planted_at = None if plan.bare else plan.box
-    draw_scene(pen, plan.objects, plan.relations, planted_at, scale, line)
+    condition_box = None if plan.text_only else plan.box
+    draw_scene(pen, plan.objects, plan.relations, condition_box, scale, line)
     return Image.alpha_composite(canvas.convert("RGBA"), shade).convert("RGB")
 
 
-def draw_over(
+def draw_graph_over(
     picture: Image.Image, objects: Sequence[SceneObject], relations: Sequence[Relation],
     at_least: int = 512,
 ) -> Image.Image:  # fmt: skip
@@ -93,7 +93,7 @@ class ContactSheet:
 
     def drawn(self) -> Image.Image:
         """The page."""
-        return labelled_row(self._title, self._tiles, self._columns, self._tile)
+        return labelled_grid(self._title, self._tiles, self._columns, self._tile)
 
 
 def _outline(mask: Image.Image, scale: int, line: int) -> Image.Image:
@@ -116,7 +116,7 @@ def side_by_side(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
     return row
 
 
-def labelled_row(
+def labelled_grid(
     title: str, tiles: Sequence[tuple[str, Image.Image]], columns: int = 10, tile: int = 160
 ) -> Image.Image:
     """Pictures of one shape, `tile` wide, each with a label below; after `columns` a new line."""

@@ -17,14 +17,14 @@ from sow.errors import PictureError
 
 MOST = 500_000
 """Times that a file may be read from; a recipe of 512 MB in chunks of 8 KB takes 200,000."""
-MOST_SCANS = 50
+MAX_SCANS = 50
 """Of a progressive JPEG, each as long as the whole picture to unpack; encoders write ten."""
 SCAN, END = 0xDA, 0xD9
 MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 """What starts a segment of a JPEG, for libjpeg too; others may stand between its pixels."""
 
 
-class Pieces(io.BufferedReader):
+class LimitedReader(io.BufferedReader):
     """A file that can be read from so many times."""
 
     def __init__(self, data: BinaryIO, name: str) -> None:
@@ -47,7 +47,7 @@ def check_scans(data: BinaryIO, name: str) -> None:
     """Whether a JPEG has few enough scans; the position is left at the start.
 
     Raises:
-        PictureError: if it has more than `MOST_SCANS`.
+        PictureError: if it has more than `MAX_SCANS`.
     """
     data.seek(0)
     if data.read(2) == b"\xff\xd8" and not _few_scans(data.read()):
@@ -62,13 +62,13 @@ def _few_scans(data: bytes) -> bool:
         if found is None or data[found.start() + 1] == END:
             return True
         scans += data[found.start() + 1] == SCAN
-        if scans > MOST_SCANS:
+        if scans > MAX_SCANS:
             return False
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
     return False
 
 
-def check_plain(image: Image.Image, name: str) -> None:
+def check_binary_pixels(image: Image.Image, name: str) -> None:
     """Whether pixels are numbers: a PPM may have them as text, and 4 MB of it can take minutes.
 
     Raises:

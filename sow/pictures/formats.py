@@ -40,7 +40,7 @@ quarter.
 """
 
 
-def openable() -> Collection[str]:
+def openable_formats() -> Collection[str]:
     """The formats that Pillow can open, with those that are read imported, and no more.
 
     `Image.init` imports forty others too, which takes as long as a fifth of a refusal.
@@ -54,22 +54,22 @@ def openable() -> Collection[str]:
     return Image.OPEN
 
 
-def check_raw(head: bytes, name: str) -> None:
+def check_not_raw(head: bytes, name: str) -> None:
     """Whether a file is no camera's raw data, of which Pillow would read a thumbnail at most.
 
     Raises:
         PictureError: if it is.
     """
     if re.match(RAW, head, re.DOTALL):
-        raise raw_file(name)
+        raise raw_file_error(name)
 
 
-def raw_file(name: str) -> PictureError:
+def raw_file_error(name: str) -> PictureError:
     """What is said of a camera's raw data."""
     return PictureError(f"{name} is the raw data of a camera", TO_JPEG)
 
 
-def stranger(head: bytes, name: str) -> PictureError | None:
+def unsupported_format_error(head: bytes, name: str) -> PictureError | None:
     """What is said of a file in another format that is known by how it begins."""
     for begins, what, hint in FOREIGN:
         if re.match(begins, head, re.DOTALL | re.IGNORECASE):
@@ -77,7 +77,7 @@ def stranger(head: bytes, name: str) -> PictureError | None:
     return None
 
 
-def photographed(image: Image.Image) -> bool:
+def is_photograph(image: Image.Image) -> bool:
     """Whether a picture looks like a photograph: no few brightnesses make up most of it.
 
     The commonest is left out: it is the wall behind, or what a cut-out was put on.

@@ -10,14 +10,14 @@ from PIL import Image
 from sow.errors import UsageError
 from sow.pictures.loading import (
     check_size,
-    kept_by,
-    left_out,
+    decoding_errors,
+    ignored_content,
+    load_image_with_notes,
     load_mask,
-    load_with_notes,
-    one_line,
+    to_mask,
     upright_rgb,
 )
-from sow.utils.type_checks import PATH, check_kind
+from sow.utils.type_checks import PATH, check_type
 
 if TYPE_CHECKING:
     import os
@@ -34,21 +34,21 @@ def as_picture(value: Any) -> Image.Image:
         PictureError: if it cannot be read or used.
         UsageError: if it is no picture.
     """
-    return with_notes(value)[0]
+    return as_picture_with_notes(value)[0]
 
 
-def with_notes(value: Any) -> tuple[Image.Image, tuple[str, ...]]:
+def as_picture_with_notes(value: Any) -> tuple[Image.Image, tuple[str, ...]]:
     """The same, and what to say of what is not taken from it.
 
     Raises:
         SowError: as `as_picture`.
     """
     if isinstance(value, PATH):
-        return load_with_notes(Path(value))
+        return load_image_with_notes(Path(value))
     image = _pil("image", value, "the picture")
     if type(image) is Image.Image and image.mode == "RGB" and not image.info:
         return image, ()  # it has been through here, and large ones are not copied again
-    notes = tuple(left_out(image))
+    notes = tuple(ignored_content(image))
     return upright_rgb(image), notes
 
 
@@ -61,15 +61,15 @@ def as_mask(value: Any) -> Image.Image:
     """
     if isinstance(value, PATH):
         return load_mask(Path(value))
-    with one_line("the mask"):
-        return kept_by(_pil("mask", value, "the mask"))
+    with decoding_errors("the mask"):
+        return to_mask(_pil("mask", value, "the mask"))
 
 
 def _pil(name: str, value: Any, called: str) -> Image.Image:
     if not isinstance(value, Image.Image):
         import numpy as np
 
-        check_kind(name, value, (np.ndarray,), "a file, a PIL picture or a numpy array")
+        check_type(name, value, (np.ndarray,), "a file, a PIL picture or a numpy array")
         return Image.fromarray(_levels(name, value, called))
     check_size(value.size, called)
     return value

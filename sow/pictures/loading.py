@@ -1,6 +1,6 @@
 """Reading the user's pictures safely, whatever they are.
 
-Files of strangers reach a decoder through one door, `opened`: only regular files of a bounded size,
+Files of strangers reach a decoder through one door, `open_image`: only regular files of a bounded size,
 only as much as they may unpack to, and whatever a decoder makes of them ends in one line.
 """
 
@@ -16,18 +16,26 @@ from typing import BinaryIO
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from sow.errors import PictureError, SowError
-from sow.pictures.colour_conversion import eight_bits, to_srgb
-from sow.pictures.file_checks import Pieces, check_plain, check_scans
-from sow.pictures.formats import DNG, HEAD, SUB_FILE, check_raw, openable, raw_file, stranger
+from sow.pictures.colour_conversion import to_8bit, to_srgb
+from sow.pictures.file_checks import LimitedReader, check_binary_pixels, check_scans
+from sow.pictures.formats import (
+    DNG,
+    HEAD,
+    SUB_FILE,
+    check_not_raw,
+    openable_formats,
+    raw_file_error,
+    unsupported_format_error,
+)
 from sow.pictures.tags import check_tags
-from sow.utils.libraries import without_lines_from_c, without_warnings
+from sow.utils.libraries import ignore_warnings, quiet_stderr
 from sow.utils.type_checks import as_path
 
 # Pillow's own limit: 89 million pixels are 270 MB as RGB.
 MAX_PIXELS = 89_478_485
 MAX_BYTES = 256 * 2**20
 # What a TIFF may hand to its decoder in one piece: as much as Pillow keeps of so many pixels.
-MAX_UNPACKED = 4 * MAX_PIXELS
+MAX_DECODED_BYTES = 4 * MAX_PIXELS
 # Longer than what any camera writes; a tag with millions of numbers is not worth unpacking.
 MAX_EXIF = 2**20
 MIN_SIDE = 16
@@ -36,7 +44,7 @@ TRANSPARENCY = "the picture's own transparency"
 # Decoders written for pictures from strangers; no PostScript, no PDF, no fonts.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 ORIENTATION = 0x0112
-TURNS = {
+EXIF_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -57,37 +65,37 @@ def load_image(path: str | Path) -> Image.Image:
     Raises:
         PictureError: if there is no such file, or it is no picture, damaged, too large, too small.
     """
-    return load_with_notes(path)[0]
+    return load_image_with_notes(path)[0]
 
 
-def load_with_notes(path: str | Path) -> tuple[Image.Image, tuple[str, ...]]:
+def load_image_with_notes(path: str | Path) -> tuple[Image.Image, tuple[str, ...]]:
     """The same, and what to say of what is not taken from the file.
 
     Raises:
         PictureError: as `load_image`.
     """
     path = as_path("image", path)
-    name = name_of(path)
-    with opened(path, name) as image:
+    name = display_name(path)
+    with open_image(path, name) as image:
         check_size(image.size, name)
-        notes = tuple(left_out(image, name))
+        notes = tuple(ignored_content(image, name))
         return upright_rgb(image, name), notes
 
 
-def left_out(image: Image.Image, name: str = "the picture") -> Iterator[str]:
+def ignored_content(image: Image.Image, name: str = "the picture") -> Iterator[str]:
     """What a picture has that is not taken; to be asked before it is unpacked."""
     # An MPO is a photograph, and what a camera keeps beside it.
     if image.format != "MPO" and getattr(image, "is_animated", False):
         yield f"{name} holds several pictures: only the first is taken"
 
 
-def name_of(path: Path) -> str:
+def display_name(path: Path) -> str:
     """What a picture is called in errors: by its name, and not by all the folders before it."""
     return repr(path.name[-80:] or str(path))
 
 
 @contextmanager
-def opened(
+def open_image(
     source: Path | BinaryIO,
     name: str,
     formats: Sequence[str] = FORMATS,
@@ -102,23 +110,23 @@ def opened(
     """
     file = open_regular(source, most_bytes) if isinstance(source, Path) else nullcontext(source)
     # Held back: remarks on large pictures, which are refused, on odd TIFF tags and cut EXIF.
-    with file as whole, Pieces(whole, name) as data, without_warnings(), one_line(name):
-        known = [format for format in formats if format in openable()]
+    with file as whole, LimitedReader(whole, name) as data, ignore_warnings(), decoding_errors(name):
+        known = [format for format in formats if format in openable_formats()]
         check_tags(data, name)
         check_scans(data, name)
         head = data.read(HEAD)
-        check_raw(head, name)
+        check_not_raw(head, name)
         data.seek(0)
         try:
             image: Image.Image = Image.open(data, formats=known)
         except UnidentifiedImageError:
-            known_as = stranger(head, name) if formats is FORMATS else None
+            known_as = unsupported_format_error(head, name) if formats is FORMATS else None
             raise known_as or PictureError(
                 f"{name} is not a picture", f"give one of {', '.join(formats)}"
             ) from None
         with image:
-            check_unpacked(image, name)
-            check_plain(image, name)
+            check_decoded_size(image, name)
+            check_binary_pixels(image, name)
             yield image
 
 
@@ -128,7 +136,7 @@ def open_regular(path: Path, most_bytes: int) -> BinaryIO:
     Raises:
         PictureError: if there is none, it may not be read, is empty or too large.
     """
-    name = name_of(path)
+    name = display_name(path)
     try:
         found = path.stat()
         if stat.S_ISREG(found.st_mode) and 0 < found.st_size <= most_bytes:
@@ -157,7 +165,7 @@ def _nowhere(path: str) -> PictureError:
 
 
 @contextmanager
-def one_line(name: str) -> Iterator[None]:
+def decoding_errors(name: str) -> Iterator[None]:
     """Whatever a decoder raises, as one line: they raise anything on what they did not expect.
 
     Raises:
@@ -198,7 +206,7 @@ def check_size(size: tuple[int, int], name: str) -> None:
         )
 
 
-def check_unpacked(image: Image.Image, name: str) -> None:
+def check_decoded_size(image: Image.Image, name: str) -> None:
     """Whether a picture unpacks to a bounded amount.
 
     libtiff unpacks strips and tiles whole, and they may be all of the picture or larger, with up to
@@ -212,13 +220,13 @@ def check_unpacked(image: Image.Image, name: str) -> None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
         if DNG in tags or tags.get(SUB_FILE, 0) & 1:  # then its first picture is a thumbnail
-            raise raw_file(name)
+            raise raw_file_error(name)
         tile = tags.get(TiffImagePlugin.TILEWIDTH, 0) * tags.get(TiffImagePlugin.TILELENGTH, 0)
         bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
         samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
-        if max(image.width * image.height, tile) * bits * samples > 8 * MAX_UNPACKED:
+        if max(image.width * image.height, tile) * bits * samples > 8 * MAX_DECODED_BYTES:
             raise PictureError(
-                f"{name} unpacks to more than {MAX_UNPACKED // 10**6} MB", "make it smaller"
+                f"{name} unpacks to more than {MAX_DECODED_BYTES // 10**6} MB", "make it smaller"
             )
 
 
@@ -228,12 +236,12 @@ def upright_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:
     Raises:
         PictureError: if it cannot be decoded.
     """
-    with one_line(name):
+    with decoding_errors(name):
         decode(image)
         profile = image.info.get("icc_profile")
         image = _turned(image)
         if image.mode.startswith("I") or image.mode == "F":
-            image = eight_bits(image)
+            image = to_8bit(image)
         image = to_srgb(image, profile)
         plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
         if plain.mode == "RGBA" and plain.getchannel("A").getextrema()[0] == 255:
@@ -244,7 +252,7 @@ def upright_rgb(image: Image.Image, name: str = "the picture") -> Image.Image:
 
 def decode(image: Image.Image) -> None:
     """Unpacks a picture that was only opened."""
-    with without_lines_from_c() if image.format == "TIFF" else nullcontext():
+    with quiet_stderr() if image.format == "TIFF" else nullcontext():
         image.load()
 
 
@@ -254,7 +262,7 @@ def _turned(image: Image.Image) -> Image.Image:
     if any(len(tags or "") > MAX_EXIF for tags in told):
         return image
     try:
-        move = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        move = EXIF_TRANSPOSES.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # telephones write tags of any type and length; decoders raise as they like
         return image
     return image if move is None else image.transpose(move)
@@ -280,20 +288,20 @@ def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
             f"the mask is {mask.width}x{mask.height} but the picture {size[0]}x{size[1]}",
             "give a mask of the same shape",
         )
-    return kept_by(mask).resize(size)
+    return to_mask(mask).resize(size)
 
 
-def kept_by(mask: Image.Image) -> Image.Image:
+def to_mask(mask: Image.Image) -> Image.Image:
     """A picture as a mask, 8-bit grey: what is white is kept; what is opaque, if it has alpha."""
     mask = upright_rgb(mask) if mask.mode != "L" else mask
     return mask.getchannel("A") if mask.mode == "RGBA" else mask.convert("L")
 
 
-def nothing_kept(by: str) -> PictureError:
+def empty_mask_error(by: str) -> PictureError:
     """What is said where a mask, or what else says what is meant, leaves nothing."""
     return PictureError(f"{by} keeps nothing of the picture", "white or opaque is what is kept")
 
 
 def load_mask(path: str | Path) -> Image.Image:
     """A mask as 8-bit grey: white (or opaque, if the file is transparent) is kept."""
-    return kept_by(load_image(path))
+    return to_mask(load_image(path))

@@ -79,7 +79,7 @@ def cut_out(image: Image.Image, head: Box | None = None, by: str = "grabcut") ->
     return matte
 
 
-def outline_seen(image: Image.Image, matte: Image.Image) -> bool:
+def has_clear_outline(image: Image.Image, matte: Image.Image) -> bool:
     """Whether the colours differ along the outline of a matte: an edge there is, not a guess."""
     size = [max(8, round(side * min(1, WORKING_SIDE / max(image.size)))) for side in image.size]
     kept = np.asarray(matte.resize((size[0], size[1]))) > 127
@@ -93,7 +93,7 @@ def _cut_out(
 ) -> Levels | None:
     """The matte of the part that is looked at; kept, because plan and condition both want it."""
     pixels = np.frombuffer(part, np.uint8).reshape(size[1], size[0], 3)
-    found = None if by == "grabcut" else with_rembg(Image.fromarray(pixels))
+    found = None if by == "grabcut" else rembg_foreground(Image.fromarray(pixels))
     if head is None:
         cut = _thing(pixels, found)
     else:
@@ -253,7 +253,7 @@ def _softened(found: Flags) -> Levels:
     return np.asarray(cv2.GaussianBlur(found.astype(np.uint8) * 255, (0, 0), 1.0))
 
 
-def with_rembg(image: Image.Image, cut: Callable[..., Any] | None = None) -> Flags:
+def rembg_foreground(image: Image.Image, cut: Callable[..., Any] | None = None) -> Flags:
     """What the network of `rembg` takes for the foreground, for those who have it.
 
     Raises:

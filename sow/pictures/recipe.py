@@ -25,9 +25,9 @@ from pydantic import (
 
 from sow.errors import PictureError
 from sow.pictures.condition import Condition
-from sow.pictures.loading import decode, name_of, opened
-from sow.plan.plan import LONGEST, Plan
-from sow.settings.presets import FAST, WHOLE
+from sow.pictures.loading import decode, display_name, open_image
+from sow.plan.plan import MAX_PLAN_BYTES, Plan
+from sow.settings.presets import FAST, NO_SKIPPING
 from sow.settings.settings import Settings
 from sow.utils.files import png_bytes, write_png
 from sow.utils.limits import MAX_BATCH_SIZE
@@ -39,7 +39,7 @@ TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 MAX_BYTES = 512 * 2**20
 RECIPE_VERSION: Literal[5] = 5
 OLD_HASH = "(hashed as version 1 did)"
-RECORDED = ("sow", "torch", "diffusers", "transformers")
+RECORDED_PACKAGES = ("sow", "torch", "diffusers", "transformers")
 
 
 class Recipe(BaseModel):
@@ -95,7 +95,7 @@ class Recipe(BaseModel):
         settings, first = value.get("settings"), said == 1
         if isinstance(settings, dict):
             # What a field was by itself before the published method was.
-            missing: dict[str, Any] = {**FAST, **WHOLE, **({"alpha_plus": 0.0} if first else {})}
+            missing: dict[str, Any] = {**FAST, **NO_SKIPPING, **({"alpha_plus": 0.0} if first else {})}
             if said < 3:
                 missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
                             "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
@@ -106,7 +106,7 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Recipe:
-        if not self.plan.sized:
+        if not self.plan.has_canvas:
             raise ValueError("its plan has no canvas, on which the picture was made")
         if self.place >= self.batch_size:
             raise ValueError(f"there is no place {self.place} in a batch of {self.batch_size}")
@@ -116,7 +116,7 @@ class Recipe(BaseModel):
 def versions() -> dict[str, str]:
     """The versions that can change a picture."""
     found = {}
-    for name in RECORDED:
+    for name in RECORDED_PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -140,7 +140,7 @@ def save_png(
     write_png(image, path, force=force, info=_info(recipe, condition))
 
 
-def png_of(image: Image.Image, recipe: Recipe, condition: Condition) -> bytes:
+def recipe_png_bytes(image: Image.Image, recipe: Recipe, condition: Condition) -> bytes:
     """What `save_png` writes."""
     return png_bytes(image, _info(recipe, condition))
 
@@ -158,8 +158,8 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
     Raises:
         PictureError: if it is no such picture, or was damaged or tampered with.
     """
-    name = name_of(path)
-    with opened(path, name, ("PNG",), MAX_BYTES) as picture:
+    name = display_name(path)
+    with open_image(path, name, ("PNG",), MAX_BYTES) as picture:
         assert isinstance(picture, PngImagePlugin.PngImageFile)
         decode(picture)
         text, private = picture.text.get(TEXT_KEY), picture.private_chunks
@@ -168,7 +168,7 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         raise PictureError(
             f"{name} has no recipe", "only pictures written by `sow generate` have one"
         )
-    if len(text) > LONGEST:
+    if len(text) > MAX_PLAN_BYTES:
         raise PictureError(f"the recipe in {name} is too long to be real")
     try:
         recipe = Recipe.model_validate_json(text)

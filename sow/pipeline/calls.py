@@ -18,9 +18,9 @@ from torch import Tensor
 from sow.backbones.base import Embedded
 from sow.diffusion.sampler import StepEnd
 from sow.errors import ModelError, UsageError
-from sow.utils.type_checks import WHOLE, check_kind
+from sow.utils.type_checks import INTEGERS, check_type
 
-TENSORS = ("latents", "condition_mask", "prompt_embeds")
+CALLBACK_TENSORS = ("latents", "condition_mask", "prompt_embeds")
 """What a callback may ask for."""
 
 # By UNet, because pipelines made by `from_pipe` share theirs, and attention is changed in it.
@@ -83,24 +83,24 @@ def count_forwards(denoiser: torch.nn.Module) -> Iterator[ForwardCounter]:
         hook.remove()
 
 
-def tensor_inputs_of(callback: Any, asked: Sequence[str]) -> tuple[str, ...]:
+def check_tensor_inputs(callback: Any, asked: Sequence[str]) -> tuple[str, ...]:
     """The tensors a callback wants; diffusers' own callbacks say it themselves.
 
     Raises:
         UsageError: if the callback is none, or there is no such tensor.
     """
     if not callable(callback):
-        check_kind("callback_on_step_end", callback, (NoneType,), "a function")
+        check_type("callback_on_step_end", callback, (NoneType,), "a function")
     if isinstance(callback, (PipelineCallback, MultiPipelineCallbacks)):
         asked = callback.tensor_inputs
-    check_kind("callback_on_step_end_tensor_inputs", asked, (list, tuple), f"a list of {TENSORS}")
+    check_type("callback_on_step_end_tensor_inputs", asked, (list, tuple), f"a list of {CALLBACK_TENSORS}")
     for name in asked:
-        if name not in TENSORS:
-            raise UsageError(f"no tensor {name!r} for the callback", f"choose of {TENSORS}")
+        if name not in CALLBACK_TENSORS:
+            raise UsageError(f"no tensor {name!r} for the callback", f"choose of {CALLBACK_TENSORS}")
     return tuple(asked)
 
 
-def numbers_of(return_cycles: Any, count: int) -> list[int]:
+def job_indices(return_cycles: Any, count: int) -> list[int]:
     """The jobs whose cycles are wanted: all, none, or those with these numbers.
 
     Raises:
@@ -108,9 +108,9 @@ def numbers_of(return_cycles: Any, count: int) -> list[int]:
     """
     if isinstance(return_cycles, bool):
         return list(range(count)) if return_cycles else []
-    check_kind("return_cycles", return_cycles, (Collection,), "True, or the numbers of jobs")
+    check_type("return_cycles", return_cycles, (Collection,), "True, or the numbers of jobs")
     for number in return_cycles:
-        check_kind("return_cycles", number, WHOLE, "the numbers of jobs in a list")
+        check_type("return_cycles", number, INTEGERS, "the numbers of jobs in a list")
         if not 0 <= number < count:
             raise UsageError(
                 f"return_cycles= names a job {number}", f"there are {count}, counted from 0"
@@ -118,7 +118,7 @@ def numbers_of(return_cycles: Any, count: int) -> list[int]:
     return list(return_cycles)
 
 
-def step_end_of(
+def make_step_end(
     pipe: Any, callback: Any, wanted: Sequence[str], bar: Any
 ) -> Callable[[StepEnd], None]:
     """What happens after every UNet call: the progress bar, and the user's callback."""
@@ -142,7 +142,7 @@ def step_end_of(
     return step_end
 
 
-def check_numbers(result: Tensor) -> None:
+def check_finite(result: Tensor) -> None:
     """Whether what came out is numbers; libraries draw black where it is not.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from sow.pipeline.pipeline import SowPipeline
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 FORMS = 64
 """How often a block may be compiled. A picture needs 9 forms: for three widths of the UNet one
@@ -29,7 +29,7 @@ def compile_blocks(pipe: SowPipeline, **options: Any) -> None:
     Raises:
         UsageError: if it is no pipeline of SOW's.
     """
-    check_kind("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
+    check_type("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
     config: Any = torch._dynamo.config
     # Until torch 2.6 had a better name for it.
     name = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"

@@ -70,7 +70,7 @@ def _heat(
     """The same of few sentences, in one batch."""
     settings = pipe.preset("text")
     jobs = [_job(sentence, image.size, settings) for sentence, _ in sentences]
-    with unet_lock(pipe.unet), pipe.offloading():
+    with unet_lock(pipe.unet), pipe.offload_after_use():
         backbone = StableDiffusion(pipe)
         latents = _encoded(backbone, image).repeat(len(jobs), 1, 1, 1)
         nowhere = torch.zeros_like(latents[:, :1], dtype=torch.bool)
@@ -93,7 +93,7 @@ def _heat(
 
 
 @torch.no_grad()
-def presence(
+def presence_scores(
     pipe: SowPipeline, image: Image.Image, asked: Sequence[tuple[str, Box]], seed: int = 0
 ) -> list[float]:
     """How much a sentence helps to tell a picture from noise, in a box: below 0 it misleads.
@@ -127,7 +127,7 @@ def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], see
     """How far the clean latents are from what is told of them, `[sentences, h, w]` on the CPU."""
     settings = pipe.preset("text")
     generator = torch.Generator().manual_seed(seed)
-    with unet_lock(pipe.unet), pipe.offloading():
+    with unet_lock(pipe.unet), pipe.offload_after_use():
         backbone = StableDiffusion(pipe)
         clean = _encoded(backbone, image)
         schedule = backbone.schedule(settings.steps)

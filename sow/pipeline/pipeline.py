@@ -39,9 +39,9 @@ from sow.errors import UsageError
 from sow.pipeline.calls import (
     CALLBACK_TENSORS,
     check_finite,
+    check_tensor_inputs,
     job_indices,
     make_step_end,
-    check_tensor_inputs,
     unet_lock,
 )
 from sow.pipeline.prefix_cache import PrefixCache
@@ -53,7 +53,7 @@ from sow.utils.type_checks import check_type
 if TYPE_CHECKING:
     from sow.diffusion.jobs import Picture
     from sow.pictures.inputs import PictureLike
-    from sow.settings.inputs import SettingsLike, PlanLike
+    from sow.settings.inputs import PlanLike, SettingsLike
 
 Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
@@ -126,7 +126,7 @@ class SowPipeline(CheckedPipeline):
             sow_settings=sow_settings, sow_presets=sow_presets, sow_words=sow_words
         )
         self.controls: list[AttentionControl] = []
-        self.remark: Callable[[str], None] = logging.getLogger(__name__).warning
+        self.warn: Callable[[str], None] = logging.getLogger(__name__).warning
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
     @property
@@ -229,7 +229,7 @@ class SowPipeline(CheckedPipeline):
         shown_cycles = job_indices(return_cycles, len(jobs))
         check_canvas(jobs[0].plan.canvas, checkpoint.canvas_stride)
         for line in checkpoint.canvas_notes(jobs[0].plan.canvas):
-            self.remark(line)
+            self.warn(line)
 
         with unet_lock(self.unet), self.offload_after_use():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 from sow.errors import PlanError
 
 # The paper keeps the condition between 180 and 256 px on its 512 px canvas (Sec. V).
-SMALLEST, LARGEST = 180 / 512, 256 / 512
-FURTHEST = 10**7
+MIN_CONDITION_SHARE, MAX_CONDITION_SHARE = 180 / 512, 256 / 512
+MAX_COORDINATE = 10**7
 """Pixels: no picture that can be read is wider."""
 Corners = tuple[float, float, float, float]
 """Left, top, right and bottom."""
@@ -22,10 +22,10 @@ class Box(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    x: int = Field(ge=-FURTHEST, le=FURTHEST)
-    y: int = Field(ge=-FURTHEST, le=FURTHEST)
-    width: int = Field(ge=1, le=FURTHEST)
-    height: int = Field(ge=1, le=FURTHEST)
+    x: int = Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)
+    y: int = Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)
+    width: int = Field(ge=1, le=MAX_COORDINATE)
+    height: int = Field(ge=1, le=MAX_COORDINATE)
 
     @model_validator(mode="before")
     @classmethod
@@ -66,11 +66,11 @@ class Box(BaseModel):
         """`left, top, right, bottom`, as Pillow wants them."""
         return self.x, self.y, self.right, self.bottom
 
-    def inside(self, canvas: tuple[int, int]) -> bool:
+    def is_inside(self, canvas: tuple[int, int]) -> bool:
         """Whether no part of the box leaves a canvas of this `(width, height)`."""
         return self.x >= 0 and self.y >= 0 and self.right <= canvas[0] and self.bottom <= canvas[1]
 
-    def inside_of(self, other: Box, slack: int = 0) -> bool:
+    def is_inside_box(self, other: Box, slack: int = 0) -> bool:
         """Whether no part of the box leaves another by more than `slack` pixels."""
         return (
             self.x >= other.x - slack
@@ -79,7 +79,7 @@ class Box(BaseModel):
             and self.bottom <= other.bottom + slack
         )
 
-    def carried(self, start: Box, end: Box) -> Box:
+    def mapped(self, start: Box, end: Box) -> Box:
         """Where a part of box `start` lands when that box becomes box `end`."""
         moved = self.model_copy(update={"x": self.x - start.x, "y": self.y - start.y})
         moved = moved.scaled(end.width / start.width, end.height / start.height)
@@ -128,14 +128,14 @@ def check_inside(name: str, box: Box, canvas: tuple[int, int]) -> None:
     Raises:
         PlanError: if a part of it does not.
     """
-    if not box.inside(canvas):
+    if not box.is_inside(canvas):
         raise PlanError(
             f"{name} {box.model_dump()} leaves the canvas {canvas[0]}x{canvas[1]}",
             "boxes are x,y,width,height in canvas pixels",
         )
 
 
-def overlap(one: Corners, other: Corners) -> float:
+def iou(one: Corners, other: Corners) -> float:
     """How much of two rectangles is common: intersection over union, 0 to 1."""
     across = min(one[2], other[2]) - max(one[0], other[0])
     down = min(one[3], other[3]) - max(one[1], other[1])
@@ -162,7 +162,7 @@ def parse_box(text: str, name: str = "box") -> Box:
         numbers = [int(part) for part in parts]
     except ValueError:
         numbers = []
-    legal = len(numbers) == 4 and max(map(abs, numbers)) <= FURTHEST and min(numbers[2:]) >= 1
+    legal = len(numbers) == 4 and max(map(abs, numbers)) <= MAX_COORDINATE and min(numbers[2:]) >= 1
     if not legal:
         raise PlanError(f"{name} {text!r} is no box", "write x,y,width,height in canvas pixels")
     return Box(x=numbers[0], y=numbers[1], width=numbers[2], height=numbers[3])

@@ -24,7 +24,7 @@ from pydantic import (
 
 from sow.errors import PlanError
 from sow.plan.box import Box
-from sow.plan.scene_graph import CONDITION, Relation, SceneObject, scene_of
+from sow.plan.scene_graph import CONDITION, Relation, SceneObject, scene_from_triples
 from sow.utils.files import read_regular
 from sow.utils.type_checks import as_path
 from sow.utils.validation import (
@@ -41,13 +41,13 @@ __all__ = [
 ]  # fmt: skip
 
 PLAN_VERSION: Literal[2] = 2
-MOST_RELATIONS = 100
-LONGEST = 2**20
+MAX_RELATIONS = 100
+MAX_PLAN_BYTES = 2**20
 """Bytes of a plan as JSON: a hundred times what one takes, and read in a moment."""
 Setting = Literal["normal", "attribute", "style"]
 NOTHING = "nothing"
 """The subject of a plan by which nothing is planted: its box is the whole canvas."""
-USUAL_CANVAS = (512, 512)
+DEFAULT_CANVAS = (512, 512)
 Canvas = tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]]
 
 
@@ -91,7 +91,7 @@ class Plan(BaseModel):
 
     version: Literal[2] = PLAN_VERSION
     canvas: Canvas = Field(
-        default=USUAL_CANVAS,
+        default=DEFAULT_CANVAS,
         description="(width, height) of the picture to make, in pixels; a plan that does not say "
         "is a composition for whichever size is its model's own",
     )
@@ -122,7 +122,7 @@ class Plan(BaseModel):
     )
     relations: tuple[Relation, ...] = Field(
         default=(),
-        max_length=MOST_RELATIONS,
+        max_length=MAX_RELATIONS,
         description="who does what with what: a scene graph's edges",
     )
     planner: str = Field(default="user", max_length=200, description="who made the plan")
@@ -140,10 +140,10 @@ class Plan(BaseModel):
         given = value.get("relations")
         triples = [
             (str(edge.get("subject")), str(edge.get("relation")), str(edge.get("object")))
-            for edge in (given[:MOST_RELATIONS] if isinstance(given, (list, tuple)) else ())
+            for edge in (given[:MAX_RELATIONS] if isinstance(given, (list, tuple)) else ())
             if isinstance(edge, dict)
         ]
-        objects, relations = scene_of(triples, condition=[str(value.get("subject", "face"))])
+        objects, relations = scene_from_triples(triples, condition=[str(value.get("subject", "face"))])
         return {**value, "version": PLAN_VERSION, "objects": objects, "relations": relations}
 
     @model_validator(mode="after")
@@ -155,17 +155,17 @@ class Plan(BaseModel):
             *((f"related region {r.label!r}", r.box) for r in self.related),
             *((f"object {o.id!r}", o.box) for o in self.objects if o.box is not None),
         ]:
-            if not box.inside(self.canvas):
+            if not box.is_inside(self.canvas):
                 width, height = self.canvas
                 raise ValueError(f"{name} {box.model_dump()} leaves the canvas {width}x{height}")
-        if self.ellipse is not None and not self.ellipse.inside_of(self.box, slack=1):
+        if self.ellipse is not None and not self.ellipse.is_inside_box(self.box, slack=1):
             raise ValueError(
                 f"ellipse {self.ellipse.model_dump()} leaves the box {self.box.model_dump()}"
             )
         if self.crop is not None and (self.crop.x < 0 or self.crop.y < 0):
             raise ValueError(f"crop {self.crop.model_dump()} starts outside the picture")
-        if self.bare and self.planted_at:
-            raise ValueError(f"nothing is planted, so there is no {self.planted_at[0]} to say")
+        if self.text_only and self.placement_fields:
+            raise ValueError(f"nothing is planted, so there is no {self.placement_fields[0]} to say")
         self._check_graph()
         return self
 
@@ -209,7 +209,7 @@ class Plan(BaseModel):
         """
         path = as_path("plan", path)
         try:
-            text = read_regular(path, LONGEST).decode("utf-8")
+            text = read_regular(path, MAX_PLAN_BYTES).decode("utf-8")
         except (OSError, ValueError) as error:
             raise PlanError(
                 f"cannot read the plan {str(path)!r}: {_reason(error)}", "check plan="
@@ -217,17 +217,17 @@ class Plan(BaseModel):
         return cls.parse(text)
 
     @property
-    def bare(self) -> bool:
+    def text_only(self) -> bool:
         """Whether nothing is planted: the picture is made of the sentence alone."""
         return self.subject == NOTHING
 
     @property
     def preset(self) -> str:
         """The name of the preset that goes with it."""
-        return "text" if self.bare else self.setting
+        return "text" if self.text_only else self.setting
 
     @property
-    def planted_at(self) -> list[str]:
+    def placement_fields(self) -> list[str]:
         """The names of what says how something is planted, other than on the whole canvas."""
         said = {"box": self.box.corners != (0, 0, *self.canvas), "related": self.related,
                 "suppress": self.suppress, "crop": self.crop, "ellipse": self.ellipse,
@@ -235,7 +235,7 @@ class Plan(BaseModel):
         return [name for name, value in said.items() if value]
 
     @property
-    def sized(self) -> bool:
+    def has_canvas(self) -> bool:
         """Whether the canvas was decided; otherwise it is the model's to say (`CheckpointSpec.fitted`)."""
         return "canvas" in self.model_fields_set
 
@@ -243,7 +243,7 @@ class Plan(BaseModel):
     def _as_decided(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What nobody decided is not written down as if somebody had: it stays open."""
         data: dict[str, Any] = handler(self)
-        if not self.sized:
+        if not self.has_canvas:
             data.pop("canvas", None)
         return data
 
@@ -258,13 +258,13 @@ class Plan(BaseModel):
     def scaled(self, canvas: tuple[int, int]) -> Plan:
         """The same composition on a canvas of another size."""
         if canvas == self.canvas:
-            return self if self.sized else self.changed(canvas=canvas)
+            return self if self.has_canvas else self.changed(canvas=canvas)
         across, down = canvas[0] / self.canvas[0], canvas[1] / self.canvas[1]
         box = self.box.scaled(across, down).clamped(canvas)
         return self.changed(
             canvas=canvas,
             box=box,
-            ellipse=self.ellipse and self.ellipse.carried(self.box, box),
+            ellipse=self.ellipse and self.ellipse.mapped(self.box, box),
             related=[
                 r.model_copy(update={"box": r.box.scaled(across, down).clamped(canvas)})
                 for r in self.related
@@ -283,7 +283,7 @@ class Plan(BaseModel):
         """The plan with its box elsewhere; the ellipse keeps its place in the condition."""
         if box == self.box:
             return self
-        return self.changed(box=box, ellipse=self.ellipse and self.ellipse.carried(self.box, box))
+        return self.changed(box=box, ellipse=self.ellipse and self.ellipse.mapped(self.box, box))
 
 
 def check_canvas(canvas: tuple[int, int], stride: int) -> None:

@@ -68,7 +68,7 @@ def article(words: str) -> str:
     return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
-def free_id(name: str, taken: Collection[str]) -> str:
+def unused_id(name: str, taken: Collection[str]) -> str:
     """Return an unused id for a name, with a number if the plain one is taken."""
     word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"
     free, number = word if word != CONDITION else "object", 2
@@ -77,7 +77,7 @@ def free_id(name: str, taken: Collection[str]) -> str:
     return free
 
 
-def scene_of(
+def scene_from_triples(
     triples: Iterable[tuple[str, str, str]], condition: Collection[str] = ()
 ) -> tuple[tuple[SceneObject, ...], tuple[Relation, ...]]:
     """Return objects and relations for triples of names: man, holding, red umbrella.
@@ -91,7 +91,7 @@ def scene_of(
     def id_of(name: str) -> str:
         key = name.strip().lower()
         if key not in ids:
-            free = ids[key] = free_id(key, objects)
+            free = ids[key] = unused_id(key, objects)
             objects[free] = SceneObject(id=free, label=name.strip() or "object")
         return ids[key]
 

@@ -11,7 +11,7 @@ from sow.models.devices import check_names
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED
-from sow.utils.type_checks import PATH, WHOLE, check_kind
+from sow.utils.type_checks import INTEGERS, PATH, check_type
 
 
 def check_service(model: object, device: str, dtype: str, planner: object, **told: object) -> None:
@@ -21,13 +21,13 @@ def check_service(model: object, device: str, dtype: str, planner: object, **tol
         UsageError: if one is of another kind.
         DeviceError: for a device or a precision that nobody has.
     """
-    check_kind("model", model, PATH, "a name or a path")
+    check_type("model", model, PATH, "a name or a path")
     check_names(device, dtype)
-    check_kind("planner", planner, (PlannerChoice, type(None)),
+    check_type("planner", planner, (PlannerChoice, type(None)),
                'one, such as sow.PlannerChoice("offline")')  # fmt: skip
     for name, function in told.items():
         if not callable(function):
-            check_kind(name, function, (), "a function, or leave it out")
+            check_type(name, function, (), "a function, or leave it out")
 
 
 def check_request(request: object) -> None:
@@ -36,7 +36,7 @@ def check_request(request: object) -> None:
     Raises:
         UsageError: if it is something else.
     """
-    check_kind("request", request, (Request,), "a Request")
+    check_type("request", request, (Request,), "a Request")
 
 
 def check_seeds(seeds: Iterable[Any]) -> None:
@@ -46,7 +46,7 @@ def check_seeds(seeds: Iterable[Any]) -> None:
         UsageError: if one is no whole number, or out of range.
     """
     for seed in seeds:
-        check_kind("seed", seed, WHOLE, "a whole number")
+        check_type("seed", seed, INTEGERS, "a whole number")
         if not 0 <= seed <= MAX_SEED:
             raise UsageError(f"no seed {seed}", f"give seed= from 0 to {MAX_SEED}")
 
@@ -57,7 +57,7 @@ def counted_up(seed: int | None, num: int) -> range:
     Raises:
         UsageError: if there are none, or too many.
     """
-    check_kind("num", num, WHOLE, "a whole number")
+    check_type("num", num, INTEGERS, "a whole number")
     if not 1 <= num <= MAX_PICTURES:
         raise UsageError(f"{num} pictures", f"give num= from 1 to {MAX_PICTURES}")
     first = secrets.randbelow(2**31) if seed is None else seed
@@ -71,6 +71,6 @@ def check_retries(retries: Any) -> None:
     Raises:
         UsageError: if it is no whole number, or out of range.
     """
-    check_kind("retries", retries, WHOLE, "a whole number")
+    check_type("retries", retries, INTEGERS, "a whole number")
     if not 0 <= retries <= MAX_RETRIES:
         raise UsageError(f"retries={retries}", f"give retries= from 0 to {MAX_RETRIES}")

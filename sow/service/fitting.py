@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sow.checkpoints.facts import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import PlanError
 from sow.pictures.condition import Condition
 from sow.plan.box import check_inside
@@ -16,22 +16,22 @@ from sow.planners.offline.planner import related_regions
 from sow.service.request import ResolvedRequest
 from sow.settings.inputs import LONGEST_PROMPT, as_settings
 from sow.settings.settings import Settings
-from sow.utils.type_checks import check_kind
+from sow.utils.type_checks import check_type
 
 Given = Mapping[str, Any] | Collection[str] | Settings | None
 CHANGES = (Collection, Settings, type(None))
 """What can change a preset; not what can be walked only once."""
 
 
-def plan_request(asked: ResolvedRequest, facts: CheckpointSpec) -> PlanRequest:
+def plan_request(asked: ResolvedRequest, checkpoint: CheckpointSpec) -> PlanRequest:
     """What a planner is asked, on the model's grid and, unless decided, on its own canvas.
 
     Raises:
         PlanError: if the model cannot make a picture of the canvas decided on, or a box or a
             region that was given leaves it.
     """
-    canvas = asked.canvas or facts.canvas
-    check_canvas(canvas, facts.canvas_stride)
+    canvas = asked.canvas or checkpoint.canvas
+    check_canvas(canvas, checkpoint.canvas_stride)
     if asked.box is not None:
         check_inside("box", asked.box, canvas)
     for region in asked.related or ():
@@ -40,7 +40,7 @@ def plan_request(asked: ResolvedRequest, facts: CheckpointSpec) -> PlanRequest:
         image=asked.image,
         prompt=asked.prompt,
         canvas=canvas,
-        stride=facts.stride,
+        stride=checkpoint.stride,
         subject=asked.subject,
         setting=asked.setting,
         box=asked.box,
@@ -54,7 +54,7 @@ def plan_request(asked: ResolvedRequest, facts: CheckpointSpec) -> PlanRequest:
 
 
 def given_plan(
-    plan: Plan, asked: ResolvedRequest, facts: CheckpointSpec, note: Callable[[str], None]
+    plan: Plan, asked: ResolvedRequest, checkpoint: CheckpointSpec, note: Callable[[str], None]
 ) -> Plan:
     """A plan that was made before, with what is decided otherwise now; `note` takes remarks.
 
@@ -65,9 +65,9 @@ def given_plan(
     """
     if asked.canvas:
         plan = plan.scaled(asked.canvas)
-    elif facts.sure or not plan.sized:
-        before, plan = plan, facts.fitted(plan)
-        if before.sized and plan.canvas != before.canvas:
+    elif checkpoint.sure or not plan.has_canvas:
+        before, plan = plan, checkpoint.fitted(plan)
+        if before.has_canvas and plan.canvas != before.canvas:
             (width, height), (own_width, own_height) = before.canvas, plan.canvas
             note(
                 f"the plan is scaled from {width}x{height} to {own_width}x{own_height}, the "
@@ -90,7 +90,7 @@ def given_plan(
         changes["setting"] = asked.setting
     if asked.related:
         changes["related"] = asked.related
-    check_canvas(plan.canvas, facts.canvas_stride)
+    check_canvas(plan.canvas, checkpoint.canvas_stride)
     return plan.changed(**changes)
 
 
@@ -100,7 +100,7 @@ def condition_of(asked: ResolvedRequest, plan: Plan) -> Condition:
     Raises:
         SowError: as `Condition.prepare`.
     """
-    if plan.bare or asked.image is None:
+    if plan.text_only or asked.image is None:
         return Condition.nothing(plan.canvas)
     return Condition.prepare(asked.image, plan, asked.mask)
 
@@ -159,7 +159,7 @@ def chosen(
     Raises:
         UsageError: if there is no such setting, or it cannot have that value.
     """
-    check_kind("settings", changes, CHANGES, "names and values, texts, or Settings")
+    check_type("settings", changes, CHANGES, "names and values, texts, or Settings")
     dial = {} if likeness is None else {"likeness": likeness}
     if isinstance(changes, Settings):
         return changes.changed(**dial)

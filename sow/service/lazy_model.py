@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock, RLock, Thread
 from typing import TYPE_CHECKING
 
-from sow.checkpoints.fingerprint import loaded_files
 from sow.checkpoints.files import read_ahead
+from sow.checkpoints.fingerprint import loaded_files
 from sow.models.devices import choose_device, choose_dtype
 from sow.models.find import Model, find_model
 from sow.utils.libraries import PRELOAD_THREAD
@@ -79,7 +79,7 @@ class LazyModel:
                 self._pipe = load_pipeline(
                     self.model, device=self._device, dtype=self._dtype, config=self._config
                 )
-                self._pipe.remark = lambda line: None  # who plans for it has told it already
+                self._pipe.warn = lambda line: None  # who plans for it has told it already
             return self._pipe
 
     @cached_property

@@ -1,82 +1,80 @@
-"""What somebody wants, as they say it, and the same read and checked."""
+"""What a user wants.
+
+`Request` is what every front fills: the command line, `sow.generate`, manifests. Its fields are
+declared in `sow.planners.request` and here, once each, with their help and range.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from sow.errors import UsageError
-from sow.pictures.inputs import as_mask, with_notes
-from sow.pictures.loading import TRANSPARENCY
-from sow.plan.box import Box
-from sow.plan.plan import Plan, Region
-from sow.planners.base import check_about_picture, check_choices
-from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
-from sow.settings.inputs import PlanLike, as_box, as_canvas, as_plan, as_regions, check_prompt
+from sow.planners.request import PLAN, RESULT, RequestFields, option
+from sow.utils.limits import MAX_RETRIES, MAX_SEED
 
 if TYPE_CHECKING:
-    from sow.pictures.inputs import PictureLike
-    from sow.planners.graph_spec import GraphLike
+
+    from sow.service.budget import Agree
+    from sow.service.lazy_model import Report
+    from sow.service.planning import PlannerChoice
+    from sow.settings.inputs import PlanLike
+    from sow.settings.settings import Settings
 
 NO_PICTURE = "give image=picture.png, or something to lay out without one: triples="
 
 
 @dataclass(frozen=True)
-class Request:
-    """A picture and a sentence, and whatever else is decided already.
+class Request(RequestFields):
+    """A picture and a sentence, and what is decided already; None leaves a field open.
 
-    Attributes:
-        image: a file, a PIL picture, or an array.
-        prompt: what to grow around it; may be empty with a plan.
-        mask: the same, of the image's shape: white is kept.
-        subject: what it is, if it is no face.
-        face_index: which face, the largest being 0.
-        setting: `normal`, `attribute` or `style`; None reads it from the prompt.
-        box: where it goes, `[x, y, width, height]` in canvas pixels.
-        related: the regions that belong to it: names and boxes.
-        canvas: a side or `(width, height)` in pixels; None takes the model's own.
-        matte: how it is cut out: `auto`, `rembg`, `ellipse`, `box` or `none`; see `PlanRequest`.
-            None is `auto`, and leaves a given plan as it is.
-        plan: a plan, the file of one, or what is in it, to carry out instead of making one.
-        graph: a scene graph to lay out: a file, what is in it, `prompt` or `planner`.
-        triples: more of it, "person,holding,red balloon"; with either of them, or a plan that
-            plants nothing, there may be no image.
+    `image` may be a file, a PIL picture or an array, and may be left out if `graph`, `triples` or a
+    plan that plants nothing says what to draw. `mask` has the shape of `image`. `prompt` may be
+    left out with a plan.
     """
 
-    image: PictureLike | None = None
-    prompt: str | None = None
-    mask: PictureLike | None = None
-    subject: str | None = None
-    face_index: int | None = None
-    setting: str | None = None
-    box: Box | Sequence[int] | None = None
-    related: Mapping[str, Box | Sequence[int]] | Sequence[Region] | None = None
-    canvas: int | tuple[int, int] | None = None
-    matte: str | None = None
-    plan: PlanLike | None = None
-    graph: GraphLike | None = None
-    triples: str | Sequence[str | Sequence[str]] | None = None
+    _: KW_ONLY
+    plan: PlanLike | None = option(
+        "Plan to carry out, made by `sow plan`.", PLAN, json=str | dict[str, Any], argument=Path
+    )
+    preset: str | None = option(
+        "normal, attribute, style (the model's own), published-normal … (the paper's), "
+        "swift-normal … (the fewest samples), cow or text; `sow settings` lists them. Default: "
+        "that of the plan's setting.",
+        RESULT,
+    )
+    settings: Mapping[str, Any] | Collection[str] | Settings | None = option(
+        "An engine setting: cycles=5. May be repeated; `sow settings` lists them.",
+        RESULT,
+        json=dict[str, Any],
+        argument=list[str],
+        flags=("--set",),
+    )
+    likeness: float | None = option(
+        "How much stays: 0 is free to change, 1 as planted. Default: the preset's.",
+        RESULT,
+        json=float,
+        argument=float,
+        minimum=0,
+        maximum=1,
+    )
 
     @property
     def decided(self) -> list[str]:
-        """The names of what was given."""
-        return [name for name, value in vars(self).items() if value is not None]
-
-    @property
-    def has_graph(self) -> bool:
-        """Whether there is anything to lay out."""
-        return self.graph is not None or self.triples is not None
+        """The names of the fields that are not None."""
+        return [f.name for f in fields(Request) if getattr(self, f.name) is not None]
 
     def check(self) -> None:
-        """Refuses what makes no sense, before any file is opened.
+        """Check everything that needs no file opened.
 
         Raises:
-            UsageError: for no picture, no prompt, or two things that exclude each other.
+            UsageError: for no picture, no prompt, or two fields that exclude each other.
         """
+        from sow.planners.base import check_about_picture, check_choices
+        from sow.settings.inputs import check_prompt
+
         if self.image is None and self.plan is None and not self.has_graph:
             raise UsageError("no picture", NO_PICTURE)
         check_about_picture(self)
@@ -98,59 +96,68 @@ class Request:
                 f"matte={self.matte} is for making a plan", "with plan=, it is ellipse or box"
             )
 
-    def read(self) -> ResolvedRequest:
-        """The same with its files read.
-
-        Raises:
-            SowError: for what cannot be read or makes no sense.
-        """
-        self.check()
-        plan = None if self.plan is None else as_plan(self.plan)
-        image, notes = (None, ()) if self.image is None else with_notes(self.image)
-        if image is None and plan is not None and not plan.bare:
-            raise UsageError("no picture", NO_PICTURE)
-        if image is not None and image.mode == "RGBA" and self.matte is not None:
-            notes = (*notes, f"{TRANSPARENCY} says what is planted, not the matte")
-        return ResolvedRequest(
-            image=image,
-            mask=None if self.mask is None else as_mask(self.mask),
-            prompt=self.prompt or "",
-            subject=self.subject,
-            face_index=self.face_index,
-            setting=self.setting,
-            box=None if self.box is None else as_box(self.box),
-            related=None if self.related is None else as_regions(self.related),
-            canvas=None if self.canvas is None else as_canvas(self.canvas),
-            matte=self.matte,
-            plan=plan,
-            graph=None if self.graph is None else as_graph(self.graph),
-            triples=None if self.triples is None else as_triples(self.triples),
-            name=Path(self.image).stem if isinstance(self.image, (str, Path)) else "sow",
-            notes=notes,
-        )
-
 
 @dataclass(frozen=True)
-class ResolvedRequest:
-    """A request whose files have been read; the fields are those of `Request`.
+class Generation(Request):
+    """A request, and how to carry it out: the arguments of `sow.generate`.
 
     Attributes:
-        name: the picture's, without folder and ending.
-        notes: what of the picture or of the request does not count.
+        planner: `auto`, `offline`, a vendor, or a `sow.PlannerChoice`. A vendor is sent the planted
+            part of the image; `auto` only asks one that a `consent` of the choice agrees to.
+        model: `auto`, `sd2.1`, `figures`, a folder, a `.safetensors` file or a hub id.
+        revision: a branch, tag or commit on the hub.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        dtype: `auto`, `float32`, `float16` or `bfloat16`.
+        cycles: also return what the pictures looked like after each cycle.
+        report: called with a kind and a line for each note; nothing is printed.
+        agree: asked before anything that costs far more than usual; by default it is refused.
     """
 
-    image: Image.Image | None
-    mask: Image.Image | None
-    prompt: str
-    subject: str | None
-    face_index: int | None
-    setting: Any
-    box: Box | None
-    related: tuple[Region, ...] | None
-    canvas: tuple[int, int] | None
-    matte: Any
-    plan: Plan | None
-    graph: GraphSpec | GraphSource | None
-    triples: tuple[Triple, ...] | None
-    name: str
-    notes: tuple[str, ...] = ()
+    _: KW_ONLY
+    seed: int | None = option(
+        "Seed of the first picture; the next ones count up. Default: random.",
+        RESULT,
+        argument=int,
+        minimum=0,
+        maximum=MAX_SEED,
+    )
+    num: int = option(
+        "How many pictures.",
+        RESULT,
+        default=1,
+        argument=int,
+        flags=("--num", "-n"),
+        minimum=1,
+        maximum=1000,
+    )
+    explain: bool = option(
+        "Also make a sheet for each picture of what its words and the condition did: "
+        "NAME.explain.png.",
+        RESULT,
+        default=False,
+        argument=bool,
+        flags=("--explain",),
+    )
+    verify: bool = option(
+        "Look in each picture whether the plan's relations hold.",
+        RESULT,
+        default=False,
+        argument=bool,
+        flags=("--verify",),
+    )
+    retries: int = option(
+        "How many other seeds to try for a picture in which they do not; implies --verify.",
+        RESULT,
+        default=0,
+        argument=int,
+        minimum=0,
+        maximum=MAX_RETRIES,
+    )
+    cycles: bool = False
+    planner: str | PlannerChoice = "auto"
+    model: str = "auto"
+    revision: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    report: Report = lambda kind, line: None
+    agree: Agree = lambda line: False

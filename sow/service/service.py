@@ -18,17 +18,17 @@ from sow.service.arguments import (
     check_service,
     counted_up,
 )
-from sow.service.planning import PlanningResult, PlannerChoice, ask_for_plan, preview_request
 from sow.service.budget import USER_BUDGET, Agree, never_agree
-from sow.service.pipeline_calls import make
-from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
 from sow.service.face_check import FaceCheck
+from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
 from sow.service.lazy_model import Report
-from sow.service.notes import model_notes, box_notes, prompt_notes
-from sow.service.saved_picture import SavedPicture
+from sow.service.notes import box_notes, model_notes, prompt_notes
+from sow.service.pipeline_calls import make
+from sow.service.planning import PlannerChoice, PlanningResult, ask_for_plan, preview_request
 from sow.service.request import Request, ResolvedRequest
 from sow.service.results import GenerationSpec, Picture, Result
 from sow.service.retrying import retry_faulty
+from sow.service.saved_picture import SavedPicture
 from sow.service.scene_reading import Seer
 from sow.service.verification import checks
 from sow.settings.inputs import check_prompt

@@ -18,11 +18,11 @@ from sow.errors import PlanError, UsageError
 from sow.plan.box import Box, parse_box
 from sow.plan.plan import Plan, Region
 from sow.settings.settings import Settings
-from sow.utils.type_checks import PATH, check_kind
+from sow.utils.type_checks import PATH, check_type
 from sow.utils.validation import first_problem
 
 PlanLike = Plan | str | os.PathLike[str] | Mapping[str, Any]
-Changes = Mapping[str, Any] | Settings | None
+SettingsLike = Mapping[str, Any] | Settings | None
 """What a preset is to be changed in; all settings replace it."""
 LONGEST_PROMPT = 4000
 
@@ -36,7 +36,7 @@ def as_plan(value: Any) -> Plan:
     """
     if isinstance(value, PATH):
         return Plan.read(Path(value))
-    check_kind("plan", value, (Plan, Mapping), "a sow.Plan, a file of one, or what is in it")
+    check_type("plan", value, (Plan, Mapping), "a sow.Plan, a file of one, or what is in it")
     return value if isinstance(value, Plan) else Plan.parse(value)
 
 
@@ -47,7 +47,7 @@ def as_settings(value: Any, preset: Settings) -> Settings:
         UsageError: if there is no such setting, or it cannot have that value.
     """
     kinds = (Settings, Mapping, type(None))
-    check_kind("settings", value, kinds, 'changes such as {"cycles": 5}, or a sow.Settings')
+    check_type("settings", value, kinds, 'changes such as {"cycles": 5}, or a sow.Settings')
     if isinstance(value, Settings):
         return value
     return preset.changed(**{str(name): given for name, given in (value or {}).items()})
@@ -59,7 +59,7 @@ def check_prompt(prompt: object) -> None:
     Raises:
         UsageError: if it is that.
     """
-    check_kind("prompt", prompt, (str,), "words")
+    check_type("prompt", prompt, (str,), "words")
     assert isinstance(prompt, str)
     if not prompt.strip():
         raise UsageError("no prompt", 'give prompt="an old person"')
@@ -87,36 +87,60 @@ def as_box(value: Any, name: str = "box") -> Box:
 
 
 def as_regions(value: Any) -> tuple[Region, ...]:
-    """Regions from a mapping of names to boxes, or from regions.
+    """Return regions from a mapping of names to boxes, or a list of `Region` or text.
+
+    Text is `label=x,y,width,height`; without a label it is "related".
 
     Raises:
-        PlanError: if one of them is none.
+        PlanError: if one of them is not a region.
     """
-    check_kind("related", value, (Mapping, Sequence), "names and boxes, or Regions")
-    if not isinstance(value, Mapping):
-        if not all(isinstance(region, Region) for region in value):
-            raise PlanError(
-                "related= holds something else",
-                'give names and boxes, such as {"body": [8, 72, 112, 56]}, or Regions',
-            )
-        return tuple(value)
-    regions = []
-    for label, box in value.items():
-        if not isinstance(label, str) or not label.strip():
-            raise PlanError("a related region has no name", "give related= as name and box")
-        if len(label) > 200 or not label.isprintable():
-            raise PlanError("the name of a region is too long or no text", "200 letters at most")
-        regions.append(Region(label=label.strip(), box=as_box(box, "related region")))
-    return tuple(regions)
+    check_type("related", value, (Mapping, Sequence), "names and boxes, or Regions")
+    if isinstance(value, Mapping):
+        return tuple(_region(label, box) for label, box in value.items())
+    listed = [value] if isinstance(value, str) else value
+    return tuple(_region_from(item) for item in listed)
+
+
+def _region_from(item: object) -> Region:
+    if isinstance(item, Region):
+        return item
+    if not isinstance(item, str):
+        raise PlanError(
+            "related= holds something else",
+            'give names and boxes, such as {"body": [8, 72, 112, 56]}, or Regions',
+        )
+    label, equals, numbers = item.rpartition("=")
+    if equals and not label.strip():
+        raise PlanError(f"the region {item!r} has no name", "write label=x,y,width,height")
+    return _region(label.strip() or "related", numbers)
+
+
+def _region(label: object, box: object) -> Region:
+    if not isinstance(label, str) or not label.strip():
+        raise PlanError("a related region has no name", "give related= as name and box")
+    if len(label) > 200 or not label.isprintable():
+        raise PlanError(
+            "the name of a related region is too long or not valid text",
+            "use at most 200 characters",
+        )
+    return Region(label=label.strip(), box=as_box(box, "related region"))
 
 
 def as_canvas(value: Any) -> tuple[int, int]:
-    """`(width, height)` from a side or a pair.
+    """Return `(width, height)` in pixels from a side, a pair, or text: `512`, `640x448`.
 
     Raises:
-        UsageError: if it is neither, or out of range.
+        UsageError: if it is none of these, or out of range.
     """
-    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    pair: tuple[Any, ...]
+    if isinstance(value, str):
+        width, by, height = value.lower().partition("x")
+        sides = (width, height if by else width)
+        pair = tuple(int(side) if side.strip().isdecimal() else None for side in sides)
+        hint = "write 512 or 640x448, in pixels"
+    else:
+        pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+        hint = "give a side or (width, height), in pixels"
     if len(pair) != 2 or not all(isinstance(side, int) and 8 <= side <= 8192 for side in pair):
-        raise UsageError(f"{value!r} is no canvas", "give a side or (width, height), in pixels")
+        raise UsageError(f"{value!r} is not a canvas", hint)
     return pair

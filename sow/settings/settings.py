@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import UsageError
-from sow.settings.presets import CHANGES, RENAMED, likeness_numbers
+from sow.settings.presets import PRESET_CHANGES, RENAMED_PRESETS, likeness_settings
 from sow.utils.validation import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
@@ -230,8 +230,8 @@ class Settings(BaseModel):
         Raises:
             UsageError: for any other name.
         """
-        if isinstance(name, str) and name in RENAMED:
-            return cls().changed(**RENAMED[name][1])
+        if isinstance(name, str) and name in RENAMED_PRESETS:
+            return cls().changed(**RENAMED_PRESETS[name][1])
         if not isinstance(name, str) or name not in PRESETS:
             raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(PRESETS)}")
         return PRESETS[name]
@@ -248,7 +248,7 @@ class Settings(BaseModel):
         if "likeness" in fields:
             likeness = fields.pop("likeness")
             other = self.changed(**{"preserve": (), **fields})
-            numbers = likeness_numbers(likeness, other.guidance_scale, other.t1)
+            numbers = likeness_settings(likeness, other.guidance_scale, other.t1)
             if not other.replant:  # to stop guiding early was measured only where there are two
                 numbers.pop("guided_until")
             return self.changed(**{**numbers, **fields})
@@ -290,7 +290,7 @@ class Settings(BaseModel):
         return BRANCHES[self.outside]
 
     @property
-    def all_cycles(self) -> int:
+    def total_cycles(self) -> int:
         """Cycles of a whole run, those before the condition is planted again included."""
         return self.replant * self.first_cycles + self.cycles
 
@@ -301,5 +301,5 @@ class Settings(BaseModel):
 
 
 PRESETS: dict[str, Settings] = {
-    name: Settings().changed(**changes) for name, changes in CHANGES.items()
+    name: Settings().changed(**changes) for name, changes in PRESET_CHANGES.items()
 }

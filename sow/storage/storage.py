@@ -1,7 +1,7 @@
-"""What can be done with files that are elsewhere, through fsspec; it is imported here only.
+"""Reading and writing files in object storage, through fsspec; only this module imports it.
 
-Which keys and endpoints are used follows from the environment and fsspec's own configuration:
-none is ever given to this program.
+Keys and endpoints come from the environment and fsspec's own configuration; this program is never
+given any.
 """
 
 from __future__ import annotations
@@ -14,221 +14,221 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sow.errors import OutputError, SowError, UsageError
 from sow.storage.addresses import host_of, name_of, scheme_of
-from sow.storage.errors import telling
+from sow.storage.errors import storage_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-WHOLE = {"memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"}
-"""Storages that show an object when all of it is there; elsewhere files are moved into place."""
-PIECE = 2**20
-HOSTS = 64
+ATOMIC = {"memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"}
+"""Storages that show an object only once it is complete; elsewhere files are moved into place."""
+CHUNK_BYTES = 2**20
+MAX_FILE_SYSTEMS = 64
 
 
 class Storage:
-    """A folder that is elsewhere; names are those of files in it.
+    """A folder in object storage; methods take names of files relative to it.
 
     Attributes:
-        address: of the folder.
+        address: the address of the folder.
     """
 
-    def __init__(self, address: str, kind: type[SowError] = OutputError) -> None:
-        """Nothing is asked yet but for the package.
+    def __init__(self, address: str, error_type: type[SowError] = OutputError) -> None:
+        """Load the file system; no request is sent yet.
 
         Args:
-            kind: of the errors if something is not there, or may not be had.
+            error_type: what to raise if something is missing or access is denied.
 
         Raises:
-            UsageError: if there is no such storage, or its package is not installed.
+            UsageError: if the scheme is unknown or its package is not installed.
         """
-        self.address, self._kind = address, kind
-        with telling(address, kind):
-            self._system = _system(scheme_of(address), host_of(address))
+        self.address, self._error_type = address, error_type
+        with storage_errors(address, error_type):
+            self._file_system = _open_file_system(scheme_of(address), host_of(address))
 
-    def at(self, name: str) -> str:
-        """The address of a file."""
+    def address_of(self, name: str) -> str:
+        """Return the address of a file."""
         return f"{self.address}/{name}" if name else self.address
 
-    def kind_of(self, name: str) -> str | None:
-        """`file`, `directory` or something else; None if there is nothing."""
-        found = self._info(name)
-        return None if found is None else str(found.get("type"))
+    def entry_type_of(self, name: str) -> str | None:
+        """Return `file`, `directory` or another type; None if nothing has this name."""
+        info = self._info(name)
+        return None if info is None else str(info.get("type"))
 
     def size_of(self, name: str) -> int | None:
-        """How many bytes a file has; None if there is none, -1 if nobody says.
+        """Return the bytes of a file; None if it is missing, -1 if the storage does not say.
 
         Raises:
-            SowError: if it cannot be asked, or is no file.
+            SowError: if the storage cannot be asked, or this is not a file.
         """
-        found = self._info(name)
-        if found is None:
+        info = self._info(name)
+        if info is None:
             return None
-        if found.get("type") != "file":
-            raise self._kind(f"{self.at(name)!r} is no file", "check its name")
-        size = found.get("size")
+        if info.get("type") != "file":
+            raise self._error_type(f"{self.address_of(name)!r} is not a file", "check its name")
+        size = info.get("size")
         return size if isinstance(size, int) else -1
 
-    def fetch(self, name: str, most: int, file: Path) -> None:
-        """Brings a file here, if it is not too large; what is too large is not read.
+    def download(self, name: str, max_bytes: int, file: Path) -> None:
+        """Copy a file of at most `max_bytes` to this machine.
 
         Raises:
-            SowError: if it is, is not there, or cannot be had.
+            SowError: if it is too large, missing or unreadable.
         """
         size = self.size_of(name)
         if size is None:
-            raise self._kind(f"there is no {self.at(name)!r}", "check its name")
-        check_size(self.at(name), size, most, self._kind)
-        with self._opened(name) as there, file.open("xb") as here:
-            # What a server says of its size is not believed: it is counted as it comes.
-            got = 0
-            while piece := there.read(PIECE):
-                got += len(piece)
-                check_size(self.at(name), got, most, self._kind)
-                here.write(piece)
+            raise self._error_type(f"there is no {self.address_of(name)!r}", "check its name")
+        check_size(self.address_of(name), size, max_bytes, self._error_type)
+        with self._open(name) as source, file.open("xb") as target:
+            # A server may lie about the size, so bytes are counted as they arrive.
+            received = 0
+            while chunk := source.read(CHUNK_BYTES):
+                received += len(chunk)
+                check_size(self.address_of(name), received, max_bytes, self._error_type)
+                target.write(chunk)
 
-    def read(self, name: str, most: int) -> bytes | None:
-        """A small file; None if there is none.
+    def read(self, name: str, max_bytes: int) -> bytes | None:
+        """Return the content of a file of at most `max_bytes`; None if it is missing.
 
         Raises:
-            SowError: if it is too large, or cannot be had.
+            SowError: if it is too large or unreadable.
         """
         size = self.size_of(name)
         if size is None:
             return None
-        check_size(self.at(name), size, most, self._kind)
+        check_size(self.address_of(name), size, max_bytes, self._error_type)
         try:
-            return self.beginning(name, most)
+            return self.read_start(name, max_bytes)
         except SowError:
-            if self.kind_of(name) is None:  # it went while it was being read
+            if self.entry_type_of(name) is None:  # removed while it was being read
                 return None
             raise
 
-    def beginning(self, name: str, most: int) -> bytes:
-        """The first bytes of a file.
+    def read_start(self, name: str, max_bytes: int) -> bytes:
+        """Return the first `max_bytes` bytes of a file.
 
         Raises:
-            SowError: if it cannot be had.
+            SowError: if it is unreadable.
         """
-        with self._opened(name) as there:
-            return bytes(there.read(most))
+        with self._open(name) as source:
+            return bytes(source.read(max_bytes))
 
-    def listing(self) -> dict[str, str]:
-        """What is in the folder itself, with its kind; nothing, if it is not there.
+    def list_folder(self) -> dict[str, str]:
+        """Return the names in the folder itself with their types; empty if there is no such folder.
 
         Raises:
-            SowError: if it cannot be asked.
+            SowError: if the storage cannot be asked.
         """
         root = self._path("").strip("/")
-        with telling(self.address, self._kind):
-            self._system.invalidate_cache()
+        with storage_errors(self.address, self._error_type):
+            self._file_system.invalidate_cache()
             try:
-                found = self._system.ls(self._path(""), detail=True)
+                found = self._file_system.ls(self._path(""), detail=True)
             except FileNotFoundError:
                 return {}
-            self._system.invalidate_cache()
+            self._file_system.invalidate_cache()
         entries = ((entry["name"].strip("/"), entry["type"]) for entry in found)
-        return {name.rpartition("/")[2]: kind for name, kind in entries if name != root}
+        return {name.rpartition("/")[2]: entry_type for name, entry_type in entries if name != root}
 
     def put(self, name: str, content: bytes) -> None:
-        """Writes a file, whole or not at all.
+        """Write a file atomically.
 
         Raises:
             SowError: if it cannot be written.
         """
-        with telling(self.at(name), self._kind):
-            if scheme_of(self.address) in WHOLE:
-                self._system.pipe_file(self._path(name), content)
+        with storage_errors(self.address_of(name), self._error_type):
+            if scheme_of(self.address) in ATOMIC:
+                self._file_system.pipe_file(self._path(name), content)
                 return
-            self._system.pipe_file(self._way_of(name), content)
-            self._system.mv(self._way_of(name), self._path(name))
+            self._file_system.pipe_file(self._temporary_path(name), content)
+            self._file_system.mv(self._temporary_path(name), self._path(name))
 
     def put_file(self, file: Path, name: str) -> None:
-        """Writes a file that lies here, whole or not at all.
+        """Upload a file of this machine atomically.
 
         Raises:
             SowError: if it cannot be written.
         """
-        with telling(self.at(name), self._kind):
-            if scheme_of(self.address) in WHOLE:
-                self._system.put_file(str(file), self._path(name))
+        with storage_errors(self.address_of(name), self._error_type):
+            if scheme_of(self.address) in ATOMIC:
+                self._file_system.put_file(str(file), self._path(name))
                 return
-            self._system.put_file(str(file), self._way_of(name))
-            self._system.mv(self._way_of(name), self._path(name))
+            self._file_system.put_file(str(file), self._temporary_path(name))
+            self._file_system.mv(self._temporary_path(name), self._path(name))
 
-    def move(self, name: str, other: str) -> None:
-        """Gives a file another name; if it is cut short, there are both.
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file by copying it; both remain if this is interrupted.
 
         Raises:
             SowError: if it cannot be moved.
         """
-        with telling(self.at(name), self._kind):
-            if scheme_of(self.address) not in WHOLE:
-                self._system.makedirs(self._path(other).rpartition("/")[0], exist_ok=True)
-            self._system.cp_file(self._path(name), self._path(other))
-            self._system.rm_file(self._path(name))
+        with storage_errors(self.address_of(name), self._error_type):
+            if scheme_of(self.address) not in ATOMIC:
+                self._file_system.makedirs(self._path(new_name).rpartition("/")[0], exist_ok=True)
+            self._file_system.cp_file(self._path(name), self._path(new_name))
+            self._file_system.rm_file(self._path(name))
 
     def remove(self, name: str) -> None:
-        """Removes a file, if it is there.
+        """Remove a file, if it exists.
 
         Raises:
             SowError: if it cannot be removed.
         """
-        if self.kind_of(name) is not None:
-            with telling(self.at(name), self._kind):
-                self._system.rm_file(self._path(name))
+        if self.entry_type_of(name) is not None:
+            with storage_errors(self.address_of(name), self._error_type):
+                self._file_system.rm_file(self._path(name))
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[BinaryIO]:
+    def _open(self, name: str) -> Iterator[BinaryIO]:
         with (
-            telling(self.at(name), self._kind),
-            self._system.open(self._path(name), "rb") as there,
+            storage_errors(self.address_of(name), self._error_type),
+            self._file_system.open(self._path(name), "rb") as file,
         ):
-            yield there
+            yield file
 
     def _info(self, name: str) -> dict[str, Any] | None:
-        with telling(self.at(name), self._kind):
-            self._system.invalidate_cache()
+        with storage_errors(self.address_of(name), self._error_type):
+            self._file_system.invalidate_cache()
             try:
-                found: dict[str, Any] = self._system.info(self._path(name))
+                info: dict[str, Any] = self._file_system.info(self._path(name))
             except FileNotFoundError:
                 return None
-            return found
+            return info
 
     def _path(self, name: str) -> str:
-        return str(self._system._strip_protocol(self.at(name)))
+        return str(self._file_system._strip_protocol(self.address_of(name)))
 
-    def _way_of(self, name: str) -> str:
-        """Where a file waits until it is whole; always the same place, so that nothing is left."""
-        waiting = self._path(f".sow/incoming/{name.replace('/', '+')}")
-        for path in (waiting, self._path(name)):
-            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        return waiting
+    def _temporary_path(self, name: str) -> str:
+        """Return where a file is written first: always the same path, so that none is left over."""
+        temporary = self._path(f".sow/incoming/{name.replace('/', '+')}")
+        for path in (temporary, self._path(name)):
+            self._file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        return temporary
 
 
-def storage_of(address: str, kind: type[SowError] = UsageError) -> tuple[Storage, str]:
-    """The storage in which a file is, and its name in there.
+def storage_of(address: str, error_type: type[SowError] = UsageError) -> tuple[Storage, str]:
+    """Return the storage that holds a file, and the file's name in it.
 
     Raises:
-        UsageError: as `Storage`.
+        UsageError: if the scheme is unknown or its package is not installed.
     """
     name = name_of(address)
-    return Storage(address[: -len(name) - 1], kind), name
+    return Storage(address[: -len(name) - 1], error_type), name
 
 
-def check_size(address: str, size: int, most: int, kind: type[SowError]) -> None:
-    """Refuses what is too large.
+def check_size(address: str, size: int, max_bytes: int, error_type: type[SowError]) -> None:
+    """Check that a file is at most `max_bytes`; raise `error_type` otherwise.
 
     Raises:
-        SowError: of this kind, if it is.
+        SowError: of that type, if it is larger.
     """
-    if size > most:
-        raise kind(f"{address!r} is larger than {most >> 20} MB", "give a smaller one")
+    if size > max_bytes:
+        raise error_type(f"{address!r} is larger than {max_bytes >> 20} MB", "give a smaller one")
 
 
-@lru_cache(HOSTS)
-def _system(scheme: str, host: str) -> AbstractFileSystem:
-    """The file system of a bucket or a server, one for all threads: connections are shared."""
+@lru_cache(MAX_FILE_SYSTEMS)
+def _open_file_system(scheme: str, host: str) -> AbstractFileSystem:
+    """Return the file system of a bucket or server, one for all threads, to share connections."""
     import fsspec
 
-    system, _ = fsspec.core.url_to_fs(f"{scheme}://{host}/")
-    return system
+    file_system, _ = fsspec.core.url_to_fs(f"{scheme}://{host}/")
+    return file_system

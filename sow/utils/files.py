@@ -20,10 +20,10 @@ from sow.errors import OutputError
 if TYPE_CHECKING:
     from PIL import Image, PngImagePlugin
 
-MOST_TEXT = 16 * 2**20
+MAX_TEXT_BYTES = 16 * 2**20
 """Bytes of a file that is read whole: plans, configurations, what was kept."""
 TEMPORARY = re.compile(r"\.sow-[0-9a-f]{16}\.tmp")
-STALE = 24 * 3600
+STALE_SECONDS = 24 * 3600
 """Seconds after which a temporary file belongs to nobody who still writes."""
 _WRITING: set[Path] = set()
 
@@ -60,7 +60,7 @@ def open_regular(path: Path) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
-def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
+def read_regular(path: Path, most: int = MAX_TEXT_BYTES) -> bytes:
     """A plain file's bytes, if it is not too large.
 
     Raises:
@@ -77,7 +77,7 @@ def read_regular(path: Path, most: int = MOST_TEXT) -> bytes:
     return data
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object out of a plain file; empty if there is none that can be read."""
     try:
         data = json.loads(read_regular(path))
@@ -86,7 +86,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def check_free(path: Path, force: bool = False) -> None:
+def check_output_path(path: Path, force: bool = False) -> None:
     """Whether a result may be written there; asked before the work starts.
 
     Raises:
@@ -128,7 +128,7 @@ def write_png(
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
-    publish(lambda temporary: image.save(temporary, "PNG", pnginfo=info), path, force)
+    write_atomically(lambda temporary: image.save(temporary, "PNG", pnginfo=info), path, force)
 
 
 def png_bytes(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
@@ -140,16 +140,16 @@ def png_bytes(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) ->
 
 def write_text(text: str, path: Path, *, force: bool = False) -> None:
     """Writes a text file as `write_png` writes a picture."""
-    publish(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
+    write_atomically(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
 
 
-def publish(write: Callable[[Path], object], path: Path, force: bool = False) -> None:
+def write_atomically(write: Callable[[Path], object], path: Path, force: bool = False) -> None:
     """Lets `write` fill a temporary file beside `path` and moves it there once it is on the disk.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
-    check_free(path, force)
+    check_output_path(path, force)
     temporary = _temporary(path)
     _WRITING.add(temporary)
     try:
@@ -188,7 +188,7 @@ def make_folder(folder: Path, hint: str = "choose another folder", *, mode: int 
 
 
 @contextmanager
-def aside(folder: Path) -> Iterator[Path]:
+def temporary_file(folder: Path) -> Iterator[Path]:
     """The name of a temporary file in a folder, of which nothing is left at the end.
 
     Raises:
@@ -209,7 +209,7 @@ def aside(folder: Path) -> Iterator[Path]:
         _WRITING.discard(temporary)
 
 
-def abandon() -> None:
+def remove_unfinished() -> None:
     """Removes whatever is half written: the program is about to end without another word."""
     for temporary in tuple(_WRITING):
         with suppress(OSError):
@@ -225,7 +225,7 @@ def _temporary_name() -> str:
     return f".sow-{secrets.token_hex(8)}.tmp"
 
 
-def synced(path: Path, content: bytes) -> None:
+def write_synced(path: Path, content: bytes) -> None:
     """Writes a file so that it is on the disk when this returns."""
     path.write_bytes(content)
     _sync(path)
@@ -237,7 +237,7 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def sweep(folder: Path, stale: float = STALE) -> None:
+def remove_stale(folder: Path, stale: float = STALE_SECONDS) -> None:
     """Removes what writers that were killed left behind in a folder, so many seconds after."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

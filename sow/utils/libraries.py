@@ -15,10 +15,10 @@ import warnings
 from collections.abc import Callable, Iterator
 
 LIBRARIES = ("diffusers", "transformers")
-BUILDING = threading.RLock()
+MODEL_BUILD_LOCK = threading.RLock()
 """Held while networks are built: diffusers' low-memory loading patches torch for all threads, so a
 network that another thread builds meanwhile (a face detector) would have no weights."""
-AHEAD = "sow: loads a model"
+PRELOAD_THREAD = "sow: loads a model"
 """The name of a thread that loads a model in the background."""
 
 
@@ -98,21 +98,21 @@ _LINES = _Shared(_silence_c)
 
 
 @contextlib.contextmanager
-def without_warnings() -> Iterator[None]:
+def ignore_warnings() -> Iterator[None]:
     """Holds back Python's warnings."""
     with _WARNINGS.held():
         yield
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """Holds back warnings, the remarks of the libraries and, away from a terminal, their bars."""
     with _WARNINGS.held(), _REMARKS.held():
         yield
 
 
 @contextlib.contextmanager
-def without_lines_from_c() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Holds back what a C library writes to standard error by itself, as libtiff does.
 
     It has no other door: what other threads say there meanwhile is lost, so this is for moments.

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sow.errors import UsageError
 
-WHOLE = (Integral,)
+INTEGERS = (Integral,)
 """Whole numbers, numpy's too; True is none."""
 PATH = (str, os.PathLike)
 
 
-def check_kind(name: str, value: object, kinds: tuple[type, ...], hint: str) -> None:
+def check_type(name: str, value: object, kinds: tuple[type, ...], hint: str) -> None:
     """Whether an argument is of one of these kinds; True is no number.
 
     Raises:
@@ -32,6 +32,6 @@ def as_path(name: str, value: object) -> Path:
     Raises:
         UsageError: if it is none.
     """
-    check_kind(name, value, PATH, "a path")
+    check_type(name, value, PATH, "a path")
     assert isinstance(value, (str, os.PathLike))
     return Path(value)

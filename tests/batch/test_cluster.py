@@ -9,15 +9,15 @@ from functools import partial
 
 import far
 import pytest
-from test_ledger import OPTIONS, job, source_of
+from test_ledger import OPTIONS, job, make_job_source
 from test_run import batch_of, hashes, jobs_of, picture
 
 from sow.batch.ledger.admission import admit
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.registry import DEATHS
+from sow.batch.ledger.registry import MAX_DEATHS
 from sow.batch.open_ledger import opened
-from sow.batch.runners.cluster import Cluster, share_of
-from sow.batch.runners.ray_owner import Owner
+from sow.batch.runners.cluster import Cluster, runner_resources
+from sow.batch.runners.ray_ledger import LedgerActor
 from sow.errors import DeviceError, ModelError, UsageError
 
 __all__ = ["batch_of", "picture"]  # fixtures of runners, which are those of this file too
@@ -46,7 +46,7 @@ def node(**resources) -> dict:
     ],
 )  # fmt: skip
 def test_each_runner_gets_a_gpu_or_its_part_of_a_machine(nodes, wanted, device, workers, resources):
-    share = share_of(nodes, wanted, device)
+    share = runner_resources(nodes, wanted, device)
     assert (share.workers, share.resources) == (workers, resources)
 
 
@@ -57,7 +57,7 @@ def test_each_runner_gets_a_gpu_or_its_part_of_a_machine(nodes, wanted, device, 
 )  # fmt: skip
 def test_no_room_is_told(nodes, wanted, what):
     with pytest.raises(DeviceError, match=what):
-        share_of(nodes, wanted, "auto")
+        runner_resources(nodes, wanted, "auto")
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def owner(tmp_path):
     (tmp_path / "out").mkdir()
     with_jobs = Ledger(tmp_path / "out")
     jobs = [job(f"j{n:02d}", count=2) for n in range(12)]
-    admit(with_jobs, source_of(jobs, tmp_path), OPTIONS)
-    asked = Owner(partial(Ledger, tmp_path / "out"), with_jobs.options)
+    admit(with_jobs, make_job_source(jobs, tmp_path), OPTIONS)
+    asked = LedgerActor(partial(Ledger, tmp_path / "out"), with_jobs.options)
     yield asked
     asked.close()
     with_jobs.close()
@@ -80,7 +80,7 @@ def hand_in(owner, runner, claimed, seed) -> bool:
 
 
 def test_runners_share_the_jobs_and_their_results_are_told_once(owner):
-    one, two = owner.sign_in(), owner.sign_in()
+    one, two = owner.register_runner(), owner.register_runner()
     mine, others = owner.claim(one, 3), owner.claim(two, 3)
     assert not {claimed.job.id for claimed in mine} & {claimed.job.id for claimed in others}
     first = mine[0]
@@ -97,7 +97,7 @@ def test_runners_share_the_jobs_and_their_results_are_told_once(owner):
 
 
 def test_what_a_dead_runner_had_goes_to_the_others(owner):
-    one, two = owner.sign_in(), owner.sign_in()
+    one, two = owner.register_runner(), owner.register_runner()
     had = {claimed.job.id for claimed in owner.claim(one, 20)}
     assert len(had) == 12
     assert owner.claim(two, 20) == []
@@ -109,12 +109,12 @@ def test_what_a_dead_runner_had_goes_to_the_others(owner):
 
 
 def test_a_job_that_kills_its_runners_is_given_up(owner):
-    for _ in range(DEATHS):
-        runner = owner.sign_in()
+    for _ in range(MAX_DEATHS):
+        runner = owner.register_runner()
         (claimed, *_) = owner.claim(runner, 1)
-        owner.begin(runner, [claimed.job.id])
+        owner.mark_started(runner, [claimed.job.id])
         owner.lost(runner)
-    last = owner.sign_in()
+    last = owner.register_runner()
     assert len(owner.claim(last, 20)) == 11
 
 
@@ -194,21 +194,21 @@ def test_pictures_go_where_the_results_are(batch_of, picture, tmp_path, monkeypa
 
 @pytest.mark.usefixtures("local_ray")
 def test_a_runner_elsewhere_is_sent_the_files(owner, tmp_path, picture):
-    from sow.batch.runners.ray_worker import RemoteDesk
+    from sow.batch.runners.ray_worker import RemoteJobQueue
 
     (tmp_path / "face.png").write_bytes(picture.read_bytes())
-    asked = ray.remote(Owner).options(num_cpus=0).remote(owner._opened, owner._options)
-    desk = RemoteDesk(asked, ray.get(asked.sign_in.remote()), beside=False)
-    assert desk.pictures() == 24
+    asked = ray.remote(LedgerActor).options(num_cpus=0).remote(owner._opened, owner._options)
+    desk = RemoteJobQueue(asked, ray.get(asked.register_runner.remote()), beside=False)
+    assert desk.num_pictures() == 24
     (claimed,) = desk.claim(1)
-    with desk.inputs(claimed) as files:
+    with desk.input_files(claimed) as files:
         here = files["image"]
         assert here.name == "face.png"
         assert here != tmp_path / "face.png"
         assert here.read_bytes() == picture.read_bytes()
     assert not here.exists()
     (tmp_path / "face.png").unlink()
-    with pytest.raises(Exception, match="No such file"), desk.inputs(claimed):
+    with pytest.raises(Exception, match="No such file"), desk.input_files(claimed):
         pass
     name = claimed.file_of(claimed.seeds[0])
     assert desk.record(claimed, claimed.seeds[0], {name: b"sent"}, {"file_name": name}, 1.0)

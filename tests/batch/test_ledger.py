@@ -11,19 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sow.batch.ledger.admission import admit, recover
+from sow.batch.ledger.admission import admit, requeue_missing
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.manifest_check import Source
-from sow.batch.ledger.registry import DEATHS
+from sow.batch.ledger.manifest_check import JobSource
+from sow.batch.ledger.registry import MAX_DEATHS
 from sow.batch.ledger.schema import VERSION, ledger_path
-from sow.batch.manifest.manifest import listed
+from sow.batch.manifest.manifest import parse_jobs
 from sow.errors import OutputError
 
 OPTIONS = {"model": "figures"}
 
 
-def source_of(jobs, folder) -> Source:
-    return Source(lambda: listed(jobs), str(folder), "the jobs")
+def make_job_source(jobs, folder) -> JobSource:
+    return JobSource(lambda: parse_jobs(jobs), str(folder), "the jobs")
 
 
 def job(name: str, **more) -> dict:
@@ -44,8 +44,8 @@ def ledger(folder):
     opened.close()
 
 
-def take_in(ledger, *jobs, **more):
-    return admit(ledger, source_of(jobs, ledger.folder.parent), OPTIONS, **more)
+def admit_jobs(ledger, *jobs, **more):
+    return admit(ledger, make_job_source(jobs, ledger.folder.parent), OPTIONS, **more)
 
 
 def finish(ledger, claimed, seed=None) -> bool:
@@ -55,7 +55,7 @@ def finish(ledger, claimed, seed=None) -> bool:
 
 
 def test_a_job_is_had_by_one_runner_at_a_time(ledger, folder):
-    take_in(ledger, *(job(f"j{n}") for n in range(40)))
+    admit_jobs(ledger, *(job(f"j{n}") for n in range(40)))
     others = [Ledger(folder) for _ in range(3)]
     had: list[str] = []
 
@@ -76,14 +76,14 @@ def test_a_job_is_had_by_one_runner_at_a_time(ledger, folder):
 
 
 def test_jobs_are_taken_in_the_order_of_their_lines(ledger):
-    take_in(ledger, job("z"), job("a"), job("m"))
+    admit_jobs(ledger, job("z"), job("a"), job("m"))
     assert [claimed.job.id for claimed in ledger.claim(2)] == ["z", "a"]
     assert [claimed.job.id for claimed in ledger.claim(2)] == ["m"]
     assert ledger.claim(2) == []
 
 
 def test_who_closes_gives_back(ledger, folder):
-    take_in(ledger, job("a"), job("b"))
+    admit_jobs(ledger, job("a"), job("b"))
     other = Ledger(folder)
     assert len(other.claim(9)) == 2
     assert ledger.claim(9) == []
@@ -98,7 +98,7 @@ from sow.batch.ledger.ledger import Ledger
 from sow.batch.manifest.manifest import listed
 ledger = Ledger(Path(sys.argv[1]))
 taken = ledger.claim(9)
-ledger.begin([claimed.job.id for claimed in taken])
+ledger.mark_started([claimed.job.id for claimed in taken])
 print(len(taken), flush=True)
 os.kill(os.getpid(), 9)
 """
@@ -111,7 +111,7 @@ def die_over(folder) -> int:
 
 @pytest.mark.skipif(os.name == "nt", reason="no kill -9")
 def test_what_a_killed_runner_had_is_had_again_at_once(ledger, folder):
-    take_in(ledger, job("a"), job("b"))
+    admit_jobs(ledger, job("a"), job("b"))
     assert die_over(folder) == 2
     assert ledger.counts()["running"] == 2
     assert len(ledger.claim(9)) == 2
@@ -119,8 +119,8 @@ def test_what_a_killed_runner_had_is_had_again_at_once(ledger, folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="no kill -9")
 def test_a_job_over_which_runners_die_is_given_up(ledger, folder):
-    take_in(ledger, job("a"))
-    for _ in range(DEATHS):
+    admit_jobs(ledger, job("a"))
+    for _ in range(MAX_DEATHS):
         assert die_over(folder) == 1
     assert ledger.claim(1) == []
     (failure,) = ledger.failures()
@@ -130,26 +130,26 @@ def test_a_job_over_which_runners_die_is_given_up(ledger, folder):
 
 
 def test_a_picture_that_could_not_be_put_there_is_not_recorded(ledger):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     (ledger.folder / "a.png").mkdir()  # nothing can be renamed to it
     with pytest.raises(OutputError, match="cannot be written"):
         finish(ledger, claimed)
-    assert list(ledger.entries()) == []
+    assert list(ledger.picture_metadata()) == []
     assert ledger.counts()["running"] == 1
 
 
 def test_who_lost_a_job_keeps_nothing_of_it(ledger, folder):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
-    with ledger.writing() as database:
+    with ledger.transaction() as database:
         database.execute("UPDATE jobs SET owner = 99")
     assert not finish(ledger, claimed)
     assert not (folder / "a.png").exists()
 
 
 def test_pictures_of_a_job_are_recorded_one_by_one(ledger):
-    take_in(ledger, job("a", count=3, seed=5))
+    admit_jobs(ledger, job("a", count=3, seed=5))
     (claimed,) = ledger.claim(1)
     assert claimed.seeds == (5, 6, 7)
     assert finish(ledger, claimed, 6)
@@ -165,49 +165,49 @@ def test_pictures_of_a_job_are_recorded_one_by_one(ledger):
 
 
 def test_a_picture_that_is_gone_is_made_again(ledger, folder):
-    take_in(ledger, job("a", count=2, seed=1), job("b"))
+    admit_jobs(ledger, job("a", count=2, seed=1), job("b"))
     for claimed in ledger.claim(2):
         for seed in claimed.seeds:
             finish(ledger, claimed, seed)
     (folder / "a@2.png").unlink()
-    assert recover(ledger) == 1
+    assert requeue_missing(ledger) == 1
     (claimed,) = ledger.claim(9)
     assert (claimed.job.id, claimed.seeds) == ("a", (2,))
 
 
 def test_a_gone_picture_of_a_job_at_work_is_left_to_who_is_at_work(ledger, folder):
-    take_in(ledger, job("a", count=2, seed=1))
+    admit_jobs(ledger, job("a", count=2, seed=1))
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed, 1)
     (folder / "a@1.png").unlink()
     other = Ledger(folder)
-    assert recover(other) == 0
+    assert requeue_missing(other) == 0
     other.close()
     assert finish(ledger, claimed, 2)
     assert ledger.counts()["done"] == 1
 
 
 def test_who_was_taken_for_dead_signs_in_anew(ledger, folder):
-    take_in(ledger, job("a"), job("b"))
+    admit_jobs(ledger, job("a"), job("b"))
     (lost,) = ledger.claim(1)
-    with ledger.writing() as database:  # as another host would, after a long pause
+    with ledger.transaction() as database:  # as another host would, after a long pause
         database.execute("DELETE FROM runners")
     assert not finish(ledger, lost)
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
 
 
 def test_what_nobody_owns_is_had_again(ledger):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     ledger.claim(1)
-    assert not ledger.others_at_work()
+    assert not ledger.others_running()
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a"]
 
 
 def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     other = Ledger(folder)
-    admit(other, source_of([job("a")], folder.parent), {"model": "sd2.1"}, force=True)
+    admit(other, make_job_source([job("a")], folder.parent), {"model": "sd2.1"}, force=True)
     with pytest.raises(OutputError, match="begun anew with other options"):
         finish(ledger, claimed)
     assert not (folder / "a.png").exists()
@@ -215,10 +215,10 @@ def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
 
 
 def test_who_reads_for_long_does_not_keep_others_from_writing(ledger, folder):
-    take_in(ledger, *(job(f"j{n}") for n in range(1200)))
+    admit_jobs(ledger, *(job(f"j{n}") for n in range(1200)))
     for claimed in ledger.claim(1100):
         finish(ledger, claimed)
-    reading = ledger.entries()
+    reading = ledger.picture_metadata()
     next(reading)
     other = Ledger(folder)
     (theirs,) = other.claim(1)
@@ -245,7 +245,7 @@ def test_a_damaged_ledger_says_so(folder, ledger):
 
 
 def test_half_a_ledger_says_so(folder, ledger):
-    take_in(ledger, *(job(f"j{n}") for n in range(300)))
+    admit_jobs(ledger, *(job(f"j{n}") for n in range(300)))
     ledger.close()
     data = ledger_path(folder).read_bytes()
     ledger_path(folder).write_bytes(data[: len(data) // 2])
@@ -253,7 +253,7 @@ def test_half_a_ledger_says_so(folder, ledger):
         half = Ledger(folder)
         half.counts()
         list(half.claim(400))
-        list(half.entries())
+        list(half.picture_metadata())
 
 
 def test_a_ledger_of_a_newer_sow_says_so(folder, ledger):
@@ -284,12 +284,12 @@ def test_a_folder_that_may_not_be_written_to_says_so(tmp_path):
 
 
 def test_a_full_disk_says_so_and_loses_nothing(ledger):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     ledger._database.execute("PRAGMA max_page_count = 1")  # no page more than there are
     told = {"file_name": "a.png", "notes": ["x" * 100_000]}
     with pytest.raises(OutputError, match="is full"):
         ledger.record(claimed, claimed.seeds[0], {"a.png": b"a picture"}, told, 1.0)
     ledger._database.execute("PRAGMA max_page_count = 1000000")
-    assert list(ledger.entries()) == []
+    assert list(ledger.picture_metadata()) == []
     assert finish(ledger, claimed)

@@ -14,7 +14,7 @@ from sow.batch.manifest import cell_values as cells
 from sow.batch.manifest import rows as lines
 from sow.batch.manifest import tables
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.manifest import jobs_of, read_manifest
+from sow.batch.manifest.manifest import read_jobs, read_manifest
 from sow.errors import SowError
 
 
@@ -52,7 +52,7 @@ def test_a_bad_line_is_a_problem_of_its_own(tmp_path, line, why):
     assert bad.data is None
     with pytest.raises(ValueError, match=why):
         raise ValueError(bad.problem)
-    (_, one), (number, error), (_, other) = jobs_of(read_manifest(tmp_path / "jobs.jsonl"))
+    (_, one), (number, error), (_, other) = read_jobs(read_manifest(tmp_path / "jobs.jsonl"))
     assert number == 2
     assert isinstance(error, SowError)
     assert one == other == TV2IJob.parse(GOOD)
@@ -66,7 +66,7 @@ def test_nesting_that_is_fine_is_not_refused(tmp_path):
 
 
 def test_the_longest_line_and_one_byte_more(tmp_path):
-    longest = LINE + " " * (lines.MOST_LINE - len(LINE))
+    longest = LINE + " " * (lines.MAX_LINE - len(LINE))
     fits, too_long, last = rows(tmp_path, f"{longest}\n{longest} \n{longest} ")
     assert fits.data == GOOD
     assert too_long.problem == last.problem == lines.TOO_LONG
@@ -109,7 +109,7 @@ four,a.png,a dog,,,3.0,,,,,,,p.json,2
 
 def said(manifest, **defaults):
     """The jobs as data, whatever they were read from."""
-    return [job.as_json() for _, job in jobs_of(manifest, defaults)]
+    return [job.as_json() for _, job in read_jobs(manifest, defaults)]
 
 
 WANTED = [TV2IJob.parse(row).as_json() for row in ROWS]
@@ -164,7 +164,7 @@ def test_what_is_no_text_in_a_quoted_cell_does_not_make_rows_of_its_lines(tmp_pa
 
 
 def test_a_quote_that_is_never_closed_takes_no_more_than_a_line_may_have(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_LINE", 1000)
+    monkeypatch.setattr(tables, "MAX_LINE", 1000)
     lines_after = "a.png,a man\n" * 1000
     found = rows(tmp_path, f'image,prompt\nx.png,"a man\n{lines_after}', "jobs.csv")
     assert found[0].number == 2

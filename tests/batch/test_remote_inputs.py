@@ -10,13 +10,13 @@ from far import Place, all_of, batch, forget_connections, jobs, typed
 from far_fixtures import face, far, machine  # noqa: F401
 
 from sow.batch.ledger.admission import BadManifest
-from sow.batch.manifest import input_files as places
-from sow.batch.manifest.input_checks import Lookout
+from sow.batch.manifest import input_files
+from sow.batch.manifest.input_checks import InputFileChecker
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.open_ledger import opened
 from sow.batch.remote.ledger import working_folder
 from sow.errors import SowError, UsageError
-from sow.storage.addresses import checked, checked_folder, is_address, joined
+from sow.storage.addresses import check_address, check_folder_address, is_address, join_address
 
 
 def test_a_problem_of_each_kind_is_told_with_its_line(far, tiny_folder):
@@ -31,8 +31,8 @@ def test_a_problem_of_each_kind_is_told_with_its_line(far, tiny_folder):
         batch(manifest, f"{far.address}/out", tiny_folder)
     told = dict(caught.value.problems)
     assert list(told) == [2, 3, 4, 5]
-    for line, said in ((2, "there is no image 'faces/gone.png'"), (3, "leads out of memory://"),
-                       (4, "file of one machine"), (5, "chain")):  # fmt: skip
+    for line, said in ((2, "there is no image 'faces/gone.png'"), (3, "leaves memory://"),
+                       (4, "path on one machine"), (5, "chain")):  # fmt: skip
         assert said in told[line]
     assert far.names() == set()
 
@@ -46,10 +46,10 @@ def test_a_large_manifest_is_asked_about_with_few_questions(far, monkeypatch):
         Storage, "size_of", lambda self, name: (asked.append(name), real(self, name))[1]
     )
     lines = [(n, TV2IJob.parse(job)) for n, job in enumerate(jobs(2500), 1)]
-    lookout = Lookout(far.address, lambda job: job.id != "j7")
-    for _, job in lookout.ahead(lines):
-        assert job.id == "j7" or lookout.missing(job) is None
-    lookout.close()
+    checker = InputFileChecker(far.address, lambda job: job.id != "j7")
+    for _, job in checker.prefetched(lines):
+        assert job.id == "j7" or checker.find_problem(job) is None
+    checker.close()
     assert asked == ["face.png"]
 
 
@@ -57,23 +57,23 @@ def test_a_picture_that_many_share_is_fetched_once_and_gone_at_the_end(far, monk
     from sow.storage.storage import Storage
 
     fetched = []
-    real = Storage.fetch
+    real = Storage.download
     monkeypatch.setattr(
-        Storage, "fetch", lambda self, *words: (fetched.append(words[0]), real(self, *words))[1]
+        Storage, "download", lambda self, *words: (fetched.append(words[0]), real(self, *words))[1]
     )
-    monkeypatch.setattr(places, "KEPT", 1)
-    larder = places.Larder()
+    monkeypatch.setattr(input_files, "MAX_IDLE_FILES", 1)
+    cache = input_files.InputFileCache()
     for job in jobs(3):
-        with larder.files(TV2IJob.parse(job), far.address) as files:
+        with cache.files(TV2IJob.parse(job), far.address) as files:
             assert files["image"].name == "face.png"
             assert files["image"].parents[1].stat().st_mode & 0o077 == 0
     assert fetched == ["face.png"]
     far.put("faces/other.png", b"2")
     other = TV2IJob.parse({**jobs(1)[0], "image": "faces/other.png"})
-    with larder.files(other, far.address) as more:
+    with cache.files(other, far.address) as more:
         pass
     assert not files["image"].exists()  # room was made
-    larder.close()
+    cache.close()
     assert not more["image"].exists()
     assert not more["image"].parents[1].exists()
 
@@ -82,17 +82,17 @@ def test_a_picture_that_many_share_is_fetched_once_and_gone_at_the_end(far, monk
     ("text", "says"),
     [
         ("simplecache::s3://b/x", "chain"),
-        ("s3://name:hush@b/x", "a password in it"),
+        ("s3://name:hush@b/x", "or a password"),
         ("https://host/x.png?X-Amz-Signature=hush", "may be a key"),
-        ("s3://b/x\x1b[2J", "cannot be printed"),
-        ("zip://x", "no storage by itself"),
-        ("s3://", "is no address"),
+        ("s3://b/x\x1b[2J", "not printable"),
+        ("zip://x", "only a layer"),
+        ("s3://", "is not an address"),
     ],
 )
 def test_addresses_that_are_refused(text, says):
     assert is_address(text)
     with pytest.raises(UsageError, match=says) as caught:
-        checked(text)
+        check_address(text)
     assert "hush" not in str(caught.value)
 
 
@@ -101,18 +101,18 @@ def test_what_is_an_address():
 
     for text in ("C:\\x.jsonl", "C:/x", "jobs.jsonl", "a/b:c", "x::y"):
         assert not is_address(text)
-    with pytest.raises(UsageError, match="takes a slash away"):
+    with pytest.raises(UsageError, match="removes a slash"):
         is_address(Path("s3://bucket/x"))
-    assert joined("s3://b/a/c", "../d e.png") == "s3://b/a/d e.png"
+    assert join_address("s3://b/a/c", "../d e.png") == "s3://b/a/d e.png"
     for folder in ("s3://b/*", "s3://b/../x", "s3://b/x?versionId=1"):
         with pytest.raises(UsageError):
-            checked_folder(folder)
+            check_folder_address(folder)
 
 
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("nothing://x/jobs.jsonl", "--out", "out"), 2, "nothing:// is no storage that is known"),
+        (("nothing://x/jobs.jsonl", "--out", "out"), 2, "nothing:// is an unknown storage"),
         (("gs://x/jobs.jsonl", "--out", "out"), 2, "pip install gcsfs"),
         (("memory://x/jobs.jsonl", "--out", "out"), 2, "there is no 'memory://x/jobs.jsonl'"),
         (("memory://x/faces", "--out", "out"), 2, "is no manifest"),

@@ -254,7 +254,7 @@ def test_sentences_that_leave_clothes_open_have_people_of_their_own():
     assert not used & set(people)
     assert all(TUNING + 50_000 <= one.identity_seed < TUNING + 51_000 for one in tuning)
     assert all(UNSEEN + 50_000 <= one.identity_seed < UNSEEN + 51_000 for one in fresh)
-    words = find_model("figures").facts.words
+    words = find_model("figures").checkpoint_spec.words
     for one in (*tuning, *fresh):
         assert set(one.prompt.split()) <= set(words), one.prompt
         assert one.mentions
@@ -290,7 +290,7 @@ def test_the_text_alone_has_the_plan_of_the_others():
     plan = Plan.parse({"canvas": (SIDE, SIDE), "prompt": "a person", "subject": "face", "box": BOX,
                        "suppress": "human face"})  # fmt: skip
     alone = without_condition(plan)
-    assert alone.bare
+    assert alone.text_only
     assert (alone.prompt, alone.canvas, alone.preset) == (plan.prompt, plan.canvas, "text")
 
 

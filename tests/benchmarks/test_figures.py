@@ -58,7 +58,7 @@ def round_trip(pipe, image: Image.Image, until: int, steps: int) -> float:
     for state in range(until, 0, -1):
         output = backbone.predict(latents, times[state], empty)[0]
         latents, _ = schedule.denoise(latents, output, state)
-    back, vae = (pipe.decoded(backbone, z, "pil")[0][0] for z in (latents, clean))
+    back, vae = (pipe.decode_images(backbone, z, "pil")[0][0] for z in (latents, clean))
     return psnr(back, vae)
 
 

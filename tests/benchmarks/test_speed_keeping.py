@@ -166,7 +166,7 @@ def test_estimates_are_of_what_a_section_asks(short, name, monkeypatch):
     """Within a quarter: not every device has every kind of attention."""
     monkeypatch.setattr(attention, "layers", lambda *_: Table((), ()))  # no matter of the UNet's
     asked = SAMPLE_ESTIMATES[name](short, 1, None)
-    short.pipe.remark, remark = (lambda line: None), short.pipe.remark
+    short.pipe.warn, warn = (lambda line: None), short.pipe.warn
     seen = []
 
     def enter(_, args, kwargs):
@@ -178,7 +178,7 @@ def test_estimates_are_of_what_a_section_asks(short, name, monkeypatch):
         *_, found = SECTIONS[name].grown(short, 1, None)
     finally:
         hook.remove()
-        short.pipe.remark = remark
+        short.pipe.warn = warn
     assert found.complete
     assert asked == pytest.approx(sum(seen), rel=1 / 4)
 

@@ -181,7 +181,7 @@ def test_the_planted_head_lies_in_its_ellipse():
     pair = pairs()[7]
     box = Box(x=16, y=8, width=64, height=64)
     ellipse = pair.ellipse(box)
-    assert ellipse.inside_of(box, slack=1)
+    assert ellipse.is_inside_box(box, slack=1)
     assert ellipse.width * ellipse.height > 0.5 * box.width * box.height
 
 

@@ -41,8 +41,8 @@ def legal(request: PlanRequest, subject: str = "") -> None:
     made = add_graph(plan, request)
     assert len(made.objects) <= MAX_OBJECTS
     boxes = [thing.box for thing in made.objects if thing.box is not None]
-    assert made.bare or len(boxes) == len(made.objects)  # what is held in a bare one has none
-    assert all(box.inside(CANVAS) for box in boxes)
+    assert made.text_only or len(boxes) == len(made.objects)  # what is held in a bare one has none
+    assert all(box.is_inside(CANVAS) for box in boxes)
     assert all(c.isprintable() or c == "\n" for c in made.to_json())
     assert made.prompt.startswith(request.prompt.strip()[:1])
 

@@ -20,7 +20,7 @@ from sow.models import find_model, load_pipeline
 from sow.models.find import Model
 from sow.planners.mllm.fusion import token_counter
 from sow.settings.settings import Settings
-from sow.utils.libraries import quiet
+from sow.utils.libraries import quiet_libraries
 
 QUICK = Settings.preset("paper-normal").changed(cycles=1, steps=2, t1=1, t2=2, preserve=())
 
@@ -64,20 +64,20 @@ def taken(use: Callable[[Path], object], folder: Path, refused: bool) -> None:
 def find(folder: Path) -> Model:
     """What is asked of a model before anything is loaded."""
     found = find_model(str(folder))
-    width, height = found.facts.canvas
+    width, height = found.checkpoint_spec.canvas
     assert 0 < width <= 2**17
     assert 0 < height <= 2**17
-    assert found.facts.token_limit > 2
+    assert found.checkpoint_spec.token_limit > 2
     assert len(found.revision) == 16
-    found.facts.preset("normal")
-    found.facts.unknown_words("a person in a forest")
+    found.checkpoint_spec.preset("normal")
+    found.checkpoint_spec.unknown_words("a person in a forest")
     assert token_counter(folder)("a person") > 1
     return found
 
 
 def look_through(folder: Path) -> None:
     find(folder)
-    with quiet():
+    with quiet_libraries():
         check_weights(folder, None)
 
 

@@ -15,7 +15,7 @@ from sow.pictures import loading as reading
 from sow.pictures.condition import Condition
 from sow.pictures.loading import load_image, load_mask
 from sow.plan.plan import Plan
-from sow.utils.libraries import without_warnings
+from sow.utils.libraries import ignore_warnings
 
 MOST = 10**6
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": "x", "box": [8, 8, 24, 24]})
@@ -54,11 +54,11 @@ def lazily(path: Path, data: bytes) -> None:
     """Opened by the user's own hand, without any of the checks, and given as a picture."""
     path.write_bytes(data)
     try:
-        with without_warnings():
+        with ignore_warnings():
             image = Image.open(path)
     except Exception:
         return
-    with image, without_warnings():
+    with image, ignore_warnings():
         if image.width * image.height <= MOST:
             plain_enough = reading.upright_rgb(image)
             assert plain_enough.info == {}

@@ -30,8 +30,8 @@ from sow.planners.mllm.clamping import clamp_regions
 from sow.planners.mllm.dialogue import Dialogue
 from sow.planners.mllm.planner import StagedPlanner
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.planning import PlannerChoice
 from sow.service.fitting import given_plan
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 
 PLAN = OfflinePlanner().plan(REQUEST)
@@ -55,7 +55,7 @@ def plan_files(dice: Random, folder) -> list[Case]:
             path.write_bytes(data)
             asked = Request(image=PICTURE, plan=path).read()
             plan = given_plan(asked.plan, asked, FACTS, lambda note: None).aligned(8)
-            assert plan.box.inside(plan.canvas)
+            assert plan.box.is_inside(plan.canvas)
             if max(plan.canvas) <= LARGEST:  # what is larger is asked about first
                 Condition.prepare(PICTURE, plan)
 
@@ -103,7 +103,7 @@ def answers(dice: Random) -> list[Case]:
             planner = StagedPlanner(Mouth(texts), calls=calls)
             plan = asyncio.run(Dialogue(planner, REQUEST, PLAN).run())
             assert plan.prompt.startswith(REQUEST.prompt)
-            assert plan.box.inside(plan.canvas)
+            assert plan.box.is_inside(plan.canvas)
             text = plan.to_json()
             assert KEY not in text
             assert all(c.isprintable() or c == "\n" for c in text)
@@ -161,7 +161,7 @@ def test_an_entry_of_the_cache_can_do_no_more_than_an_answer(tmp_path):
         entries[which].write_bytes(spoilt)
         plan, from_cache = made()
         assert plan.prompt.startswith(REQUEST.prompt)
-        assert plan.box.inside(plan.canvas)
+        assert plan.box.is_inside(plan.canvas)
         assert KEY not in plan.to_json()
         assert all(c.isprintable() or c == "\n" for c in plan.to_json())
         if any("damaged entry" in note for note in plan.notes):

@@ -12,15 +12,15 @@ import torch
 from huggingface_hub import constants
 from spoiling import Evil, say, sharded, with_safety_checker
 
-from sow.checkpoints.hub_cache import cached_snapshot
 from sow.checkpoints.files import read_config
+from sow.checkpoints.hub_cache import cached_snapshot
 from sow.errors import ModelError
 from sow.models import find_model
 from sow.models.hub import SD21, download_snapshot
 from sow.pictures.recipe import Recipe
 from sow.pipeline.pipeline import SowPipeline
 from sow.service.saved_picture import differences, model_named_by
-from sow.utils.files import MOST_TEXT
+from sow.utils.files import MAX_TEXT_BYTES
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 
@@ -115,7 +115,7 @@ def test_a_pipe_among_the_files_does_not_hang(folder, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, '{"a":' * 100_000, " " * (MOST_TEXT + 1), "[]", "7"]
+    "text", ["[" * 100_000, '{"a":' * 100_000, " " * (MAX_TEXT_BYTES + 1), "[]", "7"]
 )
 def test_json_that_is_no_configuration_is_not_readable(folder, text):
     (folder / "unet/config.json").write_text(text)

@@ -88,9 +88,9 @@ def test_recipes_too_are_in_few_pieces(tmp_path, monkeypatch):
 
 def test_scans_are_counted_where_they_are_scans(tmp_path):
     scan = SCANS[SCANS.rindex(b"\xff\xda") : -2]
-    often = SCANS[:-2] + scan * pieces.MOST_SCANS + b"\xff\xd9"
+    often = SCANS[:-2] + scan * pieces.MAX_SCANS + b"\xff\xd9"
     # Behind a marker that stands between pixels and claims a length: libjpeg steps over its name.
-    hidden = SCANS[:-2] + b"\xff\x02\xff\xff" + scan * pieces.MOST_SCANS + b"\xff\xd9"
+    hidden = SCANS[:-2] + b"\xff\x02\xff\xff" + scan * pieces.MAX_SCANS + b"\xff\xd9"
     for data in (often, hidden):
         (tmp_path / "a.jpg").write_bytes(data)
         with pytest.raises(PictureError, match="too many pieces"):

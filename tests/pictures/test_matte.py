@@ -13,7 +13,7 @@ from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.paper import FACE, HAIR
 from sow.errors import PictureError, PlanError
 from sow.pictures.condition import Condition
-from sow.pictures.matte import cut_out, with_rembg
+from sow.pictures.matte import cut_out, rembg_foreground
 from sow.plan.box import Box
 from sow.plan.plan import Plan
 
@@ -97,5 +97,5 @@ def test_rembg_says_what_is_somebody_and_the_rest_is_done_here():
         asked.append((picture.size, only_mask))
         return Image.fromarray((true * 255).astype(np.uint8))
 
-    assert (with_rembg(image, cut) == true).all()
+    assert (rembg_foreground(image, cut) == true).all()
     assert asked == [((256, 256), True)]

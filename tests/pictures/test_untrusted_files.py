@@ -198,7 +198,7 @@ def test_deep_greys_are_made_eight_bits_in_strips(monkeypatch):
     monkeypatch.setattr(colours, "STRIP", 50_000)
     tracemalloc.start()
     try:
-        grey = colours.eight_bits(image)
+        grey = colours.to_8bit(image)
         assert tracemalloc.get_traced_memory()[1] < 4 * 2**20  # whole, it takes 12 MB a copy
     finally:
         tracemalloc.stop()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sow.errors import PlannerError, SowError
-from sow.plan.box import LARGEST, SMALLEST, Box
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
 from sow.plan.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
@@ -96,7 +96,7 @@ def test_hostile_answers_give_a_legal_plan_or_a_clear_error(texts, side, subject
         return
     assert Plan.parse(plan.to_json()) == plan
     longer = max(plan.box.width, plan.box.height)
-    assert math.floor(SMALLEST * side) <= longer <= math.ceil(LARGEST * side)
+    assert math.floor(MIN_CONDITION_SHARE * side) <= longer <= math.ceil(MAX_CONDITION_SHARE * side)
     assert all(v % 8 == 0 for v in (plan.box.x, plan.box.y, plan.box.width, plan.box.height))
     assert plan.related
     assert share_covered(plan.box, plan.related) <= 0.25

@@ -43,7 +43,7 @@ def test_a_box_is_round_the_highest_hill_and_not_round_a_lower_one():
 
 
 def test_of_a_flat_map_there_is_a_box_too():
-    assert box_from_heat(np.zeros((12, 16)), CANVAS).inside(CANVAS)
+    assert box_from_heat(np.zeros((12, 16)), CANVAS).is_inside(CANVAS)
 
 
 def test_somebody_is_found_by_head_and_body_and_things_beside_others():

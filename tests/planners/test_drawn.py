@@ -8,7 +8,7 @@ from skimage import data
 
 from sow.benchmarks.figures.training.face_lessons import PHOTOGRAPHS, face_of
 from sow.benchmarks.figures.world.drawing import TESTING, head_crop, make
-from sow.plan.box import Box, overlap
+from sow.plan.box import Box, iou
 from sow.planners.offline.drawn_faces import find_drawn_faces
 
 SEEDS = range(TESTING + 7_000_000, TESTING + 7_000_060)
@@ -16,7 +16,7 @@ SEEDS = range(TESTING + 7_000_000, TESTING + 7_000_060)
 
 def share(one: Box, other: tuple[float, float, float, float]) -> float:
     x, y, width, height = other
-    return overlap(one.corners, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+    return iou(one.corners, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
 
 
 def test_drawn_people_are_found_where_they_are_and_nobody_else_is():
@@ -53,7 +53,7 @@ def test_faces_come_the_largest_first_in_the_pictures_own_pixels():
     page.paste(one.resize((320, 320)), (0, 250))
     page.paste(other.resize((560, 560)), (330, 20))
     large, small = find_drawn_faces(page)
-    assert large.inside(page.size)
+    assert large.is_inside(page.size)
     assert large.x > 330
     assert small.right < 320
     assert large.width > 1.3 * small.width

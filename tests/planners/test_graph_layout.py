@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from sow.errors import PlanError
-from sow.plan.box import LARGEST, SMALLEST, Box
-from sow.plan.scene_graph import CONDITION, SceneObject, free_id
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
+from sow.plan.scene_graph import CONDITION, SceneObject, unused_id
 from sow.planners.graph.flow import around, between, distant
 from sow.planners.graph.layout import Layout, lay_out
 from sow.planners.graph.nouns import kind_of
@@ -31,7 +31,7 @@ def graph_of(
 ) -> SceneGraph:
     """A graph of names; `me` is the condition."""
     names = dict.fromkeys([*(n for s, _, o in triples for n in (s, o)), *alone])
-    ids = {name: CONDITION if name == "me" else free_id(name, ()) for name in names}
+    ids = {name: CONDITION if name == "me" else unused_id(name, ()) for name in names}
     objects = tuple(SceneObject(id=i, label=n) for n, i in ids.items() if i != CONDITION)
     edges = tuple(Edge(ids[s], p, ids[o]) for s, p, o in triples)
     return SceneGraph(objects, edges, text_only)
@@ -111,7 +111,7 @@ def test_a_thousand_random_graphs():
         subject = dice.choice(["face", "cat", "car"])
         made = lay_out(graph, layout_input(canvas, subject, graph.text_only))
         assert set(made.boxes) == set(graph.labels) - ({CONDITION} if graph.text_only else set())
-        assert all(box.inside(canvas) for box in made.boxes.values()), number
+        assert all(box.is_inside(canvas) for box in made.boxes.values()), number
         bodied = kind_of(subject) in ("person", "animal") or subject == "face"
         lost = [edge for edge in graph.edges
                 if edge.predicate.directional and not holds(edge, made, bodied)]  # fmt: skip
@@ -122,7 +122,7 @@ def test_a_thousand_random_graphs():
         if not graph.text_only:
             box = made.boxes[CONDITION]
             assert all(value % 8 == 0 for value in box.model_dump())
-            assert SMALLEST <= box.width / min(canvas) <= LARGEST
+            assert MIN_CONDITION_SHARE <= box.width / min(canvas) <= MAX_CONDITION_SHARE
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -181,7 +181,7 @@ def test_what_is_on_something_touches_it_and_what_is_in_something_is_inside():
     assert abs(boxes["cat"].bottom - boxes["table"].y) <= 1
     assert abs(boxes["tree"].bottom - boxes["lamp"].y) <= 1
     boxes = laid(("cup", "in", "blue box"), text_only=True)
-    assert boxes["cup"].inside_of(boxes["blue-box"], slack=1)
+    assert boxes["cup"].is_inside_box(boxes["blue-box"], slack=1)
     boxes = laid(("woman", "riding", "horse"), text_only=True)
     assert 0 < boxes["woman"].bottom - boxes["horse"].y < boxes["horse"].height
 
@@ -242,7 +242,7 @@ def test_the_box_of_what_happens_lies_between_and_reaches_into_both():
     assert around(one, box, other).corners == (0, 40, 120, 90)
     touching = between(one, Box(x=40, y=40, width=8, height=40), (128, 128))
     assert touching.width == 10
-    assert between(one, one, (40, 80)).inside((40, 80))
+    assert between(one, one, (40, 80)).is_inside((40, 80))
 
 
 def test_distant_is_over_a_third_of_the_width():

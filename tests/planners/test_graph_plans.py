@@ -22,8 +22,8 @@ from sow.planners.base import PlanRequest
 from sow.planners.graph.build import build_graph
 from sow.planners.graph.planner import GraphPlanner, add_graph
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.planning import PlannerChoice, ask_for_plan
 from sow.service.fitting import in_known_words, plan_request
+from sow.service.planning import PlannerChoice, ask_for_plan
 from sow.service.request import Request
 
 FIGURES = find_model("figures")
@@ -142,7 +142,7 @@ def test_and_gives_way_to_the_relation():
 
 def test_nothing_is_planted_without_a_picture():
     plan = plan_of(None, BALL_AND_BOX, "red ball,left of,blue box")
-    assert (plan.subject, plan.bare, plan.suppress) == (NOTHING, True, "")
+    assert (plan.subject, plan.text_only, plan.suppress) == (NOTHING, True, "")
     assert plan.box.corners == (0, 0, *CANVAS)
     assert not any((plan.related, plan.crop, plan.matte, plan.ellipse))
     boxes = named(plan)
@@ -151,7 +151,7 @@ def test_nothing_is_planted_without_a_picture():
     larger = plan.scaled((512, 512))
     assert larger.box.corners == (0, 0, 512, 512)
     unsized = GraphPlanner().plan(PlanRequest(None, BALL_AND_BOX, triples="ball,left of,box"))
-    assert not unsized.sized
+    assert not unsized.has_canvas
     for change in ({"box": [8, 8, 64, 64]}, {"suppress": "ball"}, {"crop": [0, 0, 9, 9]}):
         with pytest.raises(PlanError, match="nothing is planted"):
             plan.changed(**change)
@@ -281,7 +281,7 @@ def test_a_graph_on_the_command_line(tmp_path, monkeypatch):
     command(prompt=BALL_AND_BOX, triples=["red ball,left of,blue box"], model="figures",
             out=tmp_path / "plan.json")  # fmt: skip
     made = Plan.read(tmp_path / "plan.json")
-    assert made.bare
+    assert made.text_only
     assert set(named(made)) == {"red ball", "blue box"}
     assert (tmp_path / "sow-plan.png").exists()
 

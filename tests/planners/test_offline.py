@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 from sow.errors import PictureError
-from sow.plan.box import LARGEST, SMALLEST, Box
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
 from sow.planners.base import PlanRequest
 from sow.planners.offline.faces import find_faces, likely_face
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions
@@ -34,7 +34,7 @@ def test_the_face_is_found_and_planted_legally(astronaut):
     x, y, w, h = plan.crop.model_dump()
     assert x < 224 < x + w  # her face is around (224, 117)
     assert y < 117 < y + h
-    assert plan.box.inside((512, 512))
+    assert plan.box.is_inside((512, 512))
     assert 180 <= max(plan.box.width, plan.box.height) <= 256
     wide = make(astronaut, "a person, full body")
     assert 180 <= wide.box.width < plan.box.width
@@ -52,7 +52,7 @@ def test_a_tight_crop_is_padded_and_found(astronaut):
     plan = make(tight)
     assert plan.notes == ()
     assert plan.ellipse is not None
-    assert plan.crop.inside(tight.size)
+    assert plan.crop.is_inside(tight.size)
 
 
 def test_without_a_face_a_note_says_what_is_taken_and_what_helps():
@@ -148,7 +148,7 @@ def test_a_face_in_another_style_is_likely(faces):
 
 @pytest.mark.parametrize("size", [(16, 16), (19, 400), (60, 4000), (16, 40000), (4000, 2900)])
 def test_odd_shapes_are_looked_at_without_harm(size):
-    assert make(Image.new("RGB", size, (90, 90, 90))).crop.inside(size)
+    assert make(Image.new("RGB", size, (90, 90, 90))).crop.is_inside(size)
 
 
 def test_a_mask_or_transparency_says_what_is_planted(astronaut):
@@ -245,11 +245,11 @@ def test_every_place_is_legal(width, height, columns, rows, prompt, subject):
     canvas = (columns * 8, rows * 8)
     request = PlanRequest(Image.new("RGB", (16, 16)), prompt, canvas)
     box = place(request, Box(x=0, y=0, width=width, height=height), subject)
-    assert box.inside(canvas)
+    assert box.is_inside(canvas)
     assert all(value % 8 == 0 for value in box.corners)
     longest = max(box.width, box.height)
-    assert longest <= max(8, LARGEST * min(canvas))
+    assert longest <= max(8, MAX_CONDITION_SHARE * min(canvas))
     if min(canvas) >= 128:  # there the range has a multiple of 8 in it
-        assert longest >= SMALLEST * min(canvas)
+        assert longest >= MIN_CONDITION_SHARE * min(canvas)
     for region in related_regions(box, canvas, subject):
-        assert region.box.inside(canvas)
+        assert region.box.is_inside(canvas)

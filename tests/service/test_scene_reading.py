@@ -20,9 +20,9 @@ from sow.planners.graph.planner import GraphPlanner
 from sow.service.face_check import FaceCheck
 from sow.service.request import Request
 from sow.service.retrying import retry_faulty
-from sow.service.scene_reading import parse_labels, canvas_for, presence_by_name
+from sow.service.scene_reading import canvas_for, parse_labels, presence_by_name
 from sow.service.service import Service
-from sow.service.verification import checks, bare_label
+from sow.service.verification import bare_label, checks
 from sow.utils.limits import MAX_SEED
 
 CONTRARY = {"left of": "right of", "right of": "left of"}

@@ -28,7 +28,7 @@ from sow.benchmarks.figures.world.people import SKINS
 from sow.benchmarks.figures.world.scenes import STYLES
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.statistics import mean, rate
-from sow.plan.box import overlap
+from sow.plan.box import iou
 
 PICTURES = 1200
 FIRST = TESTING + 8_000_000
@@ -97,7 +97,7 @@ def read_things(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
             same = [
                 seen
                 for seen in verdict.things
-                if seen.kind == thing.kind and overlap(seen.box.corners, box.corners) >= 0.5
+                if seen.kind == thing.kind and iou(seen.box.corners, box.corners) >= 0.5
             ]
             found.append(bool(same))
             if same and drawing.spec.style != "sketch":
@@ -105,7 +105,7 @@ def read_things(drawings: list[Drawing], verdicts: list[Verdict]) -> list[Line]:
         for seen in verdict.things:
             true.append(
                 any(
-                    t.kind == seen.kind and overlap(seen.box.corners, b.corners) >= 0.5
+                    t.kind == seen.kind and iou(seen.box.corners, b.corners) >= 0.5
                     for t, b in truth
                 )
             )
@@ -274,7 +274,7 @@ def checked(name: str) -> list[str]:
 
 def study(output: StudyOutput, *, judge: Path | None, count: int) -> None:
     """Write `judge.md`."""
-    output.check_free("judge.md")
+    output.check_output_path("judge.md")
     eye = Judge.load(judge) if judge else Judge.load()
     lines = [
         "# How far the judge can be trusted",

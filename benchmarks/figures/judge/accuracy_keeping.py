@@ -162,7 +162,7 @@ def _row(name: str, right: list[bool]) -> Row:
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Write `keeping.md`."""
-    output.check_free("keeping.md")
+    output.check_output_path("keeping.md")
     rows = read_keeping(Judge.load(), count)
     lines = [
         "# What became of a planted head: how far the judge can be trusted",

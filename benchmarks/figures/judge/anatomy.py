@@ -23,7 +23,7 @@ from sow.benchmarks.figures.judge.classes import (
 )
 from sow.benchmarks.figures.world.drawing import box_of
 from sow.benchmarks.figures.world.people import SKINS
-from sow.plan.box import Box, overlap
+from sow.plan.box import Box, iou
 
 Classes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -86,7 +86,7 @@ def find_heads(classes: Classes, near: Box | None = None) -> tuple[Head, ...]:
         assert box is not None
         heads.append(Head(box, face))
     if near is not None:
-        heads.sort(key=lambda head: -overlap(head.box.corners, near.corners))
+        heads.sort(key=lambda head: -iou(head.box.corners, near.corners))
     return tuple(heads)
 
 

@@ -24,7 +24,7 @@ from sow.benchmarks.output import StudyOutput
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
 from sow.pictures.loading import GREY, load_image
-from sow.plan.box import Box, overlap
+from sow.plan.box import Box, iou
 from sow.service.request import Request
 from sow.service.service import Service
 
@@ -101,7 +101,7 @@ def heads(made: list[Made], judge: Judge) -> list[tuple[bool, bool]]:
     verdicts = judge.look([one.image for one in made], [one.box for one in made])
     answers = []
     for one, verdict in zip(made, verdicts, strict=True):
-        here = [overlap(head.box.corners, one.box.corners) >= 0.4 for head in verdict.heads]
+        here = [iou(head.box.corners, one.box.corners) >= 0.4 for head in verdict.heads]
         answers.append((any(here), not all(here)))
     return answers
 
@@ -121,7 +121,7 @@ def sheet(made: list[Made]) -> list[Image.Image]:
 def study(output: StudyOutput, *, examples: Path) -> None:
     """Draw both sheets and report where heads are."""
     ways = {"contact-sheet": NOW, "contact-sheet-random-start": RANDOM_START}
-    output.check_free(*(f"{name}.png" for name in ways))
+    output.check_output_path(*(f"{name}.png" for name in ways))
     service, judge = loaded(), Judge.load()
     faces = {name: load_image(examples / f"{name}.png") for name in FACES}
     output.log("| start | pictures | head found where planted | head found elsewhere |")

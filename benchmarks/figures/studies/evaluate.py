@@ -171,10 +171,10 @@ def study(
     choose: only chooses captions, those that are not in this file of the training's.
     """
     if choose:
-        output.check_free(HELD_OUT.name)
+        output.check_output_path(HELD_OUT.name)
         output.write_page(HELD_OUT.name, held_out(choose))
         return
-    output.check_free("model.md", "text-to-image.png", "cycles.png", "settings.png")
+    output.check_output_path("model.md", "text-to-image.png", "cycles.png", "settings.png")
     pipe = figures(model)
     eye = Judge.load(judge) if judge else Judge.load()
     caption_table, images = text_to_image(pipe, eye, output, captions)

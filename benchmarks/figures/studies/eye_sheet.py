@@ -34,7 +34,7 @@ def lines_of(verdict: Verdict) -> list[str]:
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Draw the sheet. count: pictures; of five, two are the method's and two of text alone."""
-    output.check_free("judge-by-eye.png")
+    output.check_output_path("judge-by-eye.png")
     pipe, judge = figures(), Judge.load()
     fifth = max(1, count // 5)
     work = [replace(task, outline=True) for task in tasks(3 * fifth, tuning=True)]

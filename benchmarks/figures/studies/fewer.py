@@ -184,7 +184,7 @@ def file_of(rows: Path, what: str, kind: str, row: str) -> Path:
 
 def study(output: StudyOutput, *, table: str, kind: str) -> None:
     """Make the missing rows and write `fewer.md`."""
-    output.check_free("fewer.md")
+    output.check_output_path("fewer.md")
     made, metrics, kept = service(), figures_metrics(), output.out / ROWS
     make_folder(kept, "give another out=")
     with tempfile.TemporaryDirectory(prefix="sow-") as name:

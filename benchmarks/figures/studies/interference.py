@@ -23,7 +23,7 @@ from sow.attention.regions import coarser
 from sow.backbones.base import AttentionLayer, Backbone
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.algorithm import Denoise
-from sow.pictures.drawing import labelled_row, stacked
+from sow.pictures.drawing import labelled_grid, stacked
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
 
@@ -92,7 +92,7 @@ class Interference:
         }
         return stacked(
             [
-                labelled_row(
+                labelled_grid(
                     titles[kind],
                     [
                         (f"state {n}: {a:.0f}, {b:.0f}", image)

@@ -316,7 +316,7 @@ def checked() -> list[str]:
 
 def study(output: StudyOutput, *, count: int, pairs: int) -> None:
     """Write `colour.md` and its sheet. count: drawings. pairs: to grow, four seeds each."""
-    output.check_free("colour.md", f"{EYE}.png")
+    output.check_output_path("colour.md", f"{EYE}.png")
     made, judge = service(), Judge.load()
     selected = open_pairs(pairs, tuning=False)
     verdicts = Verdicts(judge, {pair.id: pair for pair in selected})

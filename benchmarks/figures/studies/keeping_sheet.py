@@ -50,7 +50,7 @@ def under(trial: Trial, image: Image.Image) -> Image.Image:
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Draw the sheet."""
-    output.check_free("keeping-by-eye.png")
+    output.check_output_path("keeping-by-eye.png")
     made, judge, half = service(), Judge.load(), max(1, count // 2)
     pairs = more_tuning(SKIPPED + 2 * half)[SKIPPED:]
     work = trials(made, pairs[:half], SEED)

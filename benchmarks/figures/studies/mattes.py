@@ -49,7 +49,7 @@ def lines(pairs: Sequence[Pair]) -> list[str]:
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Write `mattes.md`."""
-    output.check_free("mattes.md")
+    output.check_output_path("mattes.md")
     output.write_page(
         "mattes.md",
         [

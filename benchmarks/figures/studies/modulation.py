@@ -41,7 +41,7 @@ from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.report.grid import Grid
 from sow.benchmarks.tv2i.running.ablations import CYCLES as SPANS
 from sow.benchmarks.tv2i.running.ablations import attention
-from sow.pictures.drawing import labelled_row
+from sow.pictures.drawing import labelled_grid
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.box import Box
 from sow.planners.offline.planner import OfflinePlanner
@@ -252,7 +252,7 @@ def sheet(
         }
         for name, images in rows.items():
             tiles = [(f"seed {work[n].seed}", i) for n, i in zip(chosen, images, strict=True)]
-            parts.append(labelled_row(f"{title}: {name}", tiles, columns=8, tile=144))
+            parts.append(labelled_grid(f"{title}: {name}", tiles, columns=8, tile=144))
     return parts
 
 
@@ -267,7 +267,7 @@ TABLES = {
 def study(output: StudyOutput, *, table: str, count: int) -> None:
     """Write `modulation-<table>.md`, or `modulation.png`."""
     name = "modulation.png" if table == "sheet" else f"modulation-{table}.md"
-    output.check_free(name)
+    output.check_output_path(name)
     pipe, judge = figures(), Judge.load()
     if table == "sheet":
         output.write_sheet(name, sheet(pipe, judge, tasks(count), output), 0)

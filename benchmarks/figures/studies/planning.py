@@ -121,7 +121,7 @@ def rows(work: Sequence[Task]) -> dict[str, list[Task]]:
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Write `planning.md`, and `planning.png` with the first twelve pictures of every row."""
-    output.check_free("planning.md", "planning.png")
+    output.check_output_path("planning.md", "planning.png")
     pipe, judge = figures(), Judge.load()
     outcomes, shown = [], []
     for name, work in rows(tasks(count)).items():

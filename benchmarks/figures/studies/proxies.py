@@ -140,5 +140,5 @@ def lines(count: int, tuning: bool, output: StudyOutput) -> Iterator[str]:
 
 def study(output: StudyOutput, *, count: int, tuning: bool) -> None:
     """Write `proxies.md`."""
-    output.check_free("proxies.md")
+    output.check_output_path("proxies.md")
     output.write_page("proxies.md", lines(count, tuning, output))

@@ -34,7 +34,7 @@ from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import mean
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import SETTINGS
-from sow.pictures.drawing import labelled_row
+from sow.pictures.drawing import labelled_grid
 from sow.service.service import Service
 from sow.settings.settings import NEGATIVE_PROMPT
 
@@ -175,10 +175,10 @@ def _mean(row: Made, metric: str) -> float:
 def draw_sheet(found: Sequence[Made], columns: int = 12) -> list[Image.Image]:
     """Return the first pictures of every row, below what was planted."""
     heads = [(trial.pair.prompt[:22], trial.canvas) for trial in found[-1].work[:columns]]
-    rows = [labelled_row("planted", heads, columns, 128)]
+    rows = [labelled_grid("planted", heads, columns, 128)]
     for row in found:
         tiles = [("", image) for image in row.images[:columns]]
-        rows.append(labelled_row(row.name, tiles, columns, 128))
+        rows.append(labelled_grid(row.name, tiles, columns, 128))
     return rows
 
 
@@ -189,7 +189,7 @@ def study(output: StudyOutput, *, table: str, setting: str, count: int) -> None:
     drawn = table in ("pareto", "guided", "fresh")
     for one in settings:
         name = f"recognisable-{table}-{one}"
-        output.check_free(f"{name}.md", *([f"{name}.png"] if drawn else []))
+        output.check_output_path(f"{name}.md", *([f"{name}.png"] if drawn else []))
     unseen = table in ("fresh", "limit")
     people = "people and sentences nobody tuned on" if unseen else "people for tuning"
     made, judge = service(), Judge.load()

@@ -55,7 +55,7 @@ class Refined(Layout):
 
     def before_call(self, step: UNetCall) -> None:
         """Count the steps, and refine the layout when it is due."""
-        bare = self._context.jobs[0].plan.bare
+        bare = self._context.jobs[0].plan.text_only
         if isinstance(step, Denoise):
             due = self._steps == AFTER if bare else step.cycle is not None
             if due and not self._done and self._heat.count:
@@ -96,7 +96,7 @@ class Refined(Layout):
         moved = []
         for k, phrase in enumerate(phrases):
             others = [other.box for other in phrases[:k] + phrases[k + 1 :]]
-            others += [] if plan.bare else [plan.box]
+            others += [] if plan.text_only else [plan.box]
             moved.append(Phrase(phrase.text, toward(phrase.box, maps[k], others, plan.canvas)))
         return moved
 
@@ -131,7 +131,7 @@ def toward(box: Box, heat: Tensor, others: Sequence[Box], canvas: tuple[int, int
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Write `refining.md`; its pictures are not cached, since their code is only in this file."""
-    output.check_free("refining.md")
+    output.check_output_path("refining.md")
     pipe, judge = relations.tools()
     lines = [
         "| | nothing planted: pass | a face planted: pass | ID-Distance |",

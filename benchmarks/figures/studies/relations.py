@@ -30,7 +30,7 @@ from sow.benchmarks.figures.studies.tasks import figures
 from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import rate
-from sow.pictures.drawing import labelled_row
+from sow.pictures.drawing import labelled_grid
 from sow.pipeline.pipeline import SowPipeline
 
 BATCH = 16
@@ -140,7 +140,7 @@ def outcome(
             seconds=first.seconds + second.seconds,
         )
         shown = [("", image) for image in images[:SHOWN]]
-        rows.append(labelled_row(f"{name}: {method}", shown, SHOWN, 128))
+        rows.append(labelled_grid(f"{name}: {method}", shown, SHOWN, 128))
     return Outcome(name, cells, rows)
 
 
@@ -191,7 +191,7 @@ def report(found: Sequence[Outcome], command: str) -> list[str]:
 def study(output: StudyOutput, *, count: int, first: int, tuning: bool, workers: int) -> None:
     """Write `relations.md` and `relations.png`, or with the number of another first caption."""
     name = f"relations-{first}" if first else "relations"
-    output.check_free(f"{name}.md", f"{name}.png")
+    output.check_output_path(f"{name}.md", f"{name}.png")
     kind, found = TUNING if tuning else FRESH, []
     work = partial(
         outcome, numbers=range(first, first + count), kind=kind, pictures=output.pictures

@@ -26,7 +26,7 @@ from sow.benchmarks.figures.world.drawing import TUNING, UNSEEN
 from sow.benchmarks.figures.world.tv2i import Pair
 from sow.benchmarks.output import StudyOutput
 from sow.benchmarks.statistics import Estimate, mean, mean_difference, rate
-from sow.pictures.drawing import labelled_row
+from sow.pictures.drawing import labelled_grid
 from sow.service.request import Request
 from sow.service.service import Service
 
@@ -112,7 +112,7 @@ def outcome(
             seconds=grown.seconds,
         )
         shown = [("", image) for image in images[:SHOWN]]
-        rows.append(labelled_row(f"{relation}: {method}", shown, SHOWN, 128))
+        rows.append(labelled_grid(f"{relation}: {method}", shown, SHOWN, 128))
     return cells, rows
 
 
@@ -144,7 +144,7 @@ def report(found: Sequence[dict[str, Cell]], command: str) -> Iterator[str]:
 
 def study(output: StudyOutput, *, count: int, tuning: bool, workers: int) -> None:
     """Write `relations-planted.md` and `relations-planted.png`."""
-    output.check_free("relations-planted.md", "relations-planted.png")
+    output.check_output_path("relations-planted.md", "relations-planted.png")
     found, rows = [], []
     work = partial(outcome, count=count, tuning=tuning, pictures=output.pictures)
     results = by_processes(work, CLASSES, workers)

@@ -22,7 +22,7 @@ from sow.benchmarks.figures.world.things import KINDS
 from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
-from sow.plan.box import Box, overlap
+from sow.plan.box import Box, iou
 from sow.service.request import Request
 from sow.service.scene_reading import graph_of
 from sow.service.service import Service
@@ -60,7 +60,7 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
         for name, box in zip(names, truth, strict=True):
             here.append(name not in seen.missing)
             kind = "people's heads" if name == "person" else "things"
-            laps.setdefault(kind, []).append(overlap(found[name].corners, box.corners))
+            laps.setdefault(kind, []).append(iou(found[name].corners, box.corners))
         sides_read = {(one, other): side for one, side, other in seen.graph.relations}
         side, wanted = sides_read.get((names[0], names[1])), drawing.spec.relation
         if wanted in SIDES and side is not None:
@@ -121,7 +121,7 @@ def retried(service: Service, count: int, kind: str) -> Iterator[str]:
 
 def study(output: StudyOutput, *, count: int, tuning: bool) -> None:
     """Write `seeing.md`."""
-    output.check_free("seeing.md")
+    output.check_output_path("seeing.md")
     service = Service("figures", device="cpu", dtype="float32")
     torch.set_num_threads(1)
     service.pipe.set_progress_bar_config(disable=True)

@@ -16,7 +16,7 @@ from PIL import Image
 from sow.benchmarks.figures.studies.picture_cache import PictureSpec, generate
 from sow.benchmarks.figures.studies.trials import service
 from sow.benchmarks.output import StudyOutput
-from sow.pictures.drawing import draw_plan, labelled_row
+from sow.pictures.drawing import draw_plan, labelled_grid
 from sow.service.request import Request
 
 PHOTOGRAPHS = {
@@ -29,7 +29,7 @@ PHOTOGRAPHS = {
 
 def study(output: StudyOutput, *, count: int) -> None:
     """Draw the sheet. count: how many of the photographs."""
-    output.check_free("things.png")
+    output.check_output_path("things.png")
     from skimage import data  # photographs that come with it
 
     made, folder = service(), Path(data.__file__).parent
@@ -46,5 +46,5 @@ def study(output: StudyOutput, *, count: int) -> None:
             (image,) = generate(made.pipe, [PictureSpec.of(spec, 1)], output.pictures).images
             tiles += [("the plan", draw_plan(spec.plan, spec.condition)), (prompt, image)]
         notes = " ".join(specs[-1].plan.notes)
-        rows.append(labelled_row(f"--subject {subject}  {notes}", tiles, 5, 256))
+        rows.append(labelled_grid(f"--subject {subject}  {notes}", tiles, 5, 256))
     output.write_sheet("things.png", rows, 6, colours=255)

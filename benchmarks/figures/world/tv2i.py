@@ -89,7 +89,7 @@ class Pair:
         head = self.drawing.head
         assert head is not None
         square = square_around(head, MARGIN)
-        return head.carried(square, box)
+        return head.mapped(square, box)
 
 
 WALL = {"things": (), "style": "none", "scene": "plain"}

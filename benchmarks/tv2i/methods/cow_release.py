@@ -44,7 +44,7 @@ from sow.pictures.condition import Condition
 from sow.pictures.loading import GREY
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Service, MethodOutput, Method
+from sow.service.methods import Method, MethodOutput, Service
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 from sow.settings.settings import Settings

@@ -23,7 +23,7 @@ from sow.diffusion.noise import background
 from sow.errors import UsageError
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import MethodOutput, Method
+from sow.service.methods import Method, MethodOutput
 from sow.service.results import GenerationSpec
 
 BRANCHES = 2

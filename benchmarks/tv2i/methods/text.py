@@ -14,7 +14,7 @@ import torch
 
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.plan import NOTHING, Plan
-from sow.service.methods import Service, MethodOutput, Method
+from sow.service.methods import Method, MethodOutput, Service
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from sow.benchmarks.tv2i.metrics.base import SAID, Case, Metric
-from sow.checkpoints.reading import is_plain
+from sow.checkpoints.files import is_plain
 from sow.errors import ModelError
-from sow.utils.libraries import quiet
+from sow.utils.libraries import quiet_libraries
 from sow.utils.type_checks import as_path
 
 
@@ -47,7 +47,7 @@ class ClipScore(Metric):
                 "hf download openai/clip-vit-large-patch14 --local-dir clip",
             )
         try:
-            with quiet():
+            with quiet_libraries():
                 model = CLIPModel.from_pretrained(
                     folder, use_safetensors=True, local_files_only=True, trust_remote_code=False
                 )

@@ -24,9 +24,9 @@ import torch
 from safetensors.torch import save_file
 
 from sow.benchmarks.tv2i.metrics.lpips import CHANNELS
-from sow.checkpoints.reading import is_plain
+from sow.checkpoints.files import is_plain
 from sow.errors import ModelError, SowError
-from sow.utils.files import publish
+from sow.utils.files import write_atomically
 
 Tensors = dict[str, torch.Tensor]
 FEATURES = {0: "stages.0.0", 3: "stages.1.1", 6: "stages.2.1", 8: "stages.3.0", 10: "stages.4.0"}
@@ -94,7 +94,7 @@ def convert(kind: str, files: Sequence[Path], out: Path, *, force: bool = False)
         SowError: as `tensors`; and if `out` exists and `force` is not set.
     """
     made = {name: tensor.contiguous().clone() for name, tensor in KINDS[kind][1](files).items()}
-    publish(lambda temporary: save_file(made, temporary), out, force)
+    write_atomically(lambda temporary: save_file(made, temporary), out, force)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from sow.benchmarks.tv2i.metrics.base import Case, Missing
-from sow.plan.box import Corners, overlap
-from sow.utils.libraries import without_warnings
+from sow.plan.box import Corners, iou
+from sow.utils.libraries import ignore_warnings
 
 SMALLEST = 20
 """Pixels of a face and of a picture that MTCNN can look at; below, facenet-pytorch raises (176)."""
@@ -71,7 +71,7 @@ class Faces:
     def _detect(self, image: Image.Image) -> tuple[Face, ...]:
         if min(image.size) < SMALLEST:
             return ()
-        with without_warnings():  # of facenet-pytorch's: ragged arrays
+        with ignore_warnings():  # of facenet-pytorch's: ragged arrays
             boxes, chances, points = self._detector.detect(image, landmarks=True)
         if boxes is None:
             return ()
@@ -112,7 +112,7 @@ class Faces:
 
 def nearest(faces: tuple[Face, ...], corners: Corners | tuple[int, int, int, int]) -> Face:
     """Return the face that overlaps a box most; without overlap, the first."""
-    return max(faces, key=lambda face: overlap(face.corners, corners))
+    return max(faces, key=lambda face: iou(face.corners, corners))
 
 
 def cut(image: Image.Image, face: Face) -> torch.Tensor:

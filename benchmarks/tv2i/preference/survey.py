@@ -30,7 +30,7 @@ from sow.benchmarks.tv2i.report.comparison_table import by_method
 from sow.benchmarks.tv2i.report.pictures import read
 from sow.benchmarks.tv2i.runs import Results
 from sow.errors import OutputError, UsageError
-from sow.utils.files import check_free, make_folder, write_text
+from sow.utils.files import check_output_path, make_folder, write_text
 
 PAGE, PICTURES = "index.html", "pictures"
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -142,7 +142,7 @@ def _check_targets(folder: Path, key: Path) -> None:
     make_folder(folder)
     if any(folder.iterdir()):
         raise OutputError(f"{str(folder)!r} is not empty", "give a new folder")
-    check_free(key)
+    check_output_path(key)
 
 
 @contextmanager

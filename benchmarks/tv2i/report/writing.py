@@ -11,7 +11,7 @@ from sow.benchmarks.tv2i.report.markdown import SHEETS, markdown, sheet_name
 from sow.benchmarks.tv2i.report.page import page
 from sow.benchmarks.tv2i.report.pictures import drawn
 from sow.benchmarks.tv2i.report.report import Report
-from sow.utils.files import make_folder, publish, write_text
+from sow.utils.files import make_folder, write_atomically, write_text
 
 REPORT = "report"
 """What the report of a run is called."""
@@ -30,7 +30,7 @@ def write_report(
         make_folder(folder / SHEETS)
     for sheet in sheets:
         picture = drawn(sheet, [made.labels.get(name, name) for name in sheet.methods])
-        publish(partial(_save, picture), folder / sheet_name(sheet.title), force)
+        write_atomically(partial(_save, picture), folder / sheet_name(sheet.title), force)
     text, shown = folder / f"{stem}.md", folder / f"{stem}.html"
     write_text(markdown(made), text, force=force)
     write_text(page(made), shown, force=force)

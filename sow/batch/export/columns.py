@@ -8,14 +8,14 @@ from typing import Any
 
 from sow.errors import UsageError
 
-IMAGE = "image"
+IMAGE_COLUMN = "image"
 """The column of the pictures themselves, as everywhere where pictures are learnt from."""
-RENAMED = "picture"
+CONDITION_COLUMN = "picture"
 """What a column of the metadata is called that has this name: the picture that was planted."""
-MOST_COLUMNS = 1000
-MOST_INTEGER = 2**63
-KINDS = {bool: "bool", int: "int64", float: "double", str: "string"}
-DTYPES = {"bool": "bool", "int64": "int64", "double": "float64", "string": "string"}
+MAX_COLUMNS = 1000
+INT64_LIMIT = 2**63
+COLUMN_TYPES = {bool: "bool", int: "int64", float: "double", str: "string"}
+DATASETS_DTYPES = {"bool": "bool", "int64": "int64", "double": "float64", "string": "string"}
 """The same kinds in pyarrow's words and in those of `datasets`."""
 
 
@@ -26,7 +26,7 @@ class Columns:
     """
 
     def __init__(self) -> None:
-        self._kinds: dict[str, str | None] = {}
+        self._types: dict[str, str | None] = {}
 
     def add(self, data: Mapping[str, Any]) -> None:
         """Makes room for a line.
@@ -35,12 +35,12 @@ class Columns:
             UsageError: if there are far too many columns, or two would have one name.
         """
         for name, value in data.items():
-            self._kinds[name] = _joined(self._kinds.get(name), _kind(value))
-        if len(self._kinds) > MOST_COLUMNS:
-            raise UsageError(f"more than {MOST_COLUMNS} columns", "remove some of the metadata")
-        if IMAGE in self._kinds and RENAMED in self._kinds:
+            self._types[name] = _common_type(self._types.get(name), _column_type(value))
+        if len(self._types) > MAX_COLUMNS:
+            raise UsageError(f"more than {MAX_COLUMNS} columns", "remove some of the metadata")
+        if IMAGE_COLUMN in self._types and CONDITION_COLUMN in self._types:
             raise UsageError(
-                f"the metadata has {IMAGE!r} and {RENAMED!r}", "remove one from all lines"
+                f"the metadata has {IMAGE_COLUMN!r} and {CONDITION_COLUMN!r}", "remove one from all lines"
             )
 
     def schema(self) -> Any:
@@ -48,47 +48,47 @@ class Columns:
         import pyarrow as pa
 
         image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        fields = [(IMAGE, image), *((_column(n), pa.type_for_alias(k)) for n, k in self._plain)]
+        fields = [(IMAGE_COLUMN, image), *((_column(n), pa.type_for_alias(k)) for n, k in self._column_types)]
         return pa.schema(fields, metadata={"huggingface": json.dumps(self._features())})
 
     def row(self, data: Mapping[str, Any], picture: bytes, path: str) -> dict[str, Any]:
         """A line as a row with its picture."""
-        made: dict[str, Any] = {IMAGE: {"bytes": picture, "path": path}}
-        for name, kind in self._kinds.items():
+        row: dict[str, Any] = {IMAGE_COLUMN: {"bytes": picture, "path": path}}
+        for name, column_type in self._types.items():
             value = data.get(name)
-            if kind == "double" and value is not None:
+            if column_type == "double" and value is not None:
                 value = float(value)
-            elif kind == "json" and value is not None:
+            elif column_type == "json" and value is not None:
                 value = json.dumps(value, sort_keys=True, ensure_ascii=False)
-            made[_column(name)] = value
-        return made
+            row[_column(name)] = value
+        return row
 
     @property
-    def _plain(self) -> list[tuple[str, str]]:
+    def _column_types(self) -> list[tuple[str, str]]:
         """Names and kinds; a column that never says anything, or says too much, is a text."""
-        return [(n, k if k and k != "json" else "string") for n, k in self._kinds.items()]
+        return [(n, k if k and k != "json" else "string") for n, k in self._types.items()]
 
     def _features(self) -> dict[str, Any]:
         values = {
-            _column(name): {"dtype": DTYPES[kind], "_type": "Value"} for name, kind in self._plain
+            _column(name): {"dtype": DATASETS_DTYPES[column_type], "_type": "Value"} for name, column_type in self._column_types
         }
-        return {"info": {"features": {IMAGE: {"_type": "Image"}, **values}}}
+        return {"info": {"features": {IMAGE_COLUMN: {"_type": "Image"}, **values}}}
 
 
 def _column(name: str) -> str:
-    return RENAMED if name == IMAGE else name
+    return CONDITION_COLUMN if name == IMAGE_COLUMN else name
 
 
-def _kind(value: Any) -> str | None:
+def _column_type(value: Any) -> str | None:
     if value is None:
         return None
-    if type(value) is int and not -MOST_INTEGER <= value < MOST_INTEGER:
+    if type(value) is int and not -INT64_LIMIT <= value < INT64_LIMIT:
         return "json"
-    return KINDS.get(type(value), "json")
+    return COLUMN_TYPES.get(type(value), "json")
 
 
-def _joined(one: str | None, other: str | None) -> str | None:
+def _common_type(first: str | None, second: str | None) -> str | None:
     """A kind for what is of one kind here and of another there."""
-    if one is None or other is None or one == other:
-        return one or other
-    return "double" if {one, other} == {"int64", "double"} else "json"
+    if first is None or second is None or first == second:
+        return first or second
+    return "double" if {first, second} == {"int64", "double"} else "json"

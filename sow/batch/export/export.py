@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.export.columns import Columns
-from sow.batch.export.results import METADATA, Result, results
+from sow.batch.export.results import METADATA, Result, read_results
 from sow.batch.manifest.tables import parquet_module
 from sow.errors import OutputError, UsageError
 from sow.storage.addresses import is_address
-from sow.utils.files import check_free, publish
-from sow.utils.type_checks import WHOLE, as_path, check_kind
+from sow.utils.files import check_output_path, write_atomically
+from sow.utils.type_checks import INTEGERS, as_path, check_type
 
-LARGEST_GROUP, MOST_ROWS = 32 * 2**20, 100
+GROUP_BYTES, GROUP_ROWS = 32 * 2**20, 100
 """Bytes of pictures and rows that are held at once: a row group of Parquet. Readers that want one
 picture read its whole group."""
-MOST_SHARD = 10**6
+MAX_SHARD = 10**6
 
 
 @dataclass(frozen=True)
-class Kind:
+class ExportFormat:
     """A kind of export.
 
     Attributes:
@@ -61,27 +61,27 @@ def export(
         UsageError: for another kind, a number out of range, or metadata that is none.
         OutputError: if a picture is missing or lies outside, or a shard cannot be written.
     """
-    folder, out = as_path("folder", here(folder)), as_path("out", here(out))
-    check_kind("shard", shard, WHOLE, "how many pictures it has")
-    if to not in EXPORTS:
-        raise UsageError(f"no export {to!r}", f"there are {', '.join(EXPORTS)}")
-    if not 1 <= shard <= MOST_SHARD:
-        raise UsageError(f"{shard} pictures in a shard", f"give shard= from 1 to {MOST_SHARD}")
+    folder, out = as_path("folder", local_folder(folder)), as_path("out", local_folder(out))
+    check_type("shard", shard, INTEGERS, "how many pictures it has")
+    if to not in FORMATS:
+        raise UsageError(f"no export {to!r}", f"there are {', '.join(FORMATS)}")
+    if not 1 <= shard <= MAX_SHARD:
+        raise UsageError(f"{shard} pictures in a shard", f"give shard= from 1 to {MAX_SHARD}")
     if to == "parquet":
         parquet_module()
-    kind = EXPORTS[to]
-    total, columns = _surveyed(folder)
+    kind = FORMATS[to]
+    total, columns = _survey(folder)
     number = -(-total // shard)
     files = [out / kind.name(index, number) for index in range(number)]
     _check_out(out, files, kind, force)
-    remaining = _exactly(total, results(folder))
+    remaining = _take_exactly(total, read_results(folder))
     for file in files:
-        taken = islice(remaining, shard)
-        publish(partial(kind.write, taken, columns), file, force)
+        results = islice(remaining, shard)
+        write_atomically(partial(kind.write, results, columns), file, force)
     return files
 
 
-def here(folder: Path | str) -> Path:
+def local_folder(folder: Path | str) -> Path:
     """A folder of this machine: an export reads every picture twice.
 
     Raises:
@@ -93,24 +93,24 @@ def here(folder: Path | str) -> Path:
     return Path(folder)
 
 
-def _exactly(total: int, found: Iterator[Result]) -> Iterator[Result]:
+def _take_exactly(total: int, found: Iterator[Result]) -> Iterator[Result]:
     """As many results as were surveyed: whoever still makes some only adds to them."""
     for number in range(total):
         result = next(found, None)
         if result is None:
-            raise changed(f"has {number} pictures left of {total}")
+            raise metadata_changed(f"has {number} pictures left of {total}")
         yield result
 
 
-def changed(how: str) -> OutputError:
+def metadata_changed(how: str) -> OutputError:
     """What is said of metadata that is not what it was a moment ago."""
     return OutputError(f"{METADATA} was changed meanwhile: it {how}", "export again")
 
 
-def _surveyed(folder: Path) -> tuple[int, Columns]:
+def _survey(folder: Path) -> tuple[int, Columns]:
     """How many results there are and which columns they need."""
     total, columns = 0, Columns()
-    for result in results(folder):
+    for result in read_results(folder):
         total += 1
         columns.add(result.data)
     if not total:
@@ -118,7 +118,7 @@ def _surveyed(folder: Path) -> tuple[int, Columns]:
     return total, columns
 
 
-def _check_out(out: Path, files: list[Path], kind: Kind, force: bool) -> None:
+def _check_out(out: Path, files: list[Path], kind: ExportFormat, force: bool) -> None:
     """Whether all shards may be written; the folder is made where it is missing.
 
     Raises:
@@ -133,7 +133,7 @@ def _check_out(out: Path, files: list[Path], kind: Kind, force: bool) -> None:
             f"{str(out)!r} is no folder to write to ({why})", "choose another"
         ) from None
     for file in files:
-        check_free(file, force)
+        check_output_path(file, force)
     others = sorted(there - {file.name for file in files})
     if others:
         raise OutputError(
@@ -142,9 +142,9 @@ def _check_out(out: Path, files: list[Path], kind: Kind, force: bool) -> None:
         )
 
 
-def _write_tar(taken: Iterator[Result], columns: Columns, path: Path) -> None:
+def _write_tar(results: Iterator[Result], columns: Columns, path: Path) -> None:
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for result in taken:
+        for result in results:
             members = {
                 "json": result.as_json().encode(),
                 "png": result.picture(),
@@ -157,26 +157,26 @@ def _write_tar(taken: Iterator[Result], columns: Columns, path: Path) -> None:
                 tar.addfile(info, io.BytesIO(data))
 
 
-def _write_parquet(taken: Iterator[Result], columns: Columns, path: Path) -> None:
+def _write_parquet(results: Iterator[Result], columns: Columns, path: Path) -> None:
     import pyarrow as pa
 
     schema = columns.schema()
     with parquet_module().ParquetWriter(path, schema) as writer:
-        for group in _groups(taken, columns):
+        for group in _groups(results, columns):
             try:
                 table = pa.Table.from_pylist(group, schema=schema)
             except pa.ArrowException:  # they were surveyed, and it fitted
-                raise changed("says other things") from None
+                raise metadata_changed("says other things") from None
             writer.write_table(table)
 
 
-def _groups(taken: Iterator[Result], columns: Columns) -> Iterator[list[dict[str, Any]]]:
+def _groups(results: Iterator[Result], columns: Columns) -> Iterator[list[dict[str, Any]]]:
     """Rows, as many at a time as may be held."""
     group: list[dict[str, Any]] = []
     held = 0
-    for result in taken:
+    for result in results:
         picture = result.picture()
-        if group and (held + len(picture) > LARGEST_GROUP or len(group) == MOST_ROWS):
+        if group and (held + len(picture) > GROUP_BYTES or len(group) == GROUP_ROWS):
             yield group
             group, held = [], 0
         group.append(columns.row(result.data, picture, result.data["file_name"]))
@@ -185,11 +185,11 @@ def _groups(taken: Iterator[Result], columns: Columns) -> Iterator[list[dict[str
         yield group
 
 
-EXPORTS = {
-    "webdataset": Kind(
+FORMATS = {
+    "webdataset": ExportFormat(
         lambda index, number: f"{index:06}.tar", re.compile(r"\d{6,}\.tar"), _write_tar
     ),
-    "parquet": Kind(
+    "parquet": ExportFormat(
         lambda index, number: f"train-{index:05}-of-{number:05}.parquet",
         re.compile(r"train-\d{5,}-of-\d{5,}\.parquet"),
         _write_parquet,

@@ -15,7 +15,7 @@ from sow.pictures.loading import MAX_BYTES
 from sow.utils.files import read_regular
 
 METADATA = "metadata.jsonl"
-NEEDED = ("file_name", "id", "prompt")
+REQUIRED_FIELDS = ("file_name", "id", "prompt")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Result:
         return json.dumps(self.data, sort_keys=True, ensure_ascii=False)
 
 
-def results(folder: Path) -> Iterator[Result]:
+def read_results(folder: Path) -> Iterator[Result]:
     """The pictures of a folder in the order of its metadata.
 
     Raises:
@@ -68,16 +68,16 @@ def results(folder: Path) -> Iterator[Result]:
         where = f"line {row.number} of {METADATA}"
         if row.data is None:
             raise UsageError(f"{where} is damaged: {row.problem}", "mend or remove the line")
-        for name in NEEDED:
+        for name in REQUIRED_FIELDS:
             if not isinstance(row.data.get(name), str):
                 raise UsageError(f"{where} has no {name}", "is it a folder of results?")
         name = row.data["file_name"]
-        yield Result(_key(name, seen, where), _inside(inside, name, where), row.data)
+        yield Result(_key(name, seen, where), _resolve_inside(inside, name, where), row.data)
 
 
-def _inside(folder: Path, name: str, where: str) -> Path:
+def _resolve_inside(folder: Path, name: str, where: str) -> Path:
     """The file of this name, and nothing outside of the folder, by no detour."""
-    there = Path(os.path.realpath(folder / name)) if _plain(name) else None
+    there = Path(os.path.realpath(folder / name)) if _is_relative(name) else None
     if there is None or not there.is_relative_to(folder):
         raise OutputError(
             f"{where} names {name[:100]!r}, which leaves the folder", "only what is in it is taken"
@@ -91,7 +91,7 @@ def _inside(folder: Path, name: str, where: str) -> Path:
     return there
 
 
-def _plain(name: str) -> bool:
+def _is_relative(name: str) -> bool:
     """Whether a name leads down, as this system and as others read it."""
     for kind in (PurePosixPath, PureWindowsPath):
         path = kind(name)
@@ -109,10 +109,10 @@ def _key(name: str, seen: set[int], where: str) -> str:
     path = PurePosixPath(name)
     if path.suffix.lower() != ".png":
         raise UsageError(f"{where} names {name[:100]!r}, which is no .png", "remove the line")
-    said = hash(("name", str(path)))
-    if said in seen:
+    digest = hash(("name", str(path)))
+    if digest in seen:
         raise UsageError(f"{where} names {name[:100]!r} a second time", "remove one of the lines")
-    seen.add(said)
+    seen.add(digest)
     key = plain = str(path.with_suffix("")).replace(".", "_")
     number = 1
     while hash(("key", key)) in seen:

@@ -1,8 +1,7 @@
-"""Who is at work on a folder, and who has died there: their jobs go back.
+"""The registry of runners: heartbeats, and jobs of dead runners that are requeued.
 
-A runner holds a lock on a file of its own as long as it lives; the system lets go of it however
-the runner ends. On another host, where that lock may mean nothing, it is its last sign of life
-that counts.
+A runner holds a file lock as long as it lives; the system releases it however the process ends.
+For a runner on another host, where the lock may not be visible, the last heartbeat decides.
 """
 
 from __future__ import annotations
@@ -18,99 +17,103 @@ from filelock import FileLock, Timeout
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.errors import OutputError
 
-BEAT, SILENT = 10.0, 120.0
-"""Seconds between signs of life, and without one after which a runner elsewhere counts as dead."""
-DEATHS = 10
-"""As many runners may die over a job, without a picture in between; then it is not tried again."""
+HEARTBEAT_INTERVAL, DEAD_AFTER = 10.0, 120.0
+"""Seconds between heartbeats, and without one before a runner on another host counts as dead."""
+MAX_DEATHS = 10
+"""A job fails after this many runners died on it without finishing a picture."""
 
 
-class Runner:
-    """One of those at work, alive until `leave` or the end of its process."""
+class RunnerRecord:
+    """One of those at work, alive until `deregister` or the end of its process."""
 
     def __init__(self, database: sqlite3.Connection, folder: Path) -> None:
-        """Signs in; called inside a transaction."""
+        """Register; called inside a transaction.
+
+        Raises:
+            OutputError: if another runner has the number, so the ledger was replaced.
+        """
         self._folder, self._host = folder, socket.gethostname()
         (self.number,) = database.execute(
             "INSERT INTO runners (host, beat) VALUES (?, ?) RETURNING number",
             (self._host, time.time()),
         ).fetchone()
-        self._lock = FileLock(lock_of(folder, self.number))
+        self._lock = FileLock(lock_path(folder, self.number))
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise OutputError(
-                f"the ledger in {str(folder)!r} was taken away while a runner was at work",
-                "wait for it, or stop it",
+                f"the ledger in {str(folder)!r} was removed while a runner was using it",
+                "wait for that runner, or stop it",
             ) from None
-        self._beaten = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
     @property
-    def due(self) -> bool:
-        """Whether it is time for a sign of life."""
-        return time.monotonic() - self._beaten > BEAT
+    def heartbeat_due(self) -> bool:
+        """Whether it is time for the next heartbeat."""
+        return time.monotonic() - self._last_heartbeat > HEARTBEAT_INTERVAL
 
-    def known(self, database: sqlite3.Connection) -> bool:
-        """Whether others take it for alive; one that was paused for long may not be."""
+    def is_registered(self, database: sqlite3.Connection) -> bool:
+        """Return whether the runner is still registered; others may have declared it dead."""
         row = database.execute("SELECT 1 FROM runners WHERE number = ?", (self.number,))
         return row.fetchone() is not None
 
-    def beat(self, database: sqlite3.Connection) -> None:
-        """Gives one; called inside a transaction."""
+    def heartbeat(self, database: sqlite3.Connection) -> None:
+        """Record a heartbeat; called inside a transaction."""
         database.execute("UPDATE runners SET beat = ? WHERE number = ?", (time.time(), self.number))
-        self._beaten = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
-    def leave(self, database: sqlite3.Connection) -> None:
-        """Signs out, and gives back what it has not done; called inside a transaction."""
+    def deregister(self, database: sqlite3.Connection) -> None:
+        """Deregister and requeue unfinished jobs; called inside a transaction."""
         database.execute(
             "UPDATE jobs SET attempts = 0 WHERE state = 'running' AND owner = ?", (self.number,)
         )
-        give_back(database, self.number)
+        release_jobs(database, self.number)
 
-    def end(self) -> None:
-        """Lets go of its lock."""
+    def release(self) -> None:
+        """Release the lock and remove its file."""
         self._lock.release()
         with suppress(OSError):
             Path(self._lock.lock_file).unlink()
 
-    def free_dead(self, database: sqlite3.Connection) -> None:
-        """Gives back what belongs to those that have died; called inside a transaction."""
+    def requeue_dead(self, database: sqlite3.Connection) -> None:
+        """Requeue the jobs of dead runners; called inside a transaction."""
         database.execute(
             "UPDATE jobs SET state = 'waiting', owner = NULL WHERE state = 'running' "
             "AND owner NOT IN (SELECT number FROM runners)"
         )
         rows = database.execute("SELECT number, host, beat FROM runners WHERE number <> ?",
                                 (self.number,)).fetchall()  # fmt: skip
-        for number, host, beat in rows:
-            if self._is_dead(number, host, beat):
+        for number, host, heartbeat in rows:
+            if self._is_dead(number, host, heartbeat):
                 database.execute(
                     "UPDATE jobs SET state = 'failed', error = ? "
                     "WHERE state = 'running' AND owner = ? AND attempts >= ?",
-                    (f"{DEATHS} runners died while they made it", number, DEATHS),
+                    (f"{MAX_DEATHS} runners died while they made it", number, MAX_DEATHS),
                 )
-                give_back(database, number)
+                release_jobs(database, number)
 
-    def _is_dead(self, number: int, host: str, beat: float) -> bool:
-        lock = FileLock(lock_of(self._folder, number))
+    def _is_dead(self, number: int, host: str, heartbeat: float) -> bool:
+        lock = FileLock(lock_path(self._folder, number))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return False
         lock.release()
-        # Between hosts a lock that is free may mean nothing.
-        if host != self._host and time.time() - beat <= SILENT:
+        # A free lock proves nothing if the runner is on another host.
+        if host != self._host and time.time() - heartbeat <= DEAD_AFTER:
             return False
         with suppress(OSError):
             Path(lock.lock_file).unlink()
         return True
 
 
-def lock_of(folder: Path, number: int) -> Path:
-    """The file that a runner holds."""
+def lock_path(folder: Path, number: int) -> Path:
+    """Return the lock file of a runner."""
     return folder / OWN_FOLDER / f"runner-{number}.lock"
 
 
-def give_back(database: sqlite3.Connection, number: int) -> None:
-    """What a runner had taken waits for another one."""
+def release_jobs(database: sqlite3.Connection, number: int) -> None:
+    """Requeue the jobs of a runner and remove it from the registry."""
     database.execute(
         "UPDATE jobs SET state = 'waiting', owner = NULL WHERE state = 'running' AND owner = ?",
         (number,),

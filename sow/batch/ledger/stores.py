@@ -1,4 +1,4 @@
-"""Where the pictures of a batch go: a folder of this machine, or a place that is like one."""
+"""Where the pictures of a batch are stored: the protocol, and a local folder."""
 
 from __future__ import annotations
 
@@ -11,72 +11,73 @@ from typing import Protocol
 
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.errors import OutputError
-from sow.utils.files import aside, synced
+from sow.utils.files import temporary_file, write_synced
 
 REPLACED = f"{OWN_FOLDER}/replaced"
 """Where archived files go, from the results folder."""
 
-Place = Callable[[], object]
+Commit = Callable[[], object]
 
 
-class Glance(Protocol):
-    """What is in a folder of results at one moment, for many questions at once."""
+class FolderSnapshot(Protocol):
+    """The contents of a results folder at one moment."""
 
     def is_empty(self) -> bool:
-        """Whether nobody but a batch has put anything there."""
+        """Return whether the folder has nothing but a batch's own hidden folder."""
 
-    def is_there(self, name: str) -> bool:
-        """Whether there is anything of this name."""
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file or a folder of this name."""
 
     def is_folder(self, name: str) -> bool:
-        """Whether it is something that files can be in."""
+        """Return whether this name is a folder."""
 
 
 class Store(Protocol):
-    """A folder of results, wherever it is; names are those of files in it.
+    """A results folder, local or remote; file names are relative to it.
 
-    Whatever is asked or done raises OutputError if the place cannot be used.
+    Every method raises OutputError if the folder cannot be used.
 
     Attributes:
-        said: where it is, for lines and commands.
-        title: what its last part is called.
+        label: its path or address, for messages and commands.
+        name: the last part of it.
     """
 
-    said: str
-    title: str
+    label: str
+    name: str
 
-    def bringing(self, files: Mapping[str, bytes]) -> AbstractContextManager[Place]:
-        """Files on their way: whatever takes long is over when it begins, and calling what it
-        gives makes them the files of these names.
+    def staged(self, files: Mapping[str, bytes]) -> AbstractContextManager[Commit]:
+        """Prepare files: a context manager whose value, when called, gives them their names.
+
+        Everything slow happens before the value is available.
 
         Raises:
             OutputError: if they cannot be written.
         """
 
     def address(self, name: str) -> Path | str:
-        """Where a file is, for whoever wants to open it."""
+        """Return the path or the address of a file."""
 
-    def glance(self) -> Glance:
-        """What is there now."""
+    def snapshot(self) -> FolderSnapshot:
+        """Return the contents of the folder now."""
 
-    def is_there(self, name: str) -> bool:
-        """Whether there is anything of this name."""
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file or a folder of this name."""
 
     def is_folder(self, name: str) -> bool:
-        """Whether it is something that files can be in."""
+        """Return whether this name is a folder."""
 
-    def gone(self, names: Iterable[str]) -> Iterator[str]:
-        """Those of the names that are not there."""
+    def missing(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield the names that do not exist."""
 
-    def set_aside(self, name: str) -> None:
-        """Moves a file to the replaced ones, if it is there.
+    def archive(self, name: str) -> None:
+        """Move a file, if it exists, to `REPLACED` under a free name; nothing is lost.
 
         Raises:
             OutputError: if it cannot be moved.
         """
 
     def publish(self, names: Iterable[str]) -> None:
-        """Shows files that were written into the ledger's folder, in this order.
+        """Copy files from the ledger's folder to the store, in this order.
 
         Raises:
             OutputError: if they cannot be written.
@@ -84,55 +85,55 @@ class Store(Protocol):
 
 
 class LocalStore:
-    """A folder of this machine, which is the ledger's own."""
+    """A local folder, which is also the ledger's; see `Store` for its methods."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.said, self.title = str(folder), folder.absolute().name
+        self.label, self.name = str(folder), folder.absolute().name
 
     @contextmanager
-    def bringing(self, files: Mapping[str, bytes]) -> Iterator[Place]:
-        """As `Store`: written and synced aside, then renamed."""
+    def staged(self, files: Mapping[str, bytes]) -> Iterator[Commit]:
+        """Write and sync files under temporary names; the value renames them."""
         with ExitStack() as stack:
-            brought = {}
+            written = {}
             for name, content in files.items():
-                brought[name] = stack.enter_context(aside(self._folder / OWN_FOLDER))
-                synced(brought[name], content)
+                written[name] = stack.enter_context(temporary_file(self._folder / OWN_FOLDER))
+                write_synced(written[name], content)
 
-            def place() -> None:
-                for name, file in brought.items():
+            def commit() -> None:
+                for name, file in written.items():
                     file.replace(self._folder / name)
 
             for name in files:
                 (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
-            yield place
+            yield commit
 
     def address(self, name: str) -> Path:
-        """As `Store`."""
+        """Return the path of a file."""
         return self._folder / name
 
-    def glance(self) -> LocalStore:
-        """As `Store`: a disk answers at once."""
+    def snapshot(self) -> LocalStore:
+        """Return this store: a local disk needs no snapshot."""
         return self
 
     def is_empty(self) -> bool:
-        """As `Glance`."""
+        """Return whether the folder has nothing but a batch's own hidden folder."""
         return all(entry.name == OWN_FOLDER for entry in self._folder.iterdir())
 
-    def is_there(self, name: str) -> bool:
-        """As `Store`."""
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file or a folder of this name."""
         return os.path.lexists(self._folder / name)
 
     def is_folder(self, name: str) -> bool:
-        """As `Store`."""
+        """Return whether this name is a folder."""
         return (self._folder / name).is_dir()
 
-    def gone(self, names: Iterable[str]) -> Iterator[str]:
-        """As `Store`."""
-        return (name for name in names if not self.is_there(name))
+    def missing(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield the names that do not exist."""
+        return (name for name in names if not self.exists(name))
 
-    def set_aside(self, name: str) -> None:
-        """As `Store`."""
+    def archive(self, name: str) -> None:
+        """Move a file, if it exists, to `REPLACED` under a free name."""
         archive, path = self._folder / REPLACED, self._folder / name
         names = (f"{path.stem}{f'-{n}' if n else ''}{path.suffix}" for n in count())
         try:
@@ -142,8 +143,9 @@ class LocalStore:
                 path.replace(archive / free)
         except OSError as error:
             raise OutputError(
-                f"{name!r} cannot be moved aside ({error.strerror or error})", "close it elsewhere"
+                f"{name!r} cannot be archived ({error.strerror or error})",
+                "close it in other programs",
             ) from None
 
     def publish(self, names: Iterable[str]) -> None:
-        """They are where they belong."""
+        """Do nothing: the files are in place already."""

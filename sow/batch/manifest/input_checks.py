@@ -8,24 +8,24 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from sow.batch.manifest.input_files import MOST, addresses
+from sow.batch.manifest.input_files import MAX_FILE_BYTES, locate_files
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import SowError
 from sow.storage.addresses import is_address
 
-AT_A_TIME = 32
+MAX_CONCURRENT = 32
 """Questions to storages."""
 CHUNK = 1000
 
-Line = tuple[int, TV2IJob | SowError]
+NumberedJob = tuple[int, TV2IJob | SowError]
 
 
-class Lookout:
+class InputFileChecker:
     """Looks for the files of jobs that are seen from one folder."""
 
-    def __init__(self, folder: str, wanted: Callable[[TV2IJob], bool]) -> None:
+    def __init__(self, folder: str, needs_check: Callable[[TV2IJob], bool]) -> None:
         """wanted: whether the files of a job are looked for at all."""
-        self._folder, self._wanted = folder, wanted
+        self._folder, self._needs_check = folder, needs_check
         self._answers: dict[tuple[str, str], str | None] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -34,64 +34,64 @@ class Lookout:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def ahead(self, lines: Iterable[Line]) -> Iterator[Line]:
+    def prefetched(self, lines: Iterable[NumberedJob]) -> Iterator[NumberedJob]:
         """The same lines, a chunk at a time, of which is asked what is elsewhere.
 
         Raises:
-            Unreachable: if a storage does not answer.
+            StorageUnavailable: if a storage does not answer.
         """
         rest = iter(lines)
         while chunk := list(islice(rest, CHUNK)):
-            self._ask(job for _, job in chunk if isinstance(job, TV2IJob))
+            self._check_remote_files(job for _, job in chunk if isinstance(job, TV2IJob))
             yield from chunk
 
-    def missing(self, job: TV2IJob) -> str | None:
+    def find_problem(self, job: TV2IJob) -> str | None:
         """What of the files of a job is not there, or cannot be used."""
         try:
-            named = addresses(job, self._folder)
+            named = locate_files(job, self._folder)
         except SowError as error:
             return str(error)
         for name, address in named.items():
-            said = f"there is no {name} {getattr(job, name)[:200]!r}"
+            problem = f"there is no {name} {getattr(job, name)[:200]!r}"
             if is_address(address):
                 answer = self._answers.get((name, address), "")
                 if answer is not None:
-                    return answer or said
+                    return answer or problem
             elif not _exists(address):
-                return said
+                return problem
         return None
 
-    def _ask(self, jobs: Iterable[TV2IJob]) -> None:
-        wanted = dict.fromkeys(
-            (name, address) for job in jobs for name, address in self._away(job).items()
+    def _check_remote_files(self, jobs: Iterable[TV2IJob]) -> None:
+        needs_check = dict.fromkeys(
+            (name, address) for job in jobs for name, address in self._remote_files(job).items()
         )
-        known = {one: self._answers[one] for one in wanted if one in self._answers}
-        new = [one for one in wanted if one not in known]
+        known = {entry: self._answers[entry] for entry in needs_check if entry in self._answers}
+        new = [entry for entry in needs_check if entry not in known]
         self._answers = known  # of the chunk before only what this one asks for again is kept
         if new:
-            self._pool = self._pool or ThreadPoolExecutor(AT_A_TIME)
-            self._answers.update(zip(new, self._pool.map(_asked, new), strict=True))
+            self._pool = self._pool or ThreadPoolExecutor(MAX_CONCURRENT)
+            self._answers.update(zip(new, self._pool.map(_check_remote_file, new), strict=True))
 
-    def _away(self, job: TV2IJob) -> dict[str, str]:
+    def _remote_files(self, job: TV2IJob) -> dict[str, str]:
         with suppress(SowError):  # is said of its line
-            found = addresses(job, self._folder).items()
-            away = {name: address for name, address in found if is_address(address)}
-            return away if away and self._wanted(job) else {}
+            found = locate_files(job, self._folder).items()
+            remote = {name: address for name, address in found if is_address(address)}
+            return remote if remote and self._needs_check(job) else {}
         return {}
 
 
-def _asked(one: tuple[str, str]) -> str | None:
+def _check_remote_file(entry: tuple[str, str]) -> str | None:
     """What is wrong with a file that is elsewhere; empty if it is not there."""
-    from sow.storage.errors import Unreachable
+    from sow.storage.errors import StorageUnavailable
     from sow.storage.storage import check_size, storage_of
 
-    name, address = one
+    name, address = entry
     try:
         storage, file = storage_of(address)
         size = storage.size_of(file)
         if size is not None:
-            check_size(address, size, MOST[name], SowError)
-    except Unreachable:
+            check_size(address, size, MAX_FILE_BYTES[name], SowError)
+    except StorageUnavailable:
         raise
     except SowError as error:
         return str(error)

@@ -17,33 +17,33 @@ from pathlib import Path
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import PictureError, SowError
 from sow.pictures.loading import MAX_BYTES
-from sow.plan.plan import LONGEST
+from sow.plan.plan import MAX_PLAN_BYTES
 from sow.planners.graph_spec import MAX_GRAPH_BYTES
-from sow.storage.addresses import checked, file_name, is_address, joined
+from sow.storage.addresses import check_address, is_address, join_address, local_file_name
 
-MOST = {"image": MAX_BYTES, "mask": MAX_BYTES, "plan": LONGEST, "graph": MAX_GRAPH_BYTES}
+MAX_FILE_BYTES = {"image": MAX_BYTES, "mask": MAX_BYTES, "plan": MAX_PLAN_BYTES, "graph": MAX_GRAPH_BYTES}
 """Bytes of a file, by the name of the field that names it: as much as is read of one here."""
-KEPT, LARGEST_KEPT = 64, 2**30
+MAX_IDLE_FILES, MAX_IDLE_BYTES = 64, 2**30
 """Fetched files that nobody needs just now, and their bytes: many jobs share a picture."""
 
 
-def addresses(job: TV2IJob, folder: str) -> dict[str, str]:
+def locate_files(job: TV2IJob, folder: str) -> dict[str, str]:
     """Of the files of a job, by the names of its fields.
 
     Raises:
         UsageError: if one is an address that cannot be used.
     """
-    return {name: _seen_from(folder, getattr(job, name)) for name in job.paths}
+    return {name: _locate(folder, getattr(job, name)) for name in job.paths}
 
 
-def _seen_from(folder: str, name: str) -> str:
+def _locate(folder: str, name: str) -> str:
     if is_address(folder):
-        return joined(folder, name)
-    return checked(name) if is_address(name) else str(Path(folder) / name)
+        return join_address(folder, name)
+    return check_address(name) if is_address(name) else str(Path(folder) / name)
 
 
 @dataclass
-class _Fetched:
+class _CachedFile:
     """A file that was elsewhere.
 
     Attributes:
@@ -57,13 +57,13 @@ class _Fetched:
     size: int = 0
 
 
-class Larder:
+class InputFileCache:
     """Files from elsewhere, each fetched once for all who need it about the same time."""
 
     def __init__(self) -> None:
         """Nothing is there yet, not even a folder."""
-        self._home: tempfile.TemporaryDirectory[str] | None = None
-        self._fetched: OrderedDict[str, _Fetched] = OrderedDict()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._fetched: OrderedDict[str, _CachedFile] = OrderedDict()
         self._lock, self._number, self._closed = threading.Lock(), 0, False
 
     @contextmanager
@@ -75,69 +75,69 @@ class Larder:
         """
         with ExitStack() as stack:
             found = {}
-            for name, address in addresses(job, folder).items():
-                away = is_address(address)
+            for name, address in locate_files(job, folder).items():
+                remote = is_address(address)
                 found[name] = (
-                    stack.enter_context(self._here(address, MOST[name]))
-                    if away else Path(address)
+                    stack.enter_context(self._fetched_file(address, MAX_FILE_BYTES[name]))
+                    if remote else Path(address)
                 )  # fmt: skip
             yield found
 
     def close(self) -> None:
         """Removes all of them."""
         with self._lock:
-            home, self._home, self._closed = self._home, None, True
+            folder, self._folder, self._closed = self._folder, None, True
             self._fetched.clear()
-        if home is not None:
-            home.cleanup()
+        if folder is not None:
+            folder.cleanup()
 
     @contextmanager
-    def _here(self, address: str, most: int) -> Iterator[Path]:
+    def _fetched_file(self, address: str, max_bytes: int) -> Iterator[Path]:
         with self._lock:
-            one = self._fetched.setdefault(address, _Fetched())
-            one.users += 1
+            entry = self._fetched.setdefault(address, _CachedFile())
+            entry.users += 1
             self._fetched.move_to_end(address)
         try:
-            with one.lock:
-                if one.path is None:
-                    one.path = self._fetch(address, most)
-                    one.size = one.path.stat().st_size
-            if one.size > most:  # fetched as a picture, and now it is a plan
+            with entry.lock:
+                if entry.path is None:
+                    entry.path = self._fetch(address, max_bytes)
+                    entry.size = entry.path.stat().st_size
+            if entry.size > max_bytes:  # fetched as a picture, and now it is a plan
                 raise PictureError(f"{address!r} is too large here", "give a smaller one")
-            yield one.path
+            yield entry.path
         finally:
             with self._lock:
-                one.users -= 1
-                self._make_room()
+                entry.users -= 1
+                self._evict()
 
-    def _fetch(self, address: str, most: int) -> Path:
+    def _fetch(self, address: str, max_bytes: int) -> Path:
         from sow.storage.storage import storage_of
 
         with self._lock:
             if self._closed:  # a planner that nobody waits for any more
                 raise PictureError("the batch has ended", "the same command goes on")
-            self._home = self._home or tempfile.TemporaryDirectory(
+            self._folder = self._folder or tempfile.TemporaryDirectory(
                 prefix="sow-", ignore_cleanup_errors=True
             )
             self._number += 1
-            home = Path(self._home.name) / str(self._number)
-        path = home / file_name(address)  # its own name: what is made of it is called after it
+            folder = Path(self._folder.name) / str(self._number)
+        path = folder / local_file_name(address)  # its own name: what is made of it is called after it
         storage, name = storage_of(address, PictureError)
-        home.mkdir()
+        folder.mkdir()
         try:
-            storage.fetch(name, most, path)
+            storage.download(name, max_bytes, path)
         except SowError:
             path.unlink(missing_ok=True)
             raise
         return path
 
-    def _make_room(self) -> None:
+    def _evict(self) -> None:
         """Lets go of what nobody has needed for longest; called with the lock held."""
-        idle = [address for address, one in self._fetched.items() if not one.users]
-        held = sum(self._fetched[address].size for address in idle)
-        while idle and (len(idle) > KEPT or held > LARGEST_KEPT
+        idle = [address for address, entry in self._fetched.items() if not entry.users]
+        idle_bytes = sum(self._fetched[address].size for address in idle)
+        while idle and (len(idle) > MAX_IDLE_FILES or idle_bytes > MAX_IDLE_BYTES
                         or self._fetched[idle[0]].path is None):  # fmt: skip
-            one = self._fetched.pop(idle.pop(0))
-            held -= one.size
-            if one.path is not None:
-                shutil.rmtree(one.path.parent, ignore_errors=True)
+            entry = self._fetched.pop(idle.pop(0))
+            idle_bytes -= entry.size
+            if entry.path is not None:
+                shutil.rmtree(entry.path.parent, ignore_errors=True)

@@ -20,7 +20,7 @@ from sow.settings.settings import Settings
 from sow.utils.limits import MAX_SEED
 from sow.utils.validation import first_problem
 
-LONGEST_ID = 100
+MAX_ID_LENGTH = 100
 ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*", re.ASCII)
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever its ending."""
@@ -170,8 +170,8 @@ def check_id(name: str) -> None:
         ValueError: if it cannot.
     """
     shown = name if len(name) <= 40 else f"{name[:40]}…"
-    if len(name) > LONGEST_ID:
-        raise ValueError(f"{shown!r} is longer than {LONGEST_ID} letters")
+    if len(name) > MAX_ID_LENGTH:
+        raise ValueError(f"{shown!r} is longer than {MAX_ID_LENGTH} letters")
     if not ALLOWED.fullmatch(name):
         raise ValueError(
             f"{shown!r} cannot name files: letters, digits, blanks and _.+- only, a letter first"

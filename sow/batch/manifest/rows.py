@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, NamedTuple
 from sow.errors import UsageError
 from sow.utils.files import open_regular
 
-MOST_LINE = 2**20
+MAX_LINE = 2**20
 """Bytes; what is longer is skipped without ever being held."""
-TOO_LONG = f"it is longer than {MOST_LINE >> 20} MiB"
-DEEPEST = 100
+TOO_LONG = f"it is longer than {MAX_LINE >> 20} MiB"
+MAX_DEPTH = 100
 """Lists in lists and the like: no plan or graph has ten, and programs that read them recurse."""
 BOM = b"\xef\xbb\xbf"
 
@@ -37,7 +37,7 @@ Rows = Generator[Row, None, None]
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
+def open_for_reading(path: Path) -> Iterator[BufferedReader]:
     """A plain file, open for reading.
 
     Raises:
@@ -59,15 +59,15 @@ def _unreadable(path: Path, error: Exception) -> UsageError:
     return UsageError(f"{str(path)!r} cannot be read ({why})", "check its name")
 
 
-def numbered(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """Lines with their ends, counted from 1; None stands for one that is too long to be held."""
     number = 0
-    while line := file.readline(MOST_LINE + 1):
+    while line := file.readline(MAX_LINE + 1):
         number += 1
-        whole = len(line) <= MOST_LINE or line.endswith(b"\n")
+        whole = len(line) <= MAX_LINE or line.endswith(b"\n")
         rest = b"" if whole else line
         while rest and not rest.endswith(b"\n"):
-            rest = file.readline(MOST_LINE)
+            rest = file.readline(MAX_LINE)
         line = line.removeprefix(BOM) if number == 1 else line
         yield number, line if whole else None
 
@@ -78,8 +78,8 @@ def json_rows(path: Path) -> Rows:
     Raises:
         UsageError: if the file cannot be read; whatever is wrong with a line is said in its row.
     """
-    with opened(path) as file:
-        for number, line in numbered(file):
+    with open_for_reading(path) as file:
+        for number, line in numbered_lines(file):
             if line is None:
                 yield Row(number, None, TOO_LONG)
             elif line.strip():
@@ -94,8 +94,8 @@ def text_rows(path: Path) -> Iterator[str | None]:
     Raises:
         UsageError: if the file cannot be read.
     """
-    with opened(path) as file:
-        for _, line in numbered(file):
+    with open_for_reading(path) as file:
+        for _, line in numbered_lines(file):
             try:
                 text = None if line is None else line.decode("utf-8").strip()
             except UnicodeDecodeError:
@@ -124,20 +124,20 @@ def strict_json(text: str) -> Any:
     """
     try:
         data = json.loads(
-            text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
+            text, object_pairs_hook=_unique_keys, parse_constant=_reject_constant, parse_float=_finite_float
         )
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if text.count("[") + text.count("{") > DEEPEST and _depth(data) > DEEPEST:
+    if text.count("[") + text.count("{") > MAX_DEPTH and _nesting_depth(data) > MAX_DEPTH:
         raise ValueError("it is nested too deeply")
-    if "\\u" in text and not is_text(json.dumps(data, ensure_ascii=False)):
+    if "\\u" in text and not is_utf8(json.dumps(data, ensure_ascii=False)):
         raise ValueError("it has half a character, \\ud800 or the like")
     return data
 
 
-def is_text(text: str) -> bool:
+def is_utf8(text: str) -> bool:
     """Whether it can be written as UTF-8: no half characters, no bytes that were none."""
     try:
         text.encode()
@@ -146,7 +146,7 @@ def is_text(text: str) -> bool:
     return True
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; Python would take the last of two in silence."""
     made = dict(pairs)
     if len(made) < len(pairs):
@@ -158,18 +158,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _no_number(word: str) -> Any:
+def _reject_constant(word: str) -> Any:
     raise ValueError(f"{word} is no number")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise ValueError(f"{text[:40]} is too large a number")
     return number
 
 
-def _depth(value: Any) -> int:
+def _nesting_depth(value: Any) -> int:
     """How deeply lists and objects are nested, found level by level."""
     level, depth = [value], 0
     while level := [one for one in level if isinstance(one, (dict, list))]:

@@ -11,40 +11,48 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from sow.batch.manifest.cell_values import checked_columns, from_value
-from sow.batch.manifest.rows import MOST_LINE, TOO_LONG, Row, Rows, is_text, numbered, opened
+from sow.batch.manifest.rows import (
+    MAX_LINE,
+    TOO_LONG,
+    Row,
+    Rows,
+    is_utf8,
+    numbered_lines,
+    open_for_reading,
+)
 from sow.errors import UsageError
 
-BATCH = 256
+BATCH_ROWS = 256
 """Rows of Parquet that are held at once."""
-AS_UTF8 = "save it as CSV in UTF-8, with the names of the columns in its first line"
+CSV_HINT = "save it as CSV in UTF-8, with the names of the columns in its first line"
 
 
-class _Unreadable(Exception):
+class _CsvError(Exception):
     """Why a record of a CSV file is given up."""
 
 
-class _Lines:
+class _PhysicalLines:
     """Physical lines for the csv module, which asks for more while a quoted cell is open.
 
     Attributes:
         number: of the last line given out, from 1.
-        taken: bytes given out since it was last set to 0: a quote that is never closed would
+        bytes_read: bytes given out since it was last set to 0: a quote that is never closed would
             otherwise take the rest of the file.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._lines = numbered(file)
+        self._lines = numbered_lines(file)
         self.number = 0
-        self.taken = 0
+        self.bytes_read = 0
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> _PhysicalLines:
         return self
 
     def __next__(self) -> str:
         self.number, line = next(self._lines)
-        self.taken += MOST_LINE + 1 if line is None else len(line)
-        if line is None or self.taken > MOST_LINE:
-            raise _Unreadable(f"{TOO_LONG}: is a quote never closed?")
+        self.bytes_read += MAX_LINE + 1 if line is None else len(line)
+        if line is None or self.bytes_read > MAX_LINE:
+            raise _CsvError(f"{TOO_LONG}: is a quote never closed?")
         # What is no UTF-8 is kept for now: where the quotes end has to be known all the same.
         return line.decode("utf-8", "surrogateescape")
 
@@ -55,17 +63,17 @@ def csv_rows(path: Path, delimiter: str) -> Rows:
     Raises:
         UsageError: if the file cannot be read, or its columns are none of a job.
     """
-    with opened(path) as file:
-        lines = _Lines(file)
+    with open_for_reading(path) as file:
+        lines = _PhysicalLines(file)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         fields = _header(path, reader)
         while True:
-            lines.taken, start = 0, lines.number + 1
+            lines.bytes_read, start = 0, lines.number + 1
             try:
                 cells = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, _Unreadable) as error:
+            except (csv.Error, _CsvError) as error:
                 yield Row(start, None, f"it cannot be read: {error}")
                 continue
             if any(cell.strip() for cell in cells):
@@ -76,17 +84,17 @@ def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
     shown = repr(str(path))
     try:
         columns = next(reader, [])
-    except (csv.Error, _Unreadable) as error:
-        raise UsageError(f"the header of {shown} cannot be read: {error}", AS_UTF8) from None
-    if not columns or not all(map(is_text, columns)):
-        raise UsageError(f"{shown} has no header", AS_UTF8)
+    except (csv.Error, _CsvError) as error:
+        raise UsageError(f"the header of {shown} cannot be read: {error}", CSV_HINT) from None
+    if not columns or not all(map(is_utf8, columns)):
+        raise UsageError(f"{shown} has no header", CSV_HINT)
     return checked_columns(columns, shown)
 
 
 def _csv_row(number: int, fields: list[str], cells: list[str]) -> Row:
     if len(cells) != len(fields):
         return Row(number, None, f"it has {len(cells)} cells and the header {len(fields)}")
-    if not all(map(is_text, cells)):
+    if not all(map(is_utf8, cells)):
         return Row(number, None, "it is not UTF-8")
     return _row(number, fields, cells)
 
@@ -96,11 +104,11 @@ def _row(number: int, fields: list[str], values: list[Any]) -> Row:
     data = {}
     for field, value in zip(fields, values, strict=True):
         try:
-            said = from_value(field, value)
+            value_read = from_value(field, value)
         except ValueError as error:
             return Row(number, None, str(error))
-        if said is not None:
-            data[field] = said
+        if value_read is not None:
+            data[field] = value_read
     return Row(number, data)
 
 
@@ -125,11 +133,11 @@ def parquet_rows(path: Path) -> Rows:
         UsageError: if the file cannot be read, or its columns are none of a job.
     """
     parquet = parquet_module()
-    with opened(path) as file, _arrow_errors(path):
+    with open_for_reading(path) as file, _arrow_errors(path):
         table = parquet.ParquetFile(file)
         fields = _parquet_fields(path, table.schema_arrow)
         numbers = count(1)
-        for batch in table.iter_batches(batch_size=BATCH, use_threads=False):
+        for batch in table.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             for values in _values(batch):
                 number = next(numbers)
                 if values is None:
@@ -143,8 +151,8 @@ def _parquet_fields(path: Path, schema: Any) -> list[str]:
 
     shown = repr(str(path))
     fields = checked_columns(schema.names, shown)
-    for field, kind in zip(fields, schema.types, strict=True):
-        inside = pa.types.is_struct(kind) or pa.types.is_binary(kind)
+    for field, column_type in zip(fields, schema.types, strict=True):
+        inside = pa.types.is_struct(column_type) or pa.types.is_binary(column_type)
         if inside and field in ("image", "mask"):
             raise UsageError(f"{shown} holds pictures in {field!r}", "give the names of files")
     return fields

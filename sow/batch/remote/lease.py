@@ -19,13 +19,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sow.batch.ledger.registry import BEAT, SILENT
-from sow.batch.ledger.schema import OWN_FOLDER, PATIENCE
+from sow.batch.ledger.registry import DEAD_AFTER, HEARTBEAT_INTERVAL
+from sow.batch.ledger.schema import LOCK_TIMEOUT, OWN_FOLDER
 from sow.errors import OutputError, SowError
 from sow.storage.storage import Storage
 
-OWNER = f"{OWN_FOLDER}/owner.json"
-LONGEST = 10_000
+LEASE_FILE = f"{OWN_FOLDER}/owner.json"
+MAX_BYTES = 10_000
 """Bytes of it."""
 SETTLE = 1.0
 """Seconds after which is looked whether another machine has taken the folder at the same time."""
@@ -48,17 +48,17 @@ class Lease:
         self._own.mkdir(parents=True, exist_ok=True)
         self._host = socket.gethostname()
         name = f"at-work-{os.getpid()}-{secrets.token_hex(4)}.lock"
-        self._at_work = FileLock(self._own / name, thread_local=False)
-        self._lost: str | None = None
-        self._ended = threading.Event()
-        with self._alone():
-            self._token = self._folders_token()
-            others = self._others()
-            self._take()
-            if not others:
-                self._prepared(prepare)
-            self._at_work.acquire(timeout=0)
-        self._thread = threading.Thread(target=self._keep_up, daemon=True)
+        self._process_lock = FileLock(self._own / name, thread_local=False)
+        self._lost_to: str | None = None
+        self._stopped = threading.Event()
+        with self._exclusive():
+            self._token = self._read_token()
+            others_active = self._has_other_processes()
+            self._acquire()
+            if not others_active:
+                self._prepare_folder(prepare)
+            self._process_lock.acquire(timeout=0)
+        self._thread = threading.Thread(target=self._renew_periodically, daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -67,11 +67,11 @@ class Lease:
         Raises:
             OutputError: if another machine has taken it, or that cannot be found out.
         """
-        if self._lost is None and time.time() - self._renewed > SILENT / 2:
+        if self._lost_to is None and time.time() - self._renewed > DEAD_AFTER / 2:
             self._renew()  # asleep, or without a network: who has it by now?
-        if self._lost is not None:
+        if self._lost_to is not None:
             raise OutputError(
-                f"{self._storage.address!r} was taken over by {self._lost} while this machine "
+                f"{self._storage.address!r} was taken over by {self._lost_to} while this machine "
                 "was not heard of",
                 "the same command goes on when that one has ended",
             )
@@ -82,36 +82,36 @@ class Lease:
         Raises:
             OutputError: if the storage cannot be reached; it then runs out by itself.
         """
-        self._ended.set()
+        self._stopped.set()
         self._thread.join()
-        with self._alone():
-            self._at_work.release()
-            Path(self._at_work.lock_file).unlink(missing_ok=True)
-            if self._lost is None and not self._others():
-                owner = self._owner()
+        with self._exclusive():
+            self._process_lock.release()
+            Path(self._process_lock.lock_file).unlink(missing_ok=True)
+            if self._lost_to is None and not self._has_other_processes():
+                owner = self._read_owner()
                 if owner is not None and owner.get("token") == self._token:
-                    self._storage.remove(OWNER)
+                    self._storage.remove(LEASE_FILE)
 
-    def _prepared(self, prepare: Callable[[], object]) -> None:
+    def _prepare_folder(self, prepare: Callable[[], object]) -> None:
         try:
             prepare()
         except BaseException:
             with suppress(SowError):
-                self._storage.remove(OWNER)
+                self._storage.remove(LEASE_FILE)
             raise
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """So that nobody here comes while another one comes or leaves."""
         try:
-            with FileLock(self._own / "lease.lock", timeout=PATIENCE):
+            with FileLock(self._own / "lease.lock", timeout=LOCK_TIMEOUT):
                 yield
         except Timeout:
             raise OutputError(
                 f"another runner is beginning or ending at {self._storage.address!r}", "try again"
             ) from None
 
-    def _folders_token(self) -> str:
+    def _read_token(self) -> str:
         """What the working folder is known by, to all of its runners and no other machine."""
         file = self._own / "token"
         with suppress(FileNotFoundError):
@@ -119,69 +119,69 @@ class Lease:
         file.write_text(secrets.token_hex(16), encoding="ascii")
         return file.read_text(encoding="ascii")
 
-    def _others(self) -> bool:
+    def _has_other_processes(self) -> bool:
         """Whether others on this machine are at work; what the dead have left is removed."""
-        found = False
+        in_use = False
         for path in self._own.glob("at-work-*.lock"):
-            if path == Path(self._at_work.lock_file):
+            if path == Path(self._process_lock.lock_file):
                 continue
             lock = FileLock(path)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                found = True
+                in_use = True
                 continue
             lock.release()
             path.unlink(missing_ok=True)
-        return found
+        return in_use
 
-    def _take(self) -> None:
-        owner = self._owner()
+    def _acquire(self) -> None:
+        owner = self._read_owner()
         if owner is not None and owner.get("token") == self._token:
-            self._write()
+            self._write_owner()
             return
-        self._refuse_if_alive(owner)
-        self._write()
+        self._check_available(owner)
+        self._write_owner()
         time.sleep(SETTLE)
-        self._refuse_if_alive(self._owner())
+        self._check_available(self._read_owner())
 
-    def _refuse_if_alive(self, owner: dict[str, object] | None) -> None:
+    def _check_available(self, owner: dict[str, object] | None) -> None:
         if owner is None or owner.get("token") == self._token:
             return
-        when = owner.get("time")
-        silent = time.time() - when if isinstance(when, (int, float)) else SILENT + 1
-        if silent <= SILENT:
+        last_renewed = owner.get("time")
+        silence = time.time() - last_renewed if isinstance(last_renewed, (int, float)) else DEAD_AFTER + 1
+        if silence <= DEAD_AFTER:
             raise OutputError(
-                f"{self._storage.address!r} is being worked on by {_named(owner)}, last heard of "
-                f"{max(0, silent):.0f} seconds ago",
-                f"wait for it or stop it; it counts as dead after {SILENT:.0f} seconds of silence",
+                f"{self._storage.address!r} is being worked on by {_host_of(owner)}, last heard of "
+                f"{max(0, silence):.0f} seconds ago",
+                f"wait for it or stop it; it counts as dead after {DEAD_AFTER:.0f} seconds of silence",
             )
 
-    def _keep_up(self) -> None:
-        while self._lost is None and not self._ended.wait(BEAT):
+    def _renew_periodically(self) -> None:
+        while self._lost_to is None and not self._stopped.wait(HEARTBEAT_INTERVAL):
             with suppress(SowError):  # tried again; `check` says so if it takes too long
                 self._renew()
 
     def _renew(self) -> None:
-        owner = self._owner()
+        owner = self._read_owner()
         if owner is not None and owner.get("token") != self._token:
-            self._lost = _named(owner)
+            self._lost_to = _host_of(owner)
             return
-        self._write()
+        self._write_owner()
 
-    def _owner(self) -> dict[str, object] | None:
+    def _read_owner(self) -> dict[str, object] | None:
         """What the object says; None if there is none, or it says nothing."""
-        said = self._storage.read(OWNER, LONGEST)
+        content = self._storage.read(LEASE_FILE, MAX_BYTES)
         with suppress(ValueError, RecursionError):
-            owner = json.loads(said or b"null")
+            owner = json.loads(content or b"null")
             return owner if isinstance(owner, dict) else None
         return None
 
-    def _write(self) -> None:
-        said = {"host": self._host, "token": self._token, "time": round(time.time(), 3)}
-        self._storage.put(OWNER, json.dumps(said).encode())
+    def _write_owner(self) -> None:
+        content = {"host": self._host, "token": self._token, "time": round(time.time(), 3)}
+        self._storage.put(LEASE_FILE, json.dumps(content).encode())
         self._renewed = time.time()
 
 
-def _named(owner: dict[str, object]) -> str:
+def _host_of(owner: dict[str, object]) -> str:
     return repr(str(owner.get("host"))[:100])

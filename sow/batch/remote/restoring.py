@@ -16,61 +16,69 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sow.batch.ledger.schema import APPLICATION, NAME, OWN_FOLDER, TABLES, VERSION, connect, telling
+from sow.batch.ledger.schema import (
+    APPLICATION_ID,
+    LEDGER_NAME,
+    OWN_FOLDER,
+    TABLES,
+    VERSION,
+    connect,
+    sqlite_errors,
+)
 from sow.batch.manifest.job import TV2IJob, check_id
 from sow.errors import OutputError
 from sow.utils.validation import UPDATE
 
-MOST_BYTES = 8 * 2**30
+MAX_SNAPSHOT_BYTES = 8 * 2**30
 """Of a snapshot: some millions of jobs."""
-LONGEST = 2**23
+MAX_ROW_BYTES = 2**23
 """Bytes of a row: a manifest's line has at most an eighth of it."""
 FILE = re.compile(r"(.+?)(@\d{1,20})?\.png", re.ASCII)
 TOKENS = re.compile(r"[0-9a-f]{32}( [0-9a-f]{32})*", re.ASCII)
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class _Hostile(Exception):
+class _InvalidSnapshot(Exception):
     """What a snapshot of ours would not say."""
 
 
-def restore(file: Path, folder: Path, said: str) -> None:
+def restore(file: Path, folder: Path, origin: str) -> None:
     """Makes the ledger of a folder, which has none, out of a snapshot.
 
     Args:
-        said: where the snapshot was, for lines.
+        origin: where the snapshot was, for lines.
 
     Raises:
         OutputError: if it is damaged, none of ours, or says what no batch would.
     """
-    with reading(file, said) as snapshot, closing(connect(folder)) as ledger, telling(folder):
+    with open_snapshot(file, origin) as snapshot, closing(connect(folder)) as ledger, sqlite_errors(folder):
         ledger.execute("BEGIN IMMEDIATE")
-        ledger.executemany("INSERT INTO meta VALUES (?, ?)", _notes(snapshot))
+        ledger.executemany("INSERT INTO meta VALUES (?, ?)", _read_notes(snapshot))
         ledger.executemany(
             "INSERT INTO jobs (id, line, folder, job, digest, pictures, pass, state, attempts, "
-            "error, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _jobs(snapshot),
+            "error, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _read_jobs(snapshot),
         )  # fmt: skip
         ledger.executemany(
-            "INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", _pictures(snapshot, ledger)
+            "INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", _read_pictures(snapshot, ledger)
         )
-        ledger.executemany("INSERT INTO retired VALUES (?)", _retired(snapshot))
+        ledger.executemany("INSERT INTO retired VALUES (?)", _read_retired(snapshot))
         ledger.execute("INSERT OR REPLACE INTO meta VALUES ('stale', '1')")
         ledger.execute("COMMIT")
 
 
-def token_of(file: Path, said: str) -> str:
+def snapshot_token(file: Path, origin: str) -> str:
     """What a snapshot is known by.
 
     Raises:
         OutputError: as `restore`.
     """
-    with reading(file, said) as snapshot:
-        tokens = dict(_notes(snapshot)).get("snapshots", "").split()
-        return tokens[-1] if tokens else ""
+    with open_snapshot(file, origin) as snapshot:
+        known_tokens = dict(_read_notes(snapshot)).get("snapshots", "").split()
+        return known_tokens[-1] if known_tokens else ""
 
 
 @contextmanager
-def reading(file: Path, said: str) -> Iterator[sqlite3.Connection]:
+def open_snapshot(file: Path, origin: str) -> Iterator[sqlite3.Connection]:
     """A snapshot, open for reading, with the tables of a ledger and no others.
 
     Raises:
@@ -79,36 +87,36 @@ def reading(file: Path, said: str) -> Iterator[sqlite3.Connection]:
     address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as snapshot:
-            snapshot.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+            snapshot.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)
             snapshot.execute("PRAGMA trusted_schema = OFF")
             snapshot.execute("PRAGMA cell_size_check = ON")
-            _check(snapshot, said)
+            _check_schema(snapshot, origin)
             yield snapshot
-    except (sqlite3.Error, _Hostile, ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, _Hostile) else type(error).__name__
+    except (sqlite3.Error, _InvalidSnapshot, ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, _InvalidSnapshot) else type(error).__name__
         raise OutputError(
-            f"the ledger in {said!r} is damaged, or not of a batch ({what})",
-            f"move its {OWN_FOLDER}/{NAME} away and give force=True: all jobs are done anew",
+            f"the ledger in {origin!r} is damaged, or not of a batch ({what})",
+            f"move its {OWN_FOLDER}/{LEDGER_NAME} away and give force=True: all jobs are done anew",
         ) from None
 
 
-def _check(snapshot: sqlite3.Connection, said: str) -> None:
+def _check_schema(snapshot: sqlite3.Connection, origin: str) -> None:
     (application,) = snapshot.execute("PRAGMA application_id").fetchone()
     (version,) = snapshot.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION:
-        raise _Hostile("another program's file")
+    if application != APPLICATION_ID:
+        raise _InvalidSnapshot("another program's file")
     if version > VERSION:
         raise OutputError(
-            f"the ledger in {said!r} has version {version}, and only {VERSION} is known here: "
+            f"the ledger in {origin!r} has version {version}, and only {VERSION} is known here: "
             "a newer SOW made it",
             UPDATE,
         )
-    with closing(sqlite3.connect(":memory:")) as ours:
-        ours.executescript(TABLES)
-        if _layout(snapshot) != _layout(ours):
-            raise _Hostile("other tables")
+    with closing(sqlite3.connect(":memory:")) as reference:
+        reference.executescript(TABLES)
+        if _layout(snapshot) != _layout(reference):
+            raise _InvalidSnapshot("other tables")
     if snapshot.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-        raise _Hostile("not sound")
+        raise _InvalidSnapshot("not sound")
 
 
 def _layout(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -117,22 +125,22 @@ def _layout(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
     )
 
 
-def _notes(snapshot: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+def _read_notes(snapshot: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     """What is noted, but for the manifest: that it is known has to be found out here."""
     notes = dict(snapshot.execute("SELECT name, value FROM meta LIMIT 100"))
-    legal: dict[str, Callable[[str], object]] = {
+    validators: dict[str, Callable[[str], object]] = {
         "pass": NUMBER.fullmatch,
         "snapshots": TOKENS.fullmatch,
         "options": lambda text: isinstance(json.loads(text), dict),
         "model": lambda text: isinstance(text, str),
     }
-    for name, is_legal in legal.items():
+    for name, validate in validators.items():
         if name in notes:
-            _expect(isinstance(notes[name], str) and is_legal(notes[name]), f"its note {name}")
+            _expect(isinstance(notes[name], str) and validate(notes[name]), f"its note {name}")
             yield name, notes[name]
 
 
-def _jobs(snapshot: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+def _read_jobs(snapshot: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     rows = snapshot.execute(
         "SELECT id, line, folder, job, digest, pictures, pass, "
         "iif(state = 'running', 'waiting', state), attempts, error, seconds FROM jobs"
@@ -145,7 +153,7 @@ def _jobs(snapshot: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
         yield row
 
 
-def _pictures(
+def _read_pictures(
     snapshot: sqlite3.Connection, ledger: sqlite3.Connection
 ) -> Iterator[tuple[Any, ...]]:
     for file, job, seed, digest, text in snapshot.execute(
@@ -155,27 +163,27 @@ def _pictures(
         _expect(known is not None and known[0] == job and isinstance(seed, int), "a picture")
         name = f"{job}.png" if known[1] == 1 else f"{job}@{seed}.png"
         _expect(file == name, "the name of a picture")
-        _expect(_is_told(json.loads(text), file, job, seed), "what is told of a picture")
+        _expect(_is_metadata(json.loads(text), file, job, seed), "what is told of a picture")
         yield file, job, seed, digest, text
 
 
-def _is_told(told: Any, file: str, job: str, seed: int) -> bool:
+def _is_metadata(metadata: Any, file: str, job: str, seed: int) -> bool:
     """Whether it has what the list and the page are made of."""
-    if not isinstance(told, dict):
+    if not isinstance(metadata, dict):
         return False
-    seconds, notes = told.get("seconds"), told.get("notes")
+    seconds, notes = metadata.get("seconds"), metadata.get("notes")
     return (
-        (told.get("file_name"), told.get("id"), told.get("seed")) == (file, job, seed)
-        and isinstance(told.get("prompt"), str)
+        (metadata.get("file_name"), metadata.get("id"), metadata.get("seed")) == (file, job, seed)
+        and isinstance(metadata.get("prompt"), str)
         and isinstance(seconds, (int, float))
         and math.isfinite(seconds)
         and isinstance(notes, list)
         and all(isinstance(note, str) for note in notes)
-        and isinstance(told.get("box"), (dict, list, type(None)))
+        and isinstance(metadata.get("box"), (dict, list, type(None)))
     )
 
 
-def _retired(snapshot: sqlite3.Connection) -> Iterator[tuple[str]]:
+def _read_retired(snapshot: sqlite3.Connection) -> Iterator[tuple[str]]:
     for (file,) in snapshot.execute("SELECT file FROM retired"):
         found = FILE.fullmatch(file)
         _expect(found is not None, "the name of a picture")
@@ -185,4 +193,4 @@ def _retired(snapshot: sqlite3.Connection) -> Iterator[tuple[str]]:
 
 def _expect(is_so: object, what: str) -> None:
     if not is_so:
-        raise _Hostile(f"{what} is none")
+        raise _InvalidSnapshot(f"{what} is none")

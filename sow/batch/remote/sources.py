@@ -10,33 +10,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.admission import OURS
-from sow.batch.manifest.input_checks import Line
+from sow.batch.ledger.admission import RESERVED_NAMES
+from sow.batch.manifest.input_checks import NumberedJob
 from sow.batch.manifest.manifest import (
-    KINDS,
+    FORMATS_HINT,
     READERS,
-    Found,
+    LocatedManifest,
     Manifest,
-    crossed,
-    jobs_of,
+    pair_with_prompts,
+    read_jobs,
     read_manifest,
 )
 from sow.errors import SowError, UsageError
 from sow.storage.addresses import (
-    checked,
-    checked_folder,
-    file_name,
+    check_address,
+    check_folder_address,
     folder_of,
     is_address,
+    local_file_name,
     name_of,
 )
 from sow.storage.storage import Storage, storage_of
 
-MOST_BYTES = 16 * 2**30
+MAX_MANIFEST_BYTES = 16 * 2**30
 """Of a manifest."""
 
 
-def brought(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> Found:
+def fetch_manifest(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> LocatedManifest:
     """A manifest that is elsewhere, or whose pictures or prompts are.
 
     What is brought here for it lies in a private folder, which is removed with it.
@@ -44,59 +44,59 @@ def brought(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> Fo
     Raises:
         SowError: if it cannot be had or read, or would be written over.
     """
-    given: dict[str | Path, str] = {one: checked(one) for one in (jobs, prompts) if is_address(one)}
-    _check_apart(given.values(), out)
-    home = Path(tempfile.mkdtemp(prefix="sow-"))
-    names: dict[str, str] = {}
+    remote: dict[str | Path, str] = {source: check_address(source) for source in (jobs, prompts) if is_address(source)}
+    _check_output_differs(remote.values(), out)
+    folder_here = Path(tempfile.mkdtemp(prefix="sow-"))
+    origins: dict[str, str] = {}
     try:
-        with _said_as(names):
-            files = {one: home / file_name(where) for one, where in given.items()}
-            manifest = _manifest(jobs, prompts, given, files, names)
+        with _original_addresses(origins):
+            files = {source: folder_here / local_file_name(address) for source, address in remote.items()}
+            manifest = _read_manifest(jobs, prompts, remote, files, origins)
     except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder_here, ignore_errors=True)
         raise
-    weakref.finalize(manifest, shutil.rmtree, home, True)
-    where = given.get(jobs)
-    folder = str(manifest.folder.absolute()) if where is None else (
-        where if manifest.pictures is not None else folder_of(where))  # fmt: skip
+    weakref.finalize(manifest, shutil.rmtree, folder_here, True)
+    address = remote.get(jobs)
+    folder = str(manifest.folder.absolute()) if address is None else (
+        address if manifest.pictures is not None else folder_of(address))  # fmt: skip
 
-    def lines(defaults: Mapping[str, Any]) -> Iterator[Line]:
-        with _said_as(names):
-            yield from jobs_of(manifest, defaults)
+    def lines(defaults: Mapping[str, Any]) -> Iterator[NumberedJob]:
+        with _original_addresses(origins):
+            yield from read_jobs(manifest, defaults)
 
-    return Found(manifest, folder, repr(name_of(where) if where else Path(jobs).name), lines)
+    return LocatedManifest(manifest, folder, repr(name_of(address) if address else Path(jobs).name), lines)
 
 
-def _manifest(
-    jobs: str | Path, prompts: str | Path | None, given: Mapping[str | Path, str],
-    files: Mapping[str | Path, Path], names: dict[str, str],
+def _read_manifest(
+    jobs: str | Path, prompts: str | Path | None, remote: Mapping[str | Path, str],
+    files: Mapping[str | Path, Path], origins: dict[str, str],
 ) -> Manifest:  # fmt: skip
     """What is listed, read from files that are here.
 
     Args:
-        given: the addresses that were given.
+        remote: the addresses that were given.
         files: where what is there is brought to.
-        names: is told where it came from, by where it is here.
+        origins: is told where it came from, by where it is here.
     """
 
-    def here(one: str | Path) -> Path:
-        if one not in given:
-            return Path(one)
-        storage, name = storage_of(given[one])
-        storage.fetch(name, MOST_BYTES, files[one])
-        names[str(files[one])] = given[one]
-        return files[one]
+    def local_path(source: str | Path) -> Path:
+        if source not in remote:
+            return Path(source)
+        storage, name = storage_of(remote[source])
+        storage.download(name, MAX_MANIFEST_BYTES, files[source])
+        origins[str(files[source])] = remote[source]
+        return files[source]
 
-    if jobs not in given or Path(name_of(given[jobs])).suffix.lower() in READERS:
-        return read_manifest(here(jobs), None if prompts is None else here(prompts))
+    if jobs not in remote or Path(name_of(remote[jobs])).suffix.lower() in READERS:
+        return read_manifest(local_path(jobs), None if prompts is None else local_path(prompts))
     if prompts is None:
-        raise UsageError(f"{given[jobs]!r} is no manifest", KINDS)
-    entries = Storage(given[jobs], UsageError).listing().items()
+        raise UsageError(f"{remote[jobs]!r} is no manifest", FORMATS_HINT)
+    entries = Storage(remote[jobs], UsageError).list_folder().items()
     pictures = (name for name, kind in entries if kind == "file")
-    return crossed(Path(), here(prompts), pictures, given[jobs])
+    return pair_with_prompts(Path(), local_path(prompts), pictures, remote[jobs])
 
 
-def _check_apart(given: Iterable[str], out: Path | str) -> None:
+def _check_output_differs(remote: Iterable[str], out: Path | str) -> None:
     """Whether what is read is not what is written.
 
     Raises:
@@ -104,21 +104,21 @@ def _check_apart(given: Iterable[str], out: Path | str) -> None:
     """
     if not is_address(out):
         return
-    folder = checked_folder(str(out))
-    for address in given:
+    folder = check_folder_address(str(out))
+    for address in remote:
         if address == folder:
             raise UsageError("the results would be taken for pictures", "give another out=")
-        if address in [f"{folder}/{name}" for name in OURS]:
+        if address in [f"{folder}/{name}" for name in RESERVED_NAMES]:
             raise UsageError(f"{address!r} would be written over", "give another out=")
 
 
 @contextmanager
-def _said_as(names: Mapping[str, str]) -> Iterator[None]:
+def _original_addresses(origins: Mapping[str, str]) -> Iterator[None]:
     """What is wrong with a file that was brought here is said of where it came from."""
     try:
         yield
     except SowError as error:
         what = error.what
-        for file, address in names.items():
+        for file, address in origins.items():
             what = what.replace(file, address)
         raise (type(error)(what, error.hint) if what != error.what else error) from None

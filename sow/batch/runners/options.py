@@ -8,9 +8,9 @@ from typing import Any
 from sow.batch.runners.cluster import Cluster
 from sow.errors import PlannerError, UsageError
 from sow.planners.mllm.vendors.registry import make_asker
-from sow.service.planning import PlannerChoice
-from sow.service.methods import SOW, Method
 from sow.service.lazy_model import Report
+from sow.service.methods import SOW, Method
+from sow.service.planning import PlannerChoice
 from sow.service.service import Service
 from sow.utils.limits import MAX_BATCH_SIZE
 from sow.utils.type_checks import INTEGERS, check_type

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sow.batch.gallery.gallery import CHUNK_NAME, ASSETS, PAGE, Entry, thumbnail, write_gallery
+from sow.batch.gallery.gallery import ASSETS, CHUNK_NAME, PAGE, Entry, thumbnail, write_gallery
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.batch.runners.saving import GeneratedPicture
@@ -45,7 +45,7 @@ def write_metadata(ledger: Ledger) -> Path:
     target = ledger.folder / METADATA
     with temporary_file(ledger.folder / OWN_FOLDER) as file:
         with file.open("w", encoding="utf-8") as lines:
-            for told in ledger.entries():
+            for told in ledger.picture_metadata():
                 lines.write(json.dumps(told, ensure_ascii=False) + "\n")
         file.replace(target)
     return target
@@ -57,7 +57,7 @@ def write_page(ledger: Ledger, title: str) -> Path:
     Raises:
         OutputError: if it cannot be written.
     """
-    entries = (entry_of(told) for told in ledger.entries())
+    entries = (entry_of(told) for told in ledger.picture_metadata())
     return write_gallery(ledger.folder, entries, ledger.failures(), title)
 
 
