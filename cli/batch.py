@@ -23,7 +23,6 @@ from sow.cli.batch_options import (
     assigned,
     cluster_of,
 )
-from sow.cli.groups import group
 from sow.cli.options import (
     PLAN,
     RESULT,
@@ -48,7 +47,7 @@ from sow.cli.options import (
     choice_of,
     parse_canvas,
 )
-from sow.cli.output import insist, print_json, printable, report, say
+from sow.cli.output import command_group, print_always, print_json, print_note, printable, report
 from sow.cli.results import Changes, Likeness, Preset
 from sow.errors import INTERRUPTED, JOBS_FAILED
 
@@ -70,7 +69,7 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = group(
+app = command_group(
     "Many jobs, each a line of a file, into a folder; the same command again goes on.",
     RunByDefault,
 )
@@ -146,7 +145,7 @@ def run(
     from sow.batch.ledger.admission import BadManifest
     from sow.batch.run_batch import Batch
     from sow.batch.runners.options import Options
-    from sow.batch.sources import source_of
+    from sow.batch.sources import make_job_source
     from sow.cli.batch_progress import Progress, checking
 
     choice = choice_of(
@@ -160,10 +159,10 @@ def run(
     options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes,
                       cluster_of(runner, address, workers))  # fmt: skip
     try:
-        with checking(quiet) as tick:
-            batch = Batch(source_of(jobs, prompts_file, defaults, out), out, options,
+        with checking(quiet) as on_progress:
+            batch = Batch(make_job_source(jobs, prompts_file, defaults, out), out, options,
                           retry_failed=retry_failed, skip_bad=skip_bad, force=force,
-                          report=only_the_model, tick=tick)  # fmt: skip
+                          report=only_the_model, on_progress=on_progress)  # fmt: skip
     except BadManifest as error:
         tell_all(error)
         raise
@@ -194,12 +193,12 @@ def carried_out(batch: Batch, progress: Progress) -> int:
         try:
             results.close()
         finally:
-            insist(f"sow: interrupted, {progress.summary()}; the same command goes on")
+            print_always(f"sow: interrupted, {progress.summary()}; the same command goes on")
             sys.stdout.flush()
             os._exit(INTERRUPTED)  # a planner that waits for an answer is not waited for
     finally:
         signal.signal(signal.SIGINT, before)
-    say(progress.summary())
+    print_note(progress.summary())
     return batch.failed
 
 
@@ -228,15 +227,15 @@ def export(
 ) -> None:
     """Pack the pictures of a batch, with what is said of them, for training or sharing."""
     from sow.batch.export.export import export as run_export
-    from sow.batch.export.export import here
+    from sow.batch.export.export import local_folder
     from sow.batch.open_ledger import opened
     from sow.batch.runners.publishing import write_metadata
 
-    results, shards = here(folder), here(out)
+    results, shards = local_folder(folder), local_folder(out)
     with opened(results) as ledger:
         write_metadata(ledger)
     for path in run_export(results, to, shards, force=force):
-        say(f"{path}")
+        print_note(f"{path}")
 
 
 def only_the_model(kind: str, line: str) -> None:
@@ -248,17 +247,19 @@ def only_the_model(kind: str, line: str) -> None:
 def tell_all(error: BadManifest) -> None:
     """Every problem of a manifest, but for the last line, which says how many there are."""
     for line, problem in error.problems[1:]:
-        insist(f"line {line}: {problem}")
+        print_always(f"line {line}: {problem}")
 
 
 def tell_admitted(batch: Batch) -> None:
     """What the manifest came to, where it is not plain."""
     found = batch.admitted
     for line, problem in found.problems:
-        say(f"left out: line {line}: {problem}")
-    if found.wrong > len(found.problems):
-        say(f"left out: {found.wrong - len(found.problems)} more")
+        print_note(f"left out: line {line}: {problem}")
+    if found.num_problems > len(found.problems):
+        print_note(f"left out: {found.num_problems - len(found.problems)} more")
     if found.changed:
-        say(f"{found.changed} jobs have changed: their pictures are put aside and made again")
-    if batch.gone:
-        say(f"{batch.gone} pictures are gone from the folder: they are made again")
+        print_note(
+            f"{found.changed} jobs have changed: their pictures are put aside and made again"
+        )
+    if batch.missing:
+        print_note(f"{batch.missing} pictures are gone from the folder: they are made again")

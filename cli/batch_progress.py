@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sow.cli.output import say
+from sow.cli.output import print_note
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -89,7 +89,7 @@ class Progress:
             trouble = f"{self.failed} failed" if self.failed else ""
             self._bar.update(self._task, advance=1, rate=said(pace), trouble=trouble)
         if not result.done:
-            say(f"{result.id} (line {result.line}) failed: {result.error}")
+            print_note(f"{result.id} (line {result.line}) failed: {result.error}")
 
     def _line(self, result: JobResult) -> dict[str, Any]:
         ended = self.done + self.failed
@@ -109,7 +109,7 @@ class Progress:
         if self._before:
             parts.append(f"{self._before} were done before")
         if self.failed:
-            parts.append(f"{self.failed} failed: sow batch status {self._batch.ledger.store.said}")
+            parts.append(f"{self.failed} failed: sow batch status {self._batch.ledger.store.label}")
         if self.failed_before:
             parts.append(f"{self.failed_before} had failed before: --retry-failed")
         return ", ".join(parts)

@@ -34,7 +34,7 @@ def examine() -> dict[str, Any]:
 
     import torch
 
-    from sow.checkpoints.cached import cached_snapshot
+    from sow.checkpoints.hub_cache import cached_snapshot
     from sow.checkpoints.trust import folder_problem
     from sow.models import choose_device
     from sow.models.hub import SD21

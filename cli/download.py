@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sow.cli.options import Json, Quiet, Revision
-from sow.cli.output import print_json, say
+from sow.cli.output import print_json, print_note
 
 
 def download(
@@ -32,4 +32,4 @@ def download(
     if json:
         print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
     else:
-        say(f"{found.name} ({found.revision}) is here: {found.source}")
+        print_note(f"{found.name} ({found.revision}) is here: {found.source}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,36 +15,22 @@ from sow.cli.consent import confirm_once
 from sow.cli.options import (
     MODEL,
     BaseUrl,
-    BoxText,
-    Canvas,
     Device,
     Dtype,
-    Face,
-    FaceIndex,
     Fallback,
     Force,
-    GraphFile,
     Json,
-    Mask,
-    MatteName,
     ModelName,
     NoCache,
-    PlanFile,
     PlannerCalls,
     PlannerModel,
     PlannerName,
     PlannerTimeout,
-    Prompt,
     PromptFolder,
     Quiet,
-    Related,
     Revision,
-    Setting,
-    Subject,
-    Triples,
     Yes,
     choice_of,
-    request_of,
 )
 from sow.cli.output import print_json, print_note, report
 from sow.cli.paths import (
@@ -56,44 +43,28 @@ from sow.cli.paths import (
     picture_paths,
     resolve_out,
 )
+from sow.cli.request_options import with_request
 from sow.cli.results import (
-    Changes,
     CyclesOut,
-    Explain,
-    FirstSeed,
     LikeFile,
-    Likeness,
     NoSheet,
-    Num,
     Out,
-    Preset,
     RecipeFile,
-    Retries,
-    Verify,
 )
 from sow.cli.varying import refuse_beside_like, refuse_beside_recipe
 
+from sow.service.request import Generation, Request
+
 if TYPE_CHECKING:
-    from sow.service.request import Request
-    from sow.service.results import Picture
+    from sow.service.results import GenerationSpec, Picture
+    from sow.service.service import Service
 
 HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
 
+@with_request(Generation)
 def generate(
-    face: Face = None,
-    prompt: Prompt = None,
-    mask: Mask = None,
-    subject: Subject = None,
-    face_index: FaceIndex = None,
-    setting: Setting = None,
-    box: BoxText = None,
-    related: Related = None,
-    plan: PlanFile = None,
-    graph: GraphFile = None,
-    triples: Triples = None,
-    canvas: Canvas = None,
-    matte: MatteName = None,
+    generation: Generation,
     model: ModelName = "auto",
     revision: Revision = None,
     config: Annotated[
@@ -103,19 +74,11 @@ def generate(
             rich_help_panel=MODEL,
         ),
     ] = None,
-    num: Num = 1,
-    seed: FirstSeed = None,
-    preset: Preset = None,
-    likeness: Likeness = None,
-    set_: Changes = None,
     recipe: RecipeFile = None,
     like: LikeFile = None,
     out: Out = None,
     no_sheet: NoSheet = False,
     cycles_out: CyclesOut = None,
-    explain: Explain = False,
-    verify: Verify = False,
-    retries: Retries = 0,
     force: Force = False,
     yes: Yes = False,
     planner: PlannerName = "auto",
@@ -138,19 +101,13 @@ def generate(
     sow generate --face cat.png --subject cat --prompt "a cat in the snow"
     sow generate --face img.png --prompt "an old man" --likeness 0.3 --num 4
     """
-    from sow.pictures.drawing import contact_sheet
     from sow.service.planning import PlannerChoice
     from sow.service.service import Service
-    from sow.utils.files import write_png
 
-    target = resolve_out(out, cycles_out, force, num)
-    inputs = [face, mask, plan, recipe, like, prompts, Path(graph) if graph else None, Path(model),
-              Path(config or model)]  # fmt: skip
-    check_no_overwrite(inputs, [*known_paths(target, num), cycles_out])
-    request = request_of(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,
-        graph, triples,
-    )  # fmt: skip
+    request, count = generation, generation.num
+    target = resolve_out(out, cycles_out, force, count)
+    inputs = [*files_of(request), recipe, like, prompts, Path(model), Path(config or model)]
+    check_no_overwrite(inputs, [*known_paths(target, count), cycles_out])
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
@@ -159,75 +116,158 @@ def generate(
         "revision": revision, "config": config, "device": device, "dtype": dtype,
         "report": report, "agree": confirm_once(yes),
     }  # fmt: skip
-    given = {"num": num > 1, "seed": seed is not None, "preset": preset, "set": set_,
-             "likeness": likeness is not None, "retries": retries > 0,
-             "planner": choice != PlannerChoice()}  # fmt: skip
-    said = [*request.decided, *(name for name, value in given.items() if value)]
-    first = secrets.randbelow(2**31) if seed is None else seed
-    seeds = list(range(first, first + num))
-    changes: dict[str, Any] = {"preset": preset, "settings": set_, "likeness": likeness}
+    named = [*decided(request), *["planner"] * (choice != PlannerChoice())]
+    seeds = seeds_of(generation)
     if recipe is not None:
-        refuse_beside_recipe(*said, *["like"] * (like is not None))
+        refuse_beside_recipe(*named, *["like"] * (like is not None))
         service, spec, again = Service.of_recipe(recipe, model=model, **options)
         seeds = [again]
     elif like is not None:
-        refuse_beside_like(*said)
-        service, spec = Service.like(like, prompt=prompt, model=model, **changes, **options)
+        refuse_beside_like(*named)
+        service, spec = Service.like(
+            like, prompt=request.prompt, preset=request.preset, settings=request.settings,
+            likeness=request.likeness, model=model, **options,
+        )  # fmt: skip
     else:
         service = Service(model, planner=choice, **options)
-        spec = service.resolve(request, **changes)
+        spec = service.resolve(request)
     targets = picture_paths(spec, seeds, target, force)
-    sheets = explanation_paths(targets, force) if explain else []
-    contact = contact_sheet_path(targets, target, force) if num > 1 and not no_sheet else None
-    check_no_overwrite([*inputs, service.model.source], [*targets, *sheets, cycles_out, contact])
-    notes = [*spec.notes, *service.unread(spec)]
-    if cycles_out is not None and spec.settings.total_cycles == 0:
-        notes.append("there are no cycles to save")
-        report("note", notes[-1])
+    files = Outputs(
+        target,
+        targets,
+        explanation_paths(targets, force) if generation.explain else [],
+        contact_sheet_path(targets, target, force) if count > 1 and not no_sheet else None,
+        cycles_out,
+        force,
+    )
+    check_no_overwrite([*inputs, service.model.source], files.paths)
     if quiet:
         service.pipe.set_progress_bar_config(disable=True)
-    made = []
-    page = contact_sheet(spec.plan.prompt, spec.plan, spec.condition) if contact else None
-    first_cycles = [0] if cycles_out is not None else []
-    pictures = service.make(
-        spec, seeds, cycles_of=first_cycles, explain=explain, verify=verify, retries=retries
-    )
-    if (verify or retries) and not spec.plan.relations:
-        notes.append("the plan says nothing of relations: only the face is looked for")
-        report("note", notes[-1])
-    for number, (picture, path) in enumerate(zip(pictures, targets, strict=True)):
-        path = path_of_seed(path, target, seeds[number], picture.recipe.seed)
-        picture.save(path, force=force)
-        print_note(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
-        for check in picture.checks:
-            print_note(f"  {HOLDS[check.holds]}: {check.said}")
-        if cycles_out is not None and number == 0:
-            save_cycles(picture, cycles_out, force)
-        sheet = None
-        if picture.explained is not None:
-            sheet = explanation_path(path, targets[number], sheets[number])
-            write_png(picture.explained, sheet, force=force)
-            print_note(f"explained in {sheet}")
-        for remark in picture.notes:
-            report("note", remark)
-        if page is not None:
-            page.add(f"seed {picture.recipe.seed}", picture.image)
-        made.append(_entry(picture, path, notes, sheet))
-    if page is not None and contact is not None:
-        write_png(page.drawn(), contact, force=force)
-        print_note(f"{contact}  all of them")
+    entries = draw(service, spec, generation, seeds, files)
     if json:
-        print_json([{**entry, "sheet": str(contact)} if contact else entry for entry in made])
+        print_json(entries)
     if sys.stderr.isatty():
-        print_note(what_next(Path(made[0]["file"]), request, num, likeness))
+        print_note(what_next(Path(entries[0]["file"]), generation))
 
 
-def what_next(path: Path, asked: Request, num: int, likeness: float | None) -> str:
-    """What somebody who has just seen the first picture may want to do with it."""
-    name = shlex.quote(str(path))
-    more = [f"sow show {name}"]
-    if asked.image is not None:
-        more += ["--num 4"] * (num == 1) + ["--likeness 0.3"] * (likeness is None)
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results go.
+
+    Attributes:
+        asked: the file or folder that the user named, or None.
+        pictures: a file for each seed.
+        explanations: the sheets of --explain, or none.
+        contact_sheet: the sheet of all pictures, or None.
+        cycles: the first picture after each cycle, or None.
+        force: whether existing files may be overwritten.
+    """
+
+    asked: Path | None
+    pictures: list[Path]
+    explanations: list[Path]
+    contact_sheet: Path | None
+    cycles: Path | None
+    force: bool
+
+    @property
+    def paths(self) -> list[Path | None]:
+        """All of them."""
+        return [*self.pictures, *self.explanations, self.contact_sheet, self.cycles]
+
+
+def files_of(request: Request) -> list[Path]:
+    """Return the files that a request of the command line names."""
+    named = (request.image, request.mask, request.plan, request.graph)
+    return [Path(str(name)) for name in named if name]
+
+
+def decided(generation: Generation) -> list[str]:
+    """Return the names of the options that were given."""
+    changed = {
+        "num": generation.num > 1,
+        "seed": generation.seed is not None,
+        "retries": generation.retries > 0,
+    }
+    return [*generation.decided, *(name for name, given in changed.items() if given)]
+
+
+def seeds_of(generation: Generation) -> list[int]:
+    """Return a seed for each picture, counting up from the first."""
+    first = secrets.randbelow(2**31) if generation.seed is None else generation.seed
+    return list(range(first, first + generation.num))
+
+
+def draw(
+    service: Service,
+    spec: GenerationSpec,
+    generation: Generation,
+    seeds: list[int],
+    files: Outputs,
+) -> list[dict[str, Any]]:
+    """Draw and write the pictures; return what `--json` prints of each."""
+    from sow.pictures.drawing import contact_sheet
+    from sow.utils.files import write_png
+
+    notes = [*spec.notes, *service.unread(spec)]
+    if files.cycles is not None and spec.settings.total_cycles == 0:
+        notes.append("there are no cycles to save")
+        report("note", notes[-1])
+    sheet = contact_sheet(spec.plan.prompt, spec.plan, spec.condition)
+    pictures = service.make(
+        spec,
+        seeds,
+        cycles_of=[0] if files.cycles is not None else [],
+        explain=generation.explain,
+        verify=generation.verify,
+        retries=generation.retries,
+    )
+    if (generation.verify or generation.retries) and not spec.plan.relations:
+        notes.append("the plan has no relations: only the face is looked for")
+        report("note", notes[-1])
+    entries = []
+    for number, picture in enumerate(pictures):
+        entries.append(write_picture(picture, number, seeds[number], files, notes))
+        sheet.add(f"seed {picture.recipe.seed}", picture.image)
+    if files.contact_sheet is None:
+        return entries
+    write_png(sheet.drawn(), files.contact_sheet, force=files.force)
+    print_note(f"{files.contact_sheet}  all of them")
+    return [{**entry, "sheet": str(files.contact_sheet)} for entry in entries]
+
+
+def write_picture(
+    picture: Picture, number: int, seed: int, files: Outputs, notes: list[str]
+) -> dict[str, Any]:
+    """Write a picture and what belongs to it; return what `--json` prints of it.
+
+    seed: the one asked for; with --retries, another one may have been kept.
+    """
+    from sow.utils.files import write_png
+
+    path = path_of_seed(files.pictures[number], files.asked, seed, picture.recipe.seed)
+    picture.save(path, force=files.force)
+    print_note(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
+    for check in picture.checks:
+        print_note(f"  {HOLDS[check.holds]}: {check.said}")
+    if files.cycles is not None and number == 0:
+        save_cycles(picture, files.cycles, files.force)
+    explanation = None
+    if picture.explained is not None:
+        explanation = explanation_path(path, files.pictures[number], files.explanations[number])
+        write_png(picture.explained, explanation, force=files.force)
+        print_note(f"explained in {explanation}")
+    for note in picture.notes:
+        report("note", note)
+    return _entry(picture, path, notes, explanation)
+
+
+def what_next(path: Path, generation: Generation) -> str:
+    """Return what somebody who has just seen the first picture may want to do with it."""
+    more = [f"sow show {shlex.quote(str(path))}"]
+    if generation.image is not None:
+        more += ["--num 4"] * (generation.num == 1)
+        more += ["--likeness 0.3"] * (generation.likeness is None)
     return f"next: {', '.join(more)}"
 
 

@@ -20,7 +20,7 @@ from sow.cli import (
     tune,
     words,
 )
-from sow.cli.output import hush, insist, say_error
+from sow.cli.output import print_always, print_error, set_quiet
 from sow.errors import INTERRUPTED, SowError, UsageError
 
 app = typer.Typer(
@@ -61,16 +61,16 @@ def _version(
 
 def main() -> None:
     """Runs a command and leaves with its exit code; `entry.run` comes before."""
-    hush(False)
+    set_quiet(False)
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except SowError as error:
-        say_error(error)
+        print_error(error)
         sys.exit(error.exit_code)
     except UsageProblem as error:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
-        insist(f"sow: {' '.join(line.split())}")
+        print_always(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)
     except typer.Abort:  # the end of the input, where something was asked
-        insist("sow: interrupted")
+        print_always("sow: interrupted")
         sys.exit(INTERRUPTED)

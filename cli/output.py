@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from sow.errors import SowError
 
@@ -25,7 +26,7 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def as_options(text: str) -> str:
+def use_option_names(text: str) -> str:
     """What the library says is to be done, in the command line's words: `mask=` is `--mask`."""
 
     def option(found: re.Match[str]) -> str:
@@ -42,38 +43,38 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(text))
 
 
-_hushed: ContextVar[bool] = ContextVar("_hushed", default=False)
+_quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
 """Whether --quiet was said: a word of the whole run, not of the one function that heard it."""
 
 
-def hush(quiet: bool) -> bool:
+def set_quiet(quiet: bool) -> bool:
     """What --quiet does: from here on only errors and questions are said, and no bars drawn."""
-    _hushed.set(quiet)
+    _quiet.set(quiet)
     if quiet:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when the hub's client is imported
     return quiet
 
 
-def say(text: str) -> None:
+def print_note(text: str) -> None:
     """One line for the person at the terminal, if they want any; programs read standard output."""
-    if not _hushed.get():
-        insist(text)
+    if not _quiet.get():
+        print_always(text)
 
 
-def insist(text: str) -> None:
+def print_always(text: str) -> None:
     """The same where it must be heard, --quiet or not: an error, or what is asked about."""
     typer.echo(printable(text), err=True)
 
 
 def report(kind: str, line: str) -> None:
     """What the service has to tell: notes, the model, the planner."""
-    say(f"{kind}: {as_options(line)}")
+    print_note(f"{kind}: {use_option_names(line)}")
 
 
-def say_error(error: SowError) -> None:
+def print_error(error: SowError) -> None:
     """An error in one line; what is to be done speaks of options."""
-    hint = as_options(error.hint)
-    insist(f"sow: {error.what}; {hint}" if hint else f"sow: {error.what}")
+    hint = use_option_names(error.hint)
+    print_always(f"sow: {error.what}; {hint}" if hint else f"sow: {error.what}")
 
 
 def print_json(data: Any) -> None:
@@ -93,3 +94,15 @@ def as_json(data: Any) -> str:
 
 def _visible(letter: str) -> str:
     return letter if letter.isprintable() else json.dumps(letter)[1:-1]
+
+
+def command_group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """Return an empty group of commands, which prints its help if called without a command."""
+    app = typer.Typer(cls=cls, help=text)
+
+    @app.callback(invoke_without_command=True)
+    def _print_help(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    return app

@@ -16,7 +16,7 @@ def words(model: ModelName = "auto", revision: Revision = None, json: Json = Fal
     found = find_model(model, revision=revision, download=False)
     for note in found.notes:
         report("note", note)
-    known = found.facts.words
+    known = found.checkpoint_spec.words
     groups = group_words(known)
     if json:
         print_json({"model": found.name, "words": groups if known else None})

@@ -24,10 +24,10 @@ def count(pipe: SowPipeline, settings: Settings) -> ForwardCounter:
 
 def variants(subject: Subject) -> dict[str, Settings]:
     """Return the settings to count, by name."""
-    facts = subject.pipe.facts
-    found = {name: facts.preset(name) for name in PRESETS}
+    checkpoint = subject.pipe.checkpoint_spec
+    found = {name: checkpoint.preset(name) for name in PRESETS}
     found |= {
-        f"normal, {name}={value}": facts.preset("normal").changed(**{name: value})
+        f"normal, {name}={value}": checkpoint.preset("normal").changed(**{name: value})
         for name, value in (
             ("outside", "pair"),
             ("outside", "joined"),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sow.checkpoints.facts import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec
 from sow.settings.presets import SWIFT
 from sow.settings.settings import Settings
 
@@ -37,17 +37,17 @@ class Candidate:
         """The name of the folder of its pictures."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
-    def settings(self, facts: CheckpointSpec, setting: str) -> Settings:
+    def settings(self, checkpoint: CheckpointSpec, setting: str) -> Settings:
         """Return the candidate's settings for a checkpoint.
 
         Args:
-            facts: of the checkpoint.
+            checkpoint: what it says of itself.
             setting: normal, attribute or style.
 
         Raises:
             SowError: if they are none.
         """
-        return facts.preset(f"published-{setting}").changed(**self.changes)
+        return checkpoint.preset(f"published-{setting}").changed(**self.changes)
 
 
 AS_INVERTED: dict[str, Any] = {"condition_guidance_scale": 1.0}
@@ -75,17 +75,17 @@ LISTED: tuple[Candidate, ...] = (
 """Those of every setting and checkpoint, by the reasons of docs/how-it-works.md."""
 
 
-def candidates(setting: str, facts: CheckpointSpec) -> tuple[Candidate, ...]:
+def candidates(setting: str, checkpoint: CheckpointSpec) -> tuple[Candidate, ...]:
     """Return all candidates for a setting and a checkpoint; the published method first.
 
     Args:
         setting: normal, attribute or style.
-        facts: of the checkpoint: its own preset is tried where it has one.
+        checkpoint: whose own preset is tried where it has one.
     """
     swift = Candidate(
         "swift", "the fewest UNet samples, as chosen on the drawn world", _plain(SWIFT[setting])
     )
-    preset = facts.presets.get(setting)
+    preset = checkpoint.presets.get(setting)
     checkpoint_preset = (
         [Candidate(OWN, "what whoever published it has measured", _plain(preset))] if preset else []
     )

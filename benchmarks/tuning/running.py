@@ -36,8 +36,8 @@ from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
 from sow.models.memory import MOST, pictures_at_once
 from sow.service.budget import count_unet_samples
-from sow.service.methods import SOW
 from sow.service.lazy_model import Report
+from sow.service.methods import SOW
 from sow.service.service import Service
 
 NAME = "tuning"

@@ -139,9 +139,13 @@ def intensified(pair: Pair) -> str:
     drawn, model = all_pairs()[pair.id], find_model("figures")
     mentioned = {FEATURE_OF.get(name, name) for name in drawn.mentions}
     seen = [one for one in features_of(drawn.identity) if _part(one) not in mentioned]
-    facts = model.facts
+    checkpoint = model.checkpoint_spec
     return fuse(
-        pair.prompt, seen, token_counter(BUNDLED["figures"]), facts.token_limit, facts.words
+        pair.prompt,
+        seen,
+        token_counter(BUNDLED["figures"]),
+        checkpoint.token_limit,
+        checkpoint.words,
     )
 
 

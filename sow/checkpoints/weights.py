@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sow.checkpoints.reading import read_config, read_head
+from sow.checkpoints.files import read_config, read_head
 from sow.checkpoints.trust import MODELS, parts_of
 from sow.errors import ModelError
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from sow.checkpoints.cached import cached_snapshot
-from sow.checkpoints.facts import CheckpointSpec
 from sow.checkpoints.fingerprint import fingerprint
+from sow.checkpoints.hub_cache import cached_snapshot
+from sow.checkpoints.spec import CheckpointSpec
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
 from sow.models.hub import SD21, download_snapshot, hub_problem
@@ -48,7 +48,7 @@ class Model:
         return self.commit or fingerprint(self.source, self.half)
 
     @cached_property
-    def facts(self) -> CheckpointSpec:
+    def checkpoint_spec(self) -> CheckpointSpec:
         """What the checkpoint says of itself; a single file is taken for Stable Diffusion's."""
         return CheckpointSpec() if self.kind == "file" else CheckpointSpec.of_folder(self.source)
 

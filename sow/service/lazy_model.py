@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from threading import Lock, RLock, Thread
 from typing import TYPE_CHECKING
 
@@ -20,97 +19,115 @@ if TYPE_CHECKING:
     from sow.pipeline.prefix_cache import PrefixCache
 
 Report = Callable[[str, str], None]
-"""Takes what a person should be told: of what kind (`note`, `model`, `planner`), and the line."""
+"""Receives a message for the user: its kind (`note`, `model` or `planner`), and one line."""
 
 
 class LazyModel:
-    """One model on one device, that threads may share; for the arguments see `Service`."""
+    """A model on a device, found and loaded on first use; threads may share it.
+
+    For the arguments see `Service`.
+    """
 
     def __init__(
-        self, model: str | Path, revision: str | None, config: str | None, device: str, dtype: str,
-        report: Report, download: bool,
-    ) -> None:  # fmt: skip
-        """Nothing is looked for yet."""
-        self._model_name, self._revision, self._config = str(model), revision, config
+        self,
+        name: str,
+        revision: str | None,
+        config: str | None,
+        device: str,
+        dtype: str,
+        report: Report,
+        download: bool,
+    ) -> None:
+        self._name, self._revision, self._config = name, revision, config
         self._device, self._dtype = device, dtype
         self._report, self._download = report, download
-        self._finding, self._loading = RLock(), Lock()
+        self._find_lock, self._load_lock = RLock(), Lock()
         self._model: Model | None = None
         self._pipe: SowPipeline | None = None
-        self._read_early, self._told_of_it = False, False
-        self._ahead: Thread | None = None
+        self._reading, self._reported = False, False
+        self._loader: Thread | None = None
+
+    @property
+    def device(self) -> str:
+        """The device that the model runs on: `auto` is resolved."""
+        return choose_device(self._device)
 
     @property
     def model(self) -> Model:
-        """Where the weights are.
+        """The model's name, files and specification.
 
         Raises:
-            ModelError: if they cannot be found or may not be trusted.
+            ModelError: if it cannot be found or may not be trusted.
         """
-        with self._finding:
+        with self._find_lock:
             if self._model is None:
-                self._model = find_model(self._model_name, revision=self._revision,
-                                         half=self._in_half, download=self._download)  # fmt: skip
-                self._told(self._model.notes)
+                self._model = find_model(
+                    self._name,
+                    revision=self._revision,
+                    half=self._is_half,
+                    download=self._download,
+                )
+                report_notes(self._report, self._model.notes)
             return self._model
 
-    def _in_half(self) -> bool:
-        return choose_dtype(self._dtype, choose_device(self._device)).itemsize == 2
+    def _is_half(self) -> bool:
+        return choose_dtype(self._dtype, self.device).itemsize == 2
 
     @property
     def pipe(self) -> SowPipeline:
-        """The model, loaded and on its device.
+        """The pipeline, on its device.
 
         Raises:
-            ModelError, DeviceError: if it cannot be.
+            ModelError, DeviceError: if it cannot be loaded.
         """
-        pipe = self._loaded()
-        with self._finding:
-            if not self._told_of_it:
-                self._told_of_it = True
+        pipe = self._load()
+        with self._find_lock:
+            if not self._reported:
+                self._reported = True
                 self._report("model", f"{self.model.name} ({self.model.revision}) on {pipe.device}")
         return pipe
 
-    def _loaded(self) -> SowPipeline:
+    def _load(self) -> SowPipeline:
         from sow.models.load import load_pipeline
 
-        with self._loading:
+        with self._load_lock:
             if self._pipe is None:
                 self._pipe = load_pipeline(
                     self.model, device=self._device, dtype=self._dtype, config=self._config
                 )
-                self._pipe.warn = lambda line: None  # who plans for it has told it already
+                self._pipe.warn = lambda line: None  # the service reports these notes itself
             return self._pipe
 
     @cached_property
     def prefix_cache(self) -> PrefixCache:
-        """Those of the latest pictures, which their further seeds go on from."""
+        """What further seeds of the latest pictures share with them."""
         from sow.pipeline.prefix_cache import PrefixCache
 
         return PrefixCache()
 
-    def _read_ahead(self) -> None:
-        """Brings the weights into memory in a thread of its own: a face is looked for meanwhile."""
-        with self._finding:
-            if self._pipe is None and not self._read_early:
-                self._read_early = True
+    def start_reading(self) -> None:
+        """Read the weights into memory in a background thread, while faces are detected."""
+        with self._find_lock:
+            if self._pipe is None and not self._reading:
+                self._reading = True
                 files = loaded_files(self.model.source, self.model.half).values()
                 Thread(target=read_ahead, args=(files,), daemon=True).start()
 
-    def _load_ahead(self) -> None:
-        """Loads the model in a thread of its own: a vendor is asked for a plan meanwhile."""
-        with self._finding:
-            if self._pipe is None and self._ahead is None:
-                self._ahead = Thread(target=self._try_to_load, name=PRELOAD_THREAD)
-                self._ahead.start()
+    def start_loading(self) -> None:
+        """Load the model in a background thread, while a vendor is asked for a plan."""
+        with self._find_lock:
+            if self._pipe is None and self._loader is None:
+                self._loader = Thread(target=self._try_to_load, name=PRELOAD_THREAD)
+                self._loader.start()
 
     def _try_to_load(self) -> None:
-        with suppress(Exception):  # it goes wrong again, and is told, where the model is needed
-            self._loaded()
+        with suppress(Exception):  # it is raised again where the model is needed
+            self._load()
 
-    def _told(self, notes: Iterable[str]) -> list[str]:
-        """Notes, reported."""
-        told = list(notes)
-        for note in told:
-            self._report("note", note)
-        return told
+
+def report_notes(report: Report, notes: Iterable[str]) -> list[str]:
+    """Report notes, and return them."""
+    found = list(notes)
+    for note in found:
+        report("note", note)
+    return found

@@ -39,8 +39,8 @@ from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import OutputError, UsageError
 from sow.models import find_model
 from sow.models.tuned import read_tuned
-from sow.service.planning import PlannerChoice
 from sow.service.methods import Sow
+from sow.service.planning import PlannerChoice
 from sow.settings.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sow.cli.generate import what_next
 from sow.cli.main import main
-from sow.cli.targets import contact_of, free_name, of_seed, sheet_beside
+from sow.cli.paths import contact_sheet_path, explanation_path, path_of_seed, unused_path
 from sow.service.request import Request
 from sow.settings.settings import Settings
 
@@ -117,13 +117,13 @@ def test_what_would_be_sent_is_printed_whatever_is_there(sow_here, tmp_path, mon
 
 def test_names_that_nobody_chose_are_counted_up(tmp_path):
     first = tmp_path / "a.png"
-    assert free_name(first, False) == first
+    assert unused_path(first, False) == first
     first.symlink_to("nowhere")
-    assert free_name(first, False) == tmp_path / "a-2.png"
-    assert free_name(first, True) == first
+    assert unused_path(first, False) == tmp_path / "a-2.png"
+    assert unused_path(first, True) == first
     targets = [tmp_path / "x-1.png", tmp_path / "x-2.png"]
-    assert contact_of(targets, tmp_path / "x.png", False) == tmp_path / "x-sheet.png"
-    assert contact_of(targets, tmp_path, False) == tmp_path / "x-1-sheet.png"
+    assert contact_sheet_path(targets, tmp_path / "x.png", False) == tmp_path / "x-sheet.png"
+    assert contact_sheet_path(targets, tmp_path, False) == tmp_path / "x-1-sheet.png"
 
 
 def test_another_seeds_name_replaces_nothing(tmp_path):
@@ -132,14 +132,14 @@ def test_another_seeds_name_replaces_nothing(tmp_path):
     read.write_text("mine")
     (tmp_path / "a-7-2.explain.png").write_text("mine")
     sheet = asked.with_suffix(".explain.png")
-    made = of_seed(asked, None, 1, 7)
+    made = path_of_seed(asked, None, 1, 7)
     assert made == tmp_path / "a-7-2.png"
-    assert sheet_beside(made, asked, sheet) == tmp_path / "a-7-2.explain-2.png"
-    assert of_seed(asked, None, 1, 8) == tmp_path / "a-8.png"
-    assert sheet_beside(tmp_path / "a-8.png", asked, sheet) == tmp_path / "a-8.explain.png"
+    assert explanation_path(made, asked, sheet) == tmp_path / "a-7-2.explain-2.png"
+    assert path_of_seed(asked, None, 1, 8) == tmp_path / "a-8.png"
+    assert explanation_path(tmp_path / "a-8.png", asked, sheet) == tmp_path / "a-8.explain.png"
     for out, seed in ((tmp_path / "x.png", 7), (None, 1)):
-        assert of_seed(asked, out, 1, seed) == asked
-    assert sheet_beside(asked, asked, sheet) == sheet
+        assert path_of_seed(asked, out, 1, seed) == asked
+    assert explanation_path(asked, asked, sheet) == sheet
 
 
 def test_settings_are_told_in_words_and_as_the_model_has_them(monkeypatch, capsys):

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 from sow.checkpoints import fingerprint as fingerprints
-from sow.checkpoints.facts import CheckpointSpec
 from sow.checkpoints.fingerprint import fingerprint
+from sow.checkpoints.spec import CheckpointSpec
 from sow.errors import ModelError
 from sow.models import BUNDLED, find_model
 
@@ -111,17 +111,17 @@ def test_the_hubs_commit_stands_for_itself(tiny_folder):
 @pytest.mark.parametrize("name", ["figures", "tiny"])
 def test_one_truth_about_a_checkpoint_loaded_or_not(name, figures, tiny, tiny_folder):
     pipe, source = {"figures": (figures, BUNDLED["figures"]), "tiny": (tiny, tiny_folder)}[name]
-    assert CheckpointSpec.of_folder(source) == pipe.facts
-    assert pipe.facts.stride == pipe.vae_scale_factor
-    assert pipe.facts.canvas_stride == pipe.canvas_stride
-    assert pipe.facts.token_limit == pipe.tokenizer.model_max_length
+    assert CheckpointSpec.of_folder(source) == pipe.checkpoint_spec
+    assert pipe.checkpoint_spec.stride == pipe.vae_scale_factor
+    assert pipe.checkpoint_spec.canvas_stride == pipe.canvas_stride
+    assert pipe.checkpoint_spec.token_limit == pipe.tokenizer.model_max_length
 
 
 def test_settings_that_are_none_get_one_line(folder):
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps({**index, "sow_settings": {"warp": 9}}))
     with pytest.raises(ModelError, match="no setting 'warp'"):
-        find_model(str(folder)).facts.preset("normal")
+        find_model(str(folder)).checkpoint_spec.preset("normal")
 
 
 def test_an_autoencoder_with_another_stride(run_sow, tmp_path):

@@ -87,7 +87,7 @@ def test_what_a_checkpoint_needs_set_otherwise_survives_saving(tmp_path):
     assert again.preset("style") == Settings.preset("style").changed(
         negative_prompt="", outside="none"
     )
-    assert find_model(str(tmp_path / "m")).facts == again.facts
+    assert find_model(str(tmp_path / "m")).checkpoint_spec == again.checkpoint_spec
 
 
 def pickled(folder):

@@ -268,4 +268,4 @@ def test_a_tokenizer_with_other_words_than_the_text_encoder(folder):
 def test_a_tokenizer_without_a_limit_has_the_text_encoders(folder, length):
     say(folder / "tokenizer/tokenizer_config.json", model_max_length=length)
     pipe = load_pipeline(str(folder), device="cpu")
-    assert pipe.tokenizer.model_max_length == pipe.facts.token_limit == 32
+    assert pipe.tokenizer.model_max_length == pipe.checkpoint_spec.token_limit == 32

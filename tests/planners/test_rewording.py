@@ -20,7 +20,7 @@ from sow.service.request import Request
 from sow.service.service import Service
 
 FACE = EXAMPLES / "drawn-beard.png"
-WORDS = find_model("figures").facts.words
+WORDS = find_model("figures").checkpoint_spec.words
 FEW = "a person in the forest red hat wearing holding at night with brown hair"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sow.checkpoints.reading import is_plain
+from sow.checkpoints.files import is_plain
 from sow.errors import ModelError
 from sow.utils.type_checks import as_path
 

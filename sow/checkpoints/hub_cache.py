@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sow.checkpoints.reading import stays_inside
+from sow.checkpoints.files import stays_inside
 from sow.checkpoints.trust import check_configuration
 from sow.errors import ModelError
 from sow.utils.files import read_regular

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sow.checkpoints.cached import hub_configuration
-from sow.checkpoints.reading import is_plain, read_head
+from sow.checkpoints.files import is_plain, read_head
+from sow.checkpoints.hub_cache import hub_configuration
 from sow.checkpoints.trust import check_configuration
 from sow.checkpoints.weights import Head, check_kinds
 from sow.errors import ModelError

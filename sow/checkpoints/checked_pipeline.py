@@ -8,7 +8,7 @@ from typing import Any, Self
 from diffusers import StableDiffusionPipeline
 from torch import nn
 
-from sow.checkpoints.single import check_single_file, configuration_for
+from sow.checkpoints.single_file import check_single_file, configuration_for
 from sow.checkpoints.trust import PARTS, check_folder
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError
