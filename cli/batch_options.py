@@ -12,6 +12,7 @@ from sow.utils.limits import MAX_BATCH_SIZE
 
 if TYPE_CHECKING:
     from sow.batch.runners.cluster import Cluster
+    from sow.service.request import Request
 
 RUNNER = "Many machines"
 
@@ -85,23 +86,19 @@ def cluster_of(runner: str, address: str | None, workers: int | None) -> Cluster
     return None
 
 
-def assigned(
-    texts: list[str] | None, preset: str | None, likeness: float | None
-) -> dict[str, Any] | None:
-    """`cycles=5` as a name and its value.
+def assigned_settings(request: Request) -> dict[str, Any]:
+    """Return the settings that are given as text (`cycles=5`), by name.
 
     Raises:
-        UsageError: for what is no setting, or none beside the preset and likeness of all jobs.
+        UsageError: for a setting that does not exist, or does not go with preset and likeness.
     """
-    from sow.service.fitting import chosen
+    from sow.service.fitting import resolve_settings
     from sow.settings.settings import Settings
 
-    if not texts:
-        return None
-    changed = chosen(Settings.preset(preset or "normal"), texts, likeness)
-    pairs = (text.partition("=") for text in texts)
-    return {
-        name.strip(): getattr(changed, name.strip(), None) if name.strip() != "likeness"
-        else float(value)
-        for name, _, value in pairs
-    }  # fmt: skip
+    texts: list[str] = [str(text) for text in request.settings or ()]
+    changed = resolve_settings(Settings.preset(request.preset or "normal"), texts, request.likeness)
+    assigned: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        assigned[name] = float(value) if name == "likeness" else getattr(changed, name, None)
+    return assigned

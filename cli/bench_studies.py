@@ -140,7 +140,7 @@ def interference(
 
     from sow.benchmarks.figures.studies.interference import KINDS
     from sow.benchmarks.figures.studies.interference import interference as run
-    from sow.models import out_of_memory
+    from sow.models import is_out_of_memory
     from sow.service.service import Service
 
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
@@ -148,7 +148,7 @@ def interference(
     try:
         result = run(pipe, steps, strength)
     except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise DeviceError(
             f"{pipe.device} has too little memory for {steps} pictures at a time",

@@ -198,7 +198,7 @@ def _pairs(
         return of_file(pairs, setting, faces)
     if faces is not None:
         return of_folder(faces, setting, drawn=bool(model.checkpoint_spec.words))
-    if model.name != DRAWN or model.kind != "bundled":
+    if model.name != DRAWN or model.origin != "bundled":
         raise UsageError("no faces to tune on", "give --faces, a folder of photographs")
     return of_world(setting, out)
 

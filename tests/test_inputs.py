@@ -30,11 +30,11 @@ WORK = GenerationSpec(Condition.prepare(PICTURE, plan()), plan(), QUICK, "a", ""
 SLIPS = {
     "image=0": ({"image": 0}, "image= is an int; give a file, a PIL picture or a numpy array"),
     "image=None": ({"image": None}, "image= is None"),
-    "an array of two pictures": ({"image": ARRAY[None]}, "in the shape (1, 40, 48, 3)"),
-    "an array of colours first": ({"image": ARRAY.transpose(2, 0, 1)}, "in the shape (3, 40, 48)"),
-    "an array of a row": ({"image": ARRAY[0, :, 0]}, "in the shape (48,)"),
+    "an array of two pictures": ({"image": ARRAY[None]}, "with shape (1, 40, 48, 3)"),
+    "an array of colours first": ({"image": ARRAY.transpose(2, 0, 1)}, "with shape (3, 40, 48)"),
+    "an array of a row": ({"image": ARRAY[0, :, 0]}, "with shape (48,)"),
     "an array of nothing": ({"image": ARRAY[:0]}, "only 48x0 pixels"),
-    "an array of nothing wide": ({"image": ARRAY[..., :0]}, "in the shape (40, 48, 0)"),
+    "an array of nothing wide": ({"image": ARRAY[..., :0]}, "with shape (40, 48, 0)"),
     "an array of large numbers": ({"image": ARRAY + 2.0}, "or as numbers from 0 to 1"),
     "an array below zero": ({"image": ARRAY - 1.0}, "or as numbers from 0 to 1"),
     "an array of no numbers": ({"image": ARRAY * np.nan}, "or as numbers from 0 to 1"),
@@ -243,7 +243,7 @@ def test_a_plan_without_a_canvas_takes_the_pipelines(tiny, caplog):
     assert tiny(image=image, plan=told, settings=QUICK).images[0].size == (128, 128)
     assert [r.getMessage() for r in caplog.records] == [
         "the model was trained on 64x64: at 128x128 it computes 4 times the pixels and tends to "
-        "draw what it knows more than once"
+        "repeat objects"
     ]
     boxed = sow.PlanRequest(**asked, box=[100, 100, 200, 200])
     assert sow.OfflinePlanner().plan(boxed).canvas == (512, 512)  # the box is in its pixels

@@ -21,7 +21,7 @@ from sow.benchmarks.speed.store import ReportStore
 from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.errors import DeviceError, UsageError
-from sow.models import out_of_memory
+from sow.models import is_out_of_memory
 
 Growing = Callable[[Subject, int, Section | None], Iterator[Section]]
 """Yields a section as it grows, the last time whole; given subject, rounds, what there is of it."""
@@ -138,7 +138,7 @@ def measured(
                 for section in part.grown(subject, repeats, before):
                     store.keep(section)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise DeviceError(
                 f"{subject.device} has too little memory for the section {name}",

@@ -34,7 +34,7 @@ from sow.benchmarks.tv2i.running.bench import Bench, Entrant, batch_of
 from sow.benchmarks.tv2i.running.measuring import outcomes
 from sow.diffusion.recording import unet_calls_of
 from sow.errors import UsageError
-from sow.models.memory import MOST, pictures_at_once
+from sow.models.memory import MAX_BATCH_SIZE, max_batch_size
 from sow.service.budget import count_unet_samples
 from sow.service.lazy_model import Report
 from sow.service.methods import SOW
@@ -274,8 +274,9 @@ def _tried(one: Candidate, settings: Any) -> PlannedCandidate:
 def _timed(service: Service, pair: Pair, setting: Setting) -> tuple[int, float]:
     """Return how many pictures fit into a call, and the seconds of one by the published method;
     the first warms up."""
-    work = service.resolve(replace(pair, count=1).job().request(), preset=f"published-{setting}")
-    size = pictures_at_once(service.pipe, work.plan.canvas, work.settings.branches, MOST)
+    request = replace(pair, count=1).job().request()
+    work = service.resolve(request.with_preset(f"published-{setting}"))
+    size = max_batch_size(service.pipe, work.plan.canvas, work.settings.branches, MAX_BATCH_SIZE)
     seconds = 0.0
     for seed in (pair.seed, pair.seed + 1):
         seconds = next(iter(service.make(work, [seed]))).seconds

@@ -1,7 +1,8 @@
-"""What the configurations of a checkpoint may say: numbers that an architecture can have.
+"""Schemas for the configurations of a checkpoint: values that are safe and that can be built.
 
-The libraries believe whatever is written there: they build a billion layers, or draw with noise
-that is none. What is only odd is left to them, and to the tensors, which must fit.
+The libraries accept whatever is written there: they build a billion layers, or draw with a noise
+schedule that is not one. Values that are merely odd are left to them, and to the tensors, whose
+shapes must match.
 """
 
 from __future__ import annotations
@@ -15,41 +16,45 @@ from sow.utils.validation import first_problem
 
 Count = Annotated[int, Field(strict=True, ge=1, le=128)]
 Layers = Annotated[int, Field(strict=True, ge=1, le=8)]
-"""Per block, and inside of one another: Stable Diffusion has 2, and 1 in each of them."""
+"""Layers per block, and transformer layers in each: Stable Diffusion has 2 and 1."""
 Width = Annotated[int, Field(strict=True, ge=1, le=2**16)]
-Times = Annotated[int, Field(strict=True, ge=2, le=100_000)]
+Timesteps = Annotated[int, Field(strict=True, ge=2, le=100_000)]
 Beta = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Widths = Annotated[list[Width], Field(min_length=1, max_length=8)]
-Few = Annotated[list[Any], Field(max_length=8)]
+ShortList = Annotated[list[Any], Field(max_length=8)]
 Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Sides = Side | dict[str, Side | None] | Annotated[list[Side], Field(max_length=2)]
-Kernel = Literal["eager", "sdpa"]
+AttentionKernel = Literal["eager", "sdpa"]
 
 
 class Config(BaseModel):
-    """What no configuration may ask for; what it does not say has the libraries' defaults."""
+    """The limits that hold for every configuration; missing fields have the libraries' defaults."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    auto_map: None = Field(None, description="classes out of the checkpoint's own files")
+    auto_map: None = Field(None, description="classes from the checkpoint's own files")
     custom_pipelines: None = None
-    quantization_config: None = Field(None, description="other packages, and kernels")
+    quantization_config: None = Field(None, description="needs other packages and kernels")
     compression_config: None = None
     fusion_config: None = Field(None, description="changes to the libraries' own classes")
-    transformers_weights: None = Field(None, description="weights in files of other names")
+    transformers_weights: None = Field(None, description="weights under other file names")
     configuration_files: None = Field(None, description="this configuration in another file")
-    fast_tokenizer_files: None = Field(None, description="words in files of other names")
+    fast_tokenizer_files: None = Field(None, description="vocabularies under other file names")
     gguf_file: None = None
     tokenizer_file: None = None
     vocab_file: None = None
     merges_file: None = None
-    attn_implementation: Kernel | None = Field(None, description="else it is the hub's code")
-    own_attn_implementation: Kernel | None = Field(None, alias="_attn_implementation")
-    kept_attn_implementation: Kernel | None = Field(None, alias="_attn_implementation_internal")
+    attn_implementation: AttentionKernel | None = Field(
+        None, description="any other is code from the hub"
+    )
+    own_attn_implementation: AttentionKernel | None = Field(None, alias="_attn_implementation")
+    kept_attn_implementation: AttentionKernel | None = Field(
+        None, alias="_attn_implementation_internal"
+    )
     experts_implementation: None = None
     own_experts_implementation: None = Field(None, alias="_experts_implementation")
     num_hidden_layers: Count = 12
-    size: Sides | None = Field(None, description="of pictures for the safety checker")
+    size: Sides | None = Field(None, description="input size of the safety checker")
     crop_size: Sides | None = None
     pad_size: Sides | None = None
 
@@ -69,8 +74,8 @@ class UNet(Config):
     sample_size: Side | tuple[Side, Side] | None = None
     in_channels: Width = 4
     block_out_channels: Widths | None = None
-    down_block_types: Few | None = None
-    up_block_types: Few | None = None
+    down_block_types: ShortList | None = None
+    up_block_types: ShortList | None = None
     layers_per_block: Layers | Annotated[list[Layers], Field(max_length=8)] = 2
     transformer_layers_per_block: Layers | Annotated[list[Layers], Field(max_length=8)] = 1
     reverse_transformer_layers_per_block: None = None
@@ -80,8 +85,8 @@ class AutoEncoder(Config):
     """`vae/config.json`."""
 
     block_out_channels: Widths | None = None
-    down_block_types: Few | None = None
-    up_block_types: Few | None = None
+    down_block_types: ShortList | None = None
+    up_block_types: ShortList | None = None
     layers_per_block: Layers = 1
     latent_channels: Width = 4
     scaling_factor: Annotated[float, Field(strict=True, gt=1e-6, lt=1e6)] = 0.18215
@@ -94,10 +99,10 @@ class TextEncoder(Config):
 
 
 class Tokenizer(Config):
-    """`tokenizer/tokenizer_config.json`; of no limit, older libraries wrote one of 31 digits."""
+    """`tokenizer/tokenizer_config.json`; older libraries wrote "no limit" as a 31-digit number."""
 
     model_max_length: Annotated[int, Field(strict=True, ge=3)] | None = None
-    init_inputs: tuple[()] = Field((), description="words, or the path of a file of them")
+    init_inputs: tuple[()] = Field((), description="words, or the path of a file with words")
     vocab: dict[str, int] | None = None
     merges: list[Any] | None = None
 
@@ -105,14 +110,14 @@ class Tokenizer(Config):
 class Scheduler(Config):
     """`scheduler/scheduler_config.json`."""
 
-    num_train_timesteps: Times = 1000
+    num_train_timesteps: Timesteps = 1000
     beta_start: Beta = 0.00085
     beta_end: Beta = 0.012
     trained_betas: Annotated[list[Beta], Field(min_length=2, max_length=100_000)] | None = None
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
 
 
-KINDS: Mapping[str, type[Config]] = {
+CONFIG_SCHEMAS: Mapping[str, type[Config]] = {
     "model_index.json": Index,
     "unet/config.json": UNet,
     "vae/config.json": AutoEncoder,
@@ -123,18 +128,18 @@ KINDS: Mapping[str, type[Config]] = {
 
 
 def config_problem(file: str, config: Mapping[str, Any]) -> str | None:
-    """What a configuration says that cannot be, or None; `file` is its path in the checkpoint."""
+    """Return what is invalid in a configuration, or None; `file` is its path in the checkpoint."""
     try:
-        KINDS.get(file, Config).model_validate(config)
-        for inner in _inside(config):  # a whole CLIP has its text encoder's inside its own
+        CONFIG_SCHEMAS.get(file, Config).model_validate(config)
+        for inner in _nested_objects(config):  # CLIP's contains its text encoder's
             Config.model_validate(inner)
     except ValidationError as error:
         return first_problem(error)[:300]
     return None
 
 
-def _inside(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """All objects inside another, at any depth."""
+def _nested_objects(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all objects nested in a configuration, at any depth."""
     waiting: list[Any] = [*config.values()]
     while waiting:
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""What a checkpoint says, read so that no file of a stranger can hang, flood or lead astray."""
+"""Read the files of an untrusted checkpoint: none can hang, fill memory or lead elsewhere."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from sow.utils.files import read_json_object
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
-    """A JSON object from a checkpoint; empty if there is none that can be read."""
+    """Read a JSON object from a checkpoint; return an empty one if that fails."""
     return read_json_object(folder / name)
 
 
-def read_head(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """The kind of numbers and the shape of every tensor in a file, without the numbers.
+def read_safetensors_header(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the dtype and shape of every tensor in a safetensors file, without reading the data.
 
     Raises:
-        OSError, ValueError, SafetensorError: if it is damaged.
+        OSError, ValueError, SafetensorError: if the file is damaged.
     """
     from safetensors import safe_open
 
     with safe_open(file, framework="pt") as tensors:
-        names = tensors.keys()  # it is no mapping, and cannot be walked itself
+        names = tensors.keys()  # `tensors` itself cannot be iterated
         slices = {name: tensors.get_slice(name) for name in names}
         return {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
 
 
 def read_ahead(files: Iterable[Path]) -> None:
-    """Asks the system to bring files into memory; they are read while something else is done.
+    """Ask the system to read files into its cache in the background.
 
-    Where it cannot be asked, or a file is not there, they are read when they are needed.
+    Does nothing where the system cannot, or for files that are missing.
     """
     if not hasattr(os, "posix_fadvise"):
         return
@@ -43,16 +43,16 @@ def read_ahead(files: Iterable[Path]) -> None:
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
-def is_plain(path: Path) -> bool:
-    """Whether it is a file that can be read to its end: no pipe, no device, nobody else's."""
+def is_regular_file(path: Path) -> bool:
+    """Return whether a path is a readable regular file: no pipe, device or folder."""
     try:
         return stat.S_ISREG(path.stat().st_mode) and os.access(path, os.R_OK)
     except (OSError, ValueError):
         return False
 
 
-def stays_inside(path: Path, folder: Path) -> bool:
-    """Whether what a path leads to belongs to the checkpoint in `folder`.
+def is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path, with links followed, belongs to the checkpoint in `folder`.
 
     The hub's cache keeps its files in `blobs` and links to them from `snapshots/<commit>`.
     """

@@ -1,4 +1,4 @@
-"""What the hub's own cache on this machine holds, read so that nothing in it leads astray."""
+"""Find checkpoints in the hub's local cache, without trusting what is written there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sow.checkpoints.files import stays_inside
-from sow.checkpoints.trust import check_configuration
+from sow.checkpoints.files import is_inside
+from sow.checkpoints.trust import check_configs
 from sow.errors import ModelError
 from sow.utils.files import read_regular
 
@@ -19,13 +19,13 @@ CONFIGURATION = ["*.json", "*.txt", "**/*.json", "**/*.txt"]
 def cached_commit(
     repository: str, revision: str | None = None, cache_dir: str | Path | None = None
 ) -> str | None:
-    """The commit that a branch or tag stands for in the local cache, or None.
+    """Return the commit of a branch or tag in the local cache, or None.
 
-    The hub's client believes the file that says so: a pipe there would hang it, and a path lead it
-    out of the cache.
+    The hub's client trusts the file that names the commit: a pipe there would hang it, and a path
+    would lead it out of the cache.
 
     Raises:
-        ModelError: if what is there is no commit.
+        ModelError: if the file does not contain a commit.
     """
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
@@ -37,26 +37,26 @@ def cached_commit(
     refs = home / repo_folder_name(repo_id=repository, repo_type="model") / "refs"
     try:
         (refs / name).lstat()
-        said = read_regular(refs / name, 100).decode() if stays_inside(refs / name, refs) else ""
+        text = read_regular(refs / name, 100).decode() if is_inside(refs / name, refs) else ""
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
-        said = ""
-    if not COMMIT.fullmatch(said.strip()):
+        text = ""
+    if not COMMIT.fullmatch(text.strip()):
         raise ModelError(
             f"the cache does not say which commit {name[:80]!r} of {repository} is",
-            f"take {str(refs)!r} away",
+            f"delete {str(refs)!r}",
         )
-    return said.strip()
+    return text.strip()
 
 
 def cached_snapshot(
     repository: str, revision: str | None = None, cache_dir: str | Path | None = None
 ) -> Path | None:
-    """The folder of a repository in the local cache, or None; asks no network."""
+    """Return the folder of a repository in the local cache, or None; never use the network."""
     from huggingface_hub import snapshot_download
 
-    # Not the name of a repository; not there; nothing that can be read: it is not here.
+    # An invalid name, a missing or an unreadable file: the repository is not cached.
     with suppress(ModelError, OSError, ValueError, MemoryError):
         commit = cached_commit(repository, revision, cache_dir)
         if commit:
@@ -68,33 +68,42 @@ def cached_snapshot(
     return None
 
 
-def hub_configuration(
-    repository: str, revision: str | None = None, cache_dir: str | Path | None = None, **more: Any
+def find_hub_config(
+    repository: str,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    **options: Any,
 ) -> Path:
-    """A folder with the configuration of a repository: out of the cache, or fetched into it.
+    """Return a folder with the configuration of a repository; download it if it is not cached.
 
-    more: what else the hub's client takes, such as `token` and `local_files_only`.
+    options: of the hub's client, such as `token` and `local_files_only`.
 
     Raises:
-        ModelError: if it cannot be had, or may not be trusted.
+        ModelError: if it cannot be downloaded, or is not trusted.
     """
     from huggingface_hub import snapshot_download
 
     folder = cached_snapshot(repository, revision, cache_dir)
     if folder is not None:
-        with suppress(ModelError):  # perhaps it is not whole
-            check_configuration(folder)
+        with suppress(ModelError):  # it may be incomplete
+            check_configs(folder)
             return folder
     cached_commit(repository, revision, cache_dir)
     try:
-        folder = Path(snapshot_download(
-            repository, revision=revision, cache_dir=cache_dir, allow_patterns=CONFIGURATION, **more
-        ))  # fmt: skip
-    except Exception as error:  # the hub's client raises several families of errors
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        folder = Path(
+            snapshot_download(
+                repository,
+                revision=revision,
+                cache_dir=cache_dir,
+                allow_patterns=CONFIGURATION,
+                **options,
+            )
+        )
+    except Exception as error:  # the hub's client raises many types of errors
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(
-            f"the configuration in {repository[:100]!r} cannot be had: {why}",
-            "give a folder that has it as config=",
+            f"the configuration of {repository[:100]!r} cannot be downloaded: {reason}",
+            "set config= to a folder that has it",
         ) from None
-    check_configuration(folder)
+    check_configs(folder)
     return folder

@@ -1,62 +1,62 @@
-"""Checkpoints in a single file: its head, and the configuration that has to be found for it."""
+"""Checkpoints in a single file: check its header and find its configuration."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from sow.checkpoints.files import is_plain, read_head
-from sow.checkpoints.hub_cache import hub_configuration
-from sow.checkpoints.trust import check_configuration
-from sow.checkpoints.weights import Head, check_kinds
+from sow.checkpoints.files import is_regular_file, read_safetensors_header
+from sow.checkpoints.hub_cache import find_hub_config
+from sow.checkpoints.trust import check_configs
+from sow.checkpoints.weights import Header, check_dtypes
 from sow.errors import ModelError
 
-ASKED = ("revision", "cache_dir", "token", "local_files_only")
-"""What diffusers lets its users say about the hub."""
+HUB_OPTIONS = ("revision", "cache_dir", "token", "local_files_only")
+"""The options of diffusers' `from_single_file` for the hub."""
 
 
-def check_single_file(file: Path) -> Head:
-    """What a file says of its tensors.
+def check_single_file(file: Path) -> Header:
+    """Return the header of a file: the dtypes and shapes of its tensors.
 
     Raises:
-        ModelError: if it is no plain file, damaged, or holds numbers of another kind.
+        ModelError: if it is not a regular file, is damaged, or has tensors of an unknown dtype.
     """
     from safetensors import SafetensorError
 
-    if not is_plain(file):
-        raise ModelError(f"{file.name!r} is no file that can be read", "give a .safetensors file")
+    if not is_regular_file(file):
+        raise ModelError(f"{file.name!r} is not a readable file", "use a .safetensors file")
     try:
-        head = read_head(file)
+        header = read_safetensors_header(file)
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(
-            f"{file.name!r} cannot be loaded: it is damaged ({error})"[:400], "get it again"
+            f"{file.name!r} cannot be loaded: it is damaged ({error})"[:400], "download it again"
         ) from None
-    check_kinds(head, repr(file.name))
-    return head
+    check_dtypes(header, repr(file.name))
+    return header
 
 
-def configuration_for(head: Head, config: Any = None, **options: Any) -> Path:
-    """The folder with the configuration of a single file, which may be trusted.
+def find_config_folder(header: Header, config: Any = None, **options: Any) -> Path:
+    """Return a folder with a trusted configuration for a single file.
 
     Args:
-        head: of the file; diffusers tells by it what kind it is, if nobody says so.
+        header: of the file; without `config`, diffusers recognises the type of checkpoint by it.
         config: a folder or a hub id.
-        options: the others of diffusers' `from_single_file`.
+        options: others of diffusers' `from_single_file`.
 
     Raises:
-        ModelError: if there is none, or it may not be trusted.
+        ModelError: if there is none, or it is not trusted.
     """
     if config and Path(config).is_dir():
-        check_configuration(Path(config))
+        check_configs(Path(config))
         return Path(config)
-    more = {name: options[name] for name in ASKED if name in options}
-    return hub_configuration(str(config or _usual(head)), **more)
+    hub_options = {name: options[name] for name in HUB_OPTIONS if name in options}
+    return find_hub_config(str(config or _default_repository(header)), **hub_options)
 
 
-def _usual(head: Head) -> str:
-    """The repository that diffusers takes the configuration of such a file from."""
+def _default_repository(header: Header) -> str:
+    """Return the repository that diffusers takes the configuration of such a file from."""
     import torch
     from diffusers.loaders.single_file_utils import fetch_diffusers_config
 
-    tensors = {name: torch.empty(shape, device="meta") for name, (_, shape) in head.items()}
+    tensors = {name: torch.empty(shape, device="meta") for name, (_, shape) in header.items()}
     return str(fetch_diffusers_config(tensors)["pretrained_model_name_or_path"])

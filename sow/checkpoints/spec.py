@@ -1,4 +1,4 @@
-"""What a checkpoint is, read from its configuration: the one truth about it, loaded or not."""
+"""What a checkpoint's configuration says about it: canvas, token limit, vocabulary, presets."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from sow.settings.presets import CHECKPOINT_PRESETS, PRESET_CHANGES, PUBLISHED
 from sow.settings.settings import SEC_V, Settings
 
 CLIP_TOKENS = 77
-FAR = 1.5
-"""How many times the side that a checkpoint was trained on is worth a remark, either way.
+MAX_CANVAS_RATIO = 1.5
+"""A canvas whose sides are further than this factor from those of training gets a note.
 
-Less than that was seen to do no harm: `figures` keeps faces at 192 px as it does at 128.
+Less was seen to do no harm: `figures` keeps faces at 192 px as it does at 128.
 """
 
 
 @dataclass(frozen=True)
 class CheckpointSpec:
-    """The defaults are those of Stable Diffusion 2.1-base.
+    """What the engine needs to know about a checkpoint; the defaults are SD 2.1-base's.
 
     Attributes:
         canvas: `(width, height)` in pixels of the pictures it was trained on.
-        sure: whether it says so itself; a single file does not.
-        stride: pixels of one latent, in width and height.
+        canvas_known: whether its configuration has that size; a single file has none.
+        stride: pixels per latent, in width and height.
         canvas_stride: width and height of a canvas must be multiples of this many pixels.
         token_limit: how many tokens its text encoder reads, the first and the last included.
-        words: all words it knows, if it lists them; else empty.
-        settings: what it needs set otherwise than the presets have it, whichever is chosen.
-        presets: its own numbers for `normal`, `attribute` and `style`, where somebody measured
-            better ones on it than the published; what each sets otherwise.
+        words: its vocabulary, if it has a list of it; else empty.
+        settings: changes that it needs to every preset.
+        presets: its own changes to `normal`, `attribute` and `style`, where better numbers than
+            the published ones were measured on it.
     """
 
     canvas: tuple[int, int] = (512, 512)
-    sure: bool = False
+    canvas_known: bool = False
     stride: int = 8
     canvas_stride: int = 64
     token_limit: int = CLIP_TOKENS
@@ -48,7 +48,7 @@ class CheckpointSpec:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def from_configs(
         cls,
         unet: Mapping[str, Any],
         vae: Mapping[str, Any],
@@ -56,7 +56,7 @@ class CheckpointSpec:
         tokenizer: Mapping[str, Any],
         index: Mapping[str, Any],
     ) -> CheckpointSpec:
-        """Out of the configurations of its parts and `model_index.json`."""
+        """Create it from the configurations of the components and `model_index.json`."""
         stride = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
         side = unet.get("sample_size") or 64
         height, width = (side, side) if isinstance(side, int) else side
@@ -64,7 +64,7 @@ class CheckpointSpec:
         known = [limit for limit in limits if isinstance(limit, int) and 2 < limit <= CLIP_TOKENS]
         return cls(
             canvas=(width * stride, height * stride),
-            sure=True,
+            canvas_known=True,
             stride=stride,
             canvas_stride=stride * 2 ** (len(unet.get("block_out_channels") or [0] * 4) - 1),
             token_limit=min(known, default=CLIP_TOKENS),
@@ -74,9 +74,9 @@ class CheckpointSpec:
         )
 
     @classmethod
-    def of_folder(cls, folder: Path) -> CheckpointSpec:
-        """Out of a checkpoint on disk in diffusers' layout, before anything is loaded."""
-        return cls.of(
+    def from_folder(cls, folder: Path) -> CheckpointSpec:
+        """Read it from a folder in diffusers' layout, without loading the model."""
+        return cls.from_configs(
             unet=read_config(folder / "unet"),
             vae=read_config(folder / "vae"),
             text_encoder=read_config(folder / "text_encoder"),
@@ -85,34 +85,35 @@ class CheckpointSpec:
         )
 
     def preset(self, name: str) -> Settings:
-        """The preset of this name as the checkpoint runs it.
+        """Return a preset with the checkpoint's changes.
 
-        `normal`, `attribute` and `style` are the published method, or its own numbers if it has
-        any; every preset with what the checkpoint needs set otherwise.
+        `normal`, `attribute` and `style` are the checkpoint's own, or the published method if it
+        has none; `settings` change every preset.
 
         Raises:
-            ModelError: if what it says of itself are no settings.
+            ModelError: if the settings or presets of the checkpoint are invalid.
         """
-        chosen = Settings.preset(name)
+        settings = Settings.preset(name)
         try:
-            chosen = chosen.changed(**self.settings)
+            settings = settings.changed(**self.settings)
         except (UsageError, TypeError) as error:
             raise ModelError(
-                f"the sow_settings in the checkpoint's model_index.json are none: {error}"
+                f"the sow_settings in the checkpoint's model_index.json are invalid: {error}"
             ) from None
         try:
-            return chosen.changed(**self._own(name))
+            return settings.changed(**self._own(name))
         except (UsageError, TypeError) as error:
             raise ModelError(
-                f"the sow_presets in the checkpoint's model_index.json are none: {error}"
+                f"the sow_presets in the checkpoint's model_index.json are invalid: {error}"
             ) from None
 
     def sources(self, name: str) -> dict[str, str]:
-        """Where each number of a preset comes from, by the names of the settings: the paper, COW,
-        this project, the preset, or the checkpoint.
+        """Return the source of each setting of a preset.
+
+        It is the paper, COW, this project, the preset or the checkpoint.
 
         Raises:
-            ModelError: as `preset`.
+            ModelError: if the settings or presets of the checkpoint are invalid.
         """
         return {
             field: "checkpoint"
@@ -124,8 +125,8 @@ class CheckpointSpec:
     def _own(self, name: str) -> Mapping[str, Any]:
         return self.presets.get(name, {}) if name in CHECKPOINT_PRESETS else {}
 
-    def fitted(self, plan: Plan) -> Plan:
-        """The same composition where the shorter side of the canvas is the checkpoint's own."""
+    def fit_plan(self, plan: Plan) -> Plan:
+        """Return the plan scaled so that the shorter side of its canvas is that of `canvas`."""
         scale, grid = min(self.canvas) / min(plan.canvas), self.canvas_stride
         if scale == 1:
             return plan.scaled(plan.canvas)
@@ -133,28 +134,29 @@ class CheckpointSpec:
         return plan.scaled((width, height))
 
     def canvas_notes(self, canvas: tuple[int, int]) -> Iterator[str]:
-        """What to expect of a canvas far from the size it was trained on."""
-        sides = [here / there for here, there in zip(canvas, self.canvas, strict=True)]
-        if not self.sure or 1 / FAR <= min(sides) <= max(sides) <= FAR:
+        """Yield what to expect of a canvas far from the size of training."""
+        ratios = [side / trained for side, trained in zip(canvas, self.canvas, strict=True)]
+        is_near = 1 / MAX_CANVAS_RATIO <= min(ratios) <= max(ratios) <= MAX_CANVAS_RATIO
+        if is_near or not self.canvas_known:
             return
         trained = "the model was trained on {}x{}: ".format(*self.canvas)
-        here, more = f"{canvas[0]}x{canvas[1]}", sides[0] * sides[1]
-        if max(sides) <= FAR:
-            yield f"{trained}{here} is too small for what it draws"
+        size, area = f"{canvas[0]}x{canvas[1]}", ratios[0] * ratios[1]
+        if max(ratios) <= MAX_CANVAS_RATIO:
+            yield f"{trained}{size} is too small for what it draws"
             return
-        cost = f"computes {more:.3g} times the pixels and " if more > 1 else ""
-        yield f"{trained}at {here} it {cost}tends to draw what it knows more than once"
+        cost = f"computes {area:.3g} times the pixels and " if area > 1 else ""
+        yield f"{trained}at {size} it {cost}tends to repeat objects"
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """The words of a prompt that say nothing to the checkpoint, in their order."""
+        """Return the words of a prompt that are not in the checkpoint's vocabulary, in order."""
         if not self.words:
             return []
-        said = dict.fromkeys(re.findall(r"[^\W_]+", prompt.lower()))
-        return [word for word in said if word not in self.words]
+        words = dict.fromkeys(re.findall(r"[^\W_]+", prompt.lower()))
+        return [word for word in words if word not in self.words]
 
 
 def _source(preset: str, field: str) -> str:
-    """Where a number of a preset comes from that no checkpoint has changed."""
+    """Return the source of a setting of a preset that the checkpoint does not change."""
     published = preset.removeprefix("published-") in PUBLISHED
     if field in PRESET_CHANGES.get(preset, {}):
         return SEC_V if published else f"preset {preset}"

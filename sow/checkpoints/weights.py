@@ -1,7 +1,7 @@
-"""Do the tensors of a checkpoint fit what its configuration builds, all of them and no others?
+"""Check that a checkpoint has exactly the tensors that its configuration describes.
 
-The libraries initialise what is missing at random, and leave out what is too much, without a word:
-pictures then come out that the checkpoint never drew. Only the heads of the files are read here.
+The libraries silently initialise missing tensors at random and skip unknown ones: the pictures
+would then not be the checkpoint's. Only the headers of the files are read here.
 """
 
 from __future__ import annotations
@@ -10,138 +10,146 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sow.checkpoints.files import read_config, read_head
-from sow.checkpoints.trust import MODELS, parts_of
+from sow.checkpoints.files import read_config, read_safetensors_header
+from sow.checkpoints.trust import COMPONENTS_WITH_WEIGHTS, component_names
 from sow.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import nn
 
 Shapes = Mapping[str, tuple[int, ...]]
-Head = Mapping[str, tuple[str, tuple[int, ...]]]
-STEMS = {
+Header = Mapping[str, tuple[str, tuple[int, ...]]]
+FILE_STEMS = {
     "unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model",
     "safety_checker": "model", "image_encoder": "model",
 }  # fmt: skip
-OLD_NAMES = {
+LEGACY_NAMES = {
     ".query.": ".to_q.",
     ".key.": ".to_k.",
     ".value.": ".to_v.",
     ".proj_attn.": ".to_out.0.",
 }
-"""How older autoencoders call the parts of their attention; diffusers renames them as well."""
-HARMLESS = ("embeddings.position_ids", "text_projection.weight")
-"""What text encoders were saved with and do not need: a count from 0, and CLIP's last layer."""
-FLOATS = {"F16", "BF16", "F32", "F64"}
-COUNTS = ("position_ids", "num_updates", "global_step")
-"""What counts, and is no weight: training left it in the file."""
+"""Names in the attention of older autoencoders, and today's; diffusers renames them as well."""
+IGNORED_TENSORS = ("embeddings.position_ids", "text_projection.weight")
+"""Tensors that saved text encoders may have and do not need: indices, and CLIP's last layer."""
+FLOAT_DTYPES = {"F16", "BF16", "F32", "F64"}
+COUNTERS = ("position_ids", "num_updates", "global_step")
+"""Integers that are not weights: training left them in the file."""
 
 
-def check_weights(folder: Path, variant: str | None, given: Collection[str] = ()) -> None:
-    """Whether a checkpoint that is trusted has the weights its configuration speaks of.
+def check_weights(folder: Path, variant: str | None, passed: Collection[str] = ()) -> None:
+    """Check that a trusted checkpoint has the weights that its configuration describes.
 
     Args:
         folder: in diffusers' layout.
         variant: of the files, such as `fp16`.
-        given: parts that are not loaded from it.
+        passed: components that the caller passes, which are not loaded from the folder.
 
     Raises:
-        ModelError: if a tensor is missing, unknown, of another shape or no number, or a file is
+        ModelError: if a tensor is missing, unknown or of another shape or dtype, or a file is
             damaged.
     """
-    for part in parts_of(read_config(folder, "model_index.json")):
-        if part in given or part not in MODELS:
+    for part in component_names(read_config(folder, "model_index.json")):
+        if part in passed or part not in COMPONENTS_WITH_WEIGHTS:
             continue
         what = f"the {part} of {folder.name!r}"
         wrong = _first_difference(
-            _stored(folder / part, variant, what), _built(folder / part, what)
+            _stored_shapes(folder / part, variant, what), _expected_shapes(folder / part, what)
         )
         if wrong:
-            raise ModelError(f"{what} has not the weights of its config.json: {wrong}",
-                             "get the checkpoint again")  # fmt: skip
+            raise ModelError(
+                f"the weights of {what} do not match its config.json: {wrong}",
+                "download the checkpoint again",
+            )
 
 
-def _first_difference(stored: Shapes, built: Shapes) -> str:
-    lacking, unknown = sorted(built.keys() - stored.keys()), sorted(stored.keys() - built.keys())
-    shapes = [name for name in sorted(built.keys() & stored.keys()) if built[name] != stored[name]]
-    for names, problem in ((lacking, "missing"), (unknown, "unknown"), (shapes, "of other shapes")):
+def _first_difference(stored: Shapes, expected: Shapes) -> str:
+    missing = sorted(expected.keys() - stored.keys())
+    unknown = sorted(stored.keys() - expected.keys())
+    both = sorted(expected.keys() & stored.keys())
+    shapes = [name for name in both if expected[name] != stored[name]]
+    for names, problem in ((missing, "missing"), (unknown, "unknown"), (shapes, "of other shapes")):
         if names:
             return f"{len(names)} tensors are {problem}, the first {names[0][:200]}"
     return ""
 
 
-def _stored(folder: Path, variant: str | None, what: str) -> Shapes:
-    """The tensors in the files that are loaded, by the names of today."""
+def _stored_shapes(folder: Path, variant: str | None, what: str) -> Shapes:
+    """Return the shapes of the tensors in the files that are loaded, by their current names."""
     from safetensors import SafetensorError
 
     shapes: dict[str, tuple[int, ...]] = {}
     for file in _files(folder, variant, what):
         try:
-            head = read_head(file)
+            header = read_safetensors_header(file)
         except (OSError, ValueError, SafetensorError) as error:
-            raise ModelError(f"{what} cannot be loaded: {file.name} is damaged ({error})"[:400],
-                             "get the checkpoint again") from None  # fmt: skip
-        check_kinds(head, what)
-        for name, (_, shape) in head.items():
-            today = _today(name)
-            if today in shapes:  # which of them is taken is a matter of chance
-                raise ModelError(f"{what} has {today[:200]!r} twice", "get it again")
-            if not name.endswith(HARMLESS):
-                shapes[today] = shape
+            raise ModelError(
+                f"{what} cannot be loaded: {file.name} is damaged ({error})"[:400],
+                "download the checkpoint again",
+            ) from None
+        check_dtypes(header, what)
+        for name, (_, shape) in header.items():
+            current = _current_name(name)
+            if current in shapes:  # the libraries could load either
+                raise ModelError(f"{what} has {current[:200]!r} twice", "download it again")
+            if not name.endswith(IGNORED_TENSORS):
+                shapes[current] = shape
     return shapes
 
 
-def check_kinds(head: Head, what: str) -> None:
-    """Whether all numbers of a file of weights are of a kind that weights have.
+def check_dtypes(header: Header, what: str) -> None:
+    """Check that all weights of a file are floats of 16 to 64 bits.
 
     Raises:
-        ModelError: if not; the libraries would round them, or read them as others.
+        ModelError: if not; the libraries would round or misread them.
     """
-    for name, (kind, _) in head.items():
-        if kind not in FLOATS and not name.endswith(COUNTS):
+    for name, (dtype, _) in header.items():
+        if dtype not in FLOAT_DTYPES and not name.endswith(COUNTERS):
             raise ModelError(
-                f"{what} has numbers of a kind that is not known: {kind} for {name[:200]}",
-                "get it again",
+                f"{what} has a tensor of the unsupported dtype {dtype}: {name[:200]}",
+                "download it again",
             )
 
 
 def _files(folder: Path, variant: str | None, what: str) -> list[Path]:
-    """The files that the libraries choose: of the variant if there are any, else the plain ones."""
-    stem = STEMS[folder.name]
+    """Return the files that the libraries load: of the variant, or the others if there are none."""
+    stem = FILE_STEMS[folder.name]
     for mark in (f".{variant}", "") if variant else ("",):
         single, index = f"{stem}{mark}.safetensors", f"{stem}.safetensors.index{mark}.json"
-        there = [name for name in (single, index) if (folder / name).is_file()]
-        if len(there) == 2:
-            raise ModelError(f"{what} is there twice, whole and in pieces", "take one away")
-        if there == [index]:
+        present = [name for name in (single, index) if (folder / name).is_file()]
+        if len(present) == 2:
+            raise ModelError(f"{what} is there twice, as one file and in shards", "delete one")
+        if present == [index]:
             shards = read_config(folder, index).get("weight_map", {})
             return [folder / name for name in sorted(set(shards.values()))]
-        if there:
+        if present:
             return [folder / single]
-    raise ModelError(f"{what} has no weights in {stem}.safetensors", "name the variant= there is")
+    raise ModelError(
+        f"{what} has no weights in {stem}.safetensors", "set variant= to the one that it has"
+    )
 
 
-def _built(folder: Path, what: str) -> Shapes:
-    """The tensors of what its configuration describes; no memory is taken for them."""
+def _expected_shapes(folder: Path, what: str) -> Shapes:
+    """Return the shapes that the configuration describes; builds the model on the meta device."""
     import torch
 
     try:
         with torch.device("meta"):
-            module = _empty(folder)
-    except Exception as error:  # whatever a library makes of nonsense
+            module = _build_module(folder)
+    except Exception as error:  # the libraries raise anything on an invalid configuration
         raise ModelError(
             f"{what} cannot be built: {str(error).strip()[:300] or type(error).__name__}",
-            "get the checkpoint again",
+            "download the checkpoint again",
         ) from None
     tensors = module.state_dict()
     return {
-        _today(name): tuple(tensor.shape)
+        _current_name(name): tuple(tensor.shape)
         for name, tensor in tensors.items()
-        if not name.endswith(HARMLESS)
+        if not name.endswith(IGNORED_TENSORS)
     }
 
 
-def _empty(folder: Path) -> nn.Module:
+def _build_module(folder: Path) -> nn.Module:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
     from transformers import CLIPTextModel, CLIPVisionModelWithProjection
@@ -154,15 +162,15 @@ def _empty(folder: Path) -> nn.Module:
         model = others[folder.name]
         module: nn.Module = model(model.config_class.from_pretrained(folder))
         return module
-    kind = UNet2DConditionModel if folder.name == "unet" else AutoencoderKL
-    module = kind.from_config(kind.load_config(folder))
+    class_ = UNet2DConditionModel if folder.name == "unet" else AutoencoderKL
+    module = class_.from_config(class_.load_config(folder))
     return module
 
 
-def _today(name: str) -> str:
-    """What a tensor is called wherever it is: transformers dropped prefixes, diffusers renamed."""
+def _current_name(name: str) -> str:
+    """Return a tensor's current name: transformers dropped prefixes, diffusers renamed layers."""
     name = name.removeprefix("text_model.").replace("vision_model.vision_model.", "vision_model.")
     if ".attentions." in name:
-        for old, new in OLD_NAMES.items():
+        for old, new in LEGACY_NAMES.items():
             name = name.replace(old, new)
     return name

@@ -1,6 +1,6 @@
-"""Models: finding, fetching and loading them by name."""
+"""Find, download and load models by name."""
 
-from sow.models.devices import choose_device, choose_dtype, out_of_memory
+from sow.models.devices import choose_device, choose_dtype, is_out_of_memory
 from sow.models.find import BUNDLED, Model, fetch_model, find_model
 from sow.models.load import load_pipeline
 
@@ -11,6 +11,6 @@ __all__ = [
     "choose_dtype",
     "fetch_model",
     "find_model",
+    "is_out_of_memory",
     "load_pipeline",
-    "out_of_memory",
 ]

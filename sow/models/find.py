@@ -1,4 +1,4 @@
-"""A name, a hub id, a folder or a file -> where the weights are."""
+"""Find a model's weights by name, hub id, folder or file."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from sow.models.hub import SD21, download_snapshot, hub_problem
 from sow.utils.type_checks import as_path
 
 Half = bool | Callable[[], bool]
-"""Whether files in half precision are preferred; asked of a function, only where there are any."""
+"""Whether to prefer files in half precision; a function is called only where it matters."""
 BUNDLED = {"figures": Path(__file__).parents[1] / "bundled" / "figures"}
 
 
 @dataclass(frozen=True)
 class Model:
-    """Where the weights are and what they are called.
+    """A model that was found: its name and where its weights are.
 
     Attributes:
         name: what a recipe records: a bundled name, a hub id, or the last part of a path.
         source: the folder or file.
-        kind: `bundled`, `hub`, `folder` or `file`.
-        commit: the hub's.
-        half: whether files in half precision are preferred.
+        origin: `bundled`, `hub`, `folder` or `file`.
+        commit: the hub's commit; empty for other origins.
+        half: whether to prefer files in half precision.
         notes: lines for the user.
     """
 
     name: str
     source: Path
-    kind: str
+    origin: str
     commit: str = ""
     half: bool = False
     notes: tuple[str, ...] = ()
@@ -49,8 +49,10 @@ class Model:
 
     @cached_property
     def checkpoint_spec(self) -> CheckpointSpec:
-        """What the checkpoint says of itself; a single file is taken for Stable Diffusion's."""
-        return CheckpointSpec() if self.kind == "file" else CheckpointSpec.of_folder(self.source)
+        """The checkpoint's own configuration; a single file is taken for Stable Diffusion's."""
+        return (
+            CheckpointSpec() if self.origin == "file" else CheckpointSpec.from_folder(self.source)
+        )
 
 
 def find_model(
@@ -60,17 +62,17 @@ def find_model(
     half: Half = False,
     download: bool = True,
 ) -> Model:
-    """Where a model is, downloading it if need be and allowed.
+    """Find a model, and download it if necessary and allowed.
 
     Args:
         name: `auto` (SD2.1-base, else the bundled `figures`), `sd2.1`, a bundled name, a folder,
             a `.safetensors` file or a hub id.
         revision: a branch, tag or commit on the hub.
-        half: prefer files in half precision; a function is only asked where it matters.
-        download: False never asks the network.
+        half: prefer files in half precision; a function is called only where it matters.
+        download: False never uses the network.
 
     Raises:
-        ModelError: if it cannot be found or may not be trusted.
+        ModelError: if it cannot be found or is not trusted.
     """
     path = as_path("model", name)
     name = str(name)
@@ -83,30 +85,30 @@ def find_model(
     if path.suffix in PICKLES:
         raise ModelError(
             f"{path.name!r} is a pickle, which can run code when it is loaded",
-            "give the .safetensors file",
+            "use a .safetensors file",
         )
-    file, directory = _there(path)
-    if file:
+    is_file, is_folder = _file_or_folder(path)
+    if is_file:
         if path.suffix != ".safetensors":
-            raise ModelError(f"{path.name!r} is no model", "give a folder or a .safetensors file")
+            raise ModelError(f"{path.name!r} is not a model", "use a folder or a .safetensors file")
         return Model(path.name, path, "file")
-    if directory:
+    if is_folder:
         check_folder(path)
-        return Model(path.resolve().name, path, "folder", half=_told(half))
+        return Model(path.resolve().name, path, "folder", half=_resolve_half(half))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return _from_hub(name, revision, half, download)
     raise ModelError(
         f"no model {name!r}",
-        f"give auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
+        f"use auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
     )
 
 
-def _told(half: Half) -> bool:
+def _resolve_half(half: Half) -> bool:
     return half if isinstance(half, bool) else half()
 
 
-def _there(path: Path) -> tuple[bool, bool]:
-    """Whether a path is a file, and whether a folder; no for what cannot even be looked at."""
+def _file_or_folder(path: Path) -> tuple[bool, bool]:
+    """Return whether a path is a file, and whether it is a folder; False if it is inaccessible."""
     try:
         return path.is_file(), path.is_dir()
     except OSError:
@@ -114,31 +116,31 @@ def _there(path: Path) -> tuple[bool, bool]:
 
 
 def fetch_model(name: str, *, revision: str | None = None, half: Half = False) -> Model:
-    """Brings a model of the hub into the cache, or completes and renews what is there.
+    """Download a model from the hub into the cache, or complete and update what is there.
 
     Raises:
-        ModelError: if it cannot be had, or `name` is not on the hub.
+        ModelError: if it cannot be downloaded, or `name` is not a hub id.
     """
     names = SD21 if name in ("auto", "sd2.1") else (name,)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", names[0]):
-        raise ModelError(f"{name!r} is not on the hub", "give sd2.1 or a hub id: owner/name")
+        raise ModelError(f"{name!r} is not a hub id", "use sd2.1 or a hub id: owner/name")
     problem: object = hub_problem()
     for repository in names if problem is None else ():
         try:
-            wanted = _told(half)
-            folder = download_snapshot(repository, revision, wanted)
+            prefer_half = _resolve_half(half)
+            folder = download_snapshot(repository, revision, prefer_half)
             check_folder(folder)
-            return Model(repository, folder, "hub", commit=folder.name, half=wanted)
+            return Model(repository, folder, "hub", commit=folder.name, half=prefer_half)
         except ModelError as error:
             problem = error.what
-    raise ModelError(f"the hub cannot give {name} ({problem})", "try again with a network")
+    raise ModelError(f"{name} cannot be downloaded ({problem})", "check the network and try again")
 
 
 def _stable_diffusion(name: str, revision: str | None, half: Half, download: bool) -> Model:
     for repository in SD21:
         folder = cached_snapshot(repository, revision)
         if folder is not None and not folder_problem(folder):
-            return Model(repository, folder, "hub", commit=folder.name, half=_told(half))
+            return Model(repository, folder, "hub", commit=folder.name, half=_resolve_half(half))
     problem = hub_problem() if download else None
     if download and problem is None:
         for repository in SD21:
@@ -146,17 +148,17 @@ def _stable_diffusion(name: str, revision: str | None, half: Half, download: boo
                 return _from_hub(repository, revision, half, download)
             except ModelError as error:
                 problem = str(error)
-    lacking = f" and the hub cannot give it ({problem})" if problem else ""
+    reason = f" and cannot be downloaded ({problem})" if problem else ""
     if name == "sd2.1":
         raise ModelError(
-            f"Stable Diffusion 2.1 is not on this machine{lacking}",
-            "run `sow download` where there is a network, or point HF_HOME to a folder that has it",
+            f"Stable Diffusion 2.1 is not on this machine{reason}",
+            "run `sow download` with a network, or set HF_HOME to a folder that has it",
         )
     notes = (
-        f"Stable Diffusion 2.1 is not here{lacking}: the bundled `figures` runs instead, a small "
-        "drawn world.",
-        "To get Stable Diffusion 2.1: run `sow download` where there is a network, "
-        "or point HF_HOME to a folder that has it.",
+        f"Stable Diffusion 2.1 is not on this machine{reason}: the bundled `figures` runs instead, "
+        "a small drawn world.",
+        "To get Stable Diffusion 2.1: run `sow download` with a network, or set HF_HOME to a "
+        "folder that has it.",
     )
     return Model("figures", BUNDLED["figures"], "bundled", notes=notes)
 
@@ -165,13 +167,15 @@ def _from_hub(repository: str, revision: str | None, half: Half, download: bool)
     folder = cached_snapshot(repository, revision)
     if folder is None or folder_problem(folder):
         if not download:
-            raise ModelError(f"{repository} is not in the cache", "run `sow download`")
+            raise ModelError(
+                f"{repository} is not in the cache", f"run `sow download {repository}`"
+            )
         problem = hub_problem()
         if problem:
             raise ModelError(
-                f"{repository} is not on this machine and the hub cannot give it ({problem})",
-                "check the name, or give a folder",
+                f"{repository} is not on this machine and cannot be downloaded ({problem})",
+                "check the name, or use a folder",
             )
-        folder = download_snapshot(repository, revision, _told(half))
+        folder = download_snapshot(repository, revision, _resolve_half(half))
     check_folder(folder)
-    return Model(repository, folder, "hub", commit=folder.name, half=_told(half))
+    return Model(repository, folder, "hub", commit=folder.name, half=_resolve_half(half))

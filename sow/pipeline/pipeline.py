@@ -132,7 +132,7 @@ class SowPipeline(CheckedPipeline):
     @property
     def checkpoint_spec(self) -> CheckpointSpec:
         """What this checkpoint is: its canvas, its grid, its words, its token limit."""
-        return CheckpointSpec.of(
+        return CheckpointSpec.from_configs(
             unet=self.unet.config,
             vae=self.vae.config,
             text_encoder=vars(self.text_encoder.config),
@@ -225,7 +225,7 @@ class SowPipeline(CheckedPipeline):
         wanted = check_tensor_inputs(callback_on_step_end, callback_on_step_end_tensor_inputs)
         checkpoint = self.checkpoint_spec
         jobs = make_jobs(image, plan, settings, mask, generator, checkpoint.stride,
-                         checkpoint.preset, checkpoint.fitted)  # fmt: skip
+                         checkpoint.preset, checkpoint.fit_plan)  # fmt: skip
         shown_cycles = job_indices(return_cycles, len(jobs))
         check_canvas(jobs[0].plan.canvas, checkpoint.canvas_stride)
         for line in checkpoint.canvas_notes(jobs[0].plan.canvas):

@@ -236,7 +236,7 @@ class Plan(BaseModel):
 
     @property
     def has_canvas(self) -> bool:
-        """Whether the canvas was decided; otherwise it is the model's to say (`CheckpointSpec.fitted`)."""
+        """Whether the canvas was decided; otherwise it is the model's to say (`CheckpointSpec.fit_plan`)."""
         return "canvas" in self.model_fields_set
 
     @model_serializer(mode="wrap")

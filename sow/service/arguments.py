@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sow.errors import UsageError
-from sow.models.devices import check_names
+from sow.models.devices import check_device_names
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED
@@ -22,7 +22,7 @@ def check_service(model: object, device: str, dtype: str, planner: object, **tol
         DeviceError: for a device or a precision that nobody has.
     """
     check_type("model", model, PATH, "a name or a path")
-    check_names(device, dtype)
+    check_device_names(device, dtype)
     check_type("planner", planner, (PlannerChoice, type(None)),
                'one, such as sow.PlannerChoice("offline")')  # fmt: skip
     for name, function in told.items():

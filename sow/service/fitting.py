@@ -13,12 +13,13 @@ from sow.plan.plan import Plan, check_canvas
 from sow.plan.scene_graph import SceneObject
 from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
-from sow.service.request import ResolvedRequest
+from sow.planners.request import values_for
+from sow.service.resolved import ResolvedRequest
 from sow.settings.inputs import LONGEST_PROMPT, as_settings
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_type
 
-Given = Mapping[str, Any] | Collection[str] | Settings | None
+SettingsChanges = Mapping[str, Any] | Collection[str] | Settings | None
 CHANGES = (Collection, Settings, type(None))
 """What can change a preset; not what can be walked only once."""
 
@@ -36,24 +37,13 @@ def plan_request(asked: ResolvedRequest, checkpoint: CheckpointSpec) -> PlanRequ
         check_inside("box", asked.box, canvas)
     for region in asked.related or ():
         check_inside(f"related region {region.label!r}", region.box, canvas)
-    return PlanRequest(
-        image=asked.image,
-        prompt=asked.prompt,
-        canvas=canvas,
-        stride=checkpoint.stride,
-        subject=asked.subject,
-        setting=asked.setting,
-        box=asked.box,
-        related=asked.related,
-        face_index=asked.face_index,
-        mask=asked.mask,
-        matte=asked.matte or "auto",
-        graph=asked.graph,
-        triples=asked.triples,
-    )
+    values = values_for(PlanRequest, asked)
+    return PlanRequest(**values | {
+        "canvas": canvas, "stride": checkpoint.stride, "matte": asked.matte or "auto"
+    })  # fmt: skip
 
 
-def given_plan(
+def adapt_plan(
     plan: Plan, asked: ResolvedRequest, checkpoint: CheckpointSpec, note: Callable[[str], None]
 ) -> Plan:
     """A plan that was made before, with what is decided otherwise now; `note` takes remarks.
@@ -65,8 +55,8 @@ def given_plan(
     """
     if asked.canvas:
         plan = plan.scaled(asked.canvas)
-    elif checkpoint.sure or not plan.has_canvas:
-        before, plan = plan, checkpoint.fitted(plan)
+    elif checkpoint.canvas_known or not plan.has_canvas:
+        before, plan = plan, checkpoint.fit_plan(plan)
         if before.has_canvas and plan.canvas != before.canvas:
             (width, height), (own_width, own_height) = before.canvas, plan.canvas
             note(
@@ -101,7 +91,7 @@ def condition_of(asked: ResolvedRequest, plan: Plan) -> Condition:
         SowError: as `Condition.prepare`.
     """
     if plan.text_only or asked.image is None:
-        return Condition.nothing(plan.canvas)
+        return Condition.empty(plan.canvas)
     return Condition.prepare(asked.image, plan, asked.mask)
 
 
@@ -149,9 +139,9 @@ def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
     return thing.model_copy(update={"label": said} if said else {"box": None})
 
 
-def chosen(
+def resolve_settings(
     preset: Settings,
-    changes: Given,
+    changes: SettingsChanges,
     likeness: float | None,
 ) -> Settings:
     """A preset with what is decided otherwise; all settings at once replace it.

@@ -1,4 +1,4 @@
-"""Calls of the pipeline, and the pictures with their recipes that come out of them."""
+"""Calls of the pipeline: batches, the recipes of their pictures, and retries with other seeds."""
 
 from __future__ import annotations
 
@@ -6,94 +6,91 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from sow.diffusion.prompts import branches_for, outside_of
-from sow.errors import DeviceError
-from sow.models.devices import out_of_memory
 from sow.pictures.recipe import Recipe, versions
-from sow.service.methods import SOW, MethodOutput, Method, Sow
+from sow.service.batching import BatchLimit, run_in_batches
+from sow.service.methods import SOW, Method, MethodOutput, Sow
 from sow.service.results import GenerationSpec, Picture
 from sow.settings.settings import SHARED, Settings
+from sow.utils.limits import MAX_SEED
 
 if TYPE_CHECKING:
     from sow.models.find import Model
     from sow.pipeline.calls import ForwardCounter
     from sow.pipeline.pipeline import SowPipeline
     from sow.pipeline.prefix_cache import PrefixCache
+    from sow.service.lazy_model import Report
 
 
-def make(
+def make_pictures(
     pipe: SowPipeline,
     model: Model,
     spec: GenerationSpec,
     seeds: Sequence[int],
     cycles_of: Collection[int],
     explain: bool,
-    report: Callable[[str, str], None],
+    report: Report,
     prefix_cache: PrefixCache | None = None,
 ) -> Iterator[Picture]:
-    """One picture per seed, as many in one call as memory allows.
+    """Yield one picture per seed, computing as many per call as memory allows.
 
-    cycles_of: the numbers of those whose cycles are wanted too. explain: sheets for all of them.
-    prefix_cache: what seeds share; a picture that is repeated is begun as it was then.
+    Args:
+        cycles_of: indices of the seeds whose cycles are returned too.
+        explain: add a sheet of what the words and the condition did to every picture.
+        prefix_cache: what seeds share. A reproduced picture only uses it if the original did.
 
     Raises:
-        DeviceError: if not even one fits.
+        DeviceError: if not even one picture fits into memory.
     """
-    from sow.models.memory import pictures_at_once
+    from sow.models.memory import max_batch_size
 
-    whole = spec.batch_size > 0 and not spec.begun_alone
-    one = _Calls(pipe, model, spec, explain, None if whole else prefix_cache)
+    whole_batch = spec.batch_size > 0 and not spec.begun_alone
+    calls = _PipelineCalls(pipe, model, spec, explain, None if whole_batch else prefix_cache)
     branches, canvas = branches_for(spec.plan, spec.settings), spec.plan.canvas
-    if spec.batch_size:  # a picture is repeated as it was made, in a batch of the same size
-        room = pictures_at_once(pipe, canvas, branches, spec.batch_size)
-        if room == spec.batch_size:
-            wanted = [spec.place] if cycles_of else []
-            yield one.call([seeds[0]] * spec.batch_size, wanted, only=spec.place)[0]
+    if spec.batch_size:  # a reproduced picture needs a batch of the original size
+        if max_batch_size(pipe, canvas, branches, spec.batch_size) == spec.batch_size:
+            places = [spec.place] if cycles_of else []
+            yield calls.call([seeds[0]] * spec.batch_size, places, only=spec.place)[0]
             return
-        report("note", f"made alone, not as one of {spec.batch_size}: expect small changes")
-    left = list(enumerate(seeds))
-    most = pictures_at_once(pipe, canvas, branches, len(left))
-    while left:
-        some = left[:most]
-        try:
-            wanted = [place for place, (number, _) in enumerate(some) if number in cycles_of]
-            made = one.call([seed for _, seed in some], wanted)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            if len(some) == 1:
-                raise DeviceError(
-                    f"{pipe.device} has too little memory for this picture",
-                    "try dtype=float16, a smaller canvas= or device=cpu",
-                ) from None
-            most = len(some) // 2
-            continue
-        left = left[len(some) :]
-        yield from made
+        report(
+            "note", f"made alone instead of in a batch of {spec.batch_size}: expect small changes"
+        )
+    limit = BatchLimit(max_batch_size(pipe, canvas, branches, len(seeds)))
+
+    def call(batch: Sequence[tuple[int, int]]) -> list[Picture]:
+        places = [place for place, (index, _) in enumerate(batch) if index in cycles_of]
+        return calls.call([seed for _, seed in batch], places)
+
+    yield from run_in_batches(list(enumerate(seeds)), limit, call, pipe.device)
 
 
 @dataclass(frozen=True)
 class EngineTask:
-    """A picture to make; `several` if its work has others too, which begin alike."""
+    """A picture to make.
+
+    Attributes:
+        shares_prefix: the spec has other pictures too, whose first steps are the same.
+    """
 
     spec: GenerationSpec
     seed: int
-    several: bool = False
+    shares_prefix: bool = False
 
     @property
-    def kind(self) -> tuple[object, ...]:
-        """What tasks of one call have in common: their canvas, and the settings they share.
+    def batch_key(self) -> tuple[object, ...]:
+        """What the tasks of one call have in common: canvas, shared settings and guidance.
 
-        With others that are guided for longer, or by more texts, a picture would be asked for more
-        than it needs.
+        Next to tasks that are guided for longer or by more prompts, a picture would cost more UNet
+        samples than it needs.
         """
         settings = self.spec.settings
         shared = (getattr(settings, name) for name in Settings.names(SHARED))
         outside = outside_of(self.spec.plan, settings)
-        guided = (settings.guided_until, settings.first_guided_until, outside)
-        return (self.spec.plan.canvas, self.several, *guided, *shared)
+        guidance = (settings.guided_until, settings.first_guided_until, outside)
+        return (self.spec.plan.canvas, self.shares_prefix, *guidance, *shared)
 
 
 def make_batch(
@@ -104,30 +101,36 @@ def make_batch(
     method: Method = SOW,
     prefix_cache: PrefixCache | None = None,
 ) -> list[Picture]:
-    """The pictures of one call, of works that may share one: see `SowPipeline.__call__`.
+    """Make the pictures of tasks with the same `batch_key` in one call.
 
-    size: of the batch; a smaller one is filled up with the last task, so that a picture does not
-    depend on who else was there, since sums are rounded otherwise in batches of other sizes.
-    method: who draws them. prefix_cache: for works with several pictures, if SOW itself draws.
+    Args:
+        size: the batch size. A smaller batch is padded with its last task: sums round differently
+            in batches of other sizes, and a picture must not depend on its neighbours.
+        method: what draws them.
+        prefix_cache: for tasks with `shares_prefix`, if SOW itself draws.
     """
     from sow.pipeline.calls import count_forwards
 
-    filled = [*tasks, *[tasks[-1]] * (size - len(tasks))]
-    specs, seeds = [task.spec for task in filled], [task.seed for task in filled]
-    alone = tasks[0].several and prefix_cache is not None and method.engine and not pipe.controls
+    padded = [*tasks, *[tasks[-1]] * (size - len(tasks))]
+    specs, seeds = [task.spec for task in padded], [task.seed for task in padded]
+    begun_alone = (
+        tasks[0].shares_prefix and prefix_cache is not None and method.engine and not pipe.controls
+    )
     started = time.monotonic()
-    with _threads(0) as threads, count_forwards(method.denoiser(pipe)) as spent:
-        if alone and isinstance(method, Sow):
-            drawn = method.draw(pipe, specs, seeds, prefix_cache=prefix_cache)
+    with _num_threads(0) as threads, count_forwards(method.denoiser(pipe)) as forwards:
+        if begun_alone and isinstance(method, Sow):
+            output = method.draw(pipe, specs, seeds, prefix_cache=prefix_cache)
         else:
-            drawn = method.draw(pipe, specs, seeds)
+            output = method.draw(pipe, specs, seeds)
     seconds = (time.monotonic() - started) / len(tasks)
-    pictures = _pictures(pipe, model, filled, drawn, threads, seconds, spent, alone, method)
+    pictures = _with_recipes(
+        pipe, model, padded, output, threads, seconds, forwards, begun_alone, method
+    )
     return list(pictures)[: len(tasks)]
 
 
-class _Calls:
-    """Calls of one pipeline for one work."""
+class _PipelineCalls:
+    """Calls of a pipeline for one spec."""
 
     def __init__(
         self,
@@ -140,15 +143,18 @@ class _Calls:
         from sow.diffusion.prefix import without_chance
 
         self.pipe, self.model, self.spec, self.explain = pipe, model, spec, explain
-        # Beginnings are not looked into: where they are all there is, a sheet would be empty.
-        unseen = explain and without_chance(spec.settings)
-        self.prefix_cache = None if pipe.controls or unseen else prefix_cache
+        # Cached steps are not traced: if they are all there is, the sheet would be empty.
+        untraced = explain and without_chance(spec.settings)
+        self.prefix_cache = None if pipe.controls or untraced else prefix_cache
 
     def call(
         self, seeds: Sequence[int], cycles_of: Sequence[int], only: int | None = None
     ) -> list[Picture]:
-        """The pictures of one call, or only one; with the cycles of those at these places."""
-        from sow.attention.explain import explain as sheet_of
+        """Return the pictures of one call, or the one at index `only`.
+
+        cycles_of: indices of the pictures whose cycles are returned too.
+        """
+        from sow.attention.explain import explain as explain_sheet
         from sow.attention.trace import Trace
         from sow.pipeline.calls import count_forwards
 
@@ -156,19 +162,21 @@ class _Calls:
         tasks = [EngineTask(spec, seed) for seed in seeds]
         traces = [Trace()] if self.explain else []
         started = time.monotonic()
-        with _threads(spec.threads) as threads, count_forwards(pipe.unet) as spent:
-            drawn = SOW.draw(
+        with _num_threads(spec.threads) as threads, count_forwards(pipe.unet) as forwards:
+            output = SOW.draw(
                 pipe, [spec] * len(seeds), seeds, cycles_of, self.prefix_cache, traces=traces
             )
         seconds = (time.monotonic() - started) / len(seeds)
-        cycles = dict(zip(cycles_of, drawn.cycles or (), strict=False))
-        alone = self.prefix_cache is not None
-        pictures = _pictures(pipe, self.model, tasks, drawn, threads, seconds, spent, alone)
+        cycles = dict(zip(cycles_of, output.cycles or (), strict=False))
+        begun_alone = self.prefix_cache is not None
+        pictures = _with_recipes(
+            pipe, self.model, tasks, output, threads, seconds, forwards, begun_alone
+        )
         return [
             replace(
                 picture,
                 cycles=tuple(cycles.get(place, ())),
-                explained=sheet_of(traces[0], picture.image, spec.plan, spec.condition, place)
+                explained=explain_sheet(traces[0], picture.image, spec.plan, spec.condition, place)
                 if traces
                 else None,
             )
@@ -177,26 +185,26 @@ class _Calls:
         ]
 
 
-def _pictures(
+def _with_recipes(
     pipe: SowPipeline,
     model: Model,
     tasks: Sequence[EngineTask],
-    drawn: MethodOutput,
+    output: MethodOutput,
     threads: int,
     seconds: float,
-    spent: ForwardCounter,
+    forwards: ForwardCounter,
     begun_alone: bool,
     method: Method = SOW,
 ) -> Iterator[Picture]:
-    """Those of one call, in their order, each with its recipe."""
-    flagged = drawn.flagged or [False] * len(tasks)
-    for place, (task, image) in enumerate(zip(tasks, drawn.images, strict=True)):
+    """Yield the pictures of one call in order, each with its recipe."""
+    flagged = output.flagged or [False] * len(tasks)
+    for place, (task, image) in enumerate(zip(tasks, output.images, strict=True)):
         spec = task.spec
         recipe = Recipe(
             plan=spec.plan,
             settings=spec.settings,
             seed=task.seed,
-            model=model.name.encode(errors="replace").decode(),  # a folder's may be no text
+            model=model.name.encode(errors="replace").decode(),  # a folder's name may be no text
             revision=model.revision,
             device=pipe.device.type,
             dtype=str(pipe.unet.dtype).removeprefix("torch."),
@@ -209,26 +217,61 @@ def _pictures(
             method="" if method.engine else method.label,
         )
         yield Picture(
-            image, recipe, spec.condition, flagged=flagged[place], seconds=seconds,
-            calls=spent.calls, samples=round(spent.samples / len(tasks)),
-        )  # fmt: skip
+            image,
+            recipe,
+            spec.condition,
+            flagged=flagged[place],
+            seconds=seconds,
+            calls=forwards.calls,
+            samples=round(forwards.samples / len(tasks)),
+        )
 
 
 @contextmanager
-def _threads(wanted: int) -> Iterator[int]:
-    """Computes with as many threads as a repeated picture wants; says how many there are.
+def _num_threads(num: int) -> Iterator[int]:
+    """Set torch's number of threads for a while, and yield it; 0 leaves it as it is.
 
-    Sums are cut into as many parts, which rounds them otherwise. The number belongs to the whole
-    process: what others compute at the same time shares it.
+    Sums are split into as many parts, which changes how they round. The number is the whole
+    process's, so other threads that compute at the same time are affected too.
     """
     import torch
 
     before = torch.get_num_threads()
-    if wanted in (0, before):
+    if num in (0, before):
         yield before
         return
-    torch.set_num_threads(wanted)
+    torch.set_num_threads(num)
     try:
-        yield wanted
+        yield num
     finally:
         torch.set_num_threads(before)
+
+
+def retry_faulty(
+    make: Callable[[Sequence[int], Sequence[int]], Iterator[Picture]],
+    seeds: Sequence[int],
+    retries: int,
+) -> Iterator[Picture]:
+    """Yield a picture for each seed, or a better one made with another seed.
+
+    Pictures with faults are made again, together, with the seeds after the largest one, until
+    there are none. Of each, the picture with the fewest faults is kept, the earliest if several.
+
+    Args:
+        make: makes pictures of seeds, for these indices into `seeds`.
+        seeds: one for each picture that was asked for.
+        retries: the maximum number of rounds; with 0, pictures are yielded as they are made.
+    """
+    places = range(len(seeds))
+    if not (retries and seeds):
+        yield from make(seeds, places)
+        return
+    best, fresh = list(make(seeds, places)), count(max(seeds) + 1)
+    for _ in range(retries):
+        faulty = [place for place in places if best[place].faults]
+        new_seeds = [next(fresh) for _ in faulty]
+        if not faulty or new_seeds[-1] > MAX_SEED:
+            break
+        for place, picture in zip(faulty, make(new_seeds, faulty), strict=True):
+            best[place] = min(best[place], picture, key=lambda picture: picture.faults)
+    yield from best

@@ -97,7 +97,7 @@ class PlannerChoice:
             asker=make_asker(vendor, self.planner_model, self.base_url),
             calls=self.planner_calls,
             prompts=Prompts(None if self.prompts is None else Path(self.prompts)),
-            count=token_counter(None if model.kind == "file" else model.source),
+            count=token_counter(None if model.origin == "file" else model.source),
             limit=model.checkpoint_spec.token_limit,
             words=model.checkpoint_spec.words,
             seconds=self.planner_timeout,
@@ -188,7 +188,9 @@ def _planned(
         if choice.name != "auto" and not choice.fallback:
             raise
         plan = OfflinePlanner().plan(request)
-        return PlanningResult(plan.changed(notes=(*plan.notes, f"planned by rules: {error.what}"[:300])))
+        return PlanningResult(
+            plan.changed(notes=(*plan.notes, f"planned by rules: {error.what}"[:300]))
+        )
     where = "from the cache" if cache == "hit" else f"asked at {planner.asker.host}"
     return PlanningResult(plan, cache, f"{planner.asker.vendor} {planner.asker.model}, {where}")
 

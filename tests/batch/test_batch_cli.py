@@ -73,7 +73,7 @@ def test_all_that_is_wrong_is_told_at_once(run_sow, manifest):
     jobs = manifest(job("../../x"), job("ok"), {"id": "no"}, job("gone", image="gone.png"))
     ran = run_sow("batch", jobs, "--out", "out", "--model", "figures")
     assert ran.returncode == 2
-    assert "3 lines are wrong" in ran.stderr
+    assert "3 lines invalid" in ran.stderr
     for said in (
         "line 1: '../../x' cannot name files",
         "line 3: no picture",
@@ -106,7 +106,7 @@ def test_batches_are_of_some_pictures_and_not_of_too_many(manifest, tmp_path, nu
     """Else no picture is ever ready, or each is made and then its recipe is refused."""
     with pytest.raises(UsageError, match=r"batch_size=|batches of"):
         run_batch(manifest(job("one")), tmp_path / "out", model="figures", batch_size=number)
-    assert Options(batch_size=MAX_BATCH_SIZE).settled().batch_size == MAX_BATCH_SIZE
+    assert Options(batch_size=MAX_BATCH_SIZE).resolved().batch_size == MAX_BATCH_SIZE
     said = Recipe.model_json_schema()["properties"]["batch_size"]
     assert (said["minimum"], said["maximum"]) == (1, MAX_BATCH_SIZE)
 

@@ -239,7 +239,7 @@ BAD = {
         "needs a picture",
     ),
     "unknown model": ((*OK, "--model", "nonsense"), 5, "no model 'nonsense'"),
-    "unreachable hub id": ((*OK, "--model", "some/one"), 5, "the hub cannot give it"),
+    "unreachable hub id": ((*OK, "--model", "some/one"), 5, "cannot be downloaded"),
     "missing folder": ((*OK, "--model", "./no/such"), 5, "no model './no/such'"),
     "a pickle": ((*OK, "--model", "x.ckpt"), 5, "is a pickle"),
     "no folder for it": ((*OK[:4], "--out", "no/x.png"), 6, "there is no folder 'no'"),

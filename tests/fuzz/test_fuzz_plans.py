@@ -35,7 +35,7 @@ from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 
 PLAN = OfflinePlanner().plan(REQUEST)
-FACTS = CheckpointSpec(canvas=(128, 128), sure=True, canvas_stride=32)
+CHECKPOINT = CheckpointSpec(canvas=(128, 128), canvas_known=True, canvas_stride=32)
 LARGEST = 2048
 
 
@@ -54,7 +54,7 @@ def plan_files(dice: Random, folder) -> list[Case]:
         def run(data=data) -> None:
             path.write_bytes(data)
             asked = Request(image=PICTURE, plan=path).read()
-            plan = given_plan(asked.plan, asked, FACTS, lambda note: None).aligned(8)
+            plan = given_plan(asked.plan, asked, CHECKPOINT, lambda note: None).aligned(8)
             assert plan.box.is_inside(plan.canvas)
             if max(plan.canvas) <= LARGEST:  # what is larger is asked about first
                 Condition.prepare(PICTURE, plan)

@@ -46,7 +46,7 @@ def test_a_tensor_changed_in_the_middle_is_another_model(folder):
 def test_one_byte_anywhere_counts(tmp_path, monkeypatch):
     """Of files in several pieces too, and wherever a piece ends."""
     monkeypatch.setenv("SOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(fingerprints, "PIECE", 1000)
+    monkeypatch.setattr(fingerprints, "CHUNK_BYTES", 1000)
     file = tmp_path / "model.safetensors"
     data = bytes(3500)
     file.write_bytes(data)
@@ -86,7 +86,7 @@ def test_only_what_is_loaded_counts(folder):
 
 
 def test_large_files_are_hashed_once(folder, monkeypatch):
-    monkeypatch.setattr(fingerprints, "LARGE", 1000)
+    monkeypatch.setattr(fingerprints, "CACHE_MIN_BYTES", 1000)
     before = fingerprint(folder)
     memory = fingerprints._memory()
     assert str(weights_of(folder).resolve()) in memory.read_text()
@@ -111,7 +111,7 @@ def test_the_hubs_commit_stands_for_itself(tiny_folder):
 @pytest.mark.parametrize("name", ["figures", "tiny"])
 def test_one_truth_about_a_checkpoint_loaded_or_not(name, figures, tiny, tiny_folder):
     pipe, source = {"figures": (figures, BUNDLED["figures"]), "tiny": (tiny, tiny_folder)}[name]
-    assert CheckpointSpec.of_folder(source) == pipe.checkpoint_spec
+    assert CheckpointSpec.from_folder(source) == pipe.checkpoint_spec
     assert pipe.checkpoint_spec.stride == pipe.vae_scale_factor
     assert pipe.checkpoint_spec.canvas_stride == pipe.canvas_stride
     assert pipe.checkpoint_spec.token_limit == pipe.tokenizer.model_max_length

@@ -156,7 +156,7 @@ def test_pickled_files_and_unknown_names_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     for name, says in [
         (str(tmp_path / "model.ckpt"), "pickle"),
-        (str(tmp_path / "notes.txt"), "is no model"),
+        (str(tmp_path / "notes.txt"), "is not a model"),
         ("nonsense", "no model 'nonsense'"),
         ("~nobody/x/y", "no model"),
         ("x" * 5000, "no model"),
@@ -211,7 +211,7 @@ def test_a_hub_that_cannot_be_reached_is_found_out_in_time(monkeypatch, kind):
         "unknown host": "http://no-such-host.invalid",
     }
     monkeypatch.setattr(constants, "ENDPOINT", urls[kind])
-    problem = hub_problem(patience=1.0)
+    problem = hub_problem(timeout=1.0)
     silent.close()
     assert problem == "no answer within 1 seconds" if kind == "black hole" else problem
 

@@ -11,7 +11,7 @@ from helpers import noise_picture
 import sow
 from sow.errors import ModelError, UsageError
 from sow.models import find_model
-from sow.models.tuned import TunedPreset, forget_tuned, read_tuned, save_tuned, tuned_file
+from sow.models.tuned import TunedPreset, delete_tuned, read_tuned, save_tuned, tuned_file
 from sow.service.planning import PlannerChoice
 from sow.settings.settings import PRESETS, Settings
 
@@ -111,8 +111,8 @@ def test_what_was_tuned_holds_for_these_very_weights(checkpoint, tiny_folder):
         (checkpoint / "unet" / "config.json").read_text() + "\n"
     )
     assert read_tuned(find_model(str(checkpoint))).presets == {}
-    assert forget_tuned(model)
-    assert not forget_tuned(model)
+    assert delete_tuned(model)
+    assert not delete_tuned(model)
 
 
 def test_settings_that_are_none_are_not_kept(checkpoint):

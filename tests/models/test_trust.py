@@ -19,7 +19,7 @@ from sow.models import find_model
 from sow.models.hub import SD21, download_snapshot
 from sow.pictures.recipe import Recipe
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.saved_picture import differences, model_named_by
+from sow.service.saved_picture import find_differences, allowed_model
 from sow.utils.files import MAX_TEXT_BYTES
 
 COMMIT, OTHER = "a" * 40, "b" * 40
@@ -256,11 +256,11 @@ def test_a_recipes_commit_is_never_asked_of_the_hub(tiny_folder, tmp_path, monke
     cached(tmp_path, tiny_folder, COMMIT, default=True)
     cached(tmp_path, tiny_folder, OTHER, default=False)
     recipe = Recipe.model_construct(model=SD21[0], revision=OTHER, device="cpu", versions={})
-    assert model_named_by(recipe) == (SD21[0], OTHER)
+    assert allowed_model(recipe) == (SD21[0], OTHER)
     strange = recipe.model_copy(update={"revision": "c" * 40})
-    assert model_named_by(strange) == (SD21[0], None)
+    assert allowed_model(strange) == (SD21[0], None)
     found = find_model(SD21[0])
     assert found.commit == COMMIT
-    assert any("differs" in line for line in differences(strange, found, "cpu"))
+    assert any("differs" in line for line in find_differences(strange, found, "cpu"))
     shutil.rmtree(tmp_path / f"models--{SD21[0].replace('/', '--')}/snapshots/{OTHER}/unet")
-    assert model_named_by(recipe) == (SD21[0], None)  # here, but not whole
+    assert allowed_model(recipe) == (SD21[0], None)  # here, but not whole

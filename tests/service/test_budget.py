@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import sow
 from sow.errors import DeviceError, UsageError
-from sow.models.memory import memory_of, pictures_at_once
+from sow.models.memory import device_memory, max_batch_size
 from sow.pictures.recipe import read_recipe, save_png
 from sow.plan.plan import Plan
-from sow.service.budget import USER_BUDGET, UNTRUSTED_BUDGET, Budget, count_unet_samples
+from sow.service.budget import UNTRUSTED_BUDGET, USER_BUDGET, Budget, count_unet_samples
 from sow.settings.settings import PRESETS, Settings
 
 
@@ -37,16 +37,16 @@ def test_samples_are_counted_as_the_unet_is_asked(tiny, faces, preset):
 def test_the_presets_and_what_docs_speak_of_are_within_both_budgets():
     for settings_ in PRESETS.values():
         for budget in (USER_BUDGET, UNTRUSTED_BUDGET):
-            assert budget.beyond(plan_of(512, 512), settings_, 8) is None
-    assert USER_BUDGET.beyond(plan_of(512, 512), Settings(), 1000) is None
+            assert budget.find_excess(plan_of(512, 512), settings_, 8) is None
+    assert USER_BUDGET.find_excess(plan_of(512, 512), Settings(), 1000) is None
     assert count_unet_samples(Settings(), 1000) == 107
     assert count_unet_samples(PRESETS["swift-normal"], 1000) == 41
 
 
 def test_a_plan_without_a_noun_is_counted_without_the_pair():
-    tight = Budget(pixels=512 * 512, samples=60, everything=60)
-    assert tight.beyond(plan_of(512, 512).changed(suppress=""), Settings(), 1) is None
-    assert tight.beyond(plan_of(512, 512), Settings(), 1) is not None
+    tight = Budget(canvas_pixels=512 * 512, samples=60, total_samples=60)
+    assert tight.find_excess(plan_of(512, 512).changed(suppress=""), Settings(), 1) is None
+    assert tight.find_excess(plan_of(512, 512), Settings(), 1) is not None
 
 
 HUGE = Settings(steps=1000, t1=400, t2=999, cycles=1000, replant=4, first_cycles=1000, preserve=())
@@ -71,8 +71,8 @@ def test_what_costs_too_much_is_asked_about(plan, settings_, pictures):
 @given(st.integers(64, 8192), st.integers(64, 8192), st.integers(1, 10**6))
 def test_a_stranger_may_never_ask_for_more_than_the_user(width, height, pictures):
     plan = plan_of(width, height)
-    if USER_BUDGET.beyond(plan, Settings(), pictures):
-        assert UNTRUSTED_BUDGET.beyond(plan, Settings(), pictures)
+    if USER_BUDGET.find_excess(plan, Settings(), pictures):
+        assert UNTRUSTED_BUDGET.find_excess(plan, Settings(), pictures)
 
 
 def test_a_strangers_recipe_does_not_cost_a_fortune(faces, tmp_path):
@@ -91,7 +91,7 @@ def test_a_strangers_recipe_does_not_cost_a_fortune(faces, tmp_path):
 
 
 def test_a_picture_that_cannot_fit_is_refused_before_it_is_begun(tiny):
-    memory = memory_of(tiny.device)
-    assert pictures_at_once(tiny, (64, 64), 4, 3) == 3
-    with pytest.raises(DeviceError, match="needs some"):
-        pictures_at_once(tiny, (memory, 64), 4, 1)
+    memory = device_memory(tiny.device)
+    assert max_batch_size(tiny, (64, 64), 4, 3) == 3
+    with pytest.raises(DeviceError, match="needs about"):
+        max_batch_size(tiny, (memory, 64), 4, 1)

@@ -27,7 +27,7 @@ def service(told):
     )
 
 
-def metadata_of(service, told, **fields):
+def notes_of(service, told, **fields):
     """The notes on a place, without a word on the rest."""
     told.clear()
     planned = service.plan(Request(**CUP, **fields))
@@ -36,15 +36,16 @@ def metadata_of(service, told, **fields):
 
 
 def test_a_box_that_was_given_is_not_moved_or_lost_without_a_word(service, told):
-    assert metadata_of(service, told, box=[40, 16, 48, 56]) == []
-    assert metadata_of(service, told, box=[37, 14, 50, 55]) == [
-        "the box 37,14,50,55 is taken as 40,16,48,56: the grid of the model is 8 px"
+    assert notes_of(service, told, box=[40, 16, 48, 56]) == []
+    assert notes_of(service, told, box=[37, 14, 50, 55]) == [
+        "the box 37,14,50,55 was moved to 40,16,48,56: the model's grid is 8 px"
     ]
-    small = ("a box of 40x64 is small: faces planted in less than 48x48 px mostly become "
-             "somebody else, or vanish")  # fmt: skip
-    assert metadata_of(service, told, box=[40, 16, 40, 64]) == []  # it is a cup
+    small = (
+        "a box of 40x64 is small: faces below 48x48 px mostly become another person or disappear"
+    )
+    assert notes_of(service, told, box=[40, 16, 40, 64]) == []  # it is a cup
     plan = sow.Plan.parse({"canvas": [128, 128], "prompt": "a cup", "box": [38, 16, 40, 64]})
-    snapped = "the box 38,16,40,64 is taken as 40,16,40,64: the grid of the model is 8 px"
+    snapped = "the box 38,16,40,64 was moved to 40,16,40,64: the model's grid is 8 px"
     told.clear()
     assert service.plan(Request(image=CUP["image"], plan=plan)).notes == (snapped, small)
 
@@ -55,15 +56,15 @@ def test_a_box_that_was_given_is_not_moved_or_lost_without_a_word(service, told)
         (128, None),
         ((128, 192), None),
         (256, "the model was trained on 128x128: at 256x256 it computes 4 times the pixels and "
-         "tends to draw what it knows more than once"),
-        ((64, 256), "the model was trained on 128x128: at 64x256 it tends to draw what it knows "
-         "more than once"),
+         "tends to repeat objects"),
+        ((64, 256), "the model was trained on 128x128: at 64x256 it tends to "
+         "repeat objects"),
         (64, "the model was trained on 128x128: 64x64 is too small for what it draws"),
     ],
 )  # fmt: skip
 def test_a_canvas_that_does_not_suit_the_model_is_said(service, told, canvas, says):
     box = [8, 8, 48, 48]
-    assert metadata_of(service, told, canvas=canvas, box=box) == ([says] if says else [])
+    assert notes_of(service, told, canvas=canvas, box=box) == ([says] if says else [])
 
 
 def test_a_note_on_the_canvas_is_said_once(service, caplog):

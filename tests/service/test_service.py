@@ -65,7 +65,7 @@ def test_one_line_of_python(tmp_path, capsys):
     assert captured.out == captured.err == ""
     with pytest.raises(SowError, match="exists"):
         out.save(tmp_path / "out.png")
-    with pytest.raises(SowError, match="no PNG"):
+    with pytest.raises(SowError, match="not a PNG"):
         out.save(tmp_path / "out.jpg")
 
 
@@ -106,7 +106,7 @@ def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
     with pytest.raises(DeviceError, match="too little memory"):
         list(service.make(spec, [1]))
     monkeypatch.undo()
-    monkeypatch.setattr(memory, "memory_of", lambda device: ROOM_FOR_ONE)
+    monkeypatch.setattr(memory, "device_memory", lambda device: ROOM_FOR_ONE)
     assert [p.recipe.batch_size for p in service.make(spec, [1, 2])] == [1, 1]
 
 
@@ -169,7 +169,7 @@ def test_plans_of_earlier_versions_run(service):
     made = service.plan(Request(image=FACE, plan=folder / "plan.json")).plan
     assert made == sow.Plan.read(folder / "plan.json")
     again, spec, seed = Service.of_recipe(folder / "picture.png", device="cpu")
-    assert any("cannot be told" in note for note in spec.notes)
+    assert any("cannot be checked" in note for note in spec.notes)
     assert (seed, spec.batch_size, spec.settings.alpha_plus) == (3, 1, 0.85)
     picture = next(iter(again.make(spec, [seed])))
     before = Image.open(folder / "picture.png").convert("RGB")
@@ -203,9 +203,9 @@ def test_a_batch_that_does_not_fit_any_more_is_made_alone(service, tmp_path, mon
     again, spec, seed = Service.of_recipe(
         tmp_path / "a-2.png", device="cpu", report=lambda *line: notes.append(line)
     )
-    monkeypatch.setattr(memory, "memory_of", lambda device: ROOM_FOR_ONE)
+    monkeypatch.setattr(memory, "device_memory", lambda device: ROOM_FOR_ONE)
     picture = next(iter(again.make(spec, [seed])))
-    assert ("note", "made alone, not as one of 2: expect small changes") in notes
+    assert ("note", "made alone instead of in a batch of 2: expect small changes") in notes
     assert picture.recipe.batch_size == 1
     assert difference(picture.image, Image.open(tmp_path / "a-2.png").convert("RGB")) <= 1
 
@@ -278,11 +278,11 @@ def test_numbers_beside_the_name():
 
 
 def test_memory_decides_before_anything_is_allocated(tiny, monkeypatch):
-    monkeypatch.setattr(memory, "memory_of", lambda device: 10**9)
-    at = [memory.pictures_at_once(tiny, (side, side), 2, 100) for side in (64, 512, 1024, 1536)]
-    assert at[0] == memory.MOST
+    monkeypatch.setattr(memory, "device_memory", lambda device: 10**9)
+    at = [memory.max_batch_size(tiny, (side, side), 2, 100) for side in (64, 512, 1024, 1536)]
+    assert at[0] == memory.MAX_BATCH_SIZE
     assert at == sorted(at, reverse=True)
     assert at[3] == 1
-    with pytest.raises(DeviceError, match="needs some"):
-        memory.pictures_at_once(tiny, (4096, 4096), 2, 1)
-    assert memory.pictures_at_once(tiny, (64, 64), 4, 3) == 3
+    with pytest.raises(DeviceError, match="needs about"):
+        memory.max_batch_size(tiny, (4096, 4096), 2, 1)
+    assert memory.max_batch_size(tiny, (64, 64), 4, 3) == 3

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 
 from sow.benchmarks.tv2i.methods.diffusers_method import DiffusersMethod, canvases
 from sow.checkpoints.files import read_config
-from sow.checkpoints.trust import check_layout, variant_of
+from sow.checkpoints.trust import check_layout, choose_variant
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError
 from sow.pipeline.pipeline import SowPipeline
@@ -39,7 +39,7 @@ class SD2Inpainting(DiffusersMethod):
                 f"the UNet of {folder.name!r} has {channels} input channels, not 9",
                 "give an inpainting model",
             )
-        variant = variant_of(folder, pipe.unet.dtype.itemsize == 2)
+        variant = choose_variant(folder, pipe.unet.dtype.itemsize == 2)
         check_weights(folder, variant)
         return StableDiffusionInpaintPipeline.from_pretrained(
             folder,

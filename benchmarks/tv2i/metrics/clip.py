@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from sow.benchmarks.tv2i.metrics.base import SAID, Case, Metric
-from sow.checkpoints.files import is_plain
+from sow.checkpoints.files import is_regular_file
 from sow.errors import ModelError
 from sow.utils.libraries import quiet_libraries
 from sow.utils.type_checks import as_path
@@ -41,7 +41,7 @@ class ClipScore(Metric):
 
         folder = as_path("clip", folder)
         weights = [folder / name for name in ("model.safetensors", "model.safetensors.index.json")]
-        if not any(is_plain(file) for file in weights):
+        if not any(is_regular_file(file) for file in weights):
             raise ModelError(
                 f"no model.safetensors in {str(folder)!r}",
                 "hf download openai/clip-vit-large-patch14 --local-dir clip",

@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import save_file
 
 from sow.benchmarks.tv2i.metrics.lpips import CHANNELS
-from sow.checkpoints.files import is_plain
+from sow.checkpoints.files import is_regular_file
 from sow.errors import ModelError, SowError
 from sow.utils.files import write_atomically
 
@@ -73,7 +73,7 @@ def tensors(path: Path) -> Tensors:
     Raises:
         ModelError: if there is none, or there is anything else in it.
     """
-    if not is_plain(path):
+    if not is_regular_file(path):
         raise ModelError(f"no file {str(path)!r}", "download it first: see -h")
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sow.checkpoints.files import is_plain
+from sow.checkpoints.files import is_regular_file
 from sow.errors import ModelError
 from sow.utils.type_checks import as_path
 
@@ -28,7 +28,7 @@ def read_weights(path: Path | str, what: str) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     path = as_path(what, path)
-    if not is_plain(path):
+    if not is_regular_file(path):
         raise ModelError(f"no weights of {what} at {str(path)!r}", f"see {CONVERT} -h")
     if path.suffix.lower() != ".safetensors":
         raise ModelError(

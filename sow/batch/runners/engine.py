@@ -1,4 +1,4 @@
-"""The engine of a runner: one call after another, whatever goes wrong in one of them."""
+"""The engine of a runner: makes pictures in batches; errors stay with the pictures they concern."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sow.batch.runners.buckets import balanced_batch_size
-from sow.errors import DeviceError, SowError
-from sow.models.devices import out_of_memory
-from sow.service.pipeline_calls import EngineTask, make_batch
+from sow.errors import SowError
+from sow.models.devices import is_out_of_memory
+from sow.service.batching import BatchLimit, picture_too_large, run_in_batches
 from sow.service.methods import SOW, Method
+from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.results import Picture
 
 if TYPE_CHECKING:
@@ -18,89 +19,84 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Makes pictures of many works in few calls.
+    """Makes the pictures of many jobs in few calls of the pipeline.
 
     Attributes:
-        busy: seconds of all calls.
-        calls: how many there were.
+        busy: seconds that all calls took.
+        calls: the number of calls.
     """
 
     def __init__(
-        self, service: Service, size: int | None, pictures: int, method: Method = SOW
+        self, service: Service, batch_size: int | None, num_pictures: int, method: Method = SOW
     ) -> None:
-        """size: of batches, None as many as fit; pictures: how many are to be made in all."""
-        self._service, self._size, self._pictures = service, size, pictures
+        """Prepare an engine.
+
+        Args:
+            batch_size: pictures in a call; None for as many as fit.
+            num_pictures: how many pictures the whole batch has.
+            method: what makes the pictures.
+        """
+        self._service, self._batch_size, self._num_pictures = service, batch_size, num_pictures
         self._method = method
-        self._sizes: dict[object, int] = {}
+        self._limits: dict[object, BatchLimit] = {}
         self.busy, self.calls = 0.0, 0
 
-    def size_for(self, task: EngineTask) -> int:
-        """How many tasks like this one go into a call.
+    def batch_size_for(self, task: EngineTask) -> int:
+        """Return how many tasks like this one go into a call.
 
         Raises:
-            DeviceError: if not even one does.
+            DeviceError: if a single one does not fit into memory.
         """
-        if task.kind not in self._sizes:
-            self._sizes[task.kind] = self._fitting(task)
-        return self._sizes[task.kind]
+        if task.batch_key not in self._limits:
+            self._limits[task.batch_key] = BatchLimit(self._estimate_batch_size(task))
+        return self._limits[task.batch_key].size
 
-    def _fitting(self, task: EngineTask) -> int:
-        from sow.models.memory import pictures_at_once
+    def _estimate_batch_size(self, task: EngineTask) -> int:
+        from sow.models.memory import max_batch_size
 
-        if self._size is not None:
-            return self._size
+        if self._batch_size is not None:
+            return self._batch_size
         canvas, branches = task.spec.plan.canvas, self._method.branches(task.spec)
-        room = pictures_at_once(self._service.pipe, canvas, branches, self._pictures)
-        return balanced_batch_size(room, self._pictures)
+        limit = max_batch_size(self._service.pipe, canvas, branches, self._num_pictures)
+        return balanced_batch_size(limit, self._num_pictures)
 
-    def make(self, tasks: Sequence[EngineTask]) -> Iterator[tuple[int, Picture | SowError]]:
-        """A picture for each task, or why there is none, with its number.
+    def generate(self, tasks: Sequence[EngineTask]) -> Iterator[Picture | SowError]:
+        """Yield the picture of each task, or its error; all tasks are of one kind.
 
-        What fails together is tried one by one, so that nobody fails for a neighbour; where memory
-        does not suffice, batches are half as large from then on.
+        If a call fails, its tasks are tried one by one, so that none fails because of another. If
+        memory runs out, batches of this kind are half as large from then on.
         """
-        left = list(enumerate(tasks))
-        while left:
-            some = left[: self.size_for(left[0][1])]
-            try:
-                made: Sequence[Picture | SowError] = self._call([task for _, task in some])
-            except MemoryError:
-                continue  # smaller by now
-            left = left[len(some) :]
-            yield from zip([number for number, _ in some], made, strict=True)
+        self.batch_size_for(tasks[0])
+        limit = self._limits[tasks[0].batch_key]
+        device = self._service.pipe.device
+        yield from run_in_batches(tasks, limit, self._call, device, padded=True)
 
     def _call(self, tasks: Sequence[EngineTask]) -> Sequence[Picture | SowError]:
-        size = self.size_for(tasks[0])
+        size = self.batch_size_for(tasks[0])
         try:
-            return self._timed(tasks, size)
+            return self._timed_call(tasks, size)
         except Exception as error:
-            if out_of_memory(error):
-                return self._smaller(tasks, size)
+            if is_out_of_memory(error):
+                if size > 1:
+                    raise
+                return [picture_too_large(self._service.pipe.device)]
             if len(tasks) > 1:
-                return [one for task in tasks for one in self._call([task])]
+                return [result for task in tasks for result in self._call([task])]
             return [as_error(error)]
 
-    def _timed(self, tasks: Sequence[EngineTask], size: int) -> list[Picture]:
+    def _timed_call(self, tasks: Sequence[EngineTask], size: int) -> list[Picture]:
         started = time.monotonic()
         self.calls += 1
         try:
             pipe, model = self._service.pipe, self._service.model
-            begun = self._service.prefix_cache
-            return make_batch(pipe, model, tasks, size, self._method, begun)
+            prefix_cache = self._service.prefix_cache
+            return make_batch(pipe, model, tasks, size, self._method, prefix_cache)
         finally:
             self.busy += time.monotonic() - started
 
-    def _smaller(self, tasks: Sequence[EngineTask], size: int) -> Sequence[SowError]:
-        if size == 1:
-            device = self._service.pipe.device
-            return [DeviceError(f"{device} has too little memory for this picture",
-                                "try dtype=float16, a smaller canvas= or device=cpu")]  # fmt: skip
-        self._sizes[tasks[0].kind] = size // 2
-        raise MemoryError
-
 
 def as_error(error: Exception) -> SowError:
-    """Whatever went wrong, in a line: one job's trouble does not end the others."""
+    """Return any error as a one-line `SowError`, which fails one job and not the run."""
     if isinstance(error, SowError):
         return error
     return SowError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -1,4 +1,4 @@
-"""What holds for all jobs of a batch: the model, the planner, and who carries them out."""
+"""Options that all jobs of a batch share: the model, the planner and the runners."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from sow.utils.limits import MAX_BATCH_SIZE
 from sow.utils.type_checks import INTEGERS, check_type
 
 VENDOR_PLANNERS, RULE_PLANNERS = 8, 2
-"""Plans at a time: a language model is waited for, rules compute."""
+"""Concurrent plans: language models mean waiting, rules mean computing."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What holds for all jobs of a run.
+    """Options that all jobs of a run share.
 
     Attributes:
         model, revision, config, device, dtype, planner: as for `sow.Service`.
-        batch_size: pictures in a call of the engine, at most 64; None as many as fit, at most 8.
-        planners: plans at a time; None: 8 where a language model is asked, 2 by rules.
-        agree_to_all: nothing is too large for a job.
-        method: who draws the pictures; benchmarks compare SOW with others.
-        cluster: where Ray carries the jobs out; None: this process does.
+        batch_size: pictures in a call of the engine, at most 64; None for what fits, at most 8.
+        planners: concurrent plans; None for 8 with a language model, 2 with rules.
+        agree_to_all: whether to accept jobs of any cost.
+        cluster: the Ray cluster to run on; None for this process.
+        method: what makes the pictures; benchmarks compare SOW with other methods.
     """
 
     model: str = "auto"
@@ -45,30 +45,30 @@ class Options:
     method: Method = SOW
 
     def service(self, report: Report) -> Service:
-        """The service that makes the pictures."""
+        """Return the service that makes the pictures."""
         return Service(
             self.model, revision=self.revision, config=self.config, device=self.device,
             dtype=self.dtype, planner=self.planner, report=report,
             agree=lambda line: self.agree_to_all,
         )  # fmt: skip
 
-    def said(self) -> dict[str, Any]:
-        """What of them changes pictures: a folder is made with one of each."""
-        asked = self.planner
+    def picture_options(self) -> dict[str, Any]:
+        """Return the options that affect pictures; a results folder has one value of each."""
+        planner = self.planner
         return {
             "model": self.model, "revision": self.revision, "config": self.config,
-            "dtype": self.dtype, "planner": asked.name, "planner_model": asked.planner_model,
-            "base_url": asked.base_url, "planner_calls": asked.planner_calls,
-            "prompts": None if asked.prompts is None else str(asked.prompts),
+            "dtype": self.dtype, "planner": planner.name, "planner_model": planner.planner_model,
+            "base_url": planner.base_url, "planner_calls": planner.planner_calls,
+            "prompts": None if planner.prompts is None else str(planner.prompts),
             **({} if self.method == SOW else {"method": self.method.label}),
         }  # fmt: skip
 
-    def settled(self) -> Options:
-        """The same with a planner that is named: who is asked does not change on the way.
+    def resolved(self) -> Options:
+        """Return these options with a definite planner, so that it does not change during the run.
 
         Raises:
-            PlannerError: if the one that was named cannot be asked.
-            UsageError: if something makes no sense.
+            PlannerError: if the planner that was asked for is unavailable.
+            UsageError: if options are invalid.
         """
         choice, vendor = self.planner, self.planner.vendor()
         choice.check()
@@ -76,7 +76,10 @@ class Options:
         if self.cluster is not None:
             self.cluster.check()
             if ":" in self.device:
-                raise UsageError(f"device={self.device} with Ray", "Ray gives each runner its own")
+                raise UsageError(
+                    f"device={self.device} cannot be chosen with Ray",
+                    "Ray assigns each runner its own",
+                )
         if vendor is None:
             return replace(self, planner=replace(choice, name="offline"))
         try:
@@ -95,12 +98,12 @@ class Options:
         check_type("batch_size", self.batch_size, INTEGERS, "a whole number")
         if not 1 <= self.batch_size <= MAX_BATCH_SIZE:
             raise UsageError(
-                f"batches of {self.batch_size}", f"give batch_size= from 1 to {MAX_BATCH_SIZE}"
+                f"batch_size={self.batch_size} is out of range", f"give 1 to {MAX_BATCH_SIZE}"
             )
 
     @property
     def concurrent_plans(self) -> int:
-        """How many."""
+        """The number of concurrent plans."""
         if self.planners is not None:
             return self.planners
         return RULE_PLANNERS if self.planner.vendor() is None else VENDOR_PLANNERS
