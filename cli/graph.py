@@ -59,7 +59,7 @@ def graph(
         service.pipe.set_progress_bar_config(disable=True)
     seen = service.graph(picture, names, condition)
     if target is not None:
-        write_png(seen.drawn(), target, force=force)
+        write_png(seen.draw(), target, force=force)
         print_note(f"drawn: {target}")
     if out is not None:
         seen.save(out, force=force)

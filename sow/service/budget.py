@@ -1,4 +1,4 @@
-"""What something costs, counted before any of it is spent, and how much is done unasked."""
+"""The cost of a request, counted before it starts, and how much is made without asking."""
 
 from __future__ import annotations
 
@@ -12,79 +12,91 @@ from sow.plan.plan import Plan
 from sow.settings.settings import Outside, Settings
 
 Agree = Callable[[str], bool]
-"""Whether the user means it, after reading what it costs."""
+"""Asks the user to confirm a cost, given as one line; returns the answer."""
 REFERENCE_AREA = 512 * 512
-"""Pixels of the canvas that a UNet sample is counted on in `Budget.everything`."""
+"""Pixels of the canvas on which a UNet sample counts as one in `Budget.total_samples`."""
 
 
 def never_agree(line: str) -> bool:
-    """Where nobody can be asked, nothing out of the ordinary is done."""
+    """Refuse every request beyond the budget, where nobody can be asked."""
     return False
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is done without asking back.
+    """What is made without asking the user.
 
     Attributes:
-        pixels: of a canvas.
+        canvas_pixels: pixels of a canvas.
         samples: UNet samples of one picture; 107 by the published method.
-        everything: UNet samples of all pictures, those of a larger canvas counting for more.
+        total_samples: UNet samples of all pictures, those on larger canvases counting for more.
     """
 
-    pixels: int
+    canvas_pixels: int
     samples: int
-    everything: float
-
-    def too_large(self, canvas: tuple[int, int]) -> str | None:
-        """The same of a canvas alone."""
-        area = canvas[0] * canvas[1]
-        if area <= self.pixels:
-            return None
-        return f"a canvas of {canvas[0]}x{canvas[1]} is {area / REFERENCE_AREA:.0f} times 512x512"
-
-    def beyond(self, plan: Plan, settings: Settings, pictures: int) -> str | None:
-        """What is too much about these pictures, in one line, or None."""
-        width, height = plan.canvas
-        large = self.too_large(plan.canvas)
-        if large:
-            return large
-        each = count_unet_samples(settings, self.samples, outside_of(plan, settings))
-        if each > self.samples:
-            return f"a picture would take more than {self.samples} UNet samples (the usual: 107)"
-        whole = each * pictures * width * height / REFERENCE_AREA
-        if whole > self.everything:
-            return f"{pictures} pictures of {width}x{height} with {each} UNet samples each are many"
-        return None
+    total_samples: float
 
     def check(self, plan: Plan, settings: Settings, pictures: int, agree: Agree) -> None:
-        """Asks back about what is too much.
+        """Ask the user to confirm pictures that exceed the budget.
 
         Raises:
-            UsageError: if it is not agreed to.
+            UsageError: if the user does not agree.
         """
-        _ask(self.beyond(plan, settings, pictures), agree)
+        _confirm(self.find_excess(plan, settings, pictures), agree)
 
     def check_canvas(self, canvas: tuple[int, int], agree: Agree) -> None:
-        """The same before there is a plan."""
-        _ask(self.too_large(canvas), agree)
+        """Ask the user to confirm a canvas that exceeds the budget, before there is a plan.
+
+        Raises:
+            UsageError: if the user does not agree.
+        """
+        _confirm(self.find_canvas_excess(canvas), agree)
+
+    def find_excess(self, plan: Plan, settings: Settings, pictures: int) -> str | None:
+        """Return in one line how pictures exceed the budget, or None."""
+        width, height = plan.canvas
+        excess = self.find_canvas_excess(plan.canvas)
+        if excess:
+            return excess
+        each = count_unet_samples(settings, self.samples, outside_of(plan, settings))
+        if each > self.samples:
+            return (
+                f"a picture would take more than {self.samples} UNet samples (the published method "
+                "takes 107)"
+            )
+        if each * pictures * width * height / REFERENCE_AREA > self.total_samples:
+            return (
+                f"{pictures} pictures of {width}x{height} with {each} UNet samples each would take "
+                "very long"
+            )
+        return None
+
+    def find_canvas_excess(self, canvas: tuple[int, int]) -> str | None:
+        """Return in one line how a canvas exceeds the budget, or None."""
+        width, height = canvas
+        if width * height <= self.canvas_pixels:
+            return None
+        return (
+            f"a canvas of {width}x{height} has {width * height / REFERENCE_AREA:.0f} times the "
+            "pixels of 512x512"
+        )
 
 
-def _ask(problem: str | None, agree: Agree) -> None:
-    if problem is not None and not agree(problem):
-        raise UsageError(problem, "ask for less, or give agree=")
+def _confirm(excess: str | None, agree: Agree) -> None:
+    if excess is not None and not agree(excess):
+        raise UsageError(excess, "ask for less, or confirm with agree=")
 
 
-USER_BUDGET = Budget(pixels=2048 * 2048, samples=5_000, everything=120_000)
-"""For what users ask for themselves."""
-UNTRUSTED_BUDGET = Budget(pixels=1024 * 1024, samples=500, everything=20_000)
-"""For what a recipe asks for: it may come from anybody."""
+USER_BUDGET = Budget(canvas_pixels=2048 * 2048, samples=5_000, total_samples=120_000)
+"""For the user's own requests."""
+UNTRUSTED_BUDGET = Budget(canvas_pixels=1024 * 1024, samples=500, total_samples=20_000)
+"""For recipes, which may come from anybody."""
 
 
-def count_unet_samples(settings: Settings, most: int, outside: Outside | None = None) -> int:
-    """UNet samples of one picture, counted no further than just over `most`.
+def count_unet_samples(settings: Settings, limit: int, outside: Outside | None = None) -> int:
+    """Return the UNet samples of one picture, or `limit` + 1 if they are more.
 
-    outside: what its plan needs outside C; None takes it from the settings.
+    outside: what the plan needs outside C; None takes it from the settings.
     """
-    calls = unet_calls_of(settings, alone=1, most=2 * most + 1)
-    return min(most + 1, sum(num_conditions(call, settings, outside) for call in calls))
+    calls = unet_calls_of(settings, alone=1, most=2 * limit + 1)
+    return min(limit + 1, sum(num_conditions(call, settings, outside) for call in calls))

@@ -1,7 +1,7 @@
-"""Who draws the pictures of a call: SOW by itself; a benchmark may hand in somebody else.
+"""Methods that draw the pictures of a call: SOW, or one that a benchmark compares with it.
 
-A method decides what a request comes to and draws it. All of them are given the same requests and
-seeds, so that plan, planting and matte are the same; what they spend is counted at the denoiser.
+A method resolves requests and draws them. All methods get the same requests and seeds, so that
+plan, planting and matte are the same; their cost is counted at the denoiser.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL import Image
 
@@ -23,26 +23,17 @@ if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
     from sow.pipeline.prefix_cache import PrefixCache
     from sow.service.request import Request
-
-
-class Service(Protocol):
-    """Whoever decides what a request comes to: `Service`."""
-
-    def resolve(
-        self, request: Request, *, preset: str | None = None, settings: Any = None,
-        likeness: float | None = None,
-    ) -> GenerationSpec:  # fmt: skip
-        """See `Service.resolve`."""
+    from sow.service.service import Service
 
 
 @dataclass(frozen=True)
 class MethodOutput:
-    """The pictures of one call, in the order of its tasks.
+    """The pictures of one call, in the order of its specs.
 
     Attributes:
-        images: all of the size of their plan's canvas.
-        flagged: which of them the checkpoint's safety checker blackened; None: it has none.
-        cycles: on request, for SOW alone: what some looked like after each cycle.
+        images: each of the size of its plan's canvas.
+        flagged: which of them the checkpoint's safety checker blackened; None if it has none.
+        cycles: on request, from SOW only: some pictures after each of their cycles.
     """
 
     images: Sequence[Image.Image]
@@ -55,8 +46,8 @@ class Method(ABC):
     """A way to draw; its fields are its parameters, which all pictures of a folder share.
 
     Attributes:
-        name: of the method, short and without blanks.
-        engine: whether the pictures are SOW's own engine's: then their recipe makes them again.
+        name: a short name without blanks.
+        engine: the pictures are made by SOW's own engine, so that their recipes reproduce them.
     """
 
     name: ClassVar[str]
@@ -64,24 +55,28 @@ class Method(ABC):
 
     @property
     def label(self) -> str:
-        """The name with its parameters, as recipes and folders tell it: `sdedit(strength=0.7)`."""
-        told = ", ".join(f"{f.name}={_told(getattr(self, f.name))}" for f in fields(self) if f.repr)
-        return f"{self.name}({told})" if told else self.name
+        """The name with its parameters, as in recipes and folders: `sdedit(strength=0.7)`."""
+        parameters = [
+            f"{field.name}={_format(getattr(self, field.name))}"
+            for field in fields(self)
+            if field.repr
+        ]
+        return f"{self.name}({', '.join(parameters)})" if parameters else self.name
 
-    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
-        """What a request comes to; `how` is as for `Service.resolve`.
+    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+        """Resolve a request.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        return service.resolve(request, **how)
+        return service.resolve(request)
 
     def branches(self, spec: GenerationSpec) -> int:
-        """UNet samples per picture in one of its calls: memory follows from it."""
+        """Return the UNet samples per picture of one UNet call, which determine its memory."""
         return branches_for(spec.plan, spec.settings)
 
     def denoiser(self, pipe: SowPipeline) -> torch.nn.Module:
-        """The network whose calls are counted."""
+        """Return the network whose calls are counted."""
         unet: torch.nn.Module = pipe.unet
         return unet
 
@@ -89,9 +84,10 @@ class Method(ABC):
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> MethodOutput:
-        """A picture for each of these, which share a call: canvas and shared settings agree.
+        """Draw a picture for each spec and seed in one call.
 
-        A picture depends on its own work and seed, not on its neighbours.
+        The specs have the same canvas and shared settings. A picture depends on its own spec and
+        seed, not on its neighbours.
         """
 
 
@@ -111,10 +107,12 @@ class Sow(Method):
         prefix_cache: PrefixCache | None = None,
         traces: Sequence[Trace] = (),
     ) -> MethodOutput:
-        """By the pipeline.
+        """Draw with the pipeline.
 
-        cycles_of: the numbers of those whose cycles are wanted too. prefix_cache: what seeds share.
-        traces: look into this call.
+        Args:
+            cycles_of: indices of the pictures whose cycles are returned too.
+            prefix_cache: what seeds share.
+            traces: record this call.
         """
         import torch
 
@@ -133,5 +131,5 @@ class Sow(Method):
 SOW = Sow()
 
 
-def _told(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)

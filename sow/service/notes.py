@@ -1,4 +1,4 @@
-"""What a person should know about a model and a plan before they wonder at the pictures."""
+"""Notes for the user on a model, a plan and a prompt that may give unexpected pictures."""
 
 from __future__ import annotations
 
@@ -15,56 +15,55 @@ if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
     from sow.plan.box import Box
     from sow.plan.plan import Plan
-    from sow.service.request import ResolvedRequest
+    from sow.service.resolved import ResolvedRequest
 
 MIN_FACE_LATENTS = 6
-"""Latents a side under which few faces survive, as was measured on `figures`.
+"""The width and height in latents below which few faces survive, as measured on `figures`.
 
-Of three drawn faces with six seeds each, none was the same person to the judge when it was planted
-2 to 5 latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on
-both. Of fifty others planted 5 wide, nine were (benchmarks/figures/studies/results/finding.md).
+Of three drawn faces with six seeds each, none was the same person to the judge when planted 2 to 5
+latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on both. Of
+fifty others planted 5 wide, nine were (benchmarks/figures/studies/results/finding.md).
 """
 
 
 def model_notes(model: Model, image: Image.Image) -> Iterator[str]:
-    """Of a model and what is planted in it."""
+    """Yield notes on a model and the picture that is planted by it."""
     if model.name == "figures" and photographed(over_grey(image)):
         yield (
-            "`figures` is a small drawn world: a photograph planted in it looks odd; "
-            "for photographs take Stable Diffusion 2.1"
+            "`figures` knows only a small drawn world: a photograph planted in it looks odd; "
+            "use Stable Diffusion 2.1 for photographs"
         )
 
 
 def box_notes(asked: ResolvedRequest, plan: Plan, stride: int) -> Iterator[str]:
-    """Of the place of what is planted: where it really is, and whether it survives there.
+    """Yield notes on a box: whether it was moved to the grid, and is large enough for a face.
 
-    stride: the pixels of one latent, on whose grid the plan is.
+    stride: the pixels of one latent; the plan is on their grid.
     """
     given, box = asked.box, plan.box
     if given is None and asked.plan is not None and asked.plan.canvas == plan.canvas:
         given = asked.plan.box
     if given not in (None, box):
         yield (
-            f"the box {_numbers(given)} is taken as {_numbers(box)}: the grid of the model is "
-            f"{stride} px"
+            f"the box {_format(given)} was moved to {_format(box)}: the model's grid is {stride} px"
         )
-    least = MIN_FACE_LATENTS * stride
-    if plan.subject == "face" and min(box.width, box.height) < least:
+    min_size = MIN_FACE_LATENTS * stride
+    if plan.subject == "face" and min(box.width, box.height) < min_size:
         yield (
-            f"a box of {box.width}x{box.height} is small: faces planted in less than "
-            f"{least}x{least} px mostly become somebody else, or vanish"
+            f"a box of {box.width}x{box.height} is small: faces below {min_size}x{min_size} px "
+            "mostly become another person or disappear"
         )
 
 
-def _numbers(box: Box | None) -> str:
+def _format(box: Box | None) -> str:
     return ",".join(map(str, box.model_dump())) if box else ""
 
 
 def prompt_notes(pipe: SowPipeline, prompt: str) -> Iterator[str]:
-    """What of a prompt says nothing to a model."""
+    """Yield notes on parts of a prompt that the model does not understand."""
     lost = pipe.tokens_lost(prompt)
     if lost:
-        yield f"the model does not read the last {lost} tokens of the prompt: shorten it"
+        yield f"the last {lost} tokens of the prompt are cut off: shorten it"
     unknown = pipe.unknown_words(prompt)
     if unknown:
-        yield f"the model does not know: {', '.join(unknown)}"
+        yield f"the model does not know these words: {', '.join(unknown)}"

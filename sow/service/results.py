@@ -1,4 +1,4 @@
-"""What comes out: pictures, each with everything that decides it."""
+"""Resolved requests and their results: specs, pictures and their recipes."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GenerationSpec:
-    """What is to be made, decided to the last, before anything heavy is loaded.
+    """Everything that a request's pictures depend on but their seeds.
 
     Attributes:
         condition: the pixels that are planted.
-        plan: on the grid of the model.
+        plan: on the model's grid.
         settings: of the engine.
-        name, user_prompt: of the user's picture, and the user's own words, for the names of results.
-        picture_sha256: of its pixels.
-        batch_size, place: how many pictures go into one call and which of them it is, where a
-            picture is repeated; 0 leaves it open.
-        begun_alone: whether it began by itself then, and not with its batch.
-        threads: of the processor, where a picture is repeated; 0 leaves them as they are.
-        notes: what the user should know.
-        cache: whether the plan was there already: `hit`, `miss` or `off`.
+        name: the input picture's, for the names of results.
+        picture_sha256: the hash of the input picture's pixels.
+        batch_size, place: to reproduce a picture: how many pictures its call had, and its index
+            among them; a batch_size of 0 leaves it open.
+        begun_alone: to reproduce a picture: its first steps were not computed in its batch.
+        threads: to reproduce a picture: the number of CPU threads; 0 leaves it as it is.
+        user_prompt: the user's prompt, for the names of results.
+        notes: messages for the user.
+        cache: whether the plan came from the cache: `hit`, `miss` or `off`.
     """
 
     condition: Condition
@@ -54,20 +55,20 @@ class GenerationSpec:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture that was made.
+    """A generated picture.
 
     Attributes:
         image: the picture.
         recipe: how to make it again.
         condition: what was planted.
-        cycles: on request, what it looked like after each cycle.
-        explained: on request, the sheet of what its words and the condition did.
+        cycles: on request, the picture after each cycle.
+        explained: on request, a sheet of what its words and the condition did.
         flagged: the checkpoint's safety checker blackened it.
-        gone: the planted face cannot be seen in it any more.
+        face_lost: the planted face was not found in it.
         checks: on request, which relations of its plan can be seen in it.
-        seconds: what it took, its share of a batch.
-        calls, samples: of the UNet: calls that were made, which a batch shares, and samples that
-            went through it for this picture.
+        seconds: the time it took, its share of a batch.
+        calls: UNet calls, which the pictures of a batch share.
+        samples: UNet samples of this picture alone.
     """
 
     image: Image.Image
@@ -76,7 +77,7 @@ class Picture:
     cycles: tuple[Image.Image, ...] = ()
     explained: Image.Image | None = None
     flagged: bool = False
-    gone: bool = False
+    face_lost: bool = False
     checks: tuple[RelationCheck, ...] = ()
     seconds: float = 0.0
     calls: int = 0
@@ -84,41 +85,47 @@ class Picture:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is not as it should be with this picture, and what to try."""
+        """What is wrong with the picture, and what to try."""
         seed = f"seed {self.recipe.seed}: try another seed="
-        loose = self.recipe.settings.condition_guidance_scale > 1
         if self.flagged:
             return (f"the checkpoint's safety checker blackened the picture of {seed}",)
-        told = [f"'{check.said}' cannot be seen in the picture of {seed}, or retries="
-                for check in self.checks if check.holds is False]  # fmt: skip
-        if self.gone:
-            told.insert(
-                0,
-                f"the planted face cannot be made out in the picture of {seed} or a larger box="
-                + (", or likeness=1" if loose else ""),
+        found = []
+        if self.face_lost:
+            guided = self.recipe.settings.condition_guidance_scale > 1
+            found.append(
+                f"the planted face was not found in the picture of {seed} or a larger box="
+                + (", or likeness=1" if guided else "")
             )
-        return tuple(told)
+        found += [
+            f"'{check.said}' cannot be seen in the picture of {seed}, or retries="
+            for check in self.checks
+            if check.holds is False
+        ]
+        return tuple(found)
 
     @property
     def faults(self) -> int:
-        """How much of what was looked for in it is not there."""
-        return self.flagged + self.gone + sum(check.holds is False for check in self.checks)
+        """How many of the checks failed: the safety checker's, the face's and the relations'."""
+        failed = sum(check.holds is False for check in self.checks)
+        return self.flagged + self.face_lost + failed
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Writes the picture with its recipe inside, as a PNG.
+        """Write the picture as a PNG with its recipe inside.
 
         Raises:
-            OutputError: if it is no PNG, or exists and `force` is not set, or cannot be written.
+            OutputError: if it does not end in .png, exists and `force` is not set, or cannot be
+                written.
         """
         if Path(path).suffix.lower() != ".png":
             raise OutputError(
-                f"{str(path)!r} is no PNG", "recipes are kept in those: end it in .png"
+                f"{str(path)!r} is not a PNG file",
+                "recipes are stored in PNGs: give a name that ends in .png",
             )
         save_png(self.image, Path(path), self.recipe, self.condition, force=force)
         return Path(path)
 
     def save_cycles(self, path: str | Path, *, force: bool = False) -> None:
-        """Writes the pictures of its cycles side by side, if there are any."""
+        """Write the pictures after each cycle side by side, if there are any."""
         if self.cycles:
             write_png(side_by_side(self.cycles), Path(path), force=force)
 
@@ -128,8 +135,8 @@ class Result:
     """The pictures of one request.
 
     Attributes:
-        plan: how they were composed.
-        notes: what there is to know about them.
+        plan: their composition.
+        notes: messages for the user.
     """
 
     pictures: tuple[Picture, ...]
@@ -138,21 +145,21 @@ class Result:
 
     @property
     def image(self) -> Image.Image:
-        """The first of them."""
+        """The first picture."""
         return self.pictures[0].image
 
     @property
     def images(self) -> list[Image.Image]:
-        """All of them."""
+        """All pictures."""
         return [picture.image for picture in self.pictures]
 
     @property
     def recipe(self) -> Recipe:
-        """The first one's."""
+        """The recipe of the first picture."""
         return self.pictures[0].recipe
 
     def save(self, path: str | Path, *, force: bool = False) -> list[Path]:
-        """Writes them with their recipes: to `path`, or numbered beside it if there are several.
+        """Write the pictures with their recipes to `path` or, if several, to numbered files.
 
         Raises:
             OutputError: if a file exists and `force` is not set, or cannot be written.
@@ -162,7 +169,7 @@ class Result:
 
 
 def numbered_paths(path: Path, count: int) -> list[Path]:
-    """`out.png` for one picture; `out-1.png`, `out-2.png` … for several."""
+    """Return the paths of `count` pictures: `out.png`, or `out-1.png`, `out-2.png` …"""
     if count == 1:
         return [path]
     return [path.with_name(f"{path.stem}-{n}{path.suffix}") for n in range(1, count + 1)]

@@ -1,7 +1,7 @@
-"""Making a picture again from its recipe, or another like it: by which model, and what may differ.
+"""Reproducing or varying a saved picture from the recipe inside it.
 
-A recipe may come from anybody. It chooses neither what is downloaded or read nor how much is spent;
-see `model_named_by` and `sow.service.budget.UNTRUSTED_BUDGET`.
+A recipe may come from anybody, so it chooses neither what is downloaded or read nor how much is
+spent; see `allowed_model` and `sow.service.budget.UNTRUSTED_BUDGET`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
 from sow.pictures.recipe import OLD_HASH, Recipe, read_recipe, versions
 from sow.service.budget import UNTRUSTED_BUDGET, Agree
-from sow.service.fitting import chosen, in_known_words
+from sow.service.fitting import in_known_words, resolve_settings
 from sow.service.results import GenerationSpec
 from sow.utils.type_checks import as_path
 
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SavedPicture:
-    """What is in a picture that `sow generate` wrote."""
+    """The contents of a picture that `sow generate` wrote.
+
+    Attributes:
+        condition: the planted pixels.
+        name: the file's, without its ending.
+    """
 
     recipe: Recipe
     condition: Condition
@@ -37,50 +42,51 @@ class SavedPicture:
 
     @classmethod
     def read(cls, path: str | Path, agree: Agree) -> SavedPicture:
-        """The recipe in a file, within what a stranger may ask for unless the user agrees to more.
+        """Read a picture whose recipe stays within the budget of untrusted input.
+
+        agree: asked about a recipe that costs more.
 
         Raises:
-            PictureError: if there is no recipe in it, or it was not SOW that drew it.
-            UsageError: if it asks for more.
+            PictureError: if it has no recipe, or was made by another method than SOW.
+            UsageError: if it costs more and the user does not agree.
         """
         path = as_path("path", path)
         recipe, condition = read_recipe(path)
         if recipe.method:
             raise PictureError(
-                f"{path.name} was drawn for comparison, by {recipe.method}, and not by SOW",
-                "`sow show` says how; to make it again, run its benchmark",
+                f"{path.name} was made by the comparison method {recipe.method}, not by SOW",
+                "run its benchmark to make it again; `sow show` prints its recipe",
             )
         UNTRUSTED_BUDGET.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
         return cls(recipe, condition, path.stem)
 
-    def options(self, model: str, revision: str | None, dtype: str) -> dict[str, Any]:
-        """With which model and precision a service is to be made: those given, else the recipe's.
+    def service_options(self, model: str, revision: str | None, dtype: str) -> dict[str, Any]:
+        """Return the model and precision of a `Service`: those given, or else the recipe's.
 
         Raises:
-            UsageError: for a revision of no model.
+            UsageError: for a revision without a model.
             ModelError: if the recipe's model may not be taken from it.
         """
         if model == "auto":
-            if revision is not None:  # it is the recipe that says which one
-                raise UsageError("a revision, and the model is the recipe's own",
-                                 "leave out revision=, or give its model= too")  # fmt: skip
-            model, revision = model_named_by(self.recipe)
+            if revision is not None:
+                raise UsageError("revision= requires model=", "leave it out, or give model= too")
+            model, revision = allowed_model(self.recipe)
         dtype = self.recipe.dtype if dtype == "auto" else dtype
         return {"model": model, "revision": revision, "dtype": dtype}
 
-    def again(self, model: Model, device: str) -> GenerationSpec:
-        """The work that leads to the same picture."""
+    def spec_to_reproduce(self, model: Model, device: str) -> GenerationSpec:
+        """Return the spec of the same picture, with notes on what may make it differ."""
         recipe = self.recipe
-        spec = self._work(f"{self.name}-again", differences(recipe, model, device))
+        spec = self._spec(f"{self.name}-again", find_differences(recipe, model, device))
         return replace(
             spec,
             batch_size=recipe.batch_size,
             place=recipe.place,
             begun_alone=recipe.begun_alone,
-            threads=threads_of(recipe, device),
+            threads=reproducible_threads(recipe, device),
         )
 
-    def like(
+    def spec_to_vary(
         self,
         model: Model,
         prompt: str | None,
@@ -88,42 +94,48 @@ class SavedPicture:
         changes: Any,
         likeness: float | None,
     ) -> GenerationSpec:
-        """The work that leads to others of the same composition.
+        """Return the spec of pictures with the same composition.
 
         Raises:
-            SowError: for a setting that makes no sense.
+            SowError: for an invalid setting.
         """
         base = self.recipe.settings if preset is None else model.checkpoint_spec.preset(preset)
-        spec = self._work(f"{self.name}-like", other_model(self.recipe, model))
+        spec = self._spec(f"{self.name}-like", find_model_differences(self.recipe, model))
         plan = spec.plan
         if prompt is not None:
-            said = plan.changed(prompt=prompt, notes=())
-            plan = in_known_words(said, model.name, model.checkpoint_spec.words)
+            reworded = plan.changed(prompt=prompt, notes=())
+            plan = in_known_words(reworded, model.name, model.checkpoint_spec.words)
         notes = (*spec.notes, *plan.notes, *model.checkpoint_spec.canvas_notes(plan.canvas))
-        settings = chosen(base, changes, likeness)
+        settings = resolve_settings(base, changes, likeness)
         return replace(spec, plan=plan, settings=settings, user_prompt=prompt or "", notes=notes)
 
-    def _work(self, name: str, notes: Iterator[str]) -> GenerationSpec:
+    def _spec(self, name: str, notes: Iterator[str]) -> GenerationSpec:
         recipe = self.recipe
-        return GenerationSpec(self.condition, recipe.plan, recipe.settings, name, recipe.picture_sha256,
-                    notes=tuple(notes))  # fmt: skip
+        return GenerationSpec(
+            self.condition,
+            recipe.plan,
+            recipe.settings,
+            name,
+            recipe.picture_sha256,
+            notes=tuple(notes),
+        )
 
 
-def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
-    """The model that a recipe names, if `auto` can mean it, and its commit if that is here.
+def allowed_model(recipe: Recipe) -> tuple[str, str | None]:
+    """Return the model that a recipe names, if `auto` can mean it, and its commit if in the cache.
 
-    No commit of a recipe is ever asked of the hub: it would be asked with the user's name and key,
-    and what it holds is whatever somebody managed to put there. Where it is not here, what `auto`
-    takes is run and `differences` says so; whoever trusts the commit gives model= and revision=.
+    A recipe's commit is never requested from the hub: that would use the user's name and token, and
+    anybody may have put that commit there. If it is not in the cache, the commit that `auto` takes
+    is used, and `find_differences` says so; users who trust the commit give model= and revision=.
 
     Raises:
-        ModelError: if it is another one.
+        ModelError: if it is another model.
     """
     if recipe.model not in (*BUNDLED, *SD21):
         raise ModelError(
-            f"the recipe's model {recipe.model!r} is not loaded (only the models that `auto` can "
-            "mean are taken from a recipe)",
-            "give its model=",
+            f"the recipe's model {recipe.model!r} is not loaded: only models that `auto` can mean "
+            "are taken from a recipe",
+            "to use it, give model=",
         )
     if recipe.model in SD21 and re.fullmatch(r"[0-9a-f]{40}", recipe.revision):
         with suppress(ModelError):
@@ -132,36 +144,45 @@ def model_named_by(recipe: Recipe) -> tuple[str, str | None]:
     return recipe.model, None
 
 
-def differences(recipe: Recipe, model: Model, device: str) -> Iterator[str]:
-    """What may keep the picture from being the same again."""
-    yield from other_model(recipe, model)
+def find_differences(recipe: Recipe, model: Model, device: str) -> Iterator[str]:
+    """Yield notes on what may keep the picture from being reproduced exactly."""
+    yield from find_model_differences(recipe, model)
     if device.split(":")[0] != recipe.device:
         yield f"the recipe was made on {recipe.device}: expect small changes"
-    elif recipe.device == "cpu" and threads_of(recipe, device) == 0:
-        told = f"made with {recipe.threads} threads, more than are here"
-        before = "made by an earlier SOW, which did not tell its threads"
-        yield f"the recipe was {told if recipe.threads else before}: expect small changes"
+    elif recipe.device == "cpu" and reproducible_threads(recipe, device) == 0:
+        how = (
+            f"with {recipe.threads} threads, more than this machine has"
+            if recipe.threads
+            else "by an earlier version of SOW that did not record the number of threads"
+        )
+        yield f"the recipe was made {how}: expect small changes"
     here = versions()
-    changed = [f"{name} {number}" for name, number in recipe.versions.items()
-               if here.get(name) != number]  # fmt: skip
+    changed = [
+        f"{name} {version}"
+        for name, version in recipe.versions.items()
+        if here.get(name) != version
+    ]
     if changed:
         yield f"the recipe was made with {', '.join(changed)}: expect small changes"
 
 
-def other_model(recipe: Recipe, model: Model) -> Iterator[str]:
-    """Whether it is made by another model than it was."""
+def find_model_differences(recipe: Recipe, model: Model) -> Iterator[str]:
+    """Yield a note if the model is, or may be, another one than the recipe's."""
     if recipe.revision.endswith(OLD_HASH) and not model.commit:
-        yield "an earlier SOW made the recipe: whether the model is the same cannot be told"
+        yield (
+            "the recipe was made by an earlier version of SOW: whether the model is the same "
+            "cannot be checked"
+        )
     elif model.revision != recipe.revision.removesuffix(OLD_HASH).strip():
         yield f"the model differs from the recipe's ({recipe.revision}): expect changes"
 
 
-def threads_of(recipe: Recipe, device: str) -> int:
-    """With how many threads of the processor the picture is the same again; 0 where it cannot be.
+def reproducible_threads(recipe: Recipe, device: str) -> int:
+    """Return the number of CPU threads that reproduces the picture, or 0 if there is none.
 
-    A stranger's picture does not start more threads than this machine has use for.
+    A recipe, which may come from anybody, does not start more threads than this machine has cores.
     """
     import torch
 
-    most = max(os.cpu_count() or 1, torch.get_num_threads())
-    return recipe.threads if device == "cpu" and recipe.threads <= most else 0
+    limit = max(os.cpu_count() or 1, torch.get_num_threads())
+    return recipe.threads if device == "cpu" and recipe.threads <= limit else 0

@@ -1,14 +1,16 @@
-"""`Service`: find the model, plan, run, and hand over pictures with their recipes."""
+"""`Service`: from requests to pictures with their recipes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sow.models.devices import choose_device
+from sow.errors import UsageError
+from sow.models.find import Model
 from sow.models.tuned import default_preset
+from sow.pictures.inputs import as_picture_with_notes
 from sow.pictures.recipe import pixels_sha256
 from sow.plan.plan import Plan
 from sow.service.arguments import (
@@ -20,40 +22,52 @@ from sow.service.arguments import (
 )
 from sow.service.budget import USER_BUDGET, Agree, never_agree
 from sow.service.face_check import FaceCheck
-from sow.service.fitting import Given, chosen, condition_of, given_plan, plan_request
-from sow.service.lazy_model import Report
+from sow.service.fitting import (
+    SettingsChanges,
+    adapt_plan,
+    condition_of,
+    plan_request,
+    resolve_settings,
+)
+from sow.service.lazy_model import LazyModel, Report, report_notes
 from sow.service.notes import box_notes, model_notes, prompt_notes
-from sow.service.pipeline_calls import make
+from sow.service.pipeline_calls import make_pictures, retry_faulty
 from sow.service.planning import PlannerChoice, PlanningResult, ask_for_plan, preview_request
-from sow.service.request import Request, ResolvedRequest
+from sow.service.request import Request
+from sow.service.resolved import ResolvedRequest, read_request
 from sow.service.results import GenerationSpec, Picture, Result
-from sow.service.retrying import retry_faulty
 from sow.service.saved_picture import SavedPicture
-from sow.service.scene_reading import Seer
-from sow.service.verification import checks
+from sow.service.scene_reading import DetectedGraph, parse_labels, read_graph
+from sow.service.verification import check_relations
 from sow.settings.inputs import check_prompt
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_type
 
+if TYPE_CHECKING:
+    from sow.pictures.inputs import PictureLike
+    from sow.pipeline.pipeline import SowPipeline
+    from sow.pipeline.prefix_cache import PrefixCache
 
-class Service(Seer):
-    """Pictures on request, by one model on one device; may be shared by threads.
 
-    The model is found when it is first asked for, and loaded when the first picture is made.
+class Service:
+    """Makes pictures with one model on one device; threads may share it.
+
+    The model is found when it is first needed, and loaded for the first picture.
 
     Args:
-        model: as for `sow.models.find_model`.
+        model: see `sow.models.find.find_model`.
         revision: a branch, tag or commit on the hub.
         config: for a single `.safetensors` file, a folder or hub id with its configuration.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
-        planner: who makes plans.
-        report: is told what a person should know, as it happens.
-        download: False never asks the network for the model.
+        planner: what makes plans.
+        report: called with messages for the user as they arise.
+        download: with False, the model is never downloaded.
         agree: asked before anything that costs far more than usual; see `sow.service.budget`.
 
     Raises:
-        DeviceError: for a device or a precision that nobody has.
+        UsageError: for an argument of another type.
+        DeviceError: for an unknown device or precision.
     """
 
     def __init__(
@@ -70,39 +84,53 @@ class Service(Seer):
         agree: Agree = never_agree,
     ) -> None:
         check_service(model, device, dtype, planner, report=report, agree=agree)
-        super().__init__(model, revision, config, device, dtype, report, download)
-        self._planner, self._agree = planner or PlannerChoice(), agree
+        self._lazy_model = LazyModel(str(model), revision, config, device, dtype, report, download)
+        self._planner, self._report, self._agree = planner or PlannerChoice(), report, agree
+
+    @property
+    def model(self) -> Model:
+        """The model's name, files and specification.
+
+        Raises:
+            ModelError: if it cannot be found or may not be trusted.
+        """
+        return self._lazy_model.model
+
+    @property
+    def pipe(self) -> SowPipeline:
+        """The pipeline, on its device.
+
+        Raises:
+            ModelError, DeviceError: if it cannot be loaded.
+        """
+        return self._lazy_model.pipe
+
+    @property
+    def prefix_cache(self) -> PrefixCache:
+        """What further seeds of the latest pictures share with them."""
+        return self._lazy_model.prefix_cache
 
     def plan(self, request: Request) -> PlanningResult:
-        """The plan for a request: read, or made; on the model's grid.
+        """Return the plan of a request, read or made, on the model's grid.
 
         Raises:
             SowError: if there is none.
         """
-        return self._planned(self._read(request))
+        return self._make_plan(self._read(request))
 
     def preview_request(self, request: Request) -> dict[str, Any]:
-        """What a vendor would be sent for this plan, as data; nothing is sent."""
+        """Return exactly what a vendor would be sent, as JSON data; nothing is sent.
+
+        Raises:
+            UsageError: if no vendor would be asked.
+        """
         asked = self._read(request)
         return preview_request(
             plan_request(asked, self.model.checkpoint_spec), self._planner, self.model
         )
 
-    def resolve(
-        self,
-        request: Request,
-        *,
-        preset: str | None = None,
-        settings: Given = None,
-        likeness: float | None = None,
-    ) -> GenerationSpec:
-        """What a request leads to, decided to the last.
-
-        Args:
-            request: what is wanted.
-            preset: None takes that of the plan's setting.
-            settings: changes of it, as names and values or as texts (`cycles=5`); or all settings.
-            likeness: how much of the condition stays, 0 to 1; None leaves it to the preset.
+    def resolve(self, request: Request) -> GenerationSpec:
+        """Plan a request, and decide everything that its pictures depend on but their seeds.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
@@ -110,25 +138,24 @@ class Service(Seer):
         asked = self._read(request)
         if asked.canvas is not None:
             USER_BUDGET.check_canvas(asked.canvas, self._agree)
-        # What is no setting is refused before any download.
-        chosen(Settings.preset(preset or "normal"), settings, likeness)
-        self._read_ahead()
-        planned = self._planned(asked, meanwhile=self._load_ahead)
+        # Settings that do not exist are refused before any download.
+        resolve_settings(Settings.preset(asked.preset or "normal"), asked.settings, asked.likeness)
+        self._lazy_model.start_reading()
+        planned = self._make_plan(asked, before_vendor_call=self._lazy_model.start_loading)
         plan, model = planned.plan, self.model
-        base, tuned = self._preset(preset, plan)
-        decided = chosen(base, settings, likeness)
-        USER_BUDGET.check(plan, decided, 1, self._agree)
+        base, tuning_notes = self._find_preset(asked.preset, plan)
+        final_settings = resolve_settings(base, asked.settings, asked.likeness)
+        USER_BUDGET.check(plan, final_settings, 1, self._agree)
         condition = condition_of(asked, plan)
-        notes = self._told(
-            [*plan.notes, *tuned, *model_notes(model, asked.image or condition.picture)]
-        )
+        picture = asked.image or condition.picture
+        notes = self._report_notes([*plan.notes, *tuning_notes, *model_notes(model, picture)])
         return GenerationSpec(
             condition=condition,
             plan=plan,
-            settings=decided,
+            settings=final_settings,
             name=asked.name,
             user_prompt=asked.prompt,
-            picture_sha256=pixels_sha256(asked.image or condition.picture),
+            picture_sha256=pixels_sha256(picture),
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
         )
@@ -143,27 +170,27 @@ class Service(Seer):
         dtype: str = "auto",
         **options: Any,
     ) -> tuple[Service, GenerationSpec, int]:
-        """The service that makes a picture again, the work that its recipe describes, its seed.
+        """Return what reproduces a picture from its recipe: a service, a spec and the seed.
 
-        A stranger's picture does not choose what is downloaded or read: only what `auto` can mean
-        is taken from a recipe.
+        The picture may come from anybody, so it does not choose what is downloaded or read: only
+        models that `auto` can mean are taken from a recipe.
 
         Args:
             path: a PNG written by this project.
-            model: `auto` takes the recipe's, if it may.
-            revision: of another model.
+            model: `auto` takes the recipe's, if allowed.
+            revision: of `model`, if that is given.
             dtype: `auto` takes the recipe's.
-            options: others of `Service`.
+            options: other arguments of `Service`.
 
         Raises:
-            PictureError: if there is no recipe in it.
-            UsageError: if it asks for more than a stranger may, and nobody agrees.
-            ModelError: if its model is not to be had, or may not be taken from a recipe.
+            PictureError: if it has no recipe.
+            UsageError: if it exceeds the budget of untrusted input, and the user does not agree.
+            ModelError: if its model is not available, or may not be taken from a recipe.
         """
-        kept = SavedPicture.read(path, options.get("agree", never_agree))
-        service = cls(**kept.options(model, revision, dtype), **options)
-        spec = kept.again(service.model, choose_device(service._device))
-        return service, service._told_of(spec), kept.recipe.seed
+        saved = SavedPicture.read(path, options.get("agree", never_agree))
+        service = cls(**saved.service_options(model, revision, dtype), **options)
+        spec = saved.spec_to_reproduce(service.model, service._lazy_model.device)
+        return service, service._report_spec(spec), saved.recipe.seed
 
     @classmethod
     def like(
@@ -172,36 +199,36 @@ class Service(Seer):
         *,
         prompt: str | None = None,
         preset: str | None = None,
-        settings: Given = None,
+        settings: SettingsChanges = None,
         likeness: float | None = None,
         model: str = "auto",
         revision: str | None = None,
         dtype: str = "auto",
         **options: Any,
     ) -> tuple[Service, GenerationSpec]:
-        """The service and the work for more pictures of a recipe's composition.
+        """Return a service and a spec for more pictures with a recipe's composition.
 
-        Plan, planted pixels and settings are the recipe's; other seeds are given to `make`.
+        Plan, planted pixels and settings are the recipe's. Pass other seeds to `make`.
 
         Args:
             path: a PNG written by this project.
-            prompt: another one.
-            preset, settings, likeness: as for `resolve`; settings are changes of the recipe's.
+            prompt: replaces the recipe's.
+            preset, settings, likeness: as for `Request`; settings are changes to the recipe's.
             model, revision, dtype, options: as for `of_recipe`.
 
         Raises:
-            SowError: as for `of_recipe`, and for changes that make no sense.
+            SowError: as for `of_recipe`, and for invalid changes.
         """
         if prompt is not None:
             check_prompt(prompt)
-        kept = SavedPicture.read(path, options.get("agree", never_agree))
-        # What is no setting is refused before any download.
-        base = kept.recipe.settings if preset is None else Settings.preset(preset)
-        chosen(base, settings, likeness)
-        service = cls(**kept.options(model, revision, dtype), **options)
-        spec = kept.like(service.model, prompt, preset, settings, likeness)
+        saved = SavedPicture.read(path, options.get("agree", never_agree))
+        # Settings that do not exist are refused before any download.
+        base = saved.recipe.settings if preset is None else Settings.preset(preset)
+        resolve_settings(base, settings, likeness)
+        service = cls(**saved.service_options(model, revision, dtype), **options)
+        spec = saved.spec_to_vary(service.model, prompt, preset, settings, likeness)
         USER_BUDGET.check(spec.plan, spec.settings, 1, service._agree)
-        return service, service._told_of(spec)
+        return service, service._report_spec(spec)
 
     def make(
         self,
@@ -213,16 +240,16 @@ class Service(Seer):
         verify: bool = False,
         retries: int = 0,
     ) -> Iterator[Picture]:
-        """Makes one picture per seed; those of one call come together.
+        """Make one picture per seed; those of one UNet call are yielded together.
 
         Args:
-            spec: what is to be made.
-            seeds: of the pictures.
-            cycles_of: the numbers of those, from 0, whose cycles are wanted too.
-            explain: also a sheet of what their words and the condition did.
-            verify: also look whether the relations of the plan hold: `Picture.checks`.
-            retries: verify, and try so many other seeds, those that follow, for a picture in which
-                they do not, or in which the face is lost; the best is kept.
+            spec: what to make.
+            seeds: one per picture.
+            cycles_of: indices of the pictures, from 0, whose cycles are returned too.
+            explain: add a sheet of what the words and the condition did to every picture.
+            verify: check whether the relations of the plan hold: `Picture.checks`.
+            retries: verify, and try up to this many other seeds for a picture in which a relation
+                does not hold or the face is lost; the best picture is kept.
 
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
@@ -233,21 +260,55 @@ class Service(Seer):
         count = len(seeds) * max(1, spec.batch_size) * (1 + retries)
         USER_BUDGET.check(spec.plan, spec.settings, count, self._agree)
         check_seeds(seeds)
-        looker, wanted = FaceCheck(spec), set(cycles_of)
+        face_check, with_cycles = FaceCheck(spec), set(cycles_of)
 
-        def looked_at(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
-            shown = [number for number, place in enumerate(places) if place in wanted]
-            made = make(self.pipe, self.model, spec, seeds, shown, explain, self._report,
-                        self.prefix_cache)  # fmt: skip
-            for picture in made:
-                seen = checks(self.pipe, spec.plan, picture.image) if verify or retries else ()
-                yield replace(picture, gone=looker.gone(picture), checks=seen)
+        def make_checked(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
+            shown = [index for index, place in enumerate(places) if place in with_cycles]
+            pictures = make_pictures(
+                self.pipe, self.model, spec, seeds, shown, explain, self._report, self.prefix_cache
+            )
+            for picture in pictures:
+                checks = (
+                    check_relations(self.pipe, spec.plan, picture.image)
+                    if verify or retries
+                    else ()
+                )
+                yield replace(picture, face_lost=face_check.is_lost(picture), checks=checks)
 
-        yield from retry_faulty(looked_at, seeds, retries)
+        yield from retry_faulty(make_checked, seeds, retries)
 
-    def unread(self, spec: GenerationSpec) -> list[str]:
-        """What of the prompt says nothing to the model, as notes."""
-        return self._told(prompt_notes(self.pipe, spec.plan.prompt))
+    def prompt_notes(self, spec: GenerationSpec) -> list[str]:
+        """Report and return notes on parts of the prompt that the model does not understand."""
+        return self._report_notes(prompt_notes(self.pipe, spec.plan.prompt))
+
+    def graph(
+        self, image: PictureLike, labels: str | Sequence[str], condition: str | None = None
+    ) -> DetectedGraph:
+        """Read a scene graph from a picture: where things are, and on which side of each other.
+
+        The picture is inverted under "[subject] is near [object]", and read from where its words
+        are looked for (SPADE's prior, without its training).
+
+        Args:
+            image: a file, a PIL picture or an array.
+            labels: what to find, up to 8 labels: `person,dog`. A note names those that do not seem
+                to be in the picture.
+            condition: the label of what is planted when the graph is laid out again.
+
+        Raises:
+            SowError: with one line that says what is wrong.
+        """
+        names, (picture, notes) = parse_labels(labels), as_picture_with_notes(image)
+        if condition is not None and condition not in names:
+            raise UsageError(
+                f"condition={condition} is not one of the labels", f"choose {', '.join(names)}"
+            )
+        self._report_notes([*notes, *prompt_notes(self.pipe, ", ".join(names))])
+        graph = read_graph(self.pipe, picture, names, condition)
+        self._report_notes(
+            f"{label} may not be in the picture: its box is a guess" for label in graph.missing
+        )
+        return graph
 
     def generate(
         self,
@@ -255,67 +316,70 @@ class Service(Seer):
         *,
         seed: int | None = None,
         num: int = 1,
-        preset: str | None = None,
-        settings: Given = None,
-        likeness: float | None = None,
         cycles: bool = False,
         explain: bool = False,
         verify: bool = False,
         retries: int = 0,
     ) -> Result:
-        """The pictures of a request, their seeds counting up from `seed`; see `resolve` and `make`.
+        """Resolve a request and make `num` pictures, with seeds counting up from `seed`.
+
+        For the other arguments see `make`. With seed=None, the first seed is random.
 
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        seeds, which = counted_up(seed, num), range(num if cycles else 0)
-        spec = self.resolve(request, preset=preset, settings=settings, likeness=likeness)
-        notes = (*spec.notes, *self.unread(spec))
-        pictures = self.make(
-            spec, seeds, cycles_of=which, explain=explain, verify=verify, retries=retries
+        seeds, cycles_of = counted_up(seed, num), range(num if cycles else 0)
+        spec = self.resolve(request)
+        notes = (*spec.notes, *self.prompt_notes(spec))
+        pictures = tuple(
+            self.make(
+                spec, seeds, cycles_of=cycles_of, explain=explain, verify=verify, retries=retries
+            )
         )
-        made = tuple(pictures)
-        picture_notes = self._told(note for picture in made for note in picture.notes)
-        return Result(made, spec.plan, (*notes, *picture_notes))
+        picture_notes = self._report_notes(note for picture in pictures for note in picture.notes)
+        return Result(pictures, spec.plan, (*notes, *picture_notes))
 
     def _read(self, request: Request) -> ResolvedRequest:
         check_request(request)
         request.check()
         self._planner.check()
-        return request.read()
+        return read_request(request)
 
-    def _planned(
-        self, asked: ResolvedRequest, meanwhile: Callable[[], None] = lambda: None
+    def _make_plan(
+        self, asked: ResolvedRequest, before_vendor_call: Callable[[], None] = lambda: None
     ) -> PlanningResult:
         checkpoint, notes = self.model.checkpoint_spec, [*asked.notes]
         if asked.plan is not None:
-            planned = PlanningResult(given_plan(asked.plan, asked, checkpoint, notes.append))
+            planned = PlanningResult(adapt_plan(asked.plan, asked, checkpoint, notes.append))
         else:
             request = plan_request(asked, checkpoint)
-            planned = ask_for_plan(request, self._planner, self.model, meanwhile)
+            planned = ask_for_plan(request, self._planner, self.model, before_vendor_call)
         plan = planned.plan.aligned(checkpoint.stride)
         notes += [
             *box_notes(asked, plan, checkpoint.stride),
             *checkpoint.canvas_notes(plan.canvas),
         ]
-        self._told(notes)
+        self._report_notes(notes)
         if planned.origin:
             self._report("planner", planned.origin)
             notes.append(f"planner: {planned.origin}")
         return PlanningResult(plan, planned.cache, planned.origin, tuple(notes))
 
-    def _preset(self, name: str | None, plan: Plan) -> tuple[Settings, list[str]]:
-        """The preset named, or what runs by default, and a note if `sow tune` chose that."""
+    def _find_preset(self, name: str | None, plan: Plan) -> tuple[Settings, list[str]]:
+        """Return the named preset or the default settings, and a note if `sow tune` chose them."""
         if name is not None:
             return self.model.checkpoint_spec.preset(name), []
         settings, tuned = default_preset(self.model, plan.preset)
         if tuned is None:
             return settings, []
         return settings, [
-            f"runs as `sow tune` chose for this checkpoint: {tuned.candidate} "
-            f"({tuned.pairs} pairs, {tuned.date}); --preset {plan.preset} runs its own"
+            f"using what `sow tune` chose for this checkpoint: {tuned.candidate} "
+            f"({tuned.pairs} pairs, {tuned.date}); --preset {plan.preset} uses the preset itself"
         ]
 
-    def _told_of(self, spec: GenerationSpec) -> GenerationSpec:
-        """Work with what its model has to say too, and all of it reported."""
-        return replace(spec, notes=(*self.model.notes, *self._told(spec.notes)))
+    def _report_spec(self, spec: GenerationSpec) -> GenerationSpec:
+        """Report the notes of a spec, and return it with the model's notes too."""
+        return replace(spec, notes=(*self.model.notes, *self._report_notes(spec.notes)))
+
+    def _report_notes(self, notes: Iterable[str]) -> list[str]:
+        return report_notes(self._report, notes)

@@ -1,8 +1,9 @@
-"""Whether the relations of a plan can be seen in a picture that was made by it."""
+"""Checking whether the relations of a plan can be seen in a generated picture."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 class RelationCheck:
     """A relation of a plan, and whether it can be seen in a picture.
 
-    holds: None where boxes cannot show it (in front of, behind), or one thing could be taken for
-    another of its name, somebody for somebody else.
+    Attributes:
+        said: the relation in words.
+        holds: None if it cannot be judged: boxes do not show it (in front of, behind), or one of
+            its objects could be confused with another one (of the same name, or another person).
     """
 
     relation: Relation
@@ -34,74 +37,76 @@ class RelationCheck:
     holds: bool | None
 
 
-def checks(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[RelationCheck, ...]:
-    """The relations of a plan, looked for in a picture that was made by it.
+def check_relations(pipe: SowPipeline, plan: Plan, image: Image.Image) -> tuple[RelationCheck, ...]:
+    """Check for each relation of a plan whether it can be seen in a picture made by it.
 
-    Where the condition is, is known; everything else is found as by `graph_of`, of each relation
-    its two things together. Of what seems to be missing nothing holds.
+    The place of the condition is known. Everything else is searched for as by `read_graph`, the two
+    objects of a relation together. Relations of an object that seems to be missing do not hold.
     """
     from sow.planners.graph.detection import DetectedObject
 
-    names = {thing.id: bare_label(thing.label) for thing in plan.objects}
-    called = "person" if plan.subject == "face" else plan.subject
-    ends = {end for edge in plan.relations for end in (edge.subject, edge.object)}
+    names = {node.id: bare_label(node.label) for node in plan.objects}
+    condition_name = "person" if plan.subject == "face" else plan.subject
+    ends = {end for relation in plan.relations for end in (relation.subject, relation.object)}
     labels = sorted({names[end] for end in ends if end in names})
     if not labels:
         return ()
     pairs = {
-        frozenset(names.get(end, called) for end in (edge.subject, edge.object))
-        for edge in plan.relations
+        frozenset(names.get(end, condition_name) for end in (relation.subject, relation.object))
+        for relation in plan.relations
     }
-    two = [pair for pair in pairs if len(pair) == 2]
-    found, missing = find_objects(pipe, image, labels, two, None if plan.text_only else called)
-    gone = {end for end, name in names.items() if name in missing}
-    at = {end: found[name] for end, name in names.items() if name in found}
-    at[CONDITION] = DetectedObject(called, plan.box, _body(plan))
-    told = names if plan.text_only else {**names, CONDITION: called}
-    unsure = _unsure(told)
+    distinct = [pair for pair in pairs if len(pair) == 2]
+    known = None if plan.text_only else condition_name
+    found, missing_names = find_objects(pipe, image, labels, distinct, known)
+    missing = {end for end, name in names.items() if name in missing_names}
+    detected = {end: found[name] for end, name in names.items() if name in found}
+    detected[CONDITION] = DetectedObject(condition_name, plan.box, _body(plan))
+    all_names = names if plan.text_only else {**names, CONDITION: condition_name}
+    ambiguous = _ambiguous(all_names)
     return tuple(
         RelationCheck(
-            relation=edge,
-            said=f"{told[edge.subject]} {edge.predicate} {told[edge.object]}",
-            holds=_judged(edge, at, gone, unsure, plan.canvas),
+            relation=relation,
+            said=f"{all_names[relation.subject]} {relation.predicate} {all_names[relation.object]}",
+            holds=_holds(relation, detected, missing, ambiguous, plan.canvas),
         )
-        for edge in plan.relations
+        for relation in plan.relations
     )
 
 
-def _unsure(names: dict[str, str]) -> set[str]:
-    """Which of these could be taken for one another: of one name, or one of several people."""
-    all_of = list(names.values())
+def _ambiguous(names: dict[str, str]) -> set[str]:
+    """Return the objects that could be confused: several of the same name, or several people."""
+    counts = Counter(names.values())
     people = {end for end, name in names.items() if kind_of(name) == "person"}
-    alike = {end for end, name in names.items() if all_of.count(name) > 1}
-    return (alike | (people if len(people) > 1 else set())) - {CONDITION}
+    same_name = {end for end, name in names.items() if counts[name] > 1}
+    return (same_name | (people if len(people) > 1 else set())) - {CONDITION}
 
 
-def _judged(
-    edge: Relation,
-    at: dict[str, DetectedObject],
-    gone: set[str],
-    unsure: set[str],
+def _holds(
+    relation: Relation,
+    detected: dict[str, DetectedObject],
+    missing: set[str],
+    ambiguous: set[str],
     canvas: tuple[int, int],
 ) -> bool | None:
     from sow.planners.graph.detection import relation_holds
 
-    both = {edge.subject, edge.object}
-    said = parse_predicate(edge.predicate)
-    if said is None or both & unsure:
+    subject, object_ = relation.subject, relation.object
+    parsed = parse_predicate(relation.predicate)
+    if parsed is None or {subject, object_} & ambiguous:
         return None
-    if both & gone:
+    if {subject, object_} & missing:
         return False
-    one, other = (edge.object, edge.subject) if said.reversed else (edge.subject, edge.object)
-    return relation_holds(said.predicate, at[one], at[other], canvas)
+    if parsed.reversed:
+        subject, object_ = object_, subject
+    return relation_holds(parsed.predicate, detected[subject], detected[object_], canvas)
 
 
 def _body(plan: Plan) -> Box | None:
-    """The region of the body of somebody planted."""
-    own = next((r.box for r in plan.related if r.label == "body"), None)
-    return own if plan.subject == "face" else None
+    """Return the region of the body that belongs to a planted face."""
+    body = next((region.box for region in plan.related if region.label == "body"), None)
+    return body if plan.subject == "face" else None
 
 
 def bare_label(label: str) -> str:
-    """A label without what somebody wears: "man in a red coat" is looked for as a man."""
+    """Return a label without clothes: "man in a red coat" is searched for as "man"."""
     return re.split(WORN, label, maxsplit=1, flags=re.IGNORECASE)[0]

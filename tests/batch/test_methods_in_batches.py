@@ -17,8 +17,8 @@ from sow.benchmarks.tv2i.methods import method
 from sow.cli.main import app
 from sow.errors import ModelError, OutputError, PictureError, SowError
 from sow.pictures.recipe import Recipe, read_recipe
+from sow.service.methods import SOW, Method, MethodOutput
 from sow.service.planning import PlannerChoice
-from sow.service.methods import SOW, MethodOutput, Method
 from sow.service.saved_picture import SavedPicture
 
 PLAN = {"canvas": [64, 64], "prompt": "a man", "box": [16, 8, 32, 32]}
@@ -44,7 +44,8 @@ def batch_of(tiny_folder, tmp_path):
                           batch_size=2, method=how)  # fmt: skip
         jobs = [{"id": f"j{n}", "image": str(EXAMPLES / "drawn-beard.png"), "prompt": "a man",
                  "seed": n, "plan": PLAN, "settings": {"cycles": 0}} for n in seeds]  # fmt: skip
-        return Batch(make_job_source(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
+        source = make_job_source(jobs, None, {}, tmp_path / out)
+        return Batch(source, tmp_path / out, options, **more)
 
     return made
 
@@ -93,7 +94,7 @@ def test_its_pictures_say_so_and_are_not_made_again_as_something_else(batch_of, 
     path = tmp_path / "out/j0.png"
     recipe, _ = read_recipe(path)
     assert recipe.method == "grey(level=128)"
-    with pytest.raises(PictureError, match=r"drawn for comparison, by grey\(level=128\)"):
+    with pytest.raises(PictureError, match=r"comparison method grey\(level=128\)"):
         SavedPicture.read(path, lambda line: True)
     for word in ("--recipe", "--like"):
         with pytest.raises(SowError) as refused:

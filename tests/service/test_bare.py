@@ -50,7 +50,7 @@ def test_a_planted_face_stands_beside_what_the_graph_puts_there(service):
     assert made.plan.prompt.endswith("holding a red balloon")
     verdict = Judge.load().look(made.images, [made.plan.box])[0]
     assert holds(verdict, {"relation": "holding", "thing": "balloon"})
-    assert not made.pictures[0].gone
+    assert not made.pictures[0].face_lost
 
 
 def test_without_a_picture_and_a_graph_there_is_nothing_to_do(service):

@@ -41,36 +41,36 @@ def spec(service):
 
 
 def test_a_face_that_is_there_is_seen(spec):
-    looker = FaceCheck(spec)
-    assert looker.planted is not None
-    assert not looker.gone(picture_of(spec, planted(spec)))
+    face_check = FaceCheck(spec)
+    assert face_check.face is not None
+    assert not face_check.is_lost(picture_of(spec, planted(spec)))
 
 
 def test_a_face_that_is_not_there_is_missed(spec):
-    looker, box = FaceCheck(spec), spec.plan.box
+    face_check, box = FaceCheck(spec), spec.plan.box
     empty = Image.new("RGB", spec.plan.canvas, (90, 160, 110))
     elsewhere = planted(spec, at=(0, 128 - box.height))
     for image in (empty, elsewhere, planted(spec, at=(box.x + 16, box.y + 16), side=20)):
         gone = picture_of(spec, image)
-        assert looker.gone(gone)
-        assert "another seed=" in replace(gone, gone=True).notes[0]
+        assert face_check.is_lost(gone)
+        assert "another seed=" in replace(gone, face_lost=True).notes[0]
     assert picture_of(spec, empty).notes == ()
 
 
 def test_things_and_what_was_blackened_are_not_looked_at(service, spec):
     black = Image.new("RGB", spec.plan.canvas)
-    assert not FaceCheck(spec).gone(replace(picture_of(spec, black), flagged=True))
+    assert not FaceCheck(spec).is_lost(replace(picture_of(spec, black), flagged=True))
     thing = service.resolve(Request("examples/drawn-curls.png", "a ball", subject="ball"))
-    assert FaceCheck(thing).planted is None
-    assert not FaceCheck(thing).gone(picture_of(thing, black))
+    assert FaceCheck(thing).face is None
+    assert not FaceCheck(thing).is_lost(picture_of(thing, black))
 
 
 def test_a_photographs_face_is_looked_for_by_the_other_detector(service, astronaut):
     spec = service.resolve(Request(astronaut, "a woman in the forest", canvas=256))
-    looker = FaceCheck(spec)
-    assert looker.planted is not None
-    assert not looker.missing(planted(spec))
-    assert looker.missing(Image.new("RGB", spec.plan.canvas, (90, 160, 110)))
+    face_check = FaceCheck(spec)
+    assert face_check.face is not None
+    assert not face_check.is_missing_from(planted(spec))
+    assert face_check.is_missing_from(Image.new("RGB", spec.plan.canvas, (90, 160, 110)))
 
 
 def test_near_and_alike_is_the_same_place():

@@ -97,7 +97,7 @@ def test_mistakes_get_one_line(made, change, kind, says):
 
 def test_a_revision_is_of_a_model_that_is_named(made):
     """It would have been ignored."""
-    with pytest.raises(UsageError, match="the model is the recipe's own"):
+    with pytest.raises(UsageError, match="revision= requires model="):
         Service.of_recipe(made, revision="abc")
 
 

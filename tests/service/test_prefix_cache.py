@@ -12,8 +12,8 @@ import sow.attention.explain
 from sow.diffusion.prefix import without_chance
 from sow.pictures.recipe import Recipe
 from sow.pipeline.calls import count_forwards
-from sow.service.planning import PlannerChoice
 from sow.service.pipeline_calls import EngineTask, make_batch
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.settings.settings import Settings
@@ -75,8 +75,8 @@ def test_what_began_in_its_batch_begins_there_again(service):
 
 def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
     spec = service.resolve(ASKED, preset=SWIFT)
-    several, single = EngineTask(spec, 1, several=True), EngineTask(spec, 1)
-    assert several.kind != single.kind
+    several, single = EngineTask(spec, 1, shares_prefix=True), EngineTask(spec, 1)
+    assert several.batch_key != single.batch_key
     begun = figures().prefix_cache
     made = make_batch(service.pipe, service.model, [several, EngineTask(spec, 2, True)], 2,
                     prefix_cache=begun)  # fmt: skip

@@ -64,8 +64,8 @@ def test_threads_are_taken_from_the_recipe_and_given_back(made, tmp_path, monkey
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"threads": 60_000}, "made with 60000 threads, more than are here"),
-        ({"threads": None, "version": 3}, "did not tell its threads"),
+        ({"threads": 60_000}, "made with 60000 threads, more than this machine has"),
+        ({"threads": None, "version": 3}, "did not record the number of threads"),
     ],
 )
 def test_where_the_threads_cannot_be_the_same_a_note_says_so(made, fields, says):

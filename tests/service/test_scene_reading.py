@@ -18,11 +18,11 @@ from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.graph.planner import GraphPlanner
 from sow.service.face_check import FaceCheck
+from sow.service.pipeline_calls import retry_faulty
 from sow.service.request import Request
-from sow.service.retrying import retry_faulty
 from sow.service.scene_reading import canvas_for, parse_labels, presence_by_name
 from sow.service.service import Service
-from sow.service.verification import bare_label, checks
+from sow.service.verification import bare_label, check_relations
 from sow.utils.limits import MAX_SEED
 
 CONTRARY = {"left of": "right of", "right of": "left of"}
@@ -70,7 +70,7 @@ def test_relations_of_drawings_hold_and_their_contraries_do_not(service, drawn):
         for said in (relation, CONTRARY[relation]):
             triples = [(kind, said, "person")]
             request = PlanRequest(None, f"a {kind}", canvas=(128, 128), triples=triples)
-            (check,) = checks(service.pipe, GraphPlanner().plan(request), drawing.image)
+            (check,) = check_relations(service.pipe, GraphPlanner().plan(request), drawing.image)
             assert check.said == f"{kind} {said} person"
             told.append(check.holds is (said == relation))
     assert sum(told) >= 8
@@ -123,10 +123,10 @@ def test_people_who_could_be_taken_for_each_other_are_not_judged(service, drawn)
     triples = [("man", "left of", "woman")]
     plan = GraphPlanner().plan(PlanRequest(None, "a man left of a woman", canvas=(128, 128),
                                            triples=triples))  # fmt: skip
-    (check,) = checks(service.pipe, plan, drawn[0][0].image)
+    (check,) = check_relations(service.pipe, plan, drawn[0][0].image)
     assert check.holds is None
     nothing = plan.changed(relations=[])
-    assert checks(service.pipe, nothing, drawn[0][0].image) == ()
+    assert check_relations(service.pipe, nothing, drawn[0][0].image) == ()
 
 
 @pytest.mark.parametrize("labels", ["", "a,,b", "dog,Dog", ",".join("abcdefghi"), ["\x1b"]])
@@ -137,7 +137,7 @@ def test_labels_that_are_none(labels):
 
 
 def test_a_condition_has_to_be_a_label(service):
-    with pytest.raises(UsageError, match="is no label"):
+    with pytest.raises(UsageError, match="is not one of the labels"):
         service.graph(Image.new("RGB", (64, 64)), "dog", condition="cat")
 
 
@@ -199,7 +199,7 @@ def test_what_is_made_again_knows_its_place():
 
 def test_cycles_are_those_of_the_place_whatever_the_seed(service, monkeypatch):
     """The second picture is made again, alone, and its cycles are wanted."""
-    monkeypatch.setattr(FaceCheck, "gone", lambda looker, picture: picture.recipe.seed == 2)
+    monkeypatch.setattr(FaceCheck, "is_lost", lambda check, picture: picture.recipe.seed == 2)
     spec = service.resolve(Request("examples/drawn-curls.png", "a woman"), settings={"cycles": 1})
     first, second = service.make(spec, [1, 2], cycles_of=[1], retries=1)
     assert (first.recipe.seed, len(first.cycles)) == (1, 0)
@@ -234,6 +234,6 @@ def test_plans_of_others_are_looked_at_too(service, drawn):
             {"subject": "b", "predicate": "to the left of", "object": "a"},
         ],
     })  # fmt: skip
-    told = checks(service.pipe, plan, drawn[0][0].image)
+    told = check_relations(service.pipe, plan, drawn[0][0].image)
     assert told[0].holds is None
     assert told[1].said == "ball to the left of tree"

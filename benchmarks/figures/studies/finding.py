@@ -103,7 +103,7 @@ def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Imag
         who = "nobody"
         if judged.here:
             who = "same" if judged.distance < SAME_PERSON else "another"
-        noticed[who].append(FaceCheck(trial.work).missing(image))
+        noticed[who].append(FaceCheck(trial.work).is_missing_from(image))
     cells = [f"{rate(s).percent()} of {len(s)}" if s else "none there" for s in noticed.values()]
     return f"| {name} | {len(work)} | {' | '.join(cells)} |"
 

@@ -24,9 +24,9 @@ from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
 from sow.plan.box import Box, iou
 from sow.service.request import Request
-from sow.service.scene_reading import graph_of
+from sow.service.scene_reading import read_graph
 from sow.service.service import Service
-from sow.service.verification import checks
+from sow.service.verification import check_relations
 
 
 def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[Box]]]:
@@ -54,7 +54,7 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
     here, gone, sides = list[bool](), list[bool](), list[bool]()
     for drawing, names, truth in bar(drawings(count, first), "drawings", count):
         other = random.choice([kind for kind in KINDS if kind not in names])
-        seen = graph_of(service.pipe, drawing.image, [*names, other])
+        seen = read_graph(service.pipe, drawing.image, [*names, other])
         gone.append(other in seen.missing)
         found = {thing.label: thing.box for thing in seen.graph.objects if thing.box}
         for name, box in zip(names, truth, strict=True):
@@ -85,7 +85,7 @@ def verified(service: Service, count: int, kind: str, kept: Path) -> Iterator[st
         images = relations.generate(pipe, cases, {"layout_steps": 0}, kept).images
         agreement: dict[bool, list[bool]] = {True: [], False: []}
         for case, image, verdict in zip(cases, images, judge.look(images), strict=True):
-            (check,) = checks(pipe, case.plan, image)
+            (check,) = check_relations(pipe, case.plan, image)
             true = case.holds(verdict)
             agreement[true].append(bool(check.holds) == true)
         for true in agreement:

@@ -6,11 +6,11 @@ What the first release of COW does otherwise is `cow_release`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from sow.service.methods import Service, Sow
+from sow.service.methods import Sow
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
+from sow.service.service import Service
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,6 @@ class Cow(Sow):
 
     name = "cow"
 
-    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
-        """Return the work with the model's preset `cow`."""
-        return service.resolve(request, preset="cow")
+    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+        """Return the spec with the model's preset `cow`."""
+        return service.resolve(request.with_preset("cow"))

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -44,9 +43,11 @@ from sow.pictures.condition import Condition
 from sow.pictures.loading import GREY
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Method, MethodOutput, Service
+from sow.service.methods import Method, MethodOutput
 from sow.service.request import Request
+from sow.service.resolved import read_request
 from sow.service.results import GenerationSpec
+from sow.service.service import Service
 from sow.settings.settings import Settings
 
 RELEASED = Settings.preset("cow").changed(
@@ -76,9 +77,9 @@ class CowRelease(Method):
         if self.cycle_eta not in (0, 1):
             raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
-    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
+    def resolve(self, service: Service, request: Request) -> GenerationSpec:
         """Return the same plan, except for the noun; resize and grey as in the release."""
-        spec, inputs = service.resolve(request, preset="cow"), request.read()
+        spec, inputs = service.resolve(request.with_preset("cow")), read_request(request)
         condition = spec.condition
         if inputs.image is not None and not spec.plan.text_only:
             bicubic = Image.Resampling.BICUBIC

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.plan import NOTHING, Plan
-from sow.service.methods import Method, MethodOutput, Service
+from sow.service.methods import Method, MethodOutput
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
+from sow.service.service import Service
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Text(Method):
 
     name = "text"
 
-    def resolve(self, service: Service, request: Request, **how: Any) -> GenerationSpec:
-        """Return the work with the model's preset `text`; plan and condition are those of the
+    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+        """Return the spec with the model's preset `text`; plan and condition are those of the
         others."""
-        return service.resolve(request, preset="text")
+        return service.resolve(request.with_preset("text"))
 
     def draw(
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]

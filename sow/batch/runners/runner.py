@@ -1,8 +1,7 @@
-"""A runner: fetches jobs and carries them out, each step while others go on.
+"""A runner: claims jobs and runs them, with all stages working at the same time.
 
-Planning runs ahead of the engine, in threads of its own; the engine has the thread of whoever
-iterates, and is never left waiting while something is ready; looking at what was made and writing
-it happen beside both.
+Planning runs ahead of the engine, in its own threads. The engine runs in the caller's thread and
+never waits while a task is ready. Pictures are checked and written in threads of their own.
 """
 
 from __future__ import annotations
@@ -20,30 +19,30 @@ from sow.batch.runners.engine import Engine, as_error
 from sow.batch.runners.job_queue import JobQueue
 from sow.batch.runners.saving import ExtraFiles, GeneratedPicture, save
 from sow.errors import OutputError, PlannerError, SowError
-from sow.service.pipeline_calls import EngineTask
 from sow.service.methods import SOW, Method
+from sow.service.pipeline_calls import EngineTask
 from sow.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from sow.service.service import Service
 
 POLL = 1.0
-"""Seconds between looks at jobs that other runners have."""
-SAVERS, UNSAVED = 2, 32
-"""Threads that write, and how many pictures may wait for them."""
-IN_A_ROW = 20
-"""So many plans that fail one after another are the planner's trouble, or that of the storage where
-the pictures are, and not the jobs'."""
+"""Seconds to wait for futures, or for jobs that other runners hold."""
+SAVE_THREADS, MAX_UNSAVED = 2, 32
+"""Threads that write pictures, and how many pictures may wait for them."""
+MAX_FAILED_PLANS = 20
+"""Failed plans in a row after which the planner or the storage is at fault, and not the jobs."""
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
-        files: of its pictures, all of them; addresses if they are not on this machine.
-        error: why it failed, in a line; None if it is done.
-        seconds: of the engine, for what was made of it now.
+        line: its line in the manifest.
+        files: all its pictures; addresses if they are not on this machine.
+        error: why it failed, in one line; None if it is done.
+        seconds: engine time of the pictures made in this run.
     """
 
     id: str
@@ -54,187 +53,194 @@ class JobResult:
 
     @property
     def done(self) -> bool:
-        """Whether all of its pictures are there."""
+        """Whether all its pictures exist."""
         return self.error is None
 
 
 @dataclass(eq=False)
-class _Open:
-    """A job at work.
+class _ActiveJob:
+    """A claimed job.
 
     Attributes:
-        left: pictures that are not on the disk yet.
-        begun: the engine has had some of it.
-        over: it has failed, or is somebody else's by now: nothing more is made of it.
+        remaining: the number of pictures that are not written yet.
+        started: whether the engine has worked on it.
+        ended: whether it is done, has failed or was lost to another runner; nothing more is made.
     """
 
     claimed: ClaimedJob
-    left: int
+    remaining: int
     seconds: float = 0.0
-    begun: bool = False
-    over: bool = False
+    started: bool = False
+    ended: bool = False
 
 
 @dataclass
 class JobRunner:
-    """The jobs of a ledger, carried out until none is left; iterate once.
+    """Runs the jobs of a queue until none is left; iterate once.
 
     Attributes:
-        desk: where jobs are fetched and pictures handed in, such as a ledger.
-        extra: files that belong to a picture.
+        queue: where jobs are claimed and pictures recorded, such as a ledger.
+        batch_size: pictures in a call of the engine; None for as many as fit.
         planners: how many plans are made at a time.
+        extra_files: makes further files for a picture, such as thumbnails.
         waited: seconds in which the engine had nothing to do.
-        method: who draws the pictures.
+        method: what makes the pictures.
     """
 
     service: Service
-    desk: JobQueue
+    queue: JobQueue
     batch_size: int | None = None
     planners: int = 2
-    extra: ExtraFiles = lambda made, name: {}
+    extra_files: ExtraFiles = lambda picture, name: {}
     waited: float = 0.0
     method: Method = SOW
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
-        """Nothing is taken yet."""
-        pictures = max(1, self.desk.num_pictures())
+        """Set up the stages; no job is claimed yet."""
+        pictures = max(1, self.queue.num_pictures())
         self.engine = Engine(self.service, self.batch_size, pictures, self.method)
-        self._preparing: dict[Future[list[EngineTask]], _Open] = {}
-        self._saving: dict[Future[bool], tuple[_Open, GeneratedPicture]] = {}
-        self._ready: Buckets[tuple[_Open, EngineTask]] = Buckets()
-        self._no_more, self._unplanned = False, 0
+        self._planning: dict[Future[list[EngineTask]], _ActiveJob] = {}
+        self._saving: dict[Future[bool], tuple[_ActiveJob, GeneratedPicture]] = {}
+        self._ready: Buckets[tuple[_ActiveJob, EngineTask]] = Buckets()
+        self._queue_empty, self._failed_plans = False, 0
 
     def __iter__(self) -> Generator[JobResult]:
-        """Every job that this runner has ended, as it ends.
+        """Yield the result of each job as it ends.
 
         Raises:
-            OutputError: if results cannot be written any more; all jobs stay as they are.
-            PlannerError: if no plan is made any more.
+            OutputError: if results cannot be written; unfinished jobs can be resumed.
+            PlannerError: if many plans in a row fail.
         """
-        preparing, saving = ThreadPoolExecutor(self.planners), ThreadPoolExecutor(SAVERS)
+        planning, saving = ThreadPoolExecutor(self.planners), ThreadPoolExecutor(SAVE_THREADS)
         try:
             while True:
-                self._take(preparing)
-                yield from self._collected(timeout=0)
-                batch = self._batch()
+                self._claim_jobs(planning)
+                yield from self._collect(timeout=0)
+                batch = self._next_batch()
                 if batch:
-                    yield from self._made(batch, saving)
-                elif self._preparing or self._saving:
+                    yield from self._generate(batch, saving)
+                elif self._planning or self._saving:
                     started = time.monotonic()
-                    yield from self._collected(timeout=POLL)
+                    yield from self._collect(timeout=POLL)
                     self.waited += time.monotonic() - started
                 elif len(self._ready):
                     continue
-                elif self.desk.others_running():
+                elif self.queue.others_running():
                     time.sleep(POLL)
-                elif self._no_more:
+                elif self._queue_empty:
                     return
         finally:
-            preparing.shutdown(wait=False, cancel_futures=True)
+            planning.shutdown(wait=False, cancel_futures=True)
             saving.shutdown(wait=True)
 
-    def _take(self, preparing: ThreadPoolExecutor) -> None:
-        """Takes as many jobs as keep planners and engine busy, and begins to plan for them."""
-        self.desk.heartbeat()
-        size = max([1, *(self.engine.size_for(self._ready.first(kind)[1])
-                         for kind in self._ready.kinds())])  # fmt: skip
-        wanted = 2 * self.planners + 2 * size - len(self._preparing) - len(self._ready)
-        taken = self.desk.claim(wanted) if wanted > 0 else []
-        self._no_more = not taken
-        if not taken:
+    def _claim_jobs(self, planning: ThreadPoolExecutor) -> None:
+        """Claim as many jobs as keep planners and engine busy, and start planning them."""
+        self.queue.heartbeat()
+        size = max([1, *(self.engine.batch_size_for(self._ready.first(key)[1])
+                         for key in self._ready.waiting_keys())])  # fmt: skip
+        limit = 2 * self.planners + 2 * size - len(self._planning) - len(self._ready)
+        claimed_jobs = self.queue.claim(limit) if limit > 0 else []
+        self._queue_empty = not claimed_jobs
+        if not claimed_jobs:
             return
-        model = self.service.model  # what is wrong with the model is no job's fault
-        self.desk.record_model(f"{model.name} ({model.revision})")
-        for claimed in taken:
-            future = preparing.submit(self._prepared, claimed)
-            self._preparing[future] = _Open(claimed, len(claimed.seeds))
+        model = self.service.model  # loaded here, so that its errors end the run and fail no job
+        self.queue.record_model(f"{model.name} ({model.revision})")
+        for claimed in claimed_jobs:
+            future = planning.submit(self._plan_tasks, claimed)
+            self._planning[future] = _ActiveJob(claimed, len(claimed.seeds))
         _ = self.method.denoiser(self.service.pipe)  # loaded while the first plans are made
 
-    def _prepared(self, claimed: ClaimedJob) -> list[EngineTask]:
+    def _plan_tasks(self, claimed: ClaimedJob) -> list[EngineTask]:
         job = claimed.job
-        with self.desk.input_files(claimed) as files:
-            spec = self.method.resolve(self.service, job.request(files), preset=job.preset,
-                                    settings=job.settings, likeness=job.likeness)  # fmt: skip
-        several = len(claimed.job.seeds) > 1
-        return [EngineTask(spec, seed, several) for seed in claimed.seeds]
+        with self.queue.input_files(claimed) as files:
+            spec = self.method.resolve(self.service, job.request(files))
+        shares_prefix = len(claimed.job.seeds) > 1
+        return [EngineTask(spec, seed, shares_prefix) for seed in claimed.seeds]
 
-    def _collected(self, timeout: float) -> Iterator[JobResult]:
-        """What planners and writers have ended; waits for the first of them, if there is time."""
-        going: list[Future[Any]] = [*self._preparing, *self._saving]
-        ended = wait(going, timeout, FIRST_COMPLETED).done
-        for planned in [one for one in self._preparing if one in ended]:
-            yield from self._planned(self._preparing.pop(planned), planned)
-        for written in [one for one in self._saving if one in ended]:
-            yield from self._saved(*self._saving.pop(written), written)
+    def _collect(self, timeout: float) -> Iterator[JobResult]:
+        """Handle finished plans and saves; wait up to `timeout` seconds for the first."""
+        pending: list[Future[Any]] = [*self._planning, *self._saving]
+        done = wait(pending, timeout, FIRST_COMPLETED).done
+        for planning in [future for future in self._planning if future in done]:
+            yield from self._handle_plan(self._planning.pop(planning), planning)
+        for saving in [future for future in self._saving if future in done]:
+            yield from self._handle_saved(*self._saving.pop(saving), saving)
 
-    def _planned(self, job: _Open, future: Future[list[EngineTask]]) -> Iterator[JobResult]:
+    def _handle_plan(
+        self, job: _ActiveJob, future: Future[list[EngineTask]]
+    ) -> Iterator[JobResult]:
         try:
             tasks = future.result()
             for task in tasks:
-                self.engine.size_for(task)
+                self.engine.batch_size_for(task)
         except Exception as error:
             if isinstance(error, (PlannerError, StorageUnavailable)):
-                self._unplanned += 1
-                if self._unplanned >= IN_A_ROW:
-                    what = f"{IN_A_ROW} plans in a row failed: {error.what}"
+                self._failed_plans += 1
+                if self._failed_plans >= MAX_FAILED_PLANS:
+                    what = f"{MAX_FAILED_PLANS} plans in a row failed: {error.what}"
                     hint = f"{error.hint}; then give retry_failed=True"
                     raise type(error)(what, hint) from None
-            yield from self._failed(job, as_error(error))
+            yield from self._fail(job, as_error(error))
             return
-        self._unplanned = 0
+        self._failed_plans = 0
         for task in tasks:
-            self._ready.add(task.kind, (job, task))
+            self._ready.add(task.batch_key, (job, task))
 
-    def _batch(self) -> list[tuple[_Open, EngineTask]]:
-        """Tasks for the next call: a full one, or what there is if no more is to come."""
-        if len(self._saving) > UNSAVED:
+    def _next_batch(self) -> list[tuple[_ActiveJob, EngineTask]]:
+        """Return tasks for the next call: a full batch, or a smaller one if no more are coming."""
+        if len(self._saving) > MAX_UNSAVED:
             return []
-        kinds = self._ready.kinds()
-        sizes = {kind: self.engine.size_for(self._ready.first(kind)[1]) for kind in kinds}
-        full = [kind for kind in kinds if self._ready.count(kind) >= sizes[kind]]
-        if not full and not (self._no_more and not self._preparing):
+        keys = self._ready.waiting_keys()
+        sizes = {key: self.engine.batch_size_for(self._ready.first(key)[1]) for key in keys}
+        full = [key for key in keys if self._ready.count(key) >= sizes[key]]
+        if not full and not (self._queue_empty and not self._planning):
             return []
-        for kind in full or kinds:
-            batch = self._ready.take(kind, sizes[kind])
-            if wanted := [(job, task) for job, task in batch if not job.over]:
-                return wanted
+        for key in full or keys:
+            batch = self._ready.take(key, sizes[key])
+            if active := [(job, task) for job, task in batch if not job.ended]:
+                return active
         return []
 
-    def _made(
-        self, batch: list[tuple[_Open, EngineTask]], saving: ThreadPoolExecutor
+    def _generate(
+        self, batch: list[tuple[_ActiveJob, EngineTask]], saving: ThreadPoolExecutor
     ) -> Iterator[JobResult]:
-        """Makes the pictures of a batch and hands them to the writers."""
-        fresh = {job.claimed.job.id: job for job, _ in batch if not job.begun}
-        self.desk.mark_started(fresh)
-        for job in fresh.values():
-            job.begun = True
-        for number, made in self.engine.make([task for _, task in batch]):
-            job, task = batch[number]
-            if isinstance(made, SowError):
-                yield from self._failed(job, made)
+        """Make the pictures of a batch and submit them to the save threads."""
+        new_jobs = {job.claimed.job.id: job for job, _ in batch if not job.started}
+        self.queue.mark_started(new_jobs)
+        for job in new_jobs.values():
+            job.started = True
+        results = self.engine.generate([task for _, task in batch])
+        for (job, task), result in zip(batch, results, strict=True):
+            if isinstance(result, SowError):
+                yield from self._fail(job, result)
                 continue
-            finished = GeneratedPicture(job.claimed, task.spec, task.seed, made)
-            self._saving[saving.submit(save, finished, self.desk, self.extra)] = (job, finished)
+            picture = GeneratedPicture(job.claimed, task.spec, task.seed, result)
+            self._saving[saving.submit(save, picture, self.queue, self.extra_files)] = (
+                job,
+                picture,
+            )
 
-    def _saved(self, job: _Open, made: GeneratedPicture, future: Future[bool]) -> Iterator[JobResult]:
+    def _handle_saved(
+        self, job: _ActiveJob, picture: GeneratedPicture, future: Future[bool]
+    ) -> Iterator[JobResult]:
         try:
-            kept = future.result()
-        except OutputError:  # the folder's trouble, not the job's
+            recorded = future.result()
+        except OutputError:  # concerns all jobs
             raise
         except Exception as error:
-            yield from self._failed(job, as_error(error))
+            yield from self._fail(job, as_error(error))
             return
-        job.over = job.over or not kept
-        job.left, job.seconds = job.left - 1, job.seconds + made.picture.seconds
-        if job.left == 0 and not job.over:
-            job.over, claimed = True, job.claimed
-            files = tuple(self.desk.address(file) for file in claimed.job.files)
+        job.ended = job.ended or not recorded
+        job.remaining, job.seconds = job.remaining - 1, job.seconds + picture.picture.seconds
+        if job.remaining == 0 and not job.ended:
+            job.ended, claimed = True, job.claimed
+            files = tuple(self.queue.address(file) for file in claimed.job.files)
             yield JobResult(claimed.job.id, claimed.line, files, seconds=job.seconds)
 
-    def _failed(self, job: _Open, error: SowError) -> Iterator[JobResult]:
-        """Notes a failure, once for a job, if it is this runner's still."""
-        if not job.over:
-            job.over, claimed = True, job.claimed
-            if self.desk.fail(claimed, str(error)):
+    def _fail(self, job: _ActiveJob, error: SowError) -> Iterator[JobResult]:
+        """Record that a job failed, once, if this runner still holds it."""
+        if not job.ended:
+            job.ended, claimed = True, job.claimed
+            if self.queue.fail(claimed, str(error)):
                 yield JobResult(claimed.job.id, claimed.line, error=str(error))

@@ -1,4 +1,4 @@
-"""A finished picture on its way to the disk, and what is said of it beside it."""
+"""Saving finished pictures with their metadata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sow.service.results import GenerationSpec, Picture
 
 @dataclass(frozen=True)
 class GeneratedPicture:
-    """A picture that was made, and for whom."""
+    """A finished picture and its job."""
 
     claimed: ClaimedJob
     spec: GenerationSpec
@@ -24,33 +24,36 @@ class GeneratedPicture:
 
 
 ExtraFiles = Callable[[GeneratedPicture, str], dict[str, bytes]]
-"""Files that belong to a picture of this name."""
+"""Makes further files, by name, that belong to a picture of a given name."""
 
 
-def save(made: GeneratedPicture, ledger: JobQueue, extra: ExtraFiles) -> bool:
-    """Looks at a picture, and has it written and noted in the ledger.
+def save(made: GeneratedPicture, queue: JobQueue, extra_files: ExtraFiles) -> bool:
+    """Check a picture, then write and record it.
 
     Returns:
-        False if the job is somebody else's by now: nothing is kept then.
+        False, with nothing written, if this runner does not hold the job any more.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    picture = replace(made.picture, gone=FaceCheck(made.spec).gone(made.picture))
+    picture = replace(made.picture, face_lost=FaceCheck(made.spec).is_lost(made.picture))
     made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
-    files = {**extra(made, name), name: recipe_png_bytes(picture.image, picture.recipe, picture.condition)}
-    return ledger.record(made.claimed, made.seed, files, metadata_of(made), picture.seconds)
+    files = {
+        **extra_files(made, name),
+        name: recipe_png_bytes(picture.image, picture.recipe, picture.condition),
+    }
+    return queue.record(made.claimed, made.seed, files, metadata_of(made), picture.seconds)
 
 
 def metadata_of(made: GeneratedPicture) -> dict[str, Any]:
-    """A line of `metadata.jsonl`."""
+    """Return the line of `metadata.jsonl` for a picture."""
     job, recipe = made.claimed.job, made.picture.recipe
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "file_name": made.claimed.file_of(made.seed),
         "id": job.id,
         "prompt": job.prompt or recipe.plan.prompt,
         "seed": made.seed,
-        "picture": job.image,  # ImageFolder has a column `image`: what file_name names
+        "picture": job.image,  # not "image": ImageFolder uses that column for file_name
         "plan_prompt": recipe.plan.prompt,
         "box": recipe.plan.box.model_dump() if not recipe.plan.text_only else None,
         "setting": recipe.plan.setting,
@@ -61,4 +64,4 @@ def metadata_of(made: GeneratedPicture) -> dict[str, Any]:
         "unet_samples": made.picture.samples,
         "notes": [*made.spec.notes, *made.picture.notes],
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in metadata.items() if value is not None}
