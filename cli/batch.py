@@ -1,4 +1,4 @@
-"""`sow batch`: many jobs into a folder, what became of them, and their export."""
+"""`sow batch`: run many jobs, show their status, export the results."""
 
 from __future__ import annotations
 
@@ -20,19 +20,15 @@ from sow.cli.batch_options import (
     SingleConfig,
     SkipBad,
     Workers,
-    assigned,
+    assigned_settings,
     cluster_of,
 )
 from sow.cli.options import (
-    PLAN,
-    RESULT,
     BaseUrl,
-    Canvas,
     Device,
     Dtype,
     Fallback,
     Force,
-    MatteName,
     ModelName,
     NoCache,
     PlannerCalls,
@@ -42,14 +38,14 @@ from sow.cli.options import (
     PromptFolder,
     Quiet,
     Revision,
-    Setting,
     Yes,
     choice_of,
-    parse_canvas,
 )
 from sow.cli.output import command_group, print_always, print_json, print_note, printable, report
-from sow.cli.results import Changes, Likeness, Preset
+from sow.cli.request_options import with_request
 from sow.errors import INTERRUPTED, JOBS_FAILED
+from sow.planners.request import PLAN, RESULT
+from sow.service.request import Request
 
 if TYPE_CHECKING:
     from sow.batch.ledger.admission import BadManifest
@@ -63,27 +59,29 @@ class RunByDefault(TyperGroup):
     """`sow batch jobs.jsonl` is `sow batch run jobs.jsonl`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Puts in what was left out; a manifest may not be called as a command is."""
+        """Insert `run` unless a command is given; a manifest cannot have the name of a command."""
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
             args = [RUN, *args]
         return super().parse_args(ctx, args)
 
 
 app = command_group(
-    "Many jobs, each a line of a file, into a folder; the same command again goes on.",
+    "Run many jobs from a manifest; the same command again continues.",
     RunByDefault,
 )
 
-Folder = Annotated[str, typer.Argument(help="The folder of results.")]
+Folder = Annotated[str, typer.Argument(help="Folder with the results of a batch.")]
 
 
 @app.command(RUN)
+@with_request(Request, only=("setting", "canvas", "matte", "preset", "likeness", "settings"))
 def run(
+    request: Request,
     jobs: Annotated[
         str,
         typer.Argument(
-            help="A manifest, .jsonl, .csv or .parquet, a job a line; or a folder of pictures, "
-            "with --prompts-file. Or an address, such as s3://bucket/jobs.jsonl."
+            help="Manifest with one job per line (.jsonl, .csv, .parquet), or a folder of pictures "
+            "with --prompts-file; or an address such as s3://bucket/jobs.jsonl."
         ),
     ],
     out: Annotated[
@@ -91,20 +89,16 @@ def run(
         typer.Option(
             "--out",
             "-o",
-            help="The folder of the results, or an address.",
+            help="Folder for the results, or an address such as s3://bucket/results.",
             rich_help_panel=RESULT,
         ),
     ],
     prompts_file: Annotated[
         str | None,
-        typer.Option(help="A prompt a line, each for every picture.", rich_help_panel=PLAN),
+        typer.Option(
+            help="File with one prompt per line, each used for every picture.", rich_help_panel=PLAN
+        ),
     ] = None,
-    setting: Setting = None,
-    canvas: Canvas = None,
-    matte: MatteName = None,
-    preset: Preset = None,
-    likeness: Likeness = None,
-    set_: Changes = None,
     model: ModelName = "auto",
     revision: Revision = None,
     config: SingleConfig = None,
@@ -129,13 +123,13 @@ def run(
     yes: Yes = False,
     json: Annotated[
         bool,
-        typer.Option("--json", help="Print a JSON line for every job.", rich_help_panel=RESULT),
+        typer.Option("--json", help="Print one JSON line per job.", rich_help_panel=RESULT),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Carry out a file of jobs; the same command again goes on where it ended.
+    """Run the jobs of a manifest; the same command again continues.
 
-    What is given here beside the jobs holds for all that do not say otherwise.
+    Options given here are defaults for jobs that do not set them.
 
     \b
     sow batch jobs.jsonl --out results/
@@ -147,55 +141,57 @@ def run(
     from sow.batch.runners.options import Options
     from sow.batch.sources import make_job_source
     from sow.cli.batch_progress import Progress, checking
+    from sow.settings.inputs import as_canvas
 
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
     )  # fmt: skip
-    given = {"setting": setting, "matte": matte, "preset": preset, "likeness": likeness,
-             "canvas": list(parse_canvas(canvas)) if canvas else None,
-             "settings": assigned(set_, preset, likeness)}  # fmt: skip
-    defaults = {name: value for name, value in given.items() if value is not None}
+    defaults = {name: getattr(request, name) for name in request.decided}
+    if request.canvas is not None:
+        defaults["canvas"] = list(as_canvas(request.canvas))
+    if request.settings is not None:
+        defaults["settings"] = assigned_settings(request)
     options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes,
                       cluster_of(runner, address, workers))  # fmt: skip
     try:
         with checking(quiet) as on_progress:
             batch = Batch(make_job_source(jobs, prompts_file, defaults, out), out, options,
                           retry_failed=retry_failed, skip_bad=skip_bad, force=force,
-                          report=only_the_model, on_progress=on_progress)  # fmt: skip
+                          report=report_model_only, on_progress=on_progress)  # fmt: skip
     except BadManifest as error:
-        tell_all(error)
+        print_problems(error)
         raise
-    tell_admitted(batch)
-    if carried_out(batch, Progress(batch, json, quiet)):
+    print_admission(batch)
+    if run_with_progress(batch, Progress(batch, json, quiet)):
         sys.exit(JOBS_FAILED)
 
 
-def carried_out(batch: Batch, progress: Progress) -> int:
-    """Carries the jobs out and says how many have failed, now and before.
+def run_with_progress(batch: Batch, progress: Progress) -> int:
+    """Run all jobs and return how many have failed, now and before.
 
-    An interrupt ends it in good order, a second one at once.
+    An interrupt stops cleanly; a second one stops at once.
     """
     before = signal.getsignal(signal.SIGINT)
 
-    def interrupted(number: int, frame: Any) -> None:
+    def interrupt(number: int, frame: Any) -> None:
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt
 
     results = iter(batch)
     try:
         if before is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, interrupted)
-        with progress, redirect_stdout(sys.stderr):  # where what Ray prints is in nobody's way
+            signal.signal(signal.SIGINT, interrupt)
+        with progress, redirect_stdout(sys.stderr):  # stdout is for results, not for Ray's messages
             for result in results:
                 progress.add(result)
     except KeyboardInterrupt:
         try:
             results.close()
         finally:
-            print_always(f"sow: interrupted, {progress.summary()}; the same command goes on")
+            print_always(f"sow: interrupted, {progress.summary()}; the same command continues")
             sys.stdout.flush()
-            os._exit(INTERRUPTED)  # a planner that waits for an answer is not waited for
+            os._exit(INTERRUPTED)  # does not wait for planners
     finally:
         signal.signal(signal.SIGINT, before)
     print_note(progress.summary())
@@ -204,10 +200,10 @@ def carried_out(batch: Batch, progress: Progress) -> int:
 
 @app.command()
 def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """How many jobs are done, failed or still wait, and why they failed."""
-    from sow.batch.open_ledger import opened
+    """Show how many jobs are done, failed or waiting, and why they failed."""
+    from sow.batch.open_ledger import read_ledger
 
-    with opened(folder) as ledger:
+    with read_ledger(folder) as ledger:
         counts, failures = ledger.counts(), list(ledger.failures())
     if json:
         print_json({**counts, "failures": [vars(failure) for failure in failures]})
@@ -220,46 +216,46 @@ def status(folder: Folder, json: Annotated[bool, typer.Option("--json")] = False
 @app.command()
 def export(
     folder: Folder,
-    to: Annotated[str, typer.Option(help="webdataset or parquet.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="The folder of the shards.")],
+    to: Annotated[str, typer.Option(help="Format: webdataset or parquet.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Folder for the shards.")],
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Pack the pictures of a batch, with what is said of them, for training or sharing."""
+    """Pack the pictures of a batch with their metadata, for training or sharing."""
     from sow.batch.export.export import export as run_export
     from sow.batch.export.export import local_folder
-    from sow.batch.open_ledger import opened
+    from sow.batch.open_ledger import read_ledger
     from sow.batch.runners.publishing import write_metadata
 
     results, shards = local_folder(folder), local_folder(out)
-    with opened(results) as ledger:
+    with read_ledger(results) as ledger:
         write_metadata(ledger)
     for path in run_export(results, to, shards, force=force):
         print_note(f"{path}")
 
 
-def only_the_model(kind: str, line: str) -> None:
-    """Of thousands of jobs nobody wants every note: they stand in metadata.jsonl."""
+def report_model_only(kind: str, line: str) -> None:
+    """Report messages about the model only; the notes of each picture are in metadata.jsonl."""
     if kind == "model":
         report(kind, line)
 
 
-def tell_all(error: BadManifest) -> None:
-    """Every problem of a manifest, but for the last line, which says how many there are."""
+def print_problems(error: BadManifest) -> None:
+    """Print the problems of a manifest after the first, which is part of the error itself."""
     for line, problem in error.problems[1:]:
         print_always(f"line {line}: {problem}")
 
 
-def tell_admitted(batch: Batch) -> None:
-    """What the manifest came to, where it is not plain."""
-    found = batch.admitted
-    for line, problem in found.problems:
-        print_note(f"left out: line {line}: {problem}")
-    if found.num_problems > len(found.problems):
-        print_note(f"left out: {found.num_problems - len(found.problems)} more")
-    if found.changed:
+def print_admission(batch: Batch) -> None:
+    """Print what was skipped, has changed or is missing."""
+    admission = batch.admission
+    for line, problem in admission.problems:
+        print_note(f"skipped line {line}: {problem}")
+    if admission.num_problems > len(admission.problems):
+        print_note(f"skipped {admission.num_problems - len(admission.problems)} more lines")
+    if admission.changed:
         print_note(
-            f"{found.changed} jobs have changed: their pictures are put aside and made again"
+            f"{admission.changed} jobs have changed; old pictures are archived; making them again"
         )
     if batch.missing:
-        print_note(f"{batch.missing} pictures are gone from the folder: they are made again")
+        print_note(f"{batch.missing} pictures are missing from the folder; making them again")

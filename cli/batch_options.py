@@ -1,4 +1,4 @@
-"""Options of `sow batch run` that no other command has."""
+"""Options that only `sow batch run` has."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sow.cli.options import MODEL, PLANNER, RESULT
+from sow.cli.options import MODEL, PLANNER
 from sow.errors import UsageError
+from sow.planners.request import RESULT
 from sow.utils.limits import MAX_BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ RUNNER = "Many machines"
 SingleConfig = Annotated[
     str | None,
     typer.Option(
-        help="For a single .safetensors file: folder or hub id of its configuration.",
+        help="Configuration of a single .safetensors file: a folder or hub id.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -28,7 +29,7 @@ BatchSize = Annotated[
     typer.Option(
         min=1,
         max=MAX_BATCH_SIZE,
-        help="Pictures in a call of the model. Default: as many as fit, at most 8.",
+        help="Pictures per call of the model. Default: as many as fit, at most 8.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -37,17 +38,17 @@ Planners = Annotated[
     typer.Option(
         min=1,
         max=64,
-        help="Plans at a time. Default: 8 where a language model is asked, 2 by rules.",
+        help="Concurrent plans. Default: 8 with a language model, 2 with rules.",
         rich_help_panel=PLANNER,
     ),
 ]
 Runner = Annotated[
-    str, typer.Option(help="local, or ray: on many GPUs or machines.", rich_help_panel=RUNNER)
+    str, typer.Option(help="local, or ray to use several GPUs or machines.", rich_help_panel=RUNNER)
 ]
 Address = Annotated[
     str | None,
     typer.Option(
-        help="Of a Ray cluster: auto, or host:port. Default: RAY_ADDRESS, else this machine.",
+        help="Ray cluster: auto or host:port. Default: RAY_ADDRESS, else this machine.",
         rich_help_panel=RUNNER,
     ),
 ]
@@ -55,34 +56,36 @@ Workers = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="How many work with Ray. Default: one per GPU, or per machine if there are none.",
+        help="Number of Ray runners. Default: one per GPU, or per machine without GPUs.",
         rich_help_panel=RUNNER,
     ),
 ]
 RetryFailed = Annotated[
     bool,
-    typer.Option("--retry-failed", help="Also try again what failed.", rich_help_panel=RESULT),
+    typer.Option("--retry-failed", help="Retry failed jobs.", rich_help_panel=RESULT),
 ]
 SkipBad = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Leave out lines that are wrong.", rich_help_panel=RESULT),
+    typer.Option(
+        "--skip-bad", help="Skip invalid lines instead of stopping.", rich_help_panel=RESULT
+    ),
 ]
 
 
 def cluster_of(runner: str, address: str | None, workers: int | None) -> Cluster | None:
-    """Where Ray is to carry the jobs out; None: this process does.
+    """Return the Ray cluster to run on; None for this process.
 
     Raises:
-        UsageError: for an unknown runner, or options of the other one.
+        UsageError: if the runner is unknown, or options of Ray are given without it.
     """
     from sow.batch.runners.cluster import Cluster
 
     if runner == "ray":
         return Cluster(address, workers)
     if runner != "local":
-        raise UsageError(f"no runner {runner!r}", "choose local or ray")
+        raise UsageError(f"unknown runner {runner!r}", "choose local or ray")
     if address is not None or workers is not None:
-        raise UsageError("--address and --workers are for Ray", "add --runner ray")
+        raise UsageError("--address and --workers require --runner ray", "add it")
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a batch says while it runs: a bar for people, a line a job for programs."""
+"""Progress of a batch: a bar at a terminal, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def checking(quiet: bool) -> Iterator[Callable[[int], object]]:
-    """Counts the lines of a manifest while they are checked, at a terminal."""
+    """Show at a terminal how many lines of a manifest have been checked."""
     if quiet or not sys.stderr.isatty():
         yield lambda lines: None
         return
@@ -32,22 +32,23 @@ def checking(quiet: bool) -> Iterator[Callable[[int], object]]:
 
 
 class Progress:
-    """Counts what ends; a live bar at a terminal, a JSON line each for programs.
+    """Counts finished jobs and shows them, as a bar or as JSON lines.
 
     Attributes:
-        failed, failed_before: jobs that failed now, and in earlier runs.
+        done, failed: jobs that ended in this run.
+        failed_before: jobs that failed in earlier runs.
     """
 
     def __init__(self, batch: Batch, as_json: bool, quiet: bool) -> None:
-        """Nothing has ended yet."""
+        """Read the counts of earlier runs."""
         counts = batch.ledger.counts()
         self._batch, self._json, self._stream = batch, as_json, sys.stdout
         self._left = counts["waiting"] + counts["running"]
         self._before, self.failed_before = counts["done"], counts["failed"]
         self.done = self.failed = 0
-        self._started, self._bar = time.monotonic(), self._made_bar(quiet)
+        self._started, self._bar = time.monotonic(), self._make_bar(quiet)
 
-    def _made_bar(self, quiet: bool) -> Bar | None:
+    def _make_bar(self, quiet: bool) -> Bar | None:
         if quiet or not sys.stderr.isatty():
             return None
         from rich.console import Console
@@ -79,15 +80,15 @@ class Progress:
             self._bar.stop()
 
     def add(self, result: JobResult) -> None:
-        """One more job has ended."""
+        """Count and show a job that has ended."""
         self.done, self.failed = self.done + result.done, self.failed + (not result.done)
         if self._json:
             self._stream.write(json.dumps(self._line(result), ensure_ascii=True) + "\n")
             self._stream.flush()
         if self._bar is not None:
-            pace = (self.done + self.failed) / (time.monotonic() - self._started)
+            rate = (self.done + self.failed) / (time.monotonic() - self._started)
             trouble = f"{self.failed} failed" if self.failed else ""
-            self._bar.update(self._task, advance=1, rate=said(pace), trouble=trouble)
+            self._bar.update(self._task, advance=1, rate=format_rate(rate), trouble=trouble)
         if not result.done:
             print_note(f"{result.id} (line {result.line}) failed: {result.error}")
 
@@ -104,20 +105,20 @@ class Progress:
         }
 
     def summary(self) -> str:
-        """What this run came to."""
+        """Return the counts of this run and of earlier ones in one line."""
         parts = [f"{self.done} done"]
         if self._before:
-            parts.append(f"{self._before} were done before")
+            parts.append(f"{self._before} done before")
         if self.failed:
             parts.append(f"{self.failed} failed: sow batch status {self._batch.ledger.store.label}")
         if self.failed_before:
-            parts.append(f"{self.failed_before} had failed before: --retry-failed")
+            parts.append(f"{self.failed_before} failed before: --retry-failed")
         return ", ".join(parts)
 
 
-def said(pace: float) -> str:
-    """How many a second, or a minute, or an hour."""
+def format_rate(rate: float) -> str:
+    """Return jobs per second, minute or hour, with the unit."""
     for unit, seconds in (("s", 1), ("min", 60)):
-        if pace * seconds >= 1:
-            return f"{pace * seconds:.1f}/{unit}"
-    return f"{pace * 3600:.1f}/h"
+        if rate * seconds >= 1:
+            return f"{rate * seconds:.1f}/{unit}"
+    return f"{rate * 3600:.1f}/h"

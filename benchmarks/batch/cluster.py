@@ -43,8 +43,8 @@ def carried_out(batch: Batch, kills: int, dice: random.Random) -> list[dict[str,
     steps: list[dict[str, Any]] = []
     for done, _ in enumerate(batch, 1):
         if len(steps) < kills and done >= total * (len(steps) + 1) // (kills + 2):
-            assert isinstance(batch.run, RayRunner)
-            os.kill(pid_of(dice.choice(batch.run._runners)), signal.SIGKILL)
+            assert isinstance(batch.runner, RayRunner)
+            os.kill(pid_of(dice.choice(batch.runner._runners)), signal.SIGKILL)
             steps.append(recorded(batch.folder))
     return steps
 

@@ -56,8 +56,8 @@ def batch_of(count: int, size: int, out: Path, service: Service, planners: int =
 
 def local_run(batch: Batch) -> JobRunner:
     """Return the run of a batch in this process."""
-    assert isinstance(batch.run, JobRunner)
-    return batch.run
+    assert isinstance(batch.runner, JobRunner)
+    return batch.runner
 
 
 def unet_rate(service: Service, size: int, branches: int) -> float:

@@ -1,4 +1,4 @@
-"""The ledger of a folder of results, wherever that is."""
+"""Open the ledger of a results folder, local or remote."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from pathlib import Path
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.schema import ledger_path
 from sow.errors import OutputError
-from sow.storage.addresses import checked_folder, is_address
+from sow.storage.addresses import check_folder_address, is_address
 from sow.utils.files import make_folder
 
 
-def ledger_in(out: Path | str) -> Ledger:
-    """The ledger of a folder of results, wherever that is.
+def open_ledger(out: Path | str) -> Ledger:
+    """Open the ledger of a results folder; create both if they do not exist.
 
     Raises:
-        OutputError: if it cannot be made, or used.
-        UsageError: for an address that is none.
+        OutputError: if it cannot be created or used.
+        UsageError: if the address is invalid.
     """
     if is_address(out):
         from sow.batch.remote.ledger import RemoteLedger
 
-        return RemoteLedger(checked_folder(str(out)))
+        return RemoteLedger(check_folder_address(str(out)))
     make_folder(Path(out), "give another out=")
     return Ledger(Path(out))
 
 
-def ledger_again(out: Path | str, folder: Path) -> Ledger:
-    """The ledger that another process of this machine has open.
+def reopen_ledger(out: Path | str, folder: Path) -> Ledger:
+    """Open a ledger that another process of this machine has open.
 
     Args:
-        out: where the results are.
-        folder: where that process has the ledger; its surroundings may not be this one's.
+        out: the results folder or its address.
+        folder: the ledger's folder in that process, whose environment may differ from this one's.
 
     Raises:
         OutputError: if it cannot be used.
@@ -41,21 +41,21 @@ def ledger_again(out: Path | str, folder: Path) -> Ledger:
     if is_address(out):
         from sow.batch.remote.ledger import RemoteLedger
 
-        return RemoteLedger(checked_folder(str(out)), folder)
+        return RemoteLedger(check_folder_address(str(out)), folder)
     return Ledger(folder)
 
 
 @contextmanager
-def opened(folder: Path | str) -> Iterator[Ledger]:
-    """The ledger of a batch that has run.
+def read_ledger(folder: Path | str) -> Iterator[Ledger]:
+    """Open the ledger of a batch that has run, for reading.
 
     Raises:
-        OutputError: if none has, or it cannot be read.
+        OutputError: if no batch has run there, or it cannot be read.
     """
     if is_address(folder):
-        from sow.batch.remote.ledger import looked_into
+        from sow.batch.remote.ledger import open_remote_ledger
 
-        with looked_into(checked_folder(str(folder))) as ledger:
+        with open_remote_ledger(check_folder_address(str(folder))) as ledger:
             yield ledger
         return
     if not ledger_path(Path(folder)).is_file():

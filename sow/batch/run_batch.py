@@ -1,8 +1,8 @@
-"""`sow.run_batch`: many jobs, their results as they come; the same call again goes on."""
+"""`sow.run_batch`: run many jobs and yield their results; the same call again resumes."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from sow.batch.manifest.job import TV2IJob
 from sow.batch.open_ledger import open_ledger, reopen_ledger
 from sow.batch.runners.cluster import Cluster
 from sow.batch.runners.options import Options
-from sow.batch.runners.publishing import THUMBS, Publisher, thumbs
+from sow.batch.runners.publishing import THUMBNAILS, Publisher, thumbnails
 from sow.batch.runners.ray_runner import RayRunner
 from sow.batch.runners.runner import JobResult, JobRunner
 from sow.batch.sources import make_job_source
@@ -27,13 +27,15 @@ from sow.utils.files import remove_stale
 
 
 class Batch:
-    """Jobs on their way to a folder of pictures; iterate for what becomes of them.
+    """The jobs of a source and the folder of their pictures; iterate once to run them.
 
     Attributes:
-        admitted: what the manifest came to.
-        ledger: what became of every job until now.
-        folder: that of the ledger.
-        failed: at the end, how many jobs have failed, now or before.
+        admission: the result of the manifest's check.
+        missing: finished pictures that were gone from the folder; they are made again.
+        retried: failed jobs that are tried again.
+        ledger: the state of every job.
+        folder: the local folder of the ledger.
+        failed: after the run, how many jobs failed, now or in earlier runs.
     """
 
     def __init__(
@@ -46,55 +48,73 @@ class Batch:
         skip_bad: bool = False,
         force: bool = False,
         report: Report = lambda kind, line: None,
-        on_progress: Any = lambda lines: None,
+        on_progress: Callable[[int], object] = lambda lines: None,
     ) -> None:
-        """Checks every job and takes them into the ledger; nothing is made yet."""
-        options = options.settled()
+        """Check every job and admit them to the ledger; no picture is made yet.
+
+        Raises:
+            BadManifest: if jobs are invalid.
+            SowError: if the options are invalid, or the folder cannot be used.
+        """
+        options = options.resolved()
         self.options, self.failed = options, 0
         service = options.service(report)
         self.ledger = open_ledger(out)
         self.folder = self.ledger.folder
         try:
-            self.admitted: AdmissionReport = admit(
-                self.ledger, source, options.said(), skip_bad=skip_bad, force=force, on_progress=on_progress
+            self.admission: AdmissionReport = admit(
+                self.ledger,
+                source,
+                options.picture_options(),
+                skip_bad=skip_bad,
+                force=force,
+                on_progress=on_progress,
             )
             self.missing = requeue_missing(self.ledger)
             self.retried = self.ledger.retry_failed() if retry_failed else 0
         except BaseException:
             self.ledger.close()
             raise
-        self.run: JobRunner | RayRunner = self._run(out, service, report)
+        self.runner: JobRunner | RayRunner = self._run(out, service, report)
         self._publisher = Publisher(self.ledger)
 
     def _run(self, out: Path | str, service: Service, report: Report) -> JobRunner | RayRunner:
         options = self.options
         if options.cluster is None:
-            return JobRunner(service, self.ledger, options.batch_size, options.concurrent_plans, thumbs,
-                       method=options.method)  # fmt: skip
+            return JobRunner(
+                service,
+                self.ledger,
+                options.batch_size,
+                options.concurrent_plans,
+                thumbnails,
+                method=options.method,
+            )
         opened = partial(reopen_ledger, out, self.folder.absolute())
         return RayRunner(options.cluster, options, opened, self.ledger.options or "",
                           self.ledger.address, report)  # fmt: skip
 
     def __iter__(self) -> Generator[JobResult]:
-        """What became of each job, as it ends; then, or when it is left off, all is written.
+        """Yield the result of each job as it ends; at the end, write the list and the page.
+
+        They are also written if the iteration is closed early.
 
         Raises:
             SowError: if there is no model, or results cannot be written.
         """
-        for name in ("", OWN_FOLDER, THUMBS, ASSETS):
+        for name in ("", OWN_FOLDER, THUMBNAILS, ASSETS):
             remove_stale(self.folder / name)
         try:
-            with closing(iter(self.run)) as results:  # what is being written is written first
+            with closing(iter(self.runner)) as results:  # pending writes finish first
                 for result in results:
-                    self._publisher.if_due()
+                    self._publisher.publish_if_due()
                     yield result
         finally:
             self._finish()
 
     def _finish(self) -> None:
-        """Writes what is said of all pictures, and gives back what was not done."""
+        """Write the list and the page, and release unfinished jobs."""
         try:
-            self._publisher.now()
+            self._publisher.publish()
             self.failed = self.ledger.counts()["failed"]
         finally:
             self.ledger.close()
@@ -118,29 +138,28 @@ def run_batch(
     force: bool = False,
     report: Report = lambda kind, line: None,
 ) -> Iterator[JobResult]:
-    """Carries out jobs, and yields what becomes of each as it ends.
+    """Run jobs, and yield the result of each as it ends.
 
-    All of them are checked before anything runs, by this call itself. The same call again goes on
-    where the last one ended: finished jobs are not repeated, changed ones are.
+    This call itself checks all jobs before any of them runs. The same call again resumes: finished
+    jobs are not repeated, changed ones are.
 
     Args:
-        jobs: a manifest (`.jsonl`, `.csv`, `.parquet`), a folder of pictures, or jobs; what is
-            elsewhere is named by its address, such as `s3://bucket/jobs.jsonl`.
-        out: the folder of the pictures, made if it is not there; or an address.
+        jobs: a manifest (`.jsonl`, `.csv`, `.tsv`, `.parquet`) or a folder of pictures, as a path
+            or an address such as `s3://bucket/jobs.jsonl`; or an iterable of jobs.
+        out: the folder of the pictures, created if needed; or an address.
         prompts_file: a file with a prompt per line, each for every picture of a folder.
-        defaults: fields of `TV2IJob` for all jobs that do not say otherwise.
+        defaults: fields of `TV2IJob` for jobs that leave them out.
         model, revision, device, dtype, planner: as for `sow.Service`.
-        batch_size: pictures in a call of the engine, at most 64; None as many as fit.
-        cluster: `sow.Cluster()` has Ray carry the jobs out, on all GPUs of this machine or on
-            those of a cluster.
-        retry_failed: jobs that failed are tried again.
-        skip_bad: lines that are wrong are left out, not refused.
-        force: files in the way are replaced, and pictures of other options made again.
-        report: is told what a person should know.
+        batch_size: pictures in one call of the engine, at most 64; None: as many as fit.
+        cluster: run the jobs with Ray, on all GPUs of this machine or of a cluster.
+        retry_failed: try failed jobs again.
+        skip_bad: skip invalid lines instead of raising BadManifest.
+        force: replace files that are in the way, and redo pictures of other options.
+        report: called with the kind and the text of each message to the user.
 
     Raises:
-        BadManifest: if jobs are wrong, with all of their problems.
-        SowError: for whatever else makes no sense.
+        BadManifest: if jobs are invalid; it lists the problems.
+        SowError: if another argument is invalid, or the folder cannot be used.
     """
     chosen = planner if isinstance(planner, PlannerChoice) else PlannerChoice(planner)
     options = Options(model, revision, None, device, dtype, chosen, batch_size,

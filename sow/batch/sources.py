@@ -1,4 +1,4 @@
-"""Where the jobs of a batch come from: a manifest, a folder of pictures, or a program."""
+"""The job sources of a batch: a manifest, a folder of pictures, or an iterable of jobs."""
 
 from __future__ import annotations
 
@@ -24,44 +24,46 @@ def make_job_source(
     defaults: Mapping[str, Any],
     out: Path | str,
 ) -> JobSource:
-    """Where jobs come from.
+    """Return the source of jobs for the `jobs` and `prompts_file` of `run_batch`.
 
     Raises:
-        SowError: for a manifest that cannot be had or read, or would be written over.
+        SowError: if a manifest cannot be read, or the results would overwrite it.
     """
     if not isinstance(jobs, (str, Path)):
         check_type("jobs", jobs, (Iterable,), "a file of jobs, or a list of them")
         if prompts is not None:
-            raise UsageError("prompts_file= goes with a folder of pictures", "leave it out")
+            raise UsageError("prompts_file= requires a folder of pictures", "leave it out")
         return JobSource(lambda: parse_jobs(jobs, defaults), str(Path.cwd()), "the jobs")
     if is_address(jobs) or is_address(prompts):
         from sow.batch.remote.sources import fetch_manifest
 
-        found = fetch_manifest(jobs, prompts, out)
+        located = fetch_manifest(jobs, prompts, out)
     else:
-        found = _here(jobs, prompts, out)
-    folder = found.folder
+        located = _local_manifest(jobs, prompts, out)
+    folder = located.folder
     if not folder.isprintable():
-        raise UsageError(f"{folder!r} is no text", "move the jobs to another folder")
-    said = json.dumps(defaults, sort_keys=True, default=str)
-    fingerprint = digest_of(found.manifest.fingerprint(), said, folder)
-    return JobSource(lambda: found.jobs(defaults), folder, found.name, fingerprint)
+        raise UsageError(f"{folder!r} is not printable", "move the jobs to another folder")
+    defaults_json = json.dumps(defaults, sort_keys=True, default=str)
+    fingerprint = digest_of(located.manifest.fingerprint(), defaults_json, folder)
+    return JobSource(lambda: located.jobs(defaults), folder, located.name, fingerprint)
 
 
-def _here(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> LocatedManifest:
+def _local_manifest(
+    jobs: str | Path, prompts: str | Path | None, out: Path | str
+) -> LocatedManifest:
     manifest = read_manifest(Path(jobs), None if prompts is None else Path(prompts))
     if not is_address(out):
         if manifest.pictures is not None and same_file(manifest.path, Path(out)):
-            raise UsageError("the results would be taken for pictures", "give another out=")
-        if any(same_file(file, Path(out) / name) for file in (Path(jobs), manifest.contents)
-               for name in RESERVED_NAMES):  # fmt: skip
-            raise UsageError(f"{str(jobs)!r} would be written over", "give another out=")
+            raise UsageError("out= is the folder of the pictures", "give another out=")
+        inputs = (Path(jobs), manifest.contents)
+        if any(same_file(file, Path(out) / name) for file in inputs for name in RESERVED_NAMES):
+            raise UsageError(f"{str(jobs)!r} would be overwritten", "give another out=")
     folder = str(manifest.folder.absolute())
     return LocatedManifest(manifest, folder, repr(Path(jobs).name), partial(read_jobs, manifest))
 
 
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file, if they lead anywhere."""
+def same_file(first: Path, second: Path) -> bool:
+    """Return whether two paths exist and are the same file."""
     with suppress(OSError, ValueError):
-        return one.samefile(other)
+        return first.samefile(second)
     return False

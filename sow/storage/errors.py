@@ -1,4 +1,4 @@
-"""What storages raise, as one line: nothing that they say is quoted, which may hold keys."""
+"""Errors of storages as one-line `SowError`s; their messages may hold keys and are not quoted."""
 
 from __future__ import annotations
 
@@ -15,61 +15,67 @@ EXTRAS = {"s3": "'sow[s3]'", "s3a": "'sow[s3]'", "gs": "gcsfs", "gcs": "gcsfs", 
           "smb": "smbprotocol", "http": "aiohttp", "https": "aiohttp"}  # fmt: skip
 DENIED = ("NoCredentials", "PartialCredentials", "CredentialRetrieval", "TokenRetrieval",
           "AuthenticationException", "ClientAuthentication", "DefaultCredentials")  # fmt: skip
-"""Beginnings of the names of errors that no storage makes a PermissionError of."""
+"""Prefixes of the names of errors that mean denied access and are no PermissionError."""
 SAFE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,39}")
-KEYS = "check its name, and the keys in the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID, …)"
+KEYS = "check the name and the keys in the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID, …)"
 
 
-class Unreachable(OutputError):
-    """Storage that does not answer, whatever it is asked for."""
+class StorageUnavailable(OutputError):
+    """A storage that does not answer at all."""
 
 
 @contextmanager
-def telling(address: str, kind: type[SowError]) -> Iterator[None]:
-    """Whatever goes wrong with a storage, as one line.
+def storage_errors(address: str, error_type: type[SowError]) -> Iterator[None]:
+    """Translate all errors of a storage.
 
     Raises:
-        UsageError: if its package is not installed, or there is no such kind of storage.
-        Unreachable: if it does not answer.
-        SowError: of this kind, if there is nothing, or it may not be had.
+        UsageError: if its package is not installed or the scheme is unknown.
+        StorageUnavailable: if it does not answer.
+        SowError: of `error_type`, if something is missing or access is denied.
     """
     try:
         yield
     except SowError:
         raise
-    except Exception as error:  # every storage has errors of its own
-        raise _said(error, address, kind) from None
+    except Exception as error:  # every storage has its own error types
+        raise _as_sow_error(error, address, error_type) from None
 
 
-def _said(error: Exception, address: str, kind: type[SowError]) -> SowError:
+def _as_sow_error(error: Exception, address: str, error_type: type[SowError]) -> SowError:
     scheme, name = scheme_of(address), repr(address)
     if isinstance(error, ImportError):
         package = EXTRAS.get(scheme, f"fsspec's package for {scheme}")
-        return UsageError(f"{name} needs a package that is not here", f"pip install {package}")
+        return UsageError(f"{name} needs a package that is not installed", f"pip install {package}")
     if isinstance(error, ValueError) and "rotocol not known" in str(error):
-        return UsageError(f"{scheme}:// is no storage that is known", "write s3://bucket/name")
+        return UsageError(f"{scheme}:// is an unknown storage", "write s3://bucket/name")
     if isinstance(error, FileNotFoundError):
-        return kind(f"there is no {name}", "check its name; buckets are not made here")
+        return error_type(f"there is no {name}", "check the name; buckets are not created")
     if isinstance(error, PermissionError) or type(error).__name__.startswith(DENIED):
-        return kind(f"{name} may not be used ({_why(error)})", KEYS)
+        return error_type(f"access to {name} is denied ({_error_code(error)})", KEYS)
     if isinstance(error, (IsADirectoryError, NotADirectoryError, FileExistsError)):
-        return kind(f"{name} is no file, or in none but a folder", "check its name")
+        return error_type(
+            f"{name} is not a regular file, or its parent is not a folder", "check the name"
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(f"there is no room for {name}", "free some; the same command goes on")
+        return OutputError(
+            f"no space left for {name}", "free some space; the same command then continues"
+        )
     if isinstance(error, (TypeError, AttributeError, NotImplementedError)):
-        return UsageError(f"{scheme}:// cannot be used so ({_why(error)})", "take another storage")
-    return Unreachable(
-        f"{name} cannot be reached ({_why(error)})",
-        "check the network and the endpoint; the same command then goes on",
+        return UsageError(
+            f"{scheme}:// does not support this ({_error_code(error)})", "use another storage"
+        )
+    return StorageUnavailable(
+        f"{name} cannot be reached ({_error_code(error)})",
+        "check the network and the endpoint; the same command then continues",
     )
 
 
-def _why(error: BaseException) -> str:
-    """The kind of an error and the storage's code for it, if it has one that is a plain word."""
-    for one in (error, error.__cause__):
-        response = getattr(one, "response", None)
-        said = response.get("Error") if isinstance(response, dict) else None
-        code = said.get("Code") if isinstance(said, dict) else None
+def _error_code(error: BaseException) -> str:
+    """Return an error's type, and the storage's code for it if that is a single word."""
+    for candidate in (error, error.__cause__):
+        response = getattr(candidate, "response", None)
+        details = response.get("Error") if isinstance(response, dict) else None
+        code = details.get("Code") if isinstance(details, dict) else None
         if isinstance(code, str) and SAFE.fullmatch(code):
             return f"{type(error).__name__}: {code}"
     return type(error).__name__

@@ -69,7 +69,7 @@ class Place:
 
 def forget_connections() -> None:
     """Keys and endpoints are read again."""
-    storage._system.cache_clear()
+    storage._open_file_system.cache_clear()
     fsspec.AbstractFileSystem.clear_instance_cache()
     if "s3fs" in sys.modules:
         sys.modules["s3fs"].S3FileSystem.clear_instance_cache()
@@ -83,14 +83,14 @@ def batch(jobs, out, model, size=2, prompts=None, cluster=None, **more) -> Batch
 
 def typed(*words: object) -> tuple[int, str]:
     """What the command line answers, in this process: its exit code, and all that it says."""
-    said, code = io.StringIO(), 0
+    output, code = io.StringIO(), 0
     argv = ["sow", *map(str, words)]
-    with patch.object(sys, "argv", argv), redirect_stdout(said), redirect_stderr(said):
+    with patch.object(sys, "argv", argv), redirect_stdout(output), redirect_stderr(output):
         try:
             main()
         except SystemExit as end:
             code = end.code or 0
-    return int(str(code)), said.getvalue()
+    return int(str(code)), output.getvalue()
 
 
 def jobs(number, **more):
@@ -103,12 +103,12 @@ def all_of(*words, **more):
 
 def killed_after(running, number):
     """A batch whose process is gone after so many results: nothing is written any more."""
-    results = iter(running.run)
+    results = iter(running.runner)
     for _ in range(number):
         next(results)
-    running.ledger._snapshots._ended.set()
-    running.ledger._lease._ended.set()
-    running.ledger._lease._at_work.release()
+    running.ledger._snapshots._stopped.set()
+    running.ledger._lease._stopped.set()
+    running.ledger._lease._process_lock.release()
     results.close()
 
 

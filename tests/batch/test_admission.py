@@ -5,13 +5,13 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from test_ledger import OPTIONS, finish, job, source_of, take_in
+from test_ledger import OPTIONS, admit_jobs, finish, job, make_job_source
 
 from sow.batch.ledger.admission import BadManifest, admit
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.manifest_check import Source
+from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.manifest import listed
+from sow.batch.manifest.manifest import parse_jobs
 from sow.errors import OutputError, UsageError
 
 
@@ -33,28 +33,28 @@ def test_all_problems_are_told_at_once_and_nothing_is_taken_in(ledger):
     lines = [job("a"), job("../../x"), job("a"), job("A"), job("b", image="gone.png"),
              job("c", box=[1, 2]), {"id": "d"}, job("nul"), job("x" * 101), 7]  # fmt: skip
     with pytest.raises(BadManifest) as told:
-        take_in(ledger, *lines)
+        admit_jobs(ledger, *lines)
     problems = dict(told.value.problems)
     assert sorted(problems) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
-    assert "that of line 1" in problems[3]
-    assert "capitals" in problems[4] or "'a'" in problems[4]
+    assert problems[3] == "duplicate id 'a': line 1 has it"
+    assert problems[4] == "duplicate id 'A': line 1 has it as 'a' (ids ignore case)"
     assert "no image 'gone.png'" in problems[5]
     assert ledger.counts()["waiting"] == 0
     assert ledger.claim(9) == []
 
 
 def test_bad_lines_can_be_left_out(ledger):
-    found = take_in(ledger, job("a"), job("../../x"), job("b"), skip_bad=True)
-    assert (found.lines, found.wrong) == (2, 1)
+    found = admit_jobs(ledger, job("a"), job("../../x"), job("b"), skip_bad=True)
+    assert (found.lines, found.num_problems) == (2, 1)
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
 
 
 def test_finished_jobs_stay_finished_and_changed_ones_are_done_anew(ledger, folder):
-    take_in(ledger, job("a"), job("b"), job("c"))
+    admit_jobs(ledger, job("a"), job("b"), job("c"))
     for claimed in ledger.claim(9):
         finish(ledger, claimed)
     (folder / "b.png").write_text("the first")
-    found = take_in(ledger, job("c"), job("b", prompt="a woman"), job("d"), job("a"))
+    found = admit_jobs(ledger, job("c"), job("b", prompt="a woman"), job("d"), job("a"))
     assert (found.new, found.changed) == (1, 1)
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["b", "d"]
     aside = folder / ".sow" / "replaced" / "b.png"
@@ -63,20 +63,21 @@ def test_finished_jobs_stay_finished_and_changed_ones_are_done_anew(ledger, fold
 
 
 def test_what_a_kill_left_to_be_put_aside_is_put_aside_before_the_new_one(ledger, folder):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed)
     (folder / "a.png").write_text("the first")
-    retire, ledger.retire = ledger.retire, lambda: None  # killed before it
-    take_in(ledger, job("a", prompt="a woman"))
-    ledger.retire = retire
+    archive_retired = ledger.archive_retired
+    ledger.archive_retired = lambda: None  # killed before it
+    admit_jobs(ledger, job("a", prompt="a woman"))
+    ledger.archive_retired = archive_retired
     (changed,) = ledger.claim(1)
     finish(ledger, changed)
     assert (folder / ".sow/replaced/a.png").read_text() == "the first"
     (folder / "a.png").write_text("the second")
-    take_in(ledger, job("a", prompt="a woman"), job("b"))
+    admit_jobs(ledger, job("a", prompt="a woman"), job("b"))
     assert (folder / "a.png").read_text() == "the second"
-    take_in(ledger, job("a", prompt="an old woman"))
+    admit_jobs(ledger, job("a", prompt="an old woman"))
     aside = {path.read_text() for path in (folder / ".sow/replaced").iterdir()}
     assert aside == {"the first", "the second"}
 
@@ -84,33 +85,33 @@ def test_what_a_kill_left_to_be_put_aside_is_put_aside_before_the_new_one(ledger
 @pytest.mark.parametrize("name", ["metadata.jsonl", "index.html"])
 def test_the_list_and_the_page_of_somebody_else_stay(ledger, folder, name):
     (folder / name).write_text("mine")
-    with pytest.raises(OutputError, match=f"{name} is in .* already"):
-        take_in(ledger, job("a"))
-    take_in(ledger, job("a"), force=True)
+    with pytest.raises(OutputError, match=f"has a file {name} that is not from a batch"):
+        admit_jobs(ledger, job("a"))
+    admit_jobs(ledger, job("a"), force=True)
     assert (folder / ".sow/replaced" / name).read_text() == "mine"
 
 
 def test_a_changed_job_does_not_replace_what_is_not_its_own(ledger, folder):
-    take_in(ledger, job("a", seed=5))
+    admit_jobs(ledger, job("a", seed=5))
     (folder / "a@5.png").write_text("mine")
-    with pytest.raises(BadManifest, match="is there already"):
-        take_in(ledger, job("a", seed=5, count=2))
+    with pytest.raises(BadManifest, match="exists and is not from this batch"):
+        admit_jobs(ledger, job("a", seed=5, count=2))
 
 
 def test_a_name_too_long_for_a_file_is_a_problem_of_its_line(ledger):
     with pytest.raises(BadManifest, match="there is no image 'xxx"):
-        take_in(ledger, job("a", image="x" * 5000))
+        admit_jobs(ledger, job("a", image="x" * 5000))
 
 
 def test_a_typo_in_an_option_does_not_block_a_folder(ledger, folder):
-    admit(ledger, source_of([job("a")], folder.parent), {"model": "typo"})
-    admit(ledger, source_of([job("a")], folder.parent), OPTIONS)
+    admit(ledger, make_job_source([job("a")], folder.parent), {"model": "typo"})
+    admit(ledger, make_job_source([job("a")], folder.parent), OPTIONS)
     assert len(ledger.claim(9)) == 1
 
 
 def test_jobs_that_are_not_in_the_manifest_any_more_are_not_done(ledger):
-    take_in(ledger, job("a"), job("b"))
-    take_in(ledger, job("b"))
+    admit_jobs(ledger, job("a"), job("b"))
+    admit_jobs(ledger, job("b"))
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["b"]
 
 
@@ -119,19 +120,19 @@ def test_the_same_manifest_is_not_read_twice(ledger, folder):
 
     def jobs():
         read.append(1)
-        return listed([job("a")])
+        return parse_jobs([job("a")])
 
-    source = Source(jobs, str(folder.parent), "jobs.jsonl", "its hash")
+    source = JobSource(jobs, str(folder.parent), "jobs.jsonl", "its hash")
     admit(ledger, source, OPTIONS)
     assert admit(ledger, source, OPTIONS).lines == 1
     assert read == [1]
 
 
 def test_a_folder_is_of_one_model(ledger, folder):
-    take_in(ledger, job("a"))
+    admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed)
-    other = source_of([job("a")], folder.parent)
+    other = make_job_source([job("a")], folder.parent)
     ledger.options = None  # another run
     with pytest.raises(OutputError, match="made with model=figures"):
         admit(ledger, other, {"model": "sd2.1"})
@@ -141,20 +142,20 @@ def test_a_folder_is_of_one_model(ledger, folder):
 
 def test_what_somebody_had_there_is_not_replaced(ledger, folder):
     (folder / "a.png").write_text("mine")
-    with pytest.raises(BadManifest, match=r"a\.png is there already"):
-        take_in(ledger, job("a"), job("b"))
-    assert take_in(ledger, job("a"), job("b"), force=True).new == 2
+    with pytest.raises(BadManifest, match=r"a\.png exists and is not"):
+        admit_jobs(ledger, job("a"), job("b"))
+    assert admit_jobs(ledger, job("a"), job("b"), force=True).new == 2
 
 
 def test_no_jobs_are_no_batch(ledger):
     with pytest.raises(UsageError, match="no jobs"):
-        take_in(ledger)
+        admit_jobs(ledger)
 
 
 def test_memory_does_not_grow_with_the_lines(ledger):
     lines = (job(f"j{n}") for n in range(20_000))
     tracemalloc.start()
-    admit(ledger, source_of(lines, ledger.folder.parent), OPTIONS)
+    admit(ledger, make_job_source(lines, ledger.folder.parent), OPTIONS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * 2**20

@@ -56,7 +56,7 @@ def test_a_batch_from_its_first_run_to_its_export(run_sow, manifest, tmp_path):
 
     again = run_sow(*words, "--json")
     assert (again.returncode, again.stdout) == (9, "")
-    assert "2 were done before, 1 had failed before: --retry-failed" in again.stderr
+    assert "2 done before, 1 failed before: --retry-failed" in again.stderr
 
     status = run_sow("batch", "status", "out", "--json")
     told = json.loads(status.stdout)

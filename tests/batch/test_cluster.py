@@ -15,7 +15,7 @@ from test_run import batch_of, hashes, jobs_of, picture
 from sow.batch.ledger.admission import admit
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.registry import MAX_DEATHS
-from sow.batch.open_ledger import opened
+from sow.batch.open_ledger import read_ledger
 from sow.batch.runners.cluster import Cluster, runner_resources
 from sow.batch.runners.ray_ledger import LedgerActor
 from sow.errors import DeviceError, ModelError, UsageError
@@ -52,8 +52,8 @@ def test_each_runner_gets_a_gpu_or_its_part_of_a_machine(nodes, wanted, device, 
 
 @pytest.mark.parametrize(
     ("nodes", "wanted", "what"),
-    [([node(CPU=4, GPU=1)], 2, "has 1 GPUs"), ([node(CPU=2)], 3, "has 2 cores"),
-     ([node()], None, "has 0 cores")],
+    [([node(CPU=4, GPU=1)], 2, "only 1 GPUs"), ([node(CPU=2)], 3, "only 2 cores"),
+     ([node()], None, "only 0 cores")],
 )  # fmt: skip
 def test_no_room_is_told(nodes, wanted, what):
     with pytest.raises(DeviceError, match=what):
@@ -85,15 +85,15 @@ def test_runners_share_the_jobs_and_their_results_are_told_once(owner):
     assert not {claimed.job.id for claimed in mine} & {claimed.job.id for claimed in others}
     first = mine[0]
     assert hand_in(owner, one, first, first.seeds[0])
-    assert owner.news().results == []  # one of its two pictures is missing
+    assert owner.take_events().results == []  # one of its two pictures is missing
     assert not hand_in(owner, two, first, first.seeds[1])  # it is not that runner's
     assert hand_in(owner, one, first, first.seeds[1])
     assert owner.fail(two, others[0], "no head")
-    done, failed = owner.news().results
+    done, failed = owner.take_events().results
     assert (done.id, done.done, done.files, done.seconds) == (
         first.job.id, True, tuple(first.job.files), 3.0)  # fmt: skip
     assert (failed.id, failed.error) == (others[0].job.id, "no head")
-    assert owner.news().results == []
+    assert owner.take_events().results == []
 
 
 def test_what_a_dead_runner_had_goes_to_the_others(owner):
@@ -101,7 +101,7 @@ def test_what_a_dead_runner_had_goes_to_the_others(owner):
     had = {claimed.job.id for claimed in owner.claim(one, 20)}
     assert len(had) == 12
     assert owner.claim(two, 20) == []
-    owner.lost(one)
+    owner.mark_dead(one)
     taken = owner.claim(two, 20)
     assert {claimed.job.id for claimed in taken} == had
     # Whoever was taken for dead and is not keeps nothing.
@@ -113,14 +113,14 @@ def test_a_job_that_kills_its_runners_is_given_up(owner):
         runner = owner.register_runner()
         (claimed, *_) = owner.claim(runner, 1)
         owner.mark_started(runner, [claimed.job.id])
-        owner.lost(runner)
+        owner.mark_dead(runner)
     last = owner.register_runner()
     assert len(owner.claim(last, 20)) == 11
 
 
 def test_what_cannot_be_asked_of_ray_is_told(batch_of, picture, monkeypatch):
-    for cluster, what in ((Cluster("ray://head:10001"), "in the cluster"),
-                          (Cluster(workers=0), "0 workers")):  # fmt: skip
+    for cluster, what in ((Cluster("ray://head:10001"), "inside the cluster"),
+                          (Cluster(workers=0), "workers=0")):  # fmt: skip
         with pytest.raises(UsageError, match=what):
             batch_of(jobs_of(picture, 1), cluster=cluster)
     with pytest.raises(UsageError, match="its own"):
@@ -155,7 +155,7 @@ def local_ray():
 
 def kill_one(batch) -> None:
     """As if the machine had lost it: no goodbye."""
-    actor = batch.run._runners[0].actor
+    actor = batch.runner._runners[0].actor
     os.kill(ray.get(actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
 
 
@@ -187,7 +187,7 @@ def test_pictures_go_where_the_results_are(batch_of, picture, tmp_path, monkeypa
         f"{there}/j{number}.png" for number in range(4)
     }
     assert hashes(tmp_path / "elsewhere") == hashes(tmp_path / "plain")
-    with opened(there) as ledger:
+    with read_ledger(there) as ledger:
         assert ledger.counts()["done"] == 4
     assert not (tmp_path / "elsewhere/.sow/owner.json").exists()
 
@@ -197,21 +197,21 @@ def test_a_runner_elsewhere_is_sent_the_files(owner, tmp_path, picture):
     from sow.batch.runners.ray_worker import RemoteJobQueue
 
     (tmp_path / "face.png").write_bytes(picture.read_bytes())
-    asked = ray.remote(LedgerActor).options(num_cpus=0).remote(owner._opened, owner._options)
-    desk = RemoteJobQueue(asked, ray.get(asked.register_runner.remote()), beside=False)
-    assert desk.num_pictures() == 24
-    (claimed,) = desk.claim(1)
-    with desk.input_files(claimed) as files:
+    asked = ray.remote(LedgerActor).options(num_cpus=0).remote(owner._open_ledger, owner._options)
+    queue = RemoteJobQueue(asked, ray.get(asked.register_runner.remote()), is_local=False)
+    assert queue.num_pictures() == 24
+    (claimed,) = queue.claim(1)
+    with queue.input_files(claimed) as files:
         here = files["image"]
         assert here.name == "face.png"
         assert here != tmp_path / "face.png"
         assert here.read_bytes() == picture.read_bytes()
     assert not here.exists()
     (tmp_path / "face.png").unlink()
-    with pytest.raises(Exception, match="No such file"), desk.input_files(claimed):
+    with pytest.raises(Exception, match="No such file"), queue.input_files(claimed):
         pass
     name = claimed.file_of(claimed.seeds[0])
-    assert desk.record(claimed, claimed.seeds[0], {name: b"sent"}, {"file_name": name}, 1.0)
+    assert queue.record(claimed, claimed.seeds[0], {name: b"sent"}, {"file_name": name}, 1.0)
     assert (tmp_path / "out" / name).read_bytes() == b"sent"
     ray.kill(asked)
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sow.batch.export.columns import Columns
-from sow.batch.export.export import LARGEST_GROUP, export
+from sow.batch.export.export import GROUP_BYTES, export
 from sow.errors import OutputError, PictureError, SowError, UsageError
 
 
@@ -166,7 +166,7 @@ def test_a_column_is_of_the_kind_of_its_values(values, kind, kept):
 
 def test_many_pictures_are_written_group_by_group(tmp_path, monkeypatch):
     pq = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("sow.batch.export.export.LARGEST_GROUP", 2**20)
+    monkeypatch.setattr("sow.batch.export.export.GROUP_BYTES", 2**20)
     folder = results(tmp_path, [said(f"p{number}") for number in range(40)])
     large = picture(0, 400)
     for number in range(40):
@@ -179,30 +179,30 @@ def test_many_pictures_are_written_group_by_group(tmp_path, monkeypatch):
     assert len(large) * 40 > 15 * 2**20
     assert peak < 12 * 2**20
     assert pq.ParquetFile(file).num_row_groups == 20
-    assert LARGEST_GROUP > 2**20
+    assert GROUP_BYTES > 2**20
 
 
 @pytest.mark.parametrize(
     ("name", "error", "why"),
     [
-        ("../x.png", OutputError, "leaves the folder"),
-        ("a/../../x.png", OutputError, "leaves the folder"),
-        ("sub/../one.png", OutputError, "leaves the folder"),
-        ("/x.png", OutputError, "leaves the folder"),
-        ("C:/x.png", OutputError, "leaves the folder"),
-        ("..\\x.png", OutputError, "leaves the folder"),
-        ("link.png", OutputError, "leaves the folder"),
-        ("linked/x.png", OutputError, "leaves the folder"),
-        ("x\0.png", OutputError, "leaves the folder"),
-        ("loop.png", OutputError, "not there"),
-        ("gone.png", OutputError, "not there"),
-        ("folder.png", OutputError, "not there"),
-        ("n" * 300 + ".png", OutputError, "not there"),
-        ("x.jpg", UsageError, "no .png"),
-        ("sub/.png", UsageError, "no .png"),
-        ("", UsageError, "no .png"),
-        ("one.png", UsageError, "a second time"),
-        ("./one.png", UsageError, "a second time"),
+        ("../x.png", OutputError, "outside the folder"),
+        ("a/../../x.png", OutputError, "outside the folder"),
+        ("sub/../one.png", OutputError, "outside the folder"),
+        ("/x.png", OutputError, "outside the folder"),
+        ("C:/x.png", OutputError, "outside the folder"),
+        ("..\\x.png", OutputError, "outside the folder"),
+        ("link.png", OutputError, "outside the folder"),
+        ("linked/x.png", OutputError, "outside the folder"),
+        ("x\0.png", OutputError, "outside the folder"),
+        ("loop.png", OutputError, "does not exist"),
+        ("gone.png", OutputError, "does not exist"),
+        ("folder.png", OutputError, "does not exist"),
+        ("n" * 300 + ".png", OutputError, "does not exist"),
+        ("x.jpg", UsageError, "not a .png file"),
+        ("sub/.png", UsageError, "not a .png file"),
+        ("", UsageError, "not a .png file"),
+        ("one.png", UsageError, "again"),
+        ("./one.png", UsageError, "again"),
         (7, UsageError, "no file_name"),
     ],
 )
@@ -240,12 +240,12 @@ def test_slips_are_refused_before_anything_is_written(folder, tmp_path, monkeypa
         assert caught.value.hint
         assert not list(tmp_path.glob("out/*.tar"))
 
-    refused(UsageError, "no export 'zip'", folder, "zip", out)
+    refused(UsageError, "unknown format 'zip'", folder, "zip", out)
     refused(UsageError, "0 pictures", folder, "webdataset", out, shard=0)
     refused(UsageError, "shard= is", folder, "webdataset", out, shard=True)
     refused(UsageError, "metadata.jsonl.*cannot be read", tmp_path, "webdataset", out)
-    refused(OutputError, "no folder to write to", folder, "webdataset", out / "deeper")
-    refused(OutputError, "no folder to write to", folder, "webdataset", folder / "one.png")
+    refused(OutputError, "is not a writable folder", folder, "webdataset", out / "deeper")
+    refused(OutputError, "is not a writable folder", folder, "webdataset", folder / "one.png")
     (folder / "metadata.jsonl").write_text("\n")
     refused(UsageError, "lists no pictures", folder, "webdataset", out)
     for line in ("{", '{"file_name": "one.png", "id": "one"}', "[]", '{"a": 1, "a": 2}'):
@@ -295,7 +295,7 @@ def test_metadata_that_grows_meanwhile_is_cut_where_it_was_and_less_is_refused(
     lines = metadata.read_text().splitlines(keepends=True)
     from sow.batch.export import export as module
 
-    survey = module._surveyed
+    survey = module._survey
 
     def between(text):
         def surveyed(folder):
@@ -303,7 +303,7 @@ def test_metadata_that_grows_meanwhile_is_cut_where_it_was_and_less_is_refused(
             metadata.write_text(text)
             return found
 
-        monkeypatch.setattr(module, "_surveyed", surveyed)
+        monkeypatch.setattr(module, "_survey", surveyed)
 
     (folder / "late.png").write_bytes(picture(9))
     between("".join([*lines, json.dumps(said("late"))]))
@@ -311,5 +311,5 @@ def test_metadata_that_grows_meanwhile_is_cut_where_it_was_and_less_is_refused(
     with tarfile.open(made[0]) as tar:
         assert len(tar.getnames()) == 3 * len(LINES)
     between("".join(lines[:3]))
-    with pytest.raises(SowError, match="changed meanwhile"):
+    with pytest.raises(SowError, match="changed during the export"):
         export(folder, "webdataset", tmp_path / "less", shard=2)

@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sow.batch.gallery.gallery import HOME, ROWS, TEMPLATE, Entry, Failure, thumbnail, write_gallery
+from sow.batch.gallery.gallery import (
+    ASSETS,
+    CHUNK_ROWS,
+    TEMPLATE,
+    Entry,
+    Failure,
+    thumbnail,
+    write_gallery,
+)
 from sow.errors import OutputError, UsageError
 
 HOSTILE = "</script><script>hacked()</script> \"'& \u2028\u2029 \u202eback\u200f \ud800 <!-- 𝔘"
@@ -27,7 +35,7 @@ def entries(number, **more):
 
 
 def rows(folder: Path, name: str) -> list:
-    text = (folder / HOME / name).read_text(encoding="utf-8")
+    text = (folder / ASSETS / name).read_text(encoding="utf-8")
     kind = name.split("-")[0]
     assert text.startswith(f'sowRows("{kind}",[')
     assert text.endswith("]);\n")
@@ -40,7 +48,7 @@ def facts(page: Path) -> dict:
 
 
 def chunks(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / HOME).iterdir())
+    return sorted(path.name for path in (folder / ASSETS).iterdir())
 
 
 # ---- The page and its chunks.
@@ -48,13 +56,18 @@ def chunks(folder: Path) -> list[str]:
 
 def test_the_page_knows_its_chunks(tmp_path):
     failed = [Failure("broken", 7, "no picture", 3)]
-    page = write_gallery(tmp_path, entries(2 * ROWS + 1), failed, "Winter")
+    page = write_gallery(tmp_path, entries(2 * CHUNK_ROWS + 1), failed, "Winter")
     assert page == tmp_path / "index.html"
     assert chunks(tmp_path) == [*(f"entries-000{n}.js" for n in range(3)), "failed-0000.js"]
     assert facts(page) == {
-        "home": HOME, "size": ROWS, "entries": 2 * ROWS + 1, "remarks": 0, "failed": 1,
-    }  # fmt: skip
-    assert [len(rows(tmp_path, f"entries-000{n}.js")) for n in range(3)] == [ROWS, ROWS, 1]
+        "home": ASSETS,
+        "size": CHUNK_ROWS,
+        "entries": 2 * CHUNK_ROWS + 1,
+        "remarks": 0,
+        "failed": 1,
+    }
+    sizes = [len(rows(tmp_path, f"entries-000{n}.js")) for n in range(3)]
+    assert sizes == [CHUNK_ROWS, CHUNK_ROWS, 1]
     assert rows(tmp_path, "failed-0000.js") == [["broken", 7, "no picture", 3]]
     assert "<title>Winter</title>" in page.read_text(encoding="utf-8")
 
@@ -87,37 +100,37 @@ def test_the_same_entries_make_the_same_bytes(tmp_path):
 
 
 def test_a_shorter_gallery_leaves_no_chunk_of_a_longer(tmp_path):
-    write_gallery(tmp_path, entries(3 * ROWS), [Failure("x", 1, "no")], "Long")
-    (tmp_path / HOME / "notes.js").write_text("not ours")
+    write_gallery(tmp_path, entries(3 * CHUNK_ROWS), [Failure("x", 1, "no")], "Long")
+    (tmp_path / ASSETS / "notes.js").write_text("not ours")
     write_gallery(tmp_path, entries(1), [], "Short")
     assert chunks(tmp_path) == ["entries-0000.js", "notes.js"]
 
 
 def test_a_gallery_that_ends_halfway_leaves_the_page_as_it_was(tmp_path):
-    page = write_gallery(tmp_path, entries(2 * ROWS), [], "First")
+    page = write_gallery(tmp_path, entries(2 * CHUNK_ROWS), [], "First")
     before = page.read_bytes()
 
     def breaking():
-        yield from entries(ROWS)
+        yield from entries(CHUNK_ROWS)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         write_gallery(tmp_path, breaking(), [], "Second")
     assert page.read_bytes() == before
-    assert [len(rows(tmp_path, name)) for name in chunks(tmp_path)] == [ROWS, ROWS]
+    assert [len(rows(tmp_path, name)) for name in chunks(tmp_path)] == [CHUNK_ROWS, CHUNK_ROWS]
 
 
 def test_somebody_elses_page_is_not_written_over(tmp_path):
     (tmp_path / "index.html").write_text("<h1>My holidays</h1>")
-    with pytest.raises(OutputError, match="not a gallery of ours"):
+    with pytest.raises(OutputError, match="is not a SOW gallery"):
         write_gallery(tmp_path, entries(1), [], "Winter")
     assert (tmp_path / "index.html").read_text() == "<h1>My holidays</h1>"
-    assert not (tmp_path / HOME).exists()
+    assert not (tmp_path / ASSETS).exists()
 
 
 def test_a_file_in_the_way_is_one_line(tmp_path):
     (tmp_path / ".sow").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         write_gallery(tmp_path, [], [], "Winter")
 
 
@@ -130,7 +143,7 @@ def test_any_number_of_entries_takes_the_memory_of_a_chunk(tmp_path):
         tracemalloc.stop()
         return most
 
-    few, many = peak(2 * ROWS), peak(50_000)
+    few, many = peak(2 * CHUNK_ROWS), peak(50_000)
     assert len(chunks(tmp_path)) == 110
     assert many < 3 * 2**20
     assert many < 1.5 * few
@@ -143,7 +156,7 @@ def test_hostile_words_stay_words(tmp_path):
     entry = Entry("x.png", HOSTILE, HOSTILE, 1, remarks=(HOSTILE,))
     page = write_gallery(tmp_path, [entry], [Failure(HOSTILE, 1, HOSTILE)], HOSTILE)
     for name in chunks(tmp_path):
-        text = (tmp_path / HOME / name).read_bytes()
+        text = (tmp_path / ASSETS / name).read_bytes()
         assert text.isascii()
         assert not re.search(rb"[<>&]", text)
     (row,) = rows(tmp_path, "entries-0000.js")

@@ -10,7 +10,7 @@ import pytest
 from browsing import ATTACKS, chromium, expect, opened
 from PIL import Image
 
-from sow.batch.gallery.gallery import HOME, ROWS, Entry, Failure, thumbnail, write_gallery
+from sow.batch.gallery.gallery import ASSETS, CHUNK_ROWS, Entry, Failure, thumbnail, write_gallery
 
 COUNT = 60
 
@@ -157,7 +157,7 @@ def large(tmp_path_factory):
     write_picture(made, "job-0.png")
     one = entry(0)
     rows = (Entry(one.file_name, f"row-{n}", f"number {n}", n, thumb=one.thumb)
-            for n in range(20 * ROWS))  # fmt: skip
+            for n in range(20 * CHUNK_ROWS))  # fmt: skip
     write_gallery(made, rows, [], "Many")
     return made
 
@@ -188,12 +188,12 @@ def test_a_link_finds_a_picture_far_down(open_page, large):
 def test_a_part_that_is_missing_is_told(open_page, tmp_path):
     write_picture(tmp_path, "job-0.png")
     shown = {"file_name": "job-0.png", "thumb": "", "condition": ""}
-    write_gallery(tmp_path, (entry(n, **shown) for n in range(ROWS + 1)), [], "")
-    (tmp_path / HOME / "entries-0001.js").unlink()
+    write_gallery(tmp_path, (entry(n, **shown) for n in range(CHUNK_ROWS + 1)), [], "")
+    (tmp_path / ASSETS / "entries-0001.js").unlink()
     page = open_page(tmp_path)
     page.get_by_role("searchbox").fill("no face")
     expect(page.locator(".count")).to_have_text(
-        f"{ROWS // 10} of {ROWS + 1} pictures 1 part of the list could not be read."
+        f"{CHUNK_ROWS // 10} of {CHUNK_ROWS + 1} pictures 1 part of the list could not be read."
     )
     assert {"ERR_FILE_NOT_FOUND" in text for text in page.wrong} == {True}
     page.wrong.clear()

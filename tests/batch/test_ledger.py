@@ -95,7 +95,6 @@ DYING = """
 import os, sys
 from pathlib import Path
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.manifest.manifest import listed
 ledger = Ledger(Path(sys.argv[1]))
 taken = ledger.claim(9)
 ledger.mark_started([claimed.job.id for claimed in taken])
@@ -208,7 +207,7 @@ def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
     (claimed,) = ledger.claim(1)
     other = Ledger(folder)
     admit(other, make_job_source([job("a")], folder.parent), {"model": "sd2.1"}, force=True)
-    with pytest.raises(OutputError, match="begun anew with other options"):
+    with pytest.raises(OutputError, match="restarted with other options"):
         finish(ledger, claimed)
     assert not (folder / "a.png").exists()
     other.close()
@@ -260,7 +259,7 @@ def test_a_ledger_of_a_newer_sow_says_so(folder, ledger):
     ledger.close()
     with sqlite3.connect(ledger_path(folder)) as database:
         database.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(OutputError, match="a newer SOW made it; update"):
+    with pytest.raises(OutputError, match="this SOW reads up to 1; update"):
         Ledger(folder)
 
 
@@ -271,7 +270,7 @@ def test_a_foreign_database_is_left_alone(folder, ledger):
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE holidays (day TEXT)")
     before = path.read_bytes()
-    with pytest.raises(OutputError, match="is no ledger"):
+    with pytest.raises(OutputError, match="is not a ledger"):
         Ledger(folder)
     assert path.read_bytes()[100:] == before[100:]  # but for the mode of its journal
 

@@ -30,17 +30,17 @@ def test_lines_have_their_true_numbers(tmp_path):
     [
         (b'{"prompt": "\xff"}', "not UTF-8 at byte 13"),
         (LINE.encode("utf-16"), "not UTF-8"),
-        (b'{"prompt": }', "no JSON.*column 12"),
-        (b"[1]", "no JSON object"),
-        (b"null", "no JSON object"),
-        (b'{"prompt": "a", "prompt": "b"}', "'prompt' is there twice"),
-        (b'{"settings": {"cycles": 1, "cycles": 2}}', "'cycles' is there twice"),
+        (b'{"prompt": }', "invalid JSON.*column 12"),
+        (b"[1]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b'{"prompt": "a", "prompt": "b"}', "duplicate key 'prompt'"),
+        (b'{"settings": {"cycles": 1, "cycles": 2}}', "duplicate key 'cycles'"),
         (b'{"likeness": NaN}', "NaN"),
         (b'{"likeness": -Infinity}', "-Infinity"),
         (b'{"likeness": 1e999}', "1e999 is too large"),
         (b'{"seed": ' + b"1" * 5000 + b"}", "digits"),
-        (b'{"prompt": "\\ud800"}', "half a character"),
-        (b'{"\\uDFFF": 1}', "half a character"),
+        (b'{"prompt": "\\ud800"}', "lone surrogate"),
+        (b'{"\\uDFFF": 1}', "lone surrogate"),
         (b"[" * 100_000, "too deeply"),
         (b'{"settings": ' + b'{"a": ' * 200 + b"1" + b"}" * 201, "too deeply"),
         (b'{"prompt": "' + b"x" * 2**20 + b'"}', "longer than 1 MiB"),
@@ -136,12 +136,12 @@ def test_tabs_separate_tsv(tmp_path):
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("a.png,a man", "2 cells and the header 3"),
-        ("a.png,a man,1,2", "4 cells and the header 3"),
+        ("a.png,a man", "2 cells, but the header has 3"),
+        ("a.png,a man,1,2", "4 cells, but the header has 3"),
         ('a.png,"a man" in red,1', "expected after"),
         (b"a.png,a m\xffn,1", "not UTF-8"),
-        ("a.png,a man,{", "settings: it is no JSON"),
-        ('a.png,a man,"{""cycles"": 1, ""cycles"": 2}"', "twice"),
+        ("a.png,a man,{", "settings: invalid JSON"),
+        ('a.png,a man,"{""cycles"": 1, ""cycles"": 2}"', "duplicate key"),
         ('a.png,a man,"{""likeness"": NaN}"', "NaN"),
         ("a.png," + "x" * 2**20 + ",1", "longer than 1 MiB"),
         ("a.png," + "x" * 200_000 + ",1", "field larger"),
@@ -168,7 +168,7 @@ def test_a_quote_that_is_never_closed_takes_no_more_than_a_line_may_have(tmp_pat
     lines_after = "a.png,a man\n" * 1000
     found = rows(tmp_path, f'image,prompt\nx.png,"a man\n{lines_after}', "jobs.csv")
     assert found[0].number == 2
-    assert "never closed" in found[0].problem
+    assert "is a quote not closed" in found[0].problem
     assert len(found) > 900
     assert {str(row.data) for row in found[1:]} == {str(GOOD)}
     assert found[-1].number == 1002
@@ -211,8 +211,8 @@ def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):
     jobs = written(tmp_path, LINE)
     refused("there is no", tmp_path / "nothing.jsonl")
     refused("there is no", "x\0.jsonl")
-    refused("is no manifest", written(tmp_path, LINE, "jobs.json"))
-    refused("is no manifest", written(tmp_path, LINE, "jobs"))
+    refused("is not a manifest", written(tmp_path, LINE, "jobs.json"))
+    refused("is not a manifest", written(tmp_path, LINE, "jobs"))
     refused("prompts_file= is for a folder", jobs, prompts)
     refused("is a folder", pictures)
     refused("no pictures in", pictures, prompts)
@@ -221,7 +221,7 @@ def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     refused("cannot be read", tmp_path / "loop.csv")
     os.mkfifo(tmp_path / "pipe.jsonl")
-    refused("no plain file", tmp_path / "pipe.jsonl")
+    refused("not a regular file", tmp_path / "pipe.jsonl")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     error = refused("pyarrow is not installed", written(tmp_path, "PAR1", "jobs.parquet"))
     assert error.hint == "pip install 'sow[parquet]'"

@@ -10,7 +10,7 @@ import pytest
 from manifests import GOOD, LINE, written
 
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.manifest import jobs_of, read_manifest
+from sow.batch.manifest.manifest import read_jobs, read_manifest
 from sow.errors import SowError
 
 
@@ -33,7 +33,7 @@ def test_every_picture_of_a_folder_with_every_prompt(tmp_path):
     assert [(row.data["image"], row.data["prompt"]) for row in found] == [
         ("a.png", "a man"), ("a.png", "a woman"), ("b.JPG", "a man"), ("b.JPG", "a woman"),
     ]  # fmt: skip
-    ids = [job.id for _, job in jobs_of(manifest)]
+    ids = [job.id for _, job in read_jobs(manifest)]
     assert len(set(ids)) == 4
     assert ids[1].startswith("a-a-woman-")
     written(tmp_path, b"a man\n\xff\n" + b"x" * 2**21, "prompts.txt")
@@ -83,7 +83,7 @@ def test_defaults_are_for_lines_that_say_nothing(tmp_path):
     ]
     manifest = read_manifest(written(tmp_path, "\n".join(map(json.dumps, content))))
     defaults = {"likeness": 0.3, "settings": {"cycles": 9, "t1": 1}, "picture": "all.png"}
-    jobs = {job.id: job for _, job in jobs_of(manifest, defaults)}
+    jobs = {job.id: job for _, job in read_jobs(manifest, defaults)}
     assert jobs["none"].image == "a.png"
     assert (jobs["none"].likeness, jobs["none"].settings) == (0.3, {"cycles": 9, "t1": 1})
     assert jobs["null"] == jobs["none"].model_copy(update={"id": "null"})
@@ -95,21 +95,21 @@ def test_defaults_are_for_lines_that_say_nothing(tmp_path):
 
 def test_the_likeness_of_a_line_wins_over_that_of_settings_for_all(tmp_path):
     manifest = read_manifest(written(tmp_path, json.dumps({**GOOD, "likeness": 0.5})))
-    ((_, job),) = jobs_of(manifest, {"settings": {"likeness": 0.1, "cycles": 2}})
+    ((_, job),) = read_jobs(manifest, {"settings": {"likeness": 0.1, "cycles": 2}})
     assert (job.likeness, job.settings) == (0.5, {"cycles": 2})
 
 
 def test_two_names_for_one_field_are_a_problem(tmp_path):
     line = json.dumps({**GOOD, "face": "b.png"})
-    ((number, error),) = jobs_of(read_manifest(written(tmp_path, line)))
+    ((number, error),) = read_jobs(read_manifest(written(tmp_path, line)))
     assert number == 1
-    assert "image is given by two names" in str(error)
+    assert "image is given under two names" in str(error)
 
 
 def test_errors_do_not_hold_what_they_were_raised_over(tmp_path):
     """Whoever gathers the errors of a million lines keeps a million short texts."""
     manifest = read_manifest(written(tmp_path, json.dumps({**GOOD, "count": -1})))
-    ((_, error),) = jobs_of(manifest)
+    ((_, error),) = read_jobs(manifest)
     assert "count" in str(error)
     assert error.__traceback__ is error.__context__ is error.__cause__ is None
 
@@ -122,7 +122,7 @@ def test_many_lines_take_no_more_memory_than_few(tmp_path):
             file.write(f"{json.dumps(line)}\n{{{'x' * 80}\n")
     tracemalloc.start()
     good = bad = 0
-    for _, job in jobs_of(read_manifest(path), {"subject": "man"}):
+    for _, job in read_jobs(read_manifest(path), {"subject": "man"}):
         good += isinstance(job, TV2IJob)
         bad += isinstance(job, SowError)
         if good == 15_000:  # from here on it would only take longer: a file read whole is seen

@@ -34,7 +34,9 @@ class Grey(Method):
     def draw(self, pipe, works, seeds):
         if 13 in seeds:
             raise ValueError("an unlucky seed")
-        return MethodOutput([Image.new("RGB", work.plan.canvas, (self.level,) * 3) for work in works])
+        return MethodOutput(
+            [Image.new("RGB", work.plan.canvas, (self.level,) * 3) for work in works]
+        )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.manifest import jobs_of, read_manifest
+from sow.batch.manifest.manifest import read_jobs, read_manifest
 from sow.errors import UsageError
 
 pa = pytest.importorskip("pyarrow")
@@ -32,7 +32,7 @@ def test_it_says_what_json_lines_say(tmp_path):
         {"id": "two", "image": "b.png", "prompt": "a man", "settings": {"steps": 8}},
     ]  # fmt: skip
     path = written(tmp_path, pa.Table.from_pylist(data))
-    assert [job for _, job in jobs_of(read_manifest(path))] == list(map(TV2IJob.parse, data))
+    assert [job for _, job in read_jobs(read_manifest(path))] == list(map(TV2IJob.parse, data))
     assert [row.number for row in read_manifest(path).rows()] == [1, 2]
 
 
@@ -64,7 +64,7 @@ def test_what_programs_make_of_gaps_kinds_and_maps(tmp_path):
     [
         ({"likeness": [0.5, float("nan"), 0.5]}, "nan is no number"),
         ({"settings": [{"t": 1.0}, {"t": float("inf")}, {"t": 1.0}]}, "inf is no number"),
-        ({"settings": ["{}", "{", "{}"]}, "no JSON"),
+        ({"settings": ["{}", "{", "{}"]}, "invalid JSON"),
         ({"seed": pa.array([None, datetime.datetime(2026, 1, 1), None])}, "datetime"),
         ({"settings": pa.array([None, [("a", 1), ("a", 2)], None],
                                pa.map_(pa.string(), pa.int64()))}, "twice"),
@@ -92,8 +92,8 @@ def test_empty_rows_are_skipped_and_counted(tmp_path):
     [
         ({"prompt": ["a"], "colour": ["red"]}, "'colour', which is no field"),
         ({"face": ["a"], "picture": ["b"]}, "two columns for 'image'"),
-        ({"image": [{"bytes": b"x", "path": "a.png"}]}, "holds pictures in 'image'"),
-        ({"mask": [b"x"]}, "holds pictures in 'mask'"),
+        ({"image": [{"bytes": b"x", "path": "a.png"}]}, "has pictures in the column 'image'"),
+        ({"mask": [b"x"]}, "has pictures in the column 'mask'"),
     ],
 )
 def test_a_wrong_column_is_refused_at_once(tmp_path, columns, why):
@@ -106,7 +106,7 @@ def test_what_is_no_parquet_or_damaged_is_one_line(tmp_path):
     path = tmp_path / "jobs.parquet"
     for content in (b"", b"PAR1", b"x" * 1000, b"PAR1" + b"\0" * 100 + b"PAR1"):
         path.write_bytes(content)
-        with pytest.raises(UsageError, match="no sound Parquet"):
+        with pytest.raises(UsageError, match="is not valid Parquet"):
             read_manifest(path)
 
 

@@ -12,7 +12,7 @@ from far_fixtures import face, far, machine  # noqa: F401
 from test_run import hashes, jobs_of
 
 from sow.batch.ledger.admission import BadManifest
-from sow.batch.open_ledger import opened
+from sow.batch.open_ledger import read_ledger
 from sow.batch.remote import lease, snapshots
 from sow.errors import OutputError, UsageError
 
@@ -47,18 +47,19 @@ def test_a_folder_of_pictures_with_prompts(far, tiny_folder, tmp_path):
     far.put("faces/notes.txt", b"none")
     (tmp_path / "prompts.txt").write_text("a man\na woman\n")
     defaults = {"plan": jobs(1)[0]["plan"], "settings": jobs(1)[0]["settings"]}
-    from sow.batch.sources import source_of
+    from sow.batch.sources import make_job_source
 
     for prompts in (f"{far.address}/prompts.txt", tmp_path / "prompts.txt"):
-        source = source_of(f"{far.address}/faces", prompts, defaults, f"{far.address}/out")
+        source = make_job_source(f"{far.address}/faces", prompts, defaults, f"{far.address}/out")
         found = [job for _, job in source.jobs()]
         assert [(job.image, job.prompt) for job in found] == [
             ("face.png", "a man"), ("face.png", "a woman")]  # fmt: skip
         assert source.folder == f"{far.address}/faces"
-    with pytest.raises(UsageError, match="taken for pictures"):
-        source_of(f"{far.address}/faces", tmp_path / "prompts.txt", {}, f"{far.address}/faces/")
+    faces = f"{far.address}/faces"
+    with pytest.raises(UsageError, match="folder of the pictures"):
+        make_job_source(faces, tmp_path / "prompts.txt", {}, f"{faces}/")
     with pytest.raises(UsageError, match="no pictures in"):
-        source_of(f"{far.address}/none", tmp_path / "prompts.txt", {}, f"{far.address}/out")
+        make_job_source(f"{far.address}/none", tmp_path / "prompts.txt", {}, f"{far.address}/out")
 
 
 def test_the_same_again_makes_nothing_and_what_is_gone_is_made_again(far, tiny_folder):
@@ -68,7 +69,7 @@ def test_the_same_again_makes_nothing_and_what_is_gone_is_made_again(far, tiny_f
     assert all_of(manifest, out, tiny_folder) == {}
     far.remove("out/j1.png")
     again = batch(manifest, out, tiny_folder)
-    assert again.gone == 1
+    assert again.missing == 1
     assert [result.id for result in again] == ["j1"]
     assert far.pictures() == before
 
@@ -83,7 +84,7 @@ def test_what_is_put_and_noted_meanwhile_is_not_gone(far, tmp_path):
         yield from ("late.png", "gone.png")
 
     store = RemoteStore(Storage(f"{far.address}/out"), tmp_path, lambda: None)
-    assert list(store.gone(names())) == ["gone.png"]
+    assert list(store.missing(names())) == ["gone.png"]
 
 
 def test_a_job_that_has_changed_is_set_aside(far, tiny_folder, machine):
@@ -93,7 +94,7 @@ def test_a_job_that_has_changed_is_set_aside(far, tiny_folder, machine):
     machine("second")
     changed = [job | ({"seed": 77} if job["id"] == "j1" else {}) for job in jobs(3)]
     again = batch(far.manifest(*changed), out, tiny_folder)
-    assert again.admitted.changed == 1
+    assert again.admission.changed == 1
     assert [result.id for result in again] == ["j1"]
     assert far.read("out/.sow/replaced/j1.png") == before != far.read("out/j1.png")
 
@@ -105,7 +106,7 @@ def test_files_of_somebody_else_are_not_written_over(far, tiny_folder):
         batch(manifest, out, tiny_folder)
     far.remove("out/metadata.jsonl")
     far.put("out/j1.png", b"mine")
-    with pytest.raises(BadManifest, match=r"j1\.png is there already"):
+    with pytest.raises(BadManifest, match=r"j1\.png exists and is not"):
         batch(manifest, out, tiny_folder)
     far.remove("out/j1.png")
     far.put("out/index.html", b"mine")
@@ -137,12 +138,12 @@ def test_what_a_lost_machine_made_after_its_last_snapshot_is_made_again(
     manifest, out = far.manifest(*jobs(6)), f"{far.address}/out"
     killed_after(batch(manifest, out, tiny_folder), 2)
     assert len(far.pictures()) >= 2
-    with opened(out) as ledger:  # this machine's, which knows more than the snapshot
+    with read_ledger(out) as ledger:  # this machine's, which knows more than the snapshot
         assert ledger.counts()["done"] >= 2
     machine("second")
-    with opened(out) as ledger:
+    with read_ledger(out) as ledger:
         assert ledger.counts() == {"waiting": 6, "running": 0, "done": 0, "failed": 0}
-    with pytest.raises(OutputError, match="is being worked on by"):
+    with pytest.raises(OutputError, match="is in use by"):
         batch(manifest, out, tiny_folder)
     time_passes(far)
     assert len(all_of(manifest, out, tiny_folder)) == 6
@@ -176,7 +177,7 @@ def test_results_that_were_removed_begin_anew(far, tiny_folder):
 
 
 def test_snapshots_are_put_while_it_runs(far, tiny_folder, monkeypatch):
-    monkeypatch.setattr(snapshots, "SELDOM", 0.05)
+    monkeypatch.setattr(snapshots, "MIN_INTERVAL", 0.05)
     running = batch(far.manifest(*jobs(12)), f"{far.address}/out", tiny_folder)
     results = iter(running)
     next(results)
@@ -198,7 +199,7 @@ def test_the_lease_is_of_a_machine_and_not_of_a_runner(far, machine, tmp_path):
     calls = []
     one, two = taken("here"), taken("here")
     assert len(calls) == 1  # the ledger is brought by the first only
-    with pytest.raises(OutputError, match=r"is being worked on by '.+', last heard of \d+ sec"):
+    with pytest.raises(OutputError, match=r"is in use by '.+', last seen \d+ sec"):
         taken("there")
     one.close()
     with pytest.raises(OutputError, match="is being worked on"):

@@ -17,10 +17,10 @@ from far_fixtures import face, far, machine  # noqa: F401
 from fsspec import AbstractFileSystem
 
 from sow.batch.ledger.schema import TABLES
-from sow.batch.manifest.input_checks import Lookout
-from sow.batch.manifest.input_files import Larder
+from sow.batch.manifest.input_checks import InputFileChecker
+from sow.batch.manifest.input_files import InputFileCache
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.open_ledger import opened
+from sow.batch.open_ledger import read_ledger
 from sow.batch.remote import restoring, snapshots
 from sow.errors import OutputError, PictureError, SowError
 from sow.storage import storage
@@ -80,7 +80,7 @@ def test_a_snapshot_that_lies_is_refused_in_one_line(
     manifest, out = finished(OUTSIDE[kind])
     machine("second")
     before = far.names("")
-    for look in (lambda: batch(manifest, out, tiny_folder), lambda: opened(out).__enter__()):
+    for look in (lambda: batch(manifest, out, tiny_folder), lambda: read_ledger(out).__enter__()):
         with pytest.raises(OutputError, match=r"ledger in 'memory://.*'") as caught:
             look()
         assert "\n" not in str(caught.value)
@@ -97,14 +97,14 @@ def test_a_snapshot_cannot_say_that_its_manifest_is_known(finished, machine, tin
     )
     machine("second")
     again = batch(manifest, out, tiny_folder)
-    assert again.admitted.lines == 2
+    assert again.admission.lines == 2
     assert list(again) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 5000])
 def test_noise_for_a_snapshot(far, machine, tiny_folder, content):
     far.put("out/.sow/ledger.sqlite", content)
-    with pytest.raises(OutputError, match="is damaged, or not of a batch"):
+    with pytest.raises(OutputError, match="is damaged, or not a ledger"):
         batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder)
 
 
@@ -117,15 +117,15 @@ def test_a_ledger_of_our_layout_is_what_is_expected(tmp_path):
 
 
 @pytest.mark.parametrize("said", [b"", b"[]", b"{", b'{"time": "soon"}', b'{"time": NaN}'])
-def test_noise_for_an_owner_is_nobody(far, tiny_folder, said):
-    far.put("out/.sow/owner.json", said)
+def test_noise_for_an_owner_is_nobody(far, tiny_folder, content):
+    far.put("out/.sow/owner.json", content)
     assert len(list(batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder))) == 1
 
 
 def test_an_owner_is_quoted_in_one_printable_line(far, tiny_folder):
     owner = {"host": "\x1b[2J" + "x" * 5000, "token": "t", "time": 1e18}
     far.put("out/.sow/owner.json", json.dumps(owner).encode())
-    with pytest.raises(OutputError, match="is being worked on by") as caught:
+    with pytest.raises(OutputError, match="is in use by") as caught:
         batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1200
@@ -162,7 +162,7 @@ class Stream:
 
 @contextmanager
 def files_here(job, folder):
-    with closing(Larder()) as larder, larder.files(job, folder) as files:
+    with closing(InputFileCache()) as cache, cache.files(job, folder) as files:
         yield files
 
 
@@ -179,25 +179,25 @@ def test_what_is_too_large_is_refused_without_being_read(endless):
     job = TV2IJob.parse({"image": "huge.png", "prompt": "a"})
     with pytest.raises(PictureError, match="larger than 256 MB"), files_here(job, endless):
         pass
-    lookout = Lookout(endless, lambda job: True)
-    for line in lookout.ahead([(1, job)]):
-        assert "larger than 256 MB" in lookout.missing(line[1])
-    lookout.close()
+    checker = InputFileChecker(endless, lambda job: True)
+    for line in checker.prefetched([(1, job)]):
+        assert "larger than 256 MB" in checker.find_problem(line[1])
+    checker.close()
     assert Endless.opened == []
 
 
 def test_a_size_is_not_believed(endless, tmp_path):
     place, name = storage_of(f"{endless}/liar.png", PictureError)
     with pytest.raises(PictureError, match="larger than 8 MB"):
-        place.fetch(name, 8 * 2**20, tmp_path / "here")
-    assert Stream.given <= 8 * 2**20 + storage.PIECE
+        place.download(name, 8 * 2**20, tmp_path / "here")
+    assert Stream.given <= 8 * 2**20 + storage.CHUNK_BYTES
     job = TV2IJob.parse({"image": "a.png", "plan": "liar.png", "prompt": "a"})
     with pytest.raises(SowError, match="larger than"), files_here(job, endless):
         pass
 
 
 def test_a_snapshot_is_bounded(far, machine, tiny_folder, monkeypatch):
-    monkeypatch.setattr(snapshots, "MOST_BYTES", 1000)
+    monkeypatch.setattr(snapshots, "MAX_SNAPSHOT_BYTES", 1000)
     far.put("out/.sow/ledger.sqlite", b"x" * 2000)
     with pytest.raises(OutputError, match="is larger than"):
         batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder)
@@ -205,11 +205,11 @@ def test_a_snapshot_is_bounded(far, machine, tiny_folder, monkeypatch):
 
 def test_names_that_are_no_names_here(machine, far):
     """Whatever an object is called, it lies in the private folder."""
-    from sow.storage.addresses import file_name
+    from sow.storage.addresses import local_file_name
 
     for address in ("memory://b/..", "memory://b/a\\..\\x.png", "memory://b/c:d.png",
                     f"memory://b/{'ä' * 300}.png"):  # fmt: skip
-        name = file_name(address)
+        name = local_file_name(address)
         assert "/" not in name and "\\" not in name and name not in ("", ".", "..")  # noqa: PT018
         assert len(name.encode()) < 200
     place = Place("memory://b")

@@ -13,7 +13,7 @@ from sow.batch.ledger.admission import BadManifest
 from sow.batch.manifest import input_files
 from sow.batch.manifest.input_checks import InputFileChecker
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.open_ledger import opened
+from sow.batch.open_ledger import read_ledger
 from sow.batch.remote.ledger import working_folder
 from sow.errors import SowError, UsageError
 from sow.storage.addresses import check_address, check_folder_address, is_address, join_address
@@ -115,7 +115,7 @@ def test_what_is_an_address():
         (("nothing://x/jobs.jsonl", "--out", "out"), 2, "nothing:// is an unknown storage"),
         (("gs://x/jobs.jsonl", "--out", "out"), 2, "pip install gcsfs"),
         (("memory://x/jobs.jsonl", "--out", "out"), 2, "there is no 'memory://x/jobs.jsonl'"),
-        (("memory://x/faces", "--out", "out"), 2, "is no manifest"),
+        (("memory://x/faces", "--out", "out"), 2, "is not a manifest"),
         (("a::memory://x/j.jsonl", "--out", "out"), 2, "chain"),
         (("status", "memory://x/out"), 6, "no batch has run in 'memory://x/out'"),
         (("export", "memory://x/out", "--to", "parquet", "--out", "p"), 2, "copy the folder"),
@@ -145,8 +145,9 @@ def test_a_folder_of_this_machine_by_its_address(machine, face, tiny_folder, tmp
 def test_what_is_here_needs_no_fsspec():
     code = (
         "import sys, sow, sow.batch.run_batch, sow.batch.sources, sow.cli.batch; "
-        "from sow.batch.sources import source_of; "
-        "[job for job in source_of([{'image': 'x.png', 'prompt': 'a'}], None, {}, 'out').jobs()]; "
+        "from sow.batch.sources import make_job_source; "
+        "source = make_job_source([{'image': 'x.png', 'prompt': 'a'}], None, {}, 'out'); "
+        "list(source.jobs()); "
         "print([name for name in ('s3fs', 'botocore', 'sow.storage.storage') "
         "if name in sys.modules])"
     )
@@ -160,5 +161,5 @@ def test_working_folders_are_private(far, tiny_folder):
 
 
 def test_nothing_is_an_answer_of_a_storage_that_is_not_asked(far):
-    with pytest.raises(SowError, match="no batch has run"), opened("memory://bucket/none"):
+    with pytest.raises(SowError, match="no batch has run"), read_ledger("memory://bucket/none"):
         pass

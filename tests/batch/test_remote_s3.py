@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from test_run import hashes, jobs_of
 
 from sow.errors import PlannerError
-from sow.storage import errors as trouble
+from sow.storage.errors import StorageUnavailable, storage_errors
 
 DEADLY = """
 import itertools, os, signal
@@ -28,18 +28,18 @@ from sow.batch.remote import store as remote_store
 from sow.batch.remote import snapshots
 
 number, begun = itertools.count(1), []
-bringing, begin = remote_store.RemoteStore.bringing, snapshots.Snapshots.begin
+staged, start = remote_store.RemoteStore.staged, snapshots.SnapshotUploader.start
 
-def brought(self, files):
+def killed_while_staging(self, files):
     now = next(number)
     if now == 5:
-        begun[0].put()
+        begun[0].upload()
     if now == 9:
         os.kill(os.getpid(), signal.SIGKILL)
-    return bringing(self, files)
+    return staged(self, files)
 
-remote_store.RemoteStore.bringing = brought
-snapshots.Snapshots.begin = lambda self: begun.append(self) or begin(self)
+remote_store.RemoteStore.staged = killed_while_staging
+snapshots.SnapshotUploader.start = lambda self: begun.append(self) or start(self)
 run()
 """
 """The command line; on its way to the fifth picture there is a snapshot, to the ninth it dies."""
@@ -137,15 +137,15 @@ def test_killed_and_taken_up_by_another_machine(
 
 def test_a_bucket_that_is_not_there(far, tiny_folder, face):
     nowhere = "s3://no-such-bucket/out"
-    ended, said = typed(*command(far.manifest(*jobs(1)), nowhere, tiny_folder))
-    assert (ended, said.count("\n")) == (6, 1)
-    assert "there is no 's3://no-such-bucket/out/" in said
-    assert "buckets are not made here" in said
-    ended, said = typed(*command(f"{nowhere}/jobs.jsonl", f"{far.address}/out", tiny_folder))
-    assert (ended, said.count("\n")) == (2, 1)
-    assert "there is no 's3://no-such-bucket/out/jobs.jsonl'" in said
-    ended, said = typed("batch", "status", nowhere)
-    assert (ended, said.count("\n")) == (6, 1)
+    ended, output = typed(*command(far.manifest(*jobs(1)), nowhere, tiny_folder))
+    assert (ended, output.count("\n")) == (6, 1)
+    assert "there is no 's3://no-such-bucket/out/" in output
+    assert "buckets are not made here" in output
+    ended, output = typed(*command(f"{nowhere}/jobs.jsonl", f"{far.address}/out", tiny_folder))
+    assert (ended, output.count("\n")) == (2, 1)
+    assert "there is no 's3://no-such-bucket/out/jobs.jsonl'" in output
+    ended, output = typed("batch", "status", nowhere)
+    assert (ended, output.count("\n")) == (6, 1)
 
 
 def test_without_keys(far, tiny_folder, monkeypatch):
@@ -153,11 +153,11 @@ def test_without_keys(far, tiny_folder, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     forget_connections()
-    ended, said = typed(*command(manifest, f"{far.address}/out", tiny_folder))
-    assert (ended, said.count("\n")) == (2, 1)
-    assert "may not be used (NoCredentialsError)" in said
-    ended, said = typed("batch", "status", f"{far.address}/out")
-    assert (ended, said.count("\n")) == (6, 1)
+    ended, output = typed(*command(manifest, f"{far.address}/out", tiny_folder))
+    assert (ended, output.count("\n")) == (2, 1)
+    assert "is denied (NoCredentialsError)" in output
+    ended, output = typed("batch", "status", f"{far.address}/out")
+    assert (ended, output.count("\n")) == (6, 1)
 
 
 def test_denied(far, tiny_folder, monkeypatch):
@@ -168,34 +168,34 @@ def test_denied(far, tiny_folder, monkeypatch):
     real = Storage._info
 
     def denied(self, name):
-        if "out" in self.at(name):
-            with trouble.telling(self.at(name), self._kind):
+        if "out" in self.address_of(name):
+            with storage_errors(self.address_of(name), self._error_type):
                 raise PermissionError(f"Forbidden {SECRET}")
         return real(self, name)
 
     monkeypatch.setattr(Storage, "_info", denied)
-    ended, said = typed(*command(manifest, f"{far.address}/out", tiny_folder))
-    assert (ended, said.count("\n")) == (6, 1)
-    assert "may not be used (PermissionError); check its name, and the keys" in said
-    assert SECRET not in said
+    ended, output = typed(*command(manifest, f"{far.address}/out", tiny_folder))
+    assert (ended, output.count("\n")) == (6, 1)
+    assert "is denied (PermissionError); check the name and the keys" in output
+    assert SECRET not in output
 
 
 def test_without_the_package(far, tiny_folder, monkeypatch):
     forget_connections()
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)  # where it is kept once it was imported
-    ended, said = typed(*command("s3://bucket/jobs.jsonl", "out", tiny_folder))
-    assert (ended, said.count("\n")) == (2, 1)
-    assert "pip install 'sow[s3]'" in said
+    ended, output = typed(*command("s3://bucket/jobs.jsonl", "out", tiny_folder))
+    assert (ended, output.count("\n")) == (2, 1)
+    assert "pip install 'sow[s3]'" in output
 
 
 def test_a_server_that_is_not_there(far, tiny_folder, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     forget_connections()
-    ended, said = typed("batch", "status", f"{far.address}/out")
-    assert (ended, said.count("\n")) == (6, 1)
-    assert "cannot be reached (EndpointConnectionError)" in said
+    ended, output = typed("batch", "status", f"{far.address}/out")
+    assert (ended, output.count("\n")) == (6, 1)
+    assert "cannot be reached (EndpointConnectionError)" in output
 
 
 def test_storage_that_does_not_answer_is_not_the_jobs_trouble(far, tiny_folder, monkeypatch):
@@ -203,10 +203,10 @@ def test_storage_that_does_not_answer_is_not_the_jobs_trouble(far, tiny_folder, 
     from sow.storage.storage import Storage
 
     def silent(self, name, most, file):
-        raise trouble.Unreachable("'s3://…' cannot be reached", "check the network")
+        raise StorageUnavailable("'s3://…' cannot be reached", "check the network")
 
     running = batch(far.manifest(*jobs(60)), f"{far.address}/out", tiny_folder)
-    monkeypatch.setattr(Storage, "fetch", silent)
-    with pytest.raises((PlannerError, trouble.Unreachable), match="20 plans in a row failed"):
+    monkeypatch.setattr(Storage, "download", silent)
+    with pytest.raises((PlannerError, StorageUnavailable), match="20 plans in a row failed"):
         list(running)
     monkeypatch.undo()

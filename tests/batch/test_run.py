@@ -56,7 +56,8 @@ def batch_of(tiny_folder, tmp_path):
              **more) -> Batch:  # fmt: skip
         options = Options(str(model), device=device, planner=PlannerChoice("offline"),
                           batch_size=size, cluster=cluster)  # fmt: skip
-        return Batch(make_job_source(jobs, None, {}, tmp_path / out), tmp_path / out, options, **more)
+        source = make_job_source(jobs, None, {}, tmp_path / out)
+        return Batch(source, tmp_path / out, options, **more)
 
     made.model = tiny_folder
     return made
@@ -93,7 +94,7 @@ def test_the_same_again_makes_nothing(batch_of, picture, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
     again = batch_of(jobs)
     assert list(again) == []
-    assert again.run.engine.calls == 0
+    assert again.runner.engine.calls == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -113,7 +114,7 @@ def test_alone_and_among_eight_differ_by_a_level_at_most(figures, picture, tmp_p
         options = Options("figures", planner=PlannerChoice("offline"), batch_size=size)
         out = tmp_path / str(size)
         batch = Batch(make_job_source(jobs, None, {}, out), out, options)
-        batch.run.service._pipe = figures
+        batch.runner.service._pipe = figures
         assert all(result.done for result in batch)
     for n in range(3):
         one, many = (levels(tmp_path / str(size) / f"j{n}.png") for size in (1, 8))
@@ -182,7 +183,7 @@ def test_a_job_of_many_pictures_of_which_one_fails_fails_alone(batch_of, picture
 def test_what_was_recorded_before_a_kill_is_on_the_page(batch_of, picture, tmp_path):
     jobs = jobs_of(picture, 2)
     batch = batch_of(jobs)
-    list(batch.run)  # and killed before anything else is written
+    list(batch.runner)  # and killed before anything else is written
     batch.ledger.close()
     assert not (tmp_path / "out/metadata.jsonl").exists()
     (tmp_path / "out/metadata.jsonl").write_text("of before\n")
@@ -301,11 +302,11 @@ def test_a_slow_planner_does_not_keep_the_engine_waiting(batch_of, picture, monk
 
     monkeypatch.setattr(Service, "resolve", slow)
     batch = batch_of(jobs_of(picture, 24), size=2)
-    batch.run.planners = 8
+    batch.runner.planners = 8
     started = time.monotonic()
     assert len(list(batch)) == 24
     # One after another the plans alone would take this long.
-    assert time.monotonic() - started < 24 * 0.2 + batch.run.engine.busy
+    assert time.monotonic() - started < 24 * 0.2 + batch.runner.engine.busy
 
 
 def test_a_planner_that_hangs_costs_its_jobs_and_no_others(tiny_folder, picture, tmp_path, server):
@@ -333,5 +334,5 @@ def test_buckets_are_served_in_turn():
         buckets.add("a", number)
     buckets.add("b", 9)
     assert buckets.take("a", 2) == [0, 1]
-    assert buckets.kinds() == ["b", "a"]
+    assert buckets.waiting_keys() == ["b", "a"]
     assert (len(buckets), buckets.count("a"), buckets.first("a")) == (4, 3, 2)

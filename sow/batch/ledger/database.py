@@ -1,4 +1,4 @@
-"""What the ledger of a folder says, and the one way to change it."""
+"""Queries and transactions on the database of a ledger."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.gallery.gallery import Failure
-from sow.batch.ledger.schema import another, connect, telling
+from sow.batch.ledger.schema import connect, new_connection, sqlite_errors
 from sow.batch.ledger.stores import LocalStore, Store
 
 STATES = ("waiting", "running", "done", "failed")
 PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
-"""The number of the manifest that was taken in last."""
+"""SQL: the number of the latest admission; jobs of the current manifest have it."""
 
 
-class Records:
-    """The ledger's file, open; threads may share it.
+class LedgerDatabase:
+    """The open database of a ledger; threads may share it.
 
     Attributes:
-        folder: that of the ledger's own file, and of what is written before it is shown.
-        store: where the pictures are; the same folder, unless another place is given.
+        folder: the local folder of the database and of files that are not published yet.
+        store: where the pictures are; by default the same folder.
 
     Raises:
-        OutputError: wherever the file cannot be used, is damaged, or a newer SOW made it.
+        OutputError: from any method, if the database cannot be used, is damaged, or is from a
+            newer version of SOW.
     """
 
     def __init__(self, folder: Path, store: Store | None = None) -> None:
-        """Opens that of a folder of results, or begins it."""
+        """Open the ledger of a results folder; create it if there is none."""
         self.folder = folder
         self.store: Store = store or LocalStore(folder)
         self._database, self._lock = connect(folder), threading.RLock()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it happens, or nothing."""
-        with self._lock, telling(self.folder):
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a transaction; roll it back if an error is raised."""
+        with self._lock, sqlite_errors(self.folder):
             try:
                 self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
@@ -49,49 +50,52 @@ class Records:
                     self._database.execute("ROLLBACK")
                 raise
 
-    def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a question that has few."""
-        with self._lock, telling(self.folder):
+    def fetch_all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query that has few."""
+        with self._lock, sqlite_errors(self.folder):
             return self._database.execute(query, values).fetchall()
 
     def stream(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of one that may have many, as they were when it was asked.
+        """Yield the rows of a query that may have many, from one snapshot of the database.
 
-        On a connection of its own: one that reads cannot write what others have changed since.
+        It uses its own connection: one with an open read transaction cannot write after others
+        have written.
         """
-        with telling(self.folder), closing(another(self.folder)) as database:
+        with sqlite_errors(self.folder), closing(new_connection(self.folder)) as database:
             yield from database.execute(query, values)
 
-    def get(self, name: str) -> str | None:
-        """What was noted under a name."""
-        rows = self.ask("SELECT value FROM meta WHERE name = ?", (name,))
+    def get_meta(self, name: str) -> str | None:
+        """Return the value of a `meta` entry, None if it is not set."""
+        rows = self.fetch_all("SELECT value FROM meta WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
-    def note(self, name: str, value: str) -> None:
-        """Notes something under a name."""
-        with self.writing() as database:
+    def set_meta(self, name: str, value: str) -> None:
+        """Set a `meta` entry."""
+        with self.transaction() as database:
             database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def counts(self) -> dict[str, int]:
-        """How many jobs of the last manifest are in each state."""
-        rows = self.ask(f"SELECT state, count(*) FROM jobs WHERE pass = {PASS} GROUP BY state")
+        """Return the number of jobs of the current manifest in each state."""
+        rows = self.fetch_all(
+            f"SELECT state, count(*) FROM jobs WHERE pass = {PASS} GROUP BY state"
+        )
         return dict.fromkeys(STATES, 0) | dict(rows)
 
-    def pictures(self) -> int:
-        """How many pictures the last manifest asks for."""
-        rows = self.ask(f"SELECT coalesce(sum(pictures), 0) FROM jobs WHERE pass = {PASS}")
+    def num_pictures(self) -> int:
+        """Return how many pictures the current manifest asks for."""
+        rows = self.fetch_all(f"SELECT coalesce(sum(pictures), 0) FROM jobs WHERE pass = {PASS}")
         return int(rows[0][0])
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """What is said of every picture that was made, in the order of the manifest."""
+    def picture_metadata(self) -> Iterator[dict[str, Any]]:
+        """Yield the metadata of every picture, in the order of the manifest."""
         rows = self.stream(
             "SELECT told FROM pictures JOIN jobs ON jobs.id = pictures.job "
             "ORDER BY pass DESC, line, seed"
         )
-        return (json.loads(told) for (told,) in rows)
+        return (json.loads(metadata) for (metadata,) in rows)
 
     def failures(self) -> Iterator[Failure]:
-        """The jobs of the last manifest that failed, in its order."""
+        """Yield the failed jobs of the current manifest, in its order."""
         rows = self.stream("SELECT id, line, error, attempts FROM jobs WHERE state = 'failed' "
                            f"AND pass = {PASS} ORDER BY line")  # fmt: skip
         return (Failure(*row) for row in rows)

@@ -1,7 +1,7 @@
-"""The ledger: what became of every job of a folder of results, and who is doing what.
+"""The ledger: the state of every job of a results folder, and which runner has claimed it.
 
-SQLite beside the pictures, as sure as the disk: whatever is not in it has not happened. Several
-runners, in several processes, may have the same one open; several threads share an object.
+It is a SQLite database beside the pictures; what is not recorded in it has not happened. Several
+processes may open the same ledger, and several threads may share one object.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.database import PASS, Records
-from sow.batch.ledger.registry import Runner
+from sow.batch.ledger.database import PASS, LedgerDatabase
+from sow.batch.ledger.registry import RunnerRecord
 from sow.batch.ledger.stores import Store
-from sow.batch.manifest.input_files import Larder
+from sow.batch.manifest.input_files import InputFileCache
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import OutputError
 
 
 @dataclass(frozen=True)
-class Claimed:
-    """A job that this runner has taken.
+class ClaimedJob:
+    """A job that this runner has claimed.
 
     Attributes:
-        line: of the manifest.
-        folder: where its files are found from.
-        seeds: those of which there is no picture yet.
+        line: its line in the manifest.
+        folder: what its file names are relative to.
+        seeds: the seeds whose pictures are not made yet.
     """
 
     job: TV2IJob
@@ -39,136 +39,145 @@ class Claimed:
     seeds: tuple[int, ...]
 
     def file_of(self, seed: int) -> str:
-        """The name of a picture."""
+        """Return the file name of the picture with this seed."""
         return self.job.files[seed - self.job.seeds.start]
 
 
-class Ledger(Records):
-    """What became of every job; every method is one transaction, or none.
+class Ledger(LedgerDatabase):
+    """The jobs of a results folder as one runner sees them; every method is atomic.
 
     Attributes:
-        options: with which this runner makes pictures; None if it makes none.
+        options: the options this runner makes pictures with, as JSON; None if it makes none.
 
     Raises:
-        OutputError: wherever the file cannot be used, is damaged, or a newer SOW made it.
+        OutputError: from any method, if the database cannot be used, is damaged, or is from a
+            newer version of SOW.
     """
 
     def __init__(self, folder: Path, store: Store | None = None) -> None:
-        """Opens that of a folder of results, or begins it."""
+        """Open the ledger of a results folder; create it if there is none."""
         super().__init__(folder, store)
-        self._runner: Runner | None = None
-        self._larder = Larder()
+        self._runner: RunnerRecord | None = None
+        self._input_files = InputFileCache()
         self.options: str | None = None
 
     def close(self) -> None:
-        """Gives back what was taken and not done."""
-        self._larder.close()
+        """Release the claimed jobs that are not done, and close the database."""
+        self._input_files.close()
         with self._lock:
             try:
                 if self._runner is not None:
-                    with self.writing() as database:
-                        self._runner.leave(database)
+                    with self.transaction() as database:
+                        self._runner.deregister(database)
             finally:
                 if self._runner is not None:
-                    self._runner.end()
+                    self._runner.release()
                 self._runner = None
                 self._database.close()
 
     def abandon(self) -> None:
-        """Ends as one ends that dies: what was taken is there for others, and counts as tried."""
-        self._larder.close()
+        """Close the ledger as if the process had died: claimed jobs count as attempted."""
+        self._input_files.close()
         with self._lock:
             if self._runner is not None:
-                self._runner.end()
+                self._runner.release()
             self._runner = None
             self._database.close()
 
-    def made_with(self, model: str) -> None:
-        """Notes the model of the pictures; there is one for all.
+    def record_model(self, model: str) -> None:
+        """Record the model; all pictures of a folder are made with the same one.
 
         Raises:
-            OutputError: if it was another one.
+            OutputError: if there are pictures of another model.
         """
-        before = self.get("model")
-        if before not in (None, model) and self.ask("SELECT 1 FROM pictures LIMIT 1"):
+        before = self.get_meta("model")
+        if before not in (None, model) and self.fetch_all("SELECT 1 FROM pictures LIMIT 1"):
             raise OutputError(
-                f"the pictures in {self.store.said!r} were made with {before}, this is {model}",
-                "give its model=, or another out=",
+                f"the pictures in {self.store.label!r} were made with {before}, not with {model}",
+                "give that model=, or another out=",
             )
         if before != model:
-            self.note("model", model)
+            self.set_meta("model", model)
 
-    def claim(self, most: int) -> list[Claimed]:
-        """Takes jobs that wait, in the order of their lines, none that another runner has.
+    def claim(self, limit: int) -> list[ClaimedJob]:
+        """Claim up to `limit` waiting jobs, in the order of their lines.
 
-        Where none wait, those come back whose runners have died.
+        If none are waiting, jobs of dead runners are requeued first.
         """
-        with self.writing() as database:
-            runner = self._alive(database)
-            rows = self._taken(database, runner, most)
+        with self.transaction() as database:
+            runner = self._signed_in(database)
+            rows = self._claim_rows(database, runner, limit)
             if not rows:
-                runner.free_dead(database)
-                rows = self._taken(database, runner, most)
-            return [self._claimed(database, *row) for row in sorted(rows)]
+                runner.requeue_dead(database)
+                rows = self._claim_rows(database, runner, limit)
+            return [self._claimed_job(database, *row) for row in sorted(rows)]
 
-    def _taken(
-        self, database: sqlite3.Connection, runner: Runner, most: int
+    def _claim_rows(
+        self, database: sqlite3.Connection, runner: RunnerRecord, limit: int
     ) -> list[tuple[int, str, str]]:
         return database.execute(
             "UPDATE jobs SET state = 'running', owner = ? WHERE id IN "
             f"(SELECT id FROM jobs WHERE pass = {PASS} AND state = 'waiting' "
             "ORDER BY line LIMIT ?) RETURNING line, folder, job",
-            (runner.number, most),
+            (runner.number, limit),
         ).fetchall()
 
-    def inputs(self, claimed: Claimed) -> AbstractContextManager[Mapping[str, Path]]:
-        """The files of a job, by the names of its fields, here for as long as they are used."""
-        return self._larder.files(claimed.job, claimed.folder)
+    def input_files(self, claimed: ClaimedJob) -> AbstractContextManager[Mapping[str, Path]]:
+        """Return a context manager with the local files of a job, by field name."""
+        return self._input_files.files(claimed.job, claimed.folder)
 
     def address(self, name: str) -> Path | str:
-        """Where a picture of this name is."""
+        """Return the path or the address of a picture."""
         return self.store.address(name)
 
-    def begin(self, ids: Iterable[str]) -> None:
-        """Notes that these are about to be made: what is never noted done may have killed us."""
-        with self.writing() as database:
-            database.executemany("UPDATE jobs SET attempts = attempts + 1 WHERE id = ?",
-                                 [(name,) for name in ids])  # fmt: skip
+    def mark_started(self, ids: Iterable[str]) -> None:
+        """Count an attempt for jobs whose pictures are about to be made.
+
+        A job that is started and never recorded may be what killed the runner.
+        """
+        with self.transaction() as database:
+            database.executemany(
+                "UPDATE jobs SET attempts = attempts + 1 WHERE id = ?", [(name,) for name in ids]
+            )
 
     def record(
-        self, claimed: Claimed, seed: int, files: Mapping[str, bytes], told: Mapping[str, Any],
+        self,
+        claimed: ClaimedJob,
+        seed: int,
+        files: Mapping[str, bytes],
+        metadata: Mapping[str, Any],
         seconds: float,
-    ) -> bool:  # fmt: skip
-        """Puts a finished picture where it belongs and notes it, both or neither.
+    ) -> bool:
+        """Write a finished picture and record it, both or neither.
 
-        Whoever is killed between the two has left a file of which nothing is known: it is made
-        again, and replaced.
+        A runner that is killed between the two leaves a file that is not recorded; the picture is
+        made again and replaces it.
 
         Args:
-            files: the picture under its name, and what belongs to it.
-            told: what is said of it beside the picture.
-            seconds: that it took.
+            files: contents by file name: the picture and what belongs to it.
+            metadata: its line of `metadata.jsonl`.
+            seconds: the time it took.
 
         Returns:
-            False if the job is not this runner's any more, or changed: nothing is done then.
+            False, with nothing written, if the job has changed or another runner has it now.
 
         Raises:
             OutputError: if it cannot be written.
         """
         file, name = claimed.file_of(seed), claimed.job.id
-        with self.writing() as database:
-            if not self._held(database, claimed):
+        with self.transaction() as database:
+            if not self._still_owned(database, claimed):
                 return False
-            self._set_aside(database, file)
-        with self.store.bringing(files) as place, self.writing() as database:
-            if not self._held(database, claimed):
+            self._archive_if_retired(database, file)
+        with self.store.staged(files) as commit, self.transaction() as database:
+            if not self._still_owned(database, claimed):
                 return False
-            self._set_aside(database, file)
-            place()
+            self._archive_if_retired(database, file)
+            commit()
             database.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
                 (file, name, seed, hashlib.sha256(files[file]).hexdigest(),
-                 json.dumps(told, ensure_ascii=False)),
+                 json.dumps(metadata, ensure_ascii=False)),
             )  # fmt: skip
             database.execute(
                 "UPDATE jobs SET attempts = 0, error = NULL, seconds = seconds + ?, state = CASE "
@@ -178,24 +187,24 @@ class Ledger(Records):
             )
         return True
 
-    def took(self, claimed: Claimed) -> float | None:
-        """The seconds of a job's pictures; None if some are not made yet."""
-        rows = self.ask("SELECT seconds FROM jobs WHERE id = ? AND digest = ? AND state = 'done'",
-                        (claimed.job.id, claimed.job.digest))  # fmt: skip
+    def seconds_spent(self, claimed: ClaimedJob) -> float | None:
+        """Return the seconds spent on a job's pictures; None if some are not made yet."""
+        query = "SELECT seconds FROM jobs WHERE id = ? AND digest = ? AND state = 'done'"
+        rows = self.fetch_all(query, (claimed.job.id, claimed.job.digest))
         return rows[0][0] if rows else None
 
-    def _held(self, database: sqlite3.Connection, claimed: Claimed) -> bool:
-        """Whether a job is this runner's still, and what it was."""
+    def _still_owned(self, database: sqlite3.Connection, claimed: ClaimedJob) -> bool:
+        """Return whether this runner still has the job, and the job has not changed."""
         row = database.execute(
             "SELECT 1 FROM jobs WHERE id = ? AND owner = ? AND state = 'running' AND digest = ?",
-            (claimed.job.id, self._alive(database).number, claimed.job.digest),
+            (claimed.job.id, self._signed_in(database).number, claimed.job.digest),
         )
         return row.fetchone() is not None
 
-    def fail(self, claimed: Claimed, reason: str) -> bool:
-        """Notes that a job cannot be done; says whether it was this runner's still."""
-        with self.writing() as database:
-            runner = self._alive(database)
+    def fail(self, claimed: ClaimedJob, reason: str) -> bool:
+        """Mark a job as failed; return False if this runner no longer has it."""
+        with self.transaction() as database:
+            runner = self._signed_in(database)
             return database.execute(
                 "UPDATE jobs SET state = 'failed', error = ?, attempts = attempts + 1, "
                 "owner = NULL WHERE id = ? AND owner = ? AND state = 'running' AND digest = ?",
@@ -203,65 +212,68 @@ class Ledger(Records):
             ).rowcount == 1  # fmt: skip
 
     def retry_failed(self) -> int:
-        """Lets what failed wait again; says how many jobs that are."""
-        with self.writing() as database:
+        """Requeue failed jobs and return how many there are."""
+        with self.transaction() as database:
             return database.execute(
                 "UPDATE jobs SET state = 'waiting', attempts = 0 "
                 f"WHERE state = 'failed' AND pass = {PASS}"
             ).rowcount
 
-    def retire(self) -> None:
-        """Moves pictures of jobs that have changed out of the way of new ones: nothing is lost."""
-        while rows := self.ask("SELECT file FROM retired LIMIT 100"):
+    def archive_retired(self) -> None:
+        """Archive the old pictures of jobs that have changed."""
+        while rows := self.fetch_all("SELECT file FROM retired LIMIT 100"):
             for (file,) in rows:
-                with self.writing() as database:
-                    self._set_aside(database, file)
+                with self.transaction() as database:
+                    self._archive_if_retired(database, file)
 
-    def _set_aside(self, database: sqlite3.Connection, file: str) -> None:
-        """Moves the picture of this name aside, if it is of a job that has changed since."""
+    def _archive_if_retired(self, database: sqlite3.Connection, file: str) -> None:
+        """Archive a picture if its job has changed since it was made."""
         if database.execute("DELETE FROM retired WHERE file = ?", (file,)).rowcount:
-            self.store.set_aside(file)
+            self.store.archive(file)
 
-    def others_at_work(self) -> bool:
-        """Whether other runners have jobs; whoever asks has none, and gives back what is left."""
-        with self.writing() as database:
+    def others_running(self) -> bool:
+        """Return whether other runners have jobs, after releasing those of this runner."""
+        with self.transaction() as database:
             database.execute(
                 "UPDATE jobs SET state = 'waiting', owner = NULL "
-                "WHERE state = 'running' AND owner = ?", (self._alive(database).number,),
+                "WHERE state = 'running' AND owner = ?", (self._signed_in(database).number,),
             )  # fmt: skip
         return self.counts()["running"] > 0
 
-    def beat(self) -> None:
-        """A sign of life, where one is due."""
-        if self._runner is not None and self._runner.due:
-            with self.writing() as database:
-                self._alive(database)
+    def heartbeat(self) -> None:
+        """Record a heartbeat if one is due."""
+        if self._runner is not None and self._runner.heartbeat_due:
+            with self.transaction() as database:
+                self._signed_in(database)
 
-    def _alive(self, database: sqlite3.Connection) -> Runner:
-        """This runner, signed in, and others freed of what they died over.
+    def _signed_in(self, database: sqlite3.Connection) -> RunnerRecord:
+        """Register this runner if needed, send a due heartbeat and requeue jobs of dead runners.
 
         Raises:
-            OutputError: if somebody has begun this folder anew, with other options.
+            OutputError: if another process restarted this batch with other options.
         """
-        if self.options is not None and self.get("options") != self.options:
+        if self.options is not None and self.get_meta("options") != self.options:
             raise OutputError(
-                f"{self.store.said!r} was begun anew with other options", "look who is at work"
+                f"{self.store.label!r} was restarted with other options by another process",
+                "stop one of the two",
             )
-        if self._runner is not None and not self._runner.known(database):
-            self._runner.end()  # taken for dead: what it had is somebody else's
+        if self._runner is not None and not self._runner.is_registered(database):
+            self._runner.release()  # counted as dead: others have its jobs
             self._runner = None
         if self._runner is None:
-            self._runner = Runner(database, self.folder)
-            self._runner.free_dead(database)
-        elif self._runner.due:
-            self._runner.beat(database)
-            self._runner.free_dead(database)
+            self._runner = RunnerRecord(database, self.folder)
+            self._runner.requeue_dead(database)
+        elif self._runner.heartbeat_due:
+            self._runner.heartbeat(database)
+            self._runner.requeue_dead(database)
         return self._runner
 
-    def _claimed(self, database: sqlite3.Connection, line: int, folder: str, text: str) -> Claimed:
-        job = TV2IJob.model_validate_json(text)
+    def _claimed_job(
+        self, database: sqlite3.Connection, line: int, folder: str, text: str
+    ) -> ClaimedJob:
+        job = TV2IJob.from_json(text)
         made = {
             seed
             for (seed,) in database.execute("SELECT seed FROM pictures WHERE job = ?", (job.id,))
         }
-        return Claimed(job, line, folder, tuple(s for s in job.seeds if s not in made))
+        return ClaimedJob(job, line, folder, tuple(s for s in job.seeds if s not in made))

@@ -24,7 +24,7 @@ MAX_DEATHS = 10
 
 
 class RunnerRecord:
-    """One of those at work, alive until `deregister` or the end of its process."""
+    """The registration of a runner, valid until `deregister` or the end of its process."""
 
     def __init__(self, database: sqlite3.Connection, folder: Path) -> None:
         """Register; called inside a transaction.

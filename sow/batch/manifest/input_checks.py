@@ -1,4 +1,4 @@
-"""Whether the files that jobs name are there, many questions at a time where they are elsewhere."""
+"""Check that the input files of jobs exist; remote ones are checked concurrently."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from pathlib import Path
 
 from sow.batch.manifest.input_files import MAX_FILE_BYTES, locate_files
 from sow.batch.manifest.job import TV2IJob
+from sow.batch.manifest.manifest import NumberedJob
 from sow.errors import SowError
 from sow.storage.addresses import is_address
 
 MAX_CONCURRENT = 32
-"""Questions to storages."""
+"""Concurrent requests to storages."""
 CHUNK = 1000
-
-NumberedJob = tuple[int, TV2IJob | SowError]
 
 
 class InputFileChecker:
-    """Looks for the files of jobs that are seen from one folder."""
+    """Checks the input files of the jobs of one folder."""
 
     def __init__(self, folder: str, needs_check: Callable[[TV2IJob], bool]) -> None:
-        """wanted: whether the files of a job are looked for at all."""
+        """Create a checker.
+
+        Args:
+            folder: what the file names of jobs are relative to: a path or an address.
+            needs_check: whether the remote files of a job are checked at all.
+        """
         self._folder, self._needs_check = folder, needs_check
         self._answers: dict[tuple[str, str], str | None] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
-        """Asks no more."""
+        """Cancel pending requests."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def prefetched(self, lines: Iterable[NumberedJob]) -> Iterator[NumberedJob]:
-        """The same lines, a chunk at a time, of which is asked what is elsewhere.
+        """Yield the same lines, after checking the remote files of a chunk of them.
 
         Raises:
             StorageUnavailable: if a storage does not answer.
@@ -46,7 +50,7 @@ class InputFileChecker:
             yield from chunk
 
     def find_problem(self, job: TV2IJob) -> str | None:
-        """What of the files of a job is not there, or cannot be used."""
+        """Return which file of a job is missing or cannot be used; None if all are fine."""
         try:
             named = locate_files(job, self._folder)
         except SowError as error:
@@ -62,30 +66,30 @@ class InputFileChecker:
         return None
 
     def _check_remote_files(self, jobs: Iterable[TV2IJob]) -> None:
-        needs_check = dict.fromkeys(
+        keys = dict.fromkeys(
             (name, address) for job in jobs for name, address in self._remote_files(job).items()
         )
-        known = {entry: self._answers[entry] for entry in needs_check if entry in self._answers}
-        new = [entry for entry in needs_check if entry not in known]
-        self._answers = known  # of the chunk before only what this one asks for again is kept
+        known = {key: self._answers[key] for key in keys if key in self._answers}
+        new = [key for key in keys if key not in known]
+        self._answers = known  # answers that this chunk does not need are dropped
         if new:
             self._pool = self._pool or ThreadPoolExecutor(MAX_CONCURRENT)
             self._answers.update(zip(new, self._pool.map(_check_remote_file, new), strict=True))
 
     def _remote_files(self, job: TV2IJob) -> dict[str, str]:
-        with suppress(SowError):  # is said of its line
+        with suppress(SowError):  # `find_problem` reports it
             found = locate_files(job, self._folder).items()
             remote = {name: address for name, address in found if is_address(address)}
             return remote if remote and self._needs_check(job) else {}
         return {}
 
 
-def _check_remote_file(entry: tuple[str, str]) -> str | None:
-    """What is wrong with a file that is elsewhere; empty if it is not there."""
+def _check_remote_file(key: tuple[str, str]) -> str | None:
+    """Return what is wrong with a remote file; an empty string if it does not exist."""
     from sow.storage.errors import StorageUnavailable
     from sow.storage.storage import check_size, storage_of
 
-    name, address = entry
+    name, address = key
     try:
         storage, file = storage_of(address)
         size = storage.size_of(file)
@@ -99,6 +103,6 @@ def _check_remote_file(entry: tuple[str, str]) -> str | None:
 
 
 def _exists(address: str) -> bool:
-    with suppress(OSError, ValueError):  # a name that cannot be one
+    with suppress(OSError, ValueError):  # the name may be invalid
         return Path(address).exists()
     return False

@@ -1,7 +1,4 @@
-"""Where the files of jobs are: names are seen from the manifest's folder, addresses stay.
-
-What is elsewhere is fetched into a private folder of this machine while somebody needs it.
-"""
+"""Locate the input files of jobs, and fetch remote ones into a temporary cache."""
 
 from __future__ import annotations
 
@@ -21,17 +18,26 @@ from sow.plan.plan import MAX_PLAN_BYTES
 from sow.planners.graph_spec import MAX_GRAPH_BYTES
 from sow.storage.addresses import check_address, is_address, join_address, local_file_name
 
-MAX_FILE_BYTES = {"image": MAX_BYTES, "mask": MAX_BYTES, "plan": MAX_PLAN_BYTES, "graph": MAX_GRAPH_BYTES}
-"""Bytes of a file, by the name of the field that names it: as much as is read of one here."""
+MAX_FILE_BYTES = {
+    "image": MAX_BYTES,
+    "mask": MAX_BYTES,
+    "plan": MAX_PLAN_BYTES,
+    "graph": MAX_GRAPH_BYTES,
+}
+"""The largest file in bytes, by the field that names it; local files have the same limits."""
 MAX_IDLE_FILES, MAX_IDLE_BYTES = 64, 2**30
-"""Fetched files that nobody needs just now, and their bytes: many jobs share a picture."""
+"""How many unused files the cache keeps, and their bytes: many jobs share a picture."""
 
 
 def locate_files(job: TV2IJob, folder: str) -> dict[str, str]:
-    """Of the files of a job, by the names of its fields.
+    """Return the paths or addresses of a job's files, by field name.
+
+    Args:
+        job: names its files relative to the folder, or by address.
+        folder: the folder of the manifest: a path or an address.
 
     Raises:
-        UsageError: if one is an address that cannot be used.
+        UsageError: if an address is invalid.
     """
     return {name: _locate(folder, getattr(job, name)) for name in job.paths}
 
@@ -44,11 +50,13 @@ def _locate(folder: str, name: str) -> str:
 
 @dataclass
 class _CachedFile:
-    """A file that was elsewhere.
+    """A remote file in the cache.
 
     Attributes:
-        lock: held while it is fetched, so that it is fetched once.
-        users: how many need it.
+        lock: held during the download, so that it happens once.
+        users: how many jobs use it now.
+        path: the local copy; None before the download.
+        size: in bytes.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,20 +66,20 @@ class _CachedFile:
 
 
 class InputFileCache:
-    """Files from elsewhere, each fetched once for all who need it about the same time."""
+    """Local copies of remote files, each fetched once and shared between jobs."""
 
     def __init__(self) -> None:
-        """Nothing is there yet, not even a folder."""
+        """Create an empty cache; its folder is made when it is needed."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._fetched: OrderedDict[str, _CachedFile] = OrderedDict()
         self._lock, self._number, self._closed = threading.Lock(), 0, False
 
     @contextmanager
     def files(self, job: TV2IJob, folder: str) -> Iterator[Mapping[str, Path]]:
-        """The files of a job, by the names of its fields, here for as long as they are used.
+        """Yield the local paths of a job's files, by field name, valid inside the context.
 
         Raises:
-            SowError: if one is elsewhere and cannot be had, or is too large.
+            SowError: if a remote file cannot be fetched, or is too large.
         """
         with ExitStack() as stack:
             found = {}
@@ -84,7 +92,7 @@ class InputFileCache:
             yield found
 
     def close(self) -> None:
-        """Removes all of them."""
+        """Remove all files; later downloads raise an error."""
         with self._lock:
             folder, self._folder, self._closed = self._folder, None, True
             self._fetched.clear()
@@ -102,8 +110,8 @@ class InputFileCache:
                 if entry.path is None:
                     entry.path = self._fetch(address, max_bytes)
                     entry.size = entry.path.stat().st_size
-            if entry.size > max_bytes:  # fetched as a picture, and now it is a plan
-                raise PictureError(f"{address!r} is too large here", "give a smaller one")
+            if entry.size > max_bytes:  # fetched for a field with a higher limit
+                raise PictureError(f"{address!r} is too large", "give a smaller one")
             yield entry.path
         finally:
             with self._lock:
@@ -114,14 +122,14 @@ class InputFileCache:
         from sow.storage.storage import storage_of
 
         with self._lock:
-            if self._closed:  # a planner that nobody waits for any more
-                raise PictureError("the batch has ended", "the same command goes on")
+            if self._closed:  # by a planner thread that outlived the batch
+                raise PictureError("the batch has ended", "run the same command to continue")
             self._folder = self._folder or tempfile.TemporaryDirectory(
                 prefix="sow-", ignore_cleanup_errors=True
             )
             self._number += 1
             folder = Path(self._folder.name) / str(self._number)
-        path = folder / local_file_name(address)  # its own name: what is made of it is called after it
+        path = folder / local_file_name(address)  # outputs are named after it
         storage, name = storage_of(address, PictureError)
         folder.mkdir()
         try:
@@ -132,7 +140,7 @@ class InputFileCache:
         return path
 
     def _evict(self) -> None:
-        """Lets go of what nobody has needed for longest; called with the lock held."""
+        """Remove the least recently used idle files; called with the lock held."""
         idle = [address for address, entry in self._fetched.items() if not entry.users]
         idle_bytes = sum(self._fetched[address].size for address in idle)
         while idle and (len(idle) > MAX_IDLE_FILES or idle_bytes > MAX_IDLE_BYTES

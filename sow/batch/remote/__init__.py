@@ -1,1 +1,1 @@
-"""Batches whose results are in object storage."""
+"""Batches with inputs or results in object storage."""

@@ -1,8 +1,8 @@
-"""Who works on a folder of results that is elsewhere: one machine at a time.
+"""A lease on a folder of results in object storage: one machine at a time works on it.
 
-A small object beside the results says who, and when it was last heard of. It belongs to the
-working folder of a machine, and so to all runners there: each of them renews it, and the last one
-to leave removes it.
+The lease is a small object beside the results that names its owner and when it was last renewed.
+All runners of one machine share it, through their working folder: each renews it, and the last one
+to finish removes it.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from sow.storage.storage import Storage
 
 LEASE_FILE = f"{OWN_FOLDER}/owner.json"
 MAX_BYTES = 10_000
-"""Bytes of it."""
+"""The largest lease that is read."""
 SETTLE = 1.0
-"""Seconds after which is looked whether another machine has taken the folder at the same time."""
+"""Seconds between writing the lease and checking that no other machine wrote it as well."""
 
 
 class Lease:
-    """The right to work on a folder, for this machine; kept up until `close`."""
+    """This machine's lease on a folder, renewed until `close`."""
 
     def __init__(self, storage: Storage, folder: Path, prepare: Callable[[], object]) -> None:
-        """Takes it.
+        """Acquire the lease.
 
         Args:
-            folder: this machine's working folder, whose runners share the right.
-            prepare: is called if nobody else is at work on that folder, and before anybody is.
+            folder: this machine's working folder, whose runners share the lease.
+            prepare: called first if no other process of this machine works on that folder.
 
         Raises:
-            OutputError: if another machine has it.
+            OutputError: if another machine holds the lease.
         """
         self._storage, self._own = storage, folder / OWN_FOLDER
         self._own.mkdir(parents=True, exist_ok=True)
@@ -62,25 +62,25 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Whether the right still holds; asked before anything is written.
+        """Check that the lease is still held; called before every write.
 
         Raises:
-            OutputError: if another machine has taken it, or that cannot be found out.
+            OutputError: if another machine has taken it, or the storage cannot be asked.
         """
         if self._lost_to is None and time.time() - self._renewed > DEAD_AFTER / 2:
-            self._renew()  # asleep, or without a network: who has it by now?
+            self._renew()  # this machine was asleep or offline: another may have it
         if self._lost_to is not None:
             raise OutputError(
                 f"{self._storage.address!r} was taken over by {self._lost_to} while this machine "
-                "was not heard of",
-                "the same command goes on when that one has ended",
+                "did not respond",
+                "run the same command again when that machine has finished",
             )
 
     def close(self) -> None:
-        """Gives it back, if nobody else on this machine is at work.
+        """Release the lease, unless other processes of this machine still use it.
 
         Raises:
-            OutputError: if the storage cannot be reached; it then runs out by itself.
+            OutputError: if the storage cannot be reached; the lease then expires.
         """
         self._stopped.set()
         self._thread.join()
@@ -102,17 +102,17 @@ class Lease:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """So that nobody here comes while another one comes or leaves."""
+        """Keep other processes of this machine from acquiring or releasing meanwhile."""
         try:
             with FileLock(self._own / "lease.lock", timeout=LOCK_TIMEOUT):
                 yield
         except Timeout:
             raise OutputError(
-                f"another runner is beginning or ending at {self._storage.address!r}", "try again"
+                f"another runner is starting or stopping at {self._storage.address!r}", "try again"
             ) from None
 
     def _read_token(self) -> str:
-        """What the working folder is known by, to all of its runners and no other machine."""
+        """Return the token of the working folder, which only its own runners know."""
         file = self._own / "token"
         with suppress(FileNotFoundError):
             return file.read_text(encoding="ascii")
@@ -120,7 +120,7 @@ class Lease:
         return file.read_text(encoding="ascii")
 
     def _has_other_processes(self) -> bool:
-        """Whether others on this machine are at work; what the dead have left is removed."""
+        """Return whether other processes of this machine are working; remove locks of dead ones."""
         in_use = False
         for path in self._own.glob("at-work-*.lock"):
             if path == Path(self._process_lock.lock_file):
@@ -149,17 +149,19 @@ class Lease:
         if owner is None or owner.get("token") == self._token:
             return
         last_renewed = owner.get("time")
-        silence = time.time() - last_renewed if isinstance(last_renewed, (int, float)) else DEAD_AFTER + 1
+        silence = (
+            time.time() - last_renewed if isinstance(last_renewed, (int, float)) else DEAD_AFTER + 1
+        )
         if silence <= DEAD_AFTER:
             raise OutputError(
-                f"{self._storage.address!r} is being worked on by {_host_of(owner)}, last heard of "
+                f"{self._storage.address!r} is in use by {_host_of(owner)}, last seen "
                 f"{max(0, silence):.0f} seconds ago",
-                f"wait for it or stop it; it counts as dead after {DEAD_AFTER:.0f} seconds of silence",
+                f"wait for it or stop it; after {DEAD_AFTER:.0f} seconds it counts as dead",
             )
 
     def _renew_periodically(self) -> None:
         while self._lost_to is None and not self._stopped.wait(HEARTBEAT_INTERVAL):
-            with suppress(SowError):  # tried again; `check` says so if it takes too long
+            with suppress(SowError):  # retried; `check` raises if it fails for too long
                 self._renew()
 
     def _renew(self) -> None:
@@ -170,7 +172,7 @@ class Lease:
         self._write_owner()
 
     def _read_owner(self) -> dict[str, object] | None:
-        """What the object says; None if there is none, or it says nothing."""
+        """Return the content of the lease; None if there is none, or it is malformed."""
         content = self._storage.read(LEASE_FILE, MAX_BYTES)
         with suppress(ValueError, RecursionError):
             owner = json.loads(content or b"null")

@@ -1,4 +1,4 @@
-"""The ledger of results that are elsewhere: at work it lies here, between runs with the results."""
+"""The ledger of results in object storage: local during a run, beside the results afterwards."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sow.batch.ledger.ledger import Claimed, Ledger
+from sow.batch.ledger.ledger import ClaimedJob, Ledger
 from sow.batch.remote.lease import Lease
-from sow.batch.remote.restoring import restore, token_of
-from sow.batch.remote.snapshots import Snapshots, bring, fetched, tokens
+from sow.batch.remote.restoring import restore, snapshot_token
+from sow.batch.remote.snapshots import (
+    SnapshotUploader,
+    download_snapshot,
+    known_tokens,
+    sync_ledger,
+)
 from sow.batch.remote.store import RemoteStore
 from sow.errors import OutputError
 from sow.storage.storage import Storage
@@ -19,75 +24,74 @@ from sow.utils.files import cache_folder, make_folder
 
 
 class RemoteLedger(Ledger):
-    """A ledger in a working folder of this machine, which alone works on the results."""
+    """A ledger in a working folder, on the one machine that works on the results."""
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
-        """Goes on from what is there.
+        """Open the ledger, resuming from the snapshot beside the results.
 
         Args:
-            address: of the results.
-            folder: where to work; the same for all who work on one address on this machine.
+            address: the address of the results.
+            folder: the working folder; the same for all processes of this machine.
 
         Raises:
-            OutputError: if another machine is at work, or the place cannot be used.
-            UsageError: if there is no such storage, or its package is not installed.
+            OutputError: if another machine works there, or the storage cannot be used.
+            UsageError: if the scheme is unknown or its package is not installed.
         """
         storage, folder = Storage(address), folder or working_folder(address)
         make_folder(folder, "set SOW_CACHE", mode=0o700)
-        self._lease = Lease(storage, folder, lambda: bring(storage, folder))
+        self._lease = Lease(storage, folder, lambda: sync_ledger(storage, folder))
         try:
-            self._snapshots = Snapshots(storage, folder, self._lease.check)
+            self._snapshots = SnapshotUploader(storage, folder, self._lease.check)
             super().__init__(folder, RemoteStore(storage, folder, self._lease.check))
         except BaseException:
             self._lease.close()
             raise
-        self._begun = False
+        self._started = False
 
-    def claim(self, most: int) -> list[Claimed]:
-        """As `Ledger`; before the first there is a snapshot, so that whatever is put there after
-        it can be told from what is somebody else's."""
+    def claim(self, limit: int) -> list[ClaimedJob]:
+        """Claim jobs; upload a snapshot before the first, so that later files are known as ours."""
         self._lease.check()
-        if not self._begun:
-            self._begun = True
-            self._snapshots.begin()
-        return super().claim(most)
+        if not self._started:
+            self._started = True
+            self._snapshots.start()
+        return super().claim(limit)
 
     def close(self) -> None:
-        """Gives back what was taken and not done, and the right to work there."""
+        """Release unfinished jobs and the lease, after a last snapshot."""
         try:
-            self._snapshots.end()
+            self._snapshots.stop()
             super().close()
-            if self._begun:
-                self._snapshots.put()
+            if self._started:
+                self._snapshots.upload()
         finally:
             self._lease.close()
 
     def abandon(self) -> None:
-        """As `Ledger`; others on this machine keep the right to work there."""
-        self._snapshots.end()
+        """Close as a dead runner would, keeping the lease for other processes of this machine."""
+        self._snapshots.stop()
         super().abandon()
         self._lease.close()
 
 
 def working_folder(address: str) -> Path:
-    """Where the ledger lies while this machine works on results that are elsewhere."""
+    """Return where this machine keeps the ledger while it works on these results."""
     name = hashlib.sha256(address.encode()).hexdigest()[:32]
     return cache_folder() / "batches" / name
 
 
 @contextmanager
-def looked_into(address: str) -> Iterator[Ledger]:
-    """The ledger of results that are elsewhere, to be read: this machine's if that is newer.
+def open_remote_ledger(address: str) -> Iterator[Ledger]:
+    """Open a ledger for reading: this machine's own if it is newer than the snapshot.
 
     Raises:
-        OutputError: if no batch has run there, or it cannot be read.
+        OutputError: if no batch has run there, or the ledger cannot be read.
     """
     storage, folder = Storage(address), working_folder(address)
     with tempfile.TemporaryDirectory(prefix="sow-") as name:
-        file = fetched(storage, Path(name))
+        file = download_snapshot(storage, Path(name))
         if file is None:
             raise OutputError(f"no batch has run in {address!r}", "sow batch jobs.jsonl --out")
-        if token_of(file, address) not in tokens(folder):
+        if snapshot_token(file, address) not in known_tokens(folder):
             folder = Path(name) / "out"
             folder.mkdir()
             restore(file, folder, address)

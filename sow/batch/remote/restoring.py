@@ -1,7 +1,7 @@
-"""A ledger out of a snapshot that lay elsewhere: nothing of a stranger's file is taken unread.
+"""Restoring a ledger from a snapshot that may be hostile: every row is checked.
 
-Row by row into a new ledger: a name that leaves the folder, a job that is none, a table that is
-none of ours end it in one line. What was running waits, and the manifest is checked anew.
+Rows are copied into a new ledger; a name that leaves the folder, an invalid job or an unknown table
+ends that with an error. Running jobs become waiting, and the manifest is checked again.
 """
 
 from __future__ import annotations
@@ -30,28 +30,32 @@ from sow.errors import OutputError
 from sow.utils.validation import UPDATE
 
 MAX_SNAPSHOT_BYTES = 8 * 2**30
-"""Of a snapshot: some millions of jobs."""
+"""The largest snapshot that is read: some millions of jobs."""
 MAX_ROW_BYTES = 2**23
-"""Bytes of a row: a manifest's line has at most an eighth of it."""
+"""The largest row; a manifest's line has at most an eighth of it."""
 FILE = re.compile(r"(.+?)(@\d{1,20})?\.png", re.ASCII)
 TOKENS = re.compile(r"[0-9a-f]{32}( [0-9a-f]{32})*", re.ASCII)
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class _InvalidSnapshot(Exception):
-    """What a snapshot of ours would not say."""
+    """A snapshot that no batch would write."""
 
 
 def restore(file: Path, folder: Path, origin: str) -> None:
-    """Makes the ledger of a folder, which has none, out of a snapshot.
+    """Create the ledger of a folder that has none, from a snapshot.
 
     Args:
-        origin: where the snapshot was, for lines.
+        origin: where the snapshot came from, for messages.
 
     Raises:
-        OutputError: if it is damaged, none of ours, or says what no batch would.
+        OutputError: if it is damaged, not a ledger, or holds invalid rows.
     """
-    with open_snapshot(file, origin) as snapshot, closing(connect(folder)) as ledger, sqlite_errors(folder):
+    with (
+        open_snapshot(file, origin) as snapshot,
+        closing(connect(folder)) as ledger,
+        sqlite_errors(folder),
+    ):
         ledger.execute("BEGIN IMMEDIATE")
         ledger.executemany("INSERT INTO meta VALUES (?, ?)", _read_notes(snapshot))
         ledger.executemany(
@@ -67,10 +71,10 @@ def restore(file: Path, folder: Path, origin: str) -> None:
 
 
 def snapshot_token(file: Path, origin: str) -> str:
-    """What a snapshot is known by.
+    """Return the token of a snapshot.
 
     Raises:
-        OutputError: as `restore`.
+        OutputError: if it is damaged or not a ledger.
     """
     with open_snapshot(file, origin) as snapshot:
         known_tokens = dict(_read_notes(snapshot)).get("snapshots", "").split()
@@ -79,10 +83,10 @@ def snapshot_token(file: Path, origin: str) -> str:
 
 @contextmanager
 def open_snapshot(file: Path, origin: str) -> Iterator[sqlite3.Connection]:
-    """A snapshot, open for reading, with the tables of a ledger and no others.
+    """Open a snapshot for reading, after checking that it has exactly the tables of a ledger.
 
     Raises:
-        OutputError: if it is damaged or none of ours; also for what is found out later.
+        OutputError: if it is damaged or not a ledger, also when that is found while reading.
     """
     address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
     try:
@@ -95,8 +99,8 @@ def open_snapshot(file: Path, origin: str) -> Iterator[sqlite3.Connection]:
     except (sqlite3.Error, _InvalidSnapshot, ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, _InvalidSnapshot) else type(error).__name__
         raise OutputError(
-            f"the ledger in {origin!r} is damaged, or not of a batch ({what})",
-            f"move its {OWN_FOLDER}/{LEDGER_NAME} away and give force=True: all jobs are done anew",
+            f"the ledger in {origin!r} is damaged, or not a ledger ({what})",
+            f"move its {OWN_FOLDER}/{LEDGER_NAME} away and give force=True; all jobs run again",
         ) from None
 
 
@@ -104,19 +108,18 @@ def _check_schema(snapshot: sqlite3.Connection, origin: str) -> None:
     (application,) = snapshot.execute("PRAGMA application_id").fetchone()
     (version,) = snapshot.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
-        raise _InvalidSnapshot("another program's file")
+        raise _InvalidSnapshot("a file of another program")
     if version > VERSION:
         raise OutputError(
-            f"the ledger in {origin!r} has version {version}, and only {VERSION} is known here: "
-            "a newer SOW made it",
+            f"the ledger in {origin!r} has version {version}; this SOW reads up to {VERSION}",
             UPDATE,
         )
     with closing(sqlite3.connect(":memory:")) as reference:
         reference.executescript(TABLES)
         if _layout(snapshot) != _layout(reference):
-            raise _InvalidSnapshot("other tables")
+            raise _InvalidSnapshot("unexpected tables")
     if snapshot.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-        raise _InvalidSnapshot("not sound")
+        raise _InvalidSnapshot("failed its integrity check")
 
 
 def _layout(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -126,7 +129,7 @@ def _layout(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
 
 
 def _read_notes(snapshot: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """What is noted, but for the manifest: that it is known has to be found out here."""
+    """Yield the notes, except for the manifest's, which this machine has to check itself."""
     notes = dict(snapshot.execute("SELECT name, value FROM meta LIMIT 100"))
     validators: dict[str, Callable[[str], object]] = {
         "pass": NUMBER.fullmatch,
@@ -136,7 +139,7 @@ def _read_notes(snapshot: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     }
     for name, validate in validators.items():
         if name in notes:
-            _expect(isinstance(notes[name], str) and validate(notes[name]), f"its note {name}")
+            _expect(isinstance(notes[name], str) and validate(notes[name]), f"note {name}")
             yield name, notes[name]
 
 
@@ -147,7 +150,7 @@ def _read_jobs(snapshot: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     )
     for row in rows:
         name, text, digest, pictures = row[0], row[3], row[4], row[5]
-        job = TV2IJob.model_validate_json(text)
+        job = TV2IJob.from_json(text)
         _expect((job.id, job.digest, job.count) == (name, digest, pictures), "a job")
         _expect(isinstance(row[2], str) and "\0" not in row[2], "a folder")
         yield row
@@ -163,12 +166,12 @@ def _read_pictures(
         _expect(known is not None and known[0] == job and isinstance(seed, int), "a picture")
         name = f"{job}.png" if known[1] == 1 else f"{job}@{seed}.png"
         _expect(file == name, "the name of a picture")
-        _expect(_is_metadata(json.loads(text), file, job, seed), "what is told of a picture")
+        _expect(_is_metadata(json.loads(text), file, job, seed), "the metadata of a picture")
         yield file, job, seed, digest, text
 
 
 def _is_metadata(metadata: Any, file: str, job: str, seed: int) -> bool:
-    """Whether it has what the list and the page are made of."""
+    """Return whether this has what `metadata.jsonl` and the page are written from."""
     if not isinstance(metadata, dict):
         return False
     seconds, notes = metadata.get("seconds"), metadata.get("notes")
@@ -193,4 +196,4 @@ def _read_retired(snapshot: sqlite3.Connection) -> Iterator[tuple[str]]:
 
 def _expect(is_so: object, what: str) -> None:
     if not is_so:
-        raise _InvalidSnapshot(f"{what} is none")
+        raise _InvalidSnapshot(f"{what} is invalid")

@@ -1,7 +1,7 @@
-"""Snapshots of a ledger, put beside results that are elsewhere; any machine goes on from one.
+"""Snapshots of a ledger beside results in object storage, from which any machine can resume.
 
-Every snapshot has a token of its own, and the ledger that it was made of, or that was made of it,
-knows that token: whoever finds another one there knows that others have gone on meanwhile.
+Every snapshot has its own token, which is known to the ledger that it was made from and to those
+restored from it. An unknown token means that another machine has continued meanwhile.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from sow.storage.storage import Storage
 
 SNAPSHOT = f"{OWN_FOLDER}/{LEDGER_NAME}"
 MAX_TIME_SHARE, MIN_INTERVAL = 0.05, 30.0
-"""The share of the time that may go into snapshots, and the least seconds between two."""
+"""The share of the time that may go into snapshots, and the minimum seconds between two."""
 
 
 def download_snapshot(storage: Storage, folder: Path) -> Path | None:
-    """The snapshot that is there, brought into a folder; None if there is none.
+    """Download the snapshot into a folder; return None if there is none.
 
     Raises:
-        OutputError: if it cannot be had, or is too large.
+        OutputError: if it is too large or unreadable.
     """
     if storage.size_of(SNAPSHOT) is None:
         return None
@@ -49,16 +49,16 @@ def download_snapshot(storage: Storage, folder: Path) -> Path | None:
 
 
 def sync_ledger(storage: Storage, folder: Path) -> None:
-    """Sees to it that a working folder has the newest ledger there is; nobody may be at work.
+    """Bring the ledger of a working folder up to date; no process may be using it.
 
     Raises:
-        OutputError: if what is there cannot be had or trusted.
+        OutputError: if the snapshot cannot be read or trusted.
     """
     with tempfile.TemporaryDirectory(prefix="sow-") as name:
         file = download_snapshot(storage, Path(name))
         known = known_tokens(folder)
         if file is None:
-            if known:  # somebody has removed the results: they begin anew, as a folder here would
+            if known:  # the results were removed: start over, as in a local folder
                 delete_ledger(folder)
             return
         if snapshot_token(file, storage.address) not in known:
@@ -67,7 +67,7 @@ def sync_ledger(storage: Storage, folder: Path) -> None:
 
 
 def known_tokens(folder: Path) -> list[str]:
-    """Of the snapshots that the ledger of a working folder knows; none, if it cannot be read."""
+    """Return the tokens that the ledger of a working folder knows; none if it cannot be read."""
     if not ledger_path(folder).is_file():
         return []
     with suppress(sqlite3.Error), closing(new_connection(folder)) as database:
@@ -76,22 +76,25 @@ def known_tokens(folder: Path) -> list[str]:
 
 
 def delete_ledger(folder: Path) -> None:
-    """Removes the ledger of a working folder; what it knew and no snapshot has is made again."""
+    """Delete the ledger of a working folder; pictures in no snapshot are made again."""
     for ending in ("-wal", "-shm", ""):
         ledger_path(folder).with_name(f"{LEDGER_NAME}{ending}").unlink(missing_ok=True)
 
 
 class SnapshotUploader:
-    """Puts snapshots where the results are, seldom, in a thread of its own."""
+    """Uploads snapshots beside the results from time to time, in its own thread."""
 
     def __init__(self, storage: Storage, folder: Path, check_lease: Callable[[], object]) -> None:
-        """check: raises OutputError if nothing may be written any more."""
+        """Prepare uploads; `check_lease` raises OutputError once the lease is lost."""
         self._storage, self._folder, self._check_lease = storage, folder, check_lease
-        self._stopped, self._thread = threading.Event(), threading.Thread(target=self._upload_periodically)
+        self._stopped, self._thread = (
+            threading.Event(),
+            threading.Thread(target=self._upload_periodically),
+        )
         self._thread.daemon = True
 
     def start(self) -> None:
-        """Puts one before anything else is put, and from now on whenever it is due.
+        """Upload a snapshot now, before any results, and then whenever one is due.
 
         Raises:
             OutputError: if it cannot be written.
@@ -100,24 +103,28 @@ class SnapshotUploader:
         self._thread.start()
 
     def stop(self) -> None:
-        """No more by itself."""
+        """Stop the periodic uploads."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def upload(self) -> None:
-        """Puts one, unless the last one shows what the ledger has.
+        """Upload a snapshot, unless the last one is up to date.
 
         Raises:
             OutputError: if it cannot be written.
         """
-        with self._exclusive(), sqlite_errors(self._folder), closing(new_connection(self._folder)) as database:
+        with (
+            self._exclusive(),
+            sqlite_errors(self._folder),
+            closing(new_connection(self._folder)) as database,
+        ):
             fingerprint = _fingerprint(database)
             if _read_note(database, "shown") == fingerprint:
                 return
             self._check_lease()
             token = secrets.token_hex(16)
-            # Known before it is there: whoever is killed in between finds it, and is not lost.
+            # Noted before the upload, so that a process killed in between still recognises it.
             earlier = _read_note(database, "snapshots").split()[-20:]
             _write_note(database, "snapshots", " ".join([*earlier, token]))
             with tempfile.TemporaryDirectory(prefix="sow-") as name:
@@ -133,34 +140,36 @@ class SnapshotUploader:
         pause = MIN_INTERVAL
         while not self._stopped.wait(pause):
             started = time.monotonic()
-            with suppress(OutputError):  # tried again; the last one says so
+            with suppress(OutputError):  # retried; the last upload raises
                 self.upload()
             pause = max(MIN_INTERVAL, (time.monotonic() - started) / MAX_TIME_SHARE)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """One at a time of all runners here: an older one is never put over a newer one."""
+        """Keep other runners of this machine out: an older snapshot never replaces a newer one."""
         try:
             with FileLock(self._folder / OWN_FOLDER / "snapshot.lock", timeout=10 * LOCK_TIMEOUT):
                 yield
         except Timeout:
             raise OutputError(
-                f"another runner writes the ledger to {self._storage.address!r}", "try again"
+                f"another runner is uploading the ledger to {self._storage.address!r}", "try again"
             ) from None
 
 
 def _fingerprint(database: sqlite3.Connection) -> str:
-    """What changes whenever somebody else would want to know; signs of life are nobody's."""
+    """Return what changes with every result; heartbeats do not change it."""
     (last,) = database.execute("SELECT coalesce(max(rowid), 0) FROM pictures").fetchone()
     ended = database.execute(
         "SELECT state, count(*) FROM jobs INDEXED BY jobs_by_state "
         f"WHERE pass = {PASS} AND state IN ('done', 'failed') GROUP BY state ORDER BY state"
     ).fetchall()
-    return repr((last, ended, *(_read_note(database, name) for name in ("pass", "options", "model"))))
+    return repr(
+        (last, ended, *(_read_note(database, name) for name in ("pass", "options", "model")))
+    )
 
 
 def _strip_machine_state(file: Path, token: str) -> None:
-    """A snapshot without what is this machine's only."""
+    """Remove from a snapshot what concerns this machine only."""
     with closing(sqlite3.connect(file, isolation_level=None)) as snapshot:
         snapshot.execute("BEGIN")
         snapshot.execute("UPDATE jobs SET state = 'waiting', owner = NULL WHERE state = 'running'")

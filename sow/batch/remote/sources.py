@@ -1,4 +1,4 @@
-"""Jobs whose list is elsewhere: it is brought here first, and then read as any other."""
+"""Manifests in object storage: downloaded first, then read like local ones."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.ledger.admission import RESERVED_NAMES
-from sow.batch.manifest.input_checks import NumberedJob
 from sow.batch.manifest.manifest import (
     FORMATS_HINT,
     READERS,
     LocatedManifest,
     Manifest,
+    NumberedJob,
     pair_with_prompts,
     read_jobs,
     read_manifest,
@@ -33,29 +33,36 @@ from sow.storage.addresses import (
 from sow.storage.storage import Storage, storage_of
 
 MAX_MANIFEST_BYTES = 16 * 2**30
-"""Of a manifest."""
+"""The largest manifest that is downloaded."""
 
 
-def fetch_manifest(jobs: str | Path, prompts: str | Path | None, out: Path | str) -> LocatedManifest:
-    """A manifest that is elsewhere, or whose pictures or prompts are.
+def fetch_manifest(
+    jobs: str | Path, prompts: str | Path | None, out: Path | str
+) -> LocatedManifest:
+    """Download and read a manifest of which some part is in object storage.
 
-    What is brought here for it lies in a private folder, which is removed with it.
+    Downloads go into a private folder, which is removed together with the manifest.
 
     Raises:
-        SowError: if it cannot be had or read, or would be written over.
+        SowError: if it cannot be read, or would be overwritten by the results.
     """
-    remote: dict[str | Path, str] = {source: check_address(source) for source in (jobs, prompts) if is_address(source)}
+    remote: dict[str | Path, str] = {
+        source: check_address(source) for source in (jobs, prompts) if is_address(source)
+    }
     _check_output_differs(remote.values(), out)
-    folder_here = Path(tempfile.mkdtemp(prefix="sow-"))
+    download_folder = Path(tempfile.mkdtemp(prefix="sow-"))
     origins: dict[str, str] = {}
     try:
         with _original_addresses(origins):
-            files = {source: folder_here / local_file_name(address) for source, address in remote.items()}
+            files = {
+                source: download_folder / local_file_name(address)
+                for source, address in remote.items()
+            }
             manifest = _read_manifest(jobs, prompts, remote, files, origins)
     except BaseException:
-        shutil.rmtree(folder_here, ignore_errors=True)
+        shutil.rmtree(download_folder, ignore_errors=True)
         raise
-    weakref.finalize(manifest, shutil.rmtree, folder_here, True)
+    weakref.finalize(manifest, shutil.rmtree, download_folder, True)
     address = remote.get(jobs)
     folder = str(manifest.folder.absolute()) if address is None else (
         address if manifest.pictures is not None else folder_of(address))  # fmt: skip
@@ -64,19 +71,21 @@ def fetch_manifest(jobs: str | Path, prompts: str | Path | None, out: Path | str
         with _original_addresses(origins):
             yield from read_jobs(manifest, defaults)
 
-    return LocatedManifest(manifest, folder, repr(name_of(address) if address else Path(jobs).name), lines)
+    return LocatedManifest(
+        manifest, folder, repr(name_of(address) if address else Path(jobs).name), lines
+    )
 
 
 def _read_manifest(
     jobs: str | Path, prompts: str | Path | None, remote: Mapping[str | Path, str],
     files: Mapping[str | Path, Path], origins: dict[str, str],
 ) -> Manifest:  # fmt: skip
-    """What is listed, read from files that are here.
+    """Download what is remote and read the manifest.
 
     Args:
-        remote: the addresses that were given.
-        files: where what is there is brought to.
-        origins: is told where it came from, by where it is here.
+        remote: the addresses among `jobs` and `prompts`.
+        files: where each of them is downloaded to.
+        origins: filled with the address of each downloaded file, by its local path.
     """
 
     def local_path(source: str | Path) -> Path:
@@ -90,31 +99,31 @@ def _read_manifest(
     if jobs not in remote or Path(name_of(remote[jobs])).suffix.lower() in READERS:
         return read_manifest(local_path(jobs), None if prompts is None else local_path(prompts))
     if prompts is None:
-        raise UsageError(f"{remote[jobs]!r} is no manifest", FORMATS_HINT)
+        raise UsageError(f"{remote[jobs]!r} is not a manifest", FORMATS_HINT)
     entries = Storage(remote[jobs], UsageError).list_folder().items()
-    pictures = (name for name, kind in entries if kind == "file")
+    pictures = (name for name, entry_type in entries if entry_type == "file")
     return pair_with_prompts(Path(), local_path(prompts), pictures, remote[jobs])
 
 
 def _check_output_differs(remote: Iterable[str], out: Path | str) -> None:
-    """Whether what is read is not what is written.
+    """Check that results do not overwrite inputs.
 
     Raises:
-        UsageError: if it is.
+        UsageError: if they would.
     """
     if not is_address(out):
         return
     folder = check_folder_address(str(out))
     for address in remote:
         if address == folder:
-            raise UsageError("the results would be taken for pictures", "give another out=")
+            raise UsageError("out= is the folder of the pictures", "give another out=")
         if address in [f"{folder}/{name}" for name in RESERVED_NAMES]:
-            raise UsageError(f"{address!r} would be written over", "give another out=")
+            raise UsageError(f"{address!r} would be overwritten", "give another out=")
 
 
 @contextmanager
 def _original_addresses(origins: Mapping[str, str]) -> Iterator[None]:
-    """What is wrong with a file that was brought here is said of where it came from."""
+    """Make errors about downloaded files name their addresses."""
     try:
         yield
     except SowError as error:

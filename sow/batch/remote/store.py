@@ -1,4 +1,4 @@
-"""A folder of results that is elsewhere: pictures and pages are put there."""
+"""A folder of results in object storage."""
 
 from __future__ import annotations
 
@@ -8,125 +8,126 @@ from contextlib import contextmanager
 from itertools import chain, count, islice
 from pathlib import Path
 
-from sow.batch.gallery.gallery import BEGINNING, CHUNK, HOME, OURS, PAGE
+from sow.batch.gallery.gallery import ASSETS, CHUNK_NAME, GENERATOR_TAG, PAGE, TAG_BYTES
 from sow.batch.ledger.schema import OWN_FOLDER
-from sow.batch.ledger.stores import REPLACED, Place
+from sow.batch.ledger.stores import REPLACED, Commit
 from sow.errors import OutputError
 from sow.storage.addresses import name_of
 from sow.storage.storage import Storage
 
 
 class Listing:
-    """What a folder had when it was listed; of folders in it only that they are there."""
+    """The contents of a folder when it was listed, not those of its subfolders."""
 
     def __init__(self, entries: Mapping[str, str]) -> None:
         self._entries = entries
 
     def is_empty(self) -> bool:
-        """As `Glance`."""
+        """Return whether only batches have written here."""
         return all(name == OWN_FOLDER for name in self._entries)
 
-    def is_there(self, name: str) -> bool:
-        """As `Glance`."""
+    def exists(self, name: str) -> bool:
+        """Return whether anything has this name."""
         return name in self._entries
 
     def is_folder(self, name: str) -> bool:
-        """As `Glance`."""
+        """Return whether this is a folder."""
         return self._entries.get(name) == "directory"
 
 
 class RemoteStore:
-    """A folder in a storage; the ledger and what is to be shown lie in a folder here."""
+    """A `Store` in object storage; the ledger and the page are written to a local folder first."""
 
-    def __init__(self, storage: Storage, folder: Path, check: Callable[[], object]) -> None:
-        """Nothing is asked yet.
+    def __init__(self, storage: Storage, folder: Path, check_lease: Callable[[], object]) -> None:
+        """Prepare the store; no request is sent yet.
 
         Args:
-            folder: the ledger's own, on this machine.
-            check: raises OutputError if nothing may be written any more.
+            folder: the ledger's folder on this machine.
+            check_lease: raises OutputError once the lease is lost.
         """
-        self._storage, self._folder, self._check = storage, folder, check
-        self.said = storage.address
-        self.title = name_of(storage.address)
-        self._shown: dict[str, bytes] = {}
+        self._storage, self._folder, self._check_lease = storage, folder, check_lease
+        self.label = storage.address
+        self.name = name_of(storage.address)
+        self._published_digests: dict[str, bytes] = {}
 
     @contextmanager
-    def bringing(self, files: Mapping[str, bytes]) -> Iterator[Place]:
-        """As `Store`: what belongs to a picture is put at once, itself when it is placed, while
-        nobody else can take its job: an object is there whole as soon as it has its name."""
-        self._check()
-        own = {name for name in files if name.startswith(f"{OWN_FOLDER}/")}
-        for name in own:
+    def staged(self, files: Mapping[str, bytes]) -> Iterator[Commit]:
+        """Upload thumbnails at once, and the picture on commit, while no other runner can claim its
+        job: an object is complete as soon as it exists."""
+        self._check_lease()
+        extras = {name for name in files if name.startswith(f"{OWN_FOLDER}/")}
+        for name in extras:
             self._storage.put(name, files[name])
 
-        def place() -> None:
-            self._check()
-            for name in files.keys() - own:
+        def commit() -> None:
+            self._check_lease()
+            for name in files.keys() - extras:
                 self._storage.put(name, files[name])
 
-        yield place
+        yield commit
 
     def address(self, name: str) -> str:
-        """As `Store`."""
-        return self._storage.at(name)
+        """Return the address of a file."""
+        return self._storage.address_of(name)
 
-    def glance(self) -> Listing:
-        """As `Store`: one question for all names."""
-        return Listing(self._storage.listing())
+    def snapshot(self) -> Listing:
+        """List the folder once, for many questions."""
+        return Listing(self._storage.list_folder())
 
-    def is_there(self, name: str) -> bool:
-        """As `Store`."""
-        return self._storage.kind_of(name) is not None
+    def exists(self, name: str) -> bool:
+        """Return whether anything has this name."""
+        return self._storage.entry_type_of(name) is not None
 
     def is_folder(self, name: str) -> bool:
-        """As `Store`."""
-        return self._storage.kind_of(name) == "directory"
+        """Return whether this is a folder."""
+        return self._storage.entry_type_of(name) == "directory"
 
-    def gone(self, names: Iterable[str]) -> Iterator[str]:
-        """As `Store`."""
-        rest = iter(names)
-        # The ledger is asked first: what is put and noted meanwhile would seem to be gone.
-        first = list(islice(rest, 1))
-        there = self._storage.listing() if first else {}
-        return (name for name in chain(first, rest) if name not in there)
+    def missing(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield those of the names that do not exist."""
+        remaining = iter(names)
+        # The ledger is read first: files added after the listing would seem to be missing.
+        first = list(islice(remaining, 1))
+        existing = self._storage.list_folder() if first else {}
+        return (name for name in chain(first, remaining) if name not in existing)
 
-    def set_aside(self, name: str) -> None:
-        """As `Store`."""
-        self._check()
-        if self._storage.kind_of(name) is None:
+    def archive(self, name: str) -> None:
+        """Move a file to the replaced ones, if it exists."""
+        self._check_lease()
+        if self._storage.entry_type_of(name) is None:
             return
         stem, dot, suffix = name.rpartition(".")
         names = (f"{REPLACED}/{stem}{f'-{n}' if n else ''}{dot}{suffix}" for n in count())
-        self._storage.move(name, next(one for one in names if not self.is_there(one)))
+        self._storage.move(
+            name, next(candidate for candidate in names if not self.exists(candidate))
+        )
 
     def publish(self, names: Iterable[str]) -> None:
-        """As `Store`: what has not changed since is not sent again, and what is left of a longer
-        page is removed.
+        """Upload files that have changed, and remove surplus files of a longer page.
 
         Raises:
-            OutputError: if somebody else's page lies there by now, or they cannot be written.
+            OutputError: if they cannot be written, or a page of another program is there.
         """
-        self._check()
+        self._check_lease()
         named = list(names)
         if PAGE in named:
-            self._check_page()
+            self._check_page_is_ours()
         for name in named:
             with (self._folder / name).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
-            if self._shown.get(name) != digest:
+            if self._published_digests.get(name) != digest:
                 self._storage.put_file(self._folder / name, name)
-                self._shown[name] = digest
+                self._published_digests[name] = digest
         if PAGE in named:
-            self._remove_surplus({name for name in named if name.startswith(HOME)})
+            self._remove_old_chunks({name for name in named if name.startswith(ASSETS)})
 
-    def _check_page(self) -> None:
-        if PAGE in self._shown or not self.is_there(PAGE):
+    def _check_page_is_ours(self) -> None:
+        if PAGE in self._published_digests or not self.exists(PAGE):
             return
-        if OURS not in self._storage.beginning(PAGE, BEGINNING):
-            raise OutputError(f"{self.address(PAGE)!r} is not a gallery of ours", "move it away")
+        if GENERATOR_TAG not in self._storage.read_start(PAGE, TAG_BYTES):
+            raise OutputError(f"{self.address(PAGE)!r} is not a page of SOW", "move it away")
 
-    def _remove_surplus(self, kept: set[str]) -> None:
-        home = Storage(self._storage.at(HOME))
-        for name in home.listing():
-            if CHUNK.fullmatch(name) and f"{HOME}/{name}" not in kept:
-                home.remove(name)
+    def _remove_old_chunks(self, kept: set[str]) -> None:
+        assets = Storage(self._storage.address_of(ASSETS))
+        for name in assets.list_folder():
+            if CHUNK_NAME.fullmatch(name) and f"{ASSETS}/{name}" not in kept:
+                assets.remove(name)

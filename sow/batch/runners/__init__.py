@@ -1,1 +1,1 @@
-"""Runners: take jobs, make their pictures, hand them in; here or in a Ray cluster."""
+"""Runners: claim jobs, make their pictures and record them, locally or in a Ray cluster."""

@@ -1,4 +1,4 @@
-"""Which tasks go into one call of the engine."""
+"""Grouping tasks into calls of the engine."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-def balanced_batch_size(room: int, pictures: int) -> int:
-    """The size of batches of which as many as needed are as full as can be.
+def balanced_batch_size(limit: int, num_pictures: int) -> int:
+    """Return the batch size of at most `limit` with the fewest batches and the least padding.
 
-    Nine pictures where eight have room are two batches of five, not one of eight and a ninth
-    picture that is filled up to as many.
+    Nine pictures with a limit of eight make two batches of five, not one of eight and one of a
+    single picture padded to eight.
     """
-    return math.ceil(pictures / math.ceil(pictures / room))
+    return math.ceil(num_pictures / math.ceil(num_pictures / limit))
 
 
 class Buckets(Generic[Item]):
-    """Tasks that are ready, by what they have to have in common; first come, first served."""
+    """Items by key, in order of arrival."""
 
     def __init__(self) -> None:
-        self._by_kind: dict[Hashable, list[Item]] = {}
+        self._by_key: dict[Hashable, list[Item]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_kind.values()))
+        return sum(map(len, self._by_key.values()))
 
-    def add(self, kind: Hashable, item: Item) -> None:
-        """One more that is ready."""
-        self._by_kind.setdefault(kind, []).append(item)
+    def add(self, key: Hashable, item: Item) -> None:
+        """Add an item."""
+        self._by_key.setdefault(key, []).append(item)
 
-    def kinds(self) -> list[Hashable]:
-        """Those of which there are any, the ones that have waited longest first."""
-        return list(self._by_kind)
+    def waiting_keys(self) -> list[Hashable]:
+        """Return the keys that have items, those that have waited longest first."""
+        return list(self._by_key)
 
-    def first(self, kind: Hashable) -> Item:
-        """The one of a kind that has waited longest."""
-        return self._by_kind[kind][0]
+    def first(self, key: Hashable) -> Item:
+        """Return the item of a key that has waited longest."""
+        return self._by_key[key][0]
 
-    def take(self, kind: Hashable, most: int) -> list[Item]:
-        """The first of a kind; what is left goes to the end of the queue of kinds."""
-        items = self._by_kind.pop(kind)
-        if items[most:]:
-            self._by_kind[kind] = items[most:]
-        return items[:most]
+    def take(self, key: Hashable, limit: int) -> list[Item]:
+        """Remove and return up to `limit` items of a key; the key then goes to the end."""
+        items = self._by_key.pop(key)
+        if items[limit:]:
+            self._by_key[key] = items[limit:]
+        return items[:limit]
 
-    def count(self, kind: Hashable) -> int:
-        """How many there are of a kind."""
-        return len(self._by_kind[kind])
+    def count(self, key: Hashable) -> int:
+        """Return how many items a key has."""
+        return len(self._by_key[key])

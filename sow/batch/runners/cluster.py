@@ -1,4 +1,4 @@
-"""Which machines there are, and what each runner gets of them."""
+"""The Ray cluster of a batch, and the resources of each runner."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from typing import Any
 
 from sow.errors import DeviceError, UsageError
 
-CONNECT = 10.0
-"""Seconds in which the head of a cluster has to answer."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds in which the head of a cluster must answer."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where runners are to work.
+    """A Ray cluster to run a batch on.
 
     Attributes:
-        address: of a Ray cluster, as `ray.init` takes it: `auto`, or `host:port` of its head; None
-            takes RAY_ADDRESS, or begins one on this machine for as long as the batch runs.
-        workers: how many runners; None: one for each GPU, or for each machine if there are none.
+        address: as for `ray.init`: `auto`, or `host:port` of its head; None for RAY_ADDRESS or, if
+            that is not set, a cluster on this machine for the duration of the batch.
+        workers: the number of runners; None for one per GPU, or one per machine without GPUs.
     """
 
     address: str | None = None
     workers: int | None = None
 
     def check(self) -> None:
-        """Refuses what makes no sense, before anything runs.
+        """Check these values before anything runs.
 
         Raises:
-            UsageError: if Ray is not installed, or this command would run outside of the cluster.
+            UsageError: if Ray is not installed, this process is outside the cluster, or
+                `workers` is less than 1.
         """
         from importlib.util import find_spec
 
@@ -40,16 +41,16 @@ class Cluster:
             raise UsageError("Ray is not installed", "pip install 'sow[ray]'")
         if address_of(self).startswith("ray://"):
             raise UsageError(
-                "the ledger lies where this command runs, which has to be in the cluster",
-                "start it there: ray job submit -- sow batch ... --runner ray --address auto",
+                "ray:// connects from outside, but this command must run inside the cluster",
+                "run it there: ray job submit -- sow batch ... --runner ray --address auto",
             )
         if self.workers is not None and self.workers < 1:
-            raise UsageError(f"{self.workers} workers", "give 1 or more")
+            raise UsageError(f"workers={self.workers} is less than 1", "give 1 or more")
 
 
 @dataclass(frozen=True)
 class RunnerResources:
-    """What a runner gets of the cluster: `resources` as Ray's options have them."""
+    """The number of runners, and the `resources` of each as options of a Ray actor."""
 
     workers: int
     resources: dict[str, float]
@@ -57,17 +58,17 @@ class RunnerResources:
 
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[None]:
-    """The cluster, joined for as long as the batch runs; one that was joined before stays so.
+    """Connect to the cluster while the context is open; an existing connection is kept.
 
     Raises:
-        DeviceError: if there is none.
+        DeviceError: if there is no cluster at that address.
     """
     import ray
 
     if ray.is_initialized():
         yield
         return
-    # Its own service would be told of every cluster that is begun; nobody asked the user.
+    # Otherwise Ray reports usage statistics, to which the user has not agreed.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = address_of(cluster)
     try:
@@ -76,7 +77,7 @@ def connected(cluster: Cluster) -> Iterator[None]:
                  log_to_driver=False, logging_level="error")  # fmt: skip
     except (OSError, ValueError, RuntimeError) as error:
         raise DeviceError(
-            f"there is no Ray cluster at {address!r} ({error})", "check the address of its head"
+            f"no Ray cluster at {address!r} ({error})", "check the address of its head"
         ) from None
     try:
         yield
@@ -85,49 +86,51 @@ def connected(cluster: Cluster) -> Iterator[None]:
 
 
 def address_of(cluster: Cluster) -> str:
-    """Of the cluster to join; `local` begins one, whatever else runs on this machine."""
+    """Return the address for `ray.init`; `local` starts a new cluster on this machine."""
     return cluster.address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def check_listening(address: str) -> None:
-    """Whether anybody is there, which Ray itself asks for minutes.
+    """Check that something listens at an address; Ray itself would try for minutes.
 
     Raises:
-        OSError: if nobody is.
-        ValueError: if it is no address.
+        OSError: if nothing does.
+        ValueError: if the address is malformed.
     """
     if address == "auto":
-        # Of the cluster that was begun on this machine last; Ray has no other way to ask for it.
+        # The cluster that was started last on this machine; Ray has no public function for it.
         from ray._private.services import canonicalize_bootstrap_address
 
         address = canonicalize_bootstrap_address("auto") or "local"
     host, _, port = address.rpartition(":")
     if address != "local":
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT).close()
 
 
-def runner_resources(nodes: list[dict[str, Any]], wanted: int | None, device: str) -> RunnerResources:
-    """What each runner gets: a GPU, or an equal part of a machine's cores.
+def runner_resources(
+    nodes: list[dict[str, Any]], workers: int | None, device: str
+) -> RunnerResources:
+    """Return the resources of each runner: a GPU, or an equal part of the cores.
 
     Args:
-        nodes: of the cluster, as `ray.nodes()` tells of them.
-        wanted: how many runners; None: one for each GPU, or for each machine if there are none.
-        device: as for `sow.Service`; on `cpu` no GPU is taken.
+        nodes: the nodes of the cluster, from `ray.nodes()`.
+        workers: the number of runners; None for one per GPU, or one per machine without GPUs.
+        device: as for `sow.Service`; `cpu` uses no GPUs.
 
     Raises:
-        DeviceError: if there is no room for as many.
+        DeviceError: if the cluster is too small for that many.
     """
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     gpus = 0 if device == "cpu" else int(sum(node.get("GPU", 0) for node in alive))
     cores = [int(node["CPU"]) for node in alive if node.get("CPU", 0) >= 1]
     if gpus:
-        if (wanted or 0) > gpus:
-            raise DeviceError(f"the cluster has {gpus} GPUs", f"give workers={gpus}, or fewer")
-        return RunnerResources(wanted or gpus, {"num_gpus": 1, "num_cpus": 1})
-    if (wanted or 1) > sum(cores):
-        raise DeviceError(f"the cluster has {sum(cores)} cores", "give fewer workers")
-    workers = wanted or len(cores)
-    part = max(1, sum(cores) // workers)
-    while sum(count // part for count in cores) < workers:  # a part lies within one machine
-        part -= 1
-    return RunnerResources(workers, {"num_cpus": part})
+        if (workers or 0) > gpus:
+            raise DeviceError(f"the cluster has only {gpus} GPUs", f"give workers={gpus} or less")
+        return RunnerResources(workers or gpus, {"num_gpus": 1, "num_cpus": 1})
+    if (workers or 1) > sum(cores):
+        raise DeviceError(f"the cluster has only {sum(cores)} cores", "give fewer workers")
+    workers = workers or len(cores)
+    num_cpus = max(1, sum(cores) // workers)
+    while sum(count // num_cpus for count in cores) < workers:  # a runner stays on one machine
+        num_cpus -= 1
+    return RunnerResources(workers, {"num_cpus": num_cpus})

@@ -1,4 +1,4 @@
-"""What a runner asks for and hands in, whether the ledger lies beside it or elsewhere."""
+"""The job queue of a runner: a local ledger, or one on another machine."""
 
 from __future__ import annotations
 
@@ -11,44 +11,54 @@ from sow.batch.ledger.ledger import ClaimedJob
 
 
 class JobQueue(Protocol):
-    """Where jobs are fetched and pictures are handed in; a `Ledger` is one.
+    """Where a runner claims jobs and records pictures; a `Ledger` is one.
 
-    All of it raises OutputError where the ledger or the folder of results cannot be used.
+    All methods raise OutputError if the ledger or the results cannot be accessed.
     """
 
     def num_pictures(self) -> int:
-        """How many pictures all jobs ask for."""
+        """Return the number of pictures of all jobs."""
 
     def record_model(self, model: str) -> None:
-        """Notes the model of the pictures; there is one for all."""
+        """Record the model, which is the same for all pictures."""
 
     def claim(self, limit: int) -> list[ClaimedJob]:
-        """Takes jobs that wait and nobody has."""
+        """Claim up to `limit` waiting jobs."""
 
     def input_files(self, claimed: ClaimedJob) -> AbstractContextManager[Mapping[str, Path]]:
-        """The files of a job, by the names of its fields, here for as long as they are used.
+        """Provide the input files of a job, by field name, while the context is open.
 
         Raises:
-            SowError: if one is not to be had.
+            SowError: if one is missing or unreadable.
         """
 
     def mark_started(self, ids: Iterable[str]) -> None:
-        """Notes that these are about to be made."""
+        """Record that the engine starts with these jobs."""
 
     def record(
-        self, claimed: ClaimedJob, seed: int, files: Mapping[str, bytes], metadata: Mapping[str, Any],
+        self,
+        claimed: ClaimedJob,
+        seed: int,
+        files: Mapping[str, bytes],
+        metadata: Mapping[str, Any],
         seconds: float,
-    ) -> bool:  # fmt: skip
-        """Hands a picture in; False if the job is somebody else's by now."""
+    ) -> bool:
+        """Write and record a picture; return False if this runner does not hold the job any more.
+
+        Args:
+            files: contents by file name: the picture and what belongs to it.
+            metadata: its line of `metadata.jsonl`.
+            seconds: the time it took.
+        """
 
     def fail(self, claimed: ClaimedJob, reason: str) -> bool:
-        """Notes that a job cannot be done; False if it is somebody else's by now."""
+        """Record that a job failed; return False if this runner does not hold it any more."""
 
     def others_running(self) -> bool:
-        """Whether other runners have jobs, which may come back."""
+        """Return whether other runners hold jobs, which may become free again."""
 
     def heartbeat(self) -> None:
-        """A sign of life, where one is due."""
+        """Send a heartbeat, if one is due."""
 
     def address(self, name: str) -> Path | str:
-        """Where a picture of this name is, for whoever wants to open it."""
+        """Return the path or address of a picture."""

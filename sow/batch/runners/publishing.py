@@ -1,4 +1,4 @@
-"""What a folder of results shows besides its pictures: their list, and a page to look at them."""
+"""`metadata.jsonl` and the gallery page of a results folder."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from typing import Any
 
 from sow.batch.gallery.gallery import ASSETS, CHUNK_NAME, PAGE, Entry, thumbnail, write_gallery
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.schema import OWN_FOLDER
+from sow.batch.ledger.schema import METADATA, OWN_FOLDER
 from sow.batch.runners.saving import GeneratedPicture
 from sow.errors import OutputError
 from sow.utils.files import temporary_file
 
-METADATA = "metadata.jsonl"
-THUMBS = f"{OWN_FOLDER}/thumbs"
-SHARE, SELDOM = 0.02, 10.0
-"""The share of the time that may go into keeping both up to date, and the least seconds between."""
+THUMBNAILS = f"{OWN_FOLDER}/thumbs"
+MAX_TIME_SHARE, MIN_INTERVAL = 0.02, 10.0
+"""The share of the time that may go into updates, and the minimum seconds between two."""
 
 
-def thumbs_of(file_name: str) -> tuple[str, str]:
-    """The small pictures of a result and of what was planted, from the folder on."""
-    stem = f"{THUMBS}/{file_name.removesuffix('.png')}"
+def thumbnail_names(file_name: str) -> tuple[str, str]:
+    """Return the paths of the thumbnails of a result and its condition, relative to the results."""
+    stem = f"{THUMBNAILS}/{file_name.removesuffix('.png')}"
     return f"{stem}.webp", f"{stem}.condition.webp"
 
 
-def thumbs(made: GeneratedPicture, name: str) -> dict[str, bytes]:
-    """Small pictures of both, for the page."""
-    result, condition = thumbs_of(name)
-    small = {result: thumbnail(made.picture.image)}
+def thumbnails(made: GeneratedPicture, name: str) -> dict[str, bytes]:
+    """Return the contents of a picture's thumbnails, by path."""
+    result, condition = thumbnail_names(name)
+    files = {result: thumbnail(made.picture.image)}
     if not made.spec.plan.text_only:
-        small[condition] = thumbnail(made.picture.condition.cut_out())
-    return small
+        files[condition] = thumbnail(made.picture.condition.to_rgba())
+    return files
 
 
 def write_metadata(ledger: Ledger) -> Path:
-    """`metadata.jsonl`: a line for every picture, as ImageFolder reads it.
+    """Write `metadata.jsonl`, with a line for every picture, in the format of ImageFolder.
 
     Raises:
         OutputError: if it cannot be written.
@@ -45,55 +44,62 @@ def write_metadata(ledger: Ledger) -> Path:
     target = ledger.folder / METADATA
     with temporary_file(ledger.folder / OWN_FOLDER) as file:
         with file.open("w", encoding="utf-8") as lines:
-            for told in ledger.picture_metadata():
-                lines.write(json.dumps(told, ensure_ascii=False) + "\n")
+            for metadata in ledger.picture_metadata():
+                lines.write(json.dumps(metadata, ensure_ascii=False) + "\n")
         file.replace(target)
     return target
 
 
 def write_page(ledger: Ledger, title: str) -> Path:
-    """`index.html`: every picture beside what was planted in it, and what failed.
+    """Write `index.html`, with every picture beside its condition, and the failed jobs.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    entries = (entry_of(told) for told in ledger.picture_metadata())
+    entries = (entry_of(metadata) for metadata in ledger.picture_metadata())
     return write_gallery(ledger.folder, entries, ledger.failures(), title)
 
 
-def entry_of(told: dict[str, Any]) -> Entry:
-    """A picture on the page."""
-    thumb, condition = thumbs_of(told["file_name"])
+def entry_of(metadata: dict[str, Any]) -> Entry:
+    """Return the entry of a picture on the page."""
+    thumb, condition = thumbnail_names(metadata["file_name"])
     return Entry(
-        told["file_name"], told["id"], told["prompt"], told["seed"], told["seconds"], thumb,
-        condition if told.get("box") else "", tuple(told["notes"]),
-    )  # fmt: skip
+        metadata["file_name"],
+        metadata["id"],
+        metadata["prompt"],
+        metadata["seed"],
+        metadata["seconds"],
+        thumb,
+        condition if metadata.get("box") else "",
+        tuple(metadata["notes"]),
+    )
 
 
 def pages_of(folder: Path) -> list[str]:
-    """The files of the page, itself last."""
-    chunks = sorted(path.name for path in (folder / ASSETS).iterdir() if CHUNK_NAME.fullmatch(path.name))
+    """Return the files of the page, the page itself last."""
+    names = (path.name for path in (folder / ASSETS).iterdir())
+    chunks = sorted(name for name in names if CHUNK_NAME.fullmatch(name))
     return [*(f"{ASSETS}/{name}" for name in chunks), PAGE]
 
 
 class Publisher:
-    """Keeps both up to date while a batch runs, seldom enough to cost next to nothing."""
+    """Updates `metadata.jsonl` and the page while a batch runs, rarely enough to cost little."""
 
     def __init__(self, ledger: Ledger) -> None:
-        """Nothing is written yet."""
-        self._ledger, self._next = ledger, time.monotonic() + SELDOM
+        """Schedule the first update; nothing is written yet."""
+        self._ledger, self._next_due = ledger, time.monotonic() + MIN_INTERVAL
 
-    def now(self) -> None:
-        """Writes both, if they do not show what the ledger has.
+    def publish(self) -> None:
+        """Write both, unless they are up to date.
 
         Raises:
             OutputError: if they cannot be written.
         """
-        there = all(self._ledger.store.exists(name) for name in (METADATA, PAGE))
-        if there and self._ledger.get_meta("stale") == "0":
+        up_to_date = all(self._ledger.store.exists(name) for name in (METADATA, PAGE))
+        if up_to_date and self._ledger.get_meta("stale") == "0":
             return
         started = time.monotonic()
-        self._ledger.set_meta("stale", "0")  # before it is read: what comes meanwhile is told later
+        self._ledger.set_meta("stale", "0")  # set before reading: later results set it again
         try:
             write_metadata(self._ledger)
             write_page(self._ledger, self._ledger.store.name)
@@ -101,12 +107,12 @@ class Publisher:
         except BaseException:
             self._ledger.set_meta("stale", "1")
             raise
-        took = time.monotonic() - started
-        self._next = time.monotonic() + max(SELDOM, took / SHARE)
+        seconds = time.monotonic() - started
+        self._next_due = time.monotonic() + max(MIN_INTERVAL, seconds / MAX_TIME_SHARE)
 
-    def if_due(self) -> None:
-        """Writes both, if it is time; what cannot be written now is tried again later."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + SELDOM
-            with suppress(OutputError):  # somebody on Windows may have it open
-                self.now()
+    def publish_if_due(self) -> None:
+        """Write both if an update is due; a failure is retried at the next."""
+        if time.monotonic() >= self._next_due:
+            self._next_due = time.monotonic() + MIN_INTERVAL
+            with suppress(OutputError):  # on Windows another program may have it open
+                self.publish()

@@ -1,7 +1,7 @@
-"""The one who has the ledger: runners on other machines ask it, nobody else opens the file.
+"""The Ray actor that owns the ledger, which runners on other machines call.
 
-SQLite is not for file systems that a network is in, so pictures travel and the ledger stays. It
-runs where the command runs, as an actor: see `sow.batch.runners.ray_runner`.
+SQLite does not work on network file systems, so the ledger stays on the machine of the command and
+pictures are sent to it.
 """
 
 from __future__ import annotations
@@ -20,122 +20,122 @@ from sow.utils.files import read_regular
 
 @dataclass
 class LedgerEvents:
-    """What has happened since somebody asked last.
+    """Events since the last poll.
 
     Attributes:
-        results: of jobs that have ended; their files by name only.
-        said: what a person should know: its kind and a line.
+        results: the results of jobs that have ended; their files are names only.
+        reports: messages for the user: kind and line.
     """
 
     results: list[JobResult] = field(default_factory=list)
-    said: list[tuple[str, str]] = field(default_factory=list)
+    reports: list[tuple[str, str]] = field(default_factory=list)
 
 
 class LedgerActor:
-    """Answers runners; each has signed in and has a ledger object of its own, as if it were here.
+    """Forwards the calls of registered runners, each to its own `Ledger` object.
 
-    A runner that dies is taken for dead as any other: what it had goes to the others.
+    Methods that have the name of a method of `JobQueue` do the same, for the runner of that number.
     """
 
-    def __init__(self, opened: Callable[[], Ledger], options: str) -> None:
-        """opened: opens the ledger; options: with which all runners make pictures."""
-        self._opened, self._options = opened, options
+    def __init__(self, open_ledger: Callable[[], Ledger], options: str) -> None:
+        """Store how to open the ledger, and the options with which all runners make pictures."""
+        self._open_ledger, self._options = open_ledger, options
         self._ledgers: dict[int, Ledger] = {}
-        self._signed, self._news, self._lock = 0, LedgerEvents(), threading.Lock()
+        self._num_registered, self._events, self._lock = 0, LedgerEvents(), threading.Lock()
 
     def register_runner(self) -> int:
-        """A number for a runner that begins; one that comes back is a new one."""
+        """Return a number for a runner; one that was restarted gets a new one."""
         with self._lock:
-            self._signed += 1
-            return self._signed
+            self._num_registered += 1
+            return self._num_registered
 
-    def lost(self, runner: int) -> None:
-        """Somebody has seen that a runner is dead."""
+    def mark_dead(self, runner: int) -> None:
+        """Release the jobs of a runner that has died."""
         with self._lock:
             ledger = self._ledgers.pop(runner, None)
         if ledger is not None:
             ledger.abandon()
 
     def num_pictures(self, runner: int) -> int:
-        """As `JobQueue`; so are the others."""
-        return self._of(runner).num_pictures()
+        """Return the number of pictures of all jobs."""
+        return self._ledger_of(runner).num_pictures()
 
     def record_model(self, runner: int, model: str) -> None:
-        """Notes the model."""
-        self._of(runner).record_model(model)
+        """Record the model of the pictures."""
+        self._ledger_of(runner).record_model(model)
 
     def claim(self, runner: int, limit: int) -> list[ClaimedJob]:
-        """Takes jobs."""
-        return self._of(runner).claim(limit)
+        """Claim up to `limit` waiting jobs."""
+        return self._ledger_of(runner).claim(limit)
 
     def mark_started(self, runner: int, ids: list[str]) -> None:
-        """Notes what is about to be made."""
-        self._of(runner).mark_started(ids)
+        """Record that the engine starts with these jobs."""
+        self._ledger_of(runner).mark_started(ids)
 
     def record(
         self, runner: int, claimed: ClaimedJob, seed: int, files: Mapping[str, bytes],
         metadata: Mapping[str, Any], seconds: float,
     ) -> bool:  # fmt: skip
-        """Puts a picture where it belongs, and tells of its job if it was the last of it."""
-        ledger = self._of(runner)
-        kept = ledger.record(claimed, seed, files, metadata, seconds)
-        if kept and (took := ledger.took(claimed)) is not None:
+        """Write and record a picture; add the job's result if it was the last one."""
+        ledger = self._ledger_of(runner)
+        recorded = ledger.record(claimed, seed, files, metadata, seconds)
+        if recorded and (seconds_spent := ledger.seconds_spent(claimed)) is not None:
             names = tuple(claimed.job.files)
-            self._tell(JobResult(claimed.job.id, claimed.line, names, seconds=took))
-        return kept
+            self._add_result(JobResult(claimed.job.id, claimed.line, names, seconds=seconds_spent))
+        return recorded
 
     def fail(self, runner: int, claimed: ClaimedJob, reason: str) -> bool:
-        """Notes that a job cannot be done, and tells of it."""
-        failed = self._of(runner).fail(claimed, reason)
+        """Record that a job failed, and add its result."""
+        failed = self._ledger_of(runner).fail(claimed, reason)
         if failed:
-            self._tell(JobResult(claimed.job.id, claimed.line, error=reason))
+            self._add_result(JobResult(claimed.job.id, claimed.line, error=reason))
         return failed
 
     def others_running(self, runner: int) -> bool:
-        """Whether other runners have jobs."""
-        return self._of(runner).others_running()
+        """Return whether other runners hold jobs."""
+        return self._ledger_of(runner).others_running()
 
     def heartbeat(self, runner: int) -> None:
-        """A sign of life."""
-        self._of(runner).heartbeat()
+        """Send a heartbeat, if one is due."""
+        self._ledger_of(runner).heartbeat()
 
     def address(self, runner: int, name: str) -> Path | str:
-        """Where a picture is."""
-        return self._of(runner).address(name)
+        """Return the path or address of a picture."""
+        return self._ledger_of(runner).address(name)
 
     def read(self, path: Path) -> bytes:
-        """A file that lies here, for a runner on another machine.
+        """Return the content of a file of this machine.
 
         Raises:
             OSError: if it cannot be read, or is too large for a picture.
         """
         return read_regular(path, MAX_BYTES)
 
-    def say(self, kind: str, line: str) -> None:
-        """Something that a person should know."""
+    def report(self, kind: str, line: str) -> None:
+        """Add a message for the user."""
         with self._lock:
-            self._news.said.append((kind, line))
+            self._events.reports.append((kind, line))
 
-    def news(self) -> LedgerEvents:
-        """What has happened since this was asked last."""
+    def take_events(self) -> LedgerEvents:
+        """Return the events since the last call."""
         with self._lock:
-            news, self._news = self._news, LedgerEvents()
-        return news
+            events, self._events = self._events, LedgerEvents()
+        return events
 
     def close(self) -> None:
-        """Gives back what nobody will do any more."""
+        """Close all ledgers, which releases unfinished jobs."""
         with self._lock:
             ledgers, self._ledgers = list(self._ledgers.values()), {}
         for ledger in ledgers:
             ledger.close()
 
-    def _of(self, runner: int) -> Ledger:
+    def _ledger_of(self, runner: int) -> Ledger:
         with self._lock:
             if runner not in self._ledgers:
-                self._ledgers[runner] = self._opened()
+                self._ledgers[runner] = self._open_ledger()
                 self._ledgers[runner].options = self._options
             return self._ledgers[runner]
 
-    def _tell(self, result: JobResult) -> None:
+    def _add_result(self, result: JobResult) -> None:
         with self._lock:
-            self._news.results.append(result)
+            self._events.results.append(result)

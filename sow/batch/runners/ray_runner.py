@@ -1,8 +1,7 @@
-"""The jobs of a batch carried out by runners anywhere in a Ray cluster.
+"""Running a batch with runners anywhere in a Ray cluster.
 
-The ledger stays where this runs; an `LedgerActor` answers for it. Ray places the runners, starts them
-again when they die, and gives them their jobs back by calling `work` anew; who is taken for dead
-meanwhile loses its jobs to the others.
+The ledger stays on the machine of this process, behind a `LedgerActor`. Ray places the runners,
+restarts dead ones and calls their `run` again. Meanwhile the jobs of a dead runner go to others.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.runners.cluster import Cluster, connected, runner_resources
 from sow.batch.runners.engine import as_error
-from sow.batch.runners.ray_ledger import LedgerEvents, LedgerActor
+from sow.batch.runners.ray_ledger import LedgerActor, LedgerEvents
 from sow.batch.runners.ray_worker import RayWorker
 from sow.batch.runners.runner import JobResult
 from sow.errors import DeviceError, OutputError
@@ -30,171 +29,175 @@ if TYPE_CHECKING:
     from sow.batch.runners.options import Options
     from sow.service.lazy_model import Report
 
-POLL, PATROL = 0.5, 5.0
-"""Seconds between looks at what has ended, and at who is alive."""
-PATIENCE = 60.0
-"""Seconds after which somebody is told that the cluster has no room yet."""
-RESTARTS = 20
-"""So often Ray starts a runner again that has died."""
+POLL, LIVENESS_INTERVAL = 0.5, 5.0
+"""Seconds between polls for results, and between liveness checks of the runners."""
+STARTUP_PATIENCE = 60.0
+"""Seconds without any runner after which the user is told that the cluster is full."""
+MAX_RESTARTS = 20
+"""How often Ray restarts a runner that has died."""
 
 
 @dataclass(eq=False)
-class _Runner:
-    """One of the runners, as seen from here.
+class _RemoteRunner:
+    """A runner in the cluster.
 
     Attributes:
-        number: under which it was alive last; 0 before that.
+        completion: the result of its `run`.
+        number: its number when it was last alive; 0 if it never was.
+        ping: a pending liveness check.
     """
 
     actor: ActorHandle[Any]
-    work: ObjectRef[float]
+    completion: ObjectRef[float]
     number: int = 0
-    asked: ObjectRef[int] | None = None
+    ping: ObjectRef[int] | None = None
 
 
 @dataclass
 class RayRunner:
-    """The jobs of a ledger, carried out until none is left; iterate once.
+    """Runs the jobs of a ledger in a Ray cluster until none is left; iterate once.
 
     Attributes:
-        opened: opens the ledger, in another process of this machine.
-        said: with which options pictures are made, as the ledger has it.
-        address: of a picture, by its name.
-        report: is told what a person should know, each line once.
+        open_ledger: opens the ledger in another process of this machine.
+        ledger_options: the options that affect pictures, as noted in the ledger.
+        address: returns the path or address of a picture by its name.
+        report: called with messages for the user, once each.
     """
 
     cluster: Cluster
     options: Options
-    opened: Callable[[], Ledger]
-    said: str
+    open_ledger: Callable[[], Ledger]
+    ledger_options: str
     address: Callable[[str], Path | str]
     report: Report
-    _runners: list[_Runner] = field(default_factory=list)
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _runners: list[_RemoteRunner] = field(default_factory=list)
+    _reported: set[tuple[str, str]] = field(default_factory=set)
 
     def __iter__(self) -> Generator[JobResult]:
-        """Every job that a runner has ended, as it ends.
+        """Yield the result of each job as it ends.
 
         Raises:
-            DeviceError: if there is no cluster, no room in it, or no runner stays alive.
-            SowError: what a runner could not go on for.
+            DeviceError: if there is no cluster, it is too small, or all runners died.
+            SowError: any error that ended a runner.
         """
         with connected(self.cluster):
-            owner = self._begun()
+            ledger = self._start()
             try:
-                yield from self._watched(owner)
+                yield from self._watch(ledger)
             finally:
-                self._ended(owner)
+                self._shut_down(ledger)
 
-    def _begun(self) -> ActorHandle[Any]:
-        """Starts the owner here, and runners wherever there is room."""
+    def _start(self) -> ActorHandle[Any]:
+        """Start the ledger's actor on this machine and the runners in the cluster."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        here = ray.get_runtime_context().get_node_id()
-        share = runner_resources(ray.nodes(), self.cluster.workers, self.options.device)
+        node = ray.get_runtime_context().get_node_id()
+        resources = runner_resources(ray.nodes(), self.cluster.workers, self.options.device)
         name = f"sow-{secrets.token_hex(8)}"
-        owner = ray.remote(LedgerActor).options(
-            name=name, num_cpus=0, max_concurrency=2 * share.workers + 2,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
-        ).remote(self.opened, self.said)  # fmt: skip
-        # Whoever was asked for leave has been: the planner is named by now.
+        ledger = ray.remote(LedgerActor).options(
+            name=name, num_cpus=0, max_concurrency=2 * resources.workers + 2,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+        ).remote(self.open_ledger, self.ledger_options)  # fmt: skip
+        # Consent was asked for before: the planner is definite by now.
         planner = replace(self.options.planner, consent=never_consent)
-        # The owner by its name: a handle cannot be given again to one that is restarted.
+        # The ledger by name: a restarted actor would not get its handle again.
         actors = [
             ray.remote(RayWorker).options(
-                **share.resources, max_restarts=RESTARTS, max_task_retries=-1, max_concurrency=2,
-            ).remote(name, here, replace(self.options, planner=planner, cluster=None))
-            for _ in range(share.workers)
+                **resources.resources, max_restarts=MAX_RESTARTS, max_task_retries=-1,
+                max_concurrency=2,
+            ).remote(name, node, replace(self.options, planner=planner, cluster=None))
+            for _ in range(resources.workers)
         ]  # fmt: skip
-        self._runners = [_Runner(actor, actor.work.remote()) for actor in actors]
-        return owner
+        self._runners = [_RemoteRunner(actor, actor.run.remote()) for actor in actors]
+        return ledger
 
-    def _watched(self, owner: ActorHandle[Any]) -> Iterator[JobResult]:
-        """What becomes of jobs while runners are at work."""
+    def _watch(self, ledger: ActorHandle[Any]) -> Iterator[JobResult]:
+        """Yield results while runners are working."""
         import ray
 
-        started = looked = time.monotonic()
+        started = last_check = time.monotonic()
         while self._runners:
-            ended, _ = ray.wait([runner.work for runner in self._runners], timeout=POLL)
-            for runner in [one for one in self._runners if one.work in ended]:
-                self._over(runner, owner)
-            yield from self._news(owner)
-            if time.monotonic() - looked > PATROL:
-                looked = time.monotonic()
-                self._look_after(owner)
-                if not any(one.number for one in self._runners) and looked - started > PATIENCE:
-                    self._tell("model", "waiting for room in the cluster")
-        yield from self._news(owner)
+            ended, _ = ray.wait([runner.completion for runner in self._runners], timeout=POLL)
+            for runner in [runner for runner in self._runners if runner.completion in ended]:
+                self._handle_end(runner, ledger)
+            yield from self._poll_events(ledger)
+            if time.monotonic() - last_check > LIVENESS_INTERVAL:
+                last_check = time.monotonic()
+                self._check_liveness(ledger)
+                waited_long = last_check - started > STARTUP_PATIENCE
+                if waited_long and not any(runner.number for runner in self._runners):
+                    self._report("model", "waiting for room in the cluster")
+        yield from self._poll_events(ledger)
 
-    def _over(self, runner: _Runner, owner: ActorHandle[Any]) -> None:
-        """A runner has nothing left to do, or has died too often.
+    def _handle_end(self, runner: _RemoteRunner, ledger: ActorHandle[Any]) -> None:
+        """Remove a runner that has finished, failed or died too often.
 
         Raises:
-            SowError: if it could not go on, or was the last and jobs are left.
+            SowError: if it failed, or was the last and died.
         """
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
         self._runners.remove(runner)
         try:
-            ray.get(runner.work)
+            ray.get(runner.completion)
         except RayTaskError as error:
             raise as_error(error.cause) from None
         except RayActorError as error:
-            ray.get(owner.lost.remote(runner.number))
+            ray.get(ledger.mark_dead.remote(runner.number))
             if not self._runners:
                 raise DeviceError(
-                    f"all runners have died, {RESTARTS} times each ({error})",
-                    "look at Ray's logs; the same command then goes on",
+                    f"all runners died, after {MAX_RESTARTS} restarts each ({error})",
+                    "see Ray's logs; the same command then continues",
                 ) from None
 
-    def _look_after(self, owner: ActorHandle[Any]) -> None:
-        """Tells the owner of runners that are dead: their jobs need not wait for their return."""
+    def _check_liveness(self, ledger: ActorHandle[Any]) -> None:
+        """Mark dead runners in the ledger, so that their jobs need not wait for a restart."""
         import ray
         from ray.exceptions import RayActorError
 
         for runner in self._runners:
-            if runner.asked is not None and ray.wait([runner.asked], timeout=0)[0]:
-                before, asked, runner.asked = runner.number, runner.asked, None
+            if runner.ping is not None and ray.wait([runner.ping], timeout=0)[0]:
+                before, ping, runner.ping = runner.number, runner.ping, None
                 try:
-                    runner.number = ray.get(asked)
+                    runner.number = ray.get(ping)
                 except RayActorError:
                     runner.number = 0
                 if before not in (0, runner.number):
-                    ray.get(owner.lost.remote(before))
-            if runner.asked is None:
-                runner.asked = runner.actor.alive.options(max_task_retries=0).remote()
+                    ray.get(ledger.mark_dead.remote(before))
+            if runner.ping is None:
+                runner.ping = runner.actor.alive.options(max_task_retries=0).remote()
 
-    def _news(self, owner: ActorHandle[Any]) -> Iterator[JobResult]:
+    def _poll_events(self, ledger: ActorHandle[Any]) -> Iterator[JobResult]:
         import ray
         from ray.exceptions import RayActorError
 
         try:
-            news: LedgerEvents = ray.get(owner.news.remote())
+            events: LedgerEvents = ray.get(ledger.take_events.remote())
         except RayActorError:
             raise OutputError(
-                "the one who has the ledger has died", "the same command goes on"
+                "the actor with the ledger died", "run the same command again to continue"
             ) from None
-        for kind, line in news.said:
-            self._tell(kind, line)
-        for result in news.results:
+        for kind, line in events.reports:
+            self._report(kind, line)
+        for result in events.results:
             yield replace(result, files=tuple(self.address(str(file)) for file in result.files))
 
-    def _tell(self, kind: str, line: str) -> None:
-        if (kind, line) not in self._told:
-            self._told.add((kind, line))
+    def _report(self, kind: str, line: str) -> None:
+        if (kind, line) not in self._reported:
+            self._reported.add((kind, line))
             self.report(kind, line)
 
-    def _ended(self, owner: ActorHandle[Any]) -> None:
-        """Stops all runners and gives back what they had."""
+    def _shut_down(self, ledger: ActorHandle[Any]) -> None:
+        """Stop all runners and release their jobs."""
         import ray
         from ray.exceptions import RayError
 
         for runner in self._runners:
             ray.kill(runner.actor)
         try:
-            ray.get(owner.close.remote())
+            ray.get(ledger.close.remote())
         except RayError:
-            return  # it has died: what it had is free already
-        ray.kill(owner)
+            return  # it has died, and its jobs are free already
+        ray.kill(ledger)

@@ -1,4 +1,4 @@
-"""A runner on another machine, or on another GPU of this one: what it does, and whom it asks."""
+"""A runner in a Ray cluster, and its job queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sow.batch.ledger.ledger import ClaimedJob
 from sow.batch.manifest.input_files import InputFileCache, locate_files
-from sow.batch.runners.publishing import thumbs
+from sow.batch.runners.publishing import thumbnails
 from sow.batch.runners.runner import JobRunner
 from sow.errors import PictureError
 from sow.storage.addresses import is_address
@@ -22,128 +22,141 @@ if TYPE_CHECKING:
 
 
 class RayWorker:
-    """An actor that loads the model once and carries out jobs until none is left."""
+    """A Ray actor that loads the model once and runs jobs until none is left."""
 
-    def __init__(self, owner: str, node: str, options: Options) -> None:
-        """Signs in; whoever died here before it has another number.
+    def __init__(self, ledger: str, node: str, options: Options) -> None:
+        """Register as a new runner.
 
-        owner: the name of the one who has the ledger; node: where that is.
+        Args:
+            ledger: the name of the `LedgerActor`.
+            node: the id of the node that it runs on.
         """
         import ray
 
-        self._owner, self._options = ray.get_actor(owner), options
-        self._beside = ray.get_runtime_context().get_node_id() == node
-        self.number: int = ray.get(self._owner.register_runner.remote())
+        self._ledger, self._options = ray.get_actor(ledger), options
+        self._is_local = ray.get_runtime_context().get_node_id() == node
+        self.number: int = ray.get(self._ledger.register_runner.remote())
 
     def alive(self) -> int:
-        """Its number: it answers while it works."""
+        """Return the number of this runner, also while it works."""
         return self.number
 
-    def work(self) -> float:
-        """Carries out jobs; what became of them is known where the ledger is.
+    def run(self) -> float:
+        """Run jobs; their results go to the ledger.
 
         Returns:
-            Seconds of the engine's calls.
+            The seconds of the engine's calls.
 
         Raises:
-            SowError: if it cannot go on, through no job's fault.
+            SowError: for an error that is not the fault of one job.
         """
         options = self._options
-        with closing(RemoteJobQueue(self._owner, self.number, self._beside)) as desk:
-            run = JobRunner(options.service(self._say), desk, options.batch_size,
-                      options.concurrent_plans, thumbs, method=options.method)  # fmt: skip
-            for _ in run:
+        with closing(RemoteJobQueue(self._ledger, self.number, self._is_local)) as queue:
+            runner = JobRunner(options.service(self._report), queue, options.batch_size,
+                      options.concurrent_plans, thumbnails, method=options.method)  # fmt: skip
+            for _ in runner:
                 pass
-        return run.engine.busy
+        return runner.engine.busy
 
-    def _say(self, kind: str, line: str) -> None:
-        self._owner.say.remote(kind, line)
+    def _report(self, kind: str, line: str) -> None:
+        self._ledger.report.remote(kind, line)
 
 
 class RemoteJobQueue:
-    """A `JobQueue` whose ledger an `LedgerActor` has; every method asks it and waits for the answer."""
+    """A `JobQueue` that calls a `LedgerActor` and waits for its answers."""
 
-    def __init__(self, owner: ActorHandle[Any], number: int, beside: bool) -> None:
-        """number: under which this runner has signed in; beside: the owner's files are here."""
-        self._owner, self._number, self._beside = owner, number, beside
-        self._larder = InputFileCache()
+    def __init__(self, ledger: ActorHandle[Any], number: int, is_local: bool) -> None:
+        """Connect a runner to the ledger.
 
-    def _ask(self, what: str, *given: Any) -> Any:
+        Args:
+            number: the number under which the runner is registered.
+            is_local: whether the ledger is on the same machine, with its files.
+        """
+        self._ledger, self._number, self._is_local = ledger, number, is_local
+        self._input_cache = InputFileCache()
+
+    def _call(self, method: str, *args: Any) -> Any:
         import ray
         from ray.exceptions import RayTaskError
 
         try:
-            return ray.get(getattr(self._owner, what).remote(self._number, *given))
+            return ray.get(getattr(self._ledger, method).remote(self._number, *args))
         except RayTaskError as error:
             raise error.cause from None
 
     def close(self) -> None:
-        """Removes what was fetched."""
-        self._larder.close()
+        """Remove downloaded files."""
+        self._input_cache.close()
 
     def num_pictures(self) -> int:
-        """As `JobQueue`; so are the others."""
-        return int(self._ask("num_pictures"))
+        """Return the number of pictures of all jobs."""
+        return int(self._call("num_pictures"))
 
     def record_model(self, model: str) -> None:
-        """Notes the model."""
-        self._ask("record_model", model)
+        """Record the model of the pictures."""
+        self._call("record_model", model)
 
     def claim(self, limit: int) -> list[ClaimedJob]:
-        """Takes jobs."""
-        return list(self._ask("claim", limit))
+        """Claim up to `limit` waiting jobs."""
+        return list(self._call("claim", limit))
 
     @contextmanager
     def input_files(self, claimed: ClaimedJob) -> Iterator[Mapping[str, Path]]:
-        """The files of a job: those that lie where the ledger is are fetched from there."""
-        with self._larder.files(claimed.job, claimed.folder) as files:
-            if self._beside:
+        """Provide the input files of a job; those on the ledger's machine are copied from there."""
+        with self._input_cache.files(claimed.job, claimed.folder) as files:
+            if self._is_local:
                 yield files
                 return
-            given = locate_files(claimed.job, claimed.folder)
+            locations = locate_files(claimed.job, claimed.folder)
             with tempfile.TemporaryDirectory(prefix="sow-") as folder:
                 yield {
-                    name: path if is_address(given[name])
-                    else self._fetched(path, Path(folder) / name)
+                    name: path if is_address(locations[name])
+                    else self._fetch(path, Path(folder) / name)
                     for name, path in files.items()
                 }  # fmt: skip
 
-    def _fetched(self, path: Path, folder: Path) -> Path:
+    def _fetch(self, path: Path, folder: Path) -> Path:
         import ray
         from ray.exceptions import RayTaskError
 
         folder.mkdir()
         try:
-            (folder / path.name).write_bytes(ray.get(self._owner.read.remote(path)))
+            (folder / path.name).write_bytes(ray.get(self._ledger.read.remote(path)))
         except RayTaskError as error:
-            why = getattr(error.cause, "strerror", None) or error.cause
-            raise PictureError(f"{str(path)!r} cannot be read ({why})", "check it") from None
+            reason = getattr(error.cause, "strerror", None) or error.cause
+            raise PictureError(
+                f"{str(path)!r} cannot be read ({reason})", "check the file"
+            ) from None
         return folder / path.name
 
     def mark_started(self, ids: Iterable[str]) -> None:
-        """Notes what is about to be made."""
-        self._ask("mark_started", list(ids))
+        """Record that the engine starts with these jobs."""
+        self._call("mark_started", list(ids))
 
     def record(
-        self, claimed: ClaimedJob, seed: int, files: Mapping[str, bytes], metadata: Mapping[str, Any],
+        self,
+        claimed: ClaimedJob,
+        seed: int,
+        files: Mapping[str, bytes],
+        metadata: Mapping[str, Any],
         seconds: float,
-    ) -> bool:  # fmt: skip
-        """Sends a picture to where it belongs."""
-        return bool(self._ask("record", claimed, seed, files, metadata, seconds))
+    ) -> bool:
+        """Send a picture to the ledger, which writes and records it."""
+        return bool(self._call("record", claimed, seed, files, metadata, seconds))
 
     def fail(self, claimed: ClaimedJob, reason: str) -> bool:
-        """Notes that a job cannot be done."""
-        return bool(self._ask("fail", claimed, reason))
+        """Record that a job failed."""
+        return bool(self._call("fail", claimed, reason))
 
     def others_running(self) -> bool:
-        """Whether other runners have jobs."""
-        return bool(self._ask("others_running"))
+        """Return whether other runners hold jobs."""
+        return bool(self._call("others_running"))
 
     def heartbeat(self) -> None:
-        """A sign of life."""
-        self._ask("heartbeat")
+        """Send a heartbeat, if one is due."""
+        self._call("heartbeat")
 
     def address(self, name: str) -> Path | str:
-        """Where a picture is."""
-        found: Path | str = self._ask("address", name)
-        return found
+        """Return the path or address of a picture."""
+        location: Path | str = self._call("address", name)
+        return location
