@@ -1,4 +1,4 @@
-"""SOW: grow a whole picture around something that must stay recognisable.
+"""SOW: generate a picture around a visual condition, such as a face, that stays recognisable.
 
 Public names are loaded on first use, so `import sow` costs milliseconds and no torch.
 """
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from sow.planners.mllm.planner import StagedPlanner, plan_many
     from sow.planners.mllm.vendors.registry import make_asker
     from sow.planners.offline.planner import OfflinePlanner
-    from sow.service.planning import PlannerChoice
     from sow.service.generate import generate
+    from sow.service.planning import PlannerChoice
     from sow.service.request import Request
     from sow.service.results import Result
     from sow.service.service import Service

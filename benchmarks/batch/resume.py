@@ -48,11 +48,11 @@ def admitted(jobs: Path, out: Path) -> tuple[float, float]:
         "import sys, resource; from pathlib import Path\n"
         "from sow.batch.run_batch import Batch\n"
         "from sow.batch.runners.options import Options\n"
-        "from sow.batch.sources import source_of\n"
+        "from sow.batch.sources import make_job_source\n"
         "from sow.service.planning import PlannerChoice\n"
         "options = Options('figures', planner=PlannerChoice('offline'))\n"
         "jobs, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
-        "batch = Batch(source_of(jobs, None, {}, out), out, options)\n"
+        "batch = Batch(make_job_source(jobs, None, {}, out), out, options)\n"
         "batch.ledger.close()\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
     )

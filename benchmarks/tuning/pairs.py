@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sow.batch.manifest.job import check_id
-from sow.batch.manifest.manifest import PICTURES
+from sow.batch.manifest.manifest import IMAGE_SUFFIXES
 from sow.batch.manifest.rows import json_rows
 from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.tv2i.pairs import Pair, Setting, put
@@ -103,7 +103,7 @@ def _pictures(folder: Path) -> list[Path]:
         found = sorted(
             path
             for path in folder.absolute().iterdir()
-            if path.name.lower().endswith(PICTURES)
+            if path.name.lower().endswith(IMAGE_SUFFIXES)
             and not path.name.startswith(".")
             and path.is_file()
         )
@@ -113,7 +113,7 @@ def _pictures(folder: Path) -> list[Path]:
             "give a folder of photographs, a person each",
         ) from None
     if not found:
-        raise UsageError(f"no pictures in {str(folder)!r}", f"it takes {', '.join(PICTURES)}")
+        raise UsageError(f"no pictures in {str(folder)!r}", f"it takes {', '.join(IMAGE_SUFFIXES)}")
     return found
 
 

@@ -1,1 +1,1 @@
-"""Batches: many jobs from a manifest into a folder of results, resumable."""
+"""Batches: many jobs from a manifest into a results folder, resumable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from manifests import GOOD, LINE, written
@@ -86,7 +87,7 @@ def test_defaults_are_for_lines_that_say_nothing(tmp_path):
     jobs = {job.id: job for _, job in read_jobs(manifest, defaults)}
     assert jobs["none"].image == "a.png"
     assert (jobs["none"].likeness, jobs["none"].settings) == (0.3, {"cycles": 9, "t1": 1})
-    assert jobs["null"] == jobs["none"].model_copy(update={"id": "null"})
+    assert jobs["null"] == replace(jobs["none"], id="null")
     assert jobs["own"].likeness == 0.5
     assert jobs["own"].settings == {"cycles": 2, "steps": 8, "t1": 1}
     assert (jobs["face"].image, jobs["all"].image) == ("own.png", "all.png")

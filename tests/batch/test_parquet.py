@@ -90,7 +90,7 @@ def test_empty_rows_are_skipped_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
-        ({"prompt": ["a"], "colour": ["red"]}, "'colour', which is no field"),
+        ({"prompt": ["a"], "colour": ["red"]}, "'colour', which is not a field"),
         ({"face": ["a"], "picture": ["b"]}, "two columns for 'image'"),
         ({"image": [{"bytes": b"x", "path": "a.png"}]}, "has pictures in the column 'image'"),
         ({"mask": [b"x"]}, "has pictures in the column 'mask'"),

@@ -11,7 +11,7 @@ from fuzzing import COUNT, Case, check, randomness
 from mangling import deep, mangled_bytes, mangled_json
 
 from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.manifest import jobs_of, read_manifest
+from sow.batch.manifest.manifest import read_jobs, read_manifest
 from sow.errors import SowError
 
 JOBS = (
@@ -33,7 +33,7 @@ LONGEST = 1200
 def walked(path: Path) -> None:
     """All jobs are read as a batch would; what is wrong with one is said in one line."""
     last = 0
-    for number, job in jobs_of(read_manifest(path), {"settings": {"cycles": 2}}):
+    for number, job in read_jobs(read_manifest(path), {"settings": {"cycles": 2}}):
         assert number > last
         last = number
         if isinstance(job, SowError):

@@ -19,8 +19,8 @@ from sow.benchmarks.tv2i.metrics.suites import Spread
 from sow.benchmarks.tv2i.pairs import Pair, PairList
 from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
-from sow.service.methods import Method
 from sow.service.lazy_model import Report
+from sow.service.methods import Method
 
 BY_NAME = (("preset", "{setting}"),)
 """The checkpoint's own preset, named: a benchmark does not run what `sow tune` found here."""

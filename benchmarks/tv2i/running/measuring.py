@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sow.batch.open_ledger import opened
+from sow.batch.open_ledger import read_ledger
 from sow.benchmarks.colours import Histogram
 from sow.benchmarks.tv2i.metrics.base import Case, measure, split
 from sow.benchmarks.tv2i.metrics.colour import hues_of
@@ -41,8 +41,8 @@ def outcomes(
     Raises:
         OutputError: if the method's folder is none of a batch, or a condition cannot be written.
     """
-    with opened(out / entrant.folder) as ledger:
-        entries = {(one["id"], one["seed"]): one for one in ledger.entries()}
+    with read_ledger(out / entrant.folder) as ledger:
+        entries = {(one["id"], one["seed"]): one for one in ledger.picture_metadata()}
         failed = {one.id: one.reason for one in ledger.failures()}
     pairs, at_once = bench.listed.pairs, max(1, AT_ONCE // bench.seeds)
     for start in range(0, len(pairs), at_once):
@@ -137,4 +137,4 @@ def _keep(condition: Condition, out: Path, pair: Pair) -> None:
     file = out / CONDITIONS / f"{pair.id}.png"
     if not file.exists():
         file.parent.mkdir(exist_ok=True)
-        write_png(condition.cut_out(), file)
+        write_png(condition.to_rgba(), file)

@@ -1,1 +1,1 @@
-"""Results for other programs: WebDataset and Parquet."""
+"""Export results as WebDataset or Parquet shards."""

@@ -1,4 +1,4 @@
-"""What metadata is as columns of Parquet, found out line by line, and how `datasets` reads them."""
+"""Infer Parquet columns from the lines of the metadata, with a schema for `datasets`."""
 
 from __future__ import annotations
 
@@ -9,50 +9,54 @@ from typing import Any
 from sow.errors import UsageError
 
 IMAGE_COLUMN = "image"
-"""The column of the pictures themselves, as everywhere where pictures are learnt from."""
+"""The column of the pictures, as is usual in data sets."""
 CONDITION_COLUMN = "picture"
-"""What a column of the metadata is called that has this name: the picture that was planted."""
+"""The column for a field of the metadata named `image`: the condition's picture."""
 MAX_COLUMNS = 1000
 INT64_LIMIT = 2**63
 COLUMN_TYPES = {bool: "bool", int: "int64", float: "double", str: "string"}
 DATASETS_DTYPES = {"bool": "bool", "int64": "int64", "double": "float64", "string": "string"}
-"""The same kinds in pyarrow's words and in those of `datasets`."""
+"""The types of columns, by pyarrow's names, and their names in `datasets`."""
 
 
 class Columns:
-    """The columns that some lines need, in the order in which they are first named.
+    """The columns of some lines, in the order in which they first appear.
 
-    What is not of one plain kind in all lines, such as lists, is kept as JSON in a text.
+    A value that is not of one simple type in all lines, such as a list, is stored as JSON.
     """
 
     def __init__(self) -> None:
         self._types: dict[str, str | None] = {}
 
     def add(self, data: Mapping[str, Any]) -> None:
-        """Makes room for a line.
+        """Add the columns that a line needs.
 
         Raises:
-            UsageError: if there are far too many columns, or two would have one name.
+            UsageError: if there are too many columns, or two would have the same name.
         """
         for name, value in data.items():
             self._types[name] = _common_type(self._types.get(name), _column_type(value))
         if len(self._types) > MAX_COLUMNS:
-            raise UsageError(f"more than {MAX_COLUMNS} columns", "remove some of the metadata")
+            raise UsageError(f"more than {MAX_COLUMNS} columns", "remove fields from the metadata")
         if IMAGE_COLUMN in self._types and CONDITION_COLUMN in self._types:
             raise UsageError(
-                f"the metadata has {IMAGE_COLUMN!r} and {CONDITION_COLUMN!r}", "remove one from all lines"
+                f"the metadata has {IMAGE_COLUMN!r} and {CONDITION_COLUMN!r}",
+                "remove one from all lines",
             )
 
     def schema(self) -> Any:
-        """The schema of a file, with what says that the pictures are pictures."""
+        """Return the schema, with the metadata that makes `datasets` decode the pictures."""
         import pyarrow as pa
 
         image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        fields = [(IMAGE_COLUMN, image), *((_column(n), pa.type_for_alias(k)) for n, k in self._column_types)]
+        fields = [
+            (IMAGE_COLUMN, image),
+            *((_column(n), pa.type_for_alias(k)) for n, k in self._column_types),
+        ]
         return pa.schema(fields, metadata={"huggingface": json.dumps(self._features())})
 
     def row(self, data: Mapping[str, Any], picture: bytes, path: str) -> dict[str, Any]:
-        """A line as a row with its picture."""
+        """Return the row of a line and its picture."""
         row: dict[str, Any] = {IMAGE_COLUMN: {"bytes": picture, "path": path}}
         for name, column_type in self._types.items():
             value = data.get(name)
@@ -65,12 +69,13 @@ class Columns:
 
     @property
     def _column_types(self) -> list[tuple[str, str]]:
-        """Names and kinds; a column that never says anything, or says too much, is a text."""
+        """Names and types; a column without values, or of mixed types, is a string."""
         return [(n, k if k and k != "json" else "string") for n, k in self._types.items()]
 
     def _features(self) -> dict[str, Any]:
         values = {
-            _column(name): {"dtype": DATASETS_DTYPES[column_type], "_type": "Value"} for name, column_type in self._column_types
+            _column(name): {"dtype": DATASETS_DTYPES[column_type], "_type": "Value"}
+            for name, column_type in self._column_types
         }
         return {"info": {"features": {IMAGE_COLUMN: {"_type": "Image"}, **values}}}
 
@@ -88,7 +93,7 @@ def _column_type(value: Any) -> str | None:
 
 
 def _common_type(first: str | None, second: str | None) -> str | None:
-    """A kind for what is of one kind here and of another there."""
+    """Return a type that can hold values of both types."""
     if first is None or second is None or first == second:
         return first or second
     return "double" if {first, second} == {"int64", "double"} else "json"

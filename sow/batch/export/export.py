@@ -1,4 +1,4 @@
-"""Results as other programs want them: shards for WebDataset, Parquet for `datasets`."""
+"""Export a results folder as shards: tar files for WebDataset or Parquet for `datasets`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.export.columns import Columns
-from sow.batch.export.results import METADATA, Result, read_results
+from sow.batch.export.results import Result, read_results
+from sow.batch.ledger.schema import METADATA
 from sow.batch.manifest.tables import parquet_module
 from sow.errors import OutputError, UsageError
 from sow.storage.addresses import is_address
@@ -21,19 +22,19 @@ from sow.utils.files import check_output_path, write_atomically
 from sow.utils.type_checks import INTEGERS, as_path, check_type
 
 GROUP_BYTES, GROUP_ROWS = 32 * 2**20, 100
-"""Bytes of pictures and rows that are held at once: a row group of Parquet. Readers that want one
-picture read its whole group."""
+"""The size of a row group of Parquet, in bytes of pictures and in rows. To read one picture, a
+reader reads its whole group."""
 MAX_SHARD = 10**6
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of export.
+    """A format of shards.
 
     Attributes:
-        name: of the shard with this number, of so many.
-        shards: what any export of this kind calls its shards.
-        write: fills a file with results, in columns made for all of them.
+        name: returns the file name of a shard, from its index and the number of shards.
+        shards: matches the names of shards of any export in this format.
+        write: writes results with these columns to a file.
     """
 
     name: Callable[[int, int], str]
@@ -44,93 +45,95 @@ class ExportFormat:
 def export(
     folder: Path, to: str, out: Path, *, force: bool = False, shard: int = 1000
 ) -> list[Path]:
-    """Writes the results of a folder again as shards, in the order of its metadata.
+    """Export the results of a folder as shards, in the order of its metadata.
 
-    The whole of the metadata is read before anything is written, and every shard is whole or not
-    there. The same results make the same bytes, as long as the same pyarrow writes them.
+    All metadata is read before anything is written, and every shard is written completely or not
+    at all. The same results give the same bytes with the same version of pyarrow.
 
     Args:
-        folder: where `metadata.jsonl` and the pictures are.
-        to: `webdataset` (tar files with a picture, its metadata and its prompt each) or `parquet`
-            (which `datasets` reads as pictures with columns).
-        out: the folder for the shards; it is made if the one that it is in is there.
-        force: whether shards of these names may be replaced.
-        shard: how many pictures a shard has at most.
+        folder: the folder with `metadata.jsonl` and the pictures.
+        to: `webdataset` (tar files; for each picture the image, its metadata and its prompt) or
+            `parquet` (which `datasets` reads as images with columns).
+        out: the folder for the shards; it is created if its parent exists.
+        force: replace shards of the same names.
+        shard: the largest number of pictures in a shard.
+
+    Returns:
+        The paths of the shards.
 
     Raises:
-        UsageError: for another kind, a number out of range, or metadata that is none.
-        OutputError: if a picture is missing or lies outside, or a shard cannot be written.
+        UsageError: if the format is unknown, `shard` is out of range, or the metadata is invalid.
+        OutputError: if a picture is missing or outside the folder, or a shard cannot be written.
     """
     folder, out = as_path("folder", local_folder(folder)), as_path("out", local_folder(out))
-    check_type("shard", shard, INTEGERS, "how many pictures it has")
+    check_type("shard", shard, INTEGERS, "the number of pictures in a shard")
     if to not in FORMATS:
-        raise UsageError(f"no export {to!r}", f"there are {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {to!r}", f"choose from {', '.join(FORMATS)}")
     if not 1 <= shard <= MAX_SHARD:
         raise UsageError(f"{shard} pictures in a shard", f"give shard= from 1 to {MAX_SHARD}")
     if to == "parquet":
         parquet_module()
-    kind = FORMATS[to]
+    shard_format = FORMATS[to]
     total, columns = _survey(folder)
     number = -(-total // shard)
-    files = [out / kind.name(index, number) for index in range(number)]
-    _check_out(out, files, kind, force)
+    files = [out / shard_format.name(index, number) for index in range(number)]
+    _check_out(out, files, shard_format, force)
     remaining = _take_exactly(total, read_results(folder))
     for file in files:
         results = islice(remaining, shard)
-        write_atomically(partial(kind.write, results, columns), file, force)
+        write_atomically(partial(shard_format.write, results, columns), file, force)
     return files
 
 
 def local_folder(folder: Path | str) -> Path:
-    """A folder of this machine: an export reads every picture twice.
+    """Return a local folder as a path; exports do not read or write object storage.
 
     Raises:
-        UsageError: if it is elsewhere.
+        UsageError: if it is an address.
     """
     if is_address(folder):
-        raise UsageError(f"{str(folder)!r} is elsewhere, and exports are made here",
-                         "copy the folder first")  # fmt: skip
+        raise UsageError(f"{str(folder)!r} is not a local folder", "copy it here first")
     return Path(folder)
 
 
 def _take_exactly(total: int, found: Iterator[Result]) -> Iterator[Result]:
-    """As many results as were surveyed: whoever still makes some only adds to them."""
+    """Yield as many results as were surveyed; a batch that still runs only adds more."""
     for number in range(total):
         result = next(found, None)
         if result is None:
-            raise metadata_changed(f"has {number} pictures left of {total}")
+            raise metadata_changed(f"has only {number} of {total} pictures")
         yield result
 
 
 def metadata_changed(how: str) -> OutputError:
-    """What is said of metadata that is not what it was a moment ago."""
-    return OutputError(f"{METADATA} was changed meanwhile: it {how}", "export again")
+    """Return the error for metadata that changed during the export."""
+    return OutputError(f"{METADATA} changed during the export: it {how}", "export again")
 
 
 def _survey(folder: Path) -> tuple[int, Columns]:
-    """How many results there are and which columns they need."""
+    """Return the number of results and the columns they need."""
     total, columns = 0, Columns()
     for result in read_results(folder):
         total += 1
         columns.add(result.data)
     if not total:
-        raise UsageError(f"{METADATA} in {str(folder)!r} lists no pictures", "make some first")
+        raise UsageError(f"{METADATA} in {str(folder)!r} lists no pictures", "run a batch first")
     return total, columns
 
 
-def _check_out(out: Path, files: list[Path], kind: ExportFormat, force: bool) -> None:
-    """Whether all shards may be written; the folder is made where it is missing.
+def _check_out(out: Path, files: list[Path], shard_format: ExportFormat, force: bool) -> None:
+    """Check that all shards can be written; create the folder if needed.
 
     Raises:
-        OutputError: if not, or if shards of another export lie there, which would be read too.
+        OutputError: if not, or if there are shards of another export, which would be read too.
     """
     try:
         out.mkdir(exist_ok=True)
-        there = {file.name for file in out.iterdir() if kind.shards.fullmatch(file.name)}
+        there = {file.name for file in out.iterdir() if shard_format.shards.fullmatch(file.name)}
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"{str(out)!r} is no folder to write to ({why})", "choose another"
+            f"{str(out)!r} is not a writable folder ({why})", "choose another"
         ) from None
     for file in files:
         check_output_path(file, force)
@@ -150,9 +153,9 @@ def _write_tar(results: Iterator[Result], columns: Columns, path: Path) -> None:
                 "png": result.picture(),
                 "txt": result.prompt.encode(),
             }
-            for kind, data in members.items():
-                # Time and owner are left at nothing, so that the same results are the same bytes.
-                info = tarfile.TarInfo(f"{result.key}.{kind}")
+            for suffix, data in members.items():
+                # No time or owner, so that the same results give the same bytes.
+                info = tarfile.TarInfo(f"{result.key}.{suffix}")
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
 
@@ -165,13 +168,13 @@ def _write_parquet(results: Iterator[Result], columns: Columns, path: Path) -> N
         for group in _groups(results, columns):
             try:
                 table = pa.Table.from_pylist(group, schema=schema)
-            except pa.ArrowException:  # they were surveyed, and it fitted
-                raise metadata_changed("says other things") from None
+            except pa.ArrowException:  # the surveyed values fitted
+                raise metadata_changed("has other values") from None
             writer.write_table(table)
 
 
 def _groups(results: Iterator[Result], columns: Columns) -> Iterator[list[dict[str, Any]]]:
-    """Rows, as many at a time as may be held."""
+    """Yield the rows of each row group."""
     group: list[dict[str, Any]] = []
     held = 0
     for result in results:

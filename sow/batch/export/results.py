@@ -1,4 +1,4 @@
-"""What a folder of results says of itself, read as if it were a stranger's."""
+"""Read the metadata and pictures of a results folder, which is not trusted."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from sow.batch.ledger.schema import METADATA
 from sow.batch.manifest.rows import json_rows
 from sow.errors import OutputError, PictureError, UsageError
 from sow.pictures.loading import MAX_BYTES
 from sow.utils.files import read_regular
 
-METADATA = "metadata.jsonl"
 REQUIRED_FIELDS = ("file_name", "id", "prompt")
 
 
 @dataclass(frozen=True)
 class Result:
-    """A picture that was made, and what is said of it.
+    """A picture and its metadata.
 
     Attributes:
-        key: its name among all, without dots: what reads shards takes what follows one for the
-            kind of a file.
-        file: where it lies, inside the folder.
+        key: its unique name in the export, without dots: WebDataset reads what follows a dot as
+            the file's extension.
+        file: the path of the picture, inside the folder.
         data: its line of the metadata.
     """
 
@@ -35,11 +35,11 @@ class Result:
 
     @property
     def prompt(self) -> str:
-        """What it was made of."""
+        """The prompt of the picture."""
         return str(self.data["prompt"])
 
     def picture(self) -> bytes:
-        """The file as it is.
+        """Return the bytes of the file.
 
         Raises:
             PictureError: if it cannot be read.
@@ -52,22 +52,22 @@ class Result:
             ) from None
 
     def as_json(self) -> str:
-        """The line in an order of its own: the same line, the same text."""
+        """Return the metadata as JSON with sorted keys."""
         return json.dumps(self.data, sort_keys=True, ensure_ascii=False)
 
 
 def read_results(folder: Path) -> Iterator[Result]:
-    """The pictures of a folder in the order of its metadata.
+    """Yield the pictures of a folder in the order of its metadata.
 
     Raises:
-        UsageError: if there is no metadata, or a line of it is none.
-        OutputError: if a picture is named that is not there, or not inside the folder.
+        UsageError: if there is no metadata, or a line of it is invalid.
+        OutputError: if a picture is missing or not inside the folder.
     """
     inside, seen = Path(os.path.realpath(folder)), set[int]()
     for row in json_rows(folder / METADATA):
         where = f"line {row.number} of {METADATA}"
         if row.data is None:
-            raise UsageError(f"{where} is damaged: {row.problem}", "mend or remove the line")
+            raise UsageError(f"{where} is invalid: {row.problem}", "fix or remove the line")
         for name in REQUIRED_FIELDS:
             if not isinstance(row.data.get(name), str):
                 raise UsageError(f"{where} has no {name}", "is it a folder of results?")
@@ -76,23 +76,27 @@ def read_results(folder: Path) -> Iterator[Result]:
 
 
 def _resolve_inside(folder: Path, name: str, where: str) -> Path:
-    """The file of this name, and nothing outside of the folder, by no detour."""
-    there = Path(os.path.realpath(folder / name)) if _is_relative(name) else None
-    if there is None or not there.is_relative_to(folder):
+    """Return the path of a file, resolved and inside the folder.
+
+    Raises:
+        OutputError: if it is outside the folder or missing.
+    """
+    path = Path(os.path.realpath(folder / name)) if _is_relative(name) else None
+    if path is None or not path.is_relative_to(folder):
         raise OutputError(
-            f"{where} names {name[:100]!r}, which leaves the folder", "only what is in it is taken"
+            f"{where} names {name[:100]!r}, which is outside the folder", "remove the line"
         )
     try:
-        found = there.is_file()
-    except OSError:  # a name that is too long, a folder that may not be looked into
-        found = False
-    if not found:
-        raise OutputError(f"{where} names {name[:100]!r}, which is not there", "make it again")
-    return there
+        exists = path.is_file()
+    except OSError:  # the name is too long, or a folder is not readable
+        exists = False
+    if not exists:
+        raise OutputError(f"{where} names {name[:100]!r}, which does not exist", "make it again")
+    return path
 
 
 def _is_relative(name: str) -> bool:
-    """Whether a name leads down, as this system and as others read it."""
+    """Return whether a name is a relative path without `..`, on POSIX and on Windows."""
     for kind in (PurePosixPath, PureWindowsPath):
         path = kind(name)
         if path.anchor or ".." in path.parts:
@@ -101,17 +105,21 @@ def _is_relative(name: str) -> bool:
 
 
 def _key(name: str, seen: set[int], where: str) -> str:
-    """A key that no other picture has; of the others only hashes are kept: there may be many.
+    """Return a unique key for a picture, and add it to `seen`.
+
+    Only hashes of names and keys are kept, to save memory.
 
     Raises:
-        UsageError: if it is no PNG, or was named before.
+        UsageError: if the name is not that of a PNG, or a repetition.
     """
     path = PurePosixPath(name)
     if path.suffix.lower() != ".png":
-        raise UsageError(f"{where} names {name[:100]!r}, which is no .png", "remove the line")
+        raise UsageError(
+            f"{where} names {name[:100]!r}, which is not a .png file", "remove the line"
+        )
     digest = hash(("name", str(path)))
     if digest in seen:
-        raise UsageError(f"{where} names {name[:100]!r} a second time", "remove one of the lines")
+        raise UsageError(f"{where} names {name[:100]!r} again", "remove one of the lines")
     seen.add(digest)
     key = plain = str(path.with_suffix("")).replace(".", "_")
     number = 1

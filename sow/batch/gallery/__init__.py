@@ -1,1 +1,1 @@
-"""The page that shows a batch."""
+"""The HTML gallery of a batch."""

@@ -1,8 +1,8 @@
-"""A page of a batch's pictures, beside them: opened from the disk, without a server or a network.
+"""Write the gallery of a batch: an HTML page that is opened from disk, without a server.
 
-A page that is opened from the disk may not fetch files but may load scripts, so what is in it
-lies in scripts of 500 rows each, which the page loads when it needs them. The page itself, with
-its looks and its program, is `gallery.html`; it inserts whatever comes from users as text only.
+A page opened from disk cannot fetch files, but it can load scripts, so its data is in scripts of
+500 rows each, which it loads as needed. The page's markup, style and code are in `gallery.html`,
+which inserts all text from users as text only.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from sow.errors import OutputError, UsageError
 from sow.utils.files import make_folder, write_text
 
 PAGE = "index.html"
-HOME = ".sow/gallery"
+ASSETS = ".sow/gallery"
 TEMPLATE = Path(__file__).with_name("gallery.html")
-OURS = b'<meta name="generator" content="sow">'
-"""What our page begins with, so that nobody else's is written over."""
-BEGINNING = 1000
-ROWS = 500
-"""Of a chunk: some 200 kB, read within a blink."""
-CHUNK = re.compile(r"(entries|failed)-(\d{4,})\.js", re.ASCII)
-LONGEST_SIDE, PIXEL_ART = 320, 200
-"""Of a thumbnail; below the second, pictures are shown pixel by pixel and stored without loss."""
+GENERATOR_TAG = b'<meta name="generator" content="sow">'
+"""Near the start of every gallery, so that other pages are not overwritten."""
+TAG_BYTES = 1000
+CHUNK_ROWS = 500
+"""Rows in a chunk of about 200 kB."""
+CHUNK_NAME = re.compile(r"(entries|failed)-(\d{4,})\.js", re.ASCII)
+THUMBNAIL_SIDE, LOSSLESS_BELOW = 320, 200
+"""The longest side of a thumbnail in px; below the second, pictures are pixel art and lossless."""
 
 Row = TypeVar("Row")
 
@@ -46,11 +46,11 @@ class Entry:
     """One picture of the gallery.
 
     Attributes:
-        file_name: of the picture, from the results folder on.
-        id: of its job.
-        thumb, condition: the files of the thumbnails, from the results folder on; empty if there
-            are none. Without a thumbnail the picture itself is shown.
-        remarks: what is to be known about it, a sentence each.
+        file_name: the path of the picture, relative to the results folder.
+        id: the id of its job.
+        thumb, condition: the paths of the thumbnails of the picture and its condition, relative
+            to the results folder; empty if there is none. Without `thumb` the picture is shown.
+        remarks: sentences about the picture.
     """
 
     file_name: str
@@ -65,11 +65,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that came to nothing.
+    """A failed job.
 
     Attributes:
-        id: of the job; empty if its line could not be read so far.
-        line: of the manifest.
+        id: the id of the job; empty if its line could not be parsed.
+        line: its line in the manifest.
+        reason: the error.
         attempts: how often it was tried.
     """
 
@@ -80,19 +81,19 @@ class Failure:
 
 
 @dataclass
-class _Count:
-    """What went by."""
+class _Totals:
+    """Counts of the rows that were written."""
 
     rows: int = 0
     remarks: int = 0
 
 
 def thumbnail(picture: Image.Image) -> bytes:
-    """A WebP of a result or a condition: never larger than the picture, nothing else in it."""
+    """Return a thumbnail as WebP without metadata, never larger than the picture."""
     small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    small.info = {}  # a picture's own profile, place and camera are nobody's business
-    exact = max(small.size) < PIXEL_ART
-    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    small.info = {}  # no colour profile, location or camera data
+    exact = max(small.size) < LOSSLESS_BELOW
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     small.save(file, "WEBP", quality=82, lossless=exact)
     return file.getvalue()
@@ -101,98 +102,102 @@ def thumbnail(picture: Image.Image) -> bytes:
 def write_gallery(
     folder: Path, entries: Iterable[Entry], failed: Iterable[Failure], title: str
 ) -> Path:
-    """Writes the page of a results folder anew, in the order given, and says where it is.
+    """Write the gallery of a results folder and return the path of its page.
 
-    Both are read once and a chunk at a time, so there may be any number of them. The page comes
-    last: until then the old one finds everything that it names.
+    The iterables are read once, a chunk at a time, so they may be of any length. The page is
+    written last: until then the old page finds all of its files.
 
     Raises:
-        OutputError: if something cannot be written, or there is a page that is somebody else's.
+        OutputError: if a file cannot be written, or there is another page of the same name.
         UsageError: if an entry names a file outside the folder.
     """
-    page, home = folder / PAGE, folder / HOME
-    _check_ours(page)
-    make_folder(home)
-    pictures, failures = _Count(), _Count()
-    kept = _write_chunks(home, "entries", _entry_rows(entries, pictures))
-    kept |= _write_chunks(home, "failed", _failure_rows(failed, failures))
-    facts = {"home": HOME, "size": ROWS, "entries": pictures.rows, "remarks": pictures.remarks,
-             "failed": failures.rows}  # fmt: skip
+    page, assets = folder / PAGE, folder / ASSETS
+    _check_is_gallery(page)
+    make_folder(assets)
+    pictures, failures = _Totals(), _Totals()
+    written = _write_chunks(assets, "entries", _entry_rows(entries, pictures))
+    written |= _write_chunks(assets, "failed", _failure_rows(failed, failures))
+    facts = {
+        "home": ASSETS,
+        "size": CHUNK_ROWS,
+        "entries": pictures.rows,
+        "remarks": pictures.remarks,
+        "failed": failures.rows,
+    }
     write_text(_page(title, facts), page, force=True)
-    _remove_surplus(home, kept)
+    _remove_surplus(assets, written)
     return page
 
 
-def _entry_rows(entries: Iterable[Entry], count: _Count) -> Iterator[list[Any]]:
+def _entry_rows(entries: Iterable[Entry], count: _Totals) -> Iterator[list[Any]]:
     for entry in entries:
         count.rows += 1
         count.remarks += bool(entry.remarks)
         seconds = None if entry.seconds is None else round(entry.seconds, 2)
-        # The seed as a text: JavaScript's numbers are exact up to 2**53 only.
+        # The seed is a string: JavaScript's numbers are exact only up to 2**53.
         yield [_link(entry.file_name), entry.id, entry.prompt, str(entry.seed), seconds,
                _link(entry.thumb), _link(entry.condition), entry.remarks]  # fmt: skip
 
 
-def _failure_rows(failed: Iterable[Failure], count: _Count) -> Iterator[list[Any]]:
+def _failure_rows(failed: Iterable[Failure], count: _Totals) -> Iterator[list[Any]]:
     for failure in failed:
         count.rows += 1
         yield [failure.id, failure.line, failure.reason, failure.attempts]
 
 
 def _link(name: str) -> str:
-    """A file's name as a link from the page, which never leads out of its folder.
+    """Return a file name as a relative URL that does not leave the folder of the page.
 
     Raises:
-        UsageError: if it would.
+        UsageError: if it would leave the folder.
     """
-    # Not pathlib: it keeps every part of every name in a table of the whole process.
+    # Not pathlib, which interns every part of every name.
     if name.startswith("/") or ".." in name.split("/") or "\\" in name:
         raise UsageError(f"{name!r} is not in the folder of the gallery")
-    # Colons are quoted too, so nothing reads as another scheme.
+    # Colons are quoted too, so that no name is read as a URL scheme.
     return quote(name, safe="/")
 
 
-def _write_chunks(home: Path, kind: str, rows: Iterator[list[Any]]) -> set[str]:
-    """Writes the rows in chunks and says the names of those."""
+def _write_chunks(assets: Path, kind: str, rows: Iterator[list[Any]]) -> set[str]:
+    """Write the rows in chunks and return the names of the files."""
     names = set()
     for number, chunk in enumerate(_chunks(rows)):
         name = f"{kind}-{number:04d}.js"
         text = ",\n".join(_json(row) for row in chunk)
-        write_text(f'sowRows("{kind}",[\n{text}\n]);\n', home / name, force=True)
+        write_text(f'sowRows("{kind}",[\n{text}\n]);\n', assets / name, force=True)
         names.add(name)
     return names
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, ROWS)):
+    while chunk := list(islice(rows, CHUNK_ROWS)):
         yield chunk
 
 
 def _json(value: object) -> str:
-    """JSON of plain letters that means the same in a script and cannot end one."""
-    # What is not ASCII is escaped: the line ends of JavaScript, marks that turn the direction of
-    # writing, halves of letters.
+    """Return ASCII JSON that is safe inside a `<script>` element."""
+    # Non-ASCII is escaped: JavaScript line separators, bidirectional marks, lone surrogates.
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _page(title: str, facts: dict[str, Any]) -> str:
-    """The page: the template with what is this folder's own, and leave to run nothing else."""
+    """Return the page: the template with its title, counts and content security policy."""
     template = TEMPLATE.read_text(encoding="utf-8")
-    given = {
-        "policy": _policy(template),
-        # Halves of letters cannot be written as UTF-8.
+    values = {
+        "policy": _content_security_policy(template),
+        # Lone surrogates cannot be encoded as UTF-8.
         "title": html.escape(title.encode(errors="replace").decode()),
         "facts": _json(facts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: given[found[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
 
 
-def _policy(template: str) -> str:
-    """What the page may load: pictures from the disk, its own looks, and what its program loads.
+def _content_security_policy(template: str) -> str:
+    """Return the policy: images from disk, the inline style and script, and what that loads.
 
-    Its program and looks are named by their hashes, and scripts that were put into the page by
-    anything but the program are refused ('strict-dynamic'); files have no host to be named by.
+    Inline style and script are allowed by hash; 'strict-dynamic' refuses scripts that the inline
+    script has not inserted, since files on disk have no host to allow.
     """
     return "; ".join(
         (
@@ -209,30 +214,30 @@ def _policy(template: str) -> str:
 
 
 def inline_hash(template: str, tag: str) -> str:
-    """What a page's policy calls its own program or looks by: only these may be there."""
+    """Return the CSP hash of the inline `<script>` or `<style>` element of a page."""
     found = re.search(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
     assert found is not None
     digest = hashlib.sha256(found[1].encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _check_ours(page: Path) -> None:
-    """Whether the page may be written: there is none, or it is a gallery.
+def _check_is_gallery(page: Path) -> None:
+    """Check that there is no page yet, or that it is a gallery.
 
     Raises:
-        OutputError: if it is something else.
+        OutputError: if it is another page.
     """
     if not page.is_file():
-        return  # whatever else may be there is refused where it is written
+        return  # anything but a file is refused when the page is written
     with page.open("rb") as file:
-        ours = OURS in file.read(BEGINNING)
-    if not ours:
-        raise OutputError(f"{str(page)!r} is not a gallery of ours", "move it away")
+        is_gallery = GENERATOR_TAG in file.read(TAG_BYTES)
+    if not is_gallery:
+        raise OutputError(f"{str(page)!r} is not a SOW gallery", "move it away")
 
 
-def _remove_surplus(home: Path, kept: set[str]) -> None:
-    """Removes the chunks of an earlier gallery that was longer; other files stay."""
-    for path in home.iterdir():
-        if CHUNK.fullmatch(path.name) and path.name not in kept:
+def _remove_surplus(assets: Path, written: set[str]) -> None:
+    """Remove chunks of an earlier, longer gallery; other files stay."""
+    for path in assets.iterdir():
+        if CHUNK_NAME.fullmatch(path.name) and path.name not in written:
             with suppress(OSError):
                 path.unlink()

@@ -1,1 +1,1 @@
-"""The ledger: which jobs there are, who has them, what became of them."""
+"""The ledger: the jobs of a batch, their states and the runners that work on them."""

@@ -1,4 +1,4 @@
-"""From a manifest to the ledger: every line is checked, and nothing runs while one is wrong."""
+"""Admit a manifest to the ledger: all lines are checked before any job runs."""
 
 from __future__ import annotations
 
@@ -7,122 +7,125 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sow.batch.gallery.gallery import PAGE
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.manifest_check import Admitted, Checking, Source
+from sow.batch.ledger.manifest_check import AdmissionReport, JobSource, ManifestCheck
+from sow.batch.ledger.schema import METADATA
 from sow.batch.ledger.stores import Store
 from sow.errors import OutputError, UsageError
 
-OURS = ("metadata.jsonl", "index.html")
-"""What is written beside the pictures."""
+RESERVED_NAMES = (METADATA, PAGE)
+"""The files that a batch writes beside its pictures."""
 
 
 class BadManifest(UsageError):
-    """A manifest with lines that are wrong.
+    """A manifest with invalid lines.
 
     Attributes:
-        problems: the first of them, with their lines.
-        wrong: how many there are.
+        problems: the first of them: line numbers and messages.
+        num_problems: how many there are in all.
     """
 
-    def __init__(self, name: str, found: Admitted) -> None:
-        self.problems, self.wrong = found.problems, found.wrong
+    def __init__(self, name: str, found: AdmissionReport) -> None:
+        self.problems, self.num_problems = found.problems, found.num_problems
         line, problem = found.problems[0]
-        of = "1 line is" if found.wrong == 1 else f"{found.wrong} lines are"
+        lines = "1 line" if found.num_problems == 1 else f"{found.num_problems} lines"
         super().__init__(
-            f"{of} wrong in {name}: line {line}: {problem}",
-            "mend them, or leave them out with skip_bad=True",
+            f"{lines} invalid in {name}: line {line}: {problem}",
+            "fix them, or skip them with skip_bad=True",
         )
 
 
 def admit(
     ledger: Ledger,
-    source: Source,
+    source: JobSource,
     options: Mapping[str, Any],
     *,
     skip_bad: bool = False,
     force: bool = False,
-    tick: Callable[[int], object] = lambda lines: None,
-) -> Admitted:
-    """Takes a manifest in: new jobs wait, changed ones wait again, finished ones stay finished.
+    on_progress: Callable[[int], object] = lambda lines: None,
+) -> AdmissionReport:
+    """Check the jobs of a source and queue the new and changed ones; the others stay done.
 
     Memory does not grow with the number of lines.
 
     Args:
-        options: what holds for all jobs and changes their pictures, such as the model.
-        skip_bad: lines that are wrong are left out instead.
-        force: other options than before make all jobs new, and files that are in the way are
-            replaced.
-        tick: is told how many lines were read.
+        options: what all jobs share and what changes their pictures, such as the model.
+        skip_bad: skip invalid lines instead of raising BadManifest.
+        force: if the options differ from those of the folder, redo all jobs; replace files that
+            are in the way.
+        on_progress: called with the number of lines read so far.
 
     Raises:
-        BadManifest: if lines are wrong; nothing is changed then.
+        BadManifest: if lines are invalid; nothing is changed then.
         OutputError: if a file is in the way, or the folder was made with other options.
+        UsageError: if there are no jobs.
     """
-    said = json.dumps(options, sort_keys=True)
-    before = ledger.get("options")
-    anew = before is not None and before != said
-    if anew and not force and ledger.ask("SELECT 1 FROM pictures LIMIT 1"):
+    current = json.dumps(options, sort_keys=True)
+    before = ledger.get_meta("options")
+    redo_all = before is not None and before != current
+    if redo_all and not force and ledger.fetch_all("SELECT 1 FROM pictures LIMIT 1"):
         raise OutputError(
-            f"the pictures in {ledger.store.said!r} were made with "
-            f"{_difference(before or '', options)}",
-            "give another out=, or force=True to make all of them again",
+            f"the pictures in {ledger.store.label!r} were made with "
+            f"{_first_difference(before or '', options)}",
+            "give another out=, or force=True to redo all of them",
         )
     if before is None:
-        clear_the_way(ledger.store, ledger.store.said, force)
-    found = Admitted(lines=sum(ledger.counts().values()))
-    known = before == said and source.fingerprint is not None
-    if not known or ledger.get("manifest") != source.fingerprint:
-        with Checking(ledger, source, anew, force) as checking:
-            found = checking.all(tick)
-            if found.wrong and not skip_bad:
+        archive_foreign_files(ledger.store, force)
+    found = AdmissionReport(lines=sum(ledger.counts().values()))
+    known = before == current and source.fingerprint is not None
+    if not known or ledger.get_meta("manifest") != source.fingerprint:
+        with ManifestCheck(ledger, source, redo_all, force) as check:
+            found = check.check_all(on_progress)
+            if found.num_problems and not skip_bad:
                 raise BadManifest(source.name, found)
             if not found.lines:
-                raise UsageError(f"there are no jobs in {source.name}", "one line for each")
-            whole = "" if found.wrong else source.fingerprint or ""
-            checking.take_in({"options": said, "manifest": whole})
-    ledger.options = said
-    ledger.retire()
+                raise UsageError(f"there are no jobs in {source.name}", "give at least one job")
+            fingerprint = "" if found.num_problems else source.fingerprint or ""
+            check.commit({"options": current, "manifest": fingerprint})
+    ledger.options = current
+    ledger.archive_retired()
     return found
 
 
-def clear_the_way(store: Store, said: str, force: bool) -> None:
-    """Looks whether the list or the page of somebody else are there; with force they go aside.
+def archive_foreign_files(store: Store, force: bool) -> None:
+    """Check that a new results folder has none of `RESERVED_NAMES`; with force, archive them.
 
     Raises:
-        OutputError: if they are.
+        OutputError: if there is one, and it may not be archived.
     """
-    for name in OURS:
-        if store.is_there(name):
+    for name in RESERVED_NAMES:
+        if store.exists(name):
             if not force or store.is_folder(name):
                 raise OutputError(
-                    f"{name} is in {said!r} already, and is not of a batch",
-                    "give another out=, or force=True to have it moved aside",
+                    f"{store.label!r} has a file {name} that is not from a batch",
+                    "give another out=, or force=True to archive it",
                 )
-            store.set_aside(name)
+            store.archive(name)
 
 
-def recover(ledger: Ledger) -> int:
-    """Lets jobs wait again whose pictures are gone from the folder; says how many are gone.
+def requeue_missing(ledger: Ledger) -> int:
+    """Requeue finished jobs whose pictures are missing; return how many pictures are.
 
-    Jobs that somebody is at work on are left alone.
+    Running jobs are left alone.
     """
     files = (file for (file,) in ledger.stream("SELECT file FROM pictures"))
-    gone = [(file,) for file in ledger.store.gone(files)]
-    if not gone:
+    missing = [(file,) for file in ledger.store.missing(files)]
+    if not missing:
         return 0
     free = "(SELECT id FROM jobs WHERE state <> 'running')"
-    with ledger.writing() as database:
+    with ledger.transaction() as database:
         database.executemany(
             "UPDATE jobs SET state = 'waiting' WHERE state = 'done' "
-            "AND id = (SELECT job FROM pictures WHERE file = ?)", gone,
+            "AND id = (SELECT job FROM pictures WHERE file = ?)", missing,
         )  # fmt: skip
         return database.executemany(
-            f"DELETE FROM pictures WHERE file = ? AND job IN {free}", gone
+            f"DELETE FROM pictures WHERE file = ? AND job IN {free}", missing
         ).rowcount
 
 
-def _difference(before: str, options: Mapping[str, Any]) -> str:
-    """What was said otherwise, of the first thing that was."""
+def _first_difference(before: str, options: Mapping[str, Any]) -> str:
+    """Return the earlier value of the first option that differs."""
     old = json.loads(before)
     for name in sorted({*old, *options}):
         if old.get(name) != options.get(name):
@@ -131,5 +134,5 @@ def _difference(before: str, options: Mapping[str, Any]) -> str:
 
 
 def digest_of(*parts: str) -> str:
-    """A hash of several texts."""
+    """Return the SHA-256 of several strings."""
     return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()

@@ -1,6 +1,6 @@
-"""Lines of a manifest on their way into the ledger: checked first, aside, then taken in at once.
+"""Check the jobs of a manifest in a staging table, then commit them to the ledger at once.
 
-While they are checked nobody waits for the ledger: a million lines take a minute.
+The ledger is not locked during the check, which takes a minute for a million lines.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sow.batch.manifest.job import TV2IJob
 from sow.errors import SowError
 
 MAX_PROBLEMS = 50
-"""Problems that are told one by one; of more only their number."""
+"""Problems that are kept; the others are only counted."""
 CHUNK = 1000
 STAGED = """CREATE TABLE staged (id TEXT PRIMARY KEY COLLATE NOCASE, line INTEGER, job TEXT,
 digest TEXT, pictures INTEGER) STRICT"""
@@ -25,13 +25,13 @@ digest TEXT, pictures INTEGER) STRICT"""
 
 @dataclass(frozen=True)
 class JobSource:
-    """Where jobs come from.
+    """A source of jobs.
 
     Attributes:
-        jobs: each with the number of its line, or what is wrong with that line.
-        folder: where their files are found from.
-        name: in errors, such as the manifest's file.
-        fingerprint: changes when any line does; None if that cannot be told.
+        jobs: returns line numbers with the job, or with the error of an invalid line.
+        folder: what their file names are relative to.
+        name: its name in messages, such as the manifest's file name.
+        fingerprint: changes whenever a line does; None if that cannot be known.
     """
 
     jobs: Callable[[], Iterable[tuple[int, TV2IJob | SowError]]]
@@ -42,11 +42,12 @@ class JobSource:
 
 @dataclass
 class AdmissionReport:
-    """What a manifest came to.
+    """The result of a manifest's check.
 
     Attributes:
-        lines, new, changed: how many jobs there are, and how many of them are not as before.
-        problems: lines that were left out, with what is wrong with them.
+        lines, new, changed: the number of valid jobs, and how many of them are new or changed.
+        problems: the first invalid lines: line numbers and messages.
+        num_problems: how many lines are invalid.
     """
 
     lines: int = 0
@@ -56,26 +57,31 @@ class AdmissionReport:
     num_problems: int = 0
 
     def add(self, line: int, problem: str) -> None:
-        """One more line that is wrong."""
+        """Add an invalid line."""
         self.num_problems += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append((line, problem))
 
 
 class ManifestCheck:
-    """One manifest: checked into a table of its own, on the disk, then taken in."""
+    """The check of one manifest, in a staging table on disk, and its commit to the ledger."""
 
     def __init__(self, ledger: Ledger, source: JobSource, redo_all: bool, force: bool) -> None:
-        """anew: jobs that are known are done again, whether they have changed or not."""
+        """Prepare the check.
+
+        Args:
+            redo_all: redo known jobs whether they have changed or not.
+            force: replace files that are in the way.
+        """
         self._ledger, self._source, self._redo_all, self._force = ledger, source, redo_all, force
         self._found = AdmissionReport()
-        # What is in an empty folder cannot be in the way: then nothing has to be looked for.
+        # In an empty folder no file can be in the way, so none is looked up.
         self._snapshot = ledger.store.snapshot()
         self._empty = self._snapshot.is_empty()
         self._files = InputFileChecker(source.folder, self._needs_work)
 
     def __enter__(self) -> ManifestCheck:
-        self._staging = sqlite3.connect("")  # a file that nobody sees, gone with the connection
+        self._staging = sqlite3.connect("")  # a temporary file, removed with the connection
         self._staging.execute(STAGED)
         return self
 
@@ -87,7 +93,7 @@ class ManifestCheck:
         self._files.close()
 
     def check_all(self, on_progress: Callable[[int], object]) -> AdmissionReport:
-        """Checks every line."""
+        """Check every line, and stage the valid ones."""
         for number, (line, job) in enumerate(self._files.prefetched(self._source.jobs()), 1):
             problem = str(job) if isinstance(job, SowError) else self._check_job(line, job)
             if problem is not None:
@@ -97,11 +103,11 @@ class ManifestCheck:
         return self._found
 
     def _check_job(self, line: int, job: TV2IJob) -> str | None:
-        """What is wrong with a job; if nothing is, it is staged."""
+        """Return what is wrong with a job; stage it and return None if it is valid."""
         other = self._staging.execute("SELECT line, id FROM staged WHERE id = ?", (job.id,))
         if (row := other.fetchone()) is not None:
-            same = "" if row[1] == job.id else f" ({row[1]!r}, and files differ in more)"
-            return f"its id {job.id!r} is that of line {row[0]}{same}"
+            twin = "" if row[1] == job.id else f" as {row[1]!r} (ids ignore case)"
+            return f"duplicate id {job.id!r}: line {row[0]} has it{twin}"
         known = bool(self._ledger.fetch_all("SELECT 1 FROM jobs WHERE id = ?", (job.id,)))
         changed = known and self._needs_work(job)
         if not known or changed:
@@ -118,26 +124,30 @@ class ManifestCheck:
         return None
 
     def _needs_work(self, job: TV2IJob) -> bool:
-        """Whether there is something to be done for a job that was not done before."""
-        same = "SELECT 1 FROM jobs WHERE id = ? AND digest = ?"
-        return self._redo_all or not self._ledger.fetch_all(same, (job.id, job.digest))
+        """Return whether a job is new or changed, or all are redone."""
+        return self._redo_all or not self._is_known(job)
 
     def _find_conflict(self, job: TV2IJob) -> str | None:
-        """What of a job's files is there already, and is nobody's of this batch."""
+        """Return which file of a job exists already and is not of this batch."""
         if self._empty:
             return None
         for name in job.files:
             if self._snapshot.is_folder(name):
                 return f"{name} is a folder"
-            there = not self._force and self._snapshot.exists(name)
-            if there and not self._ledger.fetch_all("SELECT 1 FROM pictures WHERE file = ?", (name,)):
-                tried = "SELECT 1 FROM jobs WHERE id = ? AND digest = ?"
-                if not self._ledger.fetch_all(tried, (job.id, job.digest)):
-                    return f"{name} is there already, and is not of this batch"
+            if self._force or not self._snapshot.exists(name):
+                continue
+            recorded = self._ledger.fetch_all("SELECT 1 FROM pictures WHERE file = ?", (name,))
+            if not recorded and not self._is_known(job):
+                return f"{name} exists and is not from this batch"
         return None
 
-    def commit(self, noted: Mapping[str, str]) -> None:
-        """Makes the jobs those of the ledger, and notes what else is to be noted."""
+    def _is_known(self, job: TV2IJob) -> bool:
+        """Return whether the ledger has this job, unchanged."""
+        query = "SELECT 1 FROM jobs WHERE id = ? AND digest = ?"
+        return bool(self._ledger.fetch_all(query, (job.id, job.digest)))
+
+    def commit(self, meta: Mapping[str, str]) -> None:
+        """Write the staged jobs and these `meta` entries to the ledger."""
         with self._ledger.transaction() as database:
             (number,) = database.execute(
                 "INSERT INTO meta VALUES ('pass', '1') ON CONFLICT (name) DO UPDATE SET "
@@ -145,7 +155,7 @@ class ManifestCheck:
             ).fetchone()
             for row in self._rows():
                 self._write_job(database, number, *row)
-            database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", noted.items())
+            database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         yield from self._staging.execute("SELECT id, line, job, digest, pictures FROM staged")
@@ -156,7 +166,7 @@ class ManifestCheck:
     ) -> None:  # fmt: skip
         known = database.execute("SELECT digest FROM jobs WHERE id = ?", (name,)).fetchone()
         if known is not None and (known[0] != digest or self._redo_all):
-            # A job that has changed begins anew; its pictures are put aside.
+            # A changed job starts over; its old pictures are archived.
             database.execute(
                 "INSERT OR IGNORE INTO retired SELECT file FROM pictures WHERE job = ?", (name,)
             )

@@ -1,4 +1,4 @@
-"""The ledger's file: where it is, how it is laid out, and what is said when it is no use."""
+"""The database file of a ledger: its path, tables, connections and errors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from sow.errors import OutputError
 from sow.utils.validation import UPDATE
 
 OWN_FOLDER = ".sow"
-"""Ours in a folder of results; hidden, so that whoever reads the pictures does not see it."""
-NAME = "ledger.sqlite"
+"""The hidden folder inside a results folder for everything that is not a result."""
+METADATA = "metadata.jsonl"
+"""The list of all pictures of a results folder."""
+LEDGER_NAME = "ledger.sqlite"
 VERSION = 1
-APPLICATION = 0x50_57_1E_D6
-"""Tells a ledger from any other database."""
-PATIENCE = 60.0
-"""Seconds to wait for another runner to finish writing."""
+APPLICATION_ID = 0x50_57_1E_D6
+"""Identifies the database as a ledger."""
+LOCK_TIMEOUT = 60.0
+"""Seconds to wait while another runner is writing."""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -58,19 +60,19 @@ CREATE TRIGGER job_failed AFTER UPDATE OF state ON jobs
 WHEN (NEW.state = 'failed') <> (OLD.state = 'failed') BEGIN
     INSERT OR REPLACE INTO meta VALUES ('stale', '1'); END;
 """
-"""`stale` says that the list and the page of the folder do not show what the ledger has."""
+"""`stale` is set while `metadata.jsonl` and `index.html` are behind the ledger."""
 
 
 def ledger_path(folder: Path) -> Path:
-    """Where the ledger of a folder of results is."""
-    return folder / OWN_FOLDER / NAME
+    """Return the path of the ledger of a results folder."""
+    return folder / OWN_FOLDER / LEDGER_NAME
 
 
 def connect(folder: Path) -> sqlite3.Connection:
-    """The ledger of a folder of results, made if there is none.
+    """Connect to the ledger of a results folder; create it if there is none.
 
     Raises:
-        OutputError: if it cannot be read or written, is damaged, or a newer SOW made it.
+        OutputError: if it cannot be read or written, is damaged, or is from a newer version.
     """
     path = ledger_path(folder)
     try:
@@ -80,17 +82,17 @@ def connect(folder: Path) -> sqlite3.Connection:
             f"the folder {str(folder)!r} cannot be written to ({error.strerror})",
             "give another out=",
         ) from None
-    with telling(folder):
-        database = another(folder)
+    with sqlite_errors(folder):
+        database = new_connection(folder)
         try:
-            # One at a time: what is waited for elsewhere is not while a file begins.
-            with FileLock(path.with_name("begin.lock"), timeout=PATIENCE):
-                _lay_out(database, folder)
+            # SQLite's own timeout does not cover the creation of a database.
+            with FileLock(path.with_name("begin.lock"), timeout=LOCK_TIMEOUT):
+                _create_tables(database, folder)
             database.execute("PRAGMA synchronous = NORMAL")
         except Timeout:
             database.close()
             raise OutputError(
-                f"the ledger in {str(folder)!r} is being begun", "try again"
+                f"another process is creating the ledger in {str(folder)!r}", "try again"
             ) from None
         except BaseException:
             database.close()
@@ -98,64 +100,63 @@ def connect(folder: Path) -> sqlite3.Connection:
     return database
 
 
-def another(folder: Path) -> sqlite3.Connection:
-    """A connection to the ledger of a folder; who reads for long has one of their own."""
+def new_connection(folder: Path) -> sqlite3.Connection:
+    """Return a new connection to the ledger of a results folder."""
     return sqlite3.connect(
-        ledger_path(folder), timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        ledger_path(folder), timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
     )
 
 
-def _lay_out(database: sqlite3.Connection, folder: Path) -> None:
+def _create_tables(database: sqlite3.Connection, folder: Path) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != APPLICATION:
-        raise OutputError(f"{str(ledger_path(folder))!r} is no ledger", "give another out=")
+    if tables and application != APPLICATION_ID:
+        raise OutputError(f"{str(ledger_path(folder))!r} is not a ledger", "give another out=")
     if version > VERSION:
         raise OutputError(
-            f"the ledger in {str(folder)!r} has version {version}, and only {VERSION} is known "
-            "here: a newer SOW made it",
+            f"the ledger in {str(folder)!r} has version {version}; this SOW reads up to {VERSION}",
             UPDATE,
         )
     if not tables:
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; "
-            f"PRAGMA application_id = {APPLICATION}; COMMIT;"
+            f"PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
         )
 
 
 @contextmanager
-def telling(folder: Path) -> Iterator[None]:
-    """What SQLite raises, as one line.
+def sqlite_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of SQLite into an OutputError with one line.
 
     Raises:
-        OutputError: for whatever goes wrong with the file.
+        OutputError: for any error of SQLite.
     """
     try:
         yield
     except sqlite3.Error as error:
-        raise _said(error, folder) from None
+        raise _as_output_error(error, folder) from None
 
 
-def _said(error: sqlite3.Error, folder: Path) -> OutputError:
+def _as_output_error(error: sqlite3.Error, folder: Path) -> OutputError:
     name, text = repr(str(folder)), str(error)
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return OutputError(
             f"the ledger in {name} is damaged ({text})",
-            f"move its {OWN_FOLDER}/{NAME} away and give force=True: all jobs are done anew",
+            f"move its {OWN_FOLDER}/{LEDGER_NAME} away and give force=True to redo all jobs",
         )
     if primary == sqlite3.SQLITE_FULL:
         return OutputError(
-            f"the disk of {name} is full", "free some room; the same command then goes on"
+            f"the disk of {name} is full", "free some space, then run the same command to continue"
         )
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return OutputError(
-            f"the ledger in {name} was locked for {PATIENCE:.0f} seconds",
-            "is a runner stopped? The same command then goes on",
+            f"the ledger in {name} was locked for {LOCK_TIMEOUT:.0f} seconds",
+            "if a runner hangs, stop it; then run the same command to continue",
         )
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return OutputError(f"the folder {name} may not be written to", "give another out=")
+        return OutputError(f"the folder {name} is not writable", "give another out=")
     return OutputError(f"the ledger in {name} cannot be used ({text})", "give another out=")

@@ -1,1 +1,1 @@
-"""Manifests: jobs, and the files that list them."""
+"""Manifests: jobs, the files that list them, and the files that jobs name."""

@@ -1,66 +1,69 @@
-"""What the cells of a table say: the fields of a job, by whatever name, as JSON or as words."""
+"""Convert the cells of a table to the fields of a job: text, JSON, or typed values."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import AliasChoices
-
-from sow.batch.manifest.job import TV2IJob
+from sow.batch.manifest.job import FIELDS_BY_NAME
 from sow.batch.manifest.rows import strict_json
 from sow.errors import UsageError
+from sow.planners.request import options_of
+from sow.service.request import Request
 
 
-def _names() -> dict[str, str]:
-    """Every name that a line may use, and the field it stands for."""
-    known = {}
-    for field, info in TV2IJob.model_fields.items():
-        alias = info.validation_alias
-        choices = alias.choices if isinstance(alias, AliasChoices) else [field]
-        known.update({str(choice): field for choice in choices})
-    return known
+def _json_types(field: str) -> set[Any]:
+    """Return the types of a field in JSON: `{str, dict}`."""
+    union = options_of(Request)[field][1].json
+    parts = get_args(union) if isinstance(union, UnionType) else (union,)
+    return {get_origin(part) or part for part in parts}
 
 
-NAMES = _names()
-WHOLE = ("seed", "count", "face_index")
-ALWAYS = ("related", "settings", "likeness", *WHOLE)
-"""Fields that are no text: a cell of them is JSON."""
-SOMETIMES = {"plan": "{", "graph": "{", "triples": "["}
-"""Fields that are JSON if they begin so, and a file, a word or a phrase otherwise."""
+JSON_TYPES = {field: _json_types(field) for field in options_of(Request)}
+INTEGER_FIELDS = {"seed", "count"} | {f for f, types in JSON_TYPES.items() if types == {int}}
+JSON_FIELDS = INTEGER_FIELDS | {f for f, types in JSON_TYPES.items() if not types & {str, Literal}}
+"""Fields that are never text: a cell of them is JSON."""
+JSON_STARTS = {
+    field: "{" if dict in types else "["
+    for field, types in JSON_TYPES.items()
+    if str in types and types & {dict, list}
+}
+"""How a cell starts that is JSON, in fields that may also be a file, a word or a phrase."""
 FOUR = re.compile(r"-?\d{1,8}(\s*,\s*-?\d{1,8}){3}", re.ASCII)
 PAIR = re.compile(r"(\d{1,8})\s*[xX×]\s*(\d{1,8})", re.ASCII)
 EXACT = 2**53
-"""From here on a float may stand for another whole number than was meant."""
+"""From here on a float does not hold every whole number."""
 
 
 def checked_columns(columns: Sequence[str], of: str) -> list[str]:
-    """The fields that the columns of a table are for.
+    """Return the field of each column of a table; `of` names the table in errors.
 
     Raises:
-        UsageError: if one is for none, or two are for the same; `of` says whose they are.
+        UsageError: for an unknown column, or two columns for one field.
     """
     fields: list[str] = []
     for column in columns:
         name = column.strip()
-        if name not in NAMES:
+        if name not in FIELDS_BY_NAME:
             raise UsageError(
-                f"{of} has a column {name[:80]!r}, which is no field of a job",
-                f"its columns, between commas, may be {', '.join(NAMES)}",
+                f"{of} has a column {name[:80]!r}, which is not a field of a job",
+                f"its columns, between commas, may be {', '.join(FIELDS_BY_NAME)}",
             )
-        if NAMES[name] in fields:
-            raise UsageError(f"{of} has two columns for {NAMES[name]!r}", "leave one of them out")
-        fields.append(NAMES[name])
+        if FIELDS_BY_NAME[name] in fields:
+            field = FIELDS_BY_NAME[name]
+            raise UsageError(f"{of} has two columns for {field!r}", "leave one of them out")
+        fields.append(FIELDS_BY_NAME[name])
     return fields
 
 
 def from_text(field: str, text: str) -> Any:
-    """What a cell of text says of a field; None if it is empty.
+    """Return the value of a cell of text; None if it is empty.
 
     Raises:
-        ValueError: if it should be JSON and is none, in one phrase.
+        ValueError: if it should be JSON and is not; one phrase.
     """
     plain = text.strip()
     if not plain:
@@ -71,23 +74,23 @@ def from_text(field: str, text: str) -> Any:
     pair = PAIR.fullmatch(plain) if field == "canvas" else None
     if pair:
         return [int(pair[1]), int(pair[2])]
-    if field in (*ALWAYS, "canvas") or plain.startswith(SOMETIMES.get(field, "\0")):
-        return _meant(field, _json(field, plain))
+    if field in JSON_FIELDS or plain.startswith(JSON_STARTS.get(field, "\0")):
+        return _without_float(field, _json(field, plain))
     return text
 
 
 def from_value(field: str, value: Any) -> Any:
-    """What a cell of a table with kinds says of a field; None if it is left out.
+    """Return the value of a cell of a typed table; None if it is empty.
 
     Raises:
-        ValueError: if it holds what no JSON could, in one phrase.
+        ValueError: if it cannot be JSON; one phrase.
     """
     if isinstance(value, str):
         return from_text(field, value)
     if field == "id" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # rows are often numbered
-    made = _meant(field, _plain(field, value))
-    # A map without entries looks like a list without any.
+    made = _without_float(field, _as_json_value(field, value))
+    # An empty map looks like an empty list.
     return None if made == [] and field in ("related", "settings") else made
 
 
@@ -98,30 +101,30 @@ def _json(field: str, text: str) -> Any:
         raise ValueError(f"{field}: {error}") from None
 
 
-def _meant(field: str, value: Any) -> Any:
-    """Tables with gaps in a column of whole numbers write 5 as 5.0."""
-    whole = field in WHOLE and isinstance(value, float) and value.is_integer()
+def _without_float(field: str, value: Any) -> Any:
+    """Undo 5.0 for 5: tables with gaps store a column of whole numbers as floats."""
+    whole = field in INTEGER_FIELDS and isinstance(value, float) and value.is_integer()
     return int(value) if whole and abs(value) < EXACT else value
 
 
-def _plain(field: str, value: Any) -> Any:
-    """A value of a table as JSON would have it; a column's objects share their names, so that
-    what is None in one was left out."""
+def _as_json_value(field: str, value: Any) -> Any:
+    """Return a value as JSON would have it, without None: all objects of a column share their
+    names, so that None means left out."""
     if isinstance(value, dict):
-        return {name: _plain(field, one) for name, one in value.items() if one is not None}
+        return {name: _as_json_value(field, one) for name, one in value.items() if one is not None}
     if isinstance(value, list):
         if value and all(isinstance(one, tuple) for one in value):
-            return _plain(field, _from_map(field, value))
-        return [_plain(field, one) for one in value]
+            return _as_json_value(field, _from_map(field, value))
+        return [_as_json_value(field, one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{field}: {value} is no number")
+        raise ValueError(f"{field}: {value} is not a number")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    raise ValueError(f"{field}: a {type(value).__name__} is nothing a job knows")
+    raise ValueError(f"{field}: a {type(value).__name__} is not a type of a job's fields")
 
 
 def _from_map(field: str, entries: list[tuple[Any, Any]]) -> dict[str, Any]:
     made = {str(name): value for name, value in entries}
     if len(made) < len(entries):
-        raise ValueError(f"{field}: a name is there twice")
+        raise ValueError(f"{field}: a name appears twice")
     return made

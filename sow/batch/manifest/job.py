@@ -1,4 +1,4 @@
-"""A job of a batch: a request, its seeds and its settings, as one line of a manifest says it."""
+"""A job of a batch: a request, its seeds and an id, as one line of a manifest says it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from sow.errors import UsageError
 from sow.planners.graph_spec import GRAPH_SOURCES, as_graph, as_triples
-from sow.service.fitting import chosen
+from sow.planners.request import options_of, values_for
+from sow.service.fitting import resolve_settings
 from sow.service.request import Request
 from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions
 from sow.settings.settings import Settings
@@ -23,115 +25,112 @@ from sow.utils.validation import first_problem
 MAX_ID_LENGTH = 100
 ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*", re.ASCII)
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, whatever its ending."""
+"""Names that Windows takes for a device, whatever their ending."""
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval",
           "evaluation"}  # fmt: skip
-"""What ImageFolder takes for the name of a split in the name of a file, and then leaves out others;
-ids that nobody chose have none of these words."""
-MOST_PICTURES = 10_000
-"""Of one job."""
+"""Words in the name of a file that ImageFolder takes for a split, and then leaves out other files;
+generated ids contain none of them."""
+MAX_COUNT = 10_000
+"""Pictures of one job."""
 
 
-class TV2IJob(BaseModel):
+@dataclass(frozen=True)
+class TV2IJob(Request):
     """One job: a text and a visual condition to an image, or several of them.
 
-    Fields that are left out are decided as `sow generate` decides them; those not named here are
-    those of `sow.Request`.
+    The fields are those of `sow.Request`; fields that are None are decided as `sow generate`
+    decides them. In a manifest, `image` is also called `picture` or `face`.
 
     Attributes:
-        id: names its pictures, `ID.png`, or `ID@SEED.png` if there are several: letters, digits
-            and `_.+-` or blanks, at most 100; no two ids may differ in capitals only. Left out,
-            it is made of the picture's name, the prompt and a hash of the job.
-        image: the file of the picture; also called `picture` or `face`.
-        preset, settings, likeness: of the engine, as for `Service.resolve`.
-        seed: of the first picture, the next count up; left out, it follows from the id.
+        id: names its pictures, `ID.png`, or `ID@SEED.png` if there are several: letters, digits,
+            `_.+-` and blanks, at most 100; no two ids may differ in case only. By default it is
+            made of the picture's name, the prompt and a hash of the job.
+        seed: of the first picture; the next count up. By default it follows from the id.
         count: how many pictures.
+
+    Raises:
+        ValueError: for an id that cannot name files.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
+    _: KW_ONLY
     id: str = ""
-    image: str | None = Field(None, validation_alias=AliasChoices("image", "picture", "face"))
-    prompt: str | None = None
-    mask: str | None = None
-    subject: str | None = None
-    face_index: int | None = None
-    setting: Literal["normal", "attribute", "style"] | None = None
-    box: str | list[int] | None = None
-    related: dict[str, str | list[int]] | None = None
-    canvas: int | list[int] | None = None
-    matte: Literal["auto", "rembg", "ellipse", "box", "none"] | None = None
-    plan: str | dict[str, Any] | None = None
-    graph: str | dict[str, Any] | None = None
-    triples: str | list[str | list[str]] | None = None
-    preset: str | None = None
-    settings: dict[str, Any] | None = None
-    likeness: float | None = Field(None, ge=0, le=1)
-    seed: int | None = Field(None, ge=0, le=MAX_SEED)
-    count: int = Field(1, ge=1, le=MOST_PICTURES)
+    seed: int | None = None
+    count: int = 1
 
-    @model_validator(mode="after")
-    def _named(self) -> TV2IJob:
+    def __post_init__(self) -> None:
+        """Check the id, or make one."""
         if self.id:
             check_id(self.id)
         else:
-            object.__setattr__(self, "id", self._made_id())
-        return self
+            object.__setattr__(self, "id", self._generated_id())
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> TV2IJob:
-        """A job from the fields of a line, with whatever can be said before files are opened.
+        """Return the job of the fields of a line, checked as far as possible without its files.
 
         Raises:
-            SowError: if it is none, in one line.
+            SowError: if it is not a job, in one line.
         """
         try:
-            job = cls.model_validate(data)
+            job = cls._of(_Line.model_validate(data))
             job.as_json()
         except ValidationError as error:
             raise UsageError(first_problem(error)) from None
         except TypeError as error:
-            raise UsageError(f"a setting is of no use: {error}") from None
+            raise UsageError(f"a setting cannot be used: {error}") from None
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         job.check()
         return job
 
-    def check(self) -> None:
-        """Refuses what makes no sense, before any file is opened.
+    @classmethod
+    def from_json(cls, text: str) -> TV2IJob:
+        """Return the job that `as_json` wrote.
 
         Raises:
-            SowError: as `Request.check`, and for what cannot be read or set.
+            ValueError: if it is not one.
         """
-        request = self.request()
-        request.check()
-        for given, read in ((self.box, as_box), (self.related, as_regions),
-                            (request.canvas, as_canvas), (self.triples, as_triples)):  # fmt: skip
-            if given is not None:
-                read(given)
+        return cls._of(_Line.model_validate_json(text))
+
+    @classmethod
+    def _of(cls, line: BaseModel) -> TV2IJob:
+        return cls(**{name: getattr(line, name) for name in line.model_fields_set})
+
+    def check(self) -> None:
+        """Check everything that needs no file opened.
+
+        Raises:
+            SowError: as `Request.check`, and for values that cannot be read or set.
+        """
+        super().check()
+        for value, read in ((self.box, as_box), (self.related, as_regions),
+                            (self.canvas, as_canvas), (self.triples, as_triples)):  # fmt: skip
+            if value is not None:
+                read(value)
         for mapping, made in ((self.plan, as_plan), (self.graph, as_graph)):
             if isinstance(mapping, dict):
                 made(mapping)
         if (self.preset, self.settings, self.likeness) != (None, None, None):
-            chosen(Settings.preset(self.preset or "normal"), self.settings, self.likeness)
+            preset = Settings.preset(self.preset or "normal")
+            resolve_settings(preset, self.settings, self.likeness)
 
     def request(self, files: Mapping[str, Path] | None = None) -> Request:
-        """What the service is asked; with these files for the fields that name some."""
-        names = Request.__dataclass_fields__
-        given = {name: value for name, value in self._said().items() if name in names}
-        if isinstance(self.canvas, list):
-            given["canvas"] = tuple(self.canvas)
-        given |= {name: str(file) for name, file in (files or {}).items()}
-        return Request(**given)
+        """Return the request of the job; `files` replace the names of files in these fields."""
+        values = values_for(Request, self)
+        return Request(**values | {name: str(file) for name, file in (files or {}).items()})
 
     @property
     def paths(self) -> list[str]:
-        """The fields that name files."""
+        """The names of the fields that name files."""
         words = {"graph": GRAPH_SOURCES}
-        given = ((name, getattr(self, name)) for name in ("image", "mask", "plan", "graph"))
-        return [n for n, value in given if isinstance(value, str) and value not in words.get(n, ())]
+        values = ((name, getattr(self, name)) for name in ("image", "mask", "plan", "graph"))
+        return [
+            n for n, value in values if isinstance(value, str) and value not in words.get(n, ())
+        ]
 
     @property
     def seeds(self) -> range:
-        """Of its pictures: a job that names none has the same whenever it is run."""
+        """The seeds of the pictures; without `seed` they follow from the id."""
         first = self.seed
         if first is None:
             first = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4]) >> 1
@@ -139,28 +138,71 @@ class TV2IJob(BaseModel):
 
     @property
     def files(self) -> list[str]:
-        """The names of its pictures, in the order of its seeds; no two jobs share one."""
+        """The names of the pictures, in the order of the seeds; no two jobs share one."""
         if self.count == 1:
             return [f"{self.id}.png"]
         return [f"{self.id}@{seed}.png" for seed in self.seeds]
 
     def as_json(self) -> str:
-        """What it says, in an order of its own: the same job, the same text."""
-        return json.dumps(self._said(), sort_keys=True, ensure_ascii=False)
+        """Return the fields that have been set, in a fixed order: equal jobs give equal text."""
+        return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
 
     @property
     def digest(self) -> str:
-        """What changes whenever anything about it does."""
+        """The SHA-256 of `as_json`."""
         return hashlib.sha256(self.as_json().encode(errors="surrogatepass")).hexdigest()
 
-    def _said(self) -> dict[str, Any]:
-        return self.model_dump(exclude_defaults=True)
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that differ from their default."""
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        return {name: value for name, value, default in values if value != default}
 
-    def _made_id(self) -> str:
-        stem = re.split(r"[\\/]", self.image or self.mask or "sow")[-1].rsplit(".", 1)[0]
+    @property
+    def explicit(self) -> dict[str, Any]:
+        """The fields that differ from their default, without a generated id."""
+        generated = self.id == replace(self, id="").id
+        return {n: v for n, v in self.to_dict().items() if n != "id" or not generated}
+
+    def _generated_id(self) -> str:
+        picture = str(self.image or self.mask or "sow")
+        stem = re.split(r"[\\/]", picture)[-1].rsplit(".", 1)[0]
         words = re.findall(r"[A-Za-z0-9]+", f"{stem[:40]} {(self.prompt or '')[:40]}")
-        said = [word for word in words if word.lower() not in SPLITS] or ["sow"]
-        return "-".join([*said, self.digest[:10]])
+        kept = [word for word in words if word.lower() not in SPLITS] or ["sow"]
+        return "-".join([*kept, self.digest[:10]])
+
+
+def _line_fields() -> dict[str, Any]:
+    """Return the fields of a line of a manifest, as pydantic's `create_model` takes them."""
+    made: dict[str, Any] = {
+        "id": (str, ""),
+        "seed": (int | None, Field(None, ge=0, le=MAX_SEED)),
+        "count": (int, Field(1, ge=1, le=MAX_COUNT)),
+    }
+    for name, (_, option) in options_of(Request).items():
+        range_: dict[str, Any] = {"ge": option.minimum, "le": option.maximum}
+        limits = {limit: value for limit, value in range_.items() if value is not None}
+        names = AliasChoices(name, *option.aliases)
+        made[name] = (option.json | None, Field(None, validation_alias=names, **limits))
+    return made
+
+
+_Line = create_model(
+    "TV2IJob",
+    __config__=ConfigDict(frozen=True, extra="forbid", strict=True),
+    **_line_fields(),
+)
+"""What a line of a manifest may say."""
+FIELDS_BY_NAME = {
+    "id": "id",
+    "seed": "seed",
+    "count": "count",
+    **{
+        name: field
+        for field, (_, option) in options_of(Request).items()
+        for name in (field, *option.aliases)
+    },
+}
+"""Every name that a line may use, and the field it stands for."""
 
 
 def check_id(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Manifests: files that list jobs, and folders of pictures, as streams of jobs."""
+"""Read manifests, and folders of pictures with prompts, as streams of jobs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.batch.manifest.cell_values import NAMES
-from sow.batch.manifest.job import TV2IJob
-from sow.batch.manifest.rows import Row, Rows, is_text, json_rows, opened, text_rows
+from sow.batch.manifest.job import FIELDS_BY_NAME, TV2IJob
+from sow.batch.manifest.rows import Row, Rows, is_utf8, json_rows, open_for_reading, text_rows
 from sow.batch.manifest.tables import csv_rows, parquet_rows
 from sow.errors import SowError, UsageError
 from sow.utils.type_checks import as_path
@@ -25,19 +24,23 @@ READERS: dict[str, Callable[[Path], Rows]] = {
     ".tsv": partial(csv_rows, delimiter="\t"),
     ".parquet": parquet_rows,
 }
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
-KINDS = "give a .jsonl, .csv, .tsv or .parquet file, or a folder of pictures and prompts_file="
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
+NumberedJob = tuple[int, TV2IJob | SowError]
+"""The number of a line with its job, or with what is wrong with it."""
+FORMATS_HINT = (
+    "give a .jsonl, .csv, .tsv or .parquet file, or a folder of pictures and prompts_file="
+)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Jobs that somebody has listed; nothing of them is held.
+    """A list of jobs on disk; its rows are not kept in memory.
 
     Attributes:
-        path: the file or the folder.
-        folder: what the names of files in it are relative to.
-        contents: the file whose content says what the jobs are.
-        pictures: the names of the pictures, if it is a folder of them.
+        path: the manifest, or the folder of pictures.
+        folder: what the file names of jobs are relative to.
+        contents: the file that lists the jobs, or the prompts for a folder of pictures.
+        pictures: the file names in a folder of pictures; None for a manifest.
     """
 
     path: Path
@@ -46,22 +49,22 @@ class Manifest:
     pictures: tuple[str, ...] | None = None
 
     def rows(self) -> Rows:
-        """What it lists, in its order, each with what is wrong with it.
+        """Yield the rows in order; an invalid row has a problem instead of data.
 
         Raises:
-            UsageError: only if the file itself cannot be read any more.
+            UsageError: if the file cannot be read.
         """
         if self.pictures is None:
             return READERS[self.contents.suffix.lower()](self.contents)
-        return _crossed(self.pictures, self.contents)
+        return _pair_rows(self.pictures, self.contents)
 
     def fingerprint(self) -> str:
-        """What changes whenever any of its jobs could have.
+        """Return a hash of the file, and of the names of the pictures.
 
         Raises:
-            UsageError: if it cannot be read.
+            UsageError: if the file cannot be read.
         """
-        with opened(self.contents) as file:
+        with open_for_reading(self.contents) as file:
             digest = hashlib.file_digest(file, "sha256")
         if self.pictures is not None:
             names = "\0".join(self.pictures).encode(errors="surrogateescape")
@@ -70,168 +73,176 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A manifest, wherever it was.
+class LocatedManifest:
+    """A manifest on disk, and where it came from.
 
     Attributes:
-        folder: what the names of files in it are relative to; an address, if that is elsewhere.
-        name: of the manifest, in errors.
-        jobs: as `jobs_of`, for these defaults.
+        folder: what the file names of jobs are relative to: a path or an address.
+        name: the name of the manifest in messages.
+        jobs: `read_jobs` of this manifest, for given defaults.
     """
 
     manifest: Manifest
     folder: str
     name: str
-    jobs: Callable[[Mapping[str, Any]], Iterator[tuple[int, TV2IJob | SowError]]]
+    jobs: Callable[[Mapping[str, Any]], Iterator[NumberedJob]]
 
 
 def read_manifest(path: Path | str, prompts: Path | str | None = None) -> Manifest:
-    """A file that lists jobs, one a line, or a folder of pictures, each with every prompt.
+    """Return a manifest, or the pairs of a folder's pictures with every prompt of a file.
 
     Args:
-        path: JSON Lines, CSV, TSV or Parquet, by the name's ending; or the folder.
-        prompts: for the folder, a text file with a prompt on every line; those that are blank or
-            begin with # are skipped.
+        path: a JSON Lines, CSV, TSV or Parquet file, by its suffix; or a folder of pictures.
+        prompts: for a folder, a text file with a prompt per line; blank lines and lines that
+            start with # are skipped.
 
     Raises:
-        UsageError: if it is none of this, cannot be read, or has columns that no job has.
+        UsageError: if it is neither, cannot be read, or has unknown columns.
     """
     path = as_path("manifest", path)
     if not os.path.lexists(path):
-        raise UsageError(f"there is no {str(path)!r}", KINDS)
+        raise UsageError(f"there is no {str(path)!r}", FORMATS_HINT)
     if path.is_dir():
-        return _of_folder(path, prompts)
+        return _read_folder(path, prompts)
     if path.suffix.lower() not in READERS:
-        raise UsageError(f"{str(path)!r} is no manifest", KINDS)
+        raise UsageError(f"{str(path)!r} is not a manifest", FORMATS_HINT)
     if prompts is not None:
-        raise UsageError(
-            "prompts_file= is for a folder of pictures", "leave it out with a manifest"
-        )
+        raise UsageError("prompts_file= requires a folder of pictures", "leave it out")
     manifest = Manifest(path, path.parent, path)
     with closing(manifest.rows()) as rows:
-        next(rows, None)  # whether it can be read, and what its columns are, is told now
+        next(rows, None)  # raises now if the file or its header is invalid
     return manifest
 
 
-def _of_folder(path: Path, prompts: Path | str | None) -> Manifest:
+def _read_folder(path: Path, prompts: Path | str | None) -> Manifest:
     if prompts is None:
         raise UsageError(
             f"{str(path)!r} is a folder",
-            "give prompts_file=, a text file with a prompt on every line",
+            "give prompts_file=, a text file with a prompt per line",
         )
-    return crossed(path, as_path("prompts_file", prompts), _files(path), str(path))
+    return pair_with_prompts(path, as_path("prompts_file", prompts), _list_files(path), str(path))
 
 
-def crossed(path: Path, prompts: Path, names: Iterable[str], said: str) -> Manifest:
-    """The pictures among the files of a folder, each with every prompt of a file.
+def pair_with_prompts(path: Path, prompts: Path, names: Iterable[str], label: str) -> Manifest:
+    """Return the pairs of the pictures of a folder with every prompt of a file.
 
     Args:
-        said: what the folder is called.
+        path: the folder.
+        prompts: a text file with a prompt per line.
+        names: the names of the files in the folder; those that are not pictures are ignored.
+        label: the name of the folder in messages.
 
     Raises:
         UsageError: if there are no prompts, or no pictures.
     """
     if next(text_rows(prompts), "") == "":
-        raise UsageError(f"{str(prompts)!r} has no prompts", "write one on every line")
+        raise UsageError(f"{str(prompts)!r} has no prompts", "write one per line")
     pictures = tuple(sorted(filter(_is_picture, names)))
     if not pictures:
-        raise UsageError(f"there are no pictures in {said!r}", f"it takes {', '.join(PICTURES)}")
+        raise UsageError(
+            f"there are no pictures in {label!r}", f"the formats are {', '.join(IMAGE_SUFFIXES)}"
+        )
     return Manifest(path, path, prompts, pictures)
 
 
-def _files(folder: Path) -> list[str]:
+def _list_files(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in entries if entry.is_file()]
     except OSError as error:
         raise UsageError(
-            f"{str(folder)!r} cannot be read ({error.strerror})", "check its rights"
+            f"{str(folder)!r} cannot be read ({error.strerror})", "check its permissions"
         ) from None
 
 
 def _is_picture(name: str) -> bool:
-    return name.lower().endswith(PICTURES) and not name.startswith(".")
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
-def _crossed(pictures: tuple[str, ...], prompts: Path) -> Rows:
-    """Every picture with every prompt, which are read again for each: there may be many."""
+def _pair_rows(pictures: tuple[str, ...], prompts: Path) -> Rows:
+    """Yield every pair; the prompts, which may be many, are read again for each picture."""
     number = 0
     for picture in pictures:
         for prompt in text_rows(prompts):
             number += 1
-            if not is_text(picture):
-                yield Row(number, None, "the name of its picture is not UTF-8")
+            if not is_utf8(picture):
+                yield Row(number, None, "the name of the picture is not UTF-8")
             elif prompt is None:
-                yield Row(number, None, "its prompt is too long or not UTF-8")
+                yield Row(number, None, "the prompt is too long or not UTF-8")
             else:
                 yield Row(number, {"image": picture, "prompt": prompt})
 
 
-def jobs_of(
+def read_jobs(
     manifest: Manifest, defaults: Mapping[str, Any] | None = None
-) -> Iterator[tuple[int, TV2IJob | SowError]]:
-    """The jobs of a manifest, or what is wrong, with the numbers of their lines.
+) -> Iterator[NumberedJob]:
+    """Yield line numbers with the job, or with the error of an invalid line.
 
     Args:
-        manifest: where they are listed.
-        defaults: fields of all jobs, where a line says nothing itself; of the settings, each.
+        manifest: the list of jobs.
+        defaults: fields for jobs that leave them out; settings are merged one by one.
 
     Raises:
-        SowError: as `Manifest.rows`; and if a default is given by two names.
+        SowError: if the file cannot be read, or a default is given under two names.
     """
-    common = _by_field(defaults or {})
+    defaults_by_field = _by_field_name(defaults or {})
     for row in manifest.rows():
         if row.data is None:
-            yield row.number, UsageError(row.problem or "it says nothing")
+            yield row.number, UsageError(row.problem or "the line is empty")
             continue
-        yield row.number, _job(row.data, common)
+        yield row.number, _parse_job(row.data, defaults_by_field)
 
 
-def listed(
+def parse_jobs(
     jobs: Iterable[TV2IJob | Mapping[str, Any]], defaults: Mapping[str, Any] | None = None
-) -> Iterator[tuple[int, TV2IJob | SowError]]:
-    """Jobs of a program, numbered from 1; for the rest as `jobs_of`."""
-    common = _by_field(defaults or {})
+) -> Iterator[NumberedJob]:
+    """Yield the jobs of an iterable, numbered from 1, with the defaults of `read_jobs`."""
+    defaults_by_field = _by_field_name(defaults or {})
     for number, job in enumerate(jobs, 1):
         if isinstance(job, (TV2IJob, Mapping)):
-            said = job if isinstance(job, Mapping) else job.model_dump(exclude_unset=True)
-            yield number, _job(said, common)
+            fields = job if isinstance(job, Mapping) else job.explicit
+            yield number, _parse_job(fields, defaults_by_field)
         else:
-            kind = type(job).__name__
-            yield number, UsageError(f"it is no job but {kind}", "give TV2IJob(...) or its fields")
+            yield (
+                number,
+                UsageError(
+                    f"a {type(job).__name__} is not a job",
+                    "give a TV2IJob or a mapping of its fields",
+                ),
+            )
 
 
-def _job(data: Mapping[str, Any], common: Mapping[str, Any]) -> TV2IJob | SowError:
+def _parse_job(data: Mapping[str, Any], defaults_by_field: Mapping[str, Any]) -> TV2IJob | SowError:
     try:
-        return TV2IJob.parse(_with_defaults(_by_field(data), common))
+        return TV2IJob.parse(_merge_defaults(_by_field_name(data), defaults_by_field))
     except SowError as error:
-        # Who keeps it shall not keep the line as well, through the frames it was raised in.
+        # The traceback would keep the line in memory for as long as the error is kept.
         error.__context__ = None
         return error.with_traceback(None)
 
 
-def _by_field(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said, by the names of fields; None says nothing.
+def _by_field_name(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values by field name instead of alias; None counts as left out.
 
     Raises:
-        UsageError: if one is said by two names.
+        UsageError: if a field is given under two names.
     """
-    said: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in data.items():
-        field = NAMES.get(name, name)
-        if field in said:
-            raise UsageError(f"{field} is given by two names", "leave one of them out")
+        field = FIELDS_BY_NAME.get(name, name)
+        if field in fields:
+            raise UsageError(f"{field} is given under two names", "leave one out")
         if value is not None:
-            said[field] = value
-    return said
+            fields[field] = value
+    return fields
 
 
-def _with_defaults(said: dict[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    made = {**common, **said}
-    own, shared = said.get("settings", {}), common.get("settings")
+def _merge_defaults(fields: dict[str, Any], defaults_by_field: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**defaults_by_field, **fields}
+    own, shared = fields.get("settings", {}), defaults_by_field.get("settings")
     if isinstance(own, dict) and isinstance(shared, Mapping):
-        kept = dict(shared)
-        if "likeness" in said:  # which would win over the line's own, as settings do
-            kept.pop("likeness", None)
-        made["settings"] = {**kept, **own}
-    return made
+        shared_kept = dict(shared)
+        if "likeness" in fields:  # a shared setting would override the job's own field
+            shared_kept.pop("likeness", None)
+        merged["settings"] = {**shared_kept, **own}
+    return merged

@@ -1,4 +1,4 @@
-"""Lines of strangers' files, one after another: bounded, and what is wrong is said of a line."""
+"""Read the lines of untrusted files one by one, of bounded length; errors belong to a line."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sow.errors import UsageError
 from sow.utils.files import open_regular
 
 MAX_LINE = 2**20
-"""Bytes; what is longer is skipped without ever being held."""
-TOO_LONG = f"it is longer than {MAX_LINE >> 20} MiB"
+"""Bytes; a longer line is skipped without being kept in memory."""
+TOO_LONG = f"longer than {MAX_LINE >> 20} MiB"
 MAX_DEPTH = 100
-"""Lists in lists and the like: no plan or graph has ten, and programs that read them recurse."""
+"""Levels of nested lists and objects; plans and graphs have fewer than ten."""
 BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
-    """A line of a manifest: what it says, or what is wrong with it.
+    """A row of a manifest: its data, or what is wrong with it.
 
     Attributes:
-        number: of the line in its file, from 1; of the row, where there are no lines.
+        number: the number of its line in the file, from 1; in Parquet, of the row.
     """
 
     number: int
@@ -38,14 +38,14 @@ Rows = Generator[Row, None, None]
 
 @contextmanager
 def open_for_reading(path: Path) -> Iterator[BufferedReader]:
-    """A plain file, open for reading.
+    """Open a regular file for reading.
 
     Raises:
-        UsageError: if it is none, or cannot be read, now or later.
+        UsageError: if it is not a regular file, or cannot be opened or read.
     """
     try:
         file = open_regular(path)
-    except (OSError, ValueError) as error:  # a name can be no name at all
+    except (OSError, ValueError) as error:  # the name may be invalid
         raise _unreadable(path, error) from None
     with file:
         try:
@@ -60,7 +60,7 @@ def _unreadable(path: Path, error: Exception) -> UsageError:
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their ends, counted from 1; None stands for one that is too long to be held."""
+    """Yield lines, with their line ends, numbered from 1; None for one that is too long."""
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
@@ -73,10 +73,10 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def json_rows(path: Path) -> Rows:
-    """The objects of a JSON Lines file; lines that are blank do not count as rows.
+    """Yield the objects of a JSON Lines file; blank lines are skipped.
 
     Raises:
-        UsageError: if the file cannot be read; whatever is wrong with a line is said in its row.
+        UsageError: if the file cannot be read; an invalid line is a row with a problem.
     """
     with open_for_reading(path) as file:
         for number, line in numbered_lines(file):
@@ -87,9 +87,9 @@ def json_rows(path: Path) -> Rows:
 
 
 def text_rows(path: Path) -> Iterator[str | None]:
-    """The prompts of a text file; not blank lines nor those that begin with #.
+    """Yield the prompts of a text file, without blank lines and lines that start with #.
 
-    None stands for a line that cannot be read.
+    None stands for a line that is too long or not UTF-8.
 
     Raises:
         UsageError: if the file cannot be read.
@@ -108,37 +108,40 @@ def _json_row(number: int, line: bytes) -> Row:
     try:
         data = strict_json(line.decode("utf-8"))
     except UnicodeDecodeError as error:
-        return Row(number, None, f"it is not UTF-8 at byte {error.start + 1}")
+        return Row(number, None, f"not UTF-8 at byte {error.start + 1}")
     except ValueError as error:
         return Row(number, None, str(error))
     if not isinstance(data, dict):
-        return Row(number, None, 'it is no JSON object: write {"prompt": …}')
+        return Row(number, None, 'not a JSON object: write {"prompt": …}')
     return Row(number, data)
 
 
 def strict_json(text: str) -> Any:
-    """JSON that means one thing: no name twice in an object, no numbers that are none.
+    """Parse JSON strictly: no duplicate keys, no NaN or infinity, no lone surrogates.
 
     Raises:
-        ValueError: if it is something else, or nested too deeply, in one phrase.
+        ValueError: if it is not such JSON or is nested too deeply; the message is one phrase.
     """
     try:
         data = json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_reject_constant, parse_float=_finite_float
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_reject_constant,
+            parse_float=_finite_float,
         )
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is no JSON: {error.msg} at column {error.colno}") from None
+        raise ValueError(f"invalid JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _nesting_depth(data) > MAX_DEPTH:
-        raise ValueError("it is nested too deeply")
+        raise ValueError("nested too deeply")
     if "\\u" in text and not is_utf8(json.dumps(data, ensure_ascii=False)):
-        raise ValueError("it has half a character, \\ud800 or the like")
+        raise ValueError("a lone surrogate, such as \\ud800, is not text")
     return data
 
 
 def is_utf8(text: str) -> bool:
-    """Whether it can be written as UTF-8: no half characters, no bytes that were none."""
+    """Return whether a string can be encoded as UTF-8: it has no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -147,30 +150,30 @@ def is_utf8(text: str) -> bool:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; Python would take the last of two in silence."""
+    """Build an object; where a key is repeated, Python would silently take the last."""
     made = dict(pairs)
     if len(made) < len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise ValueError(f"{name[:80]!r} is there twice")
+                raise ValueError(f"duplicate key {name[:80]!r}")
             seen.add(name)
     return made
 
 
 def _reject_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def _finite_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise ValueError(f"the number {text[:40]} is too large")
     return number
 
 
 def _nesting_depth(value: Any) -> int:
-    """How deeply lists and objects are nested, found level by level."""
+    """Return how deeply lists and objects are nested, without recursion."""
     level, depth = [value], 0
     while level := [one for one in level if isinstance(one, (dict, list))]:
         depth += 1

@@ -1,4 +1,4 @@
-"""Tables of jobs: CSV, read record by record, and Parquet, read batch by batch."""
+"""Read tables of jobs: CSV record by record, Parquet batch by batch."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ from sow.batch.manifest.rows import (
 from sow.errors import UsageError
 
 BATCH_ROWS = 256
-"""Rows of Parquet that are held at once."""
-CSV_HINT = "save it as CSV in UTF-8, with the names of the columns in its first line"
+"""Rows of Parquet that are read at once."""
+CSV_HINT = "save it as CSV in UTF-8 with the column names in the first line"
 
 
 class _CsvError(Exception):
-    """Why a record of a CSV file is given up."""
+    """A record of a CSV file that cannot be read."""
 
 
 class _PhysicalLines:
-    """Physical lines for the csv module, which asks for more while a quoted cell is open.
+    """Iterates over physical lines for the csv module, which reads on while a quote is open.
 
     Attributes:
-        number: of the last line given out, from 1.
-        bytes_read: bytes given out since it was last set to 0: a quote that is never closed would
-            otherwise take the rest of the file.
+        number: the number of the last line, from 1.
+        bytes_read: bytes since it was last reset; the limit on it ends an unclosed quote.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -52,16 +51,16 @@ class _PhysicalLines:
         self.number, line = next(self._lines)
         self.bytes_read += MAX_LINE + 1 if line is None else len(line)
         if line is None or self.bytes_read > MAX_LINE:
-            raise _CsvError(f"{TOO_LONG}: is a quote never closed?")
-        # What is no UTF-8 is kept for now: where the quotes end has to be known all the same.
+            raise _CsvError(f"{TOO_LONG}; is a quote not closed?")
+        # Invalid UTF-8 is kept for now: the csv module still has to find the closing quotes.
         return line.decode("utf-8", "surrogateescape")
 
 
 def csv_rows(path: Path, delimiter: str) -> Rows:
-    """The rows of a CSV file, each with the number of the line where it begins.
+    """Yield the rows of a CSV file, each with the number of the line where it starts.
 
     Raises:
-        UsageError: if the file cannot be read, or its columns are none of a job.
+        UsageError: if the file cannot be read, or has unknown columns.
     """
     with open_for_reading(path) as file:
         lines = _PhysicalLines(file)
@@ -74,7 +73,7 @@ def csv_rows(path: Path, delimiter: str) -> Rows:
             except StopIteration:
                 return
             except (csv.Error, _CsvError) as error:
-                yield Row(start, None, f"it cannot be read: {error}")
+                yield Row(start, None, f"invalid CSV: {error}")
                 continue
             if any(cell.strip() for cell in cells):
                 yield _csv_row(start, fields, cells)
@@ -93,14 +92,14 @@ def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
 
 def _csv_row(number: int, fields: list[str], cells: list[str]) -> Row:
     if len(cells) != len(fields):
-        return Row(number, None, f"it has {len(cells)} cells and the header {len(fields)}")
+        return Row(number, None, f"{len(cells)} cells, but the header has {len(fields)}")
     if not all(map(is_utf8, cells)):
-        return Row(number, None, "it is not UTF-8")
+        return Row(number, None, "not UTF-8")
     return _row(number, fields, cells)
 
 
 def _row(number: int, fields: list[str], values: list[Any]) -> Row:
-    """A row of cells that are texts, or values of other kinds; what is empty is left out."""
+    """Return a row of the values of its cells; empty cells are left out."""
     data = {}
     for field, value in zip(fields, values, strict=True):
         try:
@@ -113,7 +112,7 @@ def _row(number: int, fields: list[str], values: list[Any]) -> Row:
 
 
 def parquet_module() -> ModuleType:
-    """pyarrow's Parquet.
+    """Import and return `pyarrow.parquet`.
 
     Raises:
         UsageError: if it is not installed.
@@ -127,10 +126,10 @@ def parquet_module() -> ModuleType:
 
 
 def parquet_rows(path: Path) -> Rows:
-    """The rows of a Parquet file, counted from 1.
+    """Yield the rows of a Parquet file, numbered from 1.
 
     Raises:
-        UsageError: if the file cannot be read, or its columns are none of a job.
+        UsageError: if the file cannot be read, or has unknown columns.
     """
     parquet = parquet_module()
     with open_for_reading(path) as file, _arrow_errors(path):
@@ -141,7 +140,7 @@ def parquet_rows(path: Path) -> Rows:
             for values in _values(batch):
                 number = next(numbers)
                 if values is None:
-                    yield Row(number, None, "it is not UTF-8, or holds what no job knows")
+                    yield Row(number, None, "not UTF-8, or a type that no field has")
                 elif any(value is not None for value in values):
                     yield _row(number, fields, values)
 
@@ -154,15 +153,17 @@ def _parquet_fields(path: Path, schema: Any) -> list[str]:
     for field, column_type in zip(fields, schema.types, strict=True):
         inside = pa.types.is_struct(column_type) or pa.types.is_binary(column_type)
         if inside and field in ("image", "mask"):
-            raise UsageError(f"{shown} holds pictures in {field!r}", "give the names of files")
+            raise UsageError(
+                f"{shown} has pictures in the column {field!r}", "give file names instead"
+            )
     return fields
 
 
 def _values(batch: Any) -> Iterator[list[Any] | None]:
-    """The cells of each row; None for one that cannot be put into Python."""
+    """Yield the cells of each row; None for one that cannot be converted to Python."""
     try:
         columns = [column.to_pylist() for column in batch.columns]
-    except (ValueError, OverflowError):  # one cell is enough: which row it is in is found out
+    except (ValueError, OverflowError):  # a cell is invalid: find its row
         for number in range(batch.num_rows):
             row = batch.slice(number, 1)
             try:
@@ -175,11 +176,11 @@ def _values(batch: Any) -> Iterator[list[Any] | None]:
 
 @contextmanager
 def _arrow_errors(path: Path) -> Iterator[None]:
-    """Damage inside a file has no line; the file is refused where it is met."""
+    """Turn errors of pyarrow, which have no row number, into a UsageError for the file."""
     import pyarrow as pa
 
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
         what = str(error).partition("\n")[0][:200]
-        raise UsageError(f"{str(path)!r} is no sound Parquet: {what}", "write it again") from None
+        raise UsageError(f"{str(path)!r} is not valid Parquet: {what}", "write it again") from None
