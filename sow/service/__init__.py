@@ -1,6 +1,6 @@
-"""From a request to pictures with their recipes: what every front shares. It prints nothing.
+"""From a request to pictures with their recipes, for every front end. It prints nothing.
 
-The command line is one front; a batch runner, a benchmark or a page are others. What a person
-should be told comes by a callback, and what they did wrong as a `SowError` that speaks of
-arguments (`planner_model=`), which a front may call by its own names.
+The command line is one front end; batches and benchmarks are others. Messages for the user go to a
+callback, and mistakes raise a `SowError` that names arguments (`planner_model=`), which a front end
+may replace with its own option names.
 """

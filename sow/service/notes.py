@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sow.models.find import Model
-from sow.pictures.formats import photographed
+from sow.pictures.formats import is_photograph
 from sow.pictures.loading import over_grey
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ fifty others planted 5 wide, nine were (benchmarks/figures/studies/results/findi
 
 def model_notes(model: Model, image: Image.Image) -> Iterator[str]:
     """Yield notes on a model and the picture that is planted by it."""
-    if model.name == "figures" and photographed(over_grey(image)):
+    if model.name == "figures" and is_photograph(over_grey(image)):
         yield (
             "`figures` knows only a small drawn world: a photograph planted in it looks odd; "
             "use Stable Diffusion 2.1 for photographs"

@@ -1,4 +1,4 @@
-"""Who makes the plan: rules, or a multimodal model."""
+"""Planning a request: by rules, or by a multimodal model."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 
 Consent = Callable[[str, str], bool]
-"""Whether the user agrees that the planted part of a picture goes to a vendor, at this host."""
+"""Asks the user whether the planted part of a picture may go to a vendor at this host."""
 
 
 def never_consent(vendor: str, host: str) -> bool:
-    """Nobody was asked, so nobody agreed."""
+    """Refuse, where nobody can be asked."""
     return False
 
 
 @dataclass(frozen=True)
 class PlannerChoice:
-    """Who plans and how.
+    """The planner and its options.
 
     Attributes:
-        name: `auto` asks the vendor whose key is set, else plans by rules; `offline`, or a vendor.
-        planner_model: the vendor's model; None is its newest.
+        name: `offline` (rules), a vendor, or `auto`: the vendor whose key is set, or else rules.
+        planner_model: the vendor's model; None takes its newest.
         base_url: another server than the vendor's.
-        planner_calls: 3 for a call per stage, 1 for all in one.
-        fallback: rules stand in for a vendor that was named and cannot be asked.
-        cache: plans made before are taken again.
-        prompts: a folder with prompts of one's own.
+        planner_calls: 3 for one call per stage, 1 for a single call.
+        fallback: plan by rules if a named vendor cannot be asked.
+        cache: reuse earlier plans.
+        prompts: a folder with the user's own prompts.
         planner_timeout: seconds for a whole plan, retries included.
-        consent: asked before `auto` sends a picture to a vendor whose key it found; whoever names
-            a vendor or a server has agreed. A program has to name one.
+        consent: asked before `auto` sends a picture to a vendor whose key it found. Naming a vendor
+            or a server is consent; programs have to name one.
     """
 
     name: str = "auto"
@@ -57,26 +57,27 @@ class PlannerChoice:
     consent: Consent = field(default=never_consent, compare=False, repr=False)
 
     def check(self) -> None:
-        """Refuses what makes no sense, before anything is loaded.
+        """Check the options, before anything is loaded.
 
         Raises:
-            UsageError: for an unknown planner, a number of calls, a folder that is not there.
+            UsageError: for an unknown planner, a wrong number of calls or a missing folder.
         """
         if self.name not in ("auto", "offline", *VENDORS):
             raise UsageError(
-                f"no planner {self.name!r}", f"choose auto, offline, {', '.join(VENDORS)}"
+                f"unknown planner {self.name!r}", f"choose auto, offline, {', '.join(VENDORS)}"
             )
         for name in ("planner_model", "base_url"):
             check_type(name, getattr(self, name), (str, type(None)), "a text")
         if self.planner_calls not in (1, 3):
             raise UsageError(
-                f"{self.planner_calls!r} calls for a plan", "give planner_calls=1 or 3"
+                f"a plan takes 1 or 3 calls, not {self.planner_calls!r}",
+                "give planner_calls=1 or 3",
             )
         if self.prompts is not None and not _is_folder(as_path("prompts", self.prompts)):
-            raise UsageError(f"no folder {str(self.prompts)!r}", "check prompts=")
+            raise UsageError(f"there is no folder {str(self.prompts)!r}", "check prompts=")
 
     def vendor(self) -> str | None:
-        """The name of who is to be asked, or None for the rules."""
+        """Return the name of the vendor to ask, or None for rules."""
         if self.name == "offline":
             return None
         if self.name != "auto":
@@ -84,10 +85,10 @@ class PlannerChoice:
         return "openai" if self.base_url else available_vendor()
 
     def planner(self, vendor: str, model: Model) -> StagedPlanner:
-        """The planner that asks, fitted to the checkpoint that will draw.
+        """Return the planner that asks a vendor, with the limits of the model's checkpoint.
 
         Raises:
-            PlannerError: if it cannot be asked: no key, no package.
+            PlannerError: if the vendor cannot be asked: without a key or a package.
         """
         from sow.planners.mllm.fusion import token_counter
         from sow.planners.mllm.planner import StagedPlanner
@@ -113,12 +114,12 @@ def _is_folder(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class PlanningResult:
-    """A plan and how it came about.
+    """A plan and how it was made.
 
     Attributes:
-        cache: `hit`, `miss` or `off`.
-        origin: who made it, in a line for people; empty where that is plain.
-        notes: what was done to it.
+        cache: whether it came from the cache: `hit`, `miss` or `off`.
+        origin: what made it, in one line for the user; empty if that is obvious.
+        notes: messages for the user.
     """
 
     plan: Plan
@@ -131,46 +132,50 @@ def ask_for_plan(
     request: PlanRequest,
     choice: PlannerChoice,
     model: Model,
-    meanwhile: Callable[[], None] = lambda: None,
+    before_vendor_call: Callable[[], None] = lambda: None,
 ) -> PlanningResult:
-    """Asks for a plan as chosen, lays out what it is to show besides, and says it in words that
-    the model knows.
+    """Plan a request, add its scene graph, and reword it for the model's vocabulary.
 
-    meanwhile: called just before a vendor is asked, to begin what can be done while waiting.
+    before_vendor_call: called just before a vendor is asked, to start work that can run meanwhile.
 
     Raises:
-        SowError: if there is none.
+        SowError: if there is no plan.
     """
     if request.has_graph or request.image is None:
-        planned = _around_graph(request, choice, model, meanwhile)
+        result = _plan_with_graph(request, choice, model, before_vendor_call)
     else:
-        planned = _planned(request, choice, model, meanwhile)
-    return replace(
-        planned, plan=in_known_words(planned.plan, model.name, model.checkpoint_spec.words)
-    )
+        result = _plan(request, choice, model, before_vendor_call)
+    plan = in_known_words(result.plan, model.name, model.checkpoint_spec.words)
+    return replace(result, plan=plan)
 
 
-def _around_graph(
-    request: PlanRequest, choice: PlannerChoice, model: Model, meanwhile: Callable[[], None]
+def _plan_with_graph(
+    request: PlanRequest,
+    choice: PlannerChoice,
+    model: Model,
+    before_vendor_call: Callable[[], None],
 ) -> PlanningResult:
-    """The same where there is a graph, or nothing to plant."""
+    """Plan a request with a scene graph, or without a picture."""
     from sow.planners.graph.planner import add_graph, check_graph, text_only_plan, without_graph
 
     check_graph(request)
     if request.image is None:
-        planned = PlanningResult(text_only_plan(request))
+        result = PlanningResult(text_only_plan(request))
     else:
-        planned = _planned(without_graph(request), choice, model, meanwhile)
-    return replace(planned, plan=add_graph(planned.plan, request)) if request.has_graph else planned
+        result = _plan(without_graph(request), choice, model, before_vendor_call)
+    return replace(result, plan=add_graph(result.plan, request)) if request.has_graph else result
 
 
-def _planned(
-    request: PlanRequest, choice: PlannerChoice, model: Model, meanwhile: Callable[[], None]
+def _plan(
+    request: PlanRequest,
+    choice: PlannerChoice,
+    model: Model,
+    before_vendor_call: Callable[[], None],
 ) -> PlanningResult:
-    """The plan as its planner makes it.
+    """Plan a request that has a picture and no graph.
 
     Raises:
-        SowError: if there is none; a vendor that was named is not replaced without `fallback`.
+        SowError: if there is no plan. Rules replace a vendor that was named only with `fallback`.
     """
     vendor = choice.vendor()
     if vendor is None:
@@ -180,22 +185,22 @@ def _planned(
         planner = choice.planner(vendor, model)
         host = planner.asker.host
         if choice.name == "auto" and not choice.base_url and not choice.consent(vendor, host):
-            origin = f"rules (nothing is sent to {vendor} before it is named or agreed to)"
+            origin = f"rules (nothing is sent to {vendor} unless it is named or agreed to)"
             return PlanningResult(OfflinePlanner().plan(request), origin=origin)
-        meanwhile()
-        plan, cache = _asked(planner, request, choice.cache)
+        before_vendor_call()
+        plan, cache = _ask_vendor(planner, request, choice.cache)
     except PlannerError as error:
         if choice.name != "auto" and not choice.fallback:
             raise
         plan = OfflinePlanner().plan(request)
-        return PlanningResult(
-            plan.changed(notes=(*plan.notes, f"planned by rules: {error.what}"[:300]))
-        )
+        notes = (*plan.notes, f"planned by rules: {error.what}"[:300])
+        return PlanningResult(plan.changed(notes=notes))
     where = "from the cache" if cache == "hit" else f"asked at {planner.asker.host}"
     return PlanningResult(plan, cache, f"{planner.asker.vendor} {planner.asker.model}, {where}")
 
 
-def _asked(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[Plan, str]:
+def _ask_vendor(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[Plan, str]:
+    """Return a vendor's plan, and whether it came from the cache: `hit`, `miss` or `off`."""
     from sow.planners.mllm.cache import AnswerCache, answers_folder
 
     if not cache:
@@ -206,10 +211,10 @@ def _asked(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[P
 
 
 def preview_request(request: PlanRequest, choice: PlannerChoice, model: Model) -> dict[str, Any]:
-    """Exactly what would be sent, and to whom; nothing is sent.
+    """Return exactly what a vendor would be sent, as JSON data; nothing is sent.
 
     Raises:
-        UsageError: if nobody would be asked.
+        UsageError: if no vendor would be asked.
     """
     from hashlib import sha256
 

@@ -114,7 +114,7 @@ def test_alone_and_among_eight_differ_by_a_level_at_most(figures, picture, tmp_p
         options = Options("figures", planner=PlannerChoice("offline"), batch_size=size)
         out = tmp_path / str(size)
         batch = Batch(make_job_source(jobs, None, {}, out), out, options)
-        batch.runner.service._pipe = figures
+        batch.runner.service._lazy_model._pipe = figures
         assert all(result.done for result in batch)
     for n in range(3):
         one, many = (levels(tmp_path / str(size) / f"j{n}.png") for size in (1, 8))

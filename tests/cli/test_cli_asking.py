@@ -69,18 +69,18 @@ ASK = "from sow.cli.consent import ask_consent; print(ask_consent({!r}, 'some.ex
 @pytest.mark.parametrize(("types", "agreed"), [("y\n", "True"), ("n\n", "False"), ("\n", "False")])
 def test_the_answer_is_remembered_for_whom_it_was_given(tmp_path, env, types, agreed):
     _, out, said = at_a_terminal(ASK.format("openai"), tmp_path, env, types)
-    assert (out, "May they" in said) == (agreed, True)
+    assert (out, "Send them" in said) == (agreed, True)
     _, out, said = at_a_terminal(ASK.format("openai"), tmp_path, env, "")
     assert (out, said) == (agreed, "")
     _, out, said = at_a_terminal(ASK.format("gemini"), tmp_path, env, "n\n")
-    assert (out, "May they" in said) == ("False", True)
+    assert (out, "Send them" in said) == ("False", True)
 
 
 def test_an_answer_that_cannot_be_remembered_is_one(tmp_path, env):
     (tmp_path / "config").write_text("in the way")
     _, out, said = at_a_terminal(ASK.format("openai"), tmp_path, env, "y\n")
     assert out == "True"
-    assert "could not be remembered" in said
+    assert "could not be saved" in said
 
 
 def test_a_script_has_to_name_its_planner(run_sow, server, env, tmp_path):
@@ -90,14 +90,14 @@ def test_a_script_has_to_name_its_planner(run_sow, server, env, tmp_path):
     (tmp_path / "config" / "consent.json").write_text(json.dumps({f"openai at {host}": True}))
     done = run_sow(*PLAN, env=env)
     assert done.returncode == 0, done.stderr
-    assert "nothing is sent to openai before it is named" in done.stderr
+    assert "nothing is sent to openai unless it is named" in done.stderr
     assert server.asked == []
 
 
 @pytest.mark.parametrize(("types", "agreed"), [("y\n", "True True"), ("n\n", "False False")])
 def test_what_costs_a_fortune_is_asked_about(tmp_path, types, agreed):
     """Once where it is agreed to; `--yes` is never asked."""
-    code = "from sow.cli.consent import agreement; a = agreement({}); print(a('dear'), a('dearer'))"
+    code = "from sow.cli.consent import confirm_once; a = confirm_once({}); print(a('dear'), a('dearer'))"
     _, out, said = at_a_terminal(code.format(False), tmp_path, {}, types * 2)
     assert out == agreed
     assert said.count("Go on?") == (1 if "y" in types else 2)

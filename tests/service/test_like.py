@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 from conftest import EXAMPLES
@@ -23,7 +24,7 @@ def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("like") / "a.png"
     service = Service("figures", device="cpu", planner=sow.PlannerChoice("offline"))
     asked = sow.Request(EXAMPLES / "drawn-beard.png", "a man", subject="face", matte="none")
-    service.generate(asked, seed=7, settings=QUICK, likeness=0.7).save(path)
+    service.generate(replace(asked, settings=QUICK, likeness=0.7), seed=7).save(path)
     return path
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import EXAMPLES
@@ -89,14 +91,14 @@ def test_rembg_is_asked_for_by_name_where_it_is_missing(service, monkeypatch):
 
 def test_likeness_is_said_beside_or_among_the_settings(service):
     request = Request(image=FACE, prompt=PROMPT)
-    plain = service.resolve(request, likeness=0.5)
-    assert plain.settings == service.resolve(request, settings={"likeness": 0.5}).settings
-    assert plain.settings == service.resolve(request, settings=["likeness=0.5"]).settings
+    plain = service.resolve(replace(request, likeness=0.5))
+    assert plain.settings == service.resolve(replace(request, settings={"likeness": 0.5})).settings
+    assert plain.settings == service.resolve(replace(request, settings=["likeness=0.5"])).settings
     assert plain.settings.preserve == (4, 3)
-    whole = service.resolve(request, settings=sow.Settings(), likeness=0)
+    whole = service.resolve(replace(request, settings=sow.Settings(), likeness=0))
     assert whole.settings == sow.Settings().changed(likeness=0)
     with pytest.raises(UsageError, match="0 to 1"):
-        service.resolve(request, likeness=2)
+        service.resolve(replace(request, likeness=2))
 
 
 def test_more_likeness_keeps_more_of_the_person(service):
@@ -108,7 +110,7 @@ def test_more_likeness_keeps_more_of_the_person(service):
     (planted,) = judge.embed([ground])
 
     def away(**more) -> float:
-        result = service.generate(request, seed=5, num=4, **more)
+        result = service.generate(replace(request, **more), seed=5, num=4)
         seen = judge.look(result.images, [result.plan.box] * 4)
         return float(np.mean([distance(v.embedding, planted) for v in seen if v.heads]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
@@ -70,5 +72,5 @@ def test_a_canvas_that_does_not_suit_the_model_is_said(service, told, canvas, sa
 def test_a_note_on_the_canvas_is_said_once(service, caplog):
     """Not by the pipeline's logging too: the service prints nothing."""
     request = Request(**CUP, canvas=64, box=[8, 8, 48, 48])
-    service.generate(request, seed=1, settings={"cycles": 0, "replant": 0})
+    service.generate(replace(request, settings={"cycles": 0, "replant": 0}), seed=1)
     assert caplog.records == []

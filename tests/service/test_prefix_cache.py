@@ -32,7 +32,7 @@ def service():
 
 
 def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
-    spec = service.resolve(ASKED, preset=SWIFT)
+    spec = service.resolve(replace(ASKED, preset=SWIFT))
     first, second = (next(iter(service.make(spec, [seed]))) for seed in (1, 2))
     assert (first.samples, second.samples) == (27, 12)
     assert (first.calls, second.calls) == (19, 7)
@@ -42,7 +42,7 @@ def test_a_further_seed_costs_its_own_samples_and_is_the_same_picture(service):
 
 
 def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
-    spec = service.resolve(ASKED, preset=SWIFT)
+    spec = service.resolve(replace(ASKED, preset=SWIFT))
     with count_forwards(service.pipe.unet) as spent:
         made = list(service.make(spec, [5, 6, 7]))
     assert spent.samples <= 15 + 3 * 12
@@ -55,7 +55,7 @@ def test_pictures_of_one_call_are_repeated_as_they_began(service, tmp_path):
 
 def test_what_began_in_its_batch_begins_there_again(service):
     """As recipes say that tell nothing of beginnings."""
-    spec = service.resolve(ASKED, preset=SWIFT)
+    spec = service.resolve(replace(ASKED, preset=SWIFT))
     picture = next(iter(service.make(spec, [5])))
     told = json.loads(picture.recipe.model_dump_json())
     del told["begun_alone"]
@@ -74,7 +74,7 @@ def test_what_began_in_its_batch_begins_there_again(service):
 
 
 def test_jobs_with_several_pictures_share_and_do_not_mix_with_others(service):
-    spec = service.resolve(ASKED, preset=SWIFT)
+    spec = service.resolve(replace(ASKED, preset=SWIFT))
     several, single = EngineTask(spec, 1, shares_prefix=True), EngineTask(spec, 1)
     assert several.batch_key != single.batch_key
     begun = figures().prefix_cache
@@ -98,9 +98,10 @@ def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypat
         return image
 
     monkeypatch.setattr(sow.attention.explain, "explain", sheet)
-    spec = service.resolve(ASKED, preset=SWIFT, settings={"cycles": 0, "replant": 0, "eta": 0})
+    settings = {"cycles": 0, "replant": 0, "eta": 0}
+    spec = service.resolve(replace(ASKED, preset=SWIFT, settings=settings))
     assert without_chance(spec.settings)
-    assert not without_chance(service.resolve(ASKED, preset=SWIFT).settings)
+    assert not without_chance(service.resolve(replace(ASKED, preset=SWIFT)).settings)
     plain = next(iter(service.make(spec, [1])))
     assert next(iter(service.make(spec, [2]))).samples == 0  # that of 1 is all of it
     shown = next(iter(service.make(spec, [2], explain=True)))
@@ -110,7 +111,7 @@ def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypat
 
 def test_who_has_a_picture_explained_does_not_reach_into_other_calls(service, monkeypatch):
     """A call that comes before it, as another thread's may, goes on from its beginning."""
-    spec = service.resolve(ASKED, preset=SWIFT)
+    spec = service.resolve(replace(ASKED, preset=SWIFT))
     next(iter(service.make(spec, [1])))
     real, others = type(service.pipe).__call__, []
 

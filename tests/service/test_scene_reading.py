@@ -200,7 +200,7 @@ def test_what_is_made_again_knows_its_place():
 def test_cycles_are_those_of_the_place_whatever_the_seed(service, monkeypatch):
     """The second picture is made again, alone, and its cycles are wanted."""
     monkeypatch.setattr(FaceCheck, "is_lost", lambda check, picture: picture.recipe.seed == 2)
-    spec = service.resolve(Request("examples/drawn-curls.png", "a woman"), settings={"cycles": 1})
+    spec = service.resolve(Request("examples/drawn-curls.png", "a woman", settings={"cycles": 1}))
     first, second = service.make(spec, [1, 2], cycles_of=[1], retries=1)
     assert (first.recipe.seed, len(first.cycles)) == (1, 0)
     assert (second.recipe.seed, bool(second.cycles)) == (3, True)

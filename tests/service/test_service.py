@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,12 @@ def test_one_line_of_python(tmp_path, capsys):
 
 
 def test_pictures_of_one_plan_share_a_call_and_stay_what_they_are(service, tmp_path):
-    together = service.generate(ASKED, seed=3, num=4, settings=QUICK)
+    together = service.generate(replace(ASKED, settings=QUICK), seed=3, num=4)
     assert [p.recipe.seed for p in together.pictures] == [3, 4, 5, 6]
     assert [(p.recipe.batch_size, p.recipe.place) for p in together.pictures] == [
         (4, 0), (4, 1), (4, 2), (4, 3)
     ]  # fmt: skip
-    alone = service.generate(ASKED, seed=5, settings=QUICK)
+    alone = service.generate(replace(ASKED, settings=QUICK), seed=5)
     assert difference(together.images[2], alone.image) <= 1
     assert difference(together.images[1], alone.image) > 50
     together.save(tmp_path / "a.png")
@@ -87,7 +88,7 @@ def test_pictures_of_one_plan_share_a_call_and_stay_what_they_are(service, tmp_p
 
 def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
     """Half as many pictures a call when memory runs out; one line when not even one fits."""
-    spec = service.resolve(ASKED, settings=QUICK)
+    spec = service.resolve(replace(ASKED, settings=QUICK))
     expected = [p.image for p in service.make(spec, [1, 2, 3])]
     sizes, room = [], [2]
     real = type(service.pipe).__call__
@@ -111,7 +112,7 @@ def test_batches_follow_the_memory_and_give_way(service, monkeypatch):
 
 
 def test_an_error_that_is_not_about_memory_is_not_hidden(service, monkeypatch):
-    spec = service.resolve(ASKED, settings=QUICK)
+    spec = service.resolve(replace(ASKED, settings=QUICK))
 
     def broken(self, *_, **__):
         raise RuntimeError("something else")
@@ -122,11 +123,13 @@ def test_an_error_that_is_not_about_memory_is_not_hidden(service, monkeypatch):
 
 
 def test_cycles_and_sheets_on_request(service):
-    out = service.generate(ASKED, seed=1, num=2, settings={"cycles": 2}, cycles=True, explain=True)
+    out = service.generate(
+        replace(ASKED, settings={"cycles": 2}), seed=1, num=2, cycles=True, explain=True
+    )
     for picture in out.pictures:
         assert len(picture.cycles) == 2
         assert picture.explained.width > 600
-    plain = service.generate(ASKED, seed=1, num=2, settings={"cycles": 2})
+    plain = service.generate(replace(ASKED, settings={"cycles": 2}), seed=1, num=2)
     assert [i.tobytes() for i in plain.images] == [i.tobytes() for i in out.images]
 
 
@@ -183,7 +186,7 @@ def test_a_recipe_in_half_precision_names_the_weights_that_ran(tiny_folder, tmp_
     both = shutil.copytree(tiny_folder, tmp_path / "m")
     random_pipeline(TINY, seed=3).to(dtype=torch.bfloat16).save_pretrained(both, variant="fp16")
     half = Service(str(both), device="cpu", dtype="bfloat16", planner=sow.PlannerChoice("offline"))
-    half.generate(ASKED, seed=1, settings=QUICK).save(tmp_path / "a.png")
+    half.generate(replace(ASKED, settings=QUICK), seed=1).save(tmp_path / "a.png")
     full = Service(str(both), device="cpu", dtype="float32")
     loaded = full.pipe
     again, spec, seed = Service.of_recipe(
@@ -198,7 +201,7 @@ def test_a_recipe_in_half_precision_names_the_weights_that_ran(tiny_folder, tmp_
 
 
 def test_a_batch_that_does_not_fit_any_more_is_made_alone(service, tmp_path, monkeypatch):
-    service.generate(ASKED, seed=3, num=2, settings=QUICK).save(tmp_path / "a.png")
+    service.generate(replace(ASKED, settings=QUICK), seed=3, num=2).save(tmp_path / "a.png")
     notes = []
     again, spec, seed = Service.of_recipe(
         tmp_path / "a-2.png", device="cpu", report=lambda *line: notes.append(line)
@@ -211,7 +214,7 @@ def test_a_batch_that_does_not_fit_any_more_is_made_alone(service, tmp_path, mon
 
 
 def test_only_the_cycles_that_are_wanted_are_decoded(service):
-    spec = service.resolve(ASKED, settings={"cycles": 3})
+    spec = service.resolve(replace(ASKED, settings={"cycles": 3}))
     decoded = []
     hook = service.pipe.vae.decoder.register_forward_pre_hook(
         lambda _, args: decoded.append(len(args[0]))
@@ -262,12 +265,12 @@ def test_mistakes_speak_of_arguments(service, name):
                                             ({"seed": 2**63}, "no seed")])  # fmt: skip
 def test_seeds_and_numbers_are_looked_at_before_the_work(service, more, says):
     with pytest.raises(UsageError, match=says):
-        service.generate(ASKED, settings=QUICK, **more)
+        service.generate(replace(ASKED, settings=QUICK), **more)
 
 
 def test_a_bad_setting_does_not_wait_for_a_model():
     with pytest.raises(UsageError, match="did you mean 'cycles'"):
-        Service("no/such-model", download=False).resolve(ASKED, settings={"cycels": 3})
+        Service("no/such-model", download=False).resolve(replace(ASKED, settings={"cycels": 3}))
     with pytest.raises(ModelError, match="not in the cache"):
         Service("no/such-model", download=False).plan(ASKED)
 

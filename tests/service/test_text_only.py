@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sow.benchmarks.figures.judge.judge import Judge
@@ -62,8 +64,9 @@ def test_without_a_picture_and_a_graph_there_is_nothing_to_do(service):
 def test_where_nothing_is_planted_nothing_is_preserved(service, how):
     """However much of it is to stay: the settings say nothing there."""
     request = Request(None, PROMPT, triples=TRIPLES)
-    (kept,) = service.generate(request, seed=1, **how).pictures
+    (kept,) = service.generate(replace(request, **how), seed=1).pictures
     assert kept.recipe.settings.preserve
     without = {**how.get("settings", {}), "preserve": ()}
-    (plain,) = service.generate(request, seed=1, **{**how, "settings": without}).pictures
+    changed = replace(request, **{**how, "settings": without})
+    (plain,) = service.generate(changed, seed=1).pictures
     assert kept.image.tobytes() == plain.image.tobytes()
