@@ -93,5 +93,7 @@ class StudyOutput:
         page = stacked(rows, gap)
         if colours:
             page = page.quantize(colours, dither=Image.Dither.NONE)
-        write_atomically(lambda file: page.save(file, "PNG", optimize=True), self.out / name, self.force)
+        write_atomically(
+            lambda file: page.save(file, "PNG", optimize=True), self.out / name, self.force
+        )
         self.log(str(self.out / name))

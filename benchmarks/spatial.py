@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ def pictures(
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             request = Request(None, sentence.prompt, triples=[sentence.triple])
-            service.generate(request, seed=seed, settings=dict(METHODS[method])).save(path)
+            made = replace(request, settings=dict(METHODS[method]))
+            service.generate(made, seed=seed).save(path)
         yield method, sentence, path
 
 

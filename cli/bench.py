@@ -281,7 +281,7 @@ def run_program(
     """Run the batch of every method, then write the report; finished work is reused."""
     from sow.benchmarks.tv2i.running.bench import batch_of
     from sow.benchmarks.tv2i.running.finishing import finish
-    from sow.cli.batch import carried_out, only_the_model
+    from sow.cli.batch import report_model_only, run_with_progress
     from sow.cli.batch_progress import Progress
 
     for note in program.bench.listed.notes:
@@ -290,8 +290,8 @@ def run_program(
         seeds = f", {bench.seeds} seeds each" if bench.seeds > 1 else ""
         pairs = f"{len(bench.listed.pairs)} pairs{seeds}"
         print_note(f"{number} of {len(program.tasks)}, {entrant.name}: {pairs}")
-        batch = batch_of(bench, entrant, options, out, only_the_model, force)
-        carried_out(batch, Progress(batch, False, quiet))
+        batch = batch_of(bench, entrant, options, out, report_model_only, force)
+        run_with_progress(batch, Progress(batch, False, quiet))
     for path in finish(program, out, lambda name: print_note(f"measuring {name}"), force):
         typer.echo(str(path))
 

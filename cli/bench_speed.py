@@ -12,9 +12,8 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.options import Device, Dtype, Json, Quiet
+from sow.cli.options import Changes, Device, Dtype, Json, Quiet
 from sow.cli.output import print_json, print_note, printable
-from sow.cli.results import Changes
 from sow.errors import INTERRUPTED
 from sow.utils.files import make_folder, remove_unfinished
 
@@ -81,7 +80,7 @@ def speed(
     check_sections(sections)  # before a model is loaded
     for name in split_names(presets):
         Settings.preset(name)
-    make_folder(out, "give another out=")
+    make_folder(out, "choose another out=")
     store = ReportStore(out, tuple(SECTIONS), force)
     if quiet:
         from sow.benchmarks.output import hide_bars

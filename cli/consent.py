@@ -1,4 +1,4 @@
-"""What is asked back, at a terminal, of whoever sits there: may it be sent, may it cost so much."""
+"""Questions to the user at a terminal: consent to send a picture, and to an unusual cost."""
 
 from __future__ import annotations
 
@@ -14,63 +14,66 @@ from sow.errors import OutputError
 
 
 def confirm_once(yes: bool) -> Callable[[str], bool]:
-    """Whether something that costs far more than usual is meant; asked once a run.
+    """Return a function that asks whether to go on despite an unusual cost, once per run.
 
-    yes: it was said beforehand.
+    yes: `--yes` was given, so nothing is asked.
     """
-    said = [yes]
+    confirmed = yes
 
-    def agree(line: str) -> bool:
-        if not said[0] and _somebody():
+    def confirm(line: str) -> bool:
+        nonlocal confirmed
+        if not confirmed and _is_interactive():
             print_always(f"{line[:1].upper()}{line[1:]}.")
-            said[0] = typer.confirm("Go on?", err=True)
-        return said[0]
+            confirmed = typer.confirm("Go on?", err=True)
+        return confirmed
 
-    return agree
+    return confirm
 
 
-def _somebody() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask_consent(vendor: str, host: str) -> bool:
-    """What the user said when it was first asked; False where nobody can be asked.
+    """Return whether the user consents to send pictures to a vendor; ask the first time.
 
-    A script has to name its planner: what it does must not depend on what somebody once said.
+    Without a terminal it is False: what a script does must not depend on an answer somebody once
+    gave, so a script has to name its planner.
     """
-    if not _somebody():
+    if not _is_interactive():
         return False
-    who = f"{vendor} at {host}"
-    answers = _answers()
-    if who in answers:
-        return answers[who]
+    recipient = f"{vendor} at {host}"
+    answers = _read_answers()
+    if recipient in answers:
+        return answers[recipient]
     print_always(
-        f"There is a key for {vendor}. It may plan better than the rules do, but has to see your "
-        f"prompt and the part of your picture that is planted: they would be sent to {host}."
+        f"An API key of {vendor} is set. Its model may plan better than the rules, but needs to "
+        f"see your prompt and the planted part of your picture: they would be sent to {host}."
     )
-    agreed = typer.confirm(printable(f"May they be sent to {who}, now and later?"), err=True)
-    _remember({**answers, who: agreed})
-    return agreed
+    consent = typer.confirm(printable(f"Send them to {recipient}, now and later?"), err=True)
+    _save_answers({**answers, recipient: consent})
+    return consent
 
 
-def _file() -> Path:
+def _answers_file() -> Path:
     from sow.utils.files import config_folder
 
     return config_folder() / "consent.json"
 
 
-def _answers() -> dict[str, bool]:
+def _read_answers() -> dict[str, bool]:
     from sow.utils.files import read_json_object
 
-    return {who: said for who, said in read_json_object(_file()).items() if isinstance(said, bool)}
+    answers = read_json_object(_answers_file())
+    return {key: value for key, value in answers.items() if isinstance(value, bool)}
 
 
-def _remember(answers: dict[str, bool]) -> None:
+def _save_answers(answers: dict[str, bool]) -> None:
     from sow.utils.files import write_text
 
     try:
-        _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_text(json.dumps(answers, indent=2), _file(), force=True)
-        print_note(f"Remembered in {_file()}; delete it to be asked again.")
+        _answers_file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_text(json.dumps(answers, indent=2), _answers_file(), force=True)
+        print_note(f"The answer is saved in {_answers_file()}; delete it to be asked again.")
     except (OSError, OutputError):
-        print_note("This could not be remembered: it will be asked again.")
+        print_note("The answer could not be saved: you will be asked again.")

@@ -1,4 +1,4 @@
-"""`sow doctor`: what is here, what is missing, what to do next."""
+"""`sow doctor`: check this machine and say what to do next."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sow.cli.output import print_json
 
 
 def doctor(json: Json = False) -> None:
-    """Look at this machine: device, memory, weights, keys, versions, and what to do next."""
-    report = examine()
+    """Check this machine: device, memory, weights, keys and versions, and what to do next."""
+    report = inspect_machine()
     if json:
         print_json(report)
         return
@@ -28,8 +28,8 @@ def doctor(json: Json = False) -> None:
         console.print(f"next      {line}")
 
 
-def examine() -> dict[str, Any]:
-    """The report as data. Keys are only said to be there or not."""
+def inspect_machine() -> dict[str, Any]:
+    """Return the report as data; of API keys, only whether they are set."""
     import platform
 
     import torch
@@ -50,12 +50,12 @@ def examine() -> dict[str, Any]:
         "memory": {name: f"{size:.1f} GB" for name, size in _memory(device).items()},
         "weights": {
             "figures": "bundled",
-            **{name: "cached" if here else "not here" for name, here in cached.items()},
+            **{name: "cached" if is_cached else "not here" for name, is_cached in cached.items()},
         },
         "planner": available_vendor() or "rules",
         "keys": {name: "set" if os.environ.get(name) else "not set" for name in keys},
         "versions": {"python": platform.python_version(), **versions()},
-        "next": _next(device, any(cached.values())),
+        "next": _next_steps(device, any(cached.values())),
     }
 
 
@@ -71,12 +71,14 @@ def _memory(device: str) -> dict[str, float]:
     return sizes
 
 
-def _next(device: str, weights: bool) -> list[str]:
+def _next_steps(device: str, has_weights: bool) -> list[str]:
     lines = []
-    if not weights:
-        lines.append("`sow download` fetches Stable Diffusion 2.1; until then `figures` runs")
+    if not has_weights:
+        lines.append(
+            "run `sow download` to get Stable Diffusion 2.1; until then the bundled `figures` runs"
+        )
     if device == "cpu":
-        lines.append("no GPU: Stable Diffusion takes minutes a picture here, `figures` a second")
+        lines.append("no GPU: Stable Diffusion takes minutes per picture, `figures` a second")
     if not lines:
-        lines.append('all is here: sow generate --face img.png --prompt "an old person"')
+        lines.append('ready: sow generate --face img.png --prompt "an old person"')
     return lines

@@ -1,4 +1,4 @@
-"""`sow download`: fetch a model into the local cache."""
+"""`sow download`: download a model into the local cache."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from sow.cli.output import print_json, print_note
 
 
 def download(
-    model: Annotated[str, typer.Argument(help="sd2.1 or a hub id.")] = "sd2.1",
+    model: Annotated[str, typer.Argument(help="sd2.1 or a hub id: owner/name.")] = "sd2.1",
     revision: Revision = None,
     half: Annotated[
         bool | None,
-        typer.Option("--half/--full", help="fp16 files (2.6 GB) or fp32 (5.2 GB) for SD2.1. "
-                     "Default: fp16 where there is a GPU."),
+        typer.Option(
+            "--half/--full",
+            help="Download fp16 files (2.6 GB for SD2.1) or fp32 (5.2 GB). Default: fp16 with a "
+            "GPU.",
+        ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Fetch a model (Stable Diffusion 2.1 by default) into the local cache (HF_HOME)."""
+) -> None:
+    """Download a model (by default Stable Diffusion 2.1) into the local cache (HF_HOME)."""
     from sow.models import choose_device, fetch_model
 
     found = fetch_model(
@@ -32,4 +35,4 @@ def download(
     if json:
         print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
     else:
-        print_note(f"{found.name} ({found.revision}) is here: {found.source}")
+        print_note(f"{found.name} ({found.revision}) is in {found.source}")

@@ -1,4 +1,4 @@
-"""The first thing that runs: what happens on an interrupt or a closed pipe, before any import."""
+"""The entry point of `sow`: handle interrupts and closed pipes before anything slow is imported."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sow.errors import INTERRUPTED, OutputError
 
 
 def run() -> None:
-    """Runs the command line and leaves with its exit code."""
+    """Run the command line and exit with its code."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGINT, exit_on_interrupt)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
-    # None are wanted, and to look for some pydantic reads what every installed package says.
+    # No plugins are wanted; to look for some, pydantic reads the metadata of every package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    sys.stdout = cast(TextIO, Results(sys.stdout))
-    sys.stderr = cast(TextIO, Outlet(sys.stderr))
+    sys.stdout = cast(TextIO, StandardOutput(sys.stdout))
+    sys.stderr = cast(TextIO, PipeSafeStream(sys.stderr))
 
-    # Imports make much that stays and next to nothing that goes: with Python's own numbers a sixth
-    # of their time is spent on looking for garbage.
+    # Imports create many objects and hardly any garbage: with Python's default thresholds they
+    # spend a sixth of their time in the garbage collector.
     gc.set_threshold(100_000, 10, 10)
 
     from sow.cli.main import main
@@ -34,12 +34,12 @@ def run() -> None:
     try:
         main()
     except SystemExit as end:
-        unless_loading(end)
+        exit_if_loading(end)
         raise
 
 
-def unless_loading(end: SystemExit) -> None:
-    """Ends the program now if a model is being loaded that nobody needs any more."""
+def exit_if_loading(end: SystemExit) -> None:
+    """Exit at once if a model is still being loaded ahead, which nothing needs any more."""
     from sow.utils.libraries import PRELOAD_THREAD
 
     if not any(thread.name == PRELOAD_THREAD for thread in threading.enumerate()):
@@ -49,11 +49,11 @@ def unless_loading(end: SystemExit) -> None:
     os._exit(end.code if isinstance(end.code, int) else 1)
 
 
-def leave(number: int, frame: FrameType | None) -> None:
-    """Ends the program at once; nothing half-written stays.
+def exit_on_interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle SIGINT: delete unfinished files and exit at once.
 
-    Raised as an exception, an interrupt would end somewhere in the C++ of an import, or as a
-    traceback out of a library that did not expect it.
+    Raised as an exception, an interrupt could be lost in the C++ of an import, or end as a
+    traceback from a library that did not expect it.
     """
     files = sys.modules.get("sow.utils.files")
     if files is not None and hasattr(files, "remove_unfinished"):  # not while it is being imported
@@ -63,57 +63,57 @@ def leave(number: int, frame: FrameType | None) -> None:
     os._exit(INTERRUPTED)
 
 
-class Outlet:
-    """A standard stream whose reader may go away: the work goes on, nobody is told of the rest.
+class PipeSafeStream:
+    """A standard stream whose reader may go away: the rest is discarded, and the command goes on.
 
-    `sow show a.png --json | head -1` is no failure.
+    `sow show a.png --json | head -1` is not an error.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """See `io.TextIOBase`."""
+        """Write a text, or discard it if the reader is gone."""
         try:
             return self._stream.write(text)
         except OSError as error:
-            self._lost(error)
+            self._redirect(error)
             return len(text)
 
     def flush(self) -> None:
-        """See `io.TextIOBase`."""
+        """Flush the stream, if the reader is still there."""
         try:
             self._stream.flush()
         except OSError as error:
-            self._lost(error)
+            self._redirect(error)
 
-    def _lost(self, error: OSError) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
+    def _redirect(self, error: OSError) -> None:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, self._stream.fileno())
+        os.close(devnull)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-class Results(Outlet):
-    """Standard output: a disk that is full is a failure, other than a reader that has seen enough.
+class StandardOutput(PipeSafeStream):
+    """Standard output: a reader that goes away is not an error, but a full disk is.
 
     Raises:
-        OutputError: if what was to be said is lost.
+        OutputError: if output is lost.
     """
 
     _error: OutputError | None = None
 
     def write(self, text: str) -> int:
-        """See `io.TextIOBase`."""
-        if self._error is not None:  # whoever only tried whether it can be written to hid it
+        """Write a text, or raise the error of an earlier write."""
+        if self._error is not None:  # the caller of the earlier write may have swallowed it
             raise self._error
         return super().write(text)
 
-    def _lost(self, error: OSError) -> None:
-        super()._lost(error)
+    def _redirect(self, error: OSError) -> None:
+        super()._redirect(error)
         if not isinstance(error, BrokenPipeError):
-            what = f"the result cannot be printed ({error.strerror})"
-            self._error = OutputError(what, "print it elsewhere")
+            what = f"standard output cannot be written ({error.strerror})"
+            self._error = OutputError(what, "redirect it to another place")
             raise self._error

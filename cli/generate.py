@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,24 +16,29 @@ from sow.cli.consent import confirm_once
 from sow.cli.options import (
     MODEL,
     BaseUrl,
+    CyclesOut,
     Device,
     Dtype,
     Fallback,
     Force,
     Json,
+    LikeFile,
     ModelName,
     NoCache,
+    NoSheet,
+    Out,
     PlannerCalls,
     PlannerModel,
     PlannerName,
     PlannerTimeout,
     PromptFolder,
     Quiet,
+    RecipeFile,
     Revision,
     Yes,
     choice_of,
 )
-from sow.cli.output import print_json, print_note, report
+from sow.cli.output import OPTION_NAMES, print_json, print_note, report
 from sow.cli.paths import (
     check_no_overwrite,
     contact_sheet_path,
@@ -43,22 +49,16 @@ from sow.cli.paths import (
     picture_paths,
     resolve_out,
 )
-from sow.cli.request_options import with_request
-from sow.cli.results import (
-    CyclesOut,
-    LikeFile,
-    NoSheet,
-    Out,
-    RecipeFile,
-)
-from sow.cli.varying import refuse_beside_like, refuse_beside_recipe
-
-from sow.service.request import Generation, Request
+from sow.cli.request_options import files_of, with_request
+from sow.errors import UsageError
+from sow.service.request import Generation
 
 if TYPE_CHECKING:
     from sow.service.results import GenerationSpec, Picture
     from sow.service.service import Service
 
+VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "retries"}
+"""What may differ from a picture that others are to be like."""
 HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
 
@@ -70,7 +70,7 @@ def generate(
     config: Annotated[
         str | None,
         typer.Option(
-            help="For a single .safetensors file: folder or hub id of its configuration.",
+            help="Configuration of a single .safetensors file: a folder or hub id.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -176,12 +176,6 @@ class Outputs:
         return [*self.pictures, *self.explanations, self.contact_sheet, self.cycles]
 
 
-def files_of(request: Request) -> list[Path]:
-    """Return the files that a request of the command line names."""
-    named = (request.image, request.mask, request.plan, request.graph)
-    return [Path(str(name)) for name in named if name]
-
-
 def decided(generation: Generation) -> list[str]:
     """Return the names of the options that were given."""
     changed = {
@@ -209,7 +203,7 @@ def draw(
     from sow.pictures.drawing import contact_sheet
     from sow.utils.files import write_png
 
-    notes = [*spec.notes, *service.unread(spec)]
+    notes = [*spec.notes, *service.prompt_notes(spec)]
     if files.cycles is not None and spec.settings.total_cycles == 0:
         notes.append("there are no cycles to save")
         report("note", notes[-1])
@@ -231,7 +225,7 @@ def draw(
         sheet.add(f"seed {picture.recipe.seed}", picture.image)
     if files.contact_sheet is None:
         return entries
-    write_png(sheet.drawn(), files.contact_sheet, force=files.force)
+    write_png(sheet.to_image(), files.contact_sheet, force=files.force)
     print_note(f"{files.contact_sheet}  all of them")
     return [{**entry, "sheet": str(files.contact_sheet)} for entry in entries]
 
@@ -295,3 +289,31 @@ def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -
         **explained,
         **picture.recipe.model_dump(mode="json"),
     }
+
+
+def refuse_beside_recipe(*names: str) -> None:
+    """Nothing else may be said beside a recipe.
+
+    Raises:
+        UsageError: if anything was.
+    """
+    if names:
+        vary = "" if {*names} - VARIED else "; to vary it, say --like instead of --recipe"
+        raise UsageError("--recipe already says everything", f"leave out {_options(names)}{vary}")
+
+
+def refuse_beside_like(*names: str) -> None:
+    """The composition of a picture that others are to be like is decided.
+
+    Raises:
+        UsageError: if anything was said of it.
+    """
+    fixed = [name for name in names if name not in VARIED]
+    if fixed:
+        raise UsageError(
+            "--like already has a plan and what is planted", f"leave out {_options(fixed)}"
+        )
+
+
+def _options(names: Iterable[str]) -> str:
+    return ", ".join(f"--{OPTION_NAMES.get(name, name)}" for name in names)

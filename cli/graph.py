@@ -1,4 +1,4 @@
-"""`sow graph`: a scene graph from a picture."""
+"""`sow graph`: find a scene graph in a picture."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sow.cli.paths import check_no_overwrite, unused_path
 
 
 def graph(
-    picture: Annotated[Path, typer.Argument(help="The picture to read.", show_default=False)],
-    labels: Annotated[str, typer.Option(help="What to find in it, with commas: person,dog,ball.")],
+    picture: Annotated[Path, typer.Argument(help="Picture to read.", show_default=False)],
+    labels: Annotated[str, typer.Option(help="Comma-separated things to find: person,dog,ball.")],
     condition: Annotated[
         str | None,
-        typer.Option(help="Which of them is planted, where the graph is laid out again."),
+        typer.Option(help="Which of them to plant when the graph is laid out again."),
     ] = None,
     model: ModelName = "auto",
     revision: Revision = None,
     draw: Annotated[
         Path | None,
         typer.Option(
-            help="Where to draw it. Default: <picture>-graph.png, numbered if that is there."
+            help="PNG to draw the graph in. Default: <picture>-graph.png, numbered if it exists."
         ),
     ] = None,
-    no_draw: Annotated[bool, typer.Option("--no-draw", help="Only print it.")] = False,
+    no_draw: Annotated[bool, typer.Option("--no-draw", help="Do not draw the graph.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write the JSON here instead of printing it."),
+        typer.Option("--out", "-o", help="Write the JSON to this file instead of printing it."),
     ] = None,
     force: Force = False,
     json: Json = False,
@@ -38,7 +38,7 @@ def graph(
     dtype: Dtype = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Find things in a picture, and on which side of one another they are.
+    """Find things in a picture, and where they are relative to one another.
 
     \b
     sow graph photo.png --labels "person,dog" --condition person --out scene.json

@@ -1,4 +1,4 @@
-"""`sow`: the commands, and one clear line for whatever goes wrong."""
+"""`sow`: its commands, and one-line messages for all errors."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ app.command("tune")(tune.tune)
 app.add_typer(batch.app, name="batch")
 app.add_typer(bench.app, name="bench")
 
-# Typer brings its own click in some versions and uses the installed one in others: the base of
-# its errors about usage, whichever it is.
+# The base class of typer's usage errors: some versions of typer bring their own click, others use
+# the installed one.
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 
 
@@ -60,7 +60,7 @@ def _version(
 
 
 def main() -> None:
-    """Runs a command and leaves with its exit code; `entry.run` comes before."""
+    """Run a command and exit with its code; `entry.run` calls this."""
     set_quiet(False)
     try:
         sys.exit(app(standalone_mode=False) or 0)
@@ -71,6 +71,6 @@ def main() -> None:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
         print_always(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)
-    except typer.Abort:  # the end of the input, where something was asked
+    except typer.Abort:  # the input ended at a question
         print_always("sow: interrupted")
         sys.exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""The options that several commands share, and the request that they make up."""
+"""The options that several commands share, beside those of a request (`request_options`)."""
 
 from __future__ import annotations
 
@@ -8,105 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sow.cli.output import set_quiet
-from sow.errors import PlanError, UsageError
+from sow.planners.request import RESULT
 
 if TYPE_CHECKING:
-    from sow.plan.box import Box
     from sow.service.planning import PlannerChoice
-    from sow.service.request import Request
 
-# The panels of a command's help.
-PICTURE, PLAN, MODEL, RESULT, PLANNER = (
-    "The picture", "The plan", "The model", "The result", "The planner",
-)  # fmt: skip
-
-Face = Annotated[
-    Path | None,
-    typer.Option(
-        "--face",
-        "--image",
-        help="The picture of what must stay recognisable.",
-        rich_help_panel=PICTURE,
-    ),
-]
-Prompt = Annotated[
-    str | None,
-    typer.Option("--prompt", "-p", help="What to grow around it.", rich_help_panel=PICTURE),
-]
-Mask = Annotated[
-    Path | None,
-    typer.Option(
-        help="A mask for the picture: white is kept. Default: its outline, see --matte.",
-        rich_help_panel=PICTURE,
-    ),
-]
-Subject = Annotated[
-    str | None,
-    typer.Option(help="What it is, if it is no face: --subject cat.", rich_help_panel=PICTURE),
-]
-FaceIndex = Annotated[
-    int | None,
-    typer.Option(
-        min=0, help="Which face, if there are several; 0 is the largest.", rich_help_panel=PICTURE
-    ),
-]
-MatteName = Annotated[
-    str | None,
-    typer.Option(
-        "--matte",
-        help="How it is cut out: auto (its outline; where none is found an ellipse round the "
-        "face, or all), rembg (needs the extra), ellipse, box (with what is round a face), none "
-        "(the whole picture).",
-        rich_help_panel=PICTURE,
-    ),
-]
-
-Setting = Annotated[
-    str | None,
-    typer.Option(
-        help="normal, attribute or style. Default: read from the prompt.", rich_help_panel=PLAN
-    ),
-]
-BoxText = Annotated[
-    str | None,
-    typer.Option(
-        "--box", help="Where it goes: x,y,width,height in canvas pixels.", rich_help_panel=PLAN
-    ),
-]
-Related = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A region that belongs to it: label=x,y,width,height. May be repeated.",
-        rich_help_panel=PLAN,
-    ),
-]
-PlanFile = Annotated[
-    Path | None, typer.Option("--plan", help="A plan made by `sow plan`.", rich_help_panel=PLAN)
-]
-GraphFile = Annotated[
-    str | None,
-    typer.Option(
-        "--graph",
-        help="A scene graph to lay out: a .json file; prompt: as the prompt has it; planner: as "
-        "the planner answers it.",
-        rich_help_panel=PLAN,
-    ),
-]
-Triples = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--triple",
-        help="Somebody or something, a relation, something: person,holding,red balloon. May be "
-        "repeated; then there need be no picture.",
-        rich_help_panel=PLAN,
-    ),
-]
-Canvas = Annotated[
-    str | None,
-    typer.Option(
-        help="Size of the picture: 512 or 640x448. Default: the model's own.", rich_help_panel=PLAN
-    ),
-]
+MODEL, PLANNER = "The model", "The planner"
 
 ModelName = Annotated[
     str,
@@ -143,6 +50,53 @@ Quiet = Annotated[
         "-q",
         callback=set_quiet,
         help="Say nothing but errors and what is asked.",
+        rich_help_panel=RESULT,
+    ),
+]
+
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(help="Make a picture again that `sow generate` wrote.", rich_help_panel=RESULT),
+]
+LikeFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="More of a picture that `sow generate` wrote: its plan, what is planted and its "
+        "settings, with another --seed, --prompt, --likeness, --preset or --set.",
+        rich_help_panel=RESULT,
+    ),
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="A .png file, or a folder (made if it ends in /). Default: a name in this folder.",
+        rich_help_panel=RESULT,
+    ),
+]
+NoSheet = Annotated[
+    bool,
+    typer.Option(
+        "--no-sheet",
+        help="With --num: no NAME-sheet.png of all of them.",
+        rich_help_panel=RESULT,
+    ),
+]
+CyclesOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-cycles",
+        help="A PNG of what the first picture looked like after each cycle.",
+        rich_help_panel=RESULT,
+    ),
+]
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="An engine setting: cycles=5. May be repeated; `sow settings`.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -202,39 +156,6 @@ PlannerTimeout = Annotated[
 ]
 
 
-def request_of(
-    face: Path | None, prompt: str | None, mask: Path | None, subject: str | None,
-    face_index: int | None, setting: str | None, box: str | None, related: list[str] | None,
-    plan: Path | None, canvas: str | None, matte: str | None, graph: str | None,
-    triples: list[str] | None,
-) -> Request:  # fmt: skip
-    """What is asked of the service.
-
-    Raises:
-        SowError: for a box, a region or a canvas that cannot be read.
-    """
-    from sow.plan.box import parse_box
-    from sow.plan.plan import Region
-    from sow.service.request import Request
-
-    regions = [parse_region(text) for text in related or ()]
-    return Request(
-        image=face,
-        prompt=prompt,
-        mask=mask,
-        subject=subject,
-        face_index=face_index,
-        setting=setting,
-        box=parse_box(box) if box is not None else None,
-        related=[Region(label=label, box=where) for label, where in regions] or None,
-        canvas=parse_canvas(canvas) if canvas is not None else None,
-        matte=matte,
-        plan=plan,
-        graph=graph,
-        triples=triples or None,
-    )
-
-
 def choice_of(
     name: str, model: str | None, base_url: str | None, calls: int, fallback: bool,
     no_cache: bool, prompts: Path | None, seconds: float,
@@ -246,35 +167,3 @@ def choice_of(
     return PlannerChoice(
         name, model, base_url, calls, fallback, not no_cache, prompts, seconds, ask_consent
     )
-
-
-def parse_canvas(text: str) -> tuple[int, int]:
-    """`512` or `640x448` as `(width, height)`.
-
-    Raises:
-        UsageError: if it is neither.
-    """
-    width, by, height = text.lower().partition("x")
-    try:
-        canvas = (int(width), int(height if by else width))
-    except ValueError:
-        canvas = (0, 0)
-    if not (8 <= canvas[0] <= 8192 and 8 <= canvas[1] <= 8192):
-        raise UsageError(f"{text!r} is no canvas", "write 512 or 640x448, in pixels")
-    return canvas
-
-
-def parse_region(text: str) -> tuple[str, Box]:
-    """`label=x,y,width,height` as name and box.
-
-    Raises:
-        PlanError: if it is not that.
-    """
-    from sow.plan.box import parse_box
-
-    label, equals, numbers = text.rpartition("=")
-    if equals and not label.strip():
-        raise PlanError(f"the region {text!r} has no name", "write label=x,y,width,height")
-    if len(label) > 200 or not label.isprintable():
-        raise PlanError("the name of a region is too long or no text", "200 letters at most")
-    return label.strip() or "related", parse_box(numbers, "related region")

@@ -1,4 +1,4 @@
-"""What the commands say: lines for people on standard error, data for programs on the other."""
+"""What the commands print: notes for people on standard error, data on standard output."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ import typer
 from typer.core import TyperGroup
 
 from sow.errors import SowError
+from sow.planners.request import options_of
+from sow.service.request import Generation
 
-# How the command line calls the arguments of the library, where it is not by the same name.
-OPTIONS = {
-    "image": "face", "box": "box", "planner_model": "planner-model", "base_url": "base-url",
+# The command line's names of the library's arguments.
+OPTION_NAMES = {
+    **{name: option.flag(name) for name, (_, option) in options_of(Generation).items()},
+    **{name: name for name in ("device", "dtype", "force", "model", "out", "planner", "prompts",
+                               "revision")},
+    "planner_model": "planner-model", "base_url": "base-url", "agree": "yes",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
-    "face_index": "face-index", "agree": "yes", "triples": "triple",
     "skip_bad": "skip-bad", "prompts_file": "prompts-file", "retry_failed": "retry-failed",
-    **{name: name for name in ("canvas", "device", "dtype", "force", "graph", "likeness", "mask",
-                               "matte", "model", "out",
-                               "plan", "planner", "preset", "prompt", "prompts", "related",
-                               "revision", "seed", "setting", "subject", "num")},
 }  # fmt: skip
 
 
 def use_option_names(text: str) -> str:
-    """What the library says is to be done, in the command line's words: `mask=` is `--mask`."""
+    """Replace the library's arguments in a message by options: `mask=` becomes `--mask`."""
 
-    def option(found: re.Match[str]) -> str:
-        name, value = OPTIONS.get(found[1]), found[2]
+    def option(match: re.Match[str]) -> str:
+        name, value = OPTION_NAMES.get(match[1]), match[2]
         if name is None:
-            return found[0]
+            return match[0]
         return f"--{name}" if value in ("", "True") else f"--{name} {value}"
 
     return re.sub(r"(?<![\w-])([a-z_]+)=(True|[\w.\"-]*)", option, text)
 
 
 def printable(text: object) -> str:
-    """Without control characters: what a file says must not reach the terminal as commands."""
+    """Replace control characters, so that quoted text cannot send commands to the terminal."""
     return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 _quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
-"""Whether --quiet was said: a word of the whole run, not of the one function that heard it."""
+"""Whether `--quiet` was given, for the whole run of a command."""
 
 
 def set_quiet(quiet: bool) -> bool:
-    """What --quiet does: from here on only errors and questions are said, and no bars drawn."""
+    """Apply `--quiet`: from now on print only errors and questions, and no progress bars."""
     _quiet.set(quiet)
     if quiet:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when the hub's client is imported
@@ -56,44 +56,43 @@ def set_quiet(quiet: bool) -> bool:
 
 
 def print_note(text: str) -> None:
-    """One line for the person at the terminal, if they want any; programs read standard output."""
+    """Print a line for people on standard error, unless `--quiet` was given."""
     if not _quiet.get():
         print_always(text)
 
 
 def print_always(text: str) -> None:
-    """The same where it must be heard, --quiet or not: an error, or what is asked about."""
+    """Print a line on standard error even with `--quiet`: an error, or what a question is about."""
     typer.echo(printable(text), err=True)
 
 
 def report(kind: str, line: str) -> None:
-    """What the service has to tell: notes, the model, the planner."""
+    """Print a line of the service: a note, the model or the planner; `kind` says which."""
     print_note(f"{kind}: {use_option_names(line)}")
 
 
 def print_error(error: SowError) -> None:
-    """An error in one line; what is to be done speaks of options."""
+    """Print an error and its hint in one line, with options instead of arguments."""
     hint = use_option_names(error.hint)
     print_always(f"sow: {error.what}; {hint}" if hint else f"sow: {error.what}")
 
 
 def print_json(data: Any) -> None:
-    """The result of a command, for programs."""
+    """Print the result of a command for programs."""
     typer.echo(as_json(data))
 
 
 def as_json(data: Any) -> str:
-    """JSON that people can read too: letters of all languages as they are.
+    """Return readable JSON: letters of all languages stay as they are.
 
-    What a terminal would take for a command, or for a change of the direction of writing, is
-    escaped, so nothing is lost.
+    Characters that could control a terminal or change the direction of text are escaped.
     """
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    return re.sub(r"[^\n -~]", lambda found: _visible(found[0]), text)
+    return re.sub(r"[^\n -~]", lambda match: _escape_unprintable(match[0]), text)
 
 
-def _visible(letter: str) -> str:
-    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
+def _escape_unprintable(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def command_group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:

@@ -1,4 +1,4 @@
-"""Where results go, and whether they may: asked before any work."""
+"""Output paths: chosen, and checked before any work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def resolve_out(out: str | None, cycles_out: Path | None, force: bool, num: int) -> Path | None:
-    """Where the pictures go, as far as it can be said, and refused, before any work."""
+    """Check `--out` and `--save-cycles` before any work; return `--out` as a path.
+
+    Raises:
+        UsageError: if `out` is neither a .png file nor a folder.
+        OutputError: if a file exists, without `force`, or a folder cannot be created.
+    """
     target = None if out is None else Path(out)
     if out is not None and target is not None and target.suffix.lower() != ".png":
         if out.endswith(("/", os.sep)):
@@ -25,11 +30,12 @@ def resolve_out(out: str | None, cycles_out: Path | None, force: bool, num: int)
                 target.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(
-                    f"the folder {out!r} cannot be made ({error.strerror})", "choose another name"
+                    f"the folder {out!r} cannot be created ({error.strerror})",
+                    "choose another name",
                 ) from None
         if not target.is_dir():
             raise UsageError(
-                f"{out!r} is no .png file and no folder", "recipes are kept in PNGs; end it in /"
+                f"{out!r} is neither a .png file nor a folder", "end the name in .png, or in /"
             )
     elif target is not None and num == 1:
         check_output_path(target, force)
@@ -41,7 +47,7 @@ def resolve_out(out: str | None, cycles_out: Path | None, force: bool, num: int)
 
 
 def known_paths(target: Path | None, num: int) -> list[Path]:
-    """The pictures whose names are known before any work."""
+    """Return the paths of the pictures whose names are known before any work."""
     from sow.service.results import numbered_paths
 
     return numbered_paths(target, num) if target is not None and not target.is_dir() else []
@@ -50,12 +56,12 @@ def known_paths(target: Path | None, num: int) -> list[Path]:
 def picture_paths(
     spec: GenerationSpec, seeds: Sequence[int], out: Path | None, force: bool
 ) -> list[Path]:
-    """Where each picture goes."""
+    """Return the path of each picture; check that it can be written."""
     from sow.service.results import numbered_paths
 
     if out is None or out.suffix.lower() != ".png":
-        said = spec.user_prompt or spec.plan.prompt
-        words = "-".join(re.findall(r"[a-z0-9]+", said.lower()))[:48].strip("-")
+        prompt = spec.user_prompt or spec.plan.prompt
+        words = "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48].strip("-")
         name = f"{spec.name[:60]}-{words or 'sow'}"
         targets = [(out or Path()) / f"{name}-{seed}.png" for seed in seeds]
     else:
@@ -65,17 +71,20 @@ def picture_paths(
     return targets
 
 
-def path_of_seed(path: Path, out: Path | None, asked: int, made: int) -> Path:
-    """Where a picture goes that is of another seed than was asked for: names that nobody chose
-    speak of its own. It was not known when inputs and results were held apart, so that it never
-    replaces anything, --force or not."""
-    if made == asked or (out is not None and out.suffix.lower() == ".png"):
+def path_of_seed(path: Path, out: Path | None, planned_seed: int, seed: int) -> Path:
+    """Return the path of a picture whose seed was replaced by a retry.
+
+    A default name contains the seed, so it changes. The new name was not among those checked
+    before, so it never replaces a file, even with `--force`.
+    """
+    if seed == planned_seed or (out is not None and out.suffix.lower() == ".png"):
         return path
-    return unused_path(path.with_stem(path.stem.removesuffix(str(asked)) + str(made)), False)
+    stem = path.stem.removesuffix(str(planned_seed)) + str(seed)
+    return unused_path(path.with_stem(stem), force=False)
 
 
 def unused_path(path: Path, force: bool) -> Path:
-    """A name that nobody chose: with a number where it is taken, so that it is in no one's way."""
+    """Return a default path, numbered if it exists and `force` is not set."""
     names = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
     if force or not os.path.lexists(path):
         return path
@@ -83,28 +92,31 @@ def unused_path(path: Path, force: bool) -> Path:
 
 
 def contact_sheet_path(targets: list[Path], out: Path | None, force: bool) -> Path:
-    """Where the sheet of several pictures goes: beside them, by their common name."""
+    """Return the path of the sheet of several pictures, beside the first of them."""
     first = targets[0] if out is None or out.suffix.lower() != ".png" else out
     return unused_path(first.with_name(f"{first.stem}-sheet.png"), force)
 
 
 def explanation_paths(targets: list[Path], force: bool) -> list[Path]:
-    """Where the sheets of --explain go."""
+    """Return the paths of the sheets of `--explain`; check that they can be written."""
     sheets = [target.with_suffix(".explain.png") for target in targets]
     for sheet in sheets:
         check_output_path(sheet, force)
     return sheets
 
 
-def explanation_path(path: Path, asked: Path, sheet: Path) -> Path:
-    """Where the sheet of a picture goes that is perhaps not where it was `asked` for."""
-    return sheet if path == asked else unused_path(path.with_suffix(".explain.png"), False)
+def explanation_path(path: Path, planned: Path, sheet: Path) -> Path:
+    """Return the path of a picture's sheet: `sheet`, or another if the picture was renamed.
+
+    planned: the path that the picture was to have.
+    """
+    return sheet if path == planned else unused_path(path.with_suffix(".explain.png"), False)
 
 
 def check_no_overwrite(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -> None:
-    """Whether no result would replace what is read, or another result.
+    """Check that no output would replace an input or another output.
 
-    Files are compared, not names: a link or a detour leads to the same file.
+    Files are compared, not names: different paths and links may lead to one file.
 
     Raises:
         UsageError: if one would.
@@ -114,17 +126,19 @@ def check_no_overwrite(inputs: Sequence[Path | None], outputs: Sequence[Path | N
     for path in outputs:
         if path is None:
             continue
-        own = _identity(path)
-        if own in read:
-            raise UsageError(f"{str(path)!r} would replace {str(read[own])!r}, which is read",
-                             "choose another name")  # fmt: skip
-        if own in written:
+        identity = _identity(path)
+        if identity in read:
+            raise UsageError(
+                f"{str(path)!r} would replace the input {str(read[identity])!r}",
+                "choose another name",
+            )
+        if identity in written:
             raise UsageError(f"{str(path)!r} would be written twice", "choose two names")
-        written[own] = path
+        written[identity] = path
 
 
 def _files(path: Path) -> list[Path]:
-    """The files behind what is read: of a checkpoint's folder, all that are in it."""
+    """Return the files of an input: all that are in a folder, or the file itself."""
     try:
         return [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     except OSError:
@@ -132,19 +146,19 @@ def _files(path: Path) -> list[Path]:
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:
-    """What makes two paths one file: its number on its disk, or its whole name while it is new."""
+    """Return what identifies a file: its device and inode, or its resolved path if it is new."""
     try:
-        seen = path.stat()
+        status = path.stat()
     except OSError:
         return path.parent.resolve() / path.name
-    return seen.st_dev, seen.st_ino
+    return status.st_dev, status.st_ino
 
 
 def make_out_folder(folder: Path) -> Path:
-    """A folder, made if it is not there.
+    """Create the output folder if it does not exist, and return it.
 
     Raises:
-        OutputError: if it cannot be made.
+        OutputError: if it cannot be created.
     """
-    make_folder(folder, "give another out=")
+    make_folder(folder, "choose another out=")
     return folder

@@ -10,54 +10,31 @@ import typer
 from sow.cli.consent import confirm_once
 from sow.cli.options import (
     PLANNER,
-    RESULT,
     BaseUrl,
-    BoxText,
-    Canvas,
-    Face,
-    FaceIndex,
     Fallback,
     Force,
-    GraphFile,
-    Mask,
-    MatteName,
     ModelName,
     NoCache,
-    PlanFile,
     PlannerCalls,
     PlannerModel,
     PlannerName,
     PlannerTimeout,
-    Prompt,
     PromptFolder,
     Quiet,
-    Related,
     Revision,
-    Setting,
-    Subject,
-    Triples,
     Yes,
     choice_of,
-    request_of,
 )
 from sow.cli.output import print_json, print_note, report
 from sow.cli.paths import check_no_overwrite, unused_path
+from sow.cli.request_options import files_of, with_request
+from sow.planners.request import RESULT
+from sow.service.request import Request
 
 
+@with_request(Request, without=("preset", "settings", "likeness"))
 def plan(
-    face: Face = None,
-    prompt: Prompt = None,
-    mask: Mask = None,
-    subject: Subject = None,
-    face_index: FaceIndex = None,
-    setting: Setting = None,
-    box: BoxText = None,
-    related: Related = None,
-    plan: PlanFile = None,
-    graph: GraphFile = None,
-    triples: Triples = None,
-    canvas: Canvas = None,
-    matte: MatteName = None,
+    request: Request,
     model: ModelName = "auto",
     revision: Revision = None,
     draw: Annotated[
@@ -115,10 +92,6 @@ def plan(
     from sow.service.service import Service
     from sow.utils.files import check_output_path, write_png, write_text
 
-    request = request_of(
-        face, prompt, mask, subject, face_index, setting, box, related, plan, canvas, matte,
-        graph, triples,
-    )  # fmt: skip
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
         planner_timeout,
@@ -131,11 +104,10 @@ def plan(
     if dry:
         print_json(service.preview_request(request))
         return
-    usual = Path(f"{face.stem if face else 'sow'}-plan.png")
+    picture = request.image
+    usual = Path(f"{Path(str(picture)).stem if picture else 'sow'}-plan.png")
     target = None if no_draw else draw or unused_path(usual, force)
-    check_no_overwrite(
-        [face, mask, plan, prompts, Path(graph) if graph else None, Path(model)], [target, out]
-    )
+    check_no_overwrite([*files_of(request), prompts, Path(model)], [target, out])
     for path in (target, out):
         if path is not None:
             check_output_path(path, force)

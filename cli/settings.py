@@ -1,4 +1,4 @@
-"""`sow settings`: what a checkpoint really runs, where each number comes from, what it costs."""
+"""`sow settings`: the settings a checkpoint runs, their sources, and what a picture costs."""
 
 from __future__ import annotations
 
@@ -16,46 +16,42 @@ if TYPE_CHECKING:
     from sow.models.find import Model
     from sow.settings.settings import Settings
 
-TUNED = "tuned here"
+TUNED_SOURCE = "tuned here"
 
 
 def settings(
     model: ModelName = "auto",
     revision: Revision = None,
     preset: Annotated[
-        str, typer.Option(help="The preset to list; the others are listed by their differences.")
+        str, typer.Option(help="Preset to list; of the others, only the differences are listed.")
     ] = "normal",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """List what --set can change, as the model runs it, with sources and costs."""
+    """List the settings that --set can change: the model's values, their sources, and the costs."""
     from sow.models.find import find_model
     from sow.settings.settings import PRESETS, Settings
 
-    Settings.preset(preset)  # a wrong name is refused before the model is looked for
+    Settings.preset(preset)  # check the name before searching for the model
     found = find_model(model, revision=revision, download=False)
     for note in found.notes:
         report("note", note)
     names = dict.fromkeys([preset, *PRESETS])
-    shown = {name: described(found, name) for name in names}
+    shown = {name: describe_preset(found, name) for name in names}
     if json:
         print_json({"model": found.name, "presets": shown})
         return
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    _listed(console, preset, shown[preset])
-    console.print("\nC is what is planted, R the regions that belong to it.")
-    _likeness(console)
-    _differences(console, preset, shown)
+    _print_settings(console, preset, shown[preset])
+    console.print("\nC is the planted condition, R the regions related to it.")
+    _print_likeness(console)
+    _print_differences(console, preset, shown)
 
 
-def described(model: Model, name: str) -> dict[str, Any]:
-    """A preset as `sow generate` runs it: its numbers, where each comes from, and its cost.
-
-    UNet calls and samples are of one picture: of a face, and of a thing whose plan has no noun to
-    suppress, which needs no pair outside the condition.
-    """
+def describe_preset(model: Model, name: str) -> dict[str, Any]:
+    """Return a preset as `sow generate` runs it: its settings, their sources, and its cost."""
     from sow.models.tuned import default_preset
     from sow.settings.presets import CHECKPOINT_PRESETS
 
@@ -65,20 +61,23 @@ def described(model: Model, name: str) -> dict[str, Any]:
         ran, tuned = default_preset(model, name)
         if tuned is not None:
             published = model.checkpoint_spec.sources(f"published-{name}")
-            sources = {n: TUNED if n in tuned.settings else s for n, s in published.items()}
+            sources = {n: TUNED_SOURCE if n in tuned.settings else s for n, s in published.items()}
             settings, found = ran, {"tuned": tuned.model_dump()}
     return {
         "settings": settings.model_dump(mode="json"),
         "sources": sources,
-        "cost": cost(settings, planted=name != "text"),
+        "cost": preset_cost(settings, planted=name != "text"),
         **found,
     }
 
 
-def cost(settings: Settings, planted: bool = True) -> dict[str, int]:
-    """UNet calls and samples of one picture.
+def preset_cost(settings: Settings, planted: bool = True) -> dict[str, int]:
+    """Return the UNet calls and samples of one picture.
 
-    planted: whether its plan plants anything; one that does not has no noun to suppress either.
+    The samples are those of a face, and those of a thing whose plan has no noun to suppress and
+    so needs no pair of prompts outside the condition.
+
+    planted: whether the plan plants anything; if not, there is no noun to suppress either.
     """
     from sow.diffusion.recording import num_conditions, unet_calls_of
 
@@ -91,7 +90,7 @@ def cost(settings: Settings, planted: bool = True) -> dict[str, int]:
     }
 
 
-def _listed(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
+def _print_settings(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     from sow.settings.settings import Settings
@@ -102,39 +101,42 @@ def _listed(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
     table.add_column("from", max_width=24, overflow="fold")
     table.add_column("what it is", overflow="fold")
     for name, field in Settings.model_fields.items():
-        number = short(shown["settings"][name])
+        number = format_value(shown["settings"][name])
         table.add_row(name, number or "(empty)", shown["sources"][name], field.description)
     console.print(table)
 
 
-def _likeness(console: Console) -> None:
+def _print_likeness(console: Console) -> None:
     from rich.table import Table
 
-    console.print("\nlikeness: one number, 0 (free to change) to 1 (as planted), for three of them")
-    dial = Table(box=None, pad_edge=False)
+    console.print("\nlikeness: 0 (free to change) to 1 (as planted); it sets three of them")
+    table = Table(box=None, pad_edge=False)
     for column in ("--likeness", "condition_guidance_scale", "preserve", "guided_until"):
-        dial.add_column(column)
-    for row in likeness_rows():
-        dial.add_row(*row)
-    console.print(dial)
-    console.print("Not given, the preset's own numbers stand. Planted once, every state is guided.")
+        table.add_column(column)
+    for row in likeness_table():
+        table.add_row(*row)
+    console.print(table)
+    console.print(
+        "Without --likeness, the preset's numbers are used. A condition planted once is guided in "
+        "every state."
+    )
 
 
-def _differences(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
+def _print_differences(console: Console, preset: str, shown: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "UNet calls", "samples", "without a noun"):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, each in shown.items():
-        told = f"{name} ({TUNED}: {each['tuned']['candidate']})" if "tuned" in each else name
-        table.add_row(told, *map(str, each["cost"].values()))
-    console.print("\nA picture costs")
+        tuned = f" ({TUNED_SOURCE}: {each['tuned']['candidate']})" if "tuned" in each else ""
+        table.add_row(name + tuned, *map(str, each["cost"].values()))
+    console.print("\nCost of a picture:")
     console.print(table)
     base = shown[preset]["settings"]
     for name, each in shown.items():
         changes = [
-            f"{field}={short(value)}"
+            f"{field}={format_value(value)}"
             for field, value in each["settings"].items()
             if value != base[field]
         ]
@@ -142,17 +144,17 @@ def _differences(console: Console, preset: str, shown: Mapping[str, Any]) -> Non
             console.print(f"\npreset {name} differs from {preset}: {' '.join(changes)}")
 
 
-def likeness_rows() -> Iterator[tuple[str, ...]]:
-    """Of some places of the dial: the likeness, and what it stands for."""
+def likeness_table() -> Iterator[tuple[str, ...]]:
+    """Yield rows of a table: a likeness, and the three settings it stands for."""
     from sow.settings.presets import likeness_settings
     from sow.settings.settings import Settings
 
     published = Settings()
     for value in (0, 0.25, 0.45, 0.5, 0.75, 1):
         numbers = likeness_settings(value, published.guidance_scale, published.t1).values()
-        yield f"{value:g}", *map(short, numbers)
+        yield f"{value:g}", *map(format_value, numbers)
 
 
-def short(value: object) -> str:
-    """A setting as it is written after `--set name=`."""
+def format_value(value: object) -> str:
+    """Return a value as it is written after `--set name=`."""
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

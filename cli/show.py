@@ -1,4 +1,4 @@
-"""`sow show`: how a picture was made."""
+"""`sow show`: the recipe inside a picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    picture: Annotated[Path, typer.Argument(help="A PNG written by `sow generate`.")],
+    picture: Annotated[Path, typer.Argument(help="PNG written by `sow generate`.")],
     json: Json = False,
 ) -> None:
     """Show the recipe inside a picture."""
@@ -32,20 +32,20 @@ def show(
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in rows(recipe).items():
-        table.add_row(name, Text(value))  # as it is: markup and emoji codes are a prompt's own
+    for name, value in recipe_rows(recipe).items():
+        table.add_row(name, Text(value))  # a prompt may contain what looks like markup
     console = Console()
     with console.capture() as drawn:
         console.print(table)
-    typer.echo(drawn.get(), nl=False)  # rich fails where standard output cannot say a letter
+    typer.echo(drawn.get(), nl=False)  # rich fails if standard output cannot encode a character
 
 
-def rows(recipe: Recipe) -> dict[str, str]:
-    """What a person is shown of a recipe, printable whoever wrote it."""
+def recipe_rows(recipe: Recipe) -> dict[str, str]:
+    """Return what to show of a recipe, without control characters."""
     data = recipe.model_dump(mode="json")
     plan, settings = data["plan"], data["settings"]
     threads = f", {recipe.threads} threads" if recipe.threads else ""
-    said = {
+    shown = {
         "prompt": plan["prompt"],
         "canvas": "x".join(map(str, plan["canvas"])),
         "box": plan["box"],
@@ -61,4 +61,4 @@ def rows(recipe: Recipe) -> dict[str, str]:
         "versions": ", ".join(f"{k} {v}" for k, v in recipe.versions.items()),
         "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
     }
-    return {name: printable(value) for name, value in said.items()}
+    return {name: printable(value) for name, value in shown.items()}

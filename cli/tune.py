@@ -10,8 +10,6 @@ import typer
 from sow.cli.batch_options import BatchSize
 from sow.cli.options import (
     MODEL,
-    PICTURE,
-    RESULT,
     Device,
     Dtype,
     Force,
@@ -23,6 +21,7 @@ from sow.cli.options import (
 from sow.cli.output import print_always, print_json, print_note, printable, report
 from sow.cli.paths import make_out_folder
 from sow.errors import UsageError
+from sow.planners.request import PICTURE, RESULT
 
 if TYPE_CHECKING:
     from sow.benchmarks.tuning.measures import Measuring
@@ -219,10 +218,10 @@ def _measuring(weights: Weights, device: str, drawn: Setting | None) -> Measurin
 
 def _draw_all(tuning: Tuning, quiet: bool) -> None:
     """Run the batch of every candidate; finished pictures are reused."""
-    from sow.cli.batch import carried_out, only_the_model
+    from sow.cli.batch import report_model_only, run_with_progress
     from sow.cli.batch_progress import Progress
 
     count = len(tuning.plan.candidates)
-    for number, (tried, batch) in enumerate(tuning.batches(only_the_model), 1):
+    for number, (tried, batch) in enumerate(tuning.batches(report_model_only), 1):
         print_note(f"{number} of {count}, {tried.name}: {len(tuning.plan.pairs)} pairs")
-        carried_out(batch, Progress(batch, False, quiet))
+        run_with_progress(batch, Progress(batch, False, quiet))

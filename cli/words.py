@@ -1,4 +1,4 @@
-"""`sow words`: what a checkpoint understands."""
+"""`sow words`: the vocabulary of a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sow.cli.output import print_json, printable, report
 
 
 def words(model: ModelName = "auto", revision: Revision = None, json: Json = False) -> None:
-    """List the words a model understands, where it lists them; others it replaces or leaves out."""
+    """List the words that a model understands; in prompts, others are replaced or left out."""
     from sow.models.find import find_model
     from sow.planners.rewording import group_words
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mllm_server import Server
 from PIL import Image
 
@@ -29,6 +30,9 @@ from sow.benchmarks.checkpoints import TINY, random_pipeline
 gc.set_threshold(100_000, 10, 10)
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
+FIGURES = ("figures-tv2i", "--limit", 3, "--methods", "sow,sdedit", "--batch-size", 1,
+           "--tables", "methods")  # fmt: skip
+"""The run of `sow bench` that several files of tests look at."""
 
 
 def hear_interrupts() -> None:
@@ -64,6 +68,20 @@ def tiny_folder(tiny, tmp_path_factory):
 def faces():
     """Three drawn identities by name."""
     return {name: Image.open(EXAMPLES / f"{name}.png").convert("RGB") for name in FACES}
+
+
+@pytest.fixture(scope="session")
+def figures_run(tmp_path_factory):
+    """The results of `sow bench` with `FIGURES`, made once for all workers. Change only a copy."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # its parent is the folder of all workers
+        base = base.parent
+    out = base / "figures-run"
+    with FileLock(f"{out}.lock"):
+        if not (out / "report.html").exists():
+            done = run_here(base, "bench", *FIGURES, "--out", out)
+            assert done.returncode == 0, done.stderr
+    return out
 
 
 @pytest.fixture(scope="session")

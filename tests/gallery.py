@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from doc_commands import ROOT, Ran, commands, elsewhere, typed
-from mllm_server import ResolvedRequest, Server
+from mllm_server import ReceivedRequest, Server
 
 PAGE = ROOT / "docs" / "gallery.md"
 FOLDER = ROOT / "docs" / "gallery"
@@ -26,7 +26,7 @@ ANSWERS = {
 hand, as the page says. No vendor was asked."""
 
 
-def answer(asked: ResolvedRequest) -> str:
+def answer(asked: ReceivedRequest) -> str:
     """By the question."""
     return json.dumps(ANSWERS[asked.stage])
 

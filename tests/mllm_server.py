@@ -32,7 +32,7 @@ GOOD["Everything"] = {
 
 
 @dataclass
-class ResolvedRequest:
+class ReceivedRequest:
     """One request as it arrived."""
 
     path: str
@@ -87,11 +87,11 @@ class ResolvedRequest:
         return self.path.partition("/models/")[2].partition(":")[0]
 
 
-Reply = Callable[[ResolvedRequest], "str | dict[str, Any] | tuple[int, Any]"]
+Reply = Callable[[ReceivedRequest], "str | dict[str, Any] | tuple[int, Any]"]
 """The text of the model's answer, a whole body, or a status with a body."""
 
 
-def good(asked: ResolvedRequest) -> str:
+def good(asked: ReceivedRequest) -> str:
     """What a good model answers."""
     return json.dumps(GOOD[asked.stage])
 
@@ -127,7 +127,7 @@ class Server:
     delay: float = 0.0
     kind: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
-    asked: list[ResolvedRequest] = field(default_factory=list)
+    asked: list[ReceivedRequest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         owner = self
@@ -150,7 +150,7 @@ class Server:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get("Content-Length", 0))
         body = json.loads(request.rfile.read(length) or b"{}")
-        asked = ResolvedRequest(request.path, dict(request.headers.items()), body, time.monotonic())
+        asked = ReceivedRequest(request.path, dict(request.headers.items()), body, time.monotonic())
         self.asked.append(asked)
         time.sleep(self.delay)
         answer = self.reply(asked)

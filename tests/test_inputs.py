@@ -26,6 +26,12 @@ FACE = EXAMPLES / "drawn-beard.png"
 PICTURE = noise_picture(1)
 ARRAY = np.zeros((40, 48, 3), np.uint8)
 REQUEST = sow.Request(FACE, "a man")
+
+
+def asked(**fields) -> sow.Request:
+    return replace(REQUEST, **fields)
+
+
 WORK = GenerationSpec(Condition.prepare(PICTURE, plan()), plan(), QUICK, "a", "")
 SLIPS = {
     "image=0": ({"image": 0}, "image= is an int; give a file, a PIL picture or a numpy array"),
@@ -148,9 +154,9 @@ DOORS = {
     "half a seed": (lambda s: s.generate(REQUEST, seed=0.5), "seed= is a float"),
     "a seed below zero": (lambda s: s.generate(REQUEST, seed=-1), "no seed -1"),
     "half a picture": (lambda s: s.generate(REQUEST, num=1.5), "num= is a float"),
-    "a number of settings": (lambda s: s.resolve(REQUEST, settings=5), "settings= is an int"),
-    "a preset in a list": (lambda s: s.resolve(REQUEST, preset=["style"]), "no preset ['style']"),
-    "a likeness of words": (lambda s: s.resolve(REQUEST, likeness="much"), "a number from 0 to 1"),
+    "a number of settings": (lambda s: s.resolve(asked(settings=5)), "settings= is an int"),
+    "a preset in a list": (lambda s: s.resolve(asked(preset=["style"])), "no preset ['style']"),
+    "a likeness of words": (lambda s: s.resolve(asked(likeness="much")), "a number from 0 to 1"),
     "a picture of None": (lambda s: sow.generate(None, "x", model="figures"), "no picture"),
     "a request for work": (lambda s: list(s.make(REQUEST, [7])), "spec= is a Request"),
     "one seed": (lambda s: list(s.make(WORK, 7)), "seeds= is an int"),

@@ -250,7 +250,11 @@ def test_a_canvas_that_nobody_decided_stays_open_until_a_model_decides():
     assert small.fit_plan(moved).box.model_dump() == [2, 2, 16, 16]
     tall = CheckpointSpec(canvas=(128, 192), canvas_stride=32)
     assert tall.fit_plan(moved).canvas == (128, 128)  # nothing is stretched
-    for decided in (CheckpointSpec().fit_plan(plan), plan.scaled((512, 512)), plan.scaled((64, 64))):
+    for decided in (
+        CheckpointSpec().fit_plan(plan),
+        plan.scaled((512, 512)),
+        plan.scaled((64, 64)),
+    ):
         assert decided.has_canvas
         assert "canvas" in decided.model_dump(mode="json")
     assert Plan.parse(GOOD).has_canvas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,13 @@ STRANGE = {
     "seed=True": lambda s: s.generate(ASKED, seed=True),
     "seed='1'": lambda s: s.generate(ASKED, seed="1"),
     "a seed of several": lambda s: list(s.make(s.resolve(ASKED), [1, None])),
-    "preset=[]": lambda s: s.resolve(ASKED, preset=[1]),
-    "settings=True": lambda s: s.resolve(ASKED, settings=True),
-    "settings={5: 1}": lambda s: s.resolve(ASKED, settings={5: 1}),
-    "settings=[5]": lambda s: s.resolve(ASKED, settings=[5]),
-    "settings=bytes": lambda s: s.resolve(ASKED, settings=b"cycles=3"),
-    "settings of one walk": lambda s: s.resolve(ASKED, settings=(t for t in ["cycles=3"])),
-    "likeness": lambda s: s.resolve(ASKED, likeness=10**400),
+    "preset=[]": lambda s: s.resolve(replace(ASKED, preset=[1])),
+    "settings=True": lambda s: s.resolve(replace(ASKED, settings=True)),
+    "settings={5: 1}": lambda s: s.resolve(replace(ASKED, settings={5: 1})),
+    "settings=[5]": lambda s: s.resolve(replace(ASKED, settings=[5])),
+    "settings=bytes": lambda s: s.resolve(replace(ASKED, settings=b"cycles=3")),
+    "settings of one walk": lambda s: s.resolve(replace(ASKED, settings=(t for t in ["cycles=3"]))),
+    "likeness": lambda s: s.resolve(replace(ASKED, likeness=10**400)),
     "related=5": lambda s: s.plan(asked(related=5)),
     "related='coat'": lambda s: s.plan(asked(related="coat")),
     "no request": lambda s: s.plan("face.png"),
@@ -74,7 +75,7 @@ STRANGE = {
     "Plan.read(None)": lambda s: Plan.read(None),
     "a long list": lambda s: Settings().changed(preserve=[1] * 1001),
     "a long list of layers": lambda s: Settings().changed(modulated_factors=[1] * 5),
-    "a long preset": lambda s: s.resolve(ASKED, preset=LONG),
+    "a long preset": lambda s: s.resolve(replace(ASKED, preset=LONG)),
     "a long box": lambda s: s.plan(asked(box=[1] * 5000)),
     "a long canvas": lambda s: s.plan(asked(canvas=[1] * 5000)),
     "a long setting": lambda s: s.plan(asked(setting=LONG)),

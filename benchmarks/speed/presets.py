@@ -16,7 +16,7 @@ from sow.benchmarks.speed.tables import Cell, Section, Table
 from sow.benchmarks.speed.timing import Times, Took, Work, timed
 from sow.errors import UsageError
 from sow.pipeline.calls import count_forwards
-from sow.service.fitting import chosen
+from sow.service.fitting import resolve_settings
 from sow.settings.settings import PRESETS, Settings
 
 NAME = "presets"
@@ -48,7 +48,7 @@ def drawn(subject: Subject) -> Mapping[str, Drawn]:
     for name in PRESETS:
         full = subject.pipe.preset(name).changed(outside="pair")
         try:
-            settings = chosen(full, subject.changed, None)
+            settings = resolve_settings(full, subject.changed, None)
         except UsageError as error:
             raise UsageError(
                 f"the preset {name} with these settings: {error.what}",

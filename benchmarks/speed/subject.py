@@ -18,7 +18,7 @@ from sow.pipeline.compiling import compile_blocks
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.box import Box
 from sow.plan.plan import NOTHING, Plan, Region
-from sow.service.fitting import chosen
+from sow.service.fitting import resolve_settings
 from sow.settings.settings import Settings
 from sow.utils.libraries import quiet_libraries
 
@@ -91,7 +91,7 @@ class Subject:
         pipe.set_progress_bar_config(disable=True)
         if compiled:
             compile_blocks(pipe, fullgraph=True)
-        settings = chosen(pipe.preset("normal"), tuple(changed), None)
+        settings = resolve_settings(pipe.preset("normal"), tuple(changed), None)
         return cls(
             pipe,
             model,

@@ -180,9 +180,9 @@ def _crop_thing(request: PlanRequest, subject: str) -> ConditionCrop:
 
 def _outlined(image: Image.Image, matte: Matte) -> Image.Image | None:
     """Return what a matte keeps of a picture, or None; imports numpy only when needed."""
-    from sow.pictures.matte import cut_out
+    from sow.pictures.matte import extract_matte
 
-    return cut_out(image, matte.head, matte.by)
+    return extract_matte(image, matte.head, matte.by)
 
 
 def _method(request: PlanRequest) -> str:

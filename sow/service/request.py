@@ -7,7 +7,7 @@ declared in `sow.planners.request` and here, once each, with their help and rang
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from sow.planners.request import PLAN, RESULT, RequestFields, option
 from sow.utils.limits import MAX_RETRIES, MAX_SEED
 
 if TYPE_CHECKING:
-
     from sow.service.budget import Agree
     from sow.service.lazy_model import Report
     from sow.service.planning import PlannerChoice
@@ -65,6 +64,10 @@ class Request(RequestFields):
     def decided(self) -> list[str]:
         """The names of the fields that are not None."""
         return [f.name for f in fields(Request) if getattr(self, f.name) is not None]
+
+    def with_preset(self, name: str) -> Request:
+        """Return the request with another preset, and nothing that changes it."""
+        return replace(self, preset=name, settings=None, likeness=None)
 
     def check(self) -> None:
         """Check everything that needs no file opened.

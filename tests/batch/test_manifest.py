@@ -197,11 +197,11 @@ def test_a_wrong_header_is_refused_at_once(tmp_path, header, why):
 
 def test_every_field_that_is_no_text_is_read_as_what_it_is():
     """A new field of a job would otherwise be a text in every table."""
-    assert {*cell_values.JSON_FIELDS, *cell_values.JSON_STARTS} == {
+    assert {*cells.JSON_FIELDS, *cells.JSON_STARTS} == {
         "seed", "count", "face_index", "related", "settings", "likeness", "canvas", "box", "plan",
         "graph", "triples",
     }  # fmt: skip
-    assert {"seed", "count", "face_index"} == cell_values.INTEGER_FIELDS
+    assert {"seed", "count", "face_index"} == cells.INTEGER_FIELDS
 
 
 def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):

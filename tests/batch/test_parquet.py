@@ -62,8 +62,8 @@ def test_what_programs_make_of_gaps_kinds_and_maps(tmp_path):
 @pytest.mark.parametrize(
     ("column", "why"),
     [
-        ({"likeness": [0.5, float("nan"), 0.5]}, "nan is no number"),
-        ({"settings": [{"t": 1.0}, {"t": float("inf")}, {"t": 1.0}]}, "inf is no number"),
+        ({"likeness": [0.5, float("nan"), 0.5]}, "nan is not a number"),
+        ({"settings": [{"t": 1.0}, {"t": float("inf")}, {"t": 1.0}]}, "inf is not a number"),
         ({"settings": ["{}", "{", "{}"]}, "invalid JSON"),
         ({"seed": pa.array([None, datetime.datetime(2026, 1, 1), None])}, "datetime"),
         ({"settings": pa.array([None, [("a", 1), ("a", 2)], None],

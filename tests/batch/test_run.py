@@ -126,7 +126,7 @@ def test_a_recipe_makes_the_picture_of_a_batch_again(batch_of, picture, tiny_fol
     path = tmp_path / "out/j2.png"
     kept = SavedPicture.read(path, lambda line: True)
     service = Service(str(tiny_folder), device="cpu")
-    (again,) = service.make(kept.again(service.model, "cpu"), [kept.recipe.seed])
+    (again,) = service.make(kept.spec_to_reproduce(service.model, "cpu"), [kept.recipe.seed])
     assert np.array_equal(np.asarray(again.image, int), levels(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from random import Random
 from unittest.mock import patch
 
 import pytest
+from conftest import FIGURES
 from test_celeba import COUNT, celeba, copy
 
 from sow.benchmarks.tv2i.figures import intensified, known
@@ -47,16 +49,10 @@ def typed(*words: object) -> tuple[int, str]:
     return code, said.getvalue()
 
 
-FIGURES = ("figures-tv2i", "--limit", 3, "--methods", "sow,sdedit", "--batch-size", 1,
-           "--tables", "methods")  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run of two methods on a pair of every setting."""
-    out = tmp_path_factory.mktemp("bench") / "out"
-    assert typed(*FIGURES, "--out", out)[0] == 0
-    return out
+def run(figures_run, tmp_path_factory):
+    """A run of two methods on a pair of every setting, which these tests may change."""
+    return Path(shutil.copytree(figures_run, tmp_path_factory.mktemp("bench") / "out"))
 
 
 def scores(out: Path) -> dict:

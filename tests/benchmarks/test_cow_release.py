@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_it_has_its_own_words_and_resizes_bicubically(tiny_folder):
     service = Service(str(tiny_folder), device="cpu")
     source = noise_picture(3, (64, 64))
     asked = Request(source, "a person", plan=PLAN)
-    spec = CowRelease().resolve(service, asked, likeness=0.2)
+    spec = CowRelease().resolve(service, replace(asked, likeness=0.2))
     assert spec.plan.suppress == "human face"
     settings = spec.settings
     assert settings.negative_prompt.startswith("a bad quality and low resolution image,extra")
@@ -60,7 +61,7 @@ def test_settings_of_a_job_or_a_checkpoint_do_not_count(figures):
     """`figures` goes without the pair and the negative prompt; the release knows nothing of it."""
     service = Service("figures", device="cpu")
     asked = Request(noise_picture(3, (64, 64)), "a person", plan=PLAN)
-    spec = CowRelease().resolve(service, asked, preset="style", settings={"cycles": 1})
+    spec = CowRelease().resolve(service, replace(asked, preset="style", settings={"cycles": 1}))
     assert spec.settings == RELEASED
     assert CowRelease(cycle_eta=0.0).resolve(service, asked).settings.cycle_eta == 0
     preset, ours = Settings.preset("cow"), RELEASED.model_dump()

@@ -22,8 +22,8 @@ from sow.benchmarks.tv2i.methods.sdedit import SDEdit
 from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pipeline.calls import count_forwards
-from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.methods import SOW, Sow
+from sow.service.pipeline_calls import EngineTask, make_batch
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
 from sow.service.service import Service
@@ -140,7 +140,9 @@ def test_a_picture_does_not_depend_on_its_neighbours(service, how):
 def test_the_release_of_cow_calls_once_per_size_of_box(service):
     """In company faces of another size are inverted besides; the samples of each are the same."""
     specs = [replace(work_of(box), settings=RELEASED) for box in ((16, 8, 32, 32), (8, 0, 40, 48))]
-    made = make_batch(service.pipe, service.model, [EngineTask(w, 1) for w in specs], 2, CowRelease())
+    made = make_batch(
+        service.pipe, service.model, [EngineTask(w, 1) for w in specs], 2, CowRelease()
+    )
     assert [(p.calls, p.samples) for p in made] == [(44, 114), (44, 114)]
 
 
@@ -265,7 +267,7 @@ def test_langevin_samples_what_is_likely_beside_what_is_planted(known):
 
 def test_cow_is_the_engine_by_its_preset_and_can_be_made_again(service):
     asked = Request(noise_picture(3), "a person", plan=plan())
-    spec = Cow().resolve(service, asked, preset="style", settings={"cycles": 3})
+    spec = Cow().resolve(service, replace(asked, preset="style", settings={"cycles": 3}))
     assert spec.settings == service.pipe.preset("cow")
     assert isinstance(Cow(), Sow)
     (picture,) = make_batch(service.pipe, service.model, [EngineTask(spec, 3)], 1, Cow())

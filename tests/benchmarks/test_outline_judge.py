@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
+from conftest import FIGURES
 from mllm_server import whole
 from PIL import Image
 from planner_helpers import KEY, asker_of
-from test_bench import FIGURES, typed
+from test_bench import typed
 from tv2i_runs import head
 
 from sow.benchmarks.tv2i.metrics.base import measure
@@ -139,12 +141,12 @@ def test_a_judge_needs_its_key_and_its_name(monkeypatch):
         outline_judge("offline")
 
 
-def test_it_is_a_column_of_the_bench(server, tmp_path, monkeypatch):
+def test_it_is_a_column_of_the_bench(server, figures_run, tmp_path, monkeypatch):
     """By the command, with the addresses of the environment, as planning has them."""
     server.reply = yes
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.address}/v1")
     monkeypatch.setenv("SOW_PLANNER_KEY", KEY)
-    out = tmp_path / "out"
+    out = shutil.copytree(figures_run, tmp_path / "out")
     code, said = typed(*FIGURES, "--out", out, "--outline-judge", "openai")
     assert code == 0, said
     assert f"at {server.address.removeprefix('http://')}" in said

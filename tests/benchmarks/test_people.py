@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
-from test_bench import FIGURES, typed
+from conftest import FIGURES
+from test_bench import typed
 from tv2i_runs import drawn_run, say
 
 from sow.benchmarks.tv2i.preference.key import read_key
@@ -18,10 +20,10 @@ NAME = "truncated_people"
 
 
 @pytest.mark.timeout(1800)  # several runs: a busy machine takes its time
-def test_from_a_page_to_the_report(tmp_path):
+def test_from_a_page_to_the_report(figures_run, tmp_path):
     """The whole way by commands: a run, a page, its answers, the column, and the run again."""
     out, page, key_file = tmp_path / "out", tmp_path / "page", tmp_path / "key.json"
-    assert typed(*FIGURES, "--out", out)[0] == 0
+    shutil.copytree(figures_run, out)
     asked = ("survey", out, "--out", page, "--key", key_file, "--ask", "outline", "--groups", 2)
     assert typed(*asked)[0] == 0
     key = read_key(key_file)

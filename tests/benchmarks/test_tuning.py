@@ -433,8 +433,8 @@ GOOD = Proposal("two cycles", "", (), False, True, (), True)
 
 def work_of(folder, **how):
     service = sow.Service(folder, device="cpu", planner=RULES)
-    asked = sow.Request(EXAMPLES / "drawn-curls.png", "a person in the forest")
-    return service.resolve(asked, **how)
+    asked = sow.Request(EXAMPLES / "drawn-curls.png", "a person in the forest", **how)
+    return service.resolve(asked)
 
 
 def test_what_is_saved_runs_by_default_on_these_weights(whole, tiny_folder, kept_apart, tmp_path):

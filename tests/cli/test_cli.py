@@ -201,7 +201,7 @@ BAD = {
     "unknown preset": ((*OK, "--preset", "wild"), 2, "no preset 'wild'"),
     "unknown kind": ((*OK, "--setting", "wild"), 2, "choose one of normal"),
     "bad canvas": ((*OK, "--canvas", "big"), 2, "is no canvas"),
-    "not a png": ((*OK[:4], "--out", "x.jpg"), 2, "is no .png file"),
+    "not a png": ((*OK[:4], "--out", "x.jpg"), 2, "neither a .png file nor a folder"),
     "one name twice": ((*OK, "--save-cycles", "x.png"), 2, "written twice"),
     "plan and subject": (("--face", FACE, "--plan", "bad.json", "--subject", "cat"), 2, "making a"),
     "recipe and more": (("--recipe", "x.png", "--prompt", "a man"), 2, "leave out --prompt"),

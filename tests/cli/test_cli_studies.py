@@ -101,7 +101,7 @@ def test_the_studies_are_listed_with_what_they_take_and_their_tables(run_sow):
             "unknown setting 'x'; choose one of normal, ",
         ),
         (("mattes", "--count", "0"), "--count"),
-        (("mattes", "--out", "taken"), "the folder 'taken' cannot be made"),
+        (("mattes", "--out", "taken"), "the folder 'taken' cannot be created"),
     ],
     ids=lambda part: part[0] if isinstance(part, tuple) else "",
 )

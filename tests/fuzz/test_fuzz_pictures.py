@@ -11,7 +11,7 @@ from hostile_pictures import SIZE, carrying, mangled, seeds
 from PIL import Image
 
 from sow.errors import SowError
-from sow.pictures import loading as reading
+from sow.pictures import loading
 from sow.pictures.condition import Condition
 from sow.pictures.loading import load_image, load_mask
 from sow.plan.plan import Plan
@@ -24,8 +24,8 @@ PLAN = Plan.parse({"canvas": [64, 64], "prompt": "x", "box": [8, 8, 24, 24]})
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch):
     """What is refused as too large is refused sooner, so that a thousand pictures take seconds."""
-    monkeypatch.setattr(reading, "MAX_PIXELS", MOST)
-    monkeypatch.setattr(reading, "MAX_UNPACKED", 4 * MOST)
+    monkeypatch.setattr(loading, "MAX_PIXELS", MOST)
+    monkeypatch.setattr(loading, "MAX_DECODED_BYTES", 4 * MOST)
 
 
 def plain(image: Image.Image, modes: tuple[str, ...]) -> Image.Image:
@@ -60,7 +60,7 @@ def lazily(path: Path, data: bytes) -> None:
         return
     with image, ignore_warnings():
         if image.width * image.height <= MOST:
-            plain_enough = reading.upright_rgb(image)
+            plain_enough = loading.upright_rgb(image)
             assert plain_enough.info == {}
 
 
@@ -75,12 +75,12 @@ def test_honest_pictures_of_all_formats_load(tmp_path):
             continue
         loaded.add(name.split()[0])
         assert image.size in (SIZE, SIZE[::-1])
-    assert loaded >= {name for name in reading.FORMATS if name in Image.SAVE}
+    assert loaded >= {name for name in loading.FORMATS if name in Image.SAVE}
 
 
 def test_mangled_pictures(tmp_path, capfd):
     dice, made = randomness("pictures"), seeds()
-    names = [name for name in made if name.split()[0] in reading.FORMATS]
+    names = [name for name in made if name.split()[0] in loading.FORMATS]
 
     def case(number: int) -> Case:
         own = Random(dice.random())

@@ -33,6 +33,7 @@ from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import given_plan
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
+from sow.service.resolved import read_request
 
 PLAN = OfflinePlanner().plan(REQUEST)
 CHECKPOINT = CheckpointSpec(canvas=(128, 128), canvas_known=True, canvas_stride=32)
@@ -53,7 +54,7 @@ def plan_files(dice: Random, folder) -> list[Case]:
 
         def run(data=data) -> None:
             path.write_bytes(data)
-            asked = Request(image=PICTURE, plan=path).read()
+            asked = read_request(Request(image=PICTURE, plan=path))
             plan = given_plan(asked.plan, asked, CHECKPOINT, lambda note: None).aligned(8)
             assert plan.box.is_inside(plan.canvas)
             if max(plan.canvas) <= LARGEST:  # what is larger is asked about first

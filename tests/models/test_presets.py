@@ -86,7 +86,7 @@ FOUND = TunedPreset(candidate="planted again", settings={"replant": 1, "cycles":
 def work_of(checkpoint, **how):
     service = sow.Service(checkpoint, device="cpu", planner=PlannerChoice("offline"))
     box = {"box": [16, 8, 32, 32]}
-    return service.resolve(sow.Request(noise_picture(1), "a thing", subject="thing", **box), **how)
+    return service.resolve(sow.Request(noise_picture(1), "a thing", subject="thing", **box, **how))
 
 
 def test_what_was_tuned_here_runs_where_no_preset_is_named(checkpoint, run_sow):

@@ -19,7 +19,7 @@ from sow.models import find_model
 from sow.models.hub import SD21, download_snapshot
 from sow.pictures.recipe import Recipe
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.saved_picture import find_differences, allowed_model
+from sow.service.saved_picture import allowed_model, find_differences
 from sow.utils.files import MAX_TEXT_BYTES
 
 COMMIT, OTHER = "a" * 40, "b" * 40

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sow.errors import PictureError
-from sow.pictures import file_checks as pieces
+from sow.pictures import file_checks
 from sow.pictures.loading import load_image
 from sow.pictures.recipe import read_recipe
 
@@ -66,8 +66,8 @@ CRUMBS = {
 def test_what_is_read_in_crumbs_is_refused(tmp_path, monkeypatch, name):
     (tmp_path / "a").write_bytes(CRUMBS[name])
     assert load_image(tmp_path / "a").size == (64, 64)  # the same, of few enough
-    monkeypatch.setattr(pieces, "MOST", 300)
-    with pytest.raises(PictureError, match="too many pieces"):
+    monkeypatch.setattr(file_checks, "MAX_READS", 300)
+    with pytest.raises(PictureError, match="too many segments"):
         load_image(tmp_path / "a")
 
 
@@ -75,25 +75,25 @@ def test_what_is_read_in_crumbs_is_refused(tmp_path, monkeypatch, name):
                                   written("PPM"), written("WEBP")])  # fmt: skip
 def test_honest_pictures_are_read_in_a_hundredth_of_what_is_allowed(tmp_path, monkeypatch, data):
     (tmp_path / "a").write_bytes(data)
-    monkeypatch.setattr(pieces, "MOST", 100)
+    monkeypatch.setattr(file_checks, "MAX_READS", 100)
     assert load_image(tmp_path / "a").size == (64, 64)
 
 
 def test_recipes_too_are_in_few_pieces(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(CRUMBS["private chunks"])
-    monkeypatch.setattr(pieces, "MOST", 300)
-    with pytest.raises(PictureError, match="too many pieces"):
+    monkeypatch.setattr(file_checks, "MAX_READS", 300)
+    with pytest.raises(PictureError, match="too many segments"):
         read_recipe(tmp_path / "a.png")
 
 
 def test_scans_are_counted_where_they_are_scans(tmp_path):
     scan = SCANS[SCANS.rindex(b"\xff\xda") : -2]
-    often = SCANS[:-2] + scan * pieces.MAX_SCANS + b"\xff\xd9"
+    often = SCANS[:-2] + scan * file_checks.MAX_SCANS + b"\xff\xd9"
     # Behind a marker that stands between pixels and claims a length: libjpeg steps over its name.
-    hidden = SCANS[:-2] + b"\xff\x02\xff\xff" + scan * pieces.MAX_SCANS + b"\xff\xd9"
+    hidden = SCANS[:-2] + b"\xff\x02\xff\xff" + scan * file_checks.MAX_SCANS + b"\xff\xd9"
     for data in (often, hidden):
         (tmp_path / "a.jpg").write_bytes(data)
-        with pytest.raises(PictureError, match="too many pieces"):
+        with pytest.raises(PictureError, match="too many segments"):
             load_image(tmp_path / "a.jpg")
     inside = SCANS[:2] + b"\xff\xec\xff\xff" + (b"\xff\xda\0\2" * 2**14)[:65533]
     for data in (inside + SCANS[2:], SCANS + b"\xff\xda\0\2" * MANY):  # a film behind a photograph

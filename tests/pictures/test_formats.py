@@ -19,11 +19,12 @@ from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.notes import model_notes
 from sow.service.request import Request
+from sow.service.resolved import read_request
 
 BEGINS = {
     "HEIC": (b"\0\0\0\x18ftypheic", "JPEG"),
     "HEIC by its other name": (b"\0\0\0\x18ftypmif1", "JPEG"),
-    "film": (b"\0\0\0\x18ftypisom", "one picture of it"),
+    "video": (b"\0\0\0\x18ftypisom", "one frame"),
     "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG"),
     "JPEG 2000 stream": (b"\xff\x4f\xff\x51\0", "JPEG"),
     "JPEG XL": (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG"),
@@ -59,8 +60,8 @@ def test_of_a_cameras_raw_data_not_the_thumbnail_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("-", "standard input is not read; save the picture as a file first"),
-        ("https://some.example/a.png", "'https://some.example/a.png' is no file; download it"),
+        ("-", "standard input is not supported; save the picture as a file first"),
+        ("https://some.example/a.png", "a.png' is a URL, not a file; download it"),
         ("c:/a.png", "no picture at 'c:/a.png'"),
     ],
 )
@@ -79,12 +80,16 @@ def test_what_is_left_out_of_an_animation_is_said(tmp_path, kind):
     frames[0].save(file, save_all=True, append_images=others)
     if kind == "mpo" and Image.open(file).format != "MPO":
         pytest.skip("this Pillow writes damaged ones")
-    said = () if kind == "mpo" else (f"'a.{kind}' holds several pictures: only the first is taken",)
+    said = () if kind == "mpo" else (f"'a.{kind}' holds several pictures: only the first is used",)
     assert load_image_with_notes(file)[1] == said
-    assert Request(image=file, prompt="a man").read().notes == said
+    assert read_request(Request(image=file, prompt="a man")).notes == said
     if kind != "mpo":
         opened = Image.open(file)
-        assert Request(image=opened, prompt="a man").read().notes[0].startswith("the picture holds")
+        assert (
+            read_request(Request(image=opened, prompt="a man"))
+            .notes[0]
+            .startswith("the picture holds")
+        )
     frames[0].save(file)
     assert load_image_with_notes(file)[1] == ()
 
@@ -104,10 +109,10 @@ def test_nobody_is_blamed_for_a_mask_they_did_not_give():
 
 def test_a_matte_that_does_not_count_is_said():
     cut = Image.radial_gradient("L").convert("RGB")
-    assert Request(cut, "a man", matte="box").read().notes == ()
+    assert read_request(Request(cut, "a man", matte="box")).notes == ()
     cut.putalpha(Image.linear_gradient("L"))
-    assert Request(cut, "a man").read().notes == ()
-    (note,) = Request(cut, "a man", matte="box").read().notes
+    assert read_request(Request(cut, "a man")).notes == ()
+    (note,) = read_request(Request(cut, "a man", matte="box")).notes
     assert "not the matte" in note
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sow.errors import PictureError
-from sow.pictures import loading as images
+from sow.pictures import loading
 from sow.pictures.loading import load_image, load_mask, over_grey
 
 
@@ -143,9 +143,9 @@ def flipped(path):
 
 BAD = {
     "bomb": (bomb, "million pixels"),
-    "cut short": (cut_short, "damaged or cut short"),
-    "cut jpeg": (cut_jpeg, "damaged or cut short"),
-    "flipped": (flipped, "damaged or cut short"),
+    "cut short": (cut_short, "damaged or truncated"),
+    "cut jpeg": (cut_jpeg, "damaged or truncated"),
+    "flipped": (flipped, "damaged or truncated"),
     "text": (lambda p: p.write_text("hello"), "not a picture"),
     "svg": (
         lambda p: p.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>"),
@@ -171,7 +171,7 @@ def test_what_is_no_usable_picture_gets_one_line(tmp_path, name):
 
 
 def test_large_but_honest_pictures_are_refused_by_their_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(loading, "MAX_PIXELS", 1000)
     Image.new("RGB", (60, 40)).save(tmp_path / "a.png")
     with pytest.raises(PictureError, match="million pixels"):
         load_image(tmp_path / "a.png")

@@ -13,7 +13,7 @@ from sow.benchmarks.figures.world.layout import sample
 from sow.benchmarks.figures.world.paper import FACE, HAIR
 from sow.errors import PictureError, PlanError
 from sow.pictures.condition import Condition
-from sow.pictures.matte import cut_out, rembg_foreground
+from sow.pictures.matte import extract_matte, rembg_foreground
 from sow.plan.box import Box
 from sow.plan.plan import Plan
 
@@ -44,11 +44,11 @@ def overlap(matte: Image.Image | None, true: np.ndarray) -> float:
 @pytest.mark.parametrize("number", [1, 4, 6, 11, 19, 30])
 def test_drawn_heads_are_cut_out_with_their_hair(number):
     image, true = drawn_head(number)
-    assert overlap(cut_out(image, CLOSE), true) > 0.85
+    assert overlap(extract_matte(image, CLOSE), true) > 0.85
 
 
 def test_a_photograph_is_cut_out_with_its_hair_and_without_its_collar(astronaut):
-    matte = cut_out(astronaut, Box(x=168, y=32, width=114, height=155))
+    matte = extract_matte(astronaut, Box(x=168, y=32, width=114, height=155))
     levels = np.asarray(matte)
     assert levels.shape == (512, 512)
     inside, outside = [(90, 225), (120, 200), (40, 225), (75, 165), (100, 290), (160, 225)], [
@@ -64,22 +64,22 @@ def test_a_thing_before_a_background_is_found_and_a_texture_is_not():
     ImageDraw.Draw(image).rectangle((60, 30, 140, 120), fill=(200, 40, 30))
     true = np.zeros((160, 200), bool)
     true[30:121, 60:141] = True
-    assert overlap(cut_out(image), true) > 0.9
-    assert cut_out(Image.new("RGB", (64, 64), "red")) is None
+    assert overlap(extract_matte(image), true) > 0.9
+    assert extract_matte(Image.new("RGB", (64, 64), "red")) is None
     filling = image.crop((62, 32, 138, 118))  # nothing but the thing
-    assert cut_out(filling) is None
+    assert extract_matte(filling) is None
 
 
 def test_the_same_picture_gives_the_same_matte_also_for_a_copy():
     image, _ = drawn_head(4)
-    first = cut_out(image, CLOSE)
-    cut_out(drawn_head(6)[0], CLOSE)
-    assert cut_out(image.copy(), CLOSE).tobytes() == first.tobytes()
+    first = extract_matte(image, CLOSE)
+    extract_matte(drawn_head(6)[0], CLOSE)
+    assert extract_matte(image.copy(), CLOSE).tobytes() == first.tobytes()
 
 
 def test_a_head_outside_the_picture_is_refused():
     with pytest.raises(PictureError, match="outside"):
-        cut_out(Image.new("RGB", (64, 64)), Box(x=500, y=500, width=20, height=20))
+        extract_matte(Image.new("RGB", (64, 64)), Box(x=500, y=500, width=20, height=20))
 
 
 def test_a_plan_for_another_picture_is_refused_not_cut_out_of_it():

@@ -25,6 +25,7 @@ from sow.planners.offline.planner import OfflinePlanner
 from sow.service.fitting import in_known_words, plan_request
 from sow.service.planning import PlannerChoice, ask_for_plan
 from sow.service.request import Request
+from sow.service.resolved import read_request
 
 FIGURES = find_model("figures")
 CANVAS = (128, 128)
@@ -174,14 +175,16 @@ def test_what_is_said_of_a_picture_needs_one(said):
 def test_a_plan_that_plants_nothing_needs_no_picture(tmp_path, face):
     plan = plan_of(None, BALL_AND_BOX, "red ball,left of,blue box")
     (tmp_path / "plan.json").write_text(plan.to_json())
-    asked = Request(plan=tmp_path / "plan.json").read()
+    asked = read_request(Request(plan=tmp_path / "plan.json"))
     assert asked.image is None
     with pytest.raises(UsageError, match="no picture"):
-        Request(plan=plan_of(face, "a person", "dog,near,person")).read()
+        read_request(Request(plan=plan_of(face, "a person", "dog,near,person")))
 
 
 def asked_for(request: Request, choice=PlannerChoice("offline")) -> Plan:
-    return ask_for_plan(plan_request(request.read(), FIGURES.checkpoint_spec), choice, FIGURES).plan
+    return ask_for_plan(
+        plan_request(read_request(request), FIGURES.checkpoint_spec), choice, FIGURES
+    ).plan
 
 
 def test_things_are_called_as_the_reworded_prompt_calls_them(face):
@@ -271,7 +274,7 @@ def test_the_drawing_shows_boxes_and_arrows(face):
         spot = drawn.getpixel((round(x * scale), round(y * scale)))
         assert spot != without.getpixel((round(x * scale), round(y * scale)))
     bare = plan_of(None, BALL_AND_BOX, "red ball,left of,blue box")
-    assert len(draw_plan(bare, Condition.nothing(CANVAS)).getcolors(2**20)) > 10
+    assert len(draw_plan(bare, Condition.empty(CANVAS)).getcolors(2**20)) > 10
 
 
 def test_a_graph_on_the_command_line(tmp_path, monkeypatch):

@@ -76,9 +76,15 @@ def make_pictures(
     for name, face in faces.items():
         specs = [
             service.resolve(
-                Request(face, prompt, setting="normal", box=box, matte=way.matte),
-                preset=way.preset,
-                settings=way.changes,
+                Request(
+                    face,
+                    prompt,
+                    setting="normal",
+                    box=box,
+                    matte=way.matte,
+                    preset=way.preset,
+                    settings=way.changes,
+                )
             )
             for box in boxes
             for prompt in PROMPTS

@@ -100,7 +100,7 @@ def planned(made: Service, pairs: Sequence[Pair], row: Row, kind: str) -> list[G
     settings = {**KINDS[kind], **row.changes}
     return [
         made.resolve(
-            Request(pair.image, pair.prompt), preset=row.prefix + pair.setting, settings=settings
+            Request(pair.image, pair.prompt, preset=row.prefix + pair.setting, settings=settings)
         )
         for pair in pairs
     ]

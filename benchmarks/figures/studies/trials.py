@@ -23,7 +23,7 @@ from sow.benchmarks.tv2i.metrics.base import Case, measure
 from sow.benchmarks.tv2i.metrics.judge_base import Judged, Verdicts
 from sow.benchmarks.tv2i.metrics.judge_metrics import JUDGED, judged_metrics
 from sow.benchmarks.tv2i.outcomes import Outcome
-from sow.pictures.drawing import planted
+from sow.pictures.drawing import draw_condition
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
@@ -50,7 +50,7 @@ class Trial:
     @property
     def canvas(self) -> Image.Image:
         """What is planted, on grey."""
-        return planted(self.work.plan, self.work.condition)
+        return draw_condition(self.work.plan, self.work.condition)
 
     def case(self, image: Image.Image) -> Case:
         """Return the trial and its picture, as metrics take them."""
@@ -77,8 +77,8 @@ def trials(
     """Return a trial per pair, with consecutive seeds. The setting is read from the sentence."""
     found = []
     for number, pair in enumerate(bar(pairs, "plans")):
-        request = Request(pair.picture, pair.prompt, matte=matte)
-        found.append(Trial(pair, first_seed + number, made.resolve(request, preset=preset)))
+        request = Request(pair.picture, pair.prompt, matte=matte, preset=preset)
+        found.append(Trial(pair, first_seed + number, made.resolve(request)))
     return found
 
 

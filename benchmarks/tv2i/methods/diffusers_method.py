@@ -19,10 +19,10 @@ from sow.benchmarks.tv2i.methods.frozen_model import check_count
 from sow.checkpoints.trust import PICKLES
 from sow.errors import ModelError, SowError, UsageError
 from sow.models.hub import hub_problem
-from sow.pictures.drawing import planted
+from sow.pictures.drawing import draw_condition
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import MethodOutput, Method
+from sow.service.methods import Method, MethodOutput
 from sow.service.results import GenerationSpec
 
 KINDS = ("*.json", "*.txt", "*.safetensors")
@@ -126,7 +126,7 @@ class DiffusersMethod(Method):
 
 def canvases(specs: Sequence[GenerationSpec]) -> list[Image.Image]:
     """Return the planted canvases, on grey."""
-    return [planted(spec.plan, spec.condition) for spec in specs]
+    return [draw_condition(spec.plan, spec.condition) for spec in specs]
 
 
 def find_weights(name: str, revision: str | None = None) -> Path:

@@ -24,7 +24,7 @@ from sow.benchmarks.figures.world.drawing import box_of, portrait
 from sow.benchmarks.tv2i.figures import all_pairs, true_mask
 from sow.benchmarks.tv2i.metrics.base import Case, Metric, Missing, Score
 from sow.benchmarks.tv2i.pairs import Pair
-from sow.pictures.drawing import planted as canvas_of
+from sow.pictures.drawing import draw_condition
 
 CANVAS = (128, 128)
 """What the judge reads; the model's own size."""
@@ -133,7 +133,7 @@ def planted(case: Case, pair: world.Pair) -> Planted:
     there = true_mask(pair).resize(size, Image.Resampling.BOX, box=plan.crop.corners)
     mask = Image.new("L", CANVAS)
     mask.paste(there, (plan.box.x, plan.box.y))
-    pixels = np.asarray(canvas_of(plan, case.condition))
+    pixels = np.asarray(draw_condition(plan, case.condition))
     return Planted(pixels, np.asarray(mask) > 127, plan.box, pair.identity)
 
 

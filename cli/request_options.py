@@ -1,0 +1,91 @@
+"""The options of a request, made from its fields: a new field is an option by itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import Field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from sow.planners.request import Option, options_of
+from sow.service.request import Request
+
+T = TypeVar("T")
+
+
+def check_preset_name(name: str | None) -> str | None:
+    """Refuse a preset's former name, which only files may still use.
+
+    Raises:
+        UsageError: for a former name.
+    """
+    from sow.errors import UsageError
+    from sow.settings.presets import RENAMED_PRESETS
+
+    if name in RENAMED_PRESETS:
+        raise UsageError(f"no preset {name!r}", f"it is called {RENAMED_PRESETS[name][0]} now")
+    return name
+
+
+CALLBACKS: dict[str, Callable[..., Any]] = {"preset": check_preset_name}
+
+
+def with_request(
+    record: type[T], only: Collection[str] | None = None, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command out of a function whose first argument is a record of a request.
+
+    The command has an option for each field of the record (`only` these, or all `without` some),
+    and then those of the function; it fills the record and passes it on.
+    """
+    fields = {
+        name: declared
+        for name, declared in options_of(record).items()
+        if name not in without and (only is None or name in only)
+    }
+
+    def decorate(run: Callable[..., None]) -> Callable[..., None]:
+        _record, *own = inspect.signature(run).parameters.values()
+        hints = get_type_hints(run, include_extras=True)
+
+        def command(**values: Any) -> None:
+            filled = {name: values.pop(name) for name in fields}
+            # An option that may be repeated and was not is an empty list.
+            run(record(**{name: None if v == [] else v for name, v in filled.items()}), **values)
+
+        parts = [_parameter(name, *declared) for name, declared in fields.items()]
+        parts += [part.replace(annotation=hints[part.name]) for part in own]
+        parts = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in parts]
+        made: Any = command  # functions have no signature to set, as mypy knows them
+        made.__name__, made.__doc__ = run.__name__, run.__doc__
+        made.__annotations__ = {part.name: part.annotation for part in parts}
+        made.__signature__ = inspect.Signature(parts)
+        return command
+
+    return decorate
+
+
+def _parameter(name: str, field: Field[Any], option: Option) -> inspect.Parameter:
+    """Return the parameter from which Typer makes the option of a field."""
+    kind = option.argument
+    described = typer.Option(
+        *option.flags,
+        help=option.help,
+        rich_help_panel=option.panel,
+        min=option.minimum,
+        max=option.maximum,
+        callback=CALLBACKS.get(name),
+    )
+    annotation: Any = Annotated[kind if field.default is not None else kind | None, described]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation
+    )
+
+
+def files_of(request: Request) -> list[Path]:
+    """Return the files that a request of the command line names."""
+    named = (request.image, request.mask, request.plan, request.graph)
+    return [Path(str(name)) for name in named if name]
