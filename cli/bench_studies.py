@@ -30,11 +30,11 @@ class StudyGroup(TyperGroup):
         Raises:
             UsageError: for an unknown name.
         """
-        found = super().get_command(ctx, cmd_name)
-        if found is None:
+        model = super().get_command(ctx, cmd_name)
+        if model is None:
             known = tuple(study.name for study in STUDIES)
             raise UsageError(f"unknown study {cmd_name!r}", near(cmd_name, known))
-        return found
+        return model
 
 
 app = typer.Typer(
@@ -77,23 +77,23 @@ def command_of(study: Study) -> Callable[..., None]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    kind: Any = option.kind
+    type_: Any = option.type_
     if option.argument:
         argument = typer.Argument(help=option.help, show_default=False)
-        return _keyword(option.name, Annotated[kind, argument], inspect.Parameter.empty)
+        return _keyword(option.name, Annotated[type_, argument], inspect.Parameter.empty)
     flag = f"--{option.name}"
-    if kind is Path and option.default is None:
-        kind = Path | None
+    if type_ is Path and option.default is None:
+        type_ = Path | None
     return _keyword(
         option.name,
-        Annotated[kind, typer.Option(flag, min=option.least, help=option.help)],
+        Annotated[type_, typer.Option(flag, min=option.least, help=option.help)],
         option.default,
     )
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+    type_ = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, type_, default=default, annotation=annotation)
 
 
 def command_line(study: Study, values: dict[str, Any]) -> str:
@@ -144,7 +144,7 @@ def interference(
     from sow.service.service import Service
 
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
-    pipe, found = service.pipe, service.model
+    pipe, model = service.pipe, service.model
     try:
         result = run(pipe, steps, strength)
     except (RuntimeError, MemoryError) as error:
@@ -155,16 +155,16 @@ def interference(
             "try fewer --steps, dtype=float16 or device=cpu",
         ) from None
     write_png(result.sheet(), out, force=force)
-    title = f"Two flat pictures merged at every state: {found.name}, strength {strength:g}"
+    title = f"Two flat pictures merged at every state: {model.name}, strength {strength:g}"
     write_text("\n".join([f"# {title}", "", *result.table(), ""]), table, force=force)
     print_note(f"{out} and {table}")
     if json:
-        moved = {kind: result.moved[kind].tolist() for kind in KINDS}
+        moved = {type_: result.moved[type_].tolist() for type_ in KINDS}
         print_json(
             {
                 "file": str(out),
-                "model": found.name,
-                "revision": found.revision,
+                "model": model.name,
+                "revision": model.revision,
                 "steps": steps,
                 "strength": strength,
                 "moved": moved,

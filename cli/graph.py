@@ -57,14 +57,14 @@ def graph(
             check_output_path(path, force)
     if quiet:
         service.pipe.set_progress_bar_config(disable=True)
-    seen = service.graph(picture, names, condition)
+    found = service.graph(picture, names, condition)
     if target is not None:
-        write_png(seen.draw(), target, force=force)
+        write_png(found.draw(), target, force=force)
         print_note(f"drawn: {target}")
     if out is not None:
-        seen.save(out, force=force)
+        found.save(out, force=force)
         print_note(f"written: {out}")
     if json:
-        print_json({"canvas": list(seen.picture.size), **seen.to_dict()})
+        print_json({"canvas": list(found.picture.size), **found.to_dict()})
     elif out is None:
-        print_json(seen.to_dict())
+        print_json(found.to_dict())

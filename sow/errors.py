@@ -1,21 +1,21 @@
-"""What can go wrong, as one line that says what is wrong and how to mend it.
+"""Errors: one line that says what is wrong and what to do about it.
 
 Every error that a user can cause is a `SowError`. The command line prints it as one line and
-leaves with its exit code; the codes are stable and listed in docs/command-line.md.
+exits with its code; the codes are stable and listed in docs/command-line.md.
 """
 
 from __future__ import annotations
 
 JOBS_FAILED = 9
-"""The exit code of a batch of which jobs have failed."""
+"""Exit code of a batch with failed jobs."""
 INTERRUPTED = 130
-"""The exit code of an interrupt, as shells have it."""
+"""Exit code of an interrupt, as in shells (128 + SIGINT)."""
 MAX_LINE, MAX_WORD = 590, 200
-"""Letters of a line and of a word in it: users and strangers are quoted in errors."""
+"""Characters of a message and of a word in it: errors quote input, which may be long."""
 
 
 class SowError(Exception):
-    """Something the user can mend.
+    """An error that the user can correct.
 
     Args:
         what: what is wrong, without a full stop.
@@ -30,19 +30,19 @@ class SowError(Exception):
 
 
 def _line(text: str) -> str:
-    """One line that can be printed and read, whatever is quoted in it."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return _shortened(" ".join(_shortened(word, MAX_WORD) for word in plain.split()), MAX_LINE)
+    """Return text as one printable line of bounded length."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return _shorten(" ".join(_shorten(word, MAX_WORD) for word in printable.split()), MAX_LINE)
 
 
-def _shortened(text: str, most: int) -> str:
-    """A text without its middle: what is wrong is said around what is quoted."""
-    half = most // 2
-    return text if len(text) <= most else f"{text[: half - 1]}…{text[-half:]}"
+def _shorten(text: str, limit: int) -> str:
+    """Cut the middle out of a long text: quotes tend to be there."""
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[: half - 1]}…{text[-half:]}"
 
 
 class UsageError(SowError):
-    """An option or a setting that makes no sense (exit code 2, as for unknown options)."""
+    """An invalid option, argument or setting (exit code 2, as for unknown options)."""
 
     exit_code = 2
 
@@ -54,7 +54,7 @@ class PictureError(SowError):
 
 
 class PlanError(SowError):
-    """A plan, box or region that is not legal (exit code 4)."""
+    """An invalid plan, box or region (exit code 4)."""
 
     exit_code = 4
 
@@ -72,12 +72,12 @@ class OutputError(SowError):
 
 
 class DeviceError(SowError):
-    """A device that is missing or too small (exit code 7)."""
+    """A device that is missing or has too little memory (exit code 7)."""
 
     exit_code = 7
 
 
 class PlannerError(SowError):
-    """A language model that cannot be asked for a plan (exit code 8)."""
+    """A language model that cannot be queried for a plan (exit code 8)."""
 
     exit_code = 8

@@ -85,7 +85,7 @@ def test_nothing_is_overwritten_or_left_half_written(tmp_path, picture, conditio
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path, picture, monkeypatch):
     path = tmp_path / "a.png"
-    monkeypatch.setattr("sow.utils.files.check_free", lambda *_: path.write_text("precious"))
+    monkeypatch.setattr("sow.utils.files.check_output_path", lambda *_: path.write_text("precious"))
     with pytest.raises(OutputError, match="exists"):
         write_png(picture, path)
     assert path.read_text() == "precious"

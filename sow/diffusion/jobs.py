@@ -112,7 +112,7 @@ def _spread(value: Any, count: int) -> list[Any]:
 
 def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
     if plan.text_only:
-        return Condition.nothing(plan.canvas)
+        return Condition.empty(plan.canvas)
     if not isinstance(picture, Condition):
         return Condition.prepare(picture, plan, mask)
     if mask is not None:

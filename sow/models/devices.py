@@ -66,8 +66,8 @@ def choose_dtype(dtype: str, device: str) -> torch.dtype:
 
     if dtype == "auto":
         return torch.float16 if device.startswith("cuda") else torch.float32
-    found: torch.dtype = getattr(torch, DTYPES[dtype])
-    return found
+    precision: torch.dtype = getattr(torch, DTYPES[dtype])
+    return precision
 
 
 def is_out_of_memory(error: BaseException) -> bool:

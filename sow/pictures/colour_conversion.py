@@ -1,4 +1,4 @@
-"""Numbers of other depths and colour spaces as 8-bit sRGB."""
+"""Convert pictures of other bit depths and colour spaces to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PROFILE_BYTES = 16 * 2**20
-SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
-"""The colour space that a profile must be of, for each mode it can be applied to."""
-STRIP = 2**22
-"""Pixels that are looked at together: as 64-bit floats they take 32 MB."""
+PROFILE_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
+"""The colour space that a profile must have, for each mode that it can be applied to."""
+STRIP_PIXELS = 2**22
+"""Pixels converted at a time: as 64-bit floats they take 32 MB."""
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, if it comes with a profile that says what else it is in.
+    """Convert a picture to sRGB by its ICC profile.
 
-    A broken profile, or one of another colour space, says nothing: the numbers are taken for sRGB.
+    A profile that is broken or of another colour space is ignored.
     """
     if not profile or len(profile) > MAX_PROFILE_BYTES:
         return image
     try:
-        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        image = _plain_mode(image)
-        if given.profile.xcolor_space.strip() != SPACES.get(image.mode):
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        image = _expand_mode(image)
+        if source.profile.xcolor_space.strip() != PROFILE_SPACES.get(image.mode):
             return image
-        changed = ImageCms.profileToProfile(
+        converted = ImageCms.profileToProfile(
             image,
-            given,
+            source,
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             outputMode="RGBA" if image.mode == "RGBA" else "RGB",
         )
-    except Exception:  # whatever is in it: a picture without a profile is a picture
+    except Exception:  # a broken profile raises anything; the picture can do without it
         return image
-    return image if changed is None else changed
+    return image if converted is None else converted
 
 
-def _plain_mode(image: Image.Image) -> Image.Image:
-    """Palettes as colours, and transparency as a channel: what a profile can be applied to."""
+def _expand_mode(image: Image.Image) -> Image.Image:
+    """Convert to a mode that a profile can be applied to: no palette, transparency as a channel."""
     if image.has_transparency_data:
         return image.convert("RGBA")
     if image.mode in ("P", "YCbCr", "RGBX"):
@@ -53,15 +53,15 @@ def _plain_mode(image: Image.Image) -> Image.Image:
 
 
 def to_8bit(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and floating-point grey as 8-bit grey."""
-    import numpy as np  # costs a third of a refusal, and few pictures need it
+    """Convert 16-bit, 32-bit or floating-point grey to 8-bit grey."""
+    import numpy as np  # takes a third of the time of a refusal, and few pictures need it
 
-    most = max(float(values.max()) for _, values in _strips(image))
+    maximum = max(float(values.max()) for _, values in _strips(image))
     scale = 1.0
-    if image.mode == "F" and most <= 1:
+    if image.mode == "F" and maximum <= 1:
         scale = 255
-    elif most > 255:
-        scale = 255 / max(65535, most)
+    elif maximum > 255:
+        scale = 255 / max(65535, maximum)
     grey = Image.new("L", image.size)
     for top, values in _strips(image):
         levels = np.clip((values * scale).round(), 0, 255).astype(np.uint8)
@@ -70,10 +70,10 @@ def to_8bit(image: Image.Image) -> Image.Image:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """The values of a few rows after the other, with the row they start at; infinity is 0."""
+    """Yield the values of a few rows at a time, with their first row; nan and infinity are 0."""
     import numpy as np
 
-    rows = max(1, STRIP // image.width)
+    rows = max(1, STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
-        part = image.crop((0, top, image.width, min(image.height, top + rows)))
-        yield top, np.nan_to_num(np.asarray(part, dtype=np.float64), posinf=0, neginf=0)
+        strip = image.crop((0, top, image.width, min(image.height, top + rows)))
+        yield top, np.nan_to_num(np.asarray(strip, dtype=np.float64), posinf=0, neginf=0)

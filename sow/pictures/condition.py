@@ -1,4 +1,4 @@
-"""The visual condition: the pixels that are planted, at the size of their box."""
+"""The visual condition: the pixels to plant and their mask, at the size of the plan's box."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Condition:
-    """What is planted: both pictures have the size of the plan's box.
+    """The visual condition; both pictures have the size of the plan's box.
 
     Attributes:
-        picture: the condition's pixels, RGB; all of the box is pasted into the seed canvas.
-        mask: which of them are to stay recognisable, 8-bit grey, white is kept.
+        picture: the pixels, RGB; all of the box is pasted into the seed canvas.
+        mask: which pixels belong to the condition, 8-bit grey, white is kept.
     """
 
     picture: Image.Image
     mask: Image.Image
 
     @classmethod
-    def nothing(cls, canvas: tuple[int, int]) -> Condition:
-        """What is planted where nothing is: for plans that are `text_only`."""
+    def empty(cls, canvas: tuple[int, int]) -> Condition:
+        """Return the condition of a text-only plan: a grey canvas and an empty mask."""
         return cls(Image.new("RGB", canvas, GREY), Image.new("L", canvas, 0))
 
     @classmethod
@@ -50,21 +50,27 @@ class Condition:
         mask: PictureLike | None = None,
         resample: Image.Resampling = Image.Resampling.LANCZOS,
     ) -> Condition:
-        """The condition out of the user's picture, as the plan says.
+        """Return the condition: the plan's crop of the user's picture, resized to the plan's box.
 
-        The mask is `mask` (of the picture's shape), else the picture's own transparency, else the
-        plan's matte, else its ellipse, else the whole box. resample: how the size is changed.
+        The mask is the first of: `mask`, the picture's transparency, the plan's matte, the plan's
+        ellipse, the whole box.
+
+        Args:
+            image: the user's picture.
+            plan: its crop, box, matte and ellipse are used.
+            mask: of the picture's shape; white, or opaque if it has alpha, is kept.
+            resample: the filter for resizing.
 
         Raises:
             UsageError: if there is no picture.
-            PictureError: if the mask is empty there.
+            PictureError: if the mask is empty inside the crop.
             PlanError: if the plan's crop or matte does not fit the picture.
         """
         image = as_picture(image)
         crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
         if not crop.is_inside(image.size):
             raise PlanError(
-                f"the crop {crop.model_dump()} leaves the picture of {image.width}x{image.height}",
+                f"crop {crop.model_dump()} is outside the picture of {image.width}x{image.height}",
                 "make the plan for this picture",
             )
         size = (plan.box.width, plan.box.height)
@@ -72,75 +78,77 @@ class Condition:
             image = over_grey(image)
             image.putalpha(fit_mask(as_mask(mask), image.size))
         if image.mode == "RGBA":
-            picture, kept = _cut_out(image.resize(size, resample, box=crop.corners))
+            picture, kept = _split_alpha(image.resize(size, resample, box=crop.corners))
         else:
             picture = image.resize(size, resample, box=crop.corners)
             if plan.matte is not None:
-                whole = _matte(image, plan.matte)
-                kept = whole.resize(size, resample, box=crop.corners)
+                matte = _extract_matte(image, plan.matte)
+                kept = matte.resize(size, resample, box=crop.corners)
             elif plan.ellipse is not None:
-                kept = _ellipse(plan.ellipse, plan.box)
+                kept = _draw_ellipse(plan.ellipse, plan.box)
             else:
                 kept = Image.new("L", size, 255)
         if kept.point(lambda level: 255 * (level >= 128)).getbbox() is None:
-            outline = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
-            raise empty_mask_error("the mask" if mask is not None else outline)
+            mask_name = TRANSPARENCY if image.mode == "RGBA" else "the plan's outline"
+            raise empty_mask_error("the mask" if mask is not None else mask_name)
         return cls(picture, kept)
 
-    def cut_out(self) -> Image.Image:
-        """Both as one picture, the mask as its alpha channel."""
-        both = _bare(self.picture)
-        both.putalpha(self.mask)
-        return both
+    def to_rgba(self) -> Image.Image:
+        """Return picture and mask as one RGBA picture."""
+        rgba = _without_metadata(self.picture)
+        rgba.putalpha(self.mask)
+        return rgba
 
     def to_png(self) -> bytes:
-        """The same as a PNG."""
+        """Return picture and mask as an RGBA PNG."""
         buffer = io.BytesIO()
-        self.cut_out().save(buffer, "PNG")
+        self.to_rgba().save(buffer, "PNG")
         return buffer.getvalue()
 
     @classmethod
     def from_png(cls, data: bytes, size: tuple[int, int]) -> Condition:
-        """The reverse of `to_png`; `size` is looked at before anything is unpacked.
+        """Read what `to_png` wrote; the size is checked before anything is decoded.
 
         Raises:
             PictureError: if it is not a condition of this size.
         """
-        with open_image(io.BytesIO(data), "the condition", ("PNG",)) as both:
-            if both.mode != "RGBA" or both.size != size:
-                raise PictureError("the condition does not fit its box")
-            return cls(_bare(both.convert("RGB")), _bare(both.getchannel("A")))
+        with open_image(io.BytesIO(data), "the condition", ("PNG",)) as rgba:
+            if rgba.mode != "RGBA" or rgba.size != size:
+                raise PictureError("the size of the condition is not that of its box")
+            return cls(
+                _without_metadata(rgba.convert("RGB")), _without_metadata(rgba.getchannel("A"))
+            )
 
 
-def _bare(image: Image.Image) -> Image.Image:
-    """The same pixels without the text, profile or whatever else a picture carries along."""
+def _without_metadata(image: Image.Image) -> Image.Image:
+    """Return a copy without text, colour profile or other metadata."""
     pixels = image.copy()
     pixels.info = {}
     return pixels
 
 
-def _cut_out(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Colours and mask of a picture with alpha; where nothing is kept, nothing is told: grey."""
-    kept = image.getchannel("A")
-    ground = Image.new("RGB", image.size, GREY)
-    seen = kept.point(lambda level: 255 * (level > 0))
-    return Image.composite(image.convert("RGB"), ground, seen), kept
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Return colours and alpha; fully transparent pixels become grey, so they reveal nothing."""
+    alpha = image.getchannel("A")
+    background = Image.new("RGB", image.size, GREY)
+    visible = alpha.point(lambda level: 255 * (level > 0))
+    return Image.composite(image.convert("RGB"), background, visible), alpha
 
 
-def _matte(image: Image.Image, matte: Matte) -> Image.Image:
-    from sow.pictures.matte import cut_out
+def _extract_matte(image: Image.Image, matte: Matte) -> Image.Image:
+    from sow.pictures.matte import extract_matte
 
-    found = cut_out(image, matte.head, matte.by)
+    found = extract_matte(image, matte.head, matte.by)
     if found is None:
         raise PlanError(
-            "what the plan cuts out is not in this picture",
-            "make the plan for this picture, or give matte=ellipse",
+            "the subject of the plan's matte was not found in this picture",
+            "make the plan for this picture, or use matte=ellipse",
         )
     return found
 
 
-def _ellipse(ellipse: Box, box: Box) -> Image.Image:
-    fine = 4  # drawn at four times the size, so that its edge is smooth
+def _draw_ellipse(ellipse: Box, box: Box) -> Image.Image:
+    fine = 4  # drawn at four times the size for a smooth edge
     mask = Image.new("L", (box.width * fine, box.height * fine))
     left, top, right, bottom = ellipse.corners
     ImageDraw.Draw(mask).ellipse(

@@ -74,7 +74,7 @@ class Recipe(BaseModel):
     method: str = Field(
         "",
         max_length=300,
-        description="the method that made it, if not SOW; such a picture cannot be made again",
+        description="the method that made it, if not SOW; then it cannot be made again",
     )
 
     @model_serializer(mode="wrap")

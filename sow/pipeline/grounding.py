@@ -154,7 +154,7 @@ def _encoded(backbone: StableDiffusion, image: Image.Image) -> Tensor:
 def _job(sentence: str, canvas: tuple[int, int], settings: Settings) -> Job:
     whole = {"canvas": canvas, "prompt": sentence, "box": [0, 0, *canvas]}
     plan = Plan.parse({**whole, "subject": NOTHING, "suppress": ""})
-    return Job(Condition.nothing(canvas), plan, settings, None)
+    return Job(Condition.empty(canvas), plan, settings, None)
 
 
 def _of(maps: Tensor, phrase: str, words: Sequence[tuple[str, Sequence[int]]]) -> Tensor:

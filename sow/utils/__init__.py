@@ -1,1 +1,1 @@
-"""Small helpers without a meaning of their own: files, type checks, quiet libraries, limits."""
+"""Shared helpers: files, validation, type checks, quiet libraries, limits."""

@@ -1,4 +1,4 @@
-"""Results on disk: whole or not there, and never over what somebody had. Files in: no surprises."""
+"""Files: atomic writes that never overwrite by accident, bounded reads of regular files only."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from PIL import Image, PngImagePlugin
 
 MAX_TEXT_BYTES = 16 * 2**20
-"""Bytes of a file that is read whole: plans, configurations, what was kept."""
+"""Bytes of a file that is read whole, such as a plan, a configuration or a cache entry."""
 TEMPORARY = re.compile(r"\.sow-[0-9a-f]{16}\.tmp")
 STALE_SECONDS = 24 * 3600
-"""Seconds after which a temporary file belongs to nobody who still writes."""
-_WRITING: set[Path] = set()
+"""Age in seconds from which a temporary file counts as left behind by a killed process."""
+_UNFINISHED: set[Path] = set()
 
 
 def cache_folder() -> Path:
@@ -45,40 +45,40 @@ def config_folder() -> Path:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """A plain file, open for reading.
+    """Open a regular file for reading.
 
-    A pipe could hang for ever, a device never end: what it is is asked before it is opened, and
-    again of what was opened.
+    Pipes and devices are refused, since reading one may block or never end. The file is opened
+    without blocking and checked once it is open.
 
     Raises:
-        OSError: if it is none, or cannot be opened.
+        OSError: if it is not a regular file or cannot be opened.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(0, "it is no plain file", str(path))
+        raise OSError(0, "not a regular file", str(path))
     return os.fdopen(handle, "rb")
 
 
-def read_regular(path: Path, most: int = MAX_TEXT_BYTES) -> bytes:
-    """A plain file's bytes, if it is not too large.
+def read_regular(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Return the contents of a regular file.
 
     Raises:
-        OSError: if it is, or it is no plain file, or cannot be read.
+        OSError: if it is larger than `max_bytes`, not a regular file, or cannot be read.
     """
     with open_regular(path) as file:
-        # Reading makes room for all that is asked for: first for what the file says it has.
-        size = min(os.fstat(file.fileno()).st_size, most)
+        # read(n) allocates n bytes, so ask for the size that the file reports first.
+        size = min(os.fstat(file.fileno()).st_size, max_bytes)
         data = file.read(size + 1)
-        if len(data) > size:  # it grew, or says that it has nothing, as those in /proc do
-            data += file.read(most + 1 - len(data))
-    if len(data) > most:
-        raise OSError(0, f"it is larger than {most >> 20} MB", str(path))
+        if len(data) > size:  # it grew, or reports a size of 0, as files in /proc do
+            data += file.read(max_bytes + 1 - len(data))
+    if len(data) > max_bytes:
+        raise OSError(0, f"larger than {max_bytes >> 20} MB", str(path))
     return data
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON object out of a plain file; empty if there is none that can be read."""
+    """Return the JSON object in a regular file, or an empty one if it cannot be read."""
     try:
         data = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError):
@@ -87,33 +87,32 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def check_output_path(path: Path, force: bool = False) -> None:
-    """Whether a result may be written there; asked before the work starts.
+    """Check that a result can be written to a path; call it before the work starts.
 
     Raises:
-        OutputError: if the file exists (without `force`) or its folder does not.
+        OutputError: if the file exists (without `force`), its folder does not or is not writable,
+            or the path is not that of a regular file.
     """
     try:
         with suppress(FileNotFoundError):
             path.lstat()
-        folder, taken, parent = path.is_dir(), os.path.lexists(path), path.parent.is_dir()
-        odd = path.exists() and not path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, a folder that may not be looked into
+        is_folder, exists, has_parent = path.is_dir(), os.path.lexists(path), path.parent.is_dir()
+        is_special = path.exists() and not path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, a folder without permission
         why = getattr(error, "strerror", None) or error
         raise OutputError(
             f"{str(path)[:80]!r} cannot be written ({why})", "choose another name"
         ) from None
-    if folder:
+    if is_folder:
         raise OutputError(f"{str(path)!r} is a folder", "give the name of a file")
-    if odd:
-        raise OutputError(f"{str(path)!r} is no plain file", "choose another name")
-    if taken and not force:
+    if is_special:
+        raise OutputError(f"{str(path)!r} is not a regular file", "choose another name")
+    if exists and not force:
         raise OutputError(f"{str(path)!r} exists", "choose another name, or force=True")
-    if not parent:
+    if not has_parent:
         raise OutputError(f"there is no folder {str(path.parent)!r}", "create it first")
     if not os.access(path.parent, os.W_OK):
-        raise OutputError(
-            f"the folder {str(path.parent)!r} may not be written to", "choose another name"
-        )
+        raise OutputError(f"the folder {str(path.parent)!r} is not writable", "choose another name")
 
 
 def write_png(
@@ -123,7 +122,7 @@ def write_png(
     force: bool = False,
     info: PngImagePlugin.PngInfo | None = None,
 ) -> None:
-    """Writes a PNG under a temporary name and moves it into place, so it is whole or not there.
+    """Write a PNG atomically: under a temporary name, then moved into place.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
@@ -132,26 +131,30 @@ def write_png(
 
 
 def png_bytes(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
-    """What `write_png` writes."""
+    """Return an image as the bytes that `write_png` writes."""
     file = io.BytesIO()
     image.save(file, "PNG", pnginfo=info)
     return file.getvalue()
 
 
 def write_text(text: str, path: Path, *, force: bool = False) -> None:
-    """Writes a text file as `write_png` writes a picture."""
+    """Write a UTF-8 text file atomically.
+
+    Raises:
+        OutputError: if the file exists and `force` is not set, or cannot be written.
+    """
     write_atomically(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
 
 
 def write_atomically(write: Callable[[Path], object], path: Path, force: bool = False) -> None:
-    """Lets `write` fill a temporary file beside `path` and moves it there once it is on the disk.
+    """Let `write` fill a temporary file beside `path`, sync it, and move it into place.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
     check_output_path(path, force)
     temporary = _temporary(path)
-    _WRITING.add(temporary)
+    _UNFINISHED.add(temporary)
     try:
         write(temporary)
         _sync(temporary)
@@ -169,33 +172,36 @@ def write_atomically(write: Callable[[Path], object], path: Path, force: bool = 
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        _WRITING.discard(temporary)
+        _UNFINISHED.discard(temporary)
 
 
 def make_folder(folder: Path, hint: str = "choose another folder", *, mode: int = 0o777) -> None:
-    """Makes a folder, and those that it is in, where they are not there.
+    """Create a folder and its missing parents.
 
-    hint: what to do if it cannot be made. mode: who may do what in it.
+    Args:
+        folder: may exist already.
+        hint: the hint of the error.
+        mode: permissions, as in `os.mkdir`.
 
     Raises:
-        OutputError: if it cannot.
+        OutputError: if it cannot be created.
     """
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise OutputError(f"the folder {str(folder)!r} cannot be made ({why})", hint) from None
+        raise OutputError(f"the folder {str(folder)!r} cannot be created ({why})", hint) from None
 
 
 @contextmanager
 def temporary_file(folder: Path) -> Iterator[Path]:
-    """The name of a temporary file in a folder, of which nothing is left at the end.
+    """Yield the path of a temporary file in a folder; remove the file at the end.
 
     Raises:
-        OutputError: if what is done with it fails.
+        OutputError: for an `OSError` inside the block.
     """
     temporary = folder / _temporary_name()
-    _WRITING.add(temporary)
+    _UNFINISHED.add(temporary)
     try:
         yield temporary
     except OSError as error:
@@ -206,18 +212,18 @@ def temporary_file(folder: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        _WRITING.discard(temporary)
+        _UNFINISHED.discard(temporary)
 
 
 def remove_unfinished() -> None:
-    """Removes whatever is half written: the program is about to end without another word."""
-    for temporary in tuple(_WRITING):
+    """Remove all unfinished temporary files of this process, just before it is killed."""
+    for temporary in tuple(_UNFINISHED):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def _temporary(path: Path) -> Path:
-    # A short name of its own: the result's may be as long as a name can be.
+    # A short name: that of the result may be as long as the file system allows.
     return path.with_name(_temporary_name())
 
 
@@ -226,24 +232,24 @@ def _temporary_name() -> str:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Writes a file so that it is on the disk when this returns."""
+    """Write a file and sync it to disk."""
     path.write_bytes(content)
     _sync(path)
 
 
 def _sync(path: Path) -> None:
-    """Waits for the disk, so that a name never stands for less than was written."""
+    """Sync a file to disk, so that a rename never exposes incomplete data."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
-def remove_stale(folder: Path, stale: float = STALE_SECONDS) -> None:
-    """Removes what writers that were killed left behind in a folder, so many seconds after."""
+def remove_stale(folder: Path, min_age: float = STALE_SECONDS) -> None:
+    """Remove temporary files that killed processes left in a folder, at least `min_age` s old."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if TEMPORARY.fullmatch(entry.name):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - stale:
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - min_age:
                         Path(entry.path).unlink()
 
 

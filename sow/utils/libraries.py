@@ -1,7 +1,7 @@
-"""Holding back the remarks of libraries where this project says what matters itself.
+"""Silence other libraries, and the lock and thread name for building models.
 
-Warnings, levels and progress bars belong to the whole process. Whoever is quiet first silences
-them, whoever is quiet last gives them back as they were; nobody waits for anybody.
+Warning filters, log levels and progress bars are global to the process. The first user of a
+context manager silences them and the last one restores them; users in other threads do not wait.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ PRELOAD_THREAD = "sow: loads a model"
 """The name of a thread that loads a model in the background."""
 
 
-class _Shared:
-    """Something that is switched off while anybody wants it off."""
+class _SharedSilencer:
+    """A reference-counted silencer: on from its first user to its last."""
 
-    def __init__(self, off: Callable[[], Callable[[], None]]) -> None:
-        """`off` switches it off and returns what switches it on again."""
-        self._off, self._lock, self._users = off, threading.Lock(), 0
+    def __init__(self, silence: Callable[[], Callable[[], None]]) -> None:
+        """Take a function that silences and returns a function that restores."""
+        self._silence, self._lock, self._users = silence, threading.Lock(), 0
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def active(self) -> Iterator[None]:
         with self._lock:
             if self._users == 0:
-                self._on = self._off()
+                self._restore = self._silence()
             self._users += 1
         try:
             yield
@@ -41,7 +41,7 @@ class _Shared:
             with self._lock:
                 self._users -= 1
                 if self._users == 0:
-                    self._on()
+                    self._restore()
 
 
 def _silence_warnings() -> Callable[[], None]:
@@ -49,7 +49,7 @@ def _silence_warnings() -> Callable[[], None]:
     warnings.simplefilter("ignore")
 
     def restore() -> None:
-        warnings.filters[:] = before  # type: ignore[index]  # a list, whatever its type says
+        warnings.filters[:] = before  # type: ignore[index]  # typed as a sequence, but a list
         warnings._filters_mutated()  # type: ignore[attr-defined]  # as catch_warnings does
 
     return restore
@@ -77,45 +77,46 @@ def _silence_libraries() -> Callable[[], None]:
     return restore
 
 
-def _silence_c() -> Callable[[], None]:
+def _silence_stderr() -> Callable[[], None]:
     try:
-        kept = os.dup(2)
-    except OSError:  # no standard error, nobody to spare
+        saved = os.dup(2)
+    except OSError:  # there is no standard error
         return lambda: None
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
 
     def restore() -> None:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
     return restore
 
 
-_WARNINGS, _REMARKS = _Shared(_silence_warnings), _Shared(_silence_libraries)
-_LINES = _Shared(_silence_c)
+_WARNINGS = _SharedSilencer(_silence_warnings)
+_LIBRARIES = _SharedSilencer(_silence_libraries)
+_STDERR = _SharedSilencer(_silence_stderr)
 
 
 @contextlib.contextmanager
 def ignore_warnings() -> Iterator[None]:
-    """Holds back Python's warnings."""
-    with _WARNINGS.held():
+    """Ignore Python warnings."""
+    with _WARNINGS.active():
         yield
 
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Holds back warnings, the remarks of the libraries and, away from a terminal, their bars."""
-    with _WARNINGS.held(), _REMARKS.held():
+    """Silence warnings, library logs and, unless stderr is a terminal, library progress bars."""
+    with _WARNINGS.active(), _LIBRARIES.active():
         yield
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Holds back what a C library writes to standard error by itself, as libtiff does.
+    """Discard what C libraries such as libtiff write to standard error.
 
-    It has no other door: what other threads say there meanwhile is lost, so this is for moments.
+    Output of other threads is lost too, so keep the block short.
     """
-    with _LINES.held():
+    with _STDERR.active():
         yield

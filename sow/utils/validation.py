@@ -1,4 +1,4 @@
-"""What was written earlier, elsewhere or by a newer SOW: versions, and complaints in one line."""
+"""Validate data that was written earlier: format versions, and pydantic errors in one line."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ UPDATE = "update SOW: pip install --upgrade sow"
 
 
 class NewerVersion(ValueError):
-    """What was written by a newer SOW than this one."""
+    """Data in a format newer than this version of SOW knows."""
 
 
-def check_version(kind: str, value: Any, known: int) -> None:
-    """Whether data may be read: it says no version, or one up to `known`.
+def check_version(name: str, value: Any, known: int) -> None:
+    """Check that data has no `version`, or one up to `known`.
 
     Raises:
-        NewerVersion: if it says a higher one.
+        NewerVersion: if the version is higher.
     """
-    said = value.get("version") if isinstance(value, dict) else None
-    if isinstance(said, int) and said > known:
-        raise NewerVersion(f"this {kind} has version {said}, and only {known} is known here")
+    version = value.get("version") if isinstance(value, dict) else None
+    if isinstance(version, int) and version > known:
+        raise NewerVersion(f"this {name} has version {version}, but this SOW reads up to {known}")
 
 
 def newer_version(error: ValidationError) -> str | None:
-    """What a `NewerVersion` among the complaints says, if there is one."""
-    for problem in _complaints(error):
+    """Return the message of the first `NewerVersion` in a validation error, if any."""
+    for problem in _problems(error):
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, NewerVersion):
             return str(cause)
@@ -34,20 +34,20 @@ def newer_version(error: ValidationError) -> str | None:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first complaint of pydantic as one short phrase."""
-    problem = _complaints(error)[0]
-    where = ".".join(str(part) for part in problem["loc"])[:100]  # keys are strangers' words too
-    what = str(problem["msg"]).removeprefix("Value error, ")[:500]
-    return f"{where}: {what}" if where else what
+    """Return the first problem of a validation error as one short phrase: `field: message`."""
+    problem = _problems(error)[0]
+    field = ".".join(str(part) for part in problem["loc"])[:100]  # keys are untrusted too
+    message = str(problem["msg"]).removeprefix("Value error, ")[:500]
+    return f"{field}: {message}" if field else message
 
 
 def without_default(model: BaseModel, data: dict[str, Any], field: str) -> dict[str, Any]:
-    """A record's data without a field that came later, where it says what was always meant."""
+    """Remove a field from dumped data if it has its default, so that old files stay the same."""
     if getattr(model, field) == type(model).model_fields[field].default:
         data.pop(field, None)
     return data
 
 
-def _complaints(error: ValidationError) -> list[Any]:
-    """What is wrong, without the data itself, which may be long."""
+def _problems(error: ValidationError) -> list[Any]:
+    """Return the problems without the input data, which may be long."""
     return error.errors(include_url=False, include_input=False)
