@@ -254,8 +254,8 @@ def compare(
     from sow.benchmarks.tv2i.report.writing import write_report
     from sow.benchmarks.tv2i.runs import read_results
 
-    found = compared(read_results(one), read_results(other))
-    for path in write_report(found, make_out_folder(out), "comparison", force=force):
+    comparison = compared(read_results(one), read_results(other))
+    for path in write_report(comparison, make_out_folder(out), "comparison", force=force):
         print_note(f"{path}")
 
 

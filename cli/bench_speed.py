@@ -146,5 +146,5 @@ def batch_sizes_of(text: str) -> list[int]:
 
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and 0 < int(part[:4]) < 1000 for part in parts):
-        raise UsageError(f"invalid batch sizes {text!r}", "give numbers such as --sizes 1,2,4")
+        raise UsageError(f"invalid batch sizes {text!r}", "use numbers such as --sizes 1,2,4")
     return [int(part) for part in parts]

@@ -30,11 +30,11 @@ class StudyGroup(TyperGroup):
         Raises:
             UsageError: for an unknown name.
         """
-        model = super().get_command(ctx, cmd_name)
-        if model is None:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
             known = tuple(study.name for study in STUDIES)
             raise UsageError(f"unknown study {cmd_name!r}", near(cmd_name, known))
-        return model
+        return command
 
 
 app = typer.Typer(
@@ -77,23 +77,24 @@ def command_of(study: Study) -> Callable[..., None]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    type_: Any = option.type_
+    kind: Any = option.kind
     if option.argument:
         argument = typer.Argument(help=option.help, show_default=False)
-        return _keyword(option.name, Annotated[type_, argument], inspect.Parameter.empty)
+        return _keyword(option.name, Annotated[kind, argument], inspect.Parameter.empty)
     flag = f"--{option.name}"
-    if type_ is Path and option.default is None:
-        type_ = Path | None
+    if kind is Path and option.default is None:
+        kind = Path | None
     return _keyword(
         option.name,
-        Annotated[type_, typer.Option(flag, min=option.least, help=option.help)],
+        Annotated[kind, typer.Option(flag, min=option.least, help=option.help)],
         option.default,
     )
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    type_ = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, type_, default=default, annotation=annotation)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
 
 
 def command_line(study: Study, values: dict[str, Any]) -> str:
@@ -144,7 +145,7 @@ def interference(
     from sow.service.service import Service
 
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
-    pipe, model = service.pipe, service.model
+    pipe, checkpoint = service.pipe, service.model
     try:
         result = run(pipe, steps, strength)
     except (RuntimeError, MemoryError) as error:
@@ -155,16 +156,16 @@ def interference(
             "try fewer --steps, dtype=float16 or device=cpu",
         ) from None
     write_png(result.sheet(), out, force=force)
-    title = f"Two flat pictures merged at every state: {model.name}, strength {strength:g}"
+    title = f"Two flat pictures merged at every state: {checkpoint.name}, strength {strength:g}"
     write_text("\n".join([f"# {title}", "", *result.table(), ""]), table, force=force)
     print_note(f"{out} and {table}")
     if json:
-        moved = {type_: result.moved[type_].tolist() for type_ in KINDS}
+        moved = {kind: result.moved[kind].tolist() for kind in KINDS}
         print_json(
             {
                 "file": str(out),
-                "model": model.name,
-                "revision": model.revision,
+                "model": checkpoint.name,
+                "revision": checkpoint.revision,
                 "steps": steps,
                 "strength": strength,
                 "moved": moved,

@@ -27,12 +27,18 @@ def download(
     """Download a model (by default Stable Diffusion 2.1) into the local cache (HF_HOME)."""
     from sow.models import choose_device, fetch_model
 
-    found = fetch_model(
+    checkpoint = fetch_model(
         model,
         revision=revision,
         half=(lambda: choose_device() != "cpu") if half is None else half,
     )
     if json:
-        print_json({"model": found.name, "revision": found.revision, "folder": str(found.source)})
+        print_json(
+            {
+                "model": checkpoint.name,
+                "revision": checkpoint.revision,
+                "folder": str(checkpoint.source),
+            }
+        )
     else:
-        print_note(f"{found.name} ({found.revision}) is in {found.source}")
+        print_note(f"{checkpoint.name} ({checkpoint.revision}) is in {checkpoint.source}")

@@ -33,13 +33,13 @@ def settings(
     from sow.settings.settings import PRESETS, Settings
 
     Settings.preset(preset)  # check the name before searching for the model
-    found = find_model(model, revision=revision, download=False)
-    for note in found.notes:
+    checkpoint = find_model(model, revision=revision, download=False)
+    for note in checkpoint.notes:
         report("note", note)
     names = dict.fromkeys([preset, *PRESETS])
-    shown = {name: describe_preset(found, name) for name in names}
+    shown = {name: describe_preset(checkpoint, name) for name in names}
     if json:
-        print_json({"model": found.name, "presets": shown})
+        print_json({"model": checkpoint.name, "presets": shown})
         return
     from rich.console import Console
 
@@ -56,18 +56,18 @@ def describe_preset(model: Model, name: str) -> dict[str, Any]:
     from sow.settings.presets import CHECKPOINT_PRESETS
 
     settings, sources = model.checkpoint_spec.preset(name), model.checkpoint_spec.sources(name)
-    found: dict[str, Any] = {}
+    tuned = None
     if name in CHECKPOINT_PRESETS:
-        ran, tuned = default_preset(model, name)
+        default, tuned = default_preset(model, name)
         if tuned is not None:
             published = model.checkpoint_spec.sources(f"published-{name}")
             sources = {n: TUNED_SOURCE if n in tuned.settings else s for n, s in published.items()}
-            settings, found = ran, {"tuned": tuned.model_dump()}
+            settings = default
     return {
         "settings": settings.model_dump(mode="json"),
         "sources": sources,
         "cost": preset_cost(settings, planted=name != "text"),
-        **found,
+        **({"tuned": tuned.model_dump()} if tuned is not None else {}),
     }
 
 

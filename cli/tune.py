@@ -133,9 +133,9 @@ def tune(
         planner=PlannerChoice("offline"),
         batch_size=batch_size,
     )
-    found = options.service(lambda kind, line: None).model
+    checkpoint = options.service(lambda kind, line: None).model
     drawn = not photographs
-    halves = _pairs(faces, pairs, which, found, out)
+    halves = _pairs(faces, pairs, which, checkpoint, out)
     measuring = _measuring(weights, metrics_device, which if drawn else None)
     for line in measuring.missing:
         print_always(line)
@@ -166,7 +166,7 @@ def tune(
     for line in (*report_of_run.notes, *map(str, report_of_run.files)):
         print_note(line)
     if save:
-        file = save_proposal(tuning, report_of_run.proposal, found, force)
+        file = save_proposal(tuning, report_of_run.proposal, checkpoint, force)
         print_always(f"saved: {file}" if file else "nothing saved: the published settings stay")
 
 
@@ -176,7 +176,7 @@ def _setting(text: str) -> Setting:
     for name in SETTINGS:
         if name == text:
             return name
-    raise UsageError(f"unknown setting {text!r}", f"give setting={' or '.join(SETTINGS)}")
+    raise UsageError(f"unknown setting {text!r}", f"choose one of {', '.join(SETTINGS)}")
 
 
 def _absolute(path: Path | None) -> str | None:
@@ -198,7 +198,7 @@ def _pairs(
     if faces is not None:
         return of_folder(faces, setting, drawn=bool(model.checkpoint_spec.words))
     if model.name != DRAWN or model.origin != "bundled":
-        raise UsageError("no faces to tune on", "give --faces, a folder of photographs")
+        raise UsageError("no faces to tune on", "set --faces to a folder of photographs")
     return of_world(setting, out)
 
 
@@ -209,11 +209,11 @@ def _measuring(weights: Weights, device: str, drawn: Setting | None) -> Measurin
         SowError: if likeness cannot be measured, or weights cannot be used.
     """
     from sow.benchmarks.tuning.measures import of_drawings, of_photographs
-    from sow.benchmarks.tuning.pairs import drawn as known
+    from sow.benchmarks.tuning.pairs import drawn as drawn_pairs
 
     if drawn is None:
         return of_photographs(weights, device)
-    return of_drawings({pair.id: pair for pair in known(drawn)})
+    return of_drawings({pair.id: pair for pair in drawn_pairs(drawn)})
 
 
 def _draw_all(tuning: Tuning, quiet: bool) -> None:

@@ -13,17 +13,17 @@ def words(model: ModelName = "auto", revision: Revision = None, json: Json = Fal
     from sow.models.find import find_model
     from sow.planners.rewording import group_words
 
-    found = find_model(model, revision=revision, download=False)
-    for note in found.notes:
+    checkpoint = find_model(model, revision=revision, download=False)
+    for note in checkpoint.notes:
         report("note", note)
-    known = found.checkpoint_spec.words
-    groups = group_words(known)
+    vocabulary = checkpoint.checkpoint_spec.words
+    groups = group_words(vocabulary)
     if json:
-        print_json({"model": found.name, "words": groups if known else None})
+        print_json({"model": checkpoint.name, "words": groups if vocabulary else None})
         return
-    if not known:
-        typer.echo(printable(f"{found.name} understands any English words"))
+    if not vocabulary:
+        typer.echo(printable(f"{checkpoint.name} understands any English words"))
         return
-    typer.echo(printable(f"{found.name} understands {len(known)} words:"))
+    typer.echo(printable(f"{checkpoint.name} understands {len(vocabulary)} words:"))
     for name, members in groups.items():
         typer.echo(printable(f"  {name}: {', '.join(members)}"))

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from sow.cli.main import app
-from sow.cli.settings import likeness_rows, short
+from sow.cli.settings import likeness_table, format_value
 from sow.models import find_model
 from sow.settings.presets import CHECKPOINT_PRESETS
 from sow.settings.settings import OWN, PRESETS, Settings
@@ -49,12 +49,12 @@ def settings_page() -> str:
     ]  # fmt: skip
     for name, field in Settings.model_fields.items():
         whose = "a job" if OWN in field.metadata else "a batch"
-        number, source = short(getattr(published, name)), Settings.source(name)
+        number, source = format_value(getattr(published, name)), Settings.source(name)
         lines.append(f"| `{name}` | {number} | {source} | {whose} | {field.description} |")
     lines += ["", "## Likeness", "", LIKENESS_TEXT, "",
               "| `--likeness` | `condition_guidance_scale` | `preserve` | `guided_until` |",
               "|---|---|---|---|"]  # fmt: skip
-    lines += [f"| {' | '.join(row)} |" for row in likeness_rows()]
+    lines += [f"| {' | '.join(row)} |" for row in likeness_table()]
     lines += ["", "## Presets", "", PRESETS_TEXT, ""]
     lines += [
         f"- **{name}**: {differences(values, published) or 'the numbers above'}"
@@ -72,7 +72,7 @@ def settings_page() -> str:
 def differences(settings: Settings, base: Settings) -> str:
     """List what `settings` changes from `base`, as you write it after `--set`."""
     return ", ".join(
-        f"`{name}={short(getattr(settings, name))}`"
+        f"`{name}={format_value(getattr(settings, name))}`"
         for name in Settings.model_fields
         if getattr(settings, name) != getattr(base, name)
     )

@@ -91,16 +91,16 @@ def read_tuned(model: Model) -> TunedPresets:
     )
 
 
-def save_tuned(model: Model, setting: OwnPreset, found: TunedPreset) -> Path:
+def save_tuned(model: Model, setting: OwnPreset, preset: TunedPreset) -> Path:
     """Save the tuned preset of one setting, keep those of the others, and return the file.
 
     Raises:
-        UsageError: if `found` has a setting that the engine does not.
+        UsageError: if `preset` has a setting that the engine does not.
         OutputError: if the file cannot be written.
     """
-    Settings.preset(f"published-{setting}").changed(**found.settings)
+    Settings.preset(f"published-{setting}").changed(**preset.settings)
     before = read_tuned(model)
-    tuned = before.model_copy(update={"presets": {**before.presets, setting: found}})
+    tuned = before.model_copy(update={"presets": {**before.presets, setting: preset}})
     path = tuned_file(model.revision)
     make_folder(path.parent, "set SOW_CONFIG to another folder")
     write_text(json.dumps(tuned.model_dump(mode="json"), indent=1) + "\n", path, force=True)

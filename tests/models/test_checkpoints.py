@@ -44,7 +44,7 @@ def test_a_tensor_changed_in_the_middle_is_another_model(folder):
 
 
 def test_one_byte_anywhere_counts(tmp_path, monkeypatch):
-    """Of files in several pieces too, and wherever a piece ends."""
+    """Of files in several chunks too, and wherever a chunk ends."""
     monkeypatch.setenv("SOW_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(fingerprints, "CHUNK_BYTES", 1000)
     file = tmp_path / "model.safetensors"
@@ -63,9 +63,9 @@ def test_small_files_are_hashed_whatever_was_kept(folder):
     """What is kept is not sealed: whoever writes there could pass another file off as one."""
     before = fingerprint(folder)
     seen = [file for file in folder.rglob("*") if file.is_file()]
-    kept = fingerprints._memory()
+    kept = fingerprints._cache_file()
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({fingerprints._key(file): "0" * 64 for file in seen}))
+    kept.write_text(json.dumps({fingerprints._cache_key(file): "0" * 64 for file in seen}))
     assert fingerprint(folder) == before
 
 
@@ -88,11 +88,11 @@ def test_only_what_is_loaded_counts(folder):
 def test_large_files_are_hashed_once(folder, monkeypatch):
     monkeypatch.setattr(fingerprints, "CACHE_MIN_BYTES", 1000)
     before = fingerprint(folder)
-    memory = fingerprints._memory()
+    memory = fingerprints._cache_file()
     assert str(weights_of(folder).resolve()) in memory.read_text()
-    real = fingerprints._hash_piece
+    real = fingerprints._hash_chunk
     hashed = []
-    monkeypatch.setattr(fingerprints, "_hash_piece", lambda f, at: hashed.append(f) or real(f, at))
+    monkeypatch.setattr(fingerprints, "_hash_chunk", lambda f, at: hashed.append(f) or real(f, at))
     assert fingerprint(folder) == before
     assert weights_of(folder) not in hashed
     os.utime(weights_of(folder), (1, 1))  # touched: looked at again
