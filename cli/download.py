@@ -25,9 +25,9 @@ def download(
     quiet: Quiet = False,
 ) -> None:
     """Download a model (by default Stable Diffusion 2.1) into the local cache (HF_HOME)."""
-    from sow.models import choose_device, fetch_model
+    from sow.models import choose_device, download_model
 
-    checkpoint = fetch_model(
+    checkpoint = download_model(
         model,
         revision=revision,
         half=(lambda: choose_device() != "cpu") if half is None else half,

@@ -43,7 +43,7 @@ app.add_typer(bench.app, name="bench")
 
 # The base class of typer's usage errors: some versions of typer bring their own click, others use
 # the installed one.
-UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
+ClickUsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 @app.callback(invoke_without_command=True)
@@ -67,7 +67,7 @@ def main() -> None:
     except SowError as error:
         print_error(error)
         sys.exit(error.exit_code)
-    except UsageProblem as error:
+    except ClickUsageError as error:
         line = error.format_message() if hasattr(error, "format_message") else str(error)
         print_always(f"sow: {' '.join(line.split())}")
         sys.exit(UsageError.exit_code)

@@ -107,9 +107,9 @@ def check_layout(folder: Path, passed: Collection[str] = ()) -> list[str]:
 def component_names(index: Mapping[str, Any]) -> list[str]:
     """Return the names of the components that a `model_index.json` lists."""
     return [
-        n
-        for n in COMPONENT_CLASSES
-        if isinstance(index.get(n), list) and tuple(index[n]) != NO_COMPONENT
+        name
+        for name in COMPONENT_CLASSES
+        if isinstance(index.get(name), list) and tuple(index[name]) != NO_COMPONENT
     ]
 
 

@@ -79,7 +79,7 @@ def find_model(
     if name in BUNDLED:
         return Model(name, BUNDLED[name], "bundled")
     if name in ("auto", "sd2.1"):
-        return _stable_diffusion(name, revision, half, download)
+        return _find_stable_diffusion(name, revision, half, download)
     with contextlib.suppress(RuntimeError):  # "~nobody"
         path = path.expanduser()
     if path.suffix in PICKLES:
@@ -94,16 +94,16 @@ def find_model(
         return Model(path.name, path, "file")
     if is_folder:
         check_folder(path)
-        return Model(path.resolve().name, path, "folder", half=_resolve_half(half))
+        return Model(path.resolve().name, path, "folder", half=_prefer_half(half))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
-        return _from_hub(name, revision, half, download)
+        return _find_on_hub(name, revision, half, download)
     raise ModelError(
         f"no model {name!r}",
         f"use auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
     )
 
 
-def _resolve_half(half: Half) -> bool:
+def _prefer_half(half: Half) -> bool:
     return half if isinstance(half, bool) else half()
 
 
@@ -115,7 +115,7 @@ def _file_or_folder(path: Path) -> tuple[bool, bool]:
         return False, False
 
 
-def fetch_model(name: str, *, revision: str | None = None, half: Half = False) -> Model:
+def download_model(name: str, *, revision: str | None = None, half: Half = False) -> Model:
     """Download a model from the hub into the cache, or complete and update what is there.
 
     Raises:
@@ -127,7 +127,7 @@ def fetch_model(name: str, *, revision: str | None = None, half: Half = False) -
     problem: object = hub_problem()
     for repository in names if problem is None else ():
         try:
-            prefer_half = _resolve_half(half)
+            prefer_half = _prefer_half(half)
             folder = download_snapshot(repository, revision, prefer_half)
             check_folder(folder)
             return Model(repository, folder, "hub", commit=folder.name, half=prefer_half)
@@ -136,16 +136,16 @@ def fetch_model(name: str, *, revision: str | None = None, half: Half = False) -
     raise ModelError(f"{name} cannot be downloaded ({problem})", "check the network and try again")
 
 
-def _stable_diffusion(name: str, revision: str | None, half: Half, download: bool) -> Model:
+def _find_stable_diffusion(name: str, revision: str | None, half: Half, download: bool) -> Model:
     for repository in SD21:
         folder = cached_snapshot(repository, revision)
         if folder is not None and not folder_problem(folder):
-            return Model(repository, folder, "hub", commit=folder.name, half=_resolve_half(half))
+            return Model(repository, folder, "hub", commit=folder.name, half=_prefer_half(half))
     problem = hub_problem() if download else None
     if download and problem is None:
         for repository in SD21:
             try:
-                return _from_hub(repository, revision, half, download)
+                return _find_on_hub(repository, revision, half, download)
             except ModelError as error:
                 problem = str(error)
     reason = f" and cannot be downloaded ({problem})" if problem else ""
@@ -163,7 +163,7 @@ def _stable_diffusion(name: str, revision: str | None, half: Half, download: boo
     return Model("figures", BUNDLED["figures"], "bundled", notes=notes)
 
 
-def _from_hub(repository: str, revision: str | None, half: Half, download: bool) -> Model:
+def _find_on_hub(repository: str, revision: str | None, half: Half, download: bool) -> Model:
     folder = cached_snapshot(repository, revision)
     if folder is None or folder_problem(folder):
         if not download:
@@ -176,6 +176,6 @@ def _from_hub(repository: str, revision: str | None, half: Half, download: bool)
                 f"{repository} is not on this machine and cannot be downloaded ({problem})",
                 "check the name, or use a folder",
             )
-        folder = download_snapshot(repository, revision, _resolve_half(half))
+        folder = download_snapshot(repository, revision, _prefer_half(half))
     check_folder(folder)
-    return Model(repository, folder, "hub", commit=folder.name, half=_resolve_half(half))
+    return Model(repository, folder, "hub", commit=folder.name, half=_prefer_half(half))
