@@ -1,4 +1,4 @@
-"""Manifests of tests: written, read, and refused."""
+"""Write, read and refuse manifests in tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rows(tmp_path, content, name="jobs.jsonl"):
 
 
 def refused(why, *given):
-    """A manifest that is refused as a whole, in one line that says why."""
+    """Check that a manifest is refused with a message of one line; return the error."""
     with pytest.raises(UsageError, match=why) as caught:
         read_manifest(*given)
     assert "\n" not in str(caught.value)

@@ -29,7 +29,7 @@ def ledger(folder):
     opened.close()
 
 
-def test_all_problems_are_told_at_once_and_nothing_is_taken_in(ledger):
+def test_all_problems_are_reported_at_once_and_nothing_is_admitted(ledger):
     lines = [job("a"), job("../../x"), job("a"), job("A"), job("b", image="gone.png"),
              job("c", box=[1, 2]), {"id": "d"}, job("nul"), job("x" * 101), 7]  # fmt: skip
     with pytest.raises(BadManifest) as told:
@@ -43,13 +43,13 @@ def test_all_problems_are_told_at_once_and_nothing_is_taken_in(ledger):
     assert ledger.claim(9) == []
 
 
-def test_bad_lines_can_be_left_out(ledger):
+def test_invalid_lines_can_be_skipped(ledger):
     found = admit_jobs(ledger, job("a"), job("../../x"), job("b"), skip_bad=True)
     assert (found.lines, found.num_problems) == (2, 1)
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
 
 
-def test_finished_jobs_stay_finished_and_changed_ones_are_done_anew(ledger, folder):
+def test_finished_jobs_stay_done_and_changed_ones_are_redone(ledger, folder):
     admit_jobs(ledger, job("a"), job("b"), job("c"))
     for claimed in ledger.claim(9):
         finish(ledger, claimed)
@@ -62,7 +62,7 @@ def test_finished_jobs_stay_finished_and_changed_ones_are_done_anew(ledger, fold
     assert not (folder / "b.png").exists()
 
 
-def test_what_a_kill_left_to_be_put_aside_is_put_aside_before_the_new_one(ledger, folder):
+def test_an_interrupted_archiving_is_completed_before_the_new_picture(ledger, folder):
     admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed)
@@ -83,7 +83,7 @@ def test_what_a_kill_left_to_be_put_aside_is_put_aside_before_the_new_one(ledger
 
 
 @pytest.mark.parametrize("name", ["metadata.jsonl", "index.html"])
-def test_the_list_and_the_page_of_somebody_else_stay(ledger, folder, name):
+def test_foreign_lists_and_pages_are_not_replaced(ledger, folder, name):
     (folder / name).write_text("mine")
     with pytest.raises(OutputError, match=f"has a file {name} that is not from a batch"):
         admit_jobs(ledger, job("a"))
@@ -91,14 +91,14 @@ def test_the_list_and_the_page_of_somebody_else_stay(ledger, folder, name):
     assert (folder / ".sow/replaced" / name).read_text() == "mine"
 
 
-def test_a_changed_job_does_not_replace_what_is_not_its_own(ledger, folder):
+def test_a_changed_job_does_not_replace_foreign_files(ledger, folder):
     admit_jobs(ledger, job("a", seed=5))
     (folder / "a@5.png").write_text("mine")
     with pytest.raises(BadManifest, match="exists and is not from this batch"):
         admit_jobs(ledger, job("a", seed=5, count=2))
 
 
-def test_a_name_too_long_for_a_file_is_a_problem_of_its_line(ledger):
+def test_a_file_name_that_is_too_long_is_a_problem_of_its_line(ledger):
     with pytest.raises(BadManifest, match="there is no image 'xxx"):
         admit_jobs(ledger, job("a", image="x" * 5000))
 
@@ -109,7 +109,7 @@ def test_a_typo_in_an_option_does_not_block_a_folder(ledger, folder):
     assert len(ledger.claim(9)) == 1
 
 
-def test_jobs_that_are_not_in_the_manifest_any_more_are_not_done(ledger):
+def test_jobs_removed_from_the_manifest_are_not_run(ledger):
     admit_jobs(ledger, job("a"), job("b"))
     admit_jobs(ledger, job("b"))
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["b"]
@@ -128,7 +128,7 @@ def test_the_same_manifest_is_not_read_twice(ledger, folder):
     assert read == [1]
 
 
-def test_a_folder_is_of_one_model(ledger, folder):
+def test_a_folder_has_one_set_of_options(ledger, folder):
     admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed)
@@ -140,19 +140,19 @@ def test_a_folder_is_of_one_model(ledger, folder):
     assert len(ledger.claim(9)) == 1
 
 
-def test_what_somebody_had_there_is_not_replaced(ledger, folder):
+def test_existing_files_are_not_replaced(ledger, folder):
     (folder / "a.png").write_text("mine")
     with pytest.raises(BadManifest, match=r"a\.png exists and is not"):
         admit_jobs(ledger, job("a"), job("b"))
     assert admit_jobs(ledger, job("a"), job("b"), force=True).new == 2
 
 
-def test_no_jobs_are_no_batch(ledger):
+def test_an_empty_manifest_is_an_error(ledger):
     with pytest.raises(UsageError, match="no jobs"):
         admit_jobs(ledger)
 
 
-def test_memory_does_not_grow_with_the_lines(ledger):
+def test_memory_does_not_grow_with_the_number_of_lines(ledger):
     lines = (job(f"j{n}") for n in range(20_000))
     tracemalloc.start()
     admit(ledger, make_job_source(lines, ledger.folder.parent), OPTIONS)
@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_the_lines(ledger):
     assert ledger.counts()["waiting"] == 20_000
 
 
-def test_names_of_files_are_nobody_elses():
+def test_file_names_of_jobs_are_unique():
     ids = ["a", "a.1", "a-1", "A b"]
     made = [TV2IJob.parse(job(name, count=count, seed=1)) for name in ids for count in (1, 2)]
     names = [file.lower() for one in made for file in one.files]
@@ -175,6 +175,6 @@ def test_seeds_follow_from_ids():
 
 
 @pytest.mark.parametrize("field", ["image", "picture", "face"])
-def test_the_picture_goes_by_three_names(field):
+def test_the_image_field_has_three_names(field):
     said = {"prompt": "a man", field: "x.png"}
     assert TV2IJob.parse(said).image == "x.png"

@@ -62,7 +62,7 @@ def folder(tmp_path):
     return results(tmp_path, LINES)
 
 
-def test_shards_hold_what_was_made(folder, tmp_path):
+def test_shards_contain_the_results(folder, tmp_path):
     made = export(folder, "webdataset", tmp_path / "out", shard=2)
     assert [file.name for file in made] == ["000000.tar", "000001.tar", "000002.tar"]
     names = []
@@ -153,7 +153,7 @@ def test_datasets_reads_them(folder, tmp_path):
         ([None, None], "string", [None, None]),
     ],
 )
-def test_a_column_is_of_the_kind_of_its_values(values, kind, kept):
+def test_a_column_has_the_type_of_its_values(values, kind, kept):
     pa = pytest.importorskip("pyarrow")
     columns = Columns()
     for value in values:
@@ -164,7 +164,7 @@ def test_a_column_is_of_the_kind_of_its_values(values, kind, kept):
     assert table["x"].to_pylist() == kept
 
 
-def test_many_pictures_are_written_group_by_group(tmp_path, monkeypatch):
+def test_row_groups_are_bounded(tmp_path, monkeypatch):
     pq = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("sow.batch.export.export.GROUP_BYTES", 2**20)
     folder = results(tmp_path, [said(f"p{number}") for number in range(40)])
@@ -206,7 +206,7 @@ def test_many_pictures_are_written_group_by_group(tmp_path, monkeypatch):
         (7, UsageError, "no file_name"),
     ],
 )
-def test_only_pictures_of_the_folder_are_taken(tmp_path, name, error, why):
+def test_only_pictures_inside_the_folder_are_exported(tmp_path, name, error, why):
     folder = results(tmp_path, [said("one")])
     outside = results(tmp_path, [said("x")], "outside")
     (tmp_path / "x.png").write_bytes(b"")
@@ -222,7 +222,7 @@ def test_only_pictures_of_the_folder_are_taken(tmp_path, name, error, why):
     assert not (tmp_path / "out").exists()
 
 
-def test_links_inside_the_folder_are_pictures_of_it(tmp_path):
+def test_links_inside_the_folder_are_allowed(tmp_path):
     folder = results(tmp_path, [said("one")])
     (folder / "two.png").symlink_to("one.png")
     results(tmp_path, [said("one"), said("two")])
@@ -231,7 +231,7 @@ def test_links_inside_the_folder_are_pictures_of_it(tmp_path):
         assert tar.getmember("two.png").isfile()
 
 
-def test_slips_are_refused_before_anything_is_written(folder, tmp_path, monkeypatch):
+def test_errors_are_raised_before_anything_is_written(folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
 
     def refused(error, why, *given, **more):
@@ -255,7 +255,7 @@ def test_slips_are_refused_before_anything_is_written(folder, tmp_path, monkeypa
     refused(UsageError, "pyarrow is not installed", folder, "parquet", out)
 
 
-def test_what_is_there_is_only_replaced_when_asked(folder, tmp_path):
+def test_existing_shards_are_replaced_only_with_force(folder, tmp_path):
     out = tmp_path / "out"
     made = export(folder, "webdataset", out, shard=2)
     before = [file.read_bytes() for file in made]
@@ -273,7 +273,7 @@ def test_what_is_there_is_only_replaced_when_asked(folder, tmp_path):
 
 
 @pytest.mark.parametrize("to", ["webdataset", "parquet"])
-def test_a_shard_is_whole_or_not_there(folder, tmp_path, monkeypatch, to):
+def test_a_shard_is_written_completely_or_not_at_all(folder, tmp_path, monkeypatch, to):
     if to == "parquet":
         pytest.importorskip("pyarrow")
 
@@ -288,7 +288,7 @@ def test_a_shard_is_whole_or_not_there(folder, tmp_path, monkeypatch, to):
     assert len(list((tmp_path / "out").iterdir())) == 1  # the first, and nothing half
 
 
-def test_metadata_that_grows_meanwhile_is_cut_where_it_was_and_less_is_refused(
+def test_metadata_that_grows_during_an_export_is_cut_and_less_is_an_error(
     folder, tmp_path, monkeypatch
 ):
     metadata = folder / "metadata.jsonl"

@@ -72,7 +72,7 @@ def test_the_page_knows_its_chunks(tmp_path):
     assert "<title>Winter</title>" in page.read_text(encoding="utf-8")
 
 
-def test_rows_say_what_entries_do(tmp_path):
+def test_rows_contain_the_entries(tmp_path):
     entry = Entry(
         "a b+1@4611686018427387904.png", "a b+1", "a cat", 2**62, 1.23456,
         ".sow/thumbs/a b+1.webp", ".sow/thumbs/condition.webp", ("one", "two"),
@@ -85,7 +85,7 @@ def test_rows_say_what_entries_do(tmp_path):
     assert facts(page)["remarks"] == 1
 
 
-def test_no_entries_is_a_page_too(tmp_path):
+def test_a_gallery_without_entries(tmp_path):
     page = write_gallery(tmp_path, [], [], "Nothing")
     assert chunks(tmp_path) == []
     assert facts(page)["entries"] == 0
@@ -99,14 +99,14 @@ def test_the_same_entries_make_the_same_bytes(tmp_path):
     assert written() == written()
 
 
-def test_a_shorter_gallery_leaves_no_chunk_of_a_longer(tmp_path):
+def test_surplus_chunks_are_removed(tmp_path):
     write_gallery(tmp_path, entries(3 * CHUNK_ROWS), [Failure("x", 1, "no")], "Long")
     (tmp_path / ASSETS / "notes.js").write_text("not ours")
     write_gallery(tmp_path, entries(1), [], "Short")
     assert chunks(tmp_path) == ["entries-0000.js", "notes.js"]
 
 
-def test_a_gallery_that_ends_halfway_leaves_the_page_as_it_was(tmp_path):
+def test_an_interrupted_gallery_keeps_the_old_page(tmp_path):
     page = write_gallery(tmp_path, entries(2 * CHUNK_ROWS), [], "First")
     before = page.read_bytes()
 
@@ -120,7 +120,7 @@ def test_a_gallery_that_ends_halfway_leaves_the_page_as_it_was(tmp_path):
     assert [len(rows(tmp_path, name)) for name in chunks(tmp_path)] == [CHUNK_ROWS, CHUNK_ROWS]
 
 
-def test_somebody_elses_page_is_not_written_over(tmp_path):
+def test_a_foreign_page_is_not_overwritten(tmp_path):
     (tmp_path / "index.html").write_text("<h1>My holidays</h1>")
     with pytest.raises(OutputError, match="is not a SOW gallery"):
         write_gallery(tmp_path, entries(1), [], "Winter")
@@ -128,13 +128,13 @@ def test_somebody_elses_page_is_not_written_over(tmp_path):
     assert not (tmp_path / ASSETS).exists()
 
 
-def test_a_file_in_the_way_is_one_line(tmp_path):
+def test_a_file_in_the_way_is_an_error(tmp_path):
     (tmp_path / ".sow").write_text("")
     with pytest.raises(OutputError, match="cannot be created"):
         write_gallery(tmp_path, [], [], "Winter")
 
 
-def test_any_number_of_entries_takes_the_memory_of_a_chunk(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_entries(tmp_path):
     def peak(number):
         failed = (Failure(f"job-{n}", n, "no picture") for n in range(number // 10))
         tracemalloc.start()
@@ -152,7 +152,7 @@ def test_any_number_of_entries_takes_the_memory_of_a_chunk(tmp_path):
 # ---- Strangers' words.
 
 
-def test_hostile_words_stay_words(tmp_path):
+def test_untrusted_text_stays_text(tmp_path):
     entry = Entry("x.png", HOSTILE, HOSTILE, 1, remarks=(HOSTILE,))
     page = write_gallery(tmp_path, [entry], [Failure(HOSTILE, 1, HOSTILE)], HOSTILE)
     for name in chunks(tmp_path):
@@ -167,35 +167,35 @@ def test_hostile_words_stay_words(tmp_path):
     assert "&lt;/script&gt;&lt;script&gt;hacked()" in text
 
 
-def test_a_title_cannot_be_a_part_of_the_template(tmp_path):
+def test_a_title_cannot_inject_into_the_template(tmp_path):
     page = write_gallery(tmp_path, [], [], "{{facts}} {{policy}} {{what}}")
     assert "<title>{{facts}} {{policy}} {{what}}</title>" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["/etc/a.png", "../a.png", "x/../../a.png", "//host/a", "a\\b"])
 @pytest.mark.parametrize("field", ["file_name", "thumb", "condition"])
-def test_nothing_outside_the_folder_is_named(tmp_path, name, field):
+def test_files_outside_the_folder_are_errors(tmp_path, name, field):
     given = {"file_name": "a.png", "id": "a", "prompt": "", "seed": 1, field: name}
     with pytest.raises(UsageError, match="not in the folder"):
         write_gallery(tmp_path, [Entry(**given)], [], "Winter")
 
 
 @pytest.mark.parametrize("name", ["javascript:hacked()", "https:a.png", "data:text,a", "a#b?c.png"])
-def test_names_are_never_addresses(tmp_path, name):
+def test_names_are_never_urls(tmp_path, name):
     write_gallery(tmp_path, [Entry(name, "a", "", 1, thumb=name, condition=name)], [], "")
     ((link, *_, thumb, condition, _),) = rows(tmp_path, "entries-0000.js")
     for given in (link, thumb, condition):
         assert not set(given) & set(":#?")
 
 
-def test_the_page_needs_nothing_but_itself(tmp_path):
+def test_the_page_is_self_contained(tmp_path):
     page = write_gallery(tmp_path, entries(1), [], "Winter").read_text(encoding="utf-8")
     assert not re.findall(r"https?:|url\(|@import|<link|<iframe|\ssrc=|\bhref=|fetch\(", page)
     assert not re.findall(r"(inner|outer|adjacent)HTML|\.write|\beval\(|\son\w+=", page, re.I)
     assert not re.findall(r"\sid=|\{\{", page)
 
 
-def test_the_policy_names_the_program_and_the_looks(tmp_path):
+def test_the_policy_has_the_hashes_of_script_and_style(tmp_path):
     page = write_gallery(tmp_path, [], [], "Winter").read_text(encoding="utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
@@ -240,7 +240,7 @@ def test_any_picture_has_a_thumbnail(mode):
         assert made.size == (50, 40)
 
 
-def test_small_pictures_keep_each_pixel_and_nothing_else():
+def test_small_pictures_are_lossless_and_without_metadata():
     noise = Image.effect_noise((64, 64), 90).convert("RGB")
     noise.info = {"icc_profile": b"mine", "exif": b"Exif\0\0where I live", "comment": "secret"}
     with opened(noise) as made:

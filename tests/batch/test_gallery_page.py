@@ -130,7 +130,7 @@ def test_search_narrows_and_counts(open_page, folder):
         expect(page.locator(".count")).to_have_text(f"{hits} of {COUNT} pictures")
         if hits < 40:
             expect(page.locator(".card")).to_have_count(hits)
-    expect(page.locator("main")).to_contain_text("Nothing here fits.")
+    expect(page.locator("main")).to_contain_text("No matches.")
     search.fill("")
     expect(page.locator(".card")).not_to_have_count(0)
 

@@ -54,7 +54,7 @@ def finish(ledger, claimed, seed=None) -> bool:
     return ledger.record(claimed, seed, {name: b"a picture"}, {"file_name": name}, 1.0)
 
 
-def test_a_job_is_had_by_one_runner_at_a_time(ledger, folder):
+def test_a_job_is_claimed_by_one_runner_at_a_time(ledger, folder):
     admit_jobs(ledger, *(job(f"j{n}") for n in range(40)))
     others = [Ledger(folder) for _ in range(3)]
     had: list[str] = []
@@ -75,14 +75,14 @@ def test_a_job_is_had_by_one_runner_at_a_time(ledger, folder):
         one.close()
 
 
-def test_jobs_are_taken_in_the_order_of_their_lines(ledger):
+def test_jobs_are_claimed_in_the_order_of_their_lines(ledger):
     admit_jobs(ledger, job("z"), job("a"), job("m"))
     assert [claimed.job.id for claimed in ledger.claim(2)] == ["z", "a"]
     assert [claimed.job.id for claimed in ledger.claim(2)] == ["m"]
     assert ledger.claim(2) == []
 
 
-def test_who_closes_gives_back(ledger, folder):
+def test_closing_releases_unfinished_jobs(ledger, folder):
     admit_jobs(ledger, job("a"), job("b"))
     other = Ledger(folder)
     assert len(other.claim(9)) == 2
@@ -109,7 +109,7 @@ def die_over(folder) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no kill -9")
-def test_what_a_killed_runner_had_is_had_again_at_once(ledger, folder):
+def test_jobs_of_a_killed_runner_are_requeued_at_once(ledger, folder):
     admit_jobs(ledger, job("a"), job("b"))
     assert die_over(folder) == 2
     assert ledger.counts()["running"] == 2
@@ -117,7 +117,7 @@ def test_what_a_killed_runner_had_is_had_again_at_once(ledger, folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no kill -9")
-def test_a_job_over_which_runners_die_is_given_up(ledger, folder):
+def test_a_job_that_kills_runners_fails(ledger, folder):
     admit_jobs(ledger, job("a"))
     for _ in range(MAX_DEATHS):
         assert die_over(folder) == 1
@@ -128,7 +128,7 @@ def test_a_job_over_which_runners_die_is_given_up(ledger, folder):
     assert len(ledger.claim(1)) == 1
 
 
-def test_a_picture_that_could_not_be_put_there_is_not_recorded(ledger):
+def test_a_picture_that_cannot_be_written_is_not_recorded(ledger):
     admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     (ledger.folder / "a.png").mkdir()  # nothing can be renamed to it
@@ -138,7 +138,7 @@ def test_a_picture_that_could_not_be_put_there_is_not_recorded(ledger):
     assert ledger.counts()["running"] == 1
 
 
-def test_who_lost_a_job_keeps_nothing_of_it(ledger, folder):
+def test_a_runner_that_lost_a_job_writes_nothing(ledger, folder):
     admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     with ledger.transaction() as database:
@@ -163,7 +163,7 @@ def test_pictures_of_a_job_are_recorded_one_by_one(ledger):
     again.close()
 
 
-def test_a_picture_that_is_gone_is_made_again(ledger, folder):
+def test_a_missing_picture_is_made_again(ledger, folder):
     admit_jobs(ledger, job("a", count=2, seed=1), job("b"))
     for claimed in ledger.claim(2):
         for seed in claimed.seeds:
@@ -174,7 +174,7 @@ def test_a_picture_that_is_gone_is_made_again(ledger, folder):
     assert (claimed.job.id, claimed.seeds) == ("a", (2,))
 
 
-def test_a_gone_picture_of_a_job_at_work_is_left_to_who_is_at_work(ledger, folder):
+def test_a_missing_picture_of_a_running_job_is_left_alone(ledger, folder):
     admit_jobs(ledger, job("a", count=2, seed=1))
     (claimed,) = ledger.claim(1)
     finish(ledger, claimed, 1)
@@ -186,7 +186,7 @@ def test_a_gone_picture_of_a_job_at_work_is_left_to_who_is_at_work(ledger, folde
     assert ledger.counts()["done"] == 1
 
 
-def test_who_was_taken_for_dead_signs_in_anew(ledger, folder):
+def test_a_runner_declared_dead_registers_again(ledger, folder):
     admit_jobs(ledger, job("a"), job("b"))
     (lost,) = ledger.claim(1)
     with ledger.transaction() as database:  # as another host would, after a long pause
@@ -195,14 +195,14 @@ def test_who_was_taken_for_dead_signs_in_anew(ledger, folder):
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
 
 
-def test_what_nobody_owns_is_had_again(ledger):
+def test_jobs_of_unknown_runners_are_requeued(ledger):
     admit_jobs(ledger, job("a"))
     ledger.claim(1)
     assert not ledger.others_running()
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a"]
 
 
-def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
+def test_a_restart_with_other_options_stops_older_runners(ledger, folder):
     admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     other = Ledger(folder)
@@ -213,7 +213,7 @@ def test_a_folder_begun_anew_ends_who_works_on_the_old_one(ledger, folder):
     other.close()
 
 
-def test_who_reads_for_long_does_not_keep_others_from_writing(ledger, folder):
+def test_a_long_read_does_not_block_writers(ledger, folder):
     admit_jobs(ledger, *(job(f"j{n}") for n in range(1200)))
     for claimed in ledger.claim(1100):
         finish(ledger, claimed)
@@ -228,7 +228,7 @@ def test_who_reads_for_long_does_not_keep_others_from_writing(ledger, folder):
     other.close()
 
 
-def test_many_begin_a_folder_at_once(tmp_path):
+def test_concurrent_creation_of_a_ledger(tmp_path):
     for number in range(6):
         with ThreadPoolExecutor(5) as pool:
             opened = list(pool.map(Ledger, [tmp_path / str(number)] * 5))
@@ -236,14 +236,14 @@ def test_many_begin_a_folder_at_once(tmp_path):
             one.close()
 
 
-def test_a_damaged_ledger_says_so(folder, ledger):
+def test_a_damaged_ledger(folder, ledger):
     ledger.close()
     ledger_path(folder).write_bytes(b"nonsense" * 4096)
     with pytest.raises(OutputError, match=r"is damaged .* move its"):
         Ledger(folder)
 
 
-def test_half_a_ledger_says_so(folder, ledger):
+def test_a_truncated_ledger(folder, ledger):
     admit_jobs(ledger, *(job(f"j{n}") for n in range(300)))
     ledger.close()
     data = ledger_path(folder).read_bytes()
@@ -255,7 +255,7 @@ def test_half_a_ledger_says_so(folder, ledger):
         list(half.picture_metadata())
 
 
-def test_a_ledger_of_a_newer_sow_says_so(folder, ledger):
+def test_a_ledger_of_a_newer_version(folder, ledger):
     ledger.close()
     with sqlite3.connect(ledger_path(folder)) as database:
         database.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -263,7 +263,7 @@ def test_a_ledger_of_a_newer_sow_says_so(folder, ledger):
         Ledger(folder)
 
 
-def test_a_foreign_database_is_left_alone(folder, ledger):
+def test_another_database_is_not_changed(folder, ledger):
     ledger.close()
     path = ledger_path(folder)
     path.unlink()
@@ -276,13 +276,13 @@ def test_a_foreign_database_is_left_alone(folder, ledger):
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_to_says_so(tmp_path):
+def test_a_folder_that_is_not_writable(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="cannot be written to"):
         Ledger(tmp_path)
 
 
-def test_a_full_disk_says_so_and_loses_nothing(ledger):
+def test_a_full_disk_loses_nothing(ledger):
     admit_jobs(ledger, job("a"))
     (claimed,) = ledger.claim(1)
     ledger._database.execute("PRAGMA max_page_count = 1")  # no page more than there are

@@ -1,4 +1,4 @@
-"""Manifests: every format says the same jobs, and no line of a stranger's file stops the others."""
+"""Manifests: all formats give the same jobs, and an invalid line does not stop the others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tracemalloc
 import pytest
 from manifests import GOOD, LINE, refused, rows, written
 
+from sow.batch.manifest import cell_values as cells
 from sow.batch.manifest import rows as lines
 from sow.batch.manifest import tables
 from sow.batch.manifest.job import TV2IJob
@@ -17,7 +18,7 @@ from sow.batch.manifest.manifest import read_jobs, read_manifest
 from sow.errors import SowError
 
 
-def test_lines_have_their_true_numbers(tmp_path):
+def test_line_numbers(tmp_path):
     content = f"\ufeff{LINE}\r\n\r\n  \n{LINE}\n{{\n{LINE}"
     found = rows(tmp_path, content)
     assert [row.number for row in found] == [1, 4, 5, 6]
@@ -57,8 +58,8 @@ def test_a_bad_line_is_a_problem_of_its_own(tmp_path, line, why):
     assert one == other == TV2IJob.parse(GOOD)
 
 
-def test_nesting_that_is_fine_is_not_refused(tmp_path):
-    """Many objects are not deep ones, and whole characters may be written as two halves."""
+def test_harmless_nesting_is_accepted(tmp_path):
+    """Many objects in a row are not deep, and surrogate pairs are text."""
     data = {**GOOD, "related": {f"r{i}": [1, 2, 3, 4] for i in range(500)}, "prompt": "a 🙂"}
     (row,) = rows(tmp_path, json.dumps(data))
     assert row.data == data
@@ -72,7 +73,7 @@ def test_the_longest_line_and_one_byte_more(tmp_path):
     assert [fits.number, too_long.number, last.number] == [1, 2, 3]
 
 
-def test_a_line_without_end_is_never_held(tmp_path):
+def test_an_endless_line_is_not_kept_in_memory(tmp_path):
     path = written(tmp_path, "")
     with path.open("wb") as file:
         for _ in range(64):
@@ -107,14 +108,14 @@ four,a.png,a dog,,,3.0,,,,,,,p.json,2
 
 
 def said(manifest, **defaults):
-    """The jobs as data, whatever they were read from."""
+    """Return the jobs of a manifest as data."""
     return [job.as_json() for _, job in read_jobs(manifest, defaults)]
 
 
 WANTED = [TV2IJob.parse(row).as_json() for row in ROWS]
 
 
-def test_csv_says_what_json_lines_say(tmp_path):
+def test_csv_equals_json_lines(tmp_path):
     manifest = read_manifest(written(tmp_path, CSV, "jobs.csv"))
     assert [row.number for row in manifest.rows()] == [2, 4, 6, 7]
     assert said(manifest) == WANTED
@@ -126,7 +127,7 @@ def test_csv_says_what_json_lines_say(tmp_path):
     assert said(read_manifest(written(tmp_path, jsonl, "jobs.ndjson"))) == WANTED
 
 
-def test_tabs_separate_tsv(tmp_path):
+def test_tsv(tmp_path):
     path = written(tmp_path, "image\tprompt\tbox\na.png\ta man, smiling\t8,16,56,56\n", "jobs.tsv")
     (row,) = read_manifest(path).rows()
     assert row.data == {"image": "a.png", "prompt": "a man, smiling", "box": [8, 16, 56, 56]}
@@ -155,14 +156,14 @@ def test_a_bad_row_of_csv_is_a_problem_of_its_own(tmp_path, line, why):
     assert why in bad.problem
 
 
-def test_what_is_no_text_in_a_quoted_cell_does_not_make_rows_of_its_lines(tmp_path):
+def test_invalid_utf8_in_a_quoted_cell_does_not_split_it(tmp_path):
     content = b'image,prompt\nx.png,"\xff\nevil.png,a man\n"\na.png,a man\n'
     bad, good = rows(tmp_path, content, "jobs.csv")
     assert (bad.number, bad.data) == (2, None)
     assert (good.number, good.data) == (5, GOOD)
 
 
-def test_a_quote_that_is_never_closed_takes_no_more_than_a_line_may_have(tmp_path, monkeypatch):
+def test_an_unclosed_quote_is_limited_to_the_longest_line(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "MAX_LINE", 1000)
     lines_after = "a.png,a man\n" * 1000
     found = rows(tmp_path, f'image,prompt\nx.png,"a man\n{lines_after}', "jobs.csv")
@@ -195,8 +196,8 @@ def test_a_wrong_header_is_refused_at_once(tmp_path, header, why):
     refused(why, written(tmp_path, header, "jobs.csv"))
 
 
-def test_every_field_that_is_no_text_is_read_as_what_it_is():
-    """A new field of a job would otherwise be a text in every table."""
+def test_every_field_that_is_not_text_is_parsed():
+    """Otherwise a new field of a job would be text in every table."""
     assert {*cells.JSON_FIELDS, *cells.JSON_STARTS} == {
         "seed", "count", "face_index", "related", "settings", "likeness", "canvas", "box", "plan",
         "graph", "triples",
@@ -204,7 +205,7 @@ def test_every_field_that_is_no_text_is_read_as_what_it_is():
     assert {"seed", "count", "face_index"} == cells.INTEGER_FIELDS
 
 
-def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):
+def test_invalid_arguments(tmp_path, monkeypatch):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     prompts = written(tmp_path, "a man\n", "prompts.txt")
@@ -213,7 +214,7 @@ def test_slips_in_what_is_asked_for(tmp_path, monkeypatch):
     refused("there is no", "x\0.jsonl")
     refused("is not a manifest", written(tmp_path, LINE, "jobs.json"))
     refused("is not a manifest", written(tmp_path, LINE, "jobs"))
-    refused("prompts_file= is for a folder", jobs, prompts)
+    refused("prompts_file= requires a folder", jobs, prompts)
     refused("is a folder", pictures)
     refused("no pictures in", pictures, prompts)
     refused("no prompts", pictures, written(tmp_path, "# none\n\n", "none.txt"))

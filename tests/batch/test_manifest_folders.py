@@ -41,7 +41,7 @@ def test_every_picture_of_a_folder_with_every_prompt(tmp_path):
     assert [row.data is None for row in manifest.rows()] == [False, True, True] * 2
 
 
-def test_names_of_pictures_that_are_no_text_are_problems(tmp_path):
+def test_picture_names_that_are_not_utf8_are_problems(tmp_path):
     folder = folder_of(tmp_path, "a.png")
     try:
         (folder / os.fsdecode(b"\xff.png")).write_bytes(b"")
@@ -74,7 +74,7 @@ def test_the_fingerprint_changes_with_the_jobs_and_only_with_them(tmp_path):
     assert len(seen) == 3
 
 
-def test_defaults_are_for_lines_that_say_nothing(tmp_path):
+def test_defaults_fill_fields_that_are_left_out(tmp_path):
     content = [
         {**GOOD, "id": "none"},
         {**GOOD, "id": "null", "likeness": None, "settings": None, "count": None},
@@ -94,7 +94,7 @@ def test_defaults_are_for_lines_that_say_nothing(tmp_path):
     assert defaults["settings"] == {"cycles": 9, "t1": 1}
 
 
-def test_the_likeness_of_a_line_wins_over_that_of_settings_for_all(tmp_path):
+def test_the_likeness_of_a_line_overrides_shared_settings(tmp_path):
     manifest = read_manifest(written(tmp_path, json.dumps({**GOOD, "likeness": 0.5})))
     ((_, job),) = read_jobs(manifest, {"settings": {"likeness": 0.1, "cycles": 2}})
     assert (job.likeness, job.settings) == (0.5, {"cycles": 2})
@@ -107,15 +107,15 @@ def test_two_names_for_one_field_are_a_problem(tmp_path):
     assert "image is given under two names" in str(error)
 
 
-def test_errors_do_not_hold_what_they_were_raised_over(tmp_path):
-    """Whoever gathers the errors of a million lines keeps a million short texts."""
+def test_errors_do_not_keep_their_lines_in_memory(tmp_path):
+    """A million errors are a million short strings."""
     manifest = read_manifest(written(tmp_path, json.dumps({**GOOD, "count": -1})))
     ((_, error),) = read_jobs(manifest)
     assert "count" in str(error)
     assert error.__traceback__ is error.__context__ is error.__cause__ is None
 
 
-def test_many_lines_take_no_more_memory_than_few(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_lines(tmp_path):
     path = tmp_path / "many.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for number in range(100_000):

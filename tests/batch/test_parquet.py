@@ -25,7 +25,7 @@ def rows(tmp_path, columns):
     return list(read_manifest(written(tmp_path, pa.table(columns))).rows())
 
 
-def test_it_says_what_json_lines_say(tmp_path):
+def test_parquet_equals_json_lines(tmp_path):
     data = [
         {"id": "one", "image": "a.png", "prompt": "a man", "box": [8, 16, 56, 56],
          "seed": 2**53 + 1, "likeness": 0.25, "settings": {"cycles": 5}, "canvas": [640, 448]},
@@ -36,7 +36,7 @@ def test_it_says_what_json_lines_say(tmp_path):
     assert [row.number for row in read_manifest(path).rows()] == [1, 2]
 
 
-def test_what_programs_make_of_gaps_kinds_and_maps(tmp_path):
+def test_gaps_types_and_maps_of_other_programs(tmp_path):
     settings = pa.map_(pa.string(), pa.int64())
     first, second, third = rows(
         tmp_path,
@@ -102,7 +102,7 @@ def test_a_wrong_column_is_refused_at_once(tmp_path, columns, why):
         read_manifest(path)
 
 
-def test_what_is_no_parquet_or_damaged_is_one_line(tmp_path):
+def test_invalid_or_damaged_parquet_is_an_error(tmp_path):
     path = tmp_path / "jobs.parquet"
     for content in (b"", b"PAR1", b"x" * 1000, b"PAR1" + b"\0" * 100 + b"PAR1"):
         path.write_bytes(content)
@@ -110,7 +110,7 @@ def test_what_is_no_parquet_or_damaged_is_one_line(tmp_path):
             read_manifest(path)
 
 
-def test_a_large_group_is_read_batch_by_batch(tmp_path):
+def test_large_row_groups_are_read_in_batches(tmp_path):
     number = 10_000
     columns = {
         "image": ["a.png"] * number,
