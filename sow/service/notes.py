@@ -35,17 +35,17 @@ def model_notes(model: Model, image: Image.Image) -> Iterator[str]:
         )
 
 
-def box_notes(asked: ResolvedRequest, plan: Plan, stride: int) -> Iterator[str]:
+def box_notes(resolved: ResolvedRequest, plan: Plan, stride: int) -> Iterator[str]:
     """Yield notes on a box: whether it was moved to the grid, and is large enough for a face.
 
     stride: the pixels of one latent; the plan is on their grid.
     """
-    given, box = asked.box, plan.box
-    if given is None and asked.plan is not None and asked.plan.canvas == plan.canvas:
-        given = asked.plan.box
-    if given not in (None, box):
+    requested, box = resolved.box, plan.box
+    if requested is None and resolved.plan is not None and resolved.plan.canvas == plan.canvas:
+        requested = resolved.plan.box
+    if requested not in (None, box):
         yield (
-            f"the box {_format(given)} was moved to {_format(box)}: the model's grid is {stride} px"
+            f"the box {_format(requested)} was moved to {_format(box)}: the model's grid is {stride} px"
         )
     min_size = MIN_FACE_LATENTS * stride
     if plan.subject == "face" and min(box.width, box.height) < min_size:

@@ -124,9 +124,9 @@ class Service:
         Raises:
             UsageError: if no vendor would be asked.
         """
-        asked = self._read(request)
+        resolved = self._read(request)
         return preview_request(
-            plan_request(asked, self.model.checkpoint_spec), self._planner, self.model
+            plan_request(resolved, self.model.checkpoint_spec), self._planner, self.model
         )
 
     def resolve(self, request: Request) -> GenerationSpec:
@@ -135,26 +135,26 @@ class Service:
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        asked = self._read(request)
-        if asked.canvas is not None:
-            USER_BUDGET.check_canvas(asked.canvas, self._agree)
+        resolved = self._read(request)
+        if resolved.canvas is not None:
+            USER_BUDGET.check_canvas(resolved.canvas, self._agree)
         # Settings that do not exist are refused before any download.
-        resolve_settings(Settings.preset(asked.preset or "normal"), asked.settings, asked.likeness)
+        resolve_settings(Settings.preset(resolved.preset or "normal"), resolved.settings, resolved.likeness)
         self._lazy_model.start_reading()
-        planned = self._make_plan(asked, before_vendor_call=self._lazy_model.start_loading)
+        planned = self._make_plan(resolved, before_vendor_call=self._lazy_model.start_loading)
         plan, model = planned.plan, self.model
-        base, tuning_notes = self._find_preset(asked.preset, plan)
-        final_settings = resolve_settings(base, asked.settings, asked.likeness)
+        base, tuning_notes = self._find_preset(resolved.preset, plan)
+        final_settings = resolve_settings(base, resolved.settings, resolved.likeness)
         USER_BUDGET.check(plan, final_settings, 1, self._agree)
-        condition = condition_of(asked, plan)
-        picture = asked.image or condition.picture
+        condition = condition_of(resolved, plan)
+        picture = resolved.image or condition.picture
         notes = self._report_notes([*plan.notes, *tuning_notes, *model_notes(model, picture)])
         return GenerationSpec(
             condition=condition,
             plan=plan,
             settings=final_settings,
-            name=asked.name,
-            user_prompt=asked.prompt,
+            name=resolved.name,
+            user_prompt=resolved.prompt,
             picture_sha256=pixels_sha256(picture),
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
@@ -346,17 +346,17 @@ class Service:
         return read_request(request)
 
     def _make_plan(
-        self, asked: ResolvedRequest, before_vendor_call: Callable[[], None] = lambda: None
+        self, resolved: ResolvedRequest, before_vendor_call: Callable[[], None] = lambda: None
     ) -> PlanningResult:
-        checkpoint, notes = self.model.checkpoint_spec, [*asked.notes]
-        if asked.plan is not None:
-            planned = PlanningResult(adapt_plan(asked.plan, asked, checkpoint, notes.append))
+        checkpoint, notes = self.model.checkpoint_spec, [*resolved.notes]
+        if resolved.plan is not None:
+            planned = PlanningResult(adapt_plan(resolved.plan, resolved, checkpoint, notes.append))
         else:
-            request = plan_request(asked, checkpoint)
+            request = plan_request(resolved, checkpoint)
             planned = ask_for_plan(request, self._planner, self.model, before_vendor_call)
         plan = planned.plan.aligned(checkpoint.stride)
         notes += [
-            *box_notes(asked, plan, checkpoint.stride),
+            *box_notes(resolved, plan, checkpoint.stride),
             *checkpoint.canvas_notes(plan.canvas),
         ]
         self._report_notes(notes)
