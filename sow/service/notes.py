@@ -45,7 +45,8 @@ def box_notes(resolved: ResolvedRequest, plan: Plan, stride: int) -> Iterator[st
         requested = resolved.plan.box
     if requested not in (None, box):
         yield (
-            f"the box {_format(requested)} was moved to {_format(box)}: the model's grid is {stride} px"
+            f"the box {_format(requested)} was moved to {_format(box)}: the model's grid is "
+            f"{stride} px"
         )
     min_size = MIN_FACE_LATENTS * stride
     if plan.subject == "face" and min(box.width, box.height) < min_size:

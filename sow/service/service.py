@@ -139,7 +139,8 @@ class Service:
         if resolved.canvas is not None:
             USER_BUDGET.check_canvas(resolved.canvas, self._agree)
         # Settings that do not exist are refused before any download.
-        resolve_settings(Settings.preset(resolved.preset or "normal"), resolved.settings, resolved.likeness)
+        preset = Settings.preset(resolved.preset or "normal")
+        resolve_settings(preset, resolved.settings, resolved.likeness)
         self._lazy_model.start_reading()
         planned = self._make_plan(resolved, before_vendor_call=self._lazy_model.start_loading)
         plan, model = planned.plan, self.model
