@@ -75,10 +75,10 @@ class Batch:
         except BaseException:
             self.ledger.close()
             raise
-        self.runner: JobRunner | RayRunner = self._run(out, service, report)
+        self.runner: JobRunner | RayRunner = self._make_runner(out, service, report)
         self._publisher = Publisher(self.ledger)
 
-    def _run(self, out: Path | str, service: Service, report: Report) -> JobRunner | RayRunner:
+    def _make_runner(self, out: Path | str, service: Service, report: Report) -> JobRunner | RayRunner:
         options = self.options
         if options.cluster is None:
             return JobRunner(

@@ -144,7 +144,7 @@ def test_bad_jobs_fail_alone_with_a_reason_each(batch_of, picture, tmp_path):
         "illegal",
     }
     assert "broken.png" in results["unreadable"].error
-    assert "not a legal plan" in results["illegal"].error
+    assert "invalid plan" in results["illegal"].error
     shutil.copy(picture, tmp_path / "broken.png")
     again = batch_of([bad[0], *good, bad[1]], retry_failed=True)
     assert again.retried == 2

@@ -61,10 +61,10 @@ class Engine:
         return balanced_batch_size(limit, self._num_pictures)
 
     def generate(self, tasks: Sequence[EngineTask]) -> Iterator[Picture | SowError]:
-        """Yield the picture of each task, or its error; all tasks are of one kind.
+        """Yield the picture of each task, or its error; all tasks have the same `batch_key`.
 
         If a call fails, its tasks are tried one by one, so that none fails because of another. If
-        memory runs out, batches of this kind are half as large from then on.
+        memory runs out, their batches are half as large from then on.
         """
         self.batch_size_for(tasks[0])
         limit = self._limits[tasks[0].batch_key]

@@ -26,12 +26,12 @@ def thumbnail_names(file_name: str) -> tuple[str, str]:
     return f"{stem}.webp", f"{stem}.condition.webp"
 
 
-def thumbnails(made: GeneratedPicture, name: str) -> dict[str, bytes]:
+def thumbnails(generated: GeneratedPicture, name: str) -> dict[str, bytes]:
     """Return the contents of a picture's thumbnails, by path."""
     result, condition = thumbnail_names(name)
-    files = {result: thumbnail(made.picture.image)}
-    if not made.spec.plan.text_only:
-        files[condition] = thumbnail(made.picture.condition.to_rgba())
+    files = {result: thumbnail(generated.picture.image)}
+    if not generated.spec.plan.text_only:
+        files[condition] = thumbnail(generated.picture.condition.to_rgba())
     return files
 
 

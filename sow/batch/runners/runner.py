@@ -216,10 +216,8 @@ class JobRunner:
                 yield from self._fail(job, result)
                 continue
             picture = GeneratedPicture(job.claimed, task.spec, task.seed, result)
-            self._saving[saving.submit(save, picture, self.queue, self.extra_files)] = (
-                job,
-                picture,
-            )
+            future = saving.submit(save, picture, self.queue, self.extra_files)
+            self._saving[future] = (job, picture)
 
     def _handle_saved(
         self, job: _ActiveJob, picture: GeneratedPicture, future: Future[bool]

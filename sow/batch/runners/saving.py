@@ -27,7 +27,7 @@ ExtraFiles = Callable[[GeneratedPicture, str], dict[str, bytes]]
 """Makes further files, by name, that belong to a picture of a given name."""
 
 
-def save(made: GeneratedPicture, queue: JobQueue, extra_files: ExtraFiles) -> bool:
+def save(generated: GeneratedPicture, queue: JobQueue, extra_files: ExtraFiles) -> bool:
     """Check a picture, then write and record it.
 
     Returns:
@@ -36,32 +36,36 @@ def save(made: GeneratedPicture, queue: JobQueue, extra_files: ExtraFiles) -> bo
     Raises:
         OutputError: if it cannot be written.
     """
-    picture = replace(made.picture, face_lost=FaceCheck(made.spec).is_lost(made.picture))
-    made, name = replace(made, picture=picture), made.claimed.file_of(made.seed)
+    picture = replace(
+        generated.picture, face_lost=FaceCheck(generated.spec).is_lost(generated.picture)
+    )
+    generated, name = replace(generated, picture=picture), generated.claimed.file_of(generated.seed)
     files = {
-        **extra_files(made, name),
+        **extra_files(generated, name),
         name: recipe_png_bytes(picture.image, picture.recipe, picture.condition),
     }
-    return queue.record(made.claimed, made.seed, files, metadata_of(made), picture.seconds)
+    return queue.record(
+        generated.claimed, generated.seed, files, metadata_of(generated), picture.seconds
+    )
 
 
-def metadata_of(made: GeneratedPicture) -> dict[str, Any]:
+def metadata_of(generated: GeneratedPicture) -> dict[str, Any]:
     """Return the line of `metadata.jsonl` for a picture."""
-    job, recipe = made.claimed.job, made.picture.recipe
+    job, recipe = generated.claimed.job, generated.picture.recipe
     metadata: dict[str, Any] = {
-        "file_name": made.claimed.file_of(made.seed),
+        "file_name": generated.claimed.file_of(generated.seed),
         "id": job.id,
         "prompt": job.prompt or recipe.plan.prompt,
-        "seed": made.seed,
+        "seed": generated.seed,
         "picture": job.image,  # not "image": ImageFolder uses that column for file_name
         "plan_prompt": recipe.plan.prompt,
         "box": recipe.plan.box.model_dump() if not recipe.plan.text_only else None,
         "setting": recipe.plan.setting,
         "model": recipe.model,
         "method": recipe.method or None,
-        "seconds": round(made.picture.seconds, 3),
-        "unet_calls": made.picture.calls,
-        "unet_samples": made.picture.samples,
-        "notes": [*made.spec.notes, *made.picture.notes],
+        "seconds": round(generated.picture.seconds, 3),
+        "unet_calls": generated.picture.calls,
+        "unet_samples": generated.picture.samples,
+        "notes": [*generated.spec.notes, *generated.picture.notes],
     }
     return {name: value for name, value in metadata.items() if value is not None}
