@@ -42,7 +42,7 @@ def load_once(
     model: Any = "auto", *, device: str = "auto", dtype: str = "auto", **more: Any
 ) -> Any:
     """`load_pipeline`, but each bundled model is loaded once per process."""
-    if isinstance(model, Model) and model.kind == "bundled" and not any(more.values()):
+    if isinstance(model, Model) and model.origin == "bundled" and not any(more.values()):
         return _bundled(model.name, device, dtype)
     return _load_pipeline(model, device=device, dtype=dtype, **more)
 
