@@ -52,7 +52,7 @@ def with_request(
         hints = get_type_hints(run, include_extras=True)
 
         def command(**values: Any) -> None:
-            filled = {name: values.pop(name) for name in fields}
+            filled = {name: values.pop(name, fields[name][0].default) for name in fields}
             # An option that may be repeated and was not is an empty list.
             run(record(**{name: None if v == [] else v for name, v in filled.items()}), **values)
 

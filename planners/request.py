@@ -105,6 +105,11 @@ class RequestFields:
         PLAN,
         json=Literal["normal", "attribute", "style"],
     )
+    suppress: str | None = option(
+        "Noun that must not appear a second time outside the condition. Default: the planner's, "
+        "such as human face; an empty one suppresses nothing.",
+        PLAN,
+    )
     box: Box | str | Sequence[int] | None = option(
         "Where it goes: x,y,width,height in canvas pixels.", PLAN, json=str | list[int]
     )

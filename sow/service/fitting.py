@@ -15,7 +15,7 @@ from sow.planners.base import PlanRequest
 from sow.planners.offline.planner import related_regions
 from sow.planners.request import values_for
 from sow.service.resolved import ResolvedRequest
-from sow.settings.inputs import LONGEST_PROMPT, as_settings
+from sow.settings.inputs import MAX_PROMPT, as_settings
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_type
 
@@ -121,7 +121,7 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
     if text != said.text:
         notes.append(f'{name} is asked for "{text}": the prompt named nobody for the face')
     return plan.changed(
-        prompt=(text or plan.prompt)[:LONGEST_PROMPT],
+        prompt=(text or plan.prompt)[:MAX_PROMPT],
         objects=[_known(thing, known) for thing in plan.objects],
         notes=(*plan.notes, *(note[:500] for note in notes)),
     )

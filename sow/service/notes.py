@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sow.plan.box import Box
     from sow.plan.plan import Plan
     from sow.service.resolved import ResolvedRequest
+    from sow.settings.settings import Settings
 
 MIN_FACE_LATENTS = 6
 """The width and height in latents below which few faces survive, as measured on `figures`.
@@ -53,6 +54,15 @@ def box_notes(resolved: ResolvedRequest, plan: Plan, stride: int) -> Iterator[st
         yield (
             f"a box of {box.width}x{box.height} is small: faces below {min_size}x{min_size} px "
             "mostly become another person or disappear"
+        )
+
+
+def suppression_notes(resolved: ResolvedRequest, settings: Settings) -> Iterator[str]:
+    """Yield a note if the user named a noun to suppress, and the settings do not use it."""
+    if resolved.suppress and settings.outside == "none":
+        yield (
+            f"suppress={resolved.suppress!r} has no effect: guidance outside the condition is off "
+            "(outside=none)"
         )
 
 

@@ -30,7 +30,7 @@ from sow.service.fitting import (
     resolve_settings,
 )
 from sow.service.lazy_model import LazyModel, Report, report_notes
-from sow.service.notes import box_notes, model_notes, prompt_notes
+from sow.service.notes import box_notes, model_notes, prompt_notes, suppression_notes
 from sow.service.pipeline_calls import make_pictures, retry_faulty
 from sow.service.planning import PlannerChoice, PlanningResult, ask_for_plan, preview_request
 from sow.service.request import Request
@@ -149,7 +149,12 @@ class Service:
         USER_BUDGET.check(plan, final_settings, 1, self._agree)
         condition = condition_of(resolved, plan)
         picture = resolved.image or condition.picture
-        notes = self._report_notes([*plan.notes, *tuning_notes, *model_notes(model, picture)])
+        notes = self._report_notes([
+            *plan.notes,
+            *tuning_notes,
+            *model_notes(model, picture),
+            *suppression_notes(resolved, final_settings),
+        ])  # fmt: skip
         return GenerationSpec(
             condition=condition,
             plan=plan,
@@ -356,6 +361,8 @@ class Service:
             request = plan_request(resolved, checkpoint)
             planned = ask_for_plan(request, self._planner, self.model, before_vendor_call)
         plan = planned.plan.aligned(checkpoint.stride)
+        if resolved.suppress is not None:
+            plan = plan.changed(suppress=resolved.suppress)
         notes += [
             *box_notes(resolved, plan, checkpoint.stride),
             *checkpoint.canvas_notes(plan.canvas),
