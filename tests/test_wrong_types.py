@@ -110,9 +110,9 @@ def test_what_is_wrong_is_still_said_around_what_is_quoted():
 
 
 def test_paths_are_taken_wherever_names_are(tmp_path):
-    assert find_model(Path("figures")).kind == "bundled"
+    assert find_model(Path("figures")).origin == "bundled"
     service = Service(BUNDLED["figures"], device="cpu", planner=PlannerChoice("offline"))
-    assert service.model.kind == "folder"
+    assert service.model.origin == "folder"
     choice = PlannerChoice("openai", prompts=str(tmp_path))
     choice.check()
     with pytest.raises(UsageError, match="no folder"):
