@@ -41,9 +41,10 @@ class Guidance:
         output = regional_guidance(
             outputs, region_mask, tensors.guidance_scale, tensors.condition_guidance_scale
         )
-        if min(wanted) < max(wanted):  # the interval of some jobs has ended
-            until = tensors.first_guided_until if step.left else tensors.guided_until
-            output = torch.where(until > step.state, outputs[0], output)
+        unguided = [number == BRANCHES["prompt"] for number in wanted]
+        if any(unguided) and not all(unguided):  # the interval of some jobs has ended
+            mask = torch.tensor(unguided, device=output.device).view(-1, 1, 1, 1)
+            output = torch.where(mask, outputs[0], output)
         return output
 
     def _wanted(self, step: Denoise) -> list[int]:

@@ -152,8 +152,7 @@ class BatchTensors:
         planted: what is pasted into canvases.
         region_mask, first_region_mask: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to
             1; and before the condition is planted again.
-        guidance_scale, condition_guidance_scale, guided_until, first_guided_until, noise_level,
-            eta, cycle_eta: `[B, 1, 1, 1]`.
+        guidance_scale, condition_guidance_scale, noise_level, eta, cycle_eta: `[B, 1, 1, 1]`.
         preserving: by state, 1 for the jobs that preserve it and 0 for others, `[B, 1, 1, 1]`.
     """
 
@@ -162,8 +161,6 @@ class BatchTensors:
     first_region_mask: Tensor
     guidance_scale: Tensor
     condition_guidance_scale: Tensor
-    guided_until: Tensor
-    first_guided_until: Tensor
     noise_level: Tensor
     eta: Tensor
     cycle_eta: Tensor
@@ -204,8 +201,6 @@ class BatchTensors:
             first_region_mask=region_mask("first_rim" if jobs[0].settings.replant else "rim"),
             guidance_scale=own("guidance_scale"),
             condition_guidance_scale=own("condition_guidance_scale"),
-            guided_until=own("guided_until"),
-            first_guided_until=own("first_guided_until"),
             noise_level=own("noise_level"),
             eta=own("eta"),
             cycle_eta=own("cycle_eta"),

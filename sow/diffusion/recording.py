@@ -88,7 +88,7 @@ def unet_calls_of(settings: Settings, alone: int = 0, most: int | None = None) -
 
 
 def num_conditions(step: UNetCall, settings: Settings, outside: Outside | None = None) -> int:
-    """Return how many conditions a picture's UNet call is asked with: its samples.
+    """Return how many conditions a picture's UNet call is asked with: the guidance interval.
 
     A finish asks with fewer near the clean picture, but with all where it begins.
 
