@@ -145,7 +145,8 @@ class Server:
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # clients give up, and may
         self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # close() waits for the next poll: by default half a second for every test.
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get("Content-Length", 0))
