@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ SLIPS = {
     "a mask of nothing": ({"mask": Image.new("L", (48, 0))}, "only 48x0"),
     "no plan": ({"plan": None}, "plan= is None; give a sow.Plan"),
     "a plan of nowhere": ({"plan": "no.json"}, "cannot read the plan"),
-    "a plan of words": ({"plan": {"prompt": "x"}}, "not a legal plan: box"),
+    "a plan of words": ({"plan": {"prompt": "x"}}, "invalid plan: box"),
     "a prompt for a plan": ({"plan": "an old person"}, "cannot read the plan"),
     "settings of no name": ({"settings": {"cycels": 5}}, "did you mean 'cycles'?"),
     "settings of no text": ({"settings": {5: 5}}, "no setting '5'"),
@@ -197,14 +198,14 @@ REQUESTS = {
     "an array": ({"image": ARRAY - 1.0}, "image= is an array of float64"),
     "prompt": ({"prompt": None}, "prompt= is None"),
     "blank": ({"prompt": " "}, "no prompt"),
-    "canvas": ({"canvas": "big"}, "'big' is no canvas"),
-    "half a canvas": ({"canvas": (128,)}, "is no canvas"),
+    "canvas": ({"canvas": "big"}, "'big' is not a canvas"),
+    "half a canvas": ({"canvas": (128,)}, "is not a canvas"),
     "stride": ({"stride": 0}, "stride=0"),
     "subject": ({"subject": 5}, "subject= is an int"),
     "setting": ({"setting": "wild"}, "choose one of normal"),
     "matte": ({"matte": "scissors"}, "choose one of auto"),
     "box": ({"box": [1, 2, 3]}, "four numbers"),
-    "related": ({"related": "body"}, "related= holds something else"),
+    "related": ({"related": "body"}, "related region 'body' is not a box"),
     "face": ({"face_index": -1}, "no face number -1"),
     "mask": ({"mask": 5}, "mask= is an int"),
 }

@@ -78,8 +78,8 @@ def test_the_ellipse_moves_with_the_box():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"box": [400, 40, 216, 216]}, "leaves the canvas 512x512"),
-        ({"box": [-1, 0, 8, 8]}, "leaves the canvas"),
+        ({"box": [400, 40, 216, 216]}, "is not inside the canvas 512x512"),
+        ({"box": [-1, 0, 8, 8]}, "is not inside the canvas"),
         ({"box": [0, 0, 0, 8]}, "box.width"),
         ({"box": [0, 0, 8]}, "four numbers"),
         ({"box": [0, 0, float("nan"), 8]}, "box.width"),
@@ -90,10 +90,10 @@ def test_the_ellipse_moves_with_the_box():
         ({"canvas": [512, 10**9]}, "canvas"),
         ({"setting": "wild"}, "setting"),
         ({"related": [{"label": "body", "box": [0, 500, 512, 100]}]}, "'body'"),
-        ({"crop": [-5, 0, 8, 8]}, "outside the picture"),
+        ({"crop": [-5, 0, 8, 8]}, "not inside the picture"),
         ({"colour": "red"}, "colour"),
-        ({"ellipse": [90, 40, 216, 216]}, "leaves the box"),
-        ({"ellipse": [100, 40, 10**6, 10**6]}, "leaves the box"),
+        ({"ellipse": [90, 40, 216, 216]}, "is not inside the box"),
+        ({"ellipse": [100, 40, 10**6, 10**6]}, "is not inside the box"),
     ],
 )
 def test_illegal_plans_get_one_line(change, says):
@@ -210,7 +210,7 @@ def test_settings_from_assignments():
         ("t1=8", "t1 < t2 <= steps"),
         ("eta=2", "eta"),
         ("eta=nan", "eta"),
-        ("preserve=9", "preserve holds states from 1 to t1=5"),
+        ("preserve=9", "preserve takes states from 1 to t1=5"),
         ("preserve=a", "preserve"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Pictures: reading them, what is planted of them, drawing over them."""
+"""Pictures: loading, mattes, the visual condition, recipes, drawing."""

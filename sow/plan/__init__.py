@@ -1,1 +1,1 @@
-"""The contract between planner and engine: boxes, scene graphs, the plan."""
+"""The contract between planner and engine: the plan, its boxes and its scene graph."""

@@ -1,4 +1,4 @@
-"""`Box`: a rectangle `[x, y, width, height]` in pixels, as the paper writes it (Sec. IV-A)."""
+"""`Box`: a rectangle `[x, y, width, height]` in pixels, as in the paper (Sec. IV-A)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sow.errors import PlanError
 # The paper keeps the condition between 180 and 256 px on its 512 px canvas (Sec. V).
 MIN_CONDITION_SHARE, MAX_CONDITION_SHARE = 180 / 512, 256 / 512
 MAX_COORDINATE = 10**7
-"""Pixels: no picture that can be read is wider."""
+"""Pixels; no picture that can be loaded is wider."""
 Corners = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
@@ -42,7 +42,7 @@ class Box(BaseModel):
 
     @classmethod
     def around(cls, x: float, y: float, width: float, height: float) -> Box:
-        """The box of this size whose centre is at `x, y`."""
+        """Return the box of this size centred at `x, y`."""
         w, h = max(1, round(width)), max(1, round(height))
         return cls(x=round(x - w / 2), y=round(y - h / 2), width=w, height=h)
 
@@ -63,15 +63,15 @@ class Box(BaseModel):
 
     @property
     def corners(self) -> tuple[int, int, int, int]:
-        """`left, top, right, bottom`, as Pillow wants them."""
+        """`left, top, right, bottom`, as Pillow takes them."""
         return self.x, self.y, self.right, self.bottom
 
     def is_inside(self, canvas: tuple[int, int]) -> bool:
-        """Whether no part of the box leaves a canvas of this `(width, height)`."""
+        """Return whether the box is inside a canvas of this `(width, height)`."""
         return self.x >= 0 and self.y >= 0 and self.right <= canvas[0] and self.bottom <= canvas[1]
 
     def is_inside_box(self, other: Box, slack: int = 0) -> bool:
-        """Whether no part of the box leaves another by more than `slack` pixels."""
+        """Return whether the box is inside another, or sticks out by at most `slack` pixels."""
         return (
             self.x >= other.x - slack
             and self.y >= other.y - slack
@@ -80,14 +80,14 @@ class Box(BaseModel):
         )
 
     def mapped(self, start: Box, end: Box) -> Box:
-        """Where a part of box `start` lands when that box becomes box `end`."""
+        """Map the box by the transform that takes box `start` to box `end`; clamp it to `end`."""
         moved = self.model_copy(update={"x": self.x - start.x, "y": self.y - start.y})
         moved = moved.scaled(end.width / start.width, end.height / start.height)
         inside = moved.clamped((end.width, end.height))
         return inside.model_copy(update={"x": inside.x + end.x, "y": inside.y + end.y})
 
     def clamped(self, canvas: tuple[int, int]) -> Box:
-        """The box moved, and if need be cut, so that it lies inside the canvas."""
+        """Return the box moved, and if necessary shrunk, so that it is inside the canvas."""
         width, height = min(self.width, canvas[0]), min(self.height, canvas[1])
         return Box(
             x=min(max(self.x, 0), canvas[0] - width),
@@ -97,7 +97,7 @@ class Box(BaseModel):
         )
 
     def scaled(self, across: float, down: float) -> Box:
-        """The box on a canvas `across` times as wide and `down` times as high."""
+        """Return the box on a canvas `across` times as wide and `down` times as high."""
         x, y = round(self.x * across), round(self.y * down)
         return Box(
             x=x,
@@ -107,10 +107,10 @@ class Box(BaseModel):
         )
 
     def aligned(self, stride: int, canvas: tuple[int, int]) -> Box:
-        """The nearest box inside the canvas whose four numbers are multiples of `stride`."""
+        """Return the nearest box inside the canvas with all four numbers multiples of `stride`."""
 
-        def nearest(value: float, least: int, most: int) -> int:
-            return min(max(round(value / stride) * stride, least), most // stride * stride)
+        def nearest(value: float, minimum: int, maximum: int) -> int:
+            return min(max(round(value / stride) * stride, minimum), maximum // stride * stride)
 
         width = nearest(self.width, stride, canvas[0])
         height = nearest(self.height, stride, canvas[1])
@@ -123,46 +123,46 @@ class Box(BaseModel):
 
 
 def check_inside(name: str, box: Box, canvas: tuple[int, int]) -> None:
-    """Whether a box lies on the canvas.
+    """Check that a box is inside the canvas.
 
     Raises:
-        PlanError: if a part of it does not.
+        PlanError: if it is not.
     """
     if not box.is_inside(canvas):
         raise PlanError(
-            f"{name} {box.model_dump()} leaves the canvas {canvas[0]}x{canvas[1]}",
+            f"{name} {box.model_dump()} is not inside the canvas {canvas[0]}x{canvas[1]}",
             "boxes are x,y,width,height in canvas pixels",
         )
 
 
-def iou(one: Corners, other: Corners) -> float:
-    """How much of two rectangles is common: intersection over union, 0 to 1."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(0.0, across) * max(0.0, down)
-    areas = ((right - left) * (bottom - top) for left, top, right, bottom in (one, other))
-    return both / (sum(areas) - both)
+def iou(a: Corners, b: Corners) -> float:
+    """Return the intersection over union of two rectangles, 0 to 1."""
+    across = min(a[2], b[2]) - max(a[0], b[0])
+    down = min(a[3], b[3]) - max(a[1], b[1])
+    intersection = max(0.0, across) * max(0.0, down)
+    areas = ((right - left) * (bottom - top) for left, top, right, bottom in (a, b))
+    return intersection / (sum(areas) - intersection)
 
 
-def gap(one: Box, other: Box) -> float:
-    """Pixels between two boxes, 0 where they touch or overlap."""
-    across = max(one.x, other.x) - min(one.right, other.right)
-    down = max(one.y, other.y) - min(one.bottom, other.bottom)
+def gap(a: Box, b: Box) -> float:
+    """Return the distance of two boxes in pixels; 0 if they touch or overlap."""
+    across = max(a.x, b.x) - min(a.right, b.right)
+    down = max(a.y, b.y) - min(a.bottom, b.bottom)
     return hypot(max(0, across), max(0, down))
 
 
 def parse_box(text: str, name: str = "box") -> Box:
-    """A box from `x,y,width,height`.
+    """Parse a box from `x,y,width,height`.
 
     Raises:
-        PlanError: if it is not four whole numbers.
+        PlanError: if the text is not four whole numbers, or a number is out of range.
     """
     parts = text.replace("[", "").replace("]", "").split(",")
     try:
         numbers = [int(part) for part in parts]
     except ValueError:
         numbers = []
-    legal = len(numbers) == 4 and max(map(abs, numbers)) <= MAX_COORDINATE and min(numbers[2:]) >= 1
-    if not legal:
-        raise PlanError(f"{name} {text!r} is no box", "write x,y,width,height in canvas pixels")
+    valid = len(numbers) == 4 and max(map(abs, numbers)) <= MAX_COORDINATE and min(numbers[2:]) >= 1
+    if not valid:
+        raise PlanError(f"{name} {text!r} is not a box", "write x,y,width,height in canvas pixels")
     return Box(x=numbers[0], y=numbers[1], width=numbers[2], height=numbers[3])

@@ -1,4 +1,4 @@
-"""Scene graphs in a plan: the other objects of the picture, and their relations."""
+"""The scene graph of a plan: the other objects of the picture, and their relations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SceneObject(BaseModel):
     @classmethod
     def _not_reserved(cls, value: str) -> str:
         if value == CONDITION:
-            raise ValueError(f"the id {CONDITION!r} is that of the visual condition")
+            raise ValueError(f"the id {CONDITION!r} is reserved for the visual condition")
         return value
 
 
@@ -54,7 +54,7 @@ class Relation(BaseModel):
     predicate: str = Field(min_length=1, max_length=200)
     object: str = Field(max_length=64)
     distant: bool = Field(
-        default=False, description="their centres are over a third of the canvas's width apart"
+        default=False, description="whether they are more than a third of the canvas width apart"
     )
 
     @model_serializer(mode="wrap")
@@ -68,11 +68,11 @@ def article(words: str) -> str:
     return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
-def unused_id(name: str, taken: Collection[str]) -> str:
-    """Return an unused id for a name, with a number if the plain one is taken."""
+def unused_id(name: str, used: Collection[str]) -> str:
+    """Return an id for a name that is not in `used`, with a number appended if necessary."""
     word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-") or "object"
     free, number = word if word != CONDITION else "object", 2
-    while free in taken:
+    while free in used:
         free, number = f"{word}-{number}", number + 1
     return free
 

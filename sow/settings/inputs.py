@@ -1,8 +1,7 @@
-"""What programs give for a plan, its settings, a box: read, or refused in one line.
+"""Convert arguments to plans, settings and boxes, with one-line errors.
 
-Every door of the library takes the same things: the name of a file where a plan is meant, four
-numbers for a box. What is neither is a slip, and the line says what to give. Pictures have a
-door of their own, `sow.pictures.inputs`.
+All public functions accept the same shorthands, such as the name of a file for a plan or four
+numbers for a box. For pictures, see `sow.pictures.inputs`.
 """
 
 from __future__ import annotations
@@ -23,57 +22,59 @@ from sow.utils.validation import first_problem
 
 PlanLike = Plan | str | os.PathLike[str] | Mapping[str, Any]
 SettingsLike = Mapping[str, Any] | Settings | None
-"""What a preset is to be changed in; all settings replace it."""
-LONGEST_PROMPT = 4000
+"""Changes of a preset, or settings that replace it."""
+MAX_PROMPT = 4000
 
 
 def as_plan(value: Any) -> Plan:
-    """A plan, from one, the name of its file, or a mapping like its JSON.
+    """Return a plan, given as one, as the name of its file, or as a mapping like its JSON.
 
     Raises:
-        PlanError: if it is not a legal plan.
-        UsageError: if it is nothing of this.
+        PlanError: if the plan is invalid.
+        UsageError: if it is of another type.
     """
     if isinstance(value, PATH):
         return Plan.read(Path(value))
-    check_type("plan", value, (Plan, Mapping), "a sow.Plan, a file of one, or what is in it")
+    check_type(
+        "plan", value, (Plan, Mapping), "a sow.Plan, the name of its file, or its JSON as a mapping"
+    )
     return value if isinstance(value, Plan) else Plan.parse(value)
 
 
 def as_settings(value: Any, preset: Settings) -> Settings:
-    """All settings; a mapping changes a preset, and None leaves it as it is.
+    """Return settings, given as such or as changes of a preset; None is the preset itself.
 
     Raises:
-        UsageError: if there is no such setting, or it cannot have that value.
+        UsageError: if a setting is unknown or its value invalid.
     """
-    kinds = (Settings, Mapping, type(None))
-    check_type("settings", value, kinds, 'changes such as {"cycles": 5}, or a sow.Settings')
+    types = (Settings, Mapping, type(None))
+    check_type("settings", value, types, 'changes such as {"cycles": 5}, or a sow.Settings')
     if isinstance(value, Settings):
         return value
-    return preset.changed(**{str(name): given for name, given in (value or {}).items()})
+    return preset.changed(**{str(name): change for name, change in (value or {}).items()})
 
 
 def check_prompt(prompt: object) -> None:
-    """Refuses what says nothing, and what cannot be said.
+    """Check that a prompt is not empty, not too long, and valid Unicode.
 
     Raises:
-        UsageError: if it is that.
+        UsageError: if it is not.
     """
-    check_type("prompt", prompt, (str,), "words")
+    check_type("prompt", prompt, (str,), "text")
     assert isinstance(prompt, str)
     if not prompt.strip():
         raise UsageError("no prompt", 'give prompt="an old person"')
-    if len(prompt) > LONGEST_PROMPT or any("\ud800" <= c <= "\udfff" for c in prompt):
+    if len(prompt) > MAX_PROMPT or any("\ud800" <= c <= "\udfff" for c in prompt):
         raise UsageError(
-            "the prompt is too long or not valid text", f"{LONGEST_PROMPT} letters at most"
+            "the prompt is too long or not valid text", f"give at most {MAX_PROMPT} characters"
         )
 
 
 def as_box(value: Any, name: str = "box") -> Box:
-    """A box from a `Box`, four whole numbers, or the same as text: `8,16,56,56`.
+    """Return a box, given as `Box`, four whole numbers, or text: `8,16,56,56`.
 
     Raises:
-        PlanError: if it is neither.
+        PlanError: if it is not a box.
     """
     if isinstance(value, str):
         return parse_box(value, name)
@@ -81,7 +82,7 @@ def as_box(value: Any, name: str = "box") -> Box:
         return Box.model_validate(value)
     except ValidationError as error:
         raise PlanError(
-            f"{name} {value!r} is no box: {first_problem(error)}",
+            f"{name} {value!r} is not a box: {first_problem(error)}",
             "give x, y, width, height in canvas pixels",
         ) from None
 
@@ -106,7 +107,7 @@ def _region_from(item: object) -> Region:
         return item
     if not isinstance(item, str):
         raise PlanError(
-            "related= holds something else",
+            "related= contains something else",
             'give names and boxes, such as {"body": [8, 72, 112, 56]}, or Regions',
         )
     label, equals, numbers = item.rpartition("=")
@@ -117,7 +118,7 @@ def _region_from(item: object) -> Region:
 
 def _region(label: object, box: object) -> Region:
     if not isinstance(label, str) or not label.strip():
-        raise PlanError("a related region has no name", "give related= as name and box")
+        raise PlanError("a related region has no name", "give related= as names and boxes")
     if len(label) > 200 or not label.isprintable():
         raise PlanError(
             "the name of a related region is too long or not valid text",

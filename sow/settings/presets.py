@@ -1,7 +1,7 @@
-"""The presets: what each sets otherwise than `Settings()`, which is the published method.
+"""The presets, as changes of `Settings()`, which is the published method.
 
-`normal`, `attribute` and `style` are a checkpoint's own: the published method, unless its
-`model_index.json` has measured numbers (`sow.checkpoints.spec`). `published-…` and `swift-…` are
+`normal`, `attribute` and `style` may differ by checkpoint: the published method, unless its
+`model_index.json` has its own numbers (`sow.checkpoints.spec`). `published-…` and `swift-…` are
 the same numbers on every checkpoint.
 """
 
@@ -12,16 +12,16 @@ from typing import Any
 from sow.errors import UsageError
 
 CHECKPOINT_PRESETS = ("normal", "attribute", "style")
-"""What a checkpoint may have its own numbers for; the setting of a plan is one of these names."""
+"""The presets for which a checkpoint may have its own numbers; `Plan.setting` is one of these."""
 
-# The paper's three tasks (Sec. V): how noisy the finish is, which states preserve the condition.
+# The paper's three tasks (Sec. V): noise in the finish, states that preserve the condition.
 PUBLISHED: dict[str, dict[str, Any]] = {
     "normal": {},
     "attribute": {"preserve": (4,), "eta": 0.1},
     "style": {"preserve": (4,), "eta": 1.0},
 }
-# For the fewest UNet samples: planted again, one cycle. Chosen on the drawn world by likeness,
-# prompt and heads alone; little colour and variety is left.
+# For the fewest UNet samples: one cycle, the condition planted twice. Chosen on the drawn world by
+# likeness, prompt and heads alone; colours and variety suffer.
 FAST: dict[str, Any] = {
     "cycles": 1, "condition_guidance_scale": 1.0, "preserve": (4, 3, 2, 1), "rim": (0.02, 0.02),
     "replant": 1, "inversion_stride": 2, "outside_until": 4, "guided_until": 3,
@@ -30,41 +30,40 @@ FAST: dict[str, Any] = {
 FAST_EDITABLE: dict[str, Any] = {
     **FAST, "condition_guidance_scale": 3.029, "preserve": (4, 3), "guided_until": 1,
 }  # fmt: skip
-"""As likeness 0.45 is: the sentence may change what is planted."""
+"""FAST at likeness 0.45, so that the prompt may change the condition."""
 SWIFT: dict[str, dict[str, Any]] = {
     "normal": FAST,
     "attribute": {**FAST_EDITABLE, "eta": 0.1},
-    # Where every step has fresh noise, a first picture that is not guided to its end grows more
-    # heads.
+    # With fresh noise at every step, a first picture that is not guided to its end gets more heads.
     "style": {**FAST_EDITABLE, "eta": 1.0, "first_guided_until": 1},
 }
 PRESET_CHANGES: dict[str, dict[str, Any]] = {
     **PUBLISHED,
     **{f"published-{name}": changes for name, changes in PUBLISHED.items()},
     **{f"swift-{name}": changes for name, changes in SWIFT.items()},
-    # COW's first release: noise in the cycles, inversion with guidance, no modulation. What else
-    # that release does otherwise, and what comes of it, is the benchmark's method `cow-release`.
+    # COW's first release: noise in the cycles, inversion with guidance, no modulation. The other
+    # differences of that release are in the benchmark's method `cow-release`.
     "cow": {
         "planted": "box", "preserve": (4,), "eta": 0.1, "cycle_eta": 1.0,
         "inversion_prompt": "plan", "inversion_guidance_scale": 7.5, "alpha_minus": 0.0,
         "alpha_plus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
     },
-    # Nothing is planted: the sentence alone, from noise.
+    # Nothing is planted: from noise, by the prompt alone.
     "text": {
         "seed_canvas": "none", "inversion": "alone", "cycles": 0, "preserve": (),
         "alpha_minus": 0.0, "alpha_plus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
     },
 }  # fmt: skip
 
-# Names of before, with their meaning of before: recipes, plans and manifests may have them.
+# Old names and their old meaning: recipes, plans and manifests may have them.
 NO_SKIPPING: dict[str, Any] = {
     "inversion_stride": 1, "outside_until": 1, "guided_until": 1, "first_guided_until": 1,
 }  # fmt: skip
-"""Every state and every branch of guidance asked."""
+"""The UNet is called at every state and for every branch of guidance."""
 OLD_PAPER: dict[str, Any] = {
     "planted": "box", "alpha_minus": 0.0, "lambda_c": 0.0, "lambda_d": 0.0, "gate": "none",
 }  # fmt: skip
-"""What was called the paper's: the whole square planted, and of the modulation only one half."""
+"""The old `paper-` presets: the whole box planted, and only half of the modulation."""
 RENAMED_PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"thorough-{name}": (f"swift-{name}", {**SWIFT[name], **NO_SKIPPING}) for name in SWIFT},
     **{
@@ -72,21 +71,21 @@ RENAMED_PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         for name in PUBLISHED
     },
 }
-"""What they are called now, and what they change; the new name's pictures are not the same."""
+"""Old name: (new name, changes). Pictures by the new name are not the same."""
 
-# Guidance inside the condition falls with it, and from these on one more state of the finish puts
-# the condition back, the first near its start, the last near the clean picture.
+# At each of these likenesses one more state of the finish preserves the condition, the first
+# near its start, the last near the clean picture.
 PRESERVE_THRESHOLDS = (0.05, 0.35, 0.6, 0.85)
 
 
 def likeness_settings(likeness: float, guidance_scale: float, t1: int) -> dict[str, Any]:
-    """What a likeness stands for: `condition_guidance_scale`, `preserve` and `guided_until`.
+    """Return the settings for a likeness: `condition_guidance_scale`, `preserve`, `guided_until`.
 
-    Where all states put the condition back, guidance near the clean picture has nothing to change
-    in it; where fewer do, it is what brings the prompt into it.
+    If all states preserve the condition, guidance near the clean picture cannot change it; if fewer
+    do, this guidance is what applies the prompt to the condition.
 
     Raises:
-        UsageError: if it is not a number from 0 to 1.
+        UsageError: if the likeness is not a number from 0 to 1.
     """
     try:
         value = float(likeness)
@@ -99,7 +98,9 @@ def likeness_settings(likeness: float, guidance_scale: float, t1: int) -> dict[s
     return {
         "condition_guidance_scale": round(max(1.0, guidance_scale) ** (1 - value), 3),
         "preserve": tuple(dict.fromkeys(
-            state for state, start in zip(states, PRESERVE_THRESHOLDS, strict=True) if value >= start
+            state
+            for state, threshold in zip(states, PRESERVE_THRESHOLDS, strict=True)
+            if value >= threshold
         )),
         "guided_until": t1 // 2 + 1 if value >= PRESERVE_THRESHOLDS[-1] else 1,
     }  # fmt: skip

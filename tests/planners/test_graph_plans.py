@@ -98,7 +98,7 @@ def test_what_the_user_decides_stays(face):
     graph = {"objects": [{"label": "her", "condition": True, "box": [56, 16, 48, 48]}]}
     assert plan_of(face, "x", "dog,left of,her", graph=graph).box.corners == (56, 16, 104, 64)
     outside = {"objects": [{"label": "dog", "box": [100, 0, 40, 40]}]}
-    with pytest.raises(PlanError, match="leaves the canvas"):
+    with pytest.raises(PlanError, match="is not inside the canvas"):
         plan_of(face, "x", graph=outside)
 
 
