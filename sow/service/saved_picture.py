@@ -69,7 +69,9 @@ class SavedPicture:
         """
         if model == "auto":
             if revision is not None:
-                raise UsageError("revision= requires model=", "leave it out, or give model= too")
+                raise UsageError(
+                    "revision= requires model=", "leave out revision=, or give model= too"
+                )
             model, revision = allowed_model(self.recipe)
         dtype = self.recipe.dtype if dtype == "auto" else dtype
         return {"model": model, "revision": revision, "dtype": dtype}
