@@ -83,7 +83,7 @@ def test_a_picture_that_many_share_is_fetched_once_and_gone_at_the_end(far, monk
     [
         ("simplecache::s3://b/x", "chain"),
         ("s3://name:hush@b/x", "or a password"),
-        ("https://host/x.png?X-Amz-Signature=hush", "may be a key"),
+        ("https://host/x.png?X-Amz-Signature=hush", "may hold a key"),
         ("s3://b/x\x1b[2J", "not printable"),
         ("zip://x", "only a layer"),
         ("s3://", "is not an address"),
@@ -118,7 +118,7 @@ def test_what_is_an_address():
         (("memory://x/faces", "--out", "out"), 2, "is not a manifest"),
         (("a::memory://x/j.jsonl", "--out", "out"), 2, "chain"),
         (("status", "memory://x/out"), 6, "no batch has run in 'memory://x/out'"),
-        (("export", "memory://x/out", "--to", "parquet", "--out", "p"), 2, "copy the folder"),
+        (("export", "memory://x/out", "--to", "parquet", "--out", "p"), 2, "copy it here first"),
     ],
 )
 def test_stated_answers_elsewhere(far, tmp_path, monkeypatch, words, code, says):

@@ -97,8 +97,8 @@ def _resolve_inside(folder: Path, name: str, where: str) -> Path:
 
 def _is_relative(name: str) -> bool:
     """Return whether a name is a relative path without `..`, on POSIX and on Windows."""
-    for kind in (PurePosixPath, PureWindowsPath):
-        path = kind(name)
+    for flavour in (PurePosixPath, PureWindowsPath):
+        path = flavour(name)
         if path.anchor or ".." in path.parts:
             return False
     return name.isprintable() and "\\" not in name
@@ -121,10 +121,10 @@ def _key(name: str, seen: set[int], where: str) -> str:
     if digest in seen:
         raise UsageError(f"{where} names {name[:100]!r} again", "remove one of the lines")
     seen.add(digest)
-    key = plain = str(path.with_suffix("")).replace(".", "_")
+    key = stem = str(path.with_suffix("")).replace(".", "_")
     number = 1
     while hash(("key", key)) in seen:
         number += 1
-        key = f"{plain}_{number}"
+        key = f"{stem}_{number}"
     seen.add(hash(("key", key)))
     return key

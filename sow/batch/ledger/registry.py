@@ -49,7 +49,7 @@ class RunnerRecord:
 
     @property
     def heartbeat_due(self) -> bool:
-        """Whether it is time for the next heartbeat."""
+        """True if the next heartbeat is due."""
         return time.monotonic() - self._last_heartbeat > HEARTBEAT_INTERVAL
 
     def is_registered(self, database: sqlite3.Connection) -> bool:

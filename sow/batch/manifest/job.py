@@ -206,14 +206,14 @@ FIELDS_BY_NAME = {
 
 
 def check_id(name: str) -> None:
-    """Whether an id can name files, here and on other systems.
+    """Check that an id can name files, on this and other systems.
 
     Raises:
         ValueError: if it cannot.
     """
     shown = name if len(name) <= 40 else f"{name[:40]}…"
     if len(name) > MAX_ID_LENGTH:
-        raise ValueError(f"{shown!r} is longer than {MAX_ID_LENGTH} letters")
+        raise ValueError(f"{shown!r} is longer than {MAX_ID_LENGTH} characters")
     if not ALLOWED.fullmatch(name):
         raise ValueError(
             f"{shown!r} cannot name files: letters, digits, blanks and _.+- only, a letter first"
