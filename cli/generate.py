@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import sys
 from collections.abc import Iterable
@@ -101,6 +100,7 @@ def generate(
     sow generate --face cat.png --subject cat --prompt "a cat in the snow"
     sow generate --face img.png --prompt "an old man" --likeness 0.3 --num 4
     """
+    from sow.service.arguments import consecutive_seeds
     from sow.service.planning import PlannerChoice
     from sow.service.service import Service
 
@@ -117,7 +117,7 @@ def generate(
         "report": report, "agree": confirm_once(yes),
     }  # fmt: skip
     named = [*decided(request), *["planner"] * (choice != PlannerChoice())]
-    seeds = seeds_of(generation)
+    seeds = list(consecutive_seeds(generation.seed, count))
     if recipe is not None:
         refuse_beside_recipe(*named, *["like"] * (like is not None))
         service, spec, again = Service.of_recipe(recipe, model=model, **options)
@@ -184,12 +184,6 @@ def decided(generation: Generation) -> list[str]:
         "retries": generation.retries > 0,
     }
     return [*generation.decided, *(name for name, given in changed.items() if given)]
-
-
-def seeds_of(generation: Generation) -> list[int]:
-    """Return a seed for each picture, counting up from the first."""
-    first = secrets.randbelow(2**31) if generation.seed is None else generation.seed
-    return list(range(first, first + generation.num))
 
 
 def draw(

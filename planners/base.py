@@ -53,12 +53,13 @@ class ReadFields(RequestFields):
 class PlanRequest(ReadFields):
     """A picture, a prompt, and what the user has decided already, for a planner.
 
-    All fields but `stride` are those of `sow.Request`. Without `image` nothing is planted; then
-    `graph` or `triples` are required, which only `sow.GraphPlanner` lays out. `canvas` None uses
-    the model's own size; with a box or regions, which are in canvas pixels, it is 512x512.
+    All fields but `vae_scale_factor` are those of `sow.Request`. Without `image` nothing is
+    planted; then `graph` or `triples` are required, which only `sow.GraphPlanner` lays out.
+    `canvas` None uses the model's own size; with a box or regions, which are in canvas pixels, it
+    is 512x512.
 
     Attributes:
-        stride: boxes are aligned to a grid of this many pixels (one latent).
+        vae_scale_factor: boxes are aligned to a grid of this many pixels (one latent).
         matte: how the condition is cut out without a mask. `auto` finds its outline, or else uses
             an `ellipse` around a face, or the whole picture; `rembg` finds the outline with that
             package; `box` keeps the square around a face; `none` keeps the whole picture.
@@ -68,16 +69,20 @@ class PlanRequest(ReadFields):
     """
 
     _: KW_ONLY
-    stride: int = 8
+    vae_scale_factor: int = 8
     matte: MatteKind = "auto"
 
     def __post_init__(self) -> None:
         """Check all fields, and convert shorthands such as four numbers for a box."""
         check_prompt(self.prompt)
         check_choices(self.subject, self.face_index, self.setting, self.matte)
-        check_type("stride", self.stride, INTEGERS, "the pixels per latent, 8 for Stable Diffusion")
-        if self.stride < 1:
-            raise UsageError(f"stride={self.stride} is too small", "use 1 or more")
+        check_type(
+            "vae_scale_factor", self.vae_scale_factor, INTEGERS, "the pixels per latent, 8 for SD"
+        )
+        if self.vae_scale_factor < 1:
+            raise UsageError(
+                f"vae_scale_factor={self.vae_scale_factor} is too small", "use 1 or more"
+            )
         if self.image is not None or not self.has_graph:
             self._set("image", as_picture(self.image))
         check_about_picture(self)

@@ -246,9 +246,9 @@ def test_a_canvas_that_nobody_decided_stays_open_until_a_model_decides():
     moved = Plan.parse(moved.to_json())
     assert not moved.has_canvas
     assert "canvas" not in moved.model_dump(mode="json")
-    small = CheckpointSpec(canvas=(128, 128), canvas_stride=32)
+    small = CheckpointSpec(canvas=(128, 128), canvas_multiple=32)
     assert small.fit_plan(moved).box.model_dump() == [2, 2, 16, 16]
-    tall = CheckpointSpec(canvas=(128, 192), canvas_stride=32)
+    tall = CheckpointSpec(canvas=(128, 192), canvas_multiple=32)
     assert tall.fit_plan(moved).canvas == (128, 128)  # nothing is stretched
     for decided in (
         CheckpointSpec().fit_plan(plan),

@@ -49,7 +49,7 @@ def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Work:
     related[:, 20 * unit : 29 * unit, 2 * unit : 30 * unit] = True
     condition, related = condition.flatten(1), related.flatten(1)
     inside, body = condition.to(device), related.to(device)
-    edits = EditCompiler().join(
+    edits = EditCompiler().compile(
         [
             LogitEdit("raise", related, inside, RAISED * body),
             LogitEdit("lower", condition, ~inside, LOWERED * inside),

@@ -141,10 +141,10 @@ def graphs(subject: Subject, repeats: int) -> Table:
 def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
     """Return the input shape of a guided call for `pictures` pictures."""
     width, height = subject.pipe.canvas
-    stride = subject.pipe.vae_scale_factor
+    scale = subject.pipe.vae_scale_factor
     channels = int(subject.pipe.unet.config.in_channels)
     samples = pictures * subject.settings.branches
-    return samples, channels, height // stride, width // stride
+    return samples, channels, height // scale, width // scale
 
 
 def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -> Subject:

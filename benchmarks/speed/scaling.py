@@ -41,7 +41,7 @@ def cycles(subject: Subject, repeats: int) -> Table:
 def canvases(subject: Subject, repeats: int) -> Table:
     """Measure runs by the canvas, relative to the model's own."""
     width, height = subject.pipe.canvas
-    grid = subject.pipe.canvas_stride
+    grid = subject.pipe.canvas_multiple
     sizes = [(int(width * w) // grid * grid, int(height * h) // grid * grid) for w, h in CANVASES]
     warn = subject.pipe.warn
     subject.pipe.warn = lambda line: None  # that a canvas is far from the model's own is known

@@ -92,9 +92,9 @@ def _sizes(constraints: LayoutConstraints, layout_input: LayoutInput) -> Iterato
     sizes = LayoutSizes(layout_input.canvas, shares, CROWDED, head, aims, worn)
     yield sizes
     yield replace(sizes, min_scale=CRAMPED)
-    smallest = -int(-MIN_CONDITION_SHARE * sizes.side // layout_input.stride) * layout_input.stride
+    smallest = -int(-MIN_CONDITION_SHARE * sizes.side // layout_input.grid) * layout_input.grid
     if not layout_input.fixed and not graph.text_only and max(head) > smallest:
-        head = _scaled(head, smallest, layout_input.stride)
+        head = _scaled(head, smallest, layout_input.grid)
         yield replace(sizes, head=head)
         yield replace(sizes, head=head, min_scale=CRAMPED)
     yield replace(sizes, head=head, min_scale=MIN_SCALE)
@@ -102,11 +102,9 @@ def _sizes(constraints: LayoutConstraints, layout_input: LayoutInput) -> Iterato
     yield replace(sizes, head=head, min_scale=MIN_SCALE, shares=equal)
 
 
-def _scaled(head: tuple[int, int], longer: int, stride: int) -> tuple[int, int]:
+def _scaled(head: tuple[int, int], longer: int, grid: int) -> tuple[int, int]:
     """Return a size on the grid with the same proportions and this longer side."""
-    width, height = (
-        max(stride, round(side * longer / max(head) / stride) * stride) for side in head
-    )
+    width, height = (max(grid, round(side * longer / max(head) / grid) * grid) for side in head)
     return width, height
 
 

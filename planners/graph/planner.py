@@ -94,7 +94,7 @@ def add_graph(plan: Plan, request: PlanRequest) -> Plan:
         if obj.box is not None:
             check_inside(f"object {obj.id!r}", obj.box, canvas)
     fixed = _condition_box(request) is not None
-    layout_input = LayoutInput(canvas, request.stride, plan.subject, plan.box, fixed)
+    layout_input = LayoutInput(canvas, request.vae_scale_factor, plan.subject, plan.box, fixed)
     layout = lay_out(graph, layout_input)
     prompt = add_graph_to_prompt(plan.prompt, graph, built.in_prompt, built.condition_name)
     notes = [*plan.notes, *built.notes, *layout.notes]

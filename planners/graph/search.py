@@ -40,14 +40,14 @@ class LayoutInput:
 
     Attributes:
         canvas: in pixels.
-        stride: the grid of the condition, in pixels.
+        grid: the grid of the condition, in pixels.
         subject: the subject of the condition.
         box: the size of the condition, and where it would be without a graph.
         fixed: keep the condition there.
     """
 
     canvas: tuple[int, int]
-    stride: int
+    grid: int
     subject: str
     box: Box
     fixed: bool = False
@@ -112,8 +112,8 @@ class LayoutSearch:
 
     def _snap_condition(self) -> None:
         """Fix the condition at a grid point near its box and solve again (step 4)."""
-        box, stride = self.boxes[CONDITION], self._input.stride
-        xs, ys = ((edge // stride * stride, -(-edge // stride) * stride) for edge in (box.x, box.y))
+        box, grid = self.boxes[CONDITION], self._input.grid
+        xs, ys = ((edge // grid * grid, -(-edge // grid) * grid) for edge in (box.x, box.y))
         near = [box.model_copy(update={"x": x, "y": y}) for x in xs for y in ys]
         near = [snapped for snapped in near if snapped.is_inside(self._sizes.canvas)]
         problem = NoRoomError()

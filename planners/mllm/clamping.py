@@ -19,7 +19,7 @@ MAX_COVERED = 0.25
 
 
 def clamp_box(
-    answer: BoxAnswer, sketch: Box, canvas: tuple[int, int], stride: int, room: float = 0.0
+    answer: BoxAnswer, sketch: Box, canvas: tuple[int, int], grid: int, room: float = 0.0
 ) -> Box | None:
     """Return the legal box nearest to an answered one, or None if the answer is not a box.
 
@@ -29,7 +29,7 @@ def clamp_box(
         answer: the model's box.
         sketch: a legal box with the proportions of the condition, which is never stretched.
         canvas: width and height in pixels.
-        stride: the grid of boxes, in pixels.
+        grid: the grid of boxes, in pixels.
         room: the share of the canvas's height to keep free below the box, for a body.
     """
     if answer.width <= 0 or answer.height <= 0 or _huge(answer):
@@ -41,9 +41,9 @@ def clamp_box(
     width, height = sketch.width * scale, sketch.height * scale
     x = min(max(answer.x + answer.width / 2, 0), canvas[0])
     y = min(max(answer.y + answer.height / 2, 0), canvas[1])
-    box = Box.around(x, y, max(1, width), max(1, height)).aligned(stride, canvas)
-    box = _within_range(box, least, most, stride, canvas)
-    lowest = int((1 - room) * canvas[1] - box.height) // stride * stride
+    box = Box.around(x, y, max(1, width), max(1, height)).aligned(grid, canvas)
+    box = _within_range(box, least, most, grid, canvas)
+    lowest = int((1 - room) * canvas[1] - box.height) // grid * grid
     return (
         box
         if box.y <= lowest
@@ -51,11 +51,11 @@ def clamp_box(
     )
 
 
-def _within_range(box: Box, least: float, most: float, stride: int, canvas: tuple[int, int]) -> Box:
+def _within_range(box: Box, least: float, most: float, grid: int, canvas: tuple[int, int]) -> Box:
     """Return a box whose size is in the range after alignment, if the grid has such a size."""
-    low, high = -int(-least // stride) * stride, int(most // stride) * stride
+    low, high = -int(-least // grid) * grid, int(most // grid) * grid
     longer = max(box.width, box.height)
-    if low > high or high < stride or low <= longer <= high:
+    if low > high or high < grid or low <= longer <= high:
         return box
     wanted = min(max(longer, low), high)
     scale = wanted / longer
@@ -63,7 +63,7 @@ def _within_range(box: Box, least: float, most: float, stride: int, canvas: tupl
         x=box.x, y=box.y,
         width=max(1, round(box.width * scale)), height=max(1, round(box.height * scale)),
     )  # fmt: skip
-    return sized.aligned(stride, canvas)
+    return sized.aligned(grid, canvas)
 
 
 def _huge(answer: BoxAnswer) -> bool:

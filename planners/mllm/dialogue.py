@@ -218,7 +218,7 @@ class Dialogue:
             return sketch.box
         has_body = sketch.subject == "face" or is_animal(sketch.subject)
         room = ROOM_FOR_A_BODY if has_body else 0.0
-        box = clamp_box(position.box, sketch.box, request.size, request.stride, room)
+        box = clamp_box(position.box, sketch.box, request.size, request.vae_scale_factor, room)
         if box is None:
             self._use_rules("position", "the model's box was not a valid box")
             return sketch.box

@@ -56,7 +56,7 @@ class OfflinePlanner:
                 "notes": found.notes,
             }
         )
-        return plan.aligned(request.stride)
+        return plan.aligned(request.vae_scale_factor)
 
 
 def place(request: PlanRequest, crop: Box, subject: str) -> Box:
@@ -73,21 +73,23 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     side = side_of_subject(request.prompt, subject)
     x = width * {"left": 0.36, "right": 0.64, None: 0.5}[side]
     y = height / 3 if _has_body(subject) else height * 0.55
-    box = Box.around(x, max(y, height * 0.06 + h / 2), w, h).aligned(request.stride, request.size)
+    box = Box.around(x, max(y, height * 0.06 + h / 2), w, h).aligned(
+        request.vae_scale_factor, request.size
+    )
     return _legal_size(box, request)
 
 
 def _legal_size(box: Box, request: PlanRequest) -> Box:
     """Return a box whose size is in the paper's range after alignment, if the grid has such one."""
-    shorter, stride = min(request.size), request.stride
-    least = -int(-MIN_CONDITION_SHARE * shorter // stride) * stride
-    most = int(MAX_CONDITION_SHARE * shorter // stride) * stride
-    if most < stride:
+    shorter, grid = min(request.size), request.vae_scale_factor
+    least = -int(-MIN_CONDITION_SHARE * shorter // grid) * grid
+    most = int(MAX_CONDITION_SHARE * shorter // grid) * grid
+    if most < grid:
         return box
     width, height = min(box.width, most), min(box.height, most)
     if max(width, height) < least <= most:
         width, height = (least, height) if width >= height else (width, least)
-    return Box(x=box.x, y=box.y, width=width, height=height).aligned(stride, request.size)
+    return Box(x=box.x, y=box.y, width=width, height=height).aligned(grid, request.size)
 
 
 def related_regions(box: Box, canvas: tuple[int, int], subject: str) -> tuple[Region, ...]:

@@ -29,8 +29,8 @@ class CheckpointSpec:
     Attributes:
         canvas: `(width, height)` in pixels of the pictures it was trained on.
         canvas_known: whether its configuration has that size; a single file has none.
-        stride: pixels per latent, in width and height.
-        canvas_stride: width and height of a canvas must be multiples of this many pixels.
+        vae_scale_factor: pixels per latent, in width and height.
+        canvas_multiple: width and height of a canvas must be multiples of this many pixels.
         token_limit: how many tokens its text encoder reads, the first and the last included.
         words: its vocabulary, if it has a list of it; else empty.
         settings: changes that it needs to every preset.
@@ -40,8 +40,8 @@ class CheckpointSpec:
 
     canvas: tuple[int, int] = (512, 512)
     canvas_known: bool = False
-    stride: int = 8
-    canvas_stride: int = 64
+    vae_scale_factor: int = 8
+    canvas_multiple: int = 64
     token_limit: int = CLIP_TOKENS
     words: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -57,16 +57,16 @@ class CheckpointSpec:
         index: Mapping[str, Any],
     ) -> CheckpointSpec:
         """Create it from the configurations of the components and `model_index.json`."""
-        stride = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
+        scale = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
         side = unet.get("sample_size") or 64
         height, width = (side, side) if isinstance(side, int) else side
         limits = (tokenizer.get("model_max_length"), text_encoder.get("max_position_embeddings"))
         known = [limit for limit in limits if isinstance(limit, int) and 2 < limit <= CLIP_TOKENS]
         return cls(
-            canvas=(width * stride, height * stride),
+            canvas=(width * scale, height * scale),
             canvas_known=True,
-            stride=stride,
-            canvas_stride=stride * 2 ** (len(unet.get("block_out_channels") or [0] * 4) - 1),
+            vae_scale_factor=scale,
+            canvas_multiple=scale * 2 ** (len(unet.get("block_out_channels") or [0] * 4) - 1),
             token_limit=min(known, default=CLIP_TOKENS),
             words=frozenset(str(index.get("sow_words") or "").split()),
             settings=index.get("sow_settings") or {},
@@ -127,7 +127,7 @@ class CheckpointSpec:
 
     def fit_plan(self, plan: Plan) -> Plan:
         """Return the plan scaled so that the shorter side of its canvas is that of `canvas`."""
-        scale, grid = min(self.canvas) / min(plan.canvas), self.canvas_stride
+        scale, grid = min(self.canvas) / min(plan.canvas), self.canvas_multiple
         if scale == 1:
             return plan.scaled(plan.canvas)
         width, height = (max(1, round(side * scale / grid)) * grid for side in plan.canvas)

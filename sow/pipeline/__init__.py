@@ -1,1 +1,1 @@
-"""The engine behind diffusers' interface: calls, cached prefixes, compiling, grounding."""
+"""The engine as a diffusers pipeline; its calls, prefix cache, compilation and grounding."""

@@ -1,4 +1,4 @@
-"""One call of the pipeline among others: one at a time, and with the user's callback."""
+"""Helpers of a pipeline call: the UNet's lock, counting, callbacks, checks."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ import torch
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from torch import Tensor
 
-from sow.backbones.base import Embedded
+from sow.backbones.base import TextEmbeddings
 from sow.diffusion.sampler import StepEnd
 from sow.errors import ModelError, UsageError
 from sow.utils.type_checks import INTEGERS, check_type
 
 CALLBACK_TENSORS = ("latents", "condition_mask", "prompt_embeds")
-"""What a callback may ask for."""
+"""The tensors that a callback may request."""
 
-# By UNet, because pipelines made by `from_pipe` share theirs, and attention is changed in it.
+# By UNet: pipelines made by `from_pipe` share theirs, and its attention processors are replaced.
 _LOCKS: WeakKeyDictionary[torch.nn.Module, threading.RLock] = WeakKeyDictionary()
 _BUSY: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
-_MAKING = threading.Lock()
+_LOCKS_LOCK = threading.Lock()
 
 
 @contextmanager
 def unet_lock(unet: torch.nn.Module) -> Iterator[None]:
-    """Calls that share a UNet wait for one another.
+    """Make calls that share a UNet wait for one another.
 
     Raises:
-        UsageError: if a call is made from inside another one, in its callback.
+        UsageError: if a call is made inside another one, from its callback.
     """
-    with _MAKING:
+    with _LOCKS_LOCK:
         lock = _LOCKS.setdefault(unet, threading.RLock())
     with lock:
         if _BUSY.get(unet):
-            raise UsageError("a call inside another on the same model", "wait until it is over")
+            raise UsageError(
+                "a call inside another call of the same model", "wait until it returns"
+            )
         _BUSY[unet] = True
         try:
             yield
@@ -50,78 +52,79 @@ def unet_lock(unet: torch.nn.Module) -> Iterator[None]:
 
 @dataclass
 class ForwardCounter:
-    """What went through a denoiser: the shapes of its input, and how often each came."""
+    """The calls of a denoiser, by the shape of their input."""
 
     shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     @property
     def calls(self) -> int:
-        """Calls."""
+        """The number of calls."""
         return sum(self.shapes.values())
 
     @property
     def samples(self) -> int:
-        """Pictures that went through it, all calls together."""
+        """The number of samples, over all calls."""
         return sum(shape[0] * calls for shape, calls in self.shapes.items())
 
 
 @contextmanager
 def count_forwards(denoiser: torch.nn.Module) -> Iterator[ForwardCounter]:
-    """Counts this thread's calls of a UNet at its door, so that nobody can forget to."""
-    spent, thread = ForwardCounter(), threading.get_ident()
+    """Count this thread's calls of a UNet, with a forward hook, so that no call is missed."""
+    counter, thread = ForwardCounter(), threading.get_ident()
 
-    def enter(_: Any, args: Any, kwargs: Any) -> None:
+    def count(_: Any, args: Any, kwargs: Any) -> None:
         if threading.get_ident() != thread:
             return
         sample = args[0] if args else kwargs["sample"]
-        spent.shapes.update([tuple(sample.shape)])
+        counter.shapes.update([tuple(sample.shape)])
 
-    hook = denoiser.register_forward_pre_hook(enter, with_kwargs=True)
+    hook = denoiser.register_forward_pre_hook(count, with_kwargs=True)
     try:
-        yield spent
+        yield counter
     finally:
         hook.remove()
 
 
-def check_tensor_inputs(callback: Any, asked: Sequence[str]) -> tuple[str, ...]:
-    """The tensors a callback wants; diffusers' own callbacks say it themselves.
+def check_tensor_inputs(callback: Any, tensor_inputs: Sequence[str]) -> tuple[str, ...]:
+    """Return the tensors that a callback requests; diffusers' own callbacks list theirs.
 
     Raises:
-        UsageError: if the callback is none, or there is no such tensor.
+        UsageError: if the callback is not callable, or a tensor is unknown.
     """
     if not callable(callback):
         check_type("callback_on_step_end", callback, (NoneType,), "a function")
     if isinstance(callback, (PipelineCallback, MultiPipelineCallbacks)):
-        asked = callback.tensor_inputs
-    check_type("callback_on_step_end_tensor_inputs", asked, (list, tuple), f"a list of {CALLBACK_TENSORS}")
-    for name in asked:
+        tensor_inputs = callback.tensor_inputs
+    hint = f"a list of {CALLBACK_TENSORS}"
+    check_type("callback_on_step_end_tensor_inputs", tensor_inputs, (list, tuple), hint)
+    for name in tensor_inputs:
         if name not in CALLBACK_TENSORS:
-            raise UsageError(f"no tensor {name!r} for the callback", f"choose of {CALLBACK_TENSORS}")
-    return tuple(asked)
+            raise UsageError(f"unknown callback tensor {name!r}", f"choose from {CALLBACK_TENSORS}")
+    return tuple(tensor_inputs)
 
 
 def job_indices(return_cycles: Any, count: int) -> list[int]:
-    """The jobs whose cycles are wanted: all, none, or those with these numbers.
+    """Return the indices of the jobs whose cycles are requested: True, False, or a list.
 
     Raises:
-        UsageError: if there is no job with such a number.
+        UsageError: if an index is out of range.
     """
     if isinstance(return_cycles, bool):
         return list(range(count)) if return_cycles else []
-    check_type("return_cycles", return_cycles, (Collection,), "True, or the numbers of jobs")
-    for number in return_cycles:
-        check_type("return_cycles", number, INTEGERS, "the numbers of jobs in a list")
-        if not 0 <= number < count:
+    check_type("return_cycles", return_cycles, (Collection,), "True, or a list of job indices")
+    for index in return_cycles:
+        check_type("return_cycles", index, INTEGERS, "a list of job indices")
+        if not 0 <= index < count:
             raise UsageError(
-                f"return_cycles= names a job {number}", f"there are {count}, counted from 0"
+                f"return_cycles= has job index {index}", f"give indices from 0 to {count - 1}"
             )
     return list(return_cycles)
 
 
 def make_step_end(
-    pipe: Any, callback: Any, wanted: Sequence[str], bar: Any
+    pipe: Any, callback: Any, tensor_inputs: Sequence[str], bar: Any
 ) -> Callable[[StepEnd], None]:
-    """What happens after every UNet call: the progress bar, and the user's callback."""
+    """Return the function to run after every UNet call: progress bar and user callback."""
 
     def step_end(step: StepEnd) -> None:
         bar.update()
@@ -130,45 +133,46 @@ def make_step_end(
         tensors = {
             "latents": step.latents,
             "condition_mask": step.condition_mask,
-            "prompt_embeds": flat(step.texts),
+            "prompt_embeds": flatten_embeds(step.texts),
         }
-        given = {name: tensors[name] for name in wanted}
-        output = callback(pipe, step.call, step.time, dict(given)) or {}
+        inputs = {name: tensors[name] for name in tensor_inputs}
+        output = callback(pipe, step.call, step.time, dict(inputs)) or {}
         step.latents = output.get("latents", step.latents).to(step.latents.dtype)
-        changed = output.get("prompt_embeds")
-        if changed is not None and changed is not given.get("prompt_embeds"):
-            step.texts = unflat(changed, step.texts)
+        embeds = output.get("prompt_embeds")
+        if embeds is not None and embeds is not inputs.get("prompt_embeds"):
+            step.texts = unflatten_embeds(embeds, step.texts)
 
     return step_end
 
 
 def check_finite(result: Tensor) -> None:
-    """Whether what came out is numbers; libraries draw black where it is not.
+    """Check that a result has no nan and no infinity, which would become black pixels.
 
     Raises:
-        ModelError: if it is not: the weights are spoilt, or the precision is too low for them.
+        ModelError: if it has: the weights are damaged, or the precision is too low for them.
     """
     if not torch.isfinite(result).all():
         raise ModelError(
-            "the model answers with what is no number (nan or infinity), so there is no picture",
-            "get the checkpoint again, or try dtype=float32",
+            "the model's output is not finite (nan or infinity)",
+            "download the checkpoint again, or try dtype=float32",
         )
 
 
-def flat(texts: Embedded) -> Tensor:
-    """As diffusers stacks them: `[K * B, tokens, width]`, what is guided away from first."""
+def flatten_embeds(texts: TextEmbeddings) -> Tensor:
+    """Return embeddings in diffusers' order, negative first: `[K * B, tokens, width]`."""
     return texts.tokens.flip(0).flatten(0, 1)
 
 
-def unflat(changed: Tensor, texts: Embedded) -> Embedded:
-    """The reverse. Fewer rows than there were switch guidance off, as in diffusers.
+def unflatten_embeds(embeds: Tensor, texts: TextEmbeddings) -> TextEmbeddings:
+    """Replace the embeddings in `texts` by those in diffusers' order.
 
-    One row per picture is then their prompts'; fewer than that cannot be, and theirs are kept.
+    Fewer than K * B rows turn guidance off, as in diffusers: B rows replace the prompts', and with
+    any other number the prompts' are kept.
     """
     branches, pictures, *rest = texts.tokens.shape
-    if len(changed) == branches * pictures:
-        return replace(texts, tokens=changed.view(branches, pictures, *rest).flip(0))
+    if len(embeds) == branches * pictures:
+        return replace(texts, tokens=embeds.view(branches, pictures, *rest).flip(0))
     prompts = texts.first(1)
-    if len(changed) == pictures:
-        return replace(prompts, tokens=changed.view(1, pictures, *rest))
+    if len(embeds) == pictures:
+        return replace(prompts, tokens=embeds.view(1, pictures, *rest))
     return prompts

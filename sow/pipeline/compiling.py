@@ -1,4 +1,4 @@
-"""`torch.compile` for a pipeline's UNet: its repeated blocks, in all the forms a run has them."""
+"""`torch.compile` for the repeated blocks of a pipeline's UNet."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import torch
 from sow.pipeline.pipeline import SowPipeline
 from sow.utils.type_checks import check_type
 
-FORMS = 64
-"""How often a block may be compiled. A picture needs 9 forms: for three widths of the UNet one
-sample, several, and several with changed attention; a batch of another size 6 more. The compiler's
-own limit is 8, and beyond it blocks run uncompiled with a warning."""
+RECOMPILE_LIMIT = 64
+"""How many times a block may be compiled. A picture needs 9: for each of three widths of the UNet,
+one sample, several, and several with modified attention; a batch of another size needs 6 more.
+torch's default is 8; beyond it, blocks run uncompiled with a warning."""
 
 
 def compile_blocks(pipe: SowPipeline, **options: Any) -> None:
-    """Compiles the repeated blocks of a pipeline's UNet: the first picture is slow, later ones not.
+    """Compile the repeated blocks of a pipeline's UNet; the first picture is then slow.
 
-    What is compiled serves all cycles, seeds, plans and settings. Beside it, the process may
-    compile a block so often as that takes, which is a setting of torch for everything in it.
+    The compiled blocks serve all cycles, seeds, plans and settings. Also raises torch's recompile
+    limit, for the whole process.
 
     Args:
         pipe: its UNet is changed, for all pipelines that share it.
-        options: for `torch.compile`. `fullgraph=True` makes an error of a break in a graph; there
-            is none unless somebody looks on: a gate, `trace` or a control that observes.
+        options: for `torch.compile`. `fullgraph=True` makes graph breaks errors; the only ones are
+            caused by a gate, by `trace`, and by other observing controls.
 
     Raises:
-        UsageError: if it is no pipeline of SOW's.
+        UsageError: if it is not a `SowPipeline`.
     """
     check_type("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
     config: Any = torch._dynamo.config
-    # Until torch 2.6 had a better name for it.
+    # The name before torch 2.6 is `cache_size_limit`.
     name = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
-    setattr(config, name, max(getattr(config, name), FORMS))
+    setattr(config, name, max(getattr(config, name), RECOMPILE_LIMIT))
     pipe.unet.compile_repeated_blocks(**options)

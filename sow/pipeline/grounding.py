@@ -1,8 +1,8 @@
-"""What a frozen diffusion model knows of a finished picture: where things are, and whether at all.
+"""Grounding with a frozen diffusion model: where objects are in a picture, and whether at all.
 
-Where the words of a sentence look while the picture is inverted under it says where the things are:
-SPADE reads its prior of places out of DDIM inversions. Whether a thing is there says how much
-better the model tells the picture from noise, in that place, with the sentence than without.
+Where: the cross-attention of a sentence's words while the picture is inverted under the sentence
+(SPADE derives its spatial prior from DDIM inversions). Whether: how much better the model denoises
+the object's place with the sentence than without.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sow.attention.control import Chain, RunContext
+from sow.attention.chain import ControlChain
+from sow.attention.control import RunContext
 from sow.attention.heat import InversionHeat
-from sow.attention.layout import tokens_of
-from sow.attention.regions import share_of
+from sow.attention.layout import find_tokens
+from sow.attention.regions import box_coverage
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.algorithm import CANVAS, Invert
 from sow.diffusion.jobs import Job
@@ -31,55 +32,55 @@ from sow.settings.settings import Settings
 if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
 
-STATES = 0.6
-"""How far a picture is inverted, as a share of the way to noise; beyond it little can be seen."""
+INVERSION_SHARE = 0.6
+"""How far a picture is inverted, as a share of the steps to noise; beyond it, maps show little."""
 
-NOISY, DRAWS = (0.2, 0.3, 0.4, 0.5, 0.6), 2
-"""At which noise a picture is told from it, as shares of the way there, and how often at each."""
-AT_ONCE = 4
-"""Sentences in a batch: no more than the branches of guidance of one picture."""
+NOISE_SHARES, NOISE_DRAWS = (0.2, 0.3, 0.4, 0.5, 0.6), 2
+"""States that are denoised, as shares of the steps to noise, and noise samples for each."""
+MAX_SENTENCES = 4
+"""Sentences per batch, as many as one picture has branches of guidance."""
 
 
 @torch.no_grad()
 def phrase_heat(
     pipe: SowPipeline, image: Image.Image, sentences: Sequence[tuple[str, Sequence[str]]]
 ) -> list[list[Tensor]]:
-    """Where each phrase of each sentence is looked for in a picture.
+    """Return cross-attention maps of the phrases of each sentence over a picture.
 
-    The picture is inverted under each sentence alone (DDIM, no guidance), several in a batch.
+    The picture is inverted under each sentence (DDIM, no guidance), several in a batch.
 
     Args:
-        pipe: whose UNet is asked, once for each of the first `STATES` of its steps.
-        image: RGB, of a size that is a canvas of the model's.
-        sentences: each with the phrases in question, in the words that stand in it.
+        pipe: its UNet is called once for each of the first `INVERSION_SHARE` of its steps.
+        image: RGB, of a size that is a valid canvas of the model.
+        sentences: each with its phrases, worded as in the sentence.
 
     Returns:
         For each sentence the maps `[h, w]` of its phrases, 0 to 1, at the size of the latents;
-        nothing but 0 for a phrase that is not in it.
+        all 0 for a phrase that is not in it.
     """
     return [
         row
-        for start in range(0, len(sentences), AT_ONCE)
-        for row in _heat(pipe, image, sentences[start : start + AT_ONCE])
+        for start in range(0, len(sentences), MAX_SENTENCES)
+        for row in _batch_heat(pipe, image, sentences[start : start + MAX_SENTENCES])
     ]
 
 
-def _heat(
+def _batch_heat(
     pipe: SowPipeline, image: Image.Image, sentences: Sequence[tuple[str, Sequence[str]]]
 ) -> list[list[Tensor]]:
-    """The same of few sentences, in one batch."""
+    """Return the maps of at most `MAX_SENTENCES` sentences, in one batch."""
     settings = pipe.preset("text")
-    jobs = [_job(sentence, image.size, settings) for sentence, _ in sentences]
+    jobs = [_text_job(sentence, image.size, settings) for sentence, _ in sentences]
     with unet_lock(pipe.unet), pipe.offload_after_use():
         backbone = StableDiffusion(pipe)
-        latents = _encoded(backbone, image).repeat(len(jobs), 1, 1, 1)
-        nowhere = torch.zeros_like(latents[:, :1], dtype=torch.bool)
-        context, looking = RunContext.of(jobs, nowhere, backbone), InversionHeat()
-        chain = Chain([looking], context)
+        latents = _encode(backbone, image).repeat(len(jobs), 1, 1, 1)
+        no_condition = torch.zeros_like(latents[:, :1], dtype=torch.bool)
+        context, heat = RunContext.of(jobs, no_condition, backbone), InversionHeat()
+        chain = ControlChain([heat], context)
         schedule = backbone.schedule(settings.steps)
         timesteps = torch.tensor(schedule.timesteps, device=backbone.device)
         (texts,) = backbone.embed([[[sentence for sentence, _ in sentences]]])
-        states = range(max(1, round(STATES * settings.steps)))
+        states = range(max(1, round(INVERSION_SHARE * settings.steps)))
         with chain.installed(), pipe.progress_bar(total=len(states)) as bar:
             for state in states:
                 chain.before_call(Invert(CANVAS, state))
@@ -87,76 +88,77 @@ def _heat(
                 latents = schedule.invert(latents, output, state)
                 bar.update()
         return [
-            [_of(looking.maps[number], phrase, backbone.words(sentence)) for phrase in phrases]
+            [_phrase_map(heat.maps[number], phrase, backbone.words(sentence)) for phrase in phrases]
             for number, (sentence, phrases) in enumerate(sentences)
         ]
 
 
 @torch.no_grad()
 def presence_scores(
-    pipe: SowPipeline, image: Image.Image, asked: Sequence[tuple[str, Box]], seed: int = 0
+    pipe: SowPipeline, image: Image.Image, queries: Sequence[tuple[str, Box]], seed: int = 0
 ) -> list[float]:
-    """How much a sentence helps to tell a picture from noise, in a box: below 0 it misleads.
+    """Return how much each sentence helps to denoise a picture in a box; below 0 it misleads.
 
     A diffusion classifier (Li et al., "Your Diffusion Model is Secretly a Zero-Shot Classifier",
-    2023) of one place: the logarithm of the mean squared error of the clean latents without any
-    words, over that with the sentence, both in the box.
+    2023) restricted to a box: the logarithm of the mean squared error of the clean latents with the
+    empty prompt, over that with the sentence.
 
     Args:
-        pipe: whose UNet is asked, `DRAWS` times for each of the `NOISY` states.
-        image: RGB, of a size that is a canvas of the model's.
-        asked: sentences, and the box of a thing that they name.
-        seed: of the noise, the same for all of them.
+        pipe: its UNet is called `NOISE_DRAWS` times for each of the `NOISE_SHARES`.
+        image: RGB, of a size that is a valid canvas of the model.
+        queries: sentences, each with the box of an object that it names.
+        seed: of the noise, the same for all sentences.
     """
-    plain, *_ = _errors(pipe, image, [""], seed)
-    sentences = list(dict.fromkeys(sentence for sentence, _ in asked))
-    told = {
+    empty, *_ = _errors(pipe, image, [""], seed)
+    size = (empty.shape[0], empty.shape[1])
+    sentences = list(dict.fromkeys(sentence for sentence, _ in queries))
+    errors = {
         sentence: error
-        for start in range(0, len(sentences), AT_ONCE)
-        for some in [sentences[start : start + AT_ONCE]]
-        for sentence, error in zip(some, _errors(pipe, image, some, seed), strict=True)
+        for start in range(0, len(sentences), MAX_SENTENCES)
+        for batch in [sentences[start : start + MAX_SENTENCES]]
+        for sentence, error in zip(batch, _errors(pipe, image, batch, seed), strict=True)
     }
-    found = []
-    for sentence, box in asked:
-        inside = share_of([box], image.size, (plain.shape[0], plain.shape[1])).reshape(plain.shape)
-        found.append(float(((plain * inside).sum() / (told[sentence] * inside).sum()).log()))
-    return found
+    scores = []
+    for sentence, box in queries:
+        inside = box_coverage([box], image.size, size).reshape(empty.shape)
+        scores.append(float(((empty * inside).sum() / (errors[sentence] * inside).sum()).log()))
+    return scores
 
 
 def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], seed: int) -> Tensor:
-    """How far the clean latents are from what is told of them, `[sentences, h, w]` on the CPU."""
+    """Return the error of the predicted clean latents, `[sentences, h, w]`, on the CPU."""
     settings = pipe.preset("text")
     generator = torch.Generator().manual_seed(seed)
     with unet_lock(pipe.unet), pipe.offload_after_use():
         backbone = StableDiffusion(pipe)
-        clean = _encoded(backbone, image)
+        clean = _encode(backbone, image)
         schedule = backbone.schedule(settings.steps)
         timesteps = torch.tensor(schedule.timesteps, device=backbone.device)
         (texts,) = backbone.embed([[sentences]])
         error = torch.zeros(len(sentences), *clean.shape[2:], device=backbone.device)
-        states = [max(1, round(share * settings.steps)) for share in NOISY] * DRAWS
+        states = [max(1, round(share * settings.steps)) for share in NOISE_SHARES] * NOISE_DRAWS
         with pipe.progress_bar(total=len(states)) as bar:
             for state in states:
                 noise = torch.randn(clean.shape, generator=generator).to(backbone.device)
                 noisy = schedule.renoise(clean, noise, 0, state).repeat(len(sentences), 1, 1, 1)
                 output = backbone.predict(noisy, timesteps[state], texts)[0]
-                _, back = schedule.denoise(noisy, output, state)
-                error += (back - clean).square().mean(1)
+                _, predicted = schedule.denoise(noisy, output, state)
+                error += (predicted - clean).square().mean(1)
                 bar.update()
     return error.cpu()
 
 
-def _encoded(backbone: StableDiffusion, image: Image.Image) -> Tensor:
+def _encode(backbone: StableDiffusion, image: Image.Image) -> Tensor:
     pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
     return backbone.encode(pixels)
 
 
-def _job(sentence: str, canvas: tuple[int, int], settings: Settings) -> Job:
-    whole = {"canvas": canvas, "prompt": sentence, "box": [0, 0, *canvas]}
-    plan = Plan.parse({**whole, "subject": NOTHING, "suppress": ""})
+def _text_job(sentence: str, canvas: tuple[int, int], settings: Settings) -> Job:
+    fields = {"canvas": canvas, "prompt": sentence, "box": [0, 0, *canvas]}
+    plan = Plan.parse({**fields, "subject": NOTHING, "suppress": ""})
     return Job(Condition.empty(canvas), plan, settings, None)
 
 
-def _of(maps: Tensor, phrase: str, words: Sequence[tuple[str, Sequence[int]]]) -> Tensor:
-    places = tokens_of(phrase, words)
-    return maps[places].mean(0) if places else torch.zeros_like(maps[0])
+def _phrase_map(maps: Tensor, phrase: str, words: Sequence[tuple[str, Sequence[int]]]) -> Tensor:
+    tokens = find_tokens(phrase, words)
+    return maps[tokens].mean(0) if tokens else torch.zeros_like(maps[0])

@@ -1,8 +1,8 @@
 """`SowPipeline`: Cyclic One-Way Diffusion on a frozen Stable Diffusion 1.x or 2.x.
 
-It is diffusers' own `StableDiffusionPipeline` with another `__call__`, so loading, saving,
-moving, offloading, LoRA, callbacks and the progress bar are the ones users know. What the call
-does is `sow.diffusion.algorithm`, carried out by `sow.diffusion.sampler`.
+A subclass of diffusers' `StableDiffusionPipeline` with its own `__call__`; loading, saving, moving,
+offloading, LoRA, callbacks and the progress bar are diffusers'. The call runs
+`sow.diffusion.algorithm` with `sow.diffusion.sampler`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from sow.attention.chain import chain_of
+from sow.attention.chain import build_chain
 from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
@@ -61,16 +61,16 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
 @dataclass
 class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
-    """What a call returns.
+    """The output of a call.
 
     Attributes:
-        images: B pictures; PIL, or an array or tensor as `output_type` says.
-        plans: B plans as they were carried out (boxes on the grid of the latents).
+        images: B pictures: a PIL list, an array or a tensor, by `output_type`.
+        plans: B plans as they were run (boxes on the latent grid).
         nsfw_content_detected: B booleans, or None if the checkpoint has no safety checker.
-        cycles: on request, a list per job of what its picture looked like after each cycle.
-        indicators: on request, `[B, cycles]` in float32 on the CPU: how much of R's listening to
-            the condition is close to it (Eq. 7); about 0.2 where it is even, nan where it could
-            not be measured.
+        cycles: on request, for each job the picture after each cycle.
+        indicators: on request, `[B, cycles]` in float32 on the CPU: the share of R's attention to
+            the condition that comes from near it (Eq. 7); about 0.2 if it is spread evenly, nan if
+            it could not be measured.
     """
 
     images: Any
@@ -81,12 +81,11 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
 
 
 class SowPipeline(CheckedPipeline):
-    """Grows a whole picture around a visual condition.
+    """A pipeline that generates pictures around a visual condition.
 
     Attributes:
-        controls: what else has a say in attention while pictures are made, besides modulation;
-            see `sow.attention.control`.
-        remark: is told what is odd about a legal call; by itself a warning of `logging`.
+        controls: attention controls besides modulation (`sow.attention.control`).
+        warn: called with notes on unusual but valid arguments; logs a warning by default.
 
     Example:
         >>> pipe = SowPipeline.from_pretrained(model_id, torch_dtype=torch.float16).to("cuda")
@@ -110,13 +109,13 @@ class SowPipeline(CheckedPipeline):
         sow_presets: dict[str, dict[str, Any]] | None = None,
         sow_words: str | None = None,
     ) -> None:
-        """diffusers' own parts, and what this checkpoint says of itself in `model_index.json`.
+        """Take diffusers' components, and this checkpoint's own entries of `model_index.json`:
 
-        sow_settings: what it needs set otherwise. A model that was never taught the words of the
-        paper's negative prompt, for example, does better without it.
-        sow_presets: its own numbers for `normal`, `attribute` and `style`, where they were
-        measured on it; without them these are the published method.
-        sow_words: the only words it understands, if they can be listed, with spaces between.
+        sow_settings: settings that it changes in all presets. A model that was not trained on the
+            words of the paper's negative prompt, for example, does better without it.
+        sow_presets: its own numbers for `normal`, `attribute` and `style`, measured on it; without
+            them these presets are the published method.
+        sow_words: the only words that it understands, separated by spaces, if they can be listed.
         """
         super().__init__(
             vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
@@ -131,7 +130,7 @@ class SowPipeline(CheckedPipeline):
 
     @property
     def checkpoint_spec(self) -> CheckpointSpec:
-        """What this checkpoint is: its canvas, its grid, its words, its token limit."""
+        """This checkpoint's canvas, grid, words, token limit and presets."""
         return CheckpointSpec.from_configs(
             unet=self.unet.config,
             vae=self.vae.config,
@@ -142,28 +141,28 @@ class SowPipeline(CheckedPipeline):
 
     @property
     def canvas(self) -> tuple[int, int]:
-        """`(width, height)` in pixels of the pictures the UNet was trained on."""
+        """`(width, height)` in pixels of the pictures that the UNet was trained on."""
         return self.checkpoint_spec.canvas
 
     @property
-    def canvas_stride(self) -> int:
-        """Width and height of a canvas must be multiples of this many pixels."""
-        return self.checkpoint_spec.canvas_stride
+    def canvas_multiple(self) -> int:
+        """The pixels of which both sides of a canvas must be multiples."""
+        return self.checkpoint_spec.canvas_multiple
 
     def preset(self, name: str) -> Settings:
-        """The preset of this name with what this checkpoint needs set otherwise."""
+        """Return the preset of this name with this checkpoint's changes."""
         return self.checkpoint_spec.preset(name)
 
-    def tokens_lost(self, prompt: str) -> int:
-        """How many tokens at the end of a prompt the text encoder does not read."""
+    def num_truncated_tokens(self, prompt: str) -> int:
+        """Return the number of tokens of a prompt beyond the text encoder's limit."""
         with quiet_libraries():
             count = len(self.tokenizer(prompt, truncation=False).input_ids)
         return int(max(0, count - self.checkpoint_spec.token_limit))
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """The words of a prompt that say nothing to this checkpoint, in their order.
+        """Return the words of a prompt that this checkpoint does not know, in order.
 
-        Empty for a checkpoint that does not list its words, as Stable Diffusion's do not.
+        Empty for a checkpoint that does not list its words, such as Stable Diffusion's.
         """
         return self.checkpoint_spec.unknown_words(prompt)
 
@@ -185,51 +184,56 @@ class SowPipeline(CheckedPipeline):
         prefix_cache: PrefixCache | None = None,
         traces: Sequence[Trace] = (),
     ) -> SowPipelineOutput:
-        """Makes one picture per job (the paper's Algorithm 1).
+        """Make one picture per job (the paper's Algorithm 1).
 
-        Every argument but the last eight may be a list, one entry per job; single values serve
-        all jobs; more generators than one beside single values are refused. Jobs of one call may
-        differ in everything but canvas and the settings that are shared by a batch
-        (`Settings.names(SHARED)`). Calls on pipelines that share a UNet wait for one another.
+        `image`, `plan`, `settings`, `mask` and `generator` may be lists with one entry per job;
+        single values are used for all jobs. Several generators with single values are refused. Jobs
+        of one call may differ in everything except the canvas and the settings that are shared by a
+        batch (`Settings.names(SHARED)`). Calls of pipelines that share a UNet wait for one another.
 
         Args:
-            image: the user's picture, of which the plan's crop is planted: a file, PIL, or an
-                array as diffusers has them; or a `Condition`. None for a plan that plants nothing.
-            plan: where it goes and what is to grow around it, or the file of one. One that leaves
-                its canvas open is carried out on the model's own.
-            settings: None takes `pipe.preset(plan.preset)`; a mapping changes it.
-            mask: which part of `image` is the condition, instead of what the plan says.
-            generator: a list gives every job its own; a single one is drawn from in turn.
+            image: the user's picture, of which the plan's crop is planted: a file, a PIL picture or
+                an array as in diffusers; or a `Condition`. None for a text-only plan.
+            plan: a plan, its file, or its fields as a mapping. A plan without a canvas is scaled to
+                the model's own.
+            settings: changes of `pipe.preset(plan.preset)`, or settings that replace it.
+            mask: the part of `image` that is the condition, instead of the plan's outline.
+            generator: a list gives every job its own; a single one is used for the jobs in turn.
             output_type: `pil`, `np`, `pt` or `latent`.
             return_dict: False returns `(images, nsfw_content_detected)`.
-            return_cycles: also return the pictures as they stood after each cycle; of all jobs, or
-                of those with these numbers.
-            return_indicators: also measure and return the indicator of each cycle.
+            return_cycles: also return the picture after each cycle, of all jobs or of those with
+                these indices.
+            return_indicators: also return the indicator of each cycle.
             callback_on_step_end: called after every UNet call, inversion included, with the
-                pipeline, the number of the call, its time and the tensors asked for; may return
-                changed ones. Setting `pipe._interrupt = True` in it cancels the rest: the
-                pictures are then what was pointed to so far. diffusers' own callbacks work.
-            callback_on_step_end_tensor_inputs: of `latents`, `condition_mask`, `prompt_embeds`
-                (the branches of guidance one after another, the prompt's last).
-            prefix_cache: keeps what all seeds of a plan have in common, and replays it. Each
-                picture's part is then computed by itself. Not used with a callback, nor with
-                `controls` other than a `trace`, which observes what comes after it.
-            traces: look into this call alone; `trace` looks into those of other threads too.
+                pipeline, the index of the call, its timestep and the requested tensors; may return
+                replacements. Setting `pipe._interrupt = True` in it stops the run: the pictures are
+                then the latest prediction of the clean latents. diffusers' own callbacks work.
+            callback_on_step_end_tensor_inputs: some of `latents`, `condition_mask`, `prompt_embeds`
+                (the guidance branches one after another, the prompt's last).
+            prefix_cache: caches the UNet calls that all seeds of a plan share; each picture's are
+                then computed alone. Not used with a callback, nor with `controls` other than a
+                `trace`, which only observes later calls.
+            traces: observe this call only, unlike `trace`, which also observes other threads'.
 
         Raises:
-            SowError: with one line that says what is wrong with the arguments.
+            SowError: if an argument is invalid; the message is one line.
         """
         if output_type not in OUTPUT_TYPES:
-            raise UsageError(f"no output_type {output_type!r}",
-                             f"choose one of {', '.join(OUTPUT_TYPES)}")  # fmt: skip
-        wanted = check_tensor_inputs(callback_on_step_end, callback_on_step_end_tensor_inputs)
+            raise UsageError(
+                f"unknown output_type {output_type!r}", f"choose one of {', '.join(OUTPUT_TYPES)}"
+            )
+        tensor_inputs = check_tensor_inputs(
+            callback_on_step_end, callback_on_step_end_tensor_inputs
+        )
         checkpoint = self.checkpoint_spec
-        jobs = make_jobs(image, plan, settings, mask, generator, checkpoint.stride,
-                         checkpoint.preset, checkpoint.fit_plan)  # fmt: skip
-        shown_cycles = job_indices(return_cycles, len(jobs))
-        check_canvas(jobs[0].plan.canvas, checkpoint.canvas_stride)
-        for line in checkpoint.canvas_notes(jobs[0].plan.canvas):
-            self.warn(line)
+        jobs = make_jobs(
+            image, plan, settings, mask, generator,
+            checkpoint.vae_scale_factor, checkpoint.preset, checkpoint.fit_plan,
+        )  # fmt: skip
+        cycle_jobs = job_indices(return_cycles, len(jobs))
+        check_canvas(jobs[0].plan.canvas, checkpoint.canvas_multiple)
+        for note in checkpoint.canvas_notes(jobs[0].plan.canvas):
+            self.warn(note)
 
         with unet_lock(self.unet), self.offload_after_use():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
@@ -237,33 +241,33 @@ class SowPipeline(CheckedPipeline):
             tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
             indicator = Indicator() if return_indicators else None
             context = RunContext.of(jobs, tensors.condition_mask, backbone)
-            chain = chain_of(context, (*self.controls, *traces), indicator)
-            sampler = Sampler(backbone, jobs, tensors, self.canvas_stride, chain)
+            chain = build_chain(context, (*self.controls, *traces), indicator)
+            sampler = Sampler(backbone, jobs, tensors, self.canvas_multiple, chain)
             self._num_timesteps = sampler.unet_calls
             with self.progress_bar(total=sampler.unet_calls) as bar:
                 prefix = None
                 if prefix_cache is not None and callback_on_step_end is None:
-                    prefix = prefix_cache.prefix_of(self, sampler, bar.update)
-                made = sampler.run(
-                    step_end=make_step_end(self, callback_on_step_end, wanted, bar),
+                    prefix = prefix_cache.get(self, sampler, bar.update)
+                result = sampler.run(
+                    step_end=make_step_end(self, callback_on_step_end, tensor_inputs, bar),
                     cancelled=lambda: self._interrupt,
                     prefix=prefix,
                 )
 
-            images, flagged = self.decode_images(backbone, made.latents, output_type)
+            images, flagged = self.decode_images(backbone, result.latents, output_type)
             cycles = None
-            if shown_cycles:
-                rows = [clean[shown_cycles] for clean in made.cycles]
-                shown = [self.decode_images(backbone, some, output_type)[0] for some in rows]
-                cycles = [[pictures[n] for pictures in shown] for n in range(len(shown_cycles))]
+            if cycle_jobs:
+                latents = [clean[cycle_jobs] for clean in result.cycles]
+                decoded = [self.decode_images(backbone, clean, output_type)[0] for clean in latents]
+                cycles = [[pictures[n] for pictures in decoded] for n in range(len(cycle_jobs))]
         if not return_dict:
-            return images, flagged  # type: ignore[return-value]  # the library's own old habit
-        measured = indicator.history.T if indicator else None
-        return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, measured)
+            return images, flagged  # type: ignore[return-value]  # as in diffusers
+        indicators = indicator.history.T if indicator else None
+        return SowPipelineOutput(images, [job.plan for job in jobs], flagged, cycles, indicators)
 
     @contextmanager
     def offload_after_use(self) -> Iterator[None]:
-        """Parts that are offloaded go back where they were, whatever happens."""
+        """Offload the models at the end, also after an error."""
         try:
             yield
         finally:
@@ -272,28 +276,30 @@ class SowPipeline(CheckedPipeline):
     def decode_images(
         self, backbone: StableDiffusion, latents: Tensor, output_type: str
     ) -> tuple[Any, list[bool] | None]:
-        """Clean latents `[B, c, h, w]` as pictures, and what the safety checker says of them.
+        """Decode clean latents `[B, c, h, w]` to pictures; also return the safety checker's flags.
 
         Raises:
-            ModelError: if they are no numbers.
+            ModelError: if they have nan or infinity.
         """
         if output_type == "latent":
             check_finite(latents)
             return latents, None
         pixels = backbone.decode(latents)
-        check_finite(pixels)  # whatever went wrong before is in them
+        check_finite(pixels)  # an earlier failure shows here too
         flagged = None
         if self.safety_checker is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)
-        shown = [not flag for flag in flagged] if flagged else [True] * len(pixels)
-        images = self.image_processor.postprocess(pixels.float(), output_type=output_type,
-                                                  do_denormalize=shown)  # fmt: skip
+        # As in diffusers: what the safety checker blacked out is not denormalised.
+        denormalize = [not flag for flag in flagged] if flagged else [True] * len(pixels)
+        images = self.image_processor.postprocess(
+            pixels.float(), output_type=output_type, do_denormalize=denormalize
+        )
         return images, flagged
 
 
 @contextmanager
 def trace(pipe: SowPipeline) -> Iterator[Trace]:
-    """`with sow.trace(pipe) as t:` looks into the next calls of a pipeline; the last is kept.
+    """Trace the attention of a pipeline's calls in the block; the last call is kept.
 
     Example:
         >>> with sow.trace(pipe) as t:
@@ -301,12 +307,12 @@ def trace(pipe: SowPipeline) -> Iterator[Trace]:
         >>> for word, heat in t.words(): ...
 
     Raises:
-        UsageError: if it is no pipeline of SOW's.
+        UsageError: if it is not a `SowPipeline`.
     """
     check_type("pipe", pipe, (SowPipeline,), "a sow.SowPipeline")
-    looking = Trace()
-    pipe.controls.append(looking)
+    control = Trace()
+    pipe.controls.append(control)
     try:
-        yield looking
+        yield control
     finally:
-        pipe.controls.remove(looking)
+        pipe.controls.remove(control)

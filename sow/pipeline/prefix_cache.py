@@ -1,7 +1,7 @@
-"""Prefixes of runs that further seeds of a plan begin with: the same pixels for less.
+"""Cache the prefix of a run, its first UNet calls, which all seeds of a plan share.
 
-Exact: a prefix is worked out for one picture at a time, whoever uses it. It differs by rounding
-alone from one that was worked out in a batch.
+Each picture's prefix is computed alone, so the pixels do not depend on whether it was cached.
+Computed in a batch, it would differ by rounding.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from sow.attention.chain import chain_of
+from sow.attention.chain import build_chain
 from sow.attention.control import RunContext
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
@@ -22,58 +22,61 @@ from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.prefix import PrefixState, shared_calls
 from sow.diffusion.sampler import Sampler
 
-MOST = 16
-"""Prefixes that are kept: those of 512 x 512 take 1 to 2 MB each."""
+MAX_PREFIXES = 16
+"""Cached prefixes; at 512 x 512, each takes 1 to 2 MB."""
 
 
 class PrefixCache:
-    """The prefixes of the latest pictures of one pipeline."""
+    """An LRU cache of the prefixes of one pipeline."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self.most = most
-        self._kept: OrderedDict[Hashable, PrefixState] = OrderedDict()
+    def __init__(self, max_size: int = MAX_PREFIXES) -> None:
+        self.max_size = max_size
+        self._entries: OrderedDict[Hashable, PrefixState] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)
 
-    def prefix_of(
-        self, pipe: Any, sampler: Sampler, tick: Callable[[int], Any] = lambda calls: None
+    def get(
+        self, pipe: Any, sampler: Sampler, on_progress: Callable[[int], Any] = lambda calls: None
     ) -> PrefixState | None:
-        """Return the prefix of a batch, each picture's worked out by itself; None without any.
+        """Return the prefix of a batch, each picture's computed alone; None if there is none.
 
-        pipe: the pipeline of the sampler. tick: is told how many UNet calls that saves the run.
+        Args:
+            pipe: the pipeline of the sampler.
+            sampler: its jobs make the batch.
+            on_progress: called with the number of UNet calls that the prefix replaces.
         """
         calls = shared_calls([job.settings for job in sampler.jobs])
-        observed = not all(isinstance(control, Trace) for control in pipe.controls)
-        if not calls or observed:
+        has_other_controls = not all(isinstance(control, Trace) for control in pipe.controls)
+        if not calls or has_other_controls:
             return None
-        keys = [(*key_of(pipe), *content_of(job)) for job in sampler.jobs]
+        keys = [(*pipeline_key(pipe), *job_key(job)) for job in sampler.jobs]
         found: dict[Hashable, PrefixState] = {}
         for key, job in zip(keys, sampler.jobs, strict=True):
             if key not in found:
-                found[key] = self._kept.get(key) or prefix_of(pipe, job, sampler.grid)
-        self._keep(found)
-        tick(calls)
+                found[key] = self._entries.get(key) or compute_prefix(pipe, job, sampler.grid)
+        self._store(found)
+        on_progress(calls)
         return PrefixState.stacked([found[key] for key in keys])
 
-    def _keep(self, found: dict[Hashable, PrefixState]) -> None:
+    def _store(self, found: dict[Hashable, PrefixState]) -> None:
         for key, prefix in found.items():
-            self._kept[key] = prefix
-            self._kept.move_to_end(key)
-        while len(self._kept) > self.most:
-            self._kept.popitem(last=False)
+            self._entries[key] = prefix
+            self._entries.move_to_end(key)
+        while len(self._entries) > self.max_size:
+            self._entries.popitem(last=False)
 
 
-def prefix_of(pipe: Any, job: Job, grid: int) -> PrefixState:
-    """Work out the prefix of one picture, alone in its batch; its generator stays untouched."""
+def compute_prefix(pipe: Any, job: Job, grid: int) -> PrefixState:
+    """Compute the prefix of one picture alone; its generator is not used."""
     backbone = StableDiffusion(pipe)
     jobs = [replace(job, generator=torch.Generator())]
     tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
-    chain = chain_of(RunContext.of(jobs, tensors.condition_mask, backbone))
+    chain = build_chain(RunContext.of(jobs, tensors.condition_mask, backbone))
     return Sampler(backbone, jobs, tensors, grid, chain).run_prefix()
 
 
-def content_of(job: Job) -> Sequence[Hashable]:
+def job_key(job: Job) -> Sequence[Hashable]:
     """Return everything of a job that its prefix depends on."""
     condition = job.condition
     pixels = hashlib.sha256()
@@ -82,10 +85,10 @@ def content_of(job: Job) -> Sequence[Hashable]:
     return pixels.digest(), job.plan.to_json(), job.settings.model_dump_json()
 
 
-def key_of(pipe: Any) -> Sequence[Hashable]:
+def pipeline_key(pipe: Any) -> Sequence[Hashable]:
     """Return everything of a pipeline that prefixes depend on: weights, schedule, device.
 
-    An adapter's scale may change without a change of any weight, so with adapters no two keys are
+    An adapter's scale may change without changing any weight, so with adapters no two keys are
     equal.
     """
     if getattr(pipe.unet, "peft_config", None) or getattr(pipe.text_encoder, "peft_config", None):
@@ -97,6 +100,6 @@ def key_of(pipe: Any) -> Sequence[Hashable]:
 
 
 def _weights(part: torch.nn.Module) -> Iterator[tuple[int, int, torch.dtype]]:
-    """Yield the identity of each tensor, and how often it was changed in place."""
+    """Yield identity, in-place version and dtype of each parameter."""
     for weight in part.parameters():
         yield id(weight), 0 if weight.is_inference() else weight._version, weight.dtype

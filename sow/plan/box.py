@@ -106,14 +106,14 @@ class Box(BaseModel):
             height=max(1, round(self.bottom * down) - y),
         )
 
-    def aligned(self, stride: int, canvas: tuple[int, int]) -> Box:
-        """Return the nearest box inside the canvas with all four numbers multiples of `stride`."""
+    def aligned(self, grid: int, canvas: tuple[int, int]) -> Box:
+        """Return the nearest box inside the canvas with all four numbers multiples of `grid`."""
 
         def nearest(value: float, minimum: int, maximum: int) -> int:
-            return min(max(round(value / stride) * stride, minimum), maximum // stride * stride)
+            return min(max(round(value / grid) * grid, minimum), maximum // grid * grid)
 
-        width = nearest(self.width, stride, canvas[0])
-        height = nearest(self.height, stride, canvas[1])
+        width = nearest(self.width, grid, canvas[0])
+        height = nearest(self.height, grid, canvas[1])
         return Box(
             x=nearest(self.x, 0, canvas[0] - width),
             y=nearest(self.y, 0, canvas[1] - height),

@@ -286,9 +286,9 @@ class Plan(BaseModel):
             ],
         )
 
-    def aligned(self, stride: int) -> Plan:
-        """Return the plan with its box on the latent grid (`stride` pixels, 8 for SD)."""
-        return self.with_box(self.box.aligned(stride, self.canvas))
+    def aligned(self, grid: int) -> Plan:
+        """Return the plan with its box on the latent grid (`grid` pixels, 8 for SD)."""
+        return self.with_box(self.box.aligned(grid, self.canvas))
 
     def with_box(self, box: Box) -> Plan:
         """Return the plan with another box; the ellipse is mapped with it."""
@@ -297,16 +297,16 @@ class Plan(BaseModel):
         return self.changed(box=box, ellipse=self.ellipse and self.ellipse.mapped(self.box, box))
 
 
-def check_canvas(canvas: tuple[int, int], stride: int) -> None:
-    """Check that both sides of a canvas are multiples of the UNet's total stride, in pixels.
+def check_canvas(canvas: tuple[int, int], multiple: int) -> None:
+    """Check that both sides of a canvas are multiples of `multiple` pixels, which the UNet needs.
 
     Raises:
         PlanError: if they are not.
     """
-    if canvas[0] % stride or canvas[1] % stride:
+    if canvas[0] % multiple or canvas[1] % multiple:
         raise PlanError(
             f"a canvas of {canvas[0]}x{canvas[1]} does not fit this model",
-            f"width and height must be multiples of {stride}",
+            f"width and height must be multiples of {multiple}",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a program may give a `Service`: kinds of things, seeds, numbers of pictures."""
+"""Check the arguments of a `Service`: types, seeds, numbers of pictures."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED
 from sow.utils.type_checks import INTEGERS, PATH, check_type
 
 
-def check_service(model: object, device: str, dtype: str, planner: object, **told: object) -> None:
-    """Whether a `Service` can be made of these.
+def check_service(
+    model: object, device: str, dtype: str, planner: object, **callbacks: object
+) -> None:
+    """Check the arguments of a `Service`; `callbacks` must be callable.
 
     Raises:
-        UsageError: if one is of another kind.
-        DeviceError: for a device or a precision that nobody has.
+        UsageError: if one has the wrong type.
+        DeviceError: for an unknown device or precision.
     """
     check_type("model", model, PATH, "a name or a path")
     check_device_names(device, dtype)
     check_type("planner", planner, (PlannerChoice, type(None)),
                'one, such as sow.PlannerChoice("offline")')  # fmt: skip
-    for name, function in told.items():
+    for name, function in callbacks.items():
         if not callable(function):
             check_type(name, function, (), "a function, or leave it out")
 
 
 def check_request(request: object) -> None:
-    """Whether a request is one.
+    """Check that a request is a `Request`.
 
     Raises:
-        UsageError: if it is something else.
+        UsageError: if it is not.
     """
     check_type("request", request, (Request,), "a Request")
 
 
 def check_seeds(seeds: Iterable[Any]) -> None:
-    """Whether pictures can be made of all of these.
+    """Check that seeds are whole numbers from 0 to `MAX_SEED`.
 
     Raises:
-        UsageError: if one is no whole number, or out of range.
+        UsageError: if one is not.
     """
     for seed in seeds:
         check_type("seed", seed, INTEGERS, "a whole number")
@@ -51,11 +53,11 @@ def check_seeds(seeds: Iterable[Any]) -> None:
             raise UsageError(f"no seed {seed}", f"give seed= from 0 to {MAX_SEED}")
 
 
-def counted_up(seed: int | None, num: int) -> range:
-    """The seeds of so many pictures from a first one on, which None draws.
+def consecutive_seeds(seed: int | None, num: int) -> range:
+    """Return `num` consecutive seeds from the first; None draws it at random.
 
     Raises:
-        UsageError: if there are none, or too many.
+        UsageError: if `num` or the seed is out of range.
     """
     check_type("num", num, INTEGERS, "a whole number")
     if not 1 <= num <= MAX_PICTURES:
@@ -66,10 +68,10 @@ def counted_up(seed: int | None, num: int) -> range:
 
 
 def check_retries(retries: Any) -> None:
-    """Whether a picture can be tried again so often.
+    """Check a number of retries: from 0 to `MAX_RETRIES`.
 
     Raises:
-        UsageError: if it is no whole number, or out of range.
+        UsageError: if it is not.
     """
     check_type("retries", retries, INTEGERS, "a whole number")
     if not 0 <= retries <= MAX_RETRIES:

@@ -1,4 +1,4 @@
-"""What fits its model: the plan, on its canvas and grid, and the settings, as the user decided."""
+"""Fit a request to its model: plan, canvas, words, settings."""
 
 from __future__ import annotations
 
@@ -21,40 +21,39 @@ from sow.utils.type_checks import check_type
 
 SettingsChanges = Mapping[str, Any] | Collection[str] | Settings | None
 CHANGES = (Collection, Settings, type(None))
-"""What can change a preset; not what can be walked only once."""
+"""Types that change a preset; iterators are not among them, as they can be read only once."""
 
 
-def plan_request(asked: ResolvedRequest, checkpoint: CheckpointSpec) -> PlanRequest:
-    """What a planner is asked, on the model's grid and, unless decided, on its own canvas.
+def plan_request(resolved: ResolvedRequest, checkpoint: CheckpointSpec) -> PlanRequest:
+    """What a planner is resolved, on the model's grid and, unless decided, on its own canvas.
 
     Raises:
         PlanError: if the model cannot make a picture of the canvas decided on, or a box or a
             region that was given leaves it.
     """
-    canvas = asked.canvas or checkpoint.canvas
-    check_canvas(canvas, checkpoint.canvas_stride)
-    if asked.box is not None:
-        check_inside("box", asked.box, canvas)
-    for region in asked.related or ():
+    canvas = resolved.canvas or checkpoint.canvas
+    check_canvas(canvas, checkpoint.canvas_multiple)
+    if resolved.box is not None:
+        check_inside("box", resolved.box, canvas)
+    for region in resolved.related or ():
         check_inside(f"related region {region.label!r}", region.box, canvas)
-    values = values_for(PlanRequest, asked)
-    return PlanRequest(**values | {
-        "canvas": canvas, "stride": checkpoint.stride, "matte": asked.matte or "auto"
-    })  # fmt: skip
+    values = values_for(PlanRequest, resolved)
+    values |= {"canvas": canvas, "matte": resolved.matte or "auto"}
+    return PlanRequest(**values, vae_scale_factor=checkpoint.vae_scale_factor)
 
 
 def adapt_plan(
-    plan: Plan, asked: ResolvedRequest, checkpoint: CheckpointSpec, note: Callable[[str], None]
+    plan: Plan, resolved: ResolvedRequest, checkpoint: CheckpointSpec, note: Callable[[str], None]
 ) -> Plan:
-    """A plan that was made before, with what is decided otherwise now; `note` takes remarks.
+    """Apply the fields of a request to an existing plan; `note` is called with notes for the user.
 
-    A plan made for a model of another size keeps its composition.
+    A plan for a model of another size keeps its composition.
 
     Raises:
         PlanError: if the model cannot make a picture of the plan's canvas.
     """
-    if asked.canvas:
-        plan = plan.scaled(asked.canvas)
+    if resolved.canvas:
+        plan = plan.scaled(resolved.canvas)
     elif checkpoint.canvas_known or not plan.has_canvas:
         before, plan = plan, checkpoint.fit_plan(plan)
         if before.has_canvas and plan.canvas != before.canvas:
@@ -63,50 +62,50 @@ def adapt_plan(
                 f"the plan is scaled from {width}x{height} to {own_width}x{own_height}, the "
                 "model's own size, because no canvas was given"
             )
-    if asked.box:
-        check_inside("box", asked.box, plan.canvas)
-        related = related_regions(asked.box, plan.canvas, plan.subject)
-        plan = plan.with_box(asked.box).changed(related=related)
+    if resolved.box:
+        check_inside("box", resolved.box, plan.canvas)
+        related = related_regions(resolved.box, plan.canvas, plan.subject)
+        plan = plan.with_box(resolved.box).changed(related=related)
     changes: dict[str, Any] = {}
-    if asked.matte == "ellipse" and plan.ellipse is None:
+    if resolved.matte == "ellipse" and plan.ellipse is None:
         raise PlanError("the plan has no ellipse", "make the plan again with matte=ellipse")
-    if asked.matte:
+    if resolved.matte:
         changes["matte"] = None
-    if asked.matte == "box":
+    if resolved.matte == "box":
         changes["ellipse"] = None
-    if asked.prompt:
-        changes["prompt"] = asked.prompt
-    if asked.setting:
-        changes["setting"] = asked.setting
-    if asked.related:
-        changes["related"] = asked.related
-    check_canvas(plan.canvas, checkpoint.canvas_stride)
+    if resolved.prompt:
+        changes["prompt"] = resolved.prompt
+    if resolved.setting:
+        changes["setting"] = resolved.setting
+    if resolved.related:
+        changes["related"] = resolved.related
+    check_canvas(plan.canvas, checkpoint.canvas_multiple)
     return plan.changed(**changes)
 
 
-def condition_of(asked: ResolvedRequest, plan: Plan) -> Condition:
-    """What is planted by a plan that was made for this request.
+def condition_of(resolved: ResolvedRequest, plan: Plan) -> Condition:
+    """Cut out what the plan plants; nothing if it plants nothing.
 
     Raises:
         SowError: as `Condition.prepare`.
     """
-    if plan.text_only or asked.image is None:
+    if plan.text_only or resolved.image is None:
         return Condition.empty(plan.canvas)
-    return Condition.prepare(asked.image, plan, asked.mask)
+    return Condition.prepare(resolved.image, plan, resolved.mask)
 
 
 def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
-    """A plan for a model that lists the words it knows, with its prompt in these and a note.
+    """Reword a plan's prompt for a model that lists the words it knows, and add notes.
 
-    Planners read the user's own words, so what they decided stays as it is. Words of which the
-    model knows none end as an empty street: with a face there is somebody it belongs to.
+    Planners read the user's own words, so the rest of the plan stays as it is. Without a known
+    word the model would draw an empty street, so a face always gets a person to belong to.
     """
     from sow.planners.rewording import reword, with_person
 
     if not known:
         return plan
-    said = reword(plan.prompt, known)
-    text = said.text
+    reworded = reword(plan.prompt, known)
+    text = reworded.text
     if plan.subject == "face":
         text = with_person(text, known)
     elif not text and set(plan.subject.split()) <= set(known):
@@ -114,12 +113,12 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
     if text == plan.prompt:
         return plan
     notes = []
-    if said.summary():
-        notes.append(f"{name} does not know {said.summary()}")
-    if not said.text:
+    if reworded.summary():
+        notes.append(f"{name} does not know {reworded.summary()}")
+    if not reworded.text:
         notes.append(f"nothing of the prompt is left: `sow words` lists what {name} knows")
-    if text != said.text:
-        notes.append(f'{name} is asked for "{text}": the prompt named nobody for the face')
+    if text != reworded.text:
+        notes.append(f'{name} is asked for "{text}": the prompt names no person')
     return plan.changed(
         prompt=(text or plan.prompt)[:MAX_PROMPT],
         objects=[_known(thing, known) for thing in plan.objects],
@@ -128,15 +127,15 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
 
 
 def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
-    """A thing by the words for it in the prompt, where it is found by them; what cannot be said
-    has no box, since nothing could be drawn there."""
+    """Return an object labelled in known words, as in the prompt; without any, without its box,
+    since nothing could be drawn there."""
     from sow.planners.graph.nouns import words_of
     from sow.planners.rewording import reword
 
     if thing.box is None:
         return thing
-    said = " ".join(words_of(reword(thing.label, known).text))
-    return thing.model_copy(update={"label": said} if said else {"box": None})
+    words = " ".join(words_of(reword(thing.label, known).text))
+    return thing.model_copy(update={"label": words} if words else {"box": None})
 
 
 def resolve_settings(
@@ -144,13 +143,13 @@ def resolve_settings(
     changes: SettingsChanges,
     likeness: float | None,
 ) -> Settings:
-    """A preset with what is decided otherwise; all settings at once replace it.
+    """Return a preset with changes: names and values, text (`cycles=5`), or all settings.
 
     Raises:
-        UsageError: if there is no such setting, or it cannot have that value.
+        UsageError: for an unknown setting or an invalid value.
     """
     check_type("settings", changes, CHANGES, "names and values, texts, or Settings")
-    dial = {} if likeness is None else {"likeness": likeness}
+    dial: dict[str, float] = {} if likeness is None else {"likeness": likeness}
     if isinstance(changes, Settings):
         return changes.changed(**dial)
     if changes is None or isinstance(changes, Mapping):

@@ -36,10 +36,10 @@ def model_notes(model: Model, image: Image.Image) -> Iterator[str]:
         )
 
 
-def box_notes(resolved: ResolvedRequest, plan: Plan, stride: int) -> Iterator[str]:
+def box_notes(resolved: ResolvedRequest, plan: Plan, grid: int) -> Iterator[str]:
     """Yield notes on a box: whether it was moved to the grid, and is large enough for a face.
 
-    stride: the pixels of one latent; the plan is on their grid.
+    grid: the pixels of one latent; the plan is on their grid.
     """
     requested, box = resolved.box, plan.box
     if requested is None and resolved.plan is not None and resolved.plan.canvas == plan.canvas:
@@ -47,9 +47,9 @@ def box_notes(resolved: ResolvedRequest, plan: Plan, stride: int) -> Iterator[st
     if requested not in (None, box):
         yield (
             f"the box {_format(requested)} was moved to {_format(box)}: the model's grid is "
-            f"{stride} px"
+            f"{grid} px"
         )
-    min_size = MIN_FACE_LATENTS * stride
+    min_size = MIN_FACE_LATENTS * grid
     if plan.subject == "face" and min(box.width, box.height) < min_size:
         yield (
             f"a box of {box.width}x{box.height} is small: faces below {min_size}x{min_size} px "
@@ -72,7 +72,7 @@ def _format(box: Box | None) -> str:
 
 def prompt_notes(pipe: SowPipeline, prompt: str) -> Iterator[str]:
     """Yield notes on parts of a prompt that the model does not understand."""
-    lost = pipe.tokens_lost(prompt)
+    lost = pipe.num_truncated_tokens(prompt)
     if lost:
         yield f"the last {lost} tokens of the prompt are cut off: shorten it"
     unknown = pipe.unknown_words(prompt)

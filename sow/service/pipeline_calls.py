@@ -140,11 +140,11 @@ class _PipelineCalls:
         explain: bool,
         prefix_cache: PrefixCache | None,
     ) -> None:
-        from sow.diffusion.prefix import without_chance
+        from sow.diffusion.prefix import is_deterministic
 
         self.pipe, self.model, self.spec, self.explain = pipe, model, spec, explain
         # Cached steps are not traced: if they are all there is, the sheet would be empty.
-        untraced = explain and without_chance(spec.settings)
+        untraced = explain and is_deterministic(spec.settings)
         self.prefix_cache = None if pipe.controls or untraced else prefix_cache
 
     def call(

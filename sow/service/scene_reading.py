@@ -121,9 +121,9 @@ def read_graph(
 def canvas_for(size: tuple[int, int], checkpoint: CheckpointSpec) -> tuple[int, int]:
     """Return the canvas with a picture's proportions and about the model's own area."""
     ratio = min(MAX_ASPECT_RATIO, max(1 / MAX_ASPECT_RATIO, size[0] / size[1]))
-    stride, area = checkpoint.canvas_stride, checkpoint.canvas[0] * checkpoint.canvas[1]
+    multiple, area = checkpoint.canvas_multiple, checkpoint.canvas[0] * checkpoint.canvas[1]
     exact = ((area * factor) ** 0.5 for factor in (ratio, 1 / ratio))
-    width, height = (max(stride, round(side / stride) * stride) for side in exact)
+    width, height = (max(multiple, round(side / multiple) * multiple) for side in exact)
     return width, height
 
 

@@ -18,7 +18,7 @@ from sow.service.arguments import (
     check_retries,
     check_seeds,
     check_service,
-    counted_up,
+    consecutive_seeds,
 )
 from sow.service.budget import USER_BUDGET, Agree, never_agree
 from sow.service.face_check import FaceCheck
@@ -334,7 +334,7 @@ class Service:
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
-        seeds, cycles_of = counted_up(seed, num), range(num if cycles else 0)
+        seeds, cycles_of = consecutive_seeds(seed, num), range(num if cycles else 0)
         spec = self.resolve(request)
         notes = (*spec.notes, *self.prompt_notes(spec))
         pictures = tuple(
@@ -360,11 +360,11 @@ class Service:
         else:
             request = plan_request(resolved, checkpoint)
             planned = ask_for_plan(request, self._planner, self.model, before_vendor_call)
-        plan = planned.plan.aligned(checkpoint.stride)
+        plan = planned.plan.aligned(checkpoint.vae_scale_factor)
         if resolved.suppress is not None:
             plan = plan.changed(suppress=resolved.suppress)
         notes += [
-            *box_notes(resolved, plan, checkpoint.stride),
+            *box_notes(resolved, plan, checkpoint.vae_scale_factor),
             *checkpoint.canvas_notes(plan.canvas),
         ]
         self._report_notes(notes)

@@ -44,7 +44,7 @@ def heads(
 
 
 def fast(query, key, value, edits: list[LogitEdit]) -> torch.Tensor:
-    joined = EditCompiler().join(edits)
+    joined = EditCompiler().compile(edits)
     if joined is None:
         return scaled_dot_product_attention(query, key, value)
     return edited_attention(query, key, value, joined)
@@ -106,7 +106,8 @@ def test_equals_the_dense_form_for_any_edits(seed, batch, sizes, sharp, rows_of_
     query, _, _ = heads(generator, batch, 2, count, 8, sharp)
     _, key, value = heads(generator, batch, 2, keys, 8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sow.attention.kernel, "SLICE", {"cpu": rows_of_a_slice * batch * 2 * keys})
+        logits_per_slice = {"cpu": rows_of_a_slice * batch * 2 * keys}
+        patch.setattr(sow.attention.kernel, "LOGITS_PER_SLICE", logits_per_slice)
         answer = fast(query, key, value, edits)
     assert error(answer, query, key, value, edits) < TOLERANCE[torch.float32]
 

@@ -7,7 +7,7 @@ import torch
 from helpers import job, latents, noise_picture, plan, seeded, with_body
 
 from sow.attention.control import AttentionControl
-from sow.attention.layout import covered, forms, tokens_of
+from sow.attention.layout import covered_cells, find_tokens, is_layout_step
 from sow.diffusion.algorithm import Denoise
 from sow.diffusion.recording import unet_calls_of
 from sow.plan.box import Box
@@ -35,7 +35,7 @@ class Watcher(AttentionControl):
 
     def begin(self, scene):
         words = scene.backbone.words(scene.jobs[0].plan.prompt)
-        self.places, self.size = tokens_of(self.phrase, words), scene.size
+        self.places, self.size = find_tokens(self.phrase, words), scene.size
         assert len(self.places) >= 2
 
     def before_call(self, move):
@@ -145,21 +145,21 @@ def test_nothing_is_planted_and_nothing_inverted(tiny):
 )
 def test_where_compositions_form(settings, states):
     calls = [call for call in unet_calls_of(settings, 1) if isinstance(call, Denoise)]
-    assert [call.state for call in calls if forms(call, settings)] == states
+    assert [call.state for call in calls if is_layout_step(call, settings)] == states
 
 
 def test_phrases_are_found_in_prompts():
     words = [("a", [1]), ("red", [2]), ("ball", [3, 4]), ("and", [5]), ("a", [6]), ("ball", [7])]
-    assert tokens_of("red ball", words) == [2, 3, 4]
-    assert tokens_of("Red, ball!", words) == [2, 3, 4]
-    assert tokens_of("green ball", words) == [3, 4, 7]  # its noun, wherever it is
-    assert tokens_of("cat", words) == []
-    assert tokens_of("", words) == []
+    assert find_tokens("red ball", words) == [2, 3, 4]
+    assert find_tokens("Red, ball!", words) == [2, 3, 4]
+    assert find_tokens("green ball", words) == [3, 4, 7]  # its noun, wherever it is
+    assert find_tokens("cat", words) == []
+    assert find_tokens("", words) == []
 
 
 def test_a_box_that_covers_no_cell_by_half_has_the_one_it_covers_most():
-    small = covered([Box(x=20, y=4, width=8, height=6)], (64, 64), (4, 4))
+    small = covered_cells([Box(x=20, y=4, width=8, height=6)], (64, 64), (4, 4))
     assert small.sum() == 1
     assert small[1]  # the second cell of the first row
-    half = covered([Box(x=0, y=0, width=40, height=64)], (64, 64), (4, 4))
+    half = covered_cells([Box(x=0, y=0, width=40, height=64)], (64, 64), (4, 4))
     assert half.view(4, 4).any(0).tolist() == [True, True, True, False]

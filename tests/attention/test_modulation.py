@@ -11,11 +11,11 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import sow
-import sow.attention.control
+import sow.attention.chain
 from sow.attention.control import RunContext
 from sow.attention.edits import LogitEdit
-from sow.attention.indicator import near_share
-from sow.attention.modulation import Modulation, gate_of
+from sow.attention.indicator import layer_indicator
+from sow.attention.modulation import Modulation, compute_gate
 from sow.attention.regions import regions_of
 from sow.backbones.base import AttentionLayer
 from sow.diffusion.algorithm import Denoise
@@ -68,7 +68,7 @@ def test_the_pipeline_equals_one_with_the_dense_form(
         rest = scaled_dot_product_attention(query[samples:], key[samples:], value[samples:])
         return torch.cat([out, rest])
 
-    monkeypatch.setattr(sow.attention.control, "edited_attention", dense)
+    monkeypatch.setattr(sow.attention.chain, "edited_attention", dense)
     assert (latents(tiny, **job(settings, canvas=canvas)) - fast).abs().max() < 1e-4
     assert made
 
@@ -230,18 +230,18 @@ def scores_regions():
                                                         ("far", 0.0, 0.1)])  # fmt: skip
 def test_the_indicator_is_the_share_of_the_nearest_fifth(listening, low, high):
     regions = scores_regions()
-    count = regions.tokens
+    count = regions.num_tokens
     rank = regions.distance
     wave = {"even": torch.arange(count)[None] % 2.0, "near": torch.exp(-30 * (rank - 0.4)),
             "far": rank}[listening]  # fmt: skip
     query = torch.zeros(1, 2, count, 4)
     query[..., 0] = wave
     key = torch.ones(1, 2, count, 4)
-    share = near_share(query, key, regions)
+    share = layer_indicator(query, key, regions)
     assert low <= float(share) <= high
     # Neither a constant nor a scale of the logits matters: they are normalised over R.
     key[..., 1], query[..., 1] = 1, 7
-    assert torch.allclose(near_share(3 * query, key, regions), share, atol=1e-5)
+    assert torch.allclose(layer_indicator(3 * query, key, regions), share, atol=1e-5)
 
 
 def test_the_indicator_equals_the_one_from_all_logits():
@@ -251,18 +251,18 @@ def test_the_indicator_equals_the_one_from_all_logits():
     condition, related = regions.condition[0], regions.related[0]
     scores = logits[0][:, related][:, :, condition].mean((0, 2))
     normal = (scores - scores.min()) / (scores.max() - scores.min())
-    expected = normal[regions.nearest[0][related]].sum() / normal.sum()
-    assert float(near_share(query, key, regions)) == pytest.approx(float(expected), abs=1e-5)
+    expected = normal[regions.nearest_fifth[0][related]].sum() / normal.sum()
+    assert float(layer_indicator(query, key, regions)) == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_regions_too_small_for_a_fifth_do_not_count(tiny):
     query = torch.randn(1, 1, 64, 4, generator=seeded(1))
     mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
-    assert near_share(query, query, regions_of(mask, [plan()], 1)).isnan().all()  # no C
+    assert layer_indicator(query, query, regions_of(mask, [plan()], 1)).isnan().all()  # no C
     mask[..., 1:5, 2:6] = True
-    for related, told in ((None, False), ((0, 0, 16, 8), False), ((0, 0, 64, 8), True)):
-        share = near_share(query, query, regions_of(mask, [plan(related=related)], 1))
-        assert bool(share.isfinite()) == told
+    for related, measurable in ((None, False), ((0, 0, 16, 8), False), ((0, 0, 64, 8), True)):
+        share = layer_indicator(query, query, regions_of(mask, [plan(related=related)], 1))
+        assert bool(share.isfinite()) == measurable
     output = tiny(**job(ON, related=None), return_indicators=True)
     assert output.indicators.shape == (1, 2)
     assert output.indicators.isnan().all()  # no number that nobody measured
@@ -280,20 +280,20 @@ def test_where_nothing_can_be_measured_no_gate_holds_modulation_back(tiny, gate)
 def test_where_all_is_alike_the_nearest_fifth_has_a_fifth():
     regions = scores_regions()
     alike = torch.ones(1, 2, 64, 4)
-    fifth = regions.nearest.sum() / regions.related.sum()
-    assert float(near_share(alike, alike, regions)) == pytest.approx(float(fifth), abs=1e-6)
+    fifth = regions.nearest_fifth.sum() / regions.related.sum()
+    assert float(layer_indicator(alike, alike, regions)) == pytest.approx(float(fifth), abs=1e-6)
 
 
 def test_gates():
     indicator, tau = torch.tensor([[0.1], [0.2], [0.3], [0.5]]), torch.full((4, 1), 0.2)
-    assert gate_of("none", indicator, tau).flatten().tolist() == [1, 1, 1, 1]
-    assert gate_of("above", indicator, tau).flatten().tolist() == [0, 0, 1, 1]
-    assert gate_of("below", indicator, tau).flatten().tolist() == [1, 0, 0, 0]
-    assert gate_of("ramp", indicator, tau).flatten().tolist() == pytest.approx([0, 0, 0.5, 1])
+    assert compute_gate("none", indicator, tau).flatten().tolist() == [1, 1, 1, 1]
+    assert compute_gate("above", indicator, tau).flatten().tolist() == [0, 0, 1, 1]
+    assert compute_gate("below", indicator, tau).flatten().tolist() == [1, 0, 0, 0]
+    assert compute_gate("ramp", indicator, tau).flatten().tolist() == pytest.approx([0, 0, 0.5, 1])
     for kind in ("above", "below", "ramp"):
         unknown, not_yet = torch.tensor([[torch.nan], [-torch.inf]])
-        assert gate_of(kind, unknown[None], tau[:1]) == 1
-        assert gate_of(kind, not_yet[None], tau[:1]) == 0
+        assert compute_gate(kind, unknown[None], tau[:1]) == 1
+        assert compute_gate(kind, not_yet[None], tau[:1]) == 0
 
 
 def test_a_gate_that_nothing_passes_leaves_the_picture_alone(tiny):

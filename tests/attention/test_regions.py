@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from sow.attention.regions import coarser, regions_of
+from sow.attention.regions import downsampled_size, regions_of
 from sow.plan.plan import Plan
 
 
@@ -31,7 +31,7 @@ def test_boxes_become_tokens():
     assert regions.condition.sum() == 16
     assert regions.related.view(8, 8)[4:].all()
     assert regions.related.sum() == 32
-    assert regions.tokens == 64
+    assert regions.num_tokens == 64
 
 
 def test_what_is_in_the_condition_is_not_related():
@@ -57,7 +57,7 @@ def test_halves_decide_at_every_resolution(factor, rows):
 
 
 def test_odd_sizes_round_up_as_the_unet_does():
-    assert [coarser((9, 7), f) for f in (1, 2, 4, 8)] == [(9, 7), (5, 4), (3, 2), (2, 1)]
+    assert [downsampled_size((9, 7), f) for f in (1, 2, 4, 8)] == [(9, 7), (5, 4), (3, 2), (2, 1)]
 
 
 def test_distance_is_in_canvas_widths_from_the_middle_of_the_box():
@@ -71,19 +71,19 @@ def test_distance_is_in_canvas_widths_from_the_middle_of_the_box():
 def test_the_nearest_fifth_of_the_related_region():
     plan = plan_with([0, 32, 64, 32])
     regions = regions_of(mask_of(plan), [plan], 1)
-    nearest = regions.nearest.view(8, 8)
-    assert nearest.sum() == math.ceil(32 / 5)
-    assert (nearest & ~regions.related.view(8, 8)).sum() == 0
-    far = regions.distance[regions.related & ~regions.nearest].min()
-    assert regions.distance[regions.nearest].max() <= far
-    assert nearest[4].sum() >= 4  # the row right below the condition
+    nearest_fifth = regions.nearest_fifth.view(8, 8)
+    assert nearest_fifth.sum() == math.ceil(32 / 5)
+    assert (nearest_fifth & ~regions.related.view(8, 8)).sum() == 0
+    far = regions.distance[regions.related & ~regions.nearest_fifth].min()
+    assert regions.distance[regions.nearest_fifth].max() <= far
+    assert nearest_fifth[4].sum() >= 4  # the row right below the condition
 
 
 def test_pictures_of_a_batch_keep_to_themselves():
     one, other = plan_with([0, 32, 64, 32]), plan_with(box=(0, 0, 8, 8))
     both = regions_of(torch.cat([mask_of(one), mask_of(other)]), [one, other], 1)
     assert (both.condition.sum(1).tolist(), both.related.sum(1).tolist()) == ([16, 1], [32, 0])
-    assert not both.nearest[1].any()
+    assert not both.nearest_fifth[1].any()
 
 
 def test_a_token_has_the_largest_weight_of_the_regions_it_lies_in():

@@ -16,9 +16,10 @@ from conftest import EXAMPLES, hear_interrupts
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.run_batch import run_batch
 from sow.batch.runners.options import Options
-from sow.cli.batch_options import assigned
+from sow.cli.batch_options import assigned_settings
 from sow.errors import UsageError
 from sow.pictures.recipe import Recipe
+from sow.service.request import Request
 from sow.utils.limits import MAX_BATCH_SIZE
 
 SMALL = ("--canvas", "64", "--set", "cycles=1", "--planner", "offline")
@@ -114,10 +115,11 @@ def test_batches_are_of_some_pictures_and_not_of_too_many(manifest, tmp_path, nu
 def test_settings_are_those_of_the_preset_and_likeness_of_all_jobs():
     """As `sow generate` takes them."""
     with pytest.raises(UsageError, match="preserve"):
-        assigned(["t1=3"], None, None)
-    assert assigned(["t1=3"], None, 0.3) == {"t1": 3}
-    assert assigned(["t1=3", "likeness=0.3"], None, None) == {"t1": 3, "likeness": 0.3}
-    assert assigned(["cycles=2"], "style", None) == {"cycles": 2}
+        assigned_settings(Request(settings=["t1=3"]))
+    assert assigned_settings(Request(settings=["t1=3"], likeness=0.3)) == {"t1": 3}
+    both = Request(settings=["t1=3", "likeness=0.3"])
+    assert assigned_settings(both) == {"t1": 3, "likeness": 0.3}
+    assert assigned_settings(Request(settings=["cycles=2"], preset="style")) == {"cycles": 2}
 
 
 def test_another_model_wants_another_folder(run_sow, manifest, tiny_folder):

@@ -184,7 +184,7 @@ def test_seeds_of_one_call_begin_together(tiny):
 
 
 def test_whatever_decides_a_beginning_makes_it_another_one(tiny):
-    prefix_cache = PrefixCache(most=3)
+    prefix_cache = PrefixCache(max_size=3)
     settings = ONCE_MORE.changed(cycles=1)
     changes = [
         {}, {"image": noise_picture(2)}, {"plan": plan(prompt="a cat")},

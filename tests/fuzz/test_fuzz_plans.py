@@ -36,7 +36,7 @@ from sow.service.request import Request
 from sow.service.resolved import read_request
 
 PLAN = OfflinePlanner().plan(REQUEST)
-CHECKPOINT = CheckpointSpec(canvas=(128, 128), canvas_known=True, canvas_stride=32)
+CHECKPOINT = CheckpointSpec(canvas=(128, 128), canvas_known=True, canvas_multiple=32)
 LARGEST = 2048
 
 

@@ -112,8 +112,8 @@ def test_the_hubs_commit_stands_for_itself(tiny_folder):
 def test_one_truth_about_a_checkpoint_loaded_or_not(name, figures, tiny, tiny_folder):
     pipe, source = {"figures": (figures, BUNDLED["figures"]), "tiny": (tiny, tiny_folder)}[name]
     assert CheckpointSpec.from_folder(source) == pipe.checkpoint_spec
-    assert pipe.checkpoint_spec.stride == pipe.vae_scale_factor
-    assert pipe.checkpoint_spec.canvas_stride == pipe.canvas_stride
+    assert pipe.checkpoint_spec.vae_scale_factor == pipe.vae_scale_factor
+    assert pipe.checkpoint_spec.canvas_multiple == pipe.canvas_multiple
     assert pipe.checkpoint_spec.token_limit == pipe.tokenizer.model_max_length
 
 

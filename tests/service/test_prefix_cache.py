@@ -9,7 +9,7 @@ import pytest
 from conftest import EXAMPLES
 
 import sow.attention.explain
-from sow.diffusion.prefix import without_chance
+from sow.diffusion.prefix import is_deterministic
 from sow.pictures.recipe import Recipe
 from sow.pipeline.calls import count_forwards
 from sow.service.pipeline_calls import EngineTask, make_batch
@@ -100,8 +100,8 @@ def test_where_nothing_is_left_to_chance_a_sheet_is_not_empty(service, monkeypat
     monkeypatch.setattr(sow.attention.explain, "explain", sheet)
     settings = {"cycles": 0, "replant": 0, "eta": 0}
     spec = service.resolve(replace(ASKED, preset=SWIFT, settings=settings))
-    assert without_chance(spec.settings)
-    assert not without_chance(service.resolve(replace(ASKED, preset=SWIFT)).settings)
+    assert is_deterministic(spec.settings)
+    assert not is_deterministic(service.resolve(replace(ASKED, preset=SWIFT)).settings)
     plain = next(iter(service.make(spec, [1])))
     assert next(iter(service.make(spec, [2]))).samples == 0  # that of 1 is all of it
     shown = next(iter(service.make(spec, [2], explain=True)))

@@ -145,7 +145,7 @@ def test_a_condition_has_to_be_a_label(service):
 def test_a_canvas_for_a_picture(service, size):
     checkpoint = service.model.checkpoint_spec
     width, height = canvas_for(size, checkpoint)
-    assert width % checkpoint.canvas_stride == height % checkpoint.canvas_stride == 0
+    assert width % checkpoint.canvas_multiple == height % checkpoint.canvas_multiple == 0
     assert (width >= height) == (size[0] >= size[1])
     assert 0.7 < width * height / 128**2 < 1.4
 
