@@ -33,7 +33,8 @@ demo: $(VENV)/.installed
 	@echo "Look at the pictures in demo/: drawn.png, photograph.png and their plans."
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \
+	  --durations 30
 
 # More of the tests' hostile input, with a new seed: make fuzz COUNT=20000 SEED=7
 COUNT ?= 5000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from mllm_server import Server
 from PIL import Image
 
@@ -22,6 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts t
 os.environ["SOW_CONFIG"] = tempfile.mkdtemp(prefix="sow-tests-")
 
 from commands import run_here, run_process
+from helpers import draw_quickly
 
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
@@ -33,6 +34,22 @@ FACES = ("drawn-long-hair", "drawn-curls", "drawn-beard")
 FIGURES = ("figures-tv2i", "--limit", 3, "--methods", "sow,sdedit", "--batch-size", 1,
            "--tables", "methods")  # fmt: skip
 """The run of `sow bench` that several files of tests look at."""
+
+
+LONG = (
+    "test_docs_run.py", "benchmarks/test_figures.py", "benchmarks/test_studies.py",
+    "cli/test_cli.py", "batch/test_cluster.py", "benchmarks/test_bench.py",
+    "models/test_models.py", "fuzz/test_fuzz_plans.py", "test_calls.py",
+    "batch/test_remote_s3.py", "batch/test_run.py", "benchmarks/test_methods.py",
+    "cli/test_cli_cheap.py", "cli/test_cli_asking.py", "cli/test_cli_studies.py",
+)  # fmt: skip
+"""The files that take longest, in this order. A worker runs a whole file: see `make test`."""
+
+
+def pytest_collection_modifyitems(items):
+    """Start the longest files first, so that none of them is still running at the end alone."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def hear_interrupts() -> None:
@@ -71,17 +88,23 @@ def faces():
 
 
 @pytest.fixture(scope="session")
-def figures_run(tmp_path_factory):
-    """The results of `sow bench` with `FIGURES`, made once for all workers. Change only a copy."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # its parent is the folder of all workers
-        base = base.parent
-    out = base / "figures-run"
-    with FileLock(f"{out}.lock"):
-        if not (out / "report.html").exists():
-            done = run_here(base, "bench", *FIGURES, "--out", out)
-            assert done.returncode == 0, done.stderr
-    return out
+def figures_run_kept(tmp_path_factory):
+    """The results of `sow bench` with `FIGURES`, drawn once per worker, and a copy of them."""
+    folder = tmp_path_factory.mktemp("figures-run")
+    done = run_here(folder, "bench", *FIGURES, "--out", folder / "out")
+    assert done.returncode == 0, done.stderr
+    return folder / "out", shutil.copytree(folder / "out", folder / "kept")
+
+
+@pytest.fixture(scope="module")
+def figures_run(figures_run_kept):
+    """The results of `sow bench` with `FIGURES`, as they were drawn; a file may change them.
+
+    They stay where they were drawn: elsewhere a run does not take the pictures for its own.
+    """
+    out, kept = figures_run_kept
+    shutil.rmtree(out)
+    return shutil.copytree(kept, out)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +113,12 @@ def astronaut():
     from skimage import data
 
     return Image.fromarray(data.astronaut())
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch):
+    """Draw in four steps, where a test is not about what the pictures show."""
+    draw_quickly(monkeypatch.setattr)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
+import helpers
 import pytest
 from conftest import FIGURES
 from test_celeba import COUNT, celeba, copy
@@ -50,9 +51,9 @@ def typed(*words: object) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def run(figures_run, tmp_path_factory):
-    """A run of two methods on a pair of every setting, which these tests may change."""
-    return Path(shutil.copytree(figures_run, tmp_path_factory.mktemp("bench") / "out"))
+def run(figures_run):
+    """A run of two methods on a pair of every setting."""
+    return figures_run
 
 
 def scores(out: Path) -> dict:
@@ -169,6 +170,7 @@ def test_two_runs_are_compared_and_people_are_asked(run, tmp_path):
     assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_celeba_by_the_same_command(celeba, tmp_path):
     asked = ("--split", "val", "--limit", COUNT // 2, "--methods", "sow", "--model", "figures")
     code, said = typed("celeba-tv2i", "--root", celeba, *asked, "--out", tmp_path / "out")
@@ -296,15 +298,23 @@ def figures_pairs_of_the_world() -> list:
     return [(replace(PAIR, id=one.id, prompt=one.prompt), one) for one in some]
 
 
+QUICKLY = "import helpers; helpers.draw_quickly(); from sow.cli.main import main; main()"
+"""The command line in a process of its own that draws as `quick_pictures` does."""
+
+
 @pytest.mark.timeout(1800)  # several runs: a busy machine takes its time
+@pytest.mark.usefixtures("quick_pictures")
 def test_ablations_are_in_the_report_and_a_run_that_was_killed_says_the_same(tmp_path):
     """Killed among the variants; what was made stands, and the report is that of a whole run."""
     asked = ("figures-tv2i", "--limit", 3, "--methods", "sow", "--tables", "methods,modules",
              "--ablation-limit", 2, "--batch-size", 1, "--quiet", "--out")  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert typed(*asked, whole)[0] == 0
-    command = [sys.executable, "-m", "sow", "bench", *map(str, asked), str(killed)]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", QUICKLY, "bench", *map(str, asked), str(killed)]
+    running = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(helpers.__file__).parent)},
+    )  # fmt: skip
     while running.poll() is None and not list(killed.glob("ap/*.png")):
         time.sleep(0.05)
     running.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -141,20 +140,19 @@ def test_a_judge_needs_its_key_and_its_name(monkeypatch):
         outline_judge("offline")
 
 
-def test_it_is_a_column_of_the_bench(server, figures_run, tmp_path, monkeypatch):
+def test_it_is_a_column_of_the_bench(server, figures_run, monkeypatch):
     """By the command, with the addresses of the environment, as planning has them."""
     server.reply = yes
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.address}/v1")
     monkeypatch.setenv("SOW_PLANNER_KEY", KEY)
-    out = shutil.copytree(figures_run, tmp_path / "out")
-    code, said = typed(*FIGURES, "--out", out, "--outline-judge", "openai")
+    code, said = typed(*FIGURES, "--out", figures_run, "--outline-judge", "openai")
     assert code == 0, said
     assert f"at {server.address.removeprefix('http://')}" in said
     assert len(server.asked) == 6
-    results = read_results(out)
+    results = read_results(figures_run)
     assert all(one.scores["truncated_mllm"] == 1 for one in results.outcomes)
     (column,) = [one for one in results.run.measures if one.name == "truncated_mllm"]
     assert "(question outline 1)" in column.note
-    assert "Truncated, by a model ↓" in (out / "report.md").read_text()
-    assert typed(*FIGURES, "--out", out, "--outline-judge", "openai")[0] == 0
+    assert "Truncated, by a model ↓" in (figures_run / "report.md").read_text()
+    assert typed(*FIGURES, "--out", figures_run, "--outline-judge", "openai")[0] == 0
     assert len(server.asked) == 6

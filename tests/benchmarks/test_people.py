@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from conftest import FIGURES
@@ -22,8 +21,7 @@ NAME = "truncated_people"
 @pytest.mark.timeout(1800)  # several runs: a busy machine takes its time
 def test_from_a_page_to_the_report(figures_run, tmp_path):
     """The whole way by commands: a run, a page, its answers, the column, and the run again."""
-    out, page, key_file = tmp_path / "out", tmp_path / "page", tmp_path / "key.json"
-    shutil.copytree(figures_run, out)
+    out, page, key_file = figures_run, tmp_path / "page", tmp_path / "key.json"
     asked = ("survey", out, "--out", page, "--key", key_file, "--ask", "outline", "--groups", 2)
     assert typed(*asked)[0] == 0
     key = read_key(key_file)
