@@ -35,7 +35,7 @@ SMALLEST = {
     "judge-colour": {"count": 12, "pairs": 3},
     "eye-sheet": {"count": 5},
     "keeping-sheet": {"count": 2},
-    "seeing": {"count": 2},
+    "seeing": {"count": 1},
     "refining": {"count": 1},
     "relations": {"count": 1, "workers": 1},
     "relations-planted": {"count": 1, "workers": 1},
@@ -50,9 +50,11 @@ FEWER = {
     "refining": {"ARMS": {"follow": (True, False)}, "ALONE": [("left of", PEOPLE)],
                  "PLANTED": ("left of",)},
     "relations": {"CLASSES": (("left of", PEOPLE),)},
-    "relations-planted": {"CLASSES": ("left of",)},
+    "relations-planted": {"CLASSES": ("left of",),
+                          "by_processes": lambda work, given, workers: map(work, given)},
     "seeing": {"CLASSES": (("left of", PEOPLE),)},
     "judge": {"read_truncation": lambda *_: [], "read_identity": lambda *_: []},
+    "judge-colour": {"SEEDS": 2},
     "throughput": {"SIZES": (1, 2), "SAMPLES": 2},
     "model": {"CYCLES": (0, 10)},
     "fewer": {"FRESH": 1},
@@ -108,6 +110,7 @@ def test_its_options_are_what_it_takes_and_its_table_is_there(study):
     assert list(taken) == ["output", *(option.name for option in study.options)]
 
 
+@pytest.mark.usefixtures("quick_pictures")
 @pytest.mark.parametrize("words", SMALLEST)
 def test_it_runs(words, folder, monkeypatch):
     """It writes what it says, says so, and is not written over without being told to."""
@@ -135,6 +138,7 @@ def test_it_runs(words, folder, monkeypatch):
         study.run(StudyOutput(folder, "again"), options_of(words))
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_a_study_that_was_made_is_not_made_again(folder, monkeypatch):
     """With --force its table is written anew, out of the pictures that were kept."""
     table = folder / "planning.md"
