@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import io
+import json
 import os
 import subprocess
 import sys
@@ -84,3 +85,36 @@ def run_process(
         cwd=folder, env={**os.environ, **environment(env)}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
+
+
+SEVERAL = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from sow.cli.main import main
+ended = []
+for words in json.loads(sys.argv[1]):
+    sys.argv, out, err, code = ["sow", *words], io.StringIO(), io.StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    ended.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps(ended))
+"""
+
+
+def run_several(
+    folder: Path, *commands: tuple[object, ...], env: dict[str, str], timeout: float = 250
+) -> list[Done]:
+    """Run commands of `sow` one after the other in one process of their own, in `folder`.
+
+    For variables that libraries read when they are imported: torch is imported once for all.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", SEVERAL, json.dumps([[*map(str, words)] for words in commands])],
+        cwd=folder, env={**os.environ, **environment(env)}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [Done(*ended) for ended in json.loads(done.stdout)]

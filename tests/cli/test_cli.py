@@ -18,6 +18,7 @@ from sow.models import BUNDLED
 
 FACE = EXAMPLES / "drawn-beard.png"
 PHOTO = EXAMPLES / "astronaut.jpg"
+SHORT = [f"--set={change}" for change in ("steps=4", "t1=2", "t2=3", "cycles=1", "preserve=2")]
 BASE = ("generate", "--model", "figures", "--set", "cycles=1", "--seed", "1")
 
 
@@ -47,7 +48,7 @@ def test_a_photograph_is_planted_written_and_repeated_from_its_recipe(
     astronaut.save(tmp_path / "me.png")
     made = start_sow("generate", "--model", "figures", "--face", "me.png", "--prompt",
                    "an old person", "--num", "2", "--seed", "7", "--out", "a.png", "--json",
-                   "--planner", "offline",
+                   "--planner", "offline", *SHORT,
                    env={"OPENAI_API_KEY": "sk-very-secret", "HOME": str(tmp_path)})  # fmt: skip
     assert made.returncode == 0, made.stderr
     data = json.loads(made.stdout)

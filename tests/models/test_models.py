@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from commands import run_several
 from conftest import EXAMPLES
 from helpers import seeded
 from hub_server import COMMIT, Hub
@@ -251,10 +252,12 @@ def test_auto_downloads_the_first_copy_it_can_get_and_then_needs_no_hub(
     assert not any(path.endswith((".bin", ".ckpt")) for path in server.asked)
     server.close()
     offline = environment(server, tmp_path, HF_HUB_OFFLINE="1")
-    again = start_sow(*GENERATE, "--out", "b.png", env=offline)
+    again, repeat = run_several(
+        tmp_path, (*GENERATE, "--out", "b.png"),
+        ("generate", "--recipe", "a.png", "--out", "c.png"), env=offline,
+    )  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    repeat = start_sow("generate", "--recipe", "a.png", "--out", "c.png", env=offline)
     assert repeat.returncode == 0, repeat.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "c.png").read_bytes()
 
@@ -270,38 +273,32 @@ def test_pickles_on_the_hub_are_not_even_downloaded(start_sow, tiny_folder, tmp_
     assert not any(path.endswith(".bin") for path in server.asked)
 
 
-def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(start_sow, tmp_path):
+def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(tmp_path):
     env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
-    done = start_sow(*GENERATE, "--out", "a.png", "--json", env=env)
+    done, insist = run_several(
+        tmp_path, (*GENERATE, "--out", "a.png", "--json"), (*GENERATE, "--model", "sd2.1"), env=env
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["model"] == "figures"
     assert "bundled `figures` runs instead" in done.stderr
     assert "sow download" in done.stderr
     assert "HF_HOME" in done.stderr
-    insist = start_sow(*GENERATE, "--model", "sd2.1", env=env)
     assert insist.returncode == 5
     assert insist.stderr.count("\n") == 1
     assert "sow download" in insist.stderr
 
 
-def test_download_completes_a_broken_cache(start_sow, tiny_folder, tmp_path):
+def test_download_says_where_it_went_and_completes_a_broken_cache(tiny_folder, tmp_path):
     server = Hub({SD21[0]: tiny_folder})
     env = environment(server, tmp_path)
-    folder = Path(json.loads(start_sow("download", "--json", env=env).stdout)["folder"])
-    (folder / "scheduler" / "scheduler_config.json").unlink()
-    doctor = json.loads(start_sow("doctor", "--json", env=env).stdout)
-    assert doctor["weights"][SD21[0]] == "not here"
-    assert start_sow("download", env=env).returncode == 0
-    server.close()
-    assert (folder / "scheduler" / "scheduler_config.json").exists()
-
-
-def test_download_says_where_it_went(start_sow, tiny_folder, tmp_path):
-    server = Hub({SD21[0]: tiny_folder})
-    env = environment(server, tmp_path)
-    done = start_sow("download", "--json", env=env)
+    done, doctor = run_several(tmp_path, ("download", "--json"), ("doctor", "--json"), env=env)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["revision"] == COMMIT
-    doctor = start_sow("doctor", "--json", env=env)
-    server.close()
     assert json.loads(doctor.stdout)["weights"][SD21[0]] == "cached"
+    lost = Path(json.loads(done.stdout)["folder"]) / "scheduler" / "scheduler_config.json"
+    lost.unlink()
+    doctor, again = run_several(tmp_path, ("doctor", "--json"), ("download",), env=env)
+    server.close()
+    assert json.loads(doctor.stdout)["weights"][SD21[0]] == "not here"
+    assert again.returncode == 0, again.stderr
+    assert lost.exists()
