@@ -6,22 +6,19 @@ asked of a hub, and of language models only one on loopback.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+from commands import run_here
 from mllm_server import Server
-
-from sow.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -97,11 +94,5 @@ def typed(command: str, server: Server, seed: int = 1) -> Ran:
         words += ["--model", "figures"]
     if words[1] == "generate" and not {"--seed", "--recipe"} & given:
         words += ["--seed", str(seed)]
-    out, err = io.StringIO(), io.StringIO()
-    code: object = 0
-    with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-    return Ran(command, int(str(code)), out.getvalue(), err.getvalue())
+    done = run_here(Path.cwd(), *words[1:])
+    return Ran(command, done.returncode, done.stdout, done.stderr)

@@ -11,6 +11,7 @@ import gallery
 import numpy as np
 import pytest
 from doc_commands import PAGES, blocks, commands, elsewhere, typed
+from helpers import draw_quickly
 from PIL import Image
 
 import sow
@@ -140,11 +141,17 @@ PAGES_WITH = {
 @pytest.mark.parametrize(
     "page", [p for p in PAGES_WITH["sh"] if p != gallery.PAGE], ids=lambda page: page.name
 )
-def test_commands_run_as_they_are_written(page, folder, server, judge):
-    """In the order of the page, in a folder of their own; those of the gallery are below."""
+def test_commands_run_as_they_are_written(page, folder, server, judge, monkeypatch):
+    """In the order of the page, in a folder of their own; those of the gallery are below.
+
+    What `sow bench` measures is not looked at here: its pictures have few steps.
+    """
     for number, command in enumerate(commands(page)):
         if command not in NOT_RUN:
-            ran = typed(command, server, seed=number)
+            with monkeypatch.context() as patch:
+                if command.startswith("sow bench"):
+                    draw_quickly(patch.setattr)
+                ran = typed(command, server, seed=number)
             assert ran.code == 0, f"{command}\n{ran.err}"
             assert "Traceback" not in ran.err
     all_there(judge, folder)
