@@ -70,7 +70,7 @@ class Condition:
         crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
         if not crop.is_inside(image.size):
             raise PlanError(
-                f"crop {crop.model_dump()} is not inside the picture of {image.width}x{image.height}",
+                f"crop {crop.model_dump()} is not inside the {image.width}x{image.height} picture",
                 "make the plan for this picture",
             )
         size = (plan.box.width, plan.box.height)
