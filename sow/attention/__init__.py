@@ -1,1 +1,1 @@
-"""Attention under control: what is changed in it while pictures are made, and what is seen."""
+"""Controls of the model's attention: modulation, layout and traces."""

@@ -1,4 +1,4 @@
-"""What controls change in a layer, and how the changes of several are brought together."""
+"""Edits of a layer's logits, as controls describe them and as the kernel applies them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sow.attention.kernel import Edits
+from sow.attention.kernel import CompiledEdits
 
 
 @dataclass(frozen=True)
 class LogitEdit:
-    """One change of a layer's logits: some queries on one set of keys; N queries, M keys.
+    """One edit of a layer's logits: some queries on one set of keys; N queries, M keys.
 
-    Give layers that are changed alike the same object, and always the same `queries`: what is
-    worked out from them is kept.
+    Use the same object for layers with the same edit, and the same `queries` tensor in every call:
+    what is computed from them is cached.
 
     Attributes:
         kind: towards the row's highest logit, towards its lowest, or to minus infinity.
-        queries: which queries of which picture it can concern at all, `[B, N]`, on the CPU.
+        queries: the queries that the edit may affect, boolean `[B, N]`, on the CPU.
         keys: the set, boolean `[B, M]`.
-        strength: of each query, `[B, N]`, 0 to 1; what is forbidden has none.
-        branches: how many branches of guidance it concerns, the prompt's being the first.
+        strength: of each query, `[B, N]`, 0 to 1; None for `forbid`.
+        branches: the number of guidance branches that are edited, the prompt's being the first.
     """
 
     kind: Literal["raise", "lower", "forbid"]
@@ -35,87 +35,95 @@ class LogitEdit:
 
 
 @dataclass(frozen=True)
-class Order:
-    """In what order queries are worked through; see `Edits`.
+class QueryOrder:
+    """The order in which the kernel computes queries; see `CompiledEdits`.
 
     Attributes:
-        all: all queries, those concerned first, `[B, N]`.
-        rows: of these the first R, `[B, R]`: as many as are concerned in any picture.
-        concerned: which of the last of these are, in which branch, `[S, U]`.
+        all: all queries, the edited ones first, `[B, N]`.
+        rows: the first R of them, `[B, R]`; R is the largest number of edited queries of a picture.
+        is_edited: which of the last U rows are edited in which picture and branch, `[S, U]`.
     """
 
     all: Tensor
     rows: Tensor
-    concerned: Tensor
+    is_edited: Tensor
 
 
 class EditCompiler:
-    """Brings edits together, and keeps what only depends on which queries are concerned."""
+    """Combines the edits of several controls, and caches the order of queries."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[tuple[int, int], ...], tuple[Order, tuple[Tensor, ...]]] = {}
+        self._orders: dict[tuple[tuple[int, int], ...], tuple[QueryOrder, tuple[Tensor, ...]]] = {}
 
-    def join(self, edits: Sequence[LogitEdit]) -> Edits | None:
-        """All changes of a layer as the kernel wants them; None if no query is concerned."""
+    def compile(self, edits: Sequence[LogitEdit]) -> CompiledEdits | None:
+        """Return all edits of a layer in the kernel's form; None if no query is edited."""
         if not edits:
             return None
-        order, most = self._order(edits), _most_branches(edits)
+        order, branches = self._order(edits), _max_branches(edits)
         rows = order.rows
         if not rows.shape[1]:
             return None
 
         def strengths(edit: LogitEdit) -> Tensor:
             strength = edit.queries.to(rows.device) if edit.strength is None else edit.strength
-            return _branched(strength.gather(1, rows), edit.branches, most)
+            return _repeat_for_branches(strength.gather(1, rows), edit.branches, branches)
 
         def keys(edit: LogitEdit) -> Tensor:
-            return edit.keys.repeat(most, 1)
+            return edit.keys.repeat(branches, 1)
 
-        def stacked(kind: str, part: Callable[[LogitEdit], Tensor], dtype: torch.dtype) -> Tensor:
-            chosen = [part(edit).to(dtype) for edit in edits if edit.kind == kind]
-            like = part(edits[0])
-            return torch.stack(chosen) if chosen else like.new_zeros(0, *like.shape, dtype=dtype)
+        def stack(kind: str, part: Callable[[LogitEdit], Tensor], dtype: torch.dtype) -> Tensor:
+            parts = [part(edit).to(dtype) for edit in edits if edit.kind == kind]
+            if parts:
+                return torch.stack(parts)
+            template = part(edits[0])
+            return template.new_zeros(0, *template.shape, dtype=dtype)
 
-        return Edits(
-            order=order.all.repeat(most, 1),
-            concerned=order.concerned,
-            raised=stacked("raise", strengths, torch.float32),
-            raised_keys=stacked("raise", keys, torch.float32),
-            lowered=stacked("lower", strengths, torch.float32),
-            lowered_keys=stacked("lower", keys, torch.float32),
-            forbidden=stacked("forbid", strengths, torch.bool),
-            forbidden_keys=stacked("forbid", keys, torch.bool),
+        return CompiledEdits(
+            order=order.all.repeat(branches, 1),
+            is_edited=order.is_edited,
+            raised=stack("raise", strengths, torch.float32),
+            raised_keys=stack("raise", keys, torch.float32),
+            lowered=stack("lower", strengths, torch.float32),
+            lowered_keys=stack("lower", keys, torch.float32),
+            forbidden=stack("forbid", strengths, torch.bool),
+            forbidden_keys=stack("forbid", keys, torch.bool),
         )
 
-    def _order(self, edits: Sequence[LogitEdit]) -> Order:
-        """Found on the CPU and kept, so that nothing waits for the device."""
+    def _order(self, edits: Sequence[LogitEdit]) -> QueryOrder:
+        """Return the cached order, computed on the CPU so that nothing waits for the device."""
         queries = tuple(edit.queries for edit in edits)
         key = tuple((id(edit.queries), edit.branches) for edit in edits)
-        if key not in self._known:
+        if key not in self._orders:
             union = torch.stack(queries).any(0)
             order = union.byte().argsort(dim=1, descending=True, stable=True)
             rows, device = order[:, : int(union.sum(1).max())], edits[0].keys.device
-            concerned = _concerned(edits, rows)
-            sure = int(concerned.all(0).long().cumprod(0).sum())  # in every sample
-            found = Order(order.to(device), rows.to(device), concerned[:, sure:].to(device))
-            self._known[key] = found, queries
-        return self._known[key][0]
+            is_edited = _is_edited(edits, rows)
+            common = int(is_edited.all(0).long().cumprod(0).sum())  # edited in every sample
+            found = QueryOrder(order.to(device), rows.to(device), is_edited[:, common:].to(device))
+            self._orders[key] = found, queries  # the tensors too: their ids stay unique
+        return self._orders[key][0]
 
 
-def _concerned(edits: Sequence[LogitEdit], rows: Tensor) -> Tensor:
-    """Which of these queries any edit can concern, in each picture and branch, `[S, R]`."""
-    most = _most_branches(edits)
-    each = [_branched(edit.queries.gather(1, rows), edit.branches, most) for edit in edits]
-    return torch.stack(each).any(0)
+def _is_edited(edits: Sequence[LogitEdit], rows: Tensor) -> Tensor:
+    """Return which of these queries any edit may affect, in each picture and branch, `[S, R]`."""
+    branches = _max_branches(edits)
+    parts = [
+        _repeat_for_branches(edit.queries.gather(1, rows), edit.branches, branches)
+        for edit in edits
+    ]
+    return torch.stack(parts).any(0)
 
 
-def _most_branches(edits: Sequence[LogitEdit]) -> int:
+def _max_branches(edits: Sequence[LogitEdit]) -> int:
     return max(edit.branches for edit in edits)
 
 
-def _branched(strength: Tensor, branches: int, most: int) -> Tensor:
-    """For the branches of guidance, stacked in the batch: nothing in those not concerned."""
-    concerned = strength.repeat(branches, 1)
-    if branches == most:
-        return concerned
-    return torch.cat([concerned, torch.zeros_like(strength).repeat(most - branches, 1)])
+def _repeat_for_branches(strength: Tensor, edited: int, branches: int) -> Tensor:
+    """Return the strength for `branches` stacked guidance branches: 0 in all but the first edited.
+
+    strength: `[B, R]`; the result is `[branches * B, R]`.
+    """
+    repeated = strength.repeat(edited, 1)
+    if edited == branches:
+        return repeated
+    return torch.cat([repeated, torch.zeros_like(strength).repeat(branches - edited, 1)])

@@ -1,4 +1,4 @@
-"""A sheet that explains a picture: what each word looked at, and where the condition was heard."""
+"""A sheet that explains a picture: heat maps of its words, and the attention to its condition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PALE, RED = (150, 150, 150), (200, 60, 40)
 def explain(
     trace: Trace, image: Image.Image, plan: Plan, condition: Condition, job: int = 0
 ) -> Image.Image:
-    """The picture and its plan, its word maps, its flow maps and the indicator's curve."""
+    """Return a sheet of the picture, its plan, word maps, flow maps and the indicator's curve."""
     words = [(word, heat, float(heat.max())) for word, heat in trace.words(job)]
     flow = [maps[job] for maps in trace.flow]
     parts = [
@@ -27,16 +27,16 @@ def explain(
             [("", image), ("", draw_plan(plan, condition))],
         ),
         labelled_grid(
-            "where each word was looked for (cross-attention; bright: the word's most)",
+            "attention to each word (cross-attention; bright: the word's maximum)",
             [
-                (f"{word}, at most {most:.0%}", _heat(image, heat / max(most, 1e-9)))
-                for word, heat, most in words
+                (f"{word}, max {peak:.0%}", _overlay(image, heat / max(peak, 1e-9)))
+                for word, heat, peak in words
             ],
         ),
         labelled_grid(
-            "how much each place listened to the condition (self-attention; dark 0, bright all)",
+            "attention to the condition (self-attention; dark: 0 %, bright: 100 %)",
             [
-                (f"cycle {n}, mean {float(maps.mean()):.0%}", _heat(image, maps))
+                (f"cycle {n}, mean {float(maps.mean()):.0%}", _overlay(image, maps))
                 for n, maps in enumerate(flow, 1)
             ],
         ),
@@ -46,8 +46,8 @@ def explain(
     return stacked(parts)
 
 
-def _heat(image: Image.Image, heat: Tensor) -> Image.Image:
-    """A map in [0, 1] laid over the greyed picture, dark blue to yellow."""
+def _overlay(image: Image.Image, heat: Tensor) -> Image.Image:
+    """Return a map in [0, 1], dark blue to yellow, over the picture in grey."""
     levels = (heat.clamp(0, 1) * 255).byte().numpy()
     warm = ImageOps.colorize(
         Image.fromarray(levels), black=(20, 12, 70), mid=(205, 60, 90), white=(255, 240, 130)
@@ -57,19 +57,19 @@ def _heat(image: Image.Image, heat: Tensor) -> Image.Image:
 
 
 def _curve(values: Sequence[float]) -> Image.Image:
-    """The indicator over the cycles; an even flow is a fifth."""
+    """Plot the indicator over the cycles; 0.2 is a flow that has spread evenly."""
     width, height, left, above = 640, 150, 40, 24
-    most = max(0.4, *values)
+    highest = max(0.4, *values)
     plot = Image.new("RGB", (width, above + height + 16), "white")
     pen = ImageDraw.Draw(plot)
     pen.text(
-        (2, 4), "indicator: the share of the nearest fifth (0.2: the flow has spread evenly)",
+        (2, 4), "indicator: share of the nearest fifth of R (0.2: the flow has spread evenly)",
         fill=INK, font_size=14,
     )  # fmt: skip
 
     def at(cycle: int, value: float) -> tuple[float, float]:
         step = (width - left - 20) / max(1, len(values) - 1)
-        return left + cycle * step, above + height * (1 - value / most)
+        return left + cycle * step, above + height * (1 - value / highest)
 
     for level in (0.0, 0.2, 0.4):
         y = at(0, level)[1]

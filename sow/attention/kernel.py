@@ -1,4 +1,4 @@
-"""Attention with logits changed for some queries and keys, exactly and in little memory.
+"""Attention with edited logits for some queries and keys, exact and memory-efficient.
 
 With logits S = Q K^T / sqrt(d) and each row's extremes over all keys, lo_i and hi_i, strengths
 r_ij and l_ij between 0 and 1 change a logit to (Sec. IV-C, Eq. 4, 5 and 8; design, "Modulation")
@@ -6,11 +6,11 @@ r_ij and l_ij between 0 and 1 change a logit to (Sec. IV-C, Eq. 4, 5 and 8; desi
     S'_ij = S_ij + r_ij * (hi_i - S_ij)      raised
     S''_ij = S'_ij - l_ij * (S'_ij - lo_i)   lowered
 
-and those that are forbidden to minus infinity. Each strength is that of the query on a set of
-keys. Queries that nothing changes take the library's fused attention. The others are worked
-through in slices that fit the processor's cache, so that no matrix of all queries by all keys is
-ever there. Where a sample has fewer of these than another beside it, others of its queries are
-worked through too, but keep the fused result: it is independent of the rest of the batch.
+and forbidden logits to minus infinity. A strength is a query's, on a set of keys. Queries without
+edits take the library's fused attention. The others are computed in slices that fit the
+processor's cache, so that the full matrix of all queries by all keys never exists. A sample with
+fewer edited queries than its neighbour computes unedited ones too, but keeps their fused result:
+a sample's output does not depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-# Logits worked on at a time: 8 MiB in float32, which a CPU's caches hold. A GPU wants more.
-SLICE = {"cpu": 2**21}
-LARGE_SLICE = 2**24
+# 8 MiB of logits in float32 fit into a CPU's caches; a GPU is faster with larger slices.
+LOGITS_PER_SLICE = {"cpu": 2**21}
+DEFAULT_LOGITS_PER_SLICE = 2**24
 
 
 @dataclass(frozen=True)
-class Edits:
-    """How the logits of one layer are changed; N queries, M keys, S samples, E sets of keys each.
+class CompiledEdits:
+    """The edits of one layer's logits; N queries, M keys, S samples, E sets of keys per kind.
 
-    Only the first S samples of a batch are changed, and only the first R queries of `order`.
+    Only the first S samples of a batch are edited, and only the first R queries of `order`.
 
     Attributes:
         order: a permutation of each sample's queries, `[S, N]`.
-        concerned: of the last of the R, which are changed at all, boolean `[S, U]`; those before
-            them are changed in every sample.
-        raised, lowered: strength of each of the R queries on each set of keys, `[E, S, R]`.
-        forbidden: which queries may not see which sets of keys, boolean `[E, S, R]`.
+        is_edited: which of the last U of the R queries are edited in which sample, boolean
+            `[S, U]`; the first R - U are edited in every sample.
+        raised, lowered: the R queries' strength on each set of keys, `[E, S, R]`.
+        forbidden: which queries may not attend to which sets of keys, boolean `[E, S, R]`.
         raised_keys, lowered_keys, forbidden_keys: the sets, `[E, S, M]`, float, float, boolean.
     """
 
     order: Tensor
-    concerned: Tensor
+    is_edited: Tensor
     raised: Tensor
     raised_keys: Tensor
     lowered: Tensor
@@ -55,31 +55,37 @@ class Edits:
         """S."""
         return len(self.order)
 
-    def first(self, samples: int) -> Edits:
-        """Those of the first samples."""
-        sets = (self.raised, self.raised_keys, self.lowered, self.lowered_keys, self.forbidden,
-                self.forbidden_keys)  # fmt: skip
-        return Edits(self.order[:samples], self.concerned[:samples],
-                     *(part[:, :samples] for part in sets))  # fmt: skip
+    def for_samples(self, samples: int) -> CompiledEdits:
+        """Return the edits of the first `samples` samples."""
+        return CompiledEdits(
+            order=self.order[:samples],
+            is_edited=self.is_edited[:samples],
+            raised=self.raised[:, :samples],
+            raised_keys=self.raised_keys[:, :samples],
+            lowered=self.lowered[:, :samples],
+            lowered_keys=self.lowered_keys[:, :samples],
+            forbidden=self.forbidden[:, :samples],
+            forbidden_keys=self.forbidden_keys[:, :samples],
+        )
 
 
-def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: Edits) -> Tensor:
-    """softmax(S'') V, with S'' as above; where nothing changes, plain attention.
+def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: CompiledEdits) -> Tensor:
+    """Return softmax(S'') V, with S'' as defined above.
 
     Args:
         query: `[B, heads, N, d]`.
         key, value: `[B, heads, M, d]`.
-        edits: of the first samples; the others are left alone.
+        edits: of the first samples; the others get unedited attention.
 
     Returns:
         `[B, heads, N, d]`.
     """
     samples = edits.samples
     if len(query) < samples:
-        edits, samples = edits.first(len(query)), len(query)
-    parts = (edits.order, edits.concerned, edits.raised, edits.raised_keys, edits.lowered,
+        edits, samples = edits.for_samples(len(query)), len(query)
+    parts = (edits.order, edits.is_edited, edits.raised, edits.raised_keys, edits.lowered,
              edits.lowered_keys, edits.forbidden, edits.forbidden_keys)  # fmt: skip
-    attend = _as_one_operation if torch.compiler.is_compiling() else _edited
+    attend = _edited_attention_op if torch.compiler.is_compiling() else _edited_attention
     out = attend(query[:samples], key[:samples], value[:samples], *parts)
     if samples == len(query):
         return out
@@ -87,69 +93,74 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: Edits) ->
     return torch.cat([out, rest])
 
 
-def _edited(
-    query: Tensor, key: Tensor, value: Tensor, order: Tensor, concerned: Tensor,
+def _edited_attention(
+    query: Tensor, key: Tensor, value: Tensor, order: Tensor, is_edited: Tensor,
     raised: Tensor, raised_keys: Tensor, lowered: Tensor, lowered_keys: Tensor,
     forbidden: Tensor, forbidden_keys: Tensor,
 ) -> Tensor:  # fmt: skip
-    """All samples are changed: the queries concerned come first, then the others in one call."""
+    """Compute edited queries in slices and the others in one fused call; all samples have edits."""
     rows = raised.shape[2]
-    sure = rows - concerned.shape[1]
+    common = rows - is_edited.shape[1]  # edited in every sample
     index = order[:, None, :, None]
     ordered = query.gather(2, index.expand_as(query))
-    out = _room(query, value)
-    plain = out[:, :, sure:]
-    if sure < query.shape[2]:
-        plain = scaled_dot_product_attention(ordered[:, :, sure:], key, value)
-        out[:, :, rows:] = plain[:, :, rows - sure :]
+    out = _empty_output(query, value)
+    unedited = out[:, :, common:]
+    if common < query.shape[2]:
+        unedited = scaled_dot_product_attention(ordered[:, :, common:], key, value)
+        out[:, :, rows:] = unedited[:, :, rows - common :]
     with torch.autocast(query.device.type, enabled=False):
-        # A change moves logits by more than the rounding of half precision forgives: float32.
+        # Edits move logits too far for half precision's rounding: compute in float32.
         keys, values = key.transpose(2, 3).float() * query.shape[3] ** -0.5, value.float()
-        step = _rows_at_a_time(query, key.shape[2])
+        step = _rows_per_slice(query, key.shape[2])
         for start in range(0, rows, step):
             part = slice(start, min(start + step, rows))
             logits = ordered[:, :, part].float() @ keys
             lowest = logits.amin(-1, keepdim=True) if len(lowered) else None
             if len(raised):
                 highest = logits.amax(-1, keepdim=True)
-                logits.lerp_(highest, _strength(raised[:, :, part], raised_keys))
+                logits.lerp_(highest, _combine_strengths(raised[:, :, part], raised_keys))
             if lowest is not None:
-                logits.lerp_(lowest, _strength(lowered[:, :, part], lowered_keys))
-            for queries, those in zip(forbidden[:, :, part], forbidden_keys, strict=True):
-                logits.masked_fill_((queries[:, :, None] & those[:, None, :])[:, None], -torch.inf)
+                logits.lerp_(lowest, _combine_strengths(lowered[:, :, part], lowered_keys))
+            for queries, key_set in zip(forbidden[:, :, part], forbidden_keys, strict=True):
+                mask = queries[:, :, None] & key_set[:, None, :]
+                logits.masked_fill_(mask[:, None], -torch.inf)
             out[:, :, part] = logits.softmax(-1) @ values
-    if sure < rows:
-        changed = out[:, :, sure:rows]
-        kept = plain[:, :, : rows - sure]
-        out[:, :, sure:rows] = changed.where(concerned[:, None, :, None], kept)
+    if common < rows:
+        edited = out[:, :, common:rows]
+        out[:, :, common:rows] = edited.where(
+            is_edited[:, None, :, None], unedited[:, :, : rows - common]
+        )
     return torch.empty_like(out).scatter_(2, index.expand_as(out), out)
 
 
-def _room(query: Tensor, value: Tensor) -> Tensor:
-    """For the answers, laid out as the queries are where that can be: it spares a copy."""
+def _empty_output(query: Tensor, value: Tensor) -> Tensor:
+    """Return an empty output tensor, with the queries' memory layout if possible: no copy later."""
     if query.shape[3] == value.shape[3]:
         return torch.empty_like(query)
     return query.new_empty(*query.shape[:3], value.shape[3])
 
 
-def _strength(queries: Tensor, keys: Tensor) -> Tensor:
-    """One strength per query and key, `[S, 1, rows, M]`; several add up as 1 - (1-a)(1-b)."""
+def _combine_strengths(queries: Tensor, keys: Tensor) -> Tensor:
+    """Return the strength per query and key, `[S, 1, rows, M]`; a and b give 1 - (1-a)(1-b)."""
     total = queries[0, :, :, None] * keys[0, :, None, :]
-    for more, those in zip(queries[1:], keys[1:], strict=True):
-        other = more[:, :, None] * those[:, None, :]
-        total = total + other - total * other
+    for strength, key_set in zip(queries[1:], keys[1:], strict=True):
+        edit = strength[:, :, None] * key_set[:, None, :]
+        total = total + edit - total * edit
     return total[:, None]
 
 
-def _rows_at_a_time(query: Tensor, keys: int) -> int:
+def _rows_per_slice(query: Tensor, keys: int) -> int:
     batch, heads = query.shape[:2]
-    return max(1, SLICE.get(query.device.type, LARGE_SLICE) // (batch * heads * keys))
+    logits = LOGITS_PER_SLICE.get(query.device.type, DEFAULT_LOGITS_PER_SLICE)
+    return max(1, logits // (batch * heads * keys))
 
 
-# To a compiler it is one operation: how many slices there are does not concern it.
-_as_one_operation = torch.library.custom_op("sow::edited_attention", _edited, mutates_args=())
+# One operation for torch.compile, so that the number of slices does not cause recompilation.
+_edited_attention_op = torch.library.custom_op(
+    "sow::edited_attention", _edited_attention, mutates_args=()
+)
 
 
-@_as_one_operation.register_fake
-def _shape(query: Tensor, key: Tensor, value: Tensor, *_: Tensor) -> Tensor:
-    return _room(query, value)
+@_edited_attention_op.register_fake
+def _fake_edited_attention(query: Tensor, key: Tensor, value: Tensor, *_: Tensor) -> Tensor:
+    return _empty_output(query, value)

@@ -1,7 +1,7 @@
-"""Looking into attention while pictures are made: where words are looked for, where C is heard.
+"""Traces of attention while pictures are made: heat maps of words, and the flow from C.
 
 While a trace is open, the prompt's cross-attention and, in the cycles, its coarser self-attention
-are computed a second time; once it is closed it costs nothing.
+are computed a second time; a closed trace costs nothing.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 from sow.attention.control import AttentionControl, AttentionProbe, RunContext
-from sow.attention.heat import Average, spread, word_weights
+from sow.attention.heat import RunningMean, cross_attention_maps, upsample_maps
 from sow.attention.indicator import Indicator
 from sow.attention.regions import regions_of
 from sow.backbones.base import AttentionLayer
 from sow.diffusion.algorithm import Denoise, UNetCall
 
-LARGEST_FLOW = 32 * 32
-"""Layers with more tokens are left out of the flow maps: finer than anybody looks, and dear."""
+MAX_FLOW_TOKENS = 32 * 32
+"""Layers with more tokens are left out of the flow maps: expensive, and finer than needed."""
 
 
 class Trace(AttentionControl):
-    """What was seen in the last call of the pipeline; h x w is the size of the latents.
+    """The attention in the last call of the pipeline; h x w is the size of the latents.
 
     Attributes:
-        flow: `[cycles, B, h, w]`, how much of each place's self-attention is on C, 0 to 1, in the
-            prompt's branch, averaged over heads, layers of up to 1024 tokens and steps.
-        indicators: `[cycles, B]`, the indicator (Eq. 7); nan where it could not be taken.
+        flow: `[cycles, B, h, w]`, the share of each location's self-attention that is on C, 0 to
+            1, in the prompt's branch, averaged over heads, layers of up to 1024 tokens and steps.
+        indicators: `[cycles, B]`, the indicator (Eq. 7); nan where it could not be measured.
     """
 
     def __init__(self) -> None:
@@ -36,26 +36,26 @@ class Trace(AttentionControl):
         self._heat = torch.zeros(0)
 
     def words(self, job: int = 0) -> list[tuple[str, Tensor]]:
-        """The prompt's words in order, each with its heat map `[h, w]`.
+        """Return the prompt's words in order, each with its heat map `[h, w]`.
 
         Cross-attention on the word's tokens in the prompt's branch, averaged over heads, layers
         and the steps of cycles and finish (DAAM: Tang et al., "What the DAAM", 2023). Maps of one
-        picture can be compared with each other: at every place, all tokens together have 1.
+        picture are comparable: at every location, all tokens together sum to 1.
         """
         words = self._words[job] if self._words else []
         return [
-            (word, self._heat[job, places].mean(0))
-            for word, places in words
-            if max(places) < self._heat.shape[1]
+            (word, self._heat[job, indices].mean(0))
+            for word, indices in words
+            if max(indices) < self._heat.shape[1]
         ]
 
     def begin(self, context: RunContext) -> None:
-        """Forgets the call before."""
-        self._context, self._looks = context, False
+        """Reset the maps of the call before."""
+        self._context, self._active = context, False
         self._cycle: int | None = None
-        self._average, self._flow = Average(), [
-            Average() for _ in range(context.jobs[0].settings.total_cycles)
-        ]  # fmt: skip
+        self._heat_mean = RunningMean()
+        cycles = context.jobs[0].settings.total_cycles
+        self._flow_means = [RunningMean() for _ in range(cycles)]
         self._indicator = Indicator()
         self._indicator.begin(context)
         plans, mask = [job.plan for job in context.jobs], context.condition_mask
@@ -65,40 +65,40 @@ class Trace(AttentionControl):
         }
 
     def before_call(self, step: UNetCall) -> None:
-        """Cycles and finish are looked at."""
-        self._looks = isinstance(step, Denoise) and not step.from_noise
+        """Observe the cycles and the finish."""
+        self._active = isinstance(step, Denoise) and not step.from_noise
         self._cycle = step.cycle if isinstance(step, Denoise) else None
         self._indicator.before_call(step)
 
     def observes(self, layer: AttentionLayer) -> bool:
-        """All cross-attention; self-attention in the cycles."""
-        return self._looks and (layer.kind == "cross" or self._cycle is not None)
+        """Return whether the layer is cross-attention, or self-attention in a cycle."""
+        return self._active and (layer.kind == "cross" or self._cycle is not None)
 
     def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
-        """Adds one layer's maps."""
+        """Add one layer's maps."""
         size = self._context.size
         if layer.kind == "cross":
-            self._average.add(word_weights(probe, size, layer.factor))
+            self._heat_mean.add(cross_attention_maps(probe, size, layer.factor))
             return
         self._indicator.observe(layer, probe)
         on_condition = self._on_condition[layer.factor]
-        if self._cycle is not None and on_condition.shape[1] <= LARGEST_FLOW:
-            # Attention whose values say "this is C" answers how much of it went there.
+        if self._cycle is not None and on_condition.shape[1] <= MAX_FLOW_TOKENS:
+            # Values that are 1 in C and 0 elsewhere turn the output into the share on C.
             value = on_condition.to(probe.key.dtype)[:, None, :, None].expand_as(probe.key)
             share = probe.attend(value.contiguous())[..., 0].float().mean(1)[:, None]
-            self._flow[self._cycle].add(spread(share, size, layer.factor))
+            self._flow_means[self._cycle].add(upsample_maps(share, size, layer.factor))
 
     def after_call(self, step: UNetCall) -> None:
-        """The indicator is that of a call."""
+        """Finish the indicator of this call."""
         self._indicator.after_call(step)
 
     def end(self) -> None:
-        """Makes averages of what was seen; a run that was broken off has fewer cycles."""
+        """Average the maps; a cancelled run has fewer cycles."""
         context = self._context
-        pictures = len(context.jobs)
+        batch_size = len(context.jobs)
         self._words = [context.backbone.words(job.plan.prompt) for job in context.jobs]
-        nothing = torch.zeros(pictures, 0, *context.size)
-        self._heat = self._average.mean() if self._average.count else nothing
-        flow = [each.mean()[:, 0] for each in self._flow if each.count]
-        self.flow = torch.stack(flow) if flow else torch.zeros(0, pictures, *context.size)
+        empty = torch.zeros(batch_size, 0, *context.size)
+        self._heat = self._heat_mean.mean() if self._heat_mean.count else empty
+        flow = [mean.mean()[:, 0] for mean in self._flow_means if mean.count]
+        self.flow = torch.stack(flow) if flow else torch.zeros(0, batch_size, *context.size)
         self.indicators = self._indicator.history

@@ -18,7 +18,7 @@ Texts = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Embedded:
+class TextEmbeddings:
     """Texts as a model is given them.
 
     Attributes:
@@ -34,10 +34,10 @@ class Embedded:
         """K."""
         return len(self.tokens)
 
-    def first(self, branches: int) -> Embedded:
+    def first(self, branches: int) -> TextEmbeddings:
         """Only the first so many branches: 1 is the prompt without guidance."""
         more = {name: part[:branches] for name, part in self.more.items()}
-        return Embedded(self.tokens[:branches], more)
+        return TextEmbeddings(self.tokens[:branches], more)
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ class Backbone(Protocol):
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to pixels."""
 
-    def embed(self, groups: Sequence[Texts]) -> list[Embedded]:
+    def embed(self, groups: Sequence[Texts]) -> list[TextEmbeddings]:
         """Several groups of texts; a text that occurs twice is encoded once."""
 
-    def predict(self, latents: Tensor, time: Tensor, texts: Embedded) -> Tensor:
+    def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
         """The model's output for all branches of guidance in one call: `[K, B, c, h, w]`."""
 
     def words(self, prompt: str) -> list[tuple[str, list[int]]]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sow.backbones.base import AttentionLayer, Embedded, Texts
+from sow.backbones.base import AttentionLayer, TextEmbeddings, Texts
 from sow.backbones.schedule import DiffusionSchedule
 from sow.utils.libraries import quiet_libraries
 
@@ -55,7 +55,7 @@ class StableDiffusion:
             [vae.decode(each, return_dict=False)[0] for each in scaled.chunk(len(scaled))]
         )
 
-    def embed(self, groups: Sequence[Texts]) -> list[Embedded]:
+    def embed(self, groups: Sequence[Texts]) -> list[TextEmbeddings]:
         """All texts in one call of the text encoder."""
         unique = list(dict.fromkeys(text for group in groups for row in group for text in row))
         with quiet_libraries():  # the library remarks on every text that is too long, ours included
@@ -65,9 +65,9 @@ class StableDiffusion:
             index = torch.tensor([[unique.index(text) for text in row] for row in group])
             return embeddings[index.to(embeddings.device)]
 
-        return [Embedded(stacked(group), {}) for group in groups]
+        return [TextEmbeddings(stacked(group), {}) for group in groups]
 
-    def predict(self, latents: Tensor, time: Tensor, texts: Embedded) -> Tensor:
+    def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
         """Compute in the precision of the UNet; return float32."""
         samples = latents.repeat(texts.branches, 1, 1, 1)
         output: Tensor = self.pipe.unet(

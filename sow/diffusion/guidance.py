@@ -23,11 +23,11 @@ class Guidance:
 
     def __init__(self, jobs: Sequence[Job], tensors: BatchTensors) -> None:
         self._jobs, self._tensors = jobs, tensors
-        self.most_conditions = max(BRANCHES[job.outside] for job in jobs)
+        self.max_conditions = max(BRANCHES[job.outside] for job in jobs)
 
     def num_conditions(self, step: Denoise) -> int:
         """Return how many conditions the UNet is asked with: what the neediest job wants."""
-        return max(self._wanted(step))
+        return max(self._num_conditions(step))
 
     def __call__(self, outputs: Tensor, step: Denoise, region_mask: Tensor) -> Tensor:
         """Return the guided output, `[B, c, h, w]`.
@@ -37,7 +37,7 @@ class Guidance:
             step: where in the run they were asked for.
             region_mask: C, `[B, 1, h, w]`, 0 to 1.
         """
-        tensors, wanted = self._tensors, self._wanted(step)
+        tensors, wanted = self._tensors, self._num_conditions(step)
         output = regional_guidance(
             outputs, region_mask, tensors.guidance_scale, tensors.condition_guidance_scale
         )
@@ -47,7 +47,7 @@ class Guidance:
             output = torch.where(mask, outputs[0], output)
         return output
 
-    def _wanted(self, step: Denoise) -> list[int]:
+    def _num_conditions(self, step: Denoise) -> list[int]:
         return [num_conditions(step, job.settings, job.outside) for job in self._jobs]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Picture = PictureLike | Condition | None
 
-A_GENERATOR = "a generator: torch.Generator().manual_seed(0)"
+GENERATOR_EXAMPLE = "a generator: torch.Generator().manual_seed(0)"
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,17 @@ def make_jobs(
     """
     given = {"image": image, "plan": plan, "settings": settings, "mask": mask,
              "generator": generator}  # fmt: skip
-    count = _count(given)
-    lists = {name: _spread(value, count) for name, value in given.items()}
+    count = _count_jobs(given)
+    lists = {name: _broadcast(value, count) for name, value in given.items()}
     for each in lists["generator"]:
-        check_type("generator", each, (torch.Generator, NoneType), A_GENERATOR)
+        check_type("generator", each, (torch.Generator, NoneType), GENERATOR_EXAMPLE)
     plans = [p if p.has_canvas else fitted(p) for p in map(as_plan, lists["plan"])]
     plans = [p.aligned(vae_scale_factor) for p in plans]
     chosen = [
         as_settings(changes, preset(p.preset))
         for changes, p in zip(lists["settings"], plans, strict=True)
     ]
-    _check_alike(plans, chosen)
+    _check_shared(plans, chosen)
     conditions = [
         _condition_of(picture, p, kept)
         for picture, p, kept in zip(lists["image"], plans, lists["mask"], strict=True)
@@ -82,7 +82,7 @@ def make_jobs(
     return [Job(*job) for job in zip(conditions, plans, chosen, lists["generator"], strict=True)]
 
 
-def _count(given: Mapping[str, Any]) -> int:
+def _count_jobs(given: Mapping[str, Any]) -> int:
     """How many pictures are meant.
 
     Generators are not counted: a list of them beside one picture and one plan is a slip more often
@@ -105,7 +105,7 @@ def _count(given: Mapping[str, Any]) -> int:
     return max(lengths.values(), default=1)
 
 
-def _spread(value: Any, count: int) -> list[Any]:
+def _broadcast(value: Any, count: int) -> list[Any]:
     """One value per job; what serves all of them is the same."""
     return list(value) if isinstance(value, (list, tuple)) else [value] * count
 
@@ -127,7 +127,7 @@ def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Con
     return picture
 
 
-def _check_alike(plans: Sequence[Plan], settings: Sequence[Settings]) -> None:
+def _check_shared(plans: Sequence[Plan], settings: Sequence[Settings]) -> None:
     for plan in plans:
         if plan.canvas != plans[0].canvas:
             raise UsageError(

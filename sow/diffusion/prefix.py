@@ -55,6 +55,6 @@ def shared_calls(settings: Sequence[Settings]) -> int:
     return sum(isinstance(step, Invert | Denoise) for step in shared_steps(settings))
 
 
-def without_chance(settings: Settings) -> bool:
+def is_deterministic(settings: Settings) -> bool:
     """Whether all seeds give the same picture."""
     return len(shared_steps([settings])) == len(steps_of(settings))

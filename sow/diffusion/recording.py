@@ -62,11 +62,11 @@ class Recording:
 
     def _note(self, step: Step) -> None:
         if len(self.steps) == self._most:
-            raise Full
+            raise _LimitReached
         self.steps.append(step)
 
 
-class Full(Exception):
+class _LimitReached(Exception):
     """A recording has as many steps as it may have."""
 
 
@@ -76,7 +76,7 @@ def steps_of(settings: Settings, alone: int = 0, most: int | None = None) -> lis
     alone: how many inversion batches hold conditions that are inverted by themselves.
     """
     recording = Recording(most)
-    with suppress(Full):
+    with suppress(_LimitReached):
         cyclic_one_way_diffusion(recording, settings, alone if settings.inversion == "alone" else 0)
     return recording.steps
 

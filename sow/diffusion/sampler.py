@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sow.backbones.base import Backbone, Embedded
+from sow.backbones.base import Backbone, TextEmbeddings
 from sow.diffusion.algorithm import (
     CANVAS,
     Denoise,
@@ -74,11 +74,11 @@ class StepEnd:
     time: Tensor
     latents: Tensor
     condition_mask: Tensor
-    texts: Embedded
+    texts: TextEmbeddings
 
 
 @dataclass
-class Sampled:
+class SamplerOutput:
     """The result of a run, clean latents `[B, c, h, w]`.
 
     latents: of the pictures; of a cancelled run, what it pointed to. cycles: after each cycle.
@@ -92,7 +92,7 @@ class Cancelled(Exception):
     """The user wants no further UNet call."""
 
 
-class ChanceBegins(Exception):
+class PrefixComplete(Exception):
     """A prefix is complete: the next step needs noise."""
 
 
@@ -134,7 +134,7 @@ class Sampler:
         )
         self.guidance = Guidance(jobs, tensors)
         prompts = [
-            branch_prompts(job.plan, job.settings)[: self.guidance.most_conditions] for job in jobs
+            branch_prompts(job.plan, job.settings)[: self.guidance.max_conditions] for job in jobs
         ]
         self.texts, *self.inversion_texts = backbone.embed(
             [list(zip(*prompts, strict=True)), *(batch.texts for batch in self.inversions)]
@@ -161,7 +161,7 @@ class Sampler:
         step_end: Callable[[StepEnd], None] = lambda step: None,
         cancelled: Callable[[], bool] = lambda: False,
         prefix: PrefixState | None = None,
-    ) -> Sampled:
+    ) -> SamplerOutput:
         """Make the pictures.
 
         step_end: called after every UNet call, may change the step. cancelled: asked before
@@ -175,12 +175,12 @@ class Sampler:
                 latents = self._algorithm()
             except Cancelled:
                 latents = self.clean
-        return Sampled(latents, self.cycles)
+        return SamplerOutput(latents, self.cycles)
 
     def run_prefix(self) -> PrefixState:
         """Run up to the first step that needs noise."""
         self._recorded = []
-        with self.controls.installed(), suppress(ChanceBegins):
+        with self.controls.installed(), suppress(PrefixComplete):
             self._algorithm()
         return PrefixState(tuple(self._recorded))
 
@@ -189,7 +189,7 @@ class Sampler:
 
     def encode(self, batch: int) -> None:
         """Encode the pixels of an inversion batch into its x_0."""
-        (latents,) = self._result(lambda: (self._encoded(batch),))
+        (latents,) = self._replay_or_compute(lambda: (self._encode_pixels(batch),))
         self.states[batch] = [latents]
         if batch == CANVAS:
             self.clean = latents
@@ -210,9 +210,9 @@ class Sampler:
                 self.schedule.denoise(latents, output, end, step_skip=back)[0]
                 for back in range(step.step_skip - 1, 0, -1)
             ]
-            return (*between, self._ended(latents, end, batch.condition_mask))
+            return (*between, self._end_call(latents, end, batch.condition_mask))
 
-        self.states[step.batch] += self._result(states)
+        self.states[step.batch] += self._replay_or_compute(states)
 
     def seed_canvas(self, state: int) -> Tensor:
         """Return the inverted seed canvas, x_s `[B, c, h, w]`."""
@@ -241,7 +241,7 @@ class Sampler:
     def denoise(self, x: Tensor, step: Denoise) -> Tensor:
         """Take one DDIM step under guidance; also keep the clean latents it points to."""
         noise = self._noise(step) if step in self.noise else None
-        x, self.clean = self._result(lambda: self._denoised(x, step, noise))
+        x, self.clean = self._replay_or_compute(lambda: self._denoise_guided(x, step, noise))
         return x
 
     def end_cycle(self) -> None:
@@ -271,7 +271,7 @@ class Sampler:
                 there[:] = alone[:, :height, :width]
         return placed
 
-    def _result(self, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    def _replay_or_compute(self, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """Take what the autoencoder or the UNet makes from the prefix, as long as that lasts."""
         if self._replayed:
             return self._replayed.popleft()
@@ -282,27 +282,27 @@ class Sampler:
 
     def _noise(self, step: Step) -> Tensor:
         if self._recorded is not None:
-            raise ChanceBegins
+            raise PrefixComplete
         return self.noise[step]
 
-    def _encoded(self, batch: int) -> Tensor:
+    def _encode_pixels(self, batch: int) -> Tensor:
         """x_0 of an inversion batch."""
         return self.backbone.encode(self.pixels.pop(batch))
 
-    def _denoised(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _denoise_guided(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """x_{s-1}, and the clean latents it points to."""
         texts = self.texts.first(self.guidance.num_conditions(step))
         outputs = self._predict(x, step.state, texts, step)
-        return self._stepped(x, self.guidance(outputs, step, self.region_mask), step, noise)
+        return self._scheduler_step(x, self.guidance(outputs, step, self.region_mask), step, noise)
 
-    def _stepped(
+    def _scheduler_step(
         self, x: Tensor, output: Tensor, step: Denoise, noise: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         eta = self.tensors.eta if step.cycle is None else self.tensors.cycle_eta
         x, clean = self.schedule.denoise(x, output, step.state, eta, noise)
-        return self._ended(x, step.state, self.region_mask >= 0.5), clean
+        return self._end_call(x, step.state, self.region_mask >= 0.5), clean
 
-    def _predict(self, x: Tensor, state: int, texts: Embedded, step: UNetCall) -> Tensor:
+    def _predict(self, x: Tensor, state: int, texts: TextEmbeddings, step: UNetCall) -> Tensor:
         if self._cancelled():
             raise Cancelled
         self.controls.before_call(step)
@@ -310,7 +310,7 @@ class Sampler:
         self.controls.after_call(step)
         return outputs
 
-    def _ended(self, x: Tensor, state: int, condition_mask: Tensor) -> Tensor:
+    def _end_call(self, x: Tensor, state: int, condition_mask: Tensor) -> Tensor:
         step = StepEnd(self._calls, self.timesteps[state], x, condition_mask, self.texts)
         self._step_end(step)
         self.texts = step.texts

@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sow.attention.control import AttentionControl, Chain, RunContext
+from sow.attention.chain import ControlChain
+from sow.attention.control import AttentionControl, RunContext
 from sow.attention.edits import LogitEdit
-from sow.attention.regions import coarser
+from sow.attention.regions import downsampled_size
 from sow.backbones.base import AttentionLayer, Backbone
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.algorithm import Denoise
@@ -45,7 +46,7 @@ class Halves(AttentionControl):
         """Return the edits: every query, on the keys of the other half."""
         if layer.kind != "self" or not self.strength:
             return []
-        height, width = coarser(self.size, layer.factor)
+        height, width = downsampled_size(self.size, layer.factor)
         left = torch.arange(height * width) % width < width / 2
         return [
             LogitEdit(
@@ -139,7 +140,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     ]
 
     def denoised(
-        starts: Sequence[Tensor], halves: Halves | None = None, chain: Chain | None = None
+        starts: Sequence[Tensor], halves: Halves | None = None, chain: ControlChain | None = None
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Denoise from each state's start to a picture: `[S + 1, H, W, 3]` in levels."""
         latents = starts[0][:0]
@@ -157,7 +158,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     images, moved = {}, {}
     for kind, change in zip(KINDS, (0.0, strength, -strength), strict=True):
         halves = Halves(size, change, backbone.device)
-        chain = Chain([halves], context)
+        chain = ControlChain([halves], context)
         with unet_lock(pipe.unet), chain.installed():
             pixels = denoised(merged, halves, chain)
         middle = pixels.shape[2] // 2

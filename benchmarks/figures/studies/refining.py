@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sow.attention.control import AttentionProbe, RunContext
 from sow.attention.edits import LogitEdit
-from sow.attention.heat import Average, word_weights
+from sow.attention.heat import RunningMean, cross_attention_maps
 from sow.attention.layout import Layout, Phrase
 from sow.backbones.base import AttentionLayer
 from sow.benchmarks.figures.studies import relations, relations_planted
@@ -51,7 +51,7 @@ class Refined(Layout):
         """Start with the given layout."""
         super().begin(context)
         self._steps, self._done, self._looks = 0, False, False
-        self._heat, self._peaks = Average(), list[float]()
+        self._heat, self._peaks = RunningMean(), list[float]()
 
     def before_call(self, step: UNetCall) -> None:
         """Count the steps, and refine the layout when it is due."""
@@ -71,7 +71,7 @@ class Refined(Layout):
 
     def observe(self, layer: AttentionLayer, probe: AttentionProbe) -> None:
         """Add a layer's maps."""
-        self._heat.add(word_weights(probe, self._context.size, layer.factor))
+        self._heat.add(cross_attention_maps(probe, self._context.size, layer.factor))
 
     def _refine(self, heat: Tensor) -> None:
         maps = [
@@ -83,7 +83,7 @@ class Refined(Layout):
         cold = COLD * median(self._peaks)
         factors = [[MORE if self.more and peak < cold else 1.0 for peak in row] for row in peaks]
         if self.follow:
-            self._lay([self._moved(n, row) for n, row in enumerate(maps)])
+            self._build_edits([self._moved(n, row) for n, row in enumerate(maps)])
         for (kind, factor), edits in self._edits.items():
             if kind == "cross":  # two for each phrase
                 self._edits[kind, factor] = [

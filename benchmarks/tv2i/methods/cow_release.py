@@ -149,7 +149,7 @@ class ReleasedSampler(Sampler):
         t1, t2 = self.settings.t1 + 1, self.settings.t2 + 1
         return self.schedule.renoise(x, self._noise(step), t1, t2, self.tensors.noise_level)
 
-    def _encoded(self, batch: int) -> Tensor:
+    def _encode_pixels(self, batch: int) -> Tensor:
         """Return x_0 of a frame: a sample of the autoencoder's distribution."""
         pixels = self.pixels.pop(batch).to(self.backbone.device, self._vae.dtype)
         generators = [self._generators[n] for n in self.inversions[batch].members]
@@ -157,10 +157,10 @@ class ReleasedSampler(Sampler):
         latents: Tensor = sampled.float() * self._factor
         return latents
 
-    def _denoised(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _denoise_guided(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return x_{s-1}; in the finish with plain guidance against an empty text."""
         if step.cycle is not None:
-            return super()._denoised(x, step, noise)
+            return super()._denoise_guided(x, step, noise)
         outputs = self._predict(x, step.state, self._finish, step)
         output = classifier_free_guidance(outputs, self.tensors.guidance_scale)
-        return self._stepped(x, output, step, noise)
+        return self._scheduler_step(x, output, step, noise)

@@ -14,7 +14,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from sow.backbones.base import Embedded
+from sow.backbones.base import TextEmbeddings
 from sow.backbones.schedule import DiffusionSchedule
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.guidance import classifier_free_guidance
@@ -49,7 +49,7 @@ class Stage:
     timesteps: Tensor
     planted: Tensor
     region_mask: Tensor
-    texts: Embedded
+    texts: TextEmbeddings
     guidance_scale: Tensor
     generators: Sequence[torch.Generator]
 
