@@ -102,7 +102,7 @@ def test_a_job_that_has_changed_is_set_aside(far, tiny_folder, machine):
 def test_files_of_somebody_else_are_not_written_over(far, tiny_folder):
     manifest, out = far.manifest(*jobs(2)), f"{far.address}/out"
     far.put("out/metadata.jsonl", b"mine")
-    with pytest.raises(OutputError, match="is not of a batch"):
+    with pytest.raises(OutputError, match="is not from a batch"):
         batch(manifest, out, tiny_folder)
     far.remove("out/metadata.jsonl")
     far.put("out/j1.png", b"mine")
@@ -202,7 +202,7 @@ def test_the_lease_is_of_a_machine_and_not_of_a_runner(far, machine, tmp_path):
     with pytest.raises(OutputError, match=r"is in use by '.+', last seen \d+ sec"):
         taken("there")
     one.close()
-    with pytest.raises(OutputError, match="is being worked on"):
+    with pytest.raises(OutputError, match="is in use by"):
         taken("there")
     time_passes(far)
     three = taken("there")
