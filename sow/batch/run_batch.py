@@ -78,7 +78,9 @@ class Batch:
         self.runner: JobRunner | RayRunner = self._make_runner(out, service, report)
         self._publisher = Publisher(self.ledger)
 
-    def _make_runner(self, out: Path | str, service: Service, report: Report) -> JobRunner | RayRunner:
+    def _make_runner(
+        self, out: Path | str, service: Service, report: Report
+    ) -> JobRunner | RayRunner:
         options = self.options
         if options.cluster is None:
             return JobRunner(
