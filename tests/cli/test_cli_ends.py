@@ -149,7 +149,8 @@ def test_settings_are_told_in_words_and_as_the_model_has_them(monkeypatch, capsy
         main()
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    rows = [line.split() for line in out.splitlines() if line.strip() and line[0] != " "]
+    lines = {name: cells for name, *cells in rows}
     assert lines["outside"][:2] == ["none", "checkpoint"]
     assert lines["steps"][:3] == ["10", "paper,", "Sec."]
     told = "".join(out.split())

@@ -275,7 +275,7 @@ def test_pickles_on_the_hub_are_not_even_downloaded(start_sow, tiny_folder, tmp_
 
 def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(tmp_path):
     env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
-    done, insist = run_several(
+    done, by_name = run_several(
         tmp_path, (*GENERATE, "--out", "a.png", "--json"), (*GENERATE, "--model", "sd2.1"), env=env
     )
     assert done.returncode == 0, done.stderr
@@ -283,9 +283,9 @@ def test_without_a_hub_auto_runs_figures_and_says_so_in_two_lines(tmp_path):
     assert "bundled `figures` runs instead" in done.stderr
     assert "sow download" in done.stderr
     assert "HF_HOME" in done.stderr
-    assert insist.returncode == 5
-    assert insist.stderr.count("\n") == 1
-    assert "sow download" in insist.stderr
+    assert by_name.returncode == 5
+    assert by_name.stderr.count("\n") == 1
+    assert "sow download" in by_name.stderr
 
 
 def test_download_says_where_it_went_and_completes_a_broken_cache(tiny_folder, tmp_path):
