@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from PIL import Image
 
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from sow.pipeline.pipeline import SowPipeline
     from sow.pipeline.prefix_cache import PrefixCache
     from sow.service.request import Request
-    from sow.service.service import Service
+
+
+class Resolver(Protocol):
+    """Resolves requests: `Service`, which this module cannot import, as it depends on it."""
+
+    def resolve(self, request: Request) -> GenerationSpec:
+        """Return the spec of a request; see `Service.resolve`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Method(ABC):
         ]
         return f"{self.name}({', '.join(parameters)})" if parameters else self.name
 
-    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+    def resolve(self, service: Resolver, request: Request) -> GenerationSpec:
         """Resolve a request.
 
         Raises:

@@ -111,7 +111,7 @@ def test_too_coarse_layers_are_not_looked_at():
     looking = InversionHeat()
     scene = SimpleNamespace(size=(16, 16))
     looking.begin(scene)
-    looking._looks = True
+    looking._active = True
     seen = [looking.observes(SimpleNamespace(kind="cross", factor=factor)) for factor in (1, 2, 4)]
     assert seen == [True, True, False]
     assert not looking.observes(SimpleNamespace(kind="self", factor=1))

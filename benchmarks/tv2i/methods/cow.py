@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sow.service.methods import Sow
+from sow.service.methods import Resolver, Sow
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
-from sow.service.service import Service
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,6 @@ class Cow(Sow):
 
     name = "cow"
 
-    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+    def resolve(self, service: Resolver, request: Request) -> GenerationSpec:
         """Return the spec with the model's preset `cow`."""
         return service.resolve(request.with_preset("cow"))

@@ -32,6 +32,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from sow.attention.chain import ControlChain
+from sow.attention.control import RunContext
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.algorithm import Denoise, Renoise
 from sow.diffusion.guidance import classifier_free_guidance
@@ -43,11 +45,10 @@ from sow.pictures.condition import Condition
 from sow.pictures.loading import GREY
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.service.methods import Method, MethodOutput
+from sow.service.methods import Method, MethodOutput, Resolver
 from sow.service.request import Request
 from sow.service.resolved import read_request
 from sow.service.results import GenerationSpec
-from sow.service.service import Service
 from sow.settings.settings import Settings
 
 RELEASED = Settings.preset("cow").changed(
@@ -77,7 +78,7 @@ class CowRelease(Method):
         if self.cycle_eta not in (0, 1):
             raise UsageError(f"cycle_eta={self.cycle_eta:g}", "the release has 1, or 0")
 
-    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+    def resolve(self, service: Resolver, request: Request) -> GenerationSpec:
         """Return the same plan, except for the noun; resize and grey as in the release."""
         spec, inputs = service.resolve(request.with_preset("cow")), read_request(request)
         condition = spec.condition
@@ -138,7 +139,8 @@ class ReleasedSampler(Sampler):
         tensors = replace(tensors, region_mask=inside.to(tensors.region_mask),
                           first_region_mask=inside.to(tensors.region_mask))  # fmt: skip
         # With boxes on the latents' own grid, a face is as large as its box: it is not padded.
-        super().__init__(backbone, jobs, tensors, grid=backbone.vae_scale_factor)
+        controls = ControlChain((), RunContext.of(jobs, tensors.condition_mask, backbone))
+        super().__init__(backbone, jobs, tensors, backbone.vae_scale_factor, controls)
         self._vae, self._factor = backbone.pipe.vae, backbone.pipe.vae.config.scaling_factor
         self._generators = [job.generator for job in jobs]
         plain = ([job.plan.prompt for job in jobs], [""] * len(jobs))
@@ -157,7 +159,9 @@ class ReleasedSampler(Sampler):
         latents: Tensor = sampled.float() * self._factor
         return latents
 
-    def _denoise_guided(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _denoise_guided(
+        self, x: Tensor, step: Denoise, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Return x_{s-1}; in the finish with plain guidance against an empty text."""
         if step.cycle is not None:
             return super()._denoise_guided(x, step, noise)

@@ -13,10 +13,9 @@ import torch
 
 from sow.pipeline.pipeline import SowPipeline
 from sow.plan.plan import NOTHING, Plan
-from sow.service.methods import Method, MethodOutput
+from sow.service.methods import Method, MethodOutput, Resolver
 from sow.service.request import Request
 from sow.service.results import GenerationSpec
-from sow.service.service import Service
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Text(Method):
 
     name = "text"
 
-    def resolve(self, service: Service, request: Request) -> GenerationSpec:
+    def resolve(self, service: Resolver, request: Request) -> GenerationSpec:
         """Return the spec with the model's preset `text`; plan and condition are those of the
         others."""
         return service.resolve(request.with_preset("text"))
