@@ -98,5 +98,5 @@ def count_unet_samples(settings: Settings, limit: int, outside: Outside | None =
 
     outside: what the plan needs outside C; None takes it from the settings.
     """
-    calls = unet_calls_of(settings, alone=1, most=2 * limit + 1)
+    calls = unet_calls_of(settings, alone=1, max_steps=2 * limit + 1)
     return min(limit + 1, sum(num_conditions(call, settings, outside) for call in calls))

@@ -11,7 +11,7 @@ from sow.errors import PlannerError, UsageError
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.vendors.registry import VENDORS, available_vendor, make_asker, why_no_vendor
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.fitting import in_known_words
+from sow.service.known_words import in_known_words
 from sow.utils.type_checks import as_path, check_type
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
 from sow.pictures.recipe import OLD_HASH, Recipe, read_recipe, versions
 from sow.service.budget import UNTRUSTED_BUDGET, Agree
-from sow.service.fitting import in_known_words, resolve_settings
+from sow.service.fitting import resolve_settings
+from sow.service.known_words import in_known_words
 from sow.service.results import GenerationSpec
 from sow.utils.type_checks import as_path
 

@@ -1,4 +1,4 @@
-"""Controls work together, in any order, for self- and cross-attention, unknown to one another."""
+"""Several controls together, in any order, for self- and cross-attention."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
 
 
 class Layout(AttentionControl):
-    """The first word attends only in the left half; the halves keep apart in self-attention."""
+    """Forbids the first word in the right half, and lowers self-attention between the halves."""
 
-    def begin(self, scene):
-        self.size, self.pictures = scene.size, len(scene.jobs)
+    def begin(self, context):
+        self.size, self.pictures = context.size, len(context.jobs)
         self.known = {}
 
     def edits(self, layer):
@@ -35,32 +35,32 @@ class Layout(AttentionControl):
         return self.known[layer.name]
 
 
-class Watcher(AttentionControl):
-    """Notes what the right half makes of the first word."""
+class Observer(AttentionControl):
+    """Records the right half's attention to the first word."""
 
     def __init__(self):
         self.on_first, self.layers, self.ended = [], set(), 0
 
-    def begin(self, scene):
-        self.size = scene.size
+    def begin(self, context):
+        self.size = context.size
 
     def observes(self, layer):
         return True
 
-    def observe(self, layer, seen):
+    def observe(self, layer, probe):
         self.layers.add(layer.name)
         if layer.kind == "cross" and layer.factor == 1:
-            one_hot = torch.zeros_like(seen.key)
+            one_hot = torch.zeros_like(probe.key)
             one_hot[:, :, 1] = 1
             width = self.size[1]
-            grid = seen.attend(one_hot)[..., 0].unflatten(2, (-1, width))
+            grid = probe.attend(one_hot)[..., 0].unflatten(2, (-1, width))
             self.on_first.append(float(grid[..., width // 2 :].max()))
 
     def end(self):
         self.ended += 1
 
 
-def drawn(pipe, *controls, settings=ON):
+def draw(pipe, *controls, settings=ON):
     pipe.controls[:] = controls
     try:
         return latents(pipe, **job(settings))
@@ -68,63 +68,63 @@ def drawn(pipe, *controls, settings=ON):
         pipe.controls.clear()
 
 
-def test_any_order_gives_the_same_picture(tiny):
-    """Modulation by the settings, a layout, a trace and a watcher, in all orders."""
-    made, alone = [], drawn(tiny, Layout())
-    for order in itertools.permutations((Layout(), sow.Trace(), Watcher())):
-        made.append(drawn(tiny, *order))
-        watcher = next(control for control in order if isinstance(control, Watcher))
-        assert max(watcher.on_first) == 0  # it sees what the layout has changed
-        assert watcher.ended == made.__len__()
-        assert watcher.layers == set(tiny.unet.attn_processors)
+def test_the_order_of_controls_does_not_matter(tiny):
+    """Modulation by the settings, a layout, a trace and a observer, in all orders."""
+    made, alone = [], draw(tiny, Layout())
+    for order in itertools.permutations((Layout(), sow.Trace(), Observer())):
+        made.append(draw(tiny, *order))
+        observer = next(control for control in order if isinstance(control, Observer))
+        assert max(observer.on_first) == 0  # the layout's edits are included
+        assert observer.ended == len(made)
+        assert observer.layers == set(tiny.unet.attn_processors)
     for one in made:
         assert torch.allclose(one, alone, atol=1e-5)
 
 
-def test_each_has_its_say(tiny):
-    """Both together are neither of them alone, nor nothing."""
-    plain, layout = drawn(tiny, settings=OFF), drawn(tiny, Layout(), settings=OFF)
-    modulated, both = drawn(tiny), drawn(tiny, Layout())
+def test_every_control_takes_effect(tiny):
+    """Both together differ from each alone, and from neither."""
+    plain, layout = draw(tiny, settings=OFF), draw(tiny, Layout(), settings=OFF)
+    modulated, both = draw(tiny), draw(tiny, Layout())
     for one, other in itertools.combinations((plain, layout, modulated, both), 2):
         assert (one - other).abs().max() > 1e-4
-    watcher = Watcher()
-    assert torch.equal(drawn(tiny, watcher, settings=OFF), plain)
-    assert max(watcher.on_first) > 0
+    observer = Observer()
+    assert torch.equal(draw(tiny, observer, settings=OFF), plain)
+    assert max(observer.on_first) > 0
 
 
-def test_a_control_that_raises_is_ended_and_forgotten(tiny):
-    class Failing(Watcher):
-        def observe(self, layer, seen):
+def test_a_control_that_raises_is_ended_and_the_processors_restored(tiny):
+    class Failing(Observer):
+        def observe(self, layer, probe):
             raise RuntimeError("no")
 
     before, failing = dict(tiny.unet.attn_processors), Failing()
     with pytest.raises(RuntimeError, match="no"):
-        drawn(tiny, failing)
+        draw(tiny, failing)
     assert failing.ended == 1
     assert dict(tiny.unet.attn_processors) == before
 
 
-def test_only_those_that_began_are_ended(tiny):
+def test_only_begun_controls_are_ended(tiny):
     class Bad(AttentionControl):
-        def begin(self, scene):
+        def begin(self, context):
             raise ValueError("not me")
 
-    before, after = Watcher(), sow.Trace()
+    before, after = Observer(), sow.Trace()
     with pytest.raises(ValueError, match="not me"):
-        drawn(tiny, before, Bad(), after)
+        draw(tiny, before, Bad(), after)
     assert before.ended == 1
 
 
-def test_conditions_inverted_alone_are_left_alone(tiny):
-    """They are other pictures, of other sizes, than those that controls know of."""
+def test_conditions_inverted_alone_are_not_controlled(tiny):
+    """Their latents have other sizes than the ones controls know."""
     settings = OFF.changed(inversion="alone")
-    plain = drawn(tiny, settings=settings)
-    assert (drawn(tiny, Layout(), settings=settings) - plain).abs().max() > 1e-4
+    plain = draw(tiny, settings=settings)
+    assert (draw(tiny, Layout(), settings=settings) - plain).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("architecture", [TINY, SD21_BASE], ids=["tiny", "SD2.1"])
-def test_layers_know_their_resolution(architecture, tiny):
-    """By name, from the UNet's own blocks: as many tokens as the UNet then sends through."""
+def test_layers_have_the_resolution_of_the_unets_blocks(architecture, tiny):
+    """By name, from the UNet's blocks: the number of tokens that the UNet passes through."""
     if architecture is TINY:
         pipe = tiny
     else:  # the real names and resolutions, a sixteenth of the width

@@ -1,4 +1,4 @@
-"""Layout into pixels: phrases stay in their boxes while a picture forms, and only then."""
+"""Layout to image: phrases stay in their boxes in the layout steps, and only then."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ OBJECTS = [
 ]
 
 
-def bare(objects=(), prompt=PROMPT, canvas=(64, 64)) -> Plan:
+def text_plan(objects=(), prompt=PROMPT, canvas=(64, 64)) -> Plan:
     return plan([0, 0, *canvas], canvas, prompt, subject=NOTHING, suppress="", objects=objects)
 
 
-class Watcher(AttentionControl):
-    """How much each place listens to the tokens of a phrase, step by step."""
+class Observer(AttentionControl):
+    """Records the attention of each location to the tokens of a phrase, by state."""
 
     def __init__(self, phrase: str) -> None:
         self.phrase, self.seen = phrase, {}
 
-    def begin(self, scene):
-        words = scene.backbone.words(scene.jobs[0].plan.prompt)
-        self.places, self.size = find_tokens(self.phrase, words), scene.size
+    def begin(self, context):
+        words = context.backbone.words(context.jobs[0].plan.prompt)
+        self.places, self.size = find_tokens(self.phrase, words), context.size
         assert len(self.places) >= 2
 
-    def before_call(self, move):
-        self.state = getattr(move, "state", None)
+    def before_call(self, step):
+        self.state = getattr(step, "state", None)
 
     def observes(self, layer):
         return layer.kind == "cross" and layer.factor == 1
@@ -51,20 +51,20 @@ class Watcher(AttentionControl):
         self.seen[self.state] = share
 
 
-def watched(pipe, phrase, **arguments):
-    watcher = Watcher(phrase)
-    pipe.controls[:] = [watcher]
+def observe_phrase(pipe, phrase, **arguments):
+    observer = Observer(phrase)
+    pipe.controls[:] = [observer]
     try:
         made = latents(pipe, **arguments)
     finally:
         pipe.controls.clear()
-    return made, watcher.seen
+    return made, observer.seen
 
 
-def test_a_phrase_is_heard_in_its_box_alone_while_the_picture_forms(tiny):
+def test_a_phrase_is_only_attended_in_its_box_in_layout_steps(tiny):
     settings = TEXT.changed(layout_steps=3, layout_pull=1, steps=6, t1=2, t2=4)
-    _, seen = watched(
-        tiny, "red ball", image=None, plan=bare(OBJECTS), settings=settings, generator=seeded(0)
+    _, seen = observe_phrase(
+        tiny, "red ball", image=None, plan=text_plan(OBJECTS), settings=settings, generator=seeded(0)
     )
     for state, share in seen.items():
         inside, outside = share[2:6, :4], share[:, 4:]
@@ -73,32 +73,32 @@ def test_a_phrase_is_heard_in_its_box_alone_while_the_picture_forms(tiny):
             assert inside.min() > 0
         else:
             assert outside.max() > 0
-    _, free = watched(
-        tiny, "red ball", image=None, plan=bare(OBJECTS), generator=seeded(0),
+    _, free = observe_phrase(
+        tiny, "red ball", image=None, plan=text_plan(OBJECTS), generator=seeded(0),
         settings=settings.changed(layout_pull=0),
     )  # fmt: skip
-    assert seen[6][2:6, :4].mean() > 1.2 * free[6][2:6, :4].mean()  # drawn to, too
+    assert seen[6][2:6, :4].mean() > 1.2 * free[6][2:6, :4].mean()  # and is raised inside
 
 
 def test_without_boxes_or_steps_nothing_changes(tiny):
-    """Bit for bit, also beside a job that has boxes."""
+    """Bit for bit; in a batch with a job that has boxes, nearly."""
     unplaced = [{**thing, "box": None} for thing in OBJECTS]
-    plain = latents(tiny, image=None, plan=bare(), generator=seeded(1))
+    plain = latents(tiny, image=None, plan=text_plan(), generator=seeded(1))
     for other, changes in ((unplaced, {}), (OBJECTS, {"layout_steps": 0})):
-        made = latents(tiny, image=None, plan=bare(other), settings=changes, generator=seeded(1))
+        made = latents(tiny, image=None, plan=text_plan(other), settings=changes, generator=seeded(1))
         assert torch.equal(made, plain)
-    placed = latents(tiny, image=None, plan=bare(OBJECTS), generator=seeded(1))
+    placed = latents(tiny, image=None, plan=text_plan(OBJECTS), generator=seeded(1))
     assert not torch.allclose(placed, plain, atol=1e-3)
     both = latents(
-        tiny, image=[None, None], plan=[bare(OBJECTS), bare()],
+        tiny, image=[None, None], plan=[text_plan(OBJECTS), text_plan()],
         generator=[seeded(1), seeded(1)],
     )  # fmt: skip
     torch.testing.assert_close(both[0], placed[0], atol=2e-4, rtol=0)
     torch.testing.assert_close(both[1], plain[0], atol=2e-4, rtol=0)
 
 
-def test_a_planted_condition_hears_what_it_likes(tiny):
-    """C is left out, and the condition is there all the same."""
+def test_a_planted_condition_is_not_restricted(tiny):
+    """The latents of C may attend to every phrase."""
     things = [{"id": "ball", "label": "red ball", "box": [0, 8, 16, 32]}]
     with_ball = with_body(prompt="a person left of a red ball", objects=things)
     made = [
@@ -107,24 +107,24 @@ def test_a_planted_condition_hears_what_it_likes(tiny):
     ]
     assert not torch.equal(made[0], made[1])
     assert made[0].isfinite().all()
-    _, seen = watched(tiny, "red ball", **{**job(Settings()), "plan": with_ball})
+    _, seen = observe_phrase(tiny, "red ball", **{**job(Settings()), "plan": with_ball})
     inside = seen[7][1:5, 2:6]  # the condition's own latents
     assert inside.max() > 0
     assert seen[7][:, 6:].max() == 0
 
 
-def test_nothing_is_planted_and_nothing_inverted(tiny):
-    """The sentence alone, from noise: as many calls as steps."""
-    made = tiny(image=None, plan=bare(), generator=seeded(2), return_cycles=True)
+def test_a_text_only_plan_needs_no_inversion(tiny):
+    """From noise, with as many UNet calls as steps."""
+    made = tiny(image=None, plan=text_plan(), generator=seeded(2), return_cycles=True)
     assert made.images[0].size == (64, 64)
     calls = []
     tiny(
-        image=noise_picture(1), plan=bare(), generator=seeded(2),
+        image=noise_picture(1), plan=text_plan(), generator=seeded(2),
         callback_on_step_end=lambda pipe, number, time, seen: calls.append(number) or {},
     )  # fmt: skip
     assert len(calls) == TEXT.steps
     mixed = tiny(
-        image=[None, noise_picture(1)], plan=[bare(), with_body()], settings=TEXT,
+        image=[None, noise_picture(1)], plan=[text_plan(), with_body()], settings=TEXT,
         generator=[seeded(2), seeded(3)],
     )  # fmt: skip
     assert len(mixed.images) == 2
@@ -143,21 +143,21 @@ def test_nothing_is_planted_and_nothing_inverted(tiny):
         (Settings(layout_steps=0), []),
     ],
 )
-def test_where_compositions_form(settings, states):
+def test_layout_steps(settings, states):
     calls = [call for call in unet_calls_of(settings, 1) if isinstance(call, Denoise)]
     assert [call.state for call in calls if is_layout_step(call, settings)] == states
 
 
-def test_phrases_are_found_in_prompts():
+def test_tokens_of_phrases():
     words = [("a", [1]), ("red", [2]), ("ball", [3, 4]), ("and", [5]), ("a", [6]), ("ball", [7])]
     assert find_tokens("red ball", words) == [2, 3, 4]
     assert find_tokens("Red, ball!", words) == [2, 3, 4]
-    assert find_tokens("green ball", words) == [3, 4, 7]  # its noun, wherever it is
+    assert find_tokens("green ball", words) == [3, 4, 7]  # only its noun
     assert find_tokens("cat", words) == []
     assert find_tokens("", words) == []
 
 
-def test_a_box_that_covers_no_cell_by_half_has_the_one_it_covers_most():
+def test_a_small_box_gets_the_cell_it_covers_most():
     small = covered_cells([Box(x=20, y=4, width=8, height=6)], (64, 64), (4, 4))
     assert small.sum() == 1
     assert small[1]  # the second cell of the first row

@@ -40,7 +40,7 @@ def modulation(settings: Settings, *plans: Plan) -> Modulation:
 @pytest.mark.parametrize("alpha_minus", [0.5, 0.0])
 @pytest.mark.parametrize("branches", ["all", "prompt"])
 @pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
-def test_the_pipeline_equals_one_with_the_dense_form(
+def test_the_pipeline_equals_dense_attention(
     tiny, alpha_minus, branches, canvas, monkeypatch
 ):
     settings = ON.changed(modulated_branches=branches, outside="joined", alpha_minus=alpha_minus)
@@ -74,7 +74,7 @@ def test_the_pipeline_equals_one_with_the_dense_form(
 
 
 @pytest.mark.parametrize("branches", ["all", "prompt"])
-def test_a_picture_does_not_depend_on_its_company(tiny, branches):
+def test_a_picture_does_not_depend_on_its_batch(tiny, branches):
     """To the last bit, in batches of one size: beside itself, and beside a larger region."""
     few, many = plan(related=(8, 40, 24, 8)), plan(related=(0, 40, 64, 24))
 
@@ -87,7 +87,7 @@ def test_a_picture_does_not_depend_on_its_company(tiny, branches):
     assert torch.equal(beside(many), beside(few))
 
 
-def test_each_part_changes_the_picture_and_none_leaves_it(tiny):
+def test_each_strength_changes_the_picture(tiny):
     off = latents(tiny, **job(OFF))
     assert torch.equal(latents(tiny, **job(OFF.changed(lambda_c=3, lambda_d=3, tau=0.5))), off)
     for change in ({"alpha_minus": 0.5}, {"alpha_plus": 0.5}):
@@ -96,7 +96,7 @@ def test_each_part_changes_the_picture_and_none_leaves_it(tiny):
     assert (without_r - latents(tiny, **job(OFF, related=None))).abs().max() < 1e-4
 
 
-def test_jobs_of_a_batch_are_modulated_each_for_itself(tiny):
+def test_jobs_of_a_batch_are_modulated_independently(tiny):
     """One strongly, one not at all, one with other regions, gated by their own indicators."""
     settings = [ON.changed(gate="ramp", tau=0.12), OFF.changed(gate="ramp"),
                 ON.changed(alpha_plus=0.2, gate="ramp", tau=0.4)]  # fmt: skip
@@ -112,7 +112,7 @@ def test_jobs_of_a_batch_are_modulated_each_for_itself(tiny):
         assert (together[n] - alone[0]).abs().max() < 1e-4
 
 
-def test_the_processors_are_given_back_whatever_happens(tiny):
+def test_the_processors_are_restored_after_an_error(tiny):
     before = dict(tiny.unet.attn_processors)
     expected = latents(tiny, **job())
 
@@ -132,7 +132,7 @@ def test_the_processors_are_given_back_whatever_happens(tiny):
     assert torch.equal(latents(tiny, **job()), expected)
 
 
-def test_other_processors_do_the_rest_of_the_work(tiny):
+def test_other_attention_processors(tiny):
     """Sliced attention takes fewer arguments than the default one."""
     expected = latents(tiny, **job())
     before = dict(tiny.unet.attn_processors)
@@ -154,7 +154,7 @@ def test_under_autocast(tiny):
     assert (made - off).abs().max() > 1e-3
 
 
-class Reads(TorchDispatchMode):
+class DeviceReads(TorchDispatchMode):
     """Counts what would make a GPU wait for the host."""
 
     count = 0
@@ -173,7 +173,7 @@ class Reads(TorchDispatchMode):
 
 def test_the_gate_never_waits_for_the_device(tiny):
     def reads(cycles: int) -> int:
-        with Reads() as counted:
+        with DeviceReads() as counted:
             latents(tiny, **job(ON.changed(cycles=cycles, gate="ramp")))
         return counted.count
 
@@ -218,7 +218,7 @@ def test_weights_share_out_the_enhancement(tiny):
     assert strengths[0][5:, 1:7].all()
 
 
-def scores_regions():
+def example_regions():
     """One picture, and keys that make query i's mean logit over C equal to its first entry."""
     p = plan()
     mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
@@ -226,14 +226,14 @@ def scores_regions():
     return regions_of(mask, [p], 1)
 
 
-@pytest.mark.parametrize(("listening", "low", "high"), [("even", 0.15, 0.25), ("near", 0.6, 1.0),
+@pytest.mark.parametrize(("attention", "low", "high"), [("even", 0.15, 0.25), ("near", 0.6, 1.0),
                                                         ("far", 0.0, 0.1)])  # fmt: skip
-def test_the_indicator_is_the_share_of_the_nearest_fifth(listening, low, high):
-    regions = scores_regions()
+def test_the_indicator_is_the_share_of_the_nearest_fifth(attention, low, high):
+    regions = example_regions()
     count = regions.num_tokens
     rank = regions.distance
     wave = {"even": torch.arange(count)[None] % 2.0, "near": torch.exp(-30 * (rank - 0.4)),
-            "far": rank}[listening]  # fmt: skip
+            "far": rank}[attention]  # fmt: skip
     query = torch.zeros(1, 2, count, 4)
     query[..., 0] = wave
     key = torch.ones(1, 2, count, 4)
@@ -245,7 +245,7 @@ def test_the_indicator_is_the_share_of_the_nearest_fifth(listening, low, high):
 
 
 def test_the_indicator_equals_the_one_from_all_logits():
-    regions = scores_regions()
+    regions = example_regions()
     query, key = (torch.randn(1, 3, 64, 8, generator=seeded(n)) for n in (1, 2))
     logits = query @ key.transpose(2, 3)
     condition, related = regions.condition[0], regions.related[0]
@@ -255,7 +255,7 @@ def test_the_indicator_equals_the_one_from_all_logits():
     assert float(layer_indicator(query, key, regions)) == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_regions_too_small_for_a_fifth_do_not_count(tiny):
+def test_the_indicator_is_nan_for_small_regions(tiny):
     query = torch.randn(1, 1, 64, 4, generator=seeded(1))
     mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     assert layer_indicator(query, query, regions_of(mask, [plan()], 1)).isnan().all()  # no C
@@ -269,7 +269,7 @@ def test_regions_too_small_for_a_fifth_do_not_count(tiny):
 
 
 @pytest.mark.parametrize("gate", ["above", "ramp", "below"])
-def test_where_nothing_can_be_measured_no_gate_holds_modulation_back(tiny, gate):
+def test_gates_are_open_where_the_indicator_is_not_measurable(tiny, gate):
     """Four tokens of R have no fifth: they are modulated as if there were no gate."""
     small = {"related": (16, 40, 32, 8)}  # one row of four latents
     free = latents(tiny, **job(ON, **small))
@@ -277,11 +277,11 @@ def test_where_nothing_can_be_measured_no_gate_holds_modulation_back(tiny, gate)
     assert torch.equal(latents(tiny, **job(ON.changed(gate=gate), **small)), free)
 
 
-def test_where_all_is_alike_the_nearest_fifth_has_a_fifth():
-    regions = scores_regions()
-    alike = torch.ones(1, 2, 64, 4)
+def test_the_indicator_of_equal_scores_is_a_fifth():
+    regions = example_regions()
+    constant = torch.ones(1, 2, 64, 4)
     fifth = regions.nearest_fifth.sum() / regions.related.sum()
-    assert float(layer_indicator(alike, alike, regions)) == pytest.approx(float(fifth), abs=1e-6)
+    assert float(layer_indicator(constant, constant, regions)) == pytest.approx(float(fifth), abs=1e-6)
 
 
 def test_gates():
@@ -296,7 +296,7 @@ def test_gates():
         assert compute_gate(kind, not_yet[None], tau[:1]) == 0
 
 
-def test_a_gate_that_nothing_passes_leaves_the_picture_alone(tiny):
+def test_a_closed_gate_changes_nothing(tiny):
     off = latents(tiny, **job(OFF))
     closed = latents(tiny, **job(ON.changed(gate="above", tau=1.0)))
     assert (closed - off).abs().max() < 1e-4
@@ -323,7 +323,7 @@ def test_bad_settings_are_refused():
     assert ON.with_assignments(["modulated_factors=1,2"]).modulated_factors == (1, 2)
 
 
-def test_layers_and_branches_are_chosen(tiny):
+def test_modulated_layers_and_branches(tiny):
     everywhere = latents(tiny, **job(ON))
     prompt = latents(tiny, **job(ON.changed(modulated_branches="prompt")))
     assert (everywhere - prompt).abs().max() > 1e-3

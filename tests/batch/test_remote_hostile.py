@@ -116,7 +116,7 @@ def test_a_ledger_of_our_layout_is_what_is_expected(tmp_path):
             assert restoring._layout(copy) == restoring._layout(database)
 
 
-@pytest.mark.parametrize("said", [b"", b"[]", b"{", b'{"time": "soon"}', b'{"time": NaN}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"time": "soon"}', b'{"time": NaN}'])
 def test_noise_for_an_owner_is_nobody(far, tiny_folder, content):
     far.put("out/.sow/owner.json", content)
     assert len(list(batch(far.manifest(*jobs(1)), f"{far.address}/out", tiny_folder))) == 1

@@ -154,4 +154,4 @@ def test_in_the_cycles_the_pair_and_the_negative_prompt_are_asked(tiny, sampler)
     words = ("a person", RELEASED.negative_prompt, "human face",
              "a high quality and colorful image")  # fmt: skip
     (texts,) = backbone.embed([[[word] for word in words]])
-    assert torch.equal(sampler.texts.tokens, texts.tokens)
+    assert torch.equal(sampler.texts.prompt_embeds, texts.prompt_embeds)

@@ -19,7 +19,11 @@ from sow.benchmarks.figures.world.drawing import TESTING, identity_of, make, por
 from sow.plan.box import Box, gap
 
 FIRST = TESTING + 9_500_000
-DRAWINGS = [make(FIRST + n) for n in range(120)]
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    return [make(FIRST + n) for n in range(120)]
 
 
 @pytest.fixture(scope="module")
@@ -28,32 +32,32 @@ def judge():
 
 
 @pytest.fixture(scope="module")
-def verdicts(judge):
-    return judge.look([drawing.image for drawing in DRAWINGS])
+def verdicts(judge, drawings):
+    return judge.look([drawing.image for drawing in drawings])
 
 
 def test_the_judge_is_small():
     assert WEIGHTS.stat().st_size <= 5e6
 
 
-def test_it_reads_what_was_drawn(verdicts):
+def test_it_reads_what_was_drawn(verdicts, drawings):
     pixels = [
-        (truth_maps(d)[0] == v.classes).mean() for d, v in zip(DRAWINGS, verdicts, strict=True)
+        (truth_maps(d)[0] == v.classes).mean() for d, v in zip(drawings, verdicts, strict=True)
     ]
     assert np.mean(pixels) > 0.96
     scenes = [
-        v.picture_labels["scene"] == d.spec.scene for d, v in zip(DRAWINGS, verdicts, strict=True)
+        v.picture_labels["scene"] == d.spec.scene for d, v in zip(drawings, verdicts, strict=True)
     ]
     assert np.mean(scenes) > 0.95
     people = [
-        v.persons == (d.spec.person is not None) for d, v in zip(DRAWINGS, verdicts, strict=True)
+        v.persons == (d.spec.person is not None) for d, v in zip(drawings, verdicts, strict=True)
     ]
     assert np.mean(people) > 0.97
 
 
 def test_what_captions_say_of_drawings_is_seen_in_them(verdicts):
     right: dict[str, list[bool]] = {}
-    for drawing, verdict in zip(DRAWINGS, verdicts, strict=True):
+    for drawing, verdict in zip(drawings, verdicts, strict=True):
         for name, value in answers(verdict, drawing.caption.mentions).items():
             right.setdefault(name, []).append(value)
     rates = {name: float(np.mean(values)) for name, values in right.items()}
@@ -62,11 +66,11 @@ def test_what_captions_say_of_drawings_is_seen_in_them(verdicts):
     assert rates["relation"] > 0.85, rates
 
 
-def test_what_is_not_so_is_not_seen(verdicts):
+def test_what_is_not_so_is_not_seen(verdicts, drawings):
     """Every drawing held to the caption of another: far fewer things are right."""
     wrong: list[bool] = []
     for n, verdict in enumerate(verdicts):
-        caption: Caption = DRAWINGS[(n + 7) % len(DRAWINGS)].caption
+        caption: Caption = drawings[(n + 7) % len(drawings)].caption
         told = {
             k: v for k, v in caption.mentions.items() if k in ("scene", "thing", "clothing_colour")
         }
@@ -123,8 +127,8 @@ def test_the_head_where_one_was_planted_comes_first(judge):
     assert verdicts[0].truncated
 
 
-def test_a_larger_picture_is_read_like_a_small_one(judge):
-    drawing = DRAWINGS[0]
+def test_a_larger_picture_is_read_like_a_small_one(judge, drawings):
+    drawing = drawings[0]
     large = drawing.image.resize((512, 512), Image.Resampling.BICUBIC)
     one, other = judge.look([drawing.image, large])
     assert (one.classes == other.classes).mean() > 0.97

@@ -17,7 +17,10 @@ from sow.benchmarks.figures.world.scenes import STYLES
 from sow.benchmarks.figures.world.tv2i import pairs, unseen
 from sow.benchmarks.statistics import mean, rate
 
-DRAWINGS = [make(TESTING + 9_000_000 + n) for n in range(150)]
+
+@pytest.fixture(scope="module")
+def drawings():
+    return [make(TESTING + 9_000_000 + n) for n in range(150)]
 
 
 def test_a_seed_gives_one_picture_and_another_seed_another():
@@ -28,12 +31,12 @@ def test_a_seed_gives_one_picture_and_another_seed_another():
     assert one.image.tobytes() != other.image.tobytes()
 
 
-def test_masks_agree_with_the_picture():
+def test_masks_agree_with_the_picture(drawings):
     """Where a part is, its colour is: faces are of their skin, coats of their cloth."""
     from sow.benchmarks.figures.world.people import SKINS
     from sow.benchmarks.figures.world.things import COLOURS
 
-    for drawing in DRAWINGS:
+    for drawing in drawings:
         person = drawing.spec.person
         if person is None or drawing.spec.style != "none":
             continue
@@ -47,8 +50,8 @@ def test_masks_agree_with_the_picture():
             assert np.abs(cloth - COLOURS[person.clothing_colour]).max() < 45
 
 
-def test_a_person_hangs_together():
-    for drawing in DRAWINGS:
+def test_a_person_hangs_together(drawings):
+    for drawing in drawings:
         if drawing.spec.person is None or drawing.spec.relation == "below":
             continue
         face, neck, body = (drawing.box(part) for part in (FACE, NECK, BODY))
@@ -85,8 +88,8 @@ def test_relations_to_a_person_are_drawn_as_they_are_called(relation):
         assert right[relation], (seed, drawing.spec)
 
 
-def test_what_a_caption_says_is_so():
-    for drawing in DRAWINGS:
+def test_what_a_caption_says_is_so(drawings):
+    for drawing in drawings:
         spec, said = drawing.spec, drawing.caption.mentions
         assert said.get("scene", spec.scene) == spec.scene
         assert said.get("style", "none") == spec.style
@@ -144,14 +147,14 @@ def test_an_identity_is_seen_again_in_every_picture_of_it():
     assert who.vector() != identity_of(78).vector()
 
 
-def test_a_head_crop_shows_the_head():
+def test_a_head_crop_shows_the_head(drawings):
     drawing = portrait(identity_of(5), 5)
     crop = np.asarray(head_crop(drawing, size=64), float)
     assert crop.shape == (64, 64, 3)
     middle = np.median(crop[28:36, 28:36].reshape(-1, 3), axis=0)
     own = np.median(np.asarray(drawing.image, float)[drawing.mask(FACE)], axis=0)
     assert np.abs(middle - own).max() < 60
-    nobody = next(d for d in DRAWINGS if d.spec.person is None)
+    nobody = next(d for d in drawings if d.spec.person is None)
     with pytest.raises(ValueError, match="no head"):
         head_crop(nobody)
 

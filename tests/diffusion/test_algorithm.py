@@ -141,7 +141,7 @@ def test_calls_per_preset(preset, calls):
 def test_a_recording_is_what_the_run_does_and_may_be_cut_short():
     noted = [line for line in lines_of(SMALL) if isinstance(line, Invert | Denoise | Renoise)]
     assert steps_of(SMALL) == noted
-    assert steps_of(SMALL, most=7) == noted[:7]
+    assert steps_of(SMALL, max_steps=7) == noted[:7]
 
 
 def test_noise_is_needed_where_the_settings_say_so():

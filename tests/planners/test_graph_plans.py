@@ -22,7 +22,8 @@ from sow.planners.base import PlanRequest
 from sow.planners.graph.build import build_graph
 from sow.planners.graph.planner import GraphPlanner, add_graph
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.fitting import in_known_words, plan_request
+from sow.service.fitting import plan_request
+from sow.service.known_words import in_known_words
 from sow.service.planning import PlannerChoice, ask_for_plan
 from sow.service.request import Request
 from sow.service.resolved import read_request

@@ -15,7 +15,7 @@ from sow.models.find import find_model
 from sow.plan.plan import Plan
 from sow.planners.rewording import group_words, reword, with_person
 from sow.prompts import load_toml
-from sow.service.fitting import in_known_words
+from sow.service.known_words import in_known_words
 from sow.service.request import Request
 from sow.service.service import Service
 

@@ -1,0 +1,53 @@
+"""Reword a plan for a model that knows a list of words, such as `figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sow.plan.plan import Plan
+from sow.plan.scene_graph import SceneObject
+from sow.settings.inputs import MAX_PROMPT
+
+
+def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
+    """Reword a plan's prompt for a model that lists the words it knows, and add notes.
+
+    Planners read the user's own words, so the rest of the plan stays as it is. Without a known
+    word the model would draw an empty street, so a face always gets a person to belong to.
+    """
+    from sow.planners.rewording import reword, with_person
+
+    if not known:
+        return plan
+    reworded = reword(plan.prompt, known)
+    text = reworded.text
+    if plan.subject == "face":
+        text = with_person(text, known)
+    elif not text and set(plan.subject.split()) <= set(known):
+        text = f"a {plan.subject}"
+    if text == plan.prompt:
+        return plan
+    notes = []
+    if reworded.summary():
+        notes.append(f"{name} does not know {reworded.summary()}")
+    if not reworded.text:
+        notes.append(f"nothing of the prompt is left: `sow words` lists what {name} knows")
+    if text != reworded.text:
+        notes.append(f'{name} is asked for "{text}": the prompt names no person')
+    return plan.changed(
+        prompt=(text or plan.prompt)[:MAX_PROMPT],
+        objects=[_known(thing, known) for thing in plan.objects],
+        notes=(*plan.notes, *(note[:500] for note in notes)),
+    )
+
+
+def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
+    """Return an object labelled in known words, as in the prompt; without any, without its box,
+    since nothing could be drawn there."""
+    from sow.planners.graph.nouns import words_of
+    from sow.planners.rewording import reword
+
+    if thing.box is None:
+        return thing
+    words = " ".join(words_of(reword(thing.label, known).text))
+    return thing.model_copy(update={"label": words} if words else {"box": None})
