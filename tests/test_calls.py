@@ -1,4 +1,4 @@
-"""One call among others: threads, exceptions, cancelling, the library's callbacks, compiling."""
+"""Pipeline calls: threads, exceptions, cancelling, diffusers' callbacks, compiling."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sow.settings.settings import Settings
 
 
 @pytest.mark.parametrize("shared", ["the pipeline", "the UNet"])
-def test_calls_in_threads_make_what_they_make_alone(tiny, shared):
-    """Modulated and unmodulated, traced and not, at the same time: as one after the other."""
+def test_calls_in_threads_equal_sequential_calls(tiny, shared):
+    """With and without modulation, at the same time."""
     pipes = [tiny, tiny if shared == "the pipeline" else sow.SowPipeline.from_pipe(tiny)]
     pipes[1].set_progress_bar_config(disable=True)
     settings = [ON, OFF, ON.changed(gate="ramp", tau=0.12), ON.changed(alpha_minus=0)]
@@ -40,12 +40,12 @@ def test_calls_in_threads_make_what_they_make_alone(tiny, shared):
         thread.start()
     for thread in threads:
         thread.join()
-    for number, unet_lock in enumerate(expected):
-        assert torch.equal(made[number], unet_lock), number
+    for number, picture in enumerate(expected):
+        assert torch.equal(made[number], picture), number
     assert dict(tiny.unet.attn_processors) == before
 
 
-def test_a_call_that_raises_leaves_the_pipe_as_it_was(tiny):
+def test_a_call_that_raises_leaves_the_pipe_unchanged(tiny):
     expected = latents(tiny, **job())
     before = dict(tiny.unet.attn_processors)
     for at in (2, 8, 10, 15):  # in the inversion, in both cycles, in the finish
@@ -77,8 +77,8 @@ def test_from_pipe_in_both_directions(tiny):
 
 
 @pytest.mark.parametrize(("at", "cycles"), [(2, 0), (7, 0), (8, 1), (9, 1), (10, 2), (11, 2)])
-def test_a_cancelled_run_shows_only_cycles_that_were_finished(tiny, at, cycles):
-    """And its pictures are what it pointed to, not the noise it had come to."""
+def test_a_cancelled_run_returns_only_finished_cycles(tiny, at, cycles):
+    """Its pictures are the latest predictions of clean latents, not noise."""
     whole = tiny(**job(QUICK), return_cycles=True, output_type="pt")
 
     def cancel(pipe, call, time, tensors):
@@ -89,12 +89,12 @@ def test_a_cancelled_run_shows_only_cycles_that_were_finished(tiny, at, cycles):
     assert len(cut.cycles[0]) == cycles
     for shown, expected in zip(cut.cycles[0], whole.cycles[0], strict=False):
         assert torch.equal(shown, expected)
-    if at in (8, 10):  # broken off right after a cycle: the picture is what it showed
+    if at in (8, 10):  # cancelled right after a cycle
         assert torch.equal(cut.images[0], cut.cycles[0][-1])
 
 
-def test_the_librarys_own_callback_switches_guidance_off(tiny):
-    """From its step on, one sample per picture is asked for, and the answer is the prompt's."""
+def test_diffusers_cutoff_callback_turns_guidance_off(tiny):
+    """From its step on, the UNet has one sample per picture, and the prompt's output is used."""
     samples: list[int] = []
     hook = tiny.unet.register_forward_pre_hook(lambda _, args: samples.append(len(args[0])))
     settings = QUICK.changed(outside="none")
@@ -119,7 +119,7 @@ def test_the_librarys_own_callback_switches_guidance_off(tiny):
     assert (tiny.num_timesteps, tiny.guidance_scale) == (16, 7.5)
 
 
-def test_attributes_of_the_library_are_there_before_any_call():
+def test_diffusers_attributes_exist_before_any_call():
     pipe = random_pipeline(TINY)
     assert (pipe.num_timesteps, pipe.guidance_scale, pipe.interrupt) == (0, 0.0, False)
 
@@ -137,28 +137,28 @@ def test_inverted_alone_the_callback_sees_latents_and_mask_of_one_size(tiny):
     assert shapes == [True] * (5 + 7 + 4 + 5)
 
 
-def test_no_call_is_wasted_on_a_canvas_that_nobody_needs(tiny):
+def test_an_unused_canvas_is_not_inverted(tiny):
     for changes, calls in (
         ({"inversion": "alone", "seed_canvas": "none"}, 7 + 5 + 4 + 5),
         ({"seed_canvas": "none"}, 7 + 5 + 4 + 5),
         ({"inversion": "alone"}, 5 + 7 + 4 + 5),
         ({}, 7 + 4 + 5),
     ):
-        count_forwards: list[int] = []
-        hook = tiny.unet.register_forward_pre_hook(lambda *_, c=count_forwards: c.append(1))
+        forwards: list[int] = []
+        hook = tiny.unet.register_forward_pre_hook(lambda *_, calls=forwards: calls.append(1))
         latents(tiny, **job(QUICK.changed(**changes)))
         hook.remove()
-        assert len(count_forwards) == tiny.num_timesteps == calls, changes
+        assert len(forwards) == tiny.num_timesteps == calls, changes
 
 
-def test_a_mask_with_a_condition_is_refused_not_ignored(tiny):
+def test_a_mask_with_a_condition_is_refused(tiny):
     condition = Condition.prepare(noise_picture(1), plan())
     with pytest.raises(UsageError, match="which has its own"):
         tiny(image=condition, plan=plan(), mask=Image.new("L", (48, 40)), settings=QUICK)
 
 
 def test_a_transparent_mask_is_read_by_its_alpha(tiny):
-    """As the command line reads it: opaque is kept, whatever its colour."""
+    """As on the command line: opaque pixels are the condition, whatever their colour."""
     left = Image.new("L", (48, 40))
     left.paste(255, (0, 0, 24, 40))
     black = Image.merge("RGBA", [Image.new("L", (48, 40))] * 3 + [left])
@@ -176,13 +176,14 @@ def scheduler(pipe, other):
 
 
 @pytest.mark.parametrize("kind", [FlowMatchEulerDiscreteScheduler, EDMEulerScheduler])
-def test_other_kinds_of_noise_are_refused(tiny, kind):
-    with scheduler(tiny, kind()), pytest.raises(ModelError, match=f"{kind.__name__} has no alphas_cumprod"):
+def test_unsupported_schedulers_are_refused(tiny, kind):
+    error = f"{kind.__name__} has no alphas_cumprod"
+    with scheduler(tiny, kind()), pytest.raises(ModelError, match=error):
         tiny(**job(QUICK))
 
 
 def test_every_setting_is_shared_or_each_jobs_own(tiny):
-    """Shared ones must agree in a batch; own ones may differ, and then change only their job."""
+    """Shared settings must agree in a batch; a job's own settings only change its picture."""
     others = {
         "steps": 12, "t1": 4, "t2": 8, "cycles": 3, "noise_level": 0.5, "guidance_scale": 3.0,
         "eta": 0.5, "cycle_eta": 0.5, "preserve": (2,), "negative_prompt": "snow",
@@ -211,11 +212,11 @@ def test_every_setting_is_shared_or_each_jobs_own(tiny):
                 tiny(**both)
             continue
         made = latents(tiny, **both)
-        unet_lock = {**both, "plan": ragged, "generator": seeded(1)}
-        if plain is None:  # the first of the two is the same every time
-            plain = latents(tiny, **{**unet_lock, "settings": base})[0]
-            unet_lock["generator"].manual_seed(1)
-        changed = latents(tiny, **{**unet_lock, "settings": two[1]})[0]
+        single = {**both, "plan": ragged, "generator": seeded(1)}
+        if plain is None:  # the first job is the same every time
+            plain = latents(tiny, **{**single, "settings": base})[0]
+            single["generator"].manual_seed(1)
+        changed = latents(tiny, **{**single, "settings": two[1]})[0]
         assert (made[0] - plain).abs().max() < 1e-4, name
         assert (made[1] - changed).abs().max() < 1e-4, name
         assert (made[0] - made[1]).abs().max() > 1e-5, name
@@ -223,16 +224,16 @@ def test_every_setting_is_shared_or_each_jobs_own(tiny):
 
 @pytest.mark.parametrize("gate", ["none", "ramp"])
 def test_compiled_blocks_stay_compiled(gate):
-    """They are compiled once: not again in later cycles, runs, plans or seeds.
+    """Later cycles, runs, plans and seeds do not compile them again.
 
-    Modulated attention is in the graph; only where a control looks on (a gate) is there a break.
+    Modulated attention is in the graph; only an observing control (a gate) breaks the graph.
     """
     torch._dynamo.reset()
     counters = torch._dynamo.utils.counters
     pipe, plain = (random_pipeline(TINY) for _ in range(2))
     for each in (pipe, plain):
         each.set_progress_bar_config(disable=True)
-    backend = "aot_eager" if gate == "none" else "eager"  # the graphs are the same
+    backend = "aot_eager" if gate == "none" else "eager"  # both have the same graphs
     compile_blocks(pipe, fullgraph=gate == "none", backend=backend)
     settings = ON.changed(gate=gate, tau=0.12, cycles=1)
 
@@ -249,6 +250,6 @@ def test_compiled_blocks_stay_compiled(gate):
     assert compilations(**job(settings, seed=3)) == 0
     again = compilations(**job(settings, box=(8, 8, 24, 24), related=(0, 32, 64, 32)))
     print("graphs:", first, again)
-    assert again <= first  # other numbers of rows: at most once more, and never again
+    assert again <= first  # other numbers of rows: at most once more
     assert compilations(**job(settings, box=(24, 0, 32, 40), related=(0, 40, 64, 24))) == 0
     torch._dynamo.reset()

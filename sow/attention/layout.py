@@ -127,7 +127,8 @@ def _phrase_tokens(context: RunContext, phrases: Sequence[Sequence[Phrase]]) -> 
     The first dimension is the largest number of phrases of a picture.
     """
     max_phrases = max(map(len, phrases))
-    found = torch.zeros(max_phrases, len(phrases), context.backbone.text_tokens, dtype=torch.bool)
+    shape = (max_phrases, len(phrases), context.backbone.max_text_tokens)
+    found = torch.zeros(shape, dtype=torch.bool)
     for picture, (job, own) in enumerate(zip(context.jobs, phrases, strict=True)):
         words = context.backbone.words(job.plan.prompt) if own else []
         for number, phrase in enumerate(own):

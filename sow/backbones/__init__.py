@@ -1,1 +1,1 @@
-"""What a diffusion model does for the engine: encode, predict, decode; one file per kind of it."""
+"""Diffusion models as the engine uses them: encode, predict, decode; one module per kind."""

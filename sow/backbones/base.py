@@ -1,7 +1,8 @@
-"""What the engine asks of a diffusion model. Everything that is one model's own stands behind it.
+"""The interface between the engine and a diffusion model; hides everything model-specific.
 
 Latents are `[B, c, h, w]` in float32 on the model's device, pixels `[B, 3, H, W]` in [-1, 1];
-B are pictures, K the branches of guidance. One latent is `vae_scale_factor` pixels wide and high.
+B is the number of pictures, K that of guidance branches. One latent is `vae_scale_factor` pixels
+wide and high.
 """
 
 from __future__ import annotations
@@ -19,35 +20,35 @@ Texts = Sequence[Sequence[str]]
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Texts as a model is given them.
+    """Encoded prompts, as the model takes them.
 
     Attributes:
-        tokens: `[K, B, tokens, width]`.
-        more: whatever else it wants with them, `[K, B, ...]` each.
+        prompt_embeds: `[K, B, tokens, width]`.
+        added_cond_kwargs: further conditions of the model, `[K, B, ...]` each.
     """
 
-    tokens: Tensor
-    more: Mapping[str, Tensor]
+    prompt_embeds: Tensor
+    added_cond_kwargs: Mapping[str, Tensor]
 
     @property
     def branches(self) -> int:
         """K."""
-        return len(self.tokens)
+        return len(self.prompt_embeds)
 
-    def first(self, branches: int) -> TextEmbeddings:
-        """Only the first so many branches: 1 is the prompt without guidance."""
-        more = {name: part[:branches] for name, part in self.more.items()}
-        return TextEmbeddings(self.tokens[:branches], more)
+    def first_branches(self, branches: int) -> TextEmbeddings:
+        """Return the embeddings of the first branches; 1 is the prompt without guidance."""
+        added = {name: part[:branches] for name, part in self.added_cond_kwargs.items()}
+        return TextEmbeddings(self.prompt_embeds[:branches], added)
 
 
 @dataclass(frozen=True)
 class AttentionLayer:
-    """One place where the model attends.
+    """An attention layer of the model.
 
     Attributes:
-        name: as `attn_processors` calls it.
+        name: its key in `attn_processors`.
         kind: self-attention among the picture's tokens, or cross-attention to the prompt's.
-        factor: how much coarser its tokens are than the latents, in width and height: 1, 2, 4 …
+        factor: its downsampling of the latents, in width and height: 1, 2, 4 …
     """
 
     name: str
@@ -56,11 +57,11 @@ class AttentionLayer:
 
 
 class Schedule(Protocol):
-    """Noise levels of the states x_0 (clean) to x_S (noise), and the steps between them."""
+    """The noise levels of the states x_0 (clean) to x_S (noise), and the steps between them."""
 
     @property
     def timesteps(self) -> Sequence[int]:
-        """When the model is asked, state by state; the first is never used."""
+        """The model's timestep of every state; that of x_0 is never used."""
 
     def denoise(
         self,
@@ -71,10 +72,10 @@ class Schedule(Protocol):
         noise: Tensor | None = None,
         step_skip: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s - step_skip} by the model's output, and the clean latents it points to."""
+        """Return x_{s - step_skip} and the predicted clean latents, from x_s and the output."""
 
     def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
-        """x_s -> x_{s + step_skip}: the same step read backwards."""
+        """Return x_{s + step_skip} from x_s: the denoising step inverted."""
 
     def renoise(
         self,
@@ -84,7 +85,7 @@ class Schedule(Protocol):
         end: int,
         noise_level: Tensor | float = 1.0,
     ) -> Tensor:
-        """x_start -> x_end in one jump of the forward process."""
+        """Return x_end from x_start, in one jump of the forward process."""
 
 
 class Backbone(Protocol):
@@ -92,32 +93,32 @@ class Backbone(Protocol):
 
     vae_scale_factor: int
     channels: int
-    text_tokens: int
+    max_text_tokens: int
     device: torch.device
 
     def schedule(self, steps: int) -> Schedule:
-        """The states of a trajectory of so many steps."""
+        """Return the schedule of a trajectory with this many steps."""
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Pixels to latents, without chance."""
+        """Encode pixels to latents, deterministically."""
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents to pixels."""
+        """Decode latents to pixels."""
 
     def embed(self, groups: Sequence[Texts]) -> list[TextEmbeddings]:
-        """Several groups of texts; a text that occurs twice is encoded once."""
+        """Encode several groups of texts, each distinct text once."""
 
     def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
-        """The model's output for all branches of guidance in one call: `[K, B, c, h, w]`."""
+        """Return the model's output for all guidance branches, in one call: `[K, B, c, h, w]`."""
 
     def words(self, prompt: str) -> list[tuple[str, list[int]]]:
-        """The words of a prompt that are read, and the places of their tokens."""
+        """Return the words of a prompt, without truncated ones, and their tokens' indices."""
 
     def attention_layers(self) -> list[AttentionLayer]:
-        """Where it attends."""
+        """Return all attention layers."""
 
     def processors(self) -> dict[str, Any]:
-        """What does the attending now, by the names of the layers."""
+        """Return the current attention processors, by the names of the layers."""
 
     def set_processors(self, processors: Mapping[str, Any]) -> None:
-        """Lets others do it."""
+        """Replace the attention processors."""

@@ -1,11 +1,11 @@
-"""States, their timesteps and noise levels, and the three steps between states.
+"""States, their timesteps and noise levels, and the three kinds of steps between them.
 
 A trajectory has S + 1 states, x_0 (clean) to x_S (noise). Going from x_s to x_{s-1}, the UNet is
 called at timestep t_s = T/S * (s - 1) + 1 (the spacing of Stable Diffusion's own DDIM scheduler),
-and alpha_bar at t_s is the level of state s. Sampling, inverting and renoising all read their
-levels from the one table made here, so they agree state by state.
+and alpha_bar at t_s is the level of state s. Sampling, inversion and renoising use the same
+table of levels, so they agree at every state.
 
-Levels are Python floats: formulas stay exact and nothing has to be fetched from the device.
+Levels are Python floats: formulas are exact and nothing is read from the device.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sow.errors import ModelError, UsageError
 
 @dataclass(frozen=True)
 class DiffusionSchedule:
-    """The table of states of a variance-preserving diffusion, as Stable Diffusion's.
+    """The states of a variance-preserving diffusion such as Stable Diffusion.
 
     Attributes:
         timesteps: the UNet's timestep of every state; `timesteps[0]` is 0 and never used.
-        alphas_cumprod: alpha_bar of every state, from x_0 (clean) down to x_S.
+        alphas_cumprod: alpha_bar of every state, from x_0 (clean) to x_S.
         prediction_type: what the UNet predicts, `epsilon` or `v_prediction`.
     """
 
@@ -37,37 +37,40 @@ class DiffusionSchedule:
 
     @classmethod
     def from_scheduler(cls, scheduler: Any, steps: int) -> DiffusionSchedule:
-        """The table for `steps` states out of a diffusers scheduler's noise schedule.
+        """Return the schedule with `steps` steps, from a diffusers scheduler's noise levels.
 
         Raises:
-            ModelError: if the scheduler knows no alpha_bar (flow matching, EDM) or one that is no
-                noise, or the model predicts something else than epsilon or v.
+            ModelError: if the scheduler has no alpha_bar (flow matching, EDM) or an alpha_bar that
+                does not decrease from at most 1 to more than 0, or the model predicts neither
+                epsilon nor v.
             UsageError: if the model was trained on fewer timesteps than `steps`.
         """
         config = scheduler.config
-        # Euler's sigmas and the like are the same noise read otherwise; flows and EDM are not.
+        # Sigma-based schedulers such as Euler's have the same noise; flow matching and EDM do not.
         if not hasattr(scheduler, "alphas_cumprod") or not hasattr(scheduler.config, "get"):
             raise ModelError(
-                f"{type(scheduler).__name__} has no table of alpha_bar",
-                "give a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
+                f"{type(scheduler).__name__} has no alphas_cumprod",
+                "use a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
             )
         prediction_type = config.get("prediction_type", "epsilon")
         if prediction_type not in ("epsilon", "v_prediction"):
             raise ModelError(
-                f"the model predicts {prediction_type!r}", "only epsilon and v_prediction are known"
+                f"unsupported prediction_type {prediction_type!r}",
+                "use a model that predicts epsilon or v_prediction",
             )
         alphas = scheduler.alphas_cumprod.double().tolist()
         step_ratio = len(alphas) // steps
         if step_ratio == 0:
             raise UsageError(f"steps={steps} is more than the model's {len(alphas)} timesteps")
         timesteps = [min(step_ratio * s + 1, len(alphas) - 1) for s in range(steps)]
-        # SD keeps a trace of noise in its clean state: alpha_bar at time 0, not 1.
+        # SD's clean state has some noise left: alpha_bar at timestep 0, not 1.
         clean = 1.0 if config.get("set_alpha_to_one", False) else alphas[0]
         alphas_cumprod = (clean, *(alphas[t] for t in timesteps))
-        if not all(1 >= less > more > 0 for less, more in pairwise(alphas_cumprod)):  # nor nan
+        # False for nan too.
+        if not all(1 >= cleaner > noisier > 0 for cleaner, noisier in pairwise(alphas_cumprod)):
             raise ModelError(
-                "the scheduler's noise does not grow from a clean picture to noise",
-                "give a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
+                "the scheduler's alphas_cumprod does not decrease between 1 and 0",
+                "use a scheduler with Stable Diffusion's noise, such as DDIMScheduler",
             )
         return cls((0, *timesteps), alphas_cumprod, prediction_type)
 
@@ -93,18 +96,18 @@ class DiffusionSchedule:
         noise: Tensor | None = None,
         step_skip: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """x_s -> x_{s - step_skip}, one DDIM step (Eq. 3; DDIM, Eq. 12).
+        """Take one DDIM step, x_s -> x_{s - step_skip} (Eq. 3; DDIM, Eq. 12).
 
         Args:
             latents: x_s, `[B, 4, h, w]`.
             output: the UNet's at `timesteps[state]`, same shape.
             state: s, from S down to 1.
             eta: 0 is deterministic, 1 has DDPM's variance; a number or `[B, 1, 1, 1]`.
-            noise: standard normal, same shape as `latents`; needed where eta is not 0.
-            step_skip: how many states it goes at once, up to s.
+            noise: standard normal, same shape as `latents`; required if eta is not 0.
+            step_skip: the number of states to go at once, up to s.
 
         Returns:
-            x_{s - step_skip} and the clean latents that it points to.
+            x_{s - step_skip} and the predicted clean latents.
         """
         here, there = self.alphas_cumprod[state], self.alphas_cumprod[state - step_skip]
         clean, epsilon = self.predict_x0_eps(latents, output, state)
@@ -116,14 +119,14 @@ class DiffusionSchedule:
         return math.sqrt(there) * clean + direction * epsilon + sigma * noise, clean
 
     def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
-        """x_s -> x_{s + step_skip}, the DDIM step read backwards (Sec. III-A).
+        """Take one DDIM inversion step, x_s -> x_{s + step_skip} (Sec. III-A).
 
         `output` is the UNet's at `timesteps[state + step_skip]`, where `denoise` starts. This is
-        the exact inverse of `denoise` with eta 0 as long as the UNet's output is the same.
+        the exact inverse of `denoise` with eta 0 if the UNet's output is the same.
         """
         here, there = self.alphas_cumprod[state], self.alphas_cumprod[state + step_skip]
         if self.prediction_type == "v_prediction":
-            # A step turns (signal, noise) by an angle: x_s = cos * x_{s+1} - sin * v.
+            # A step rotates (signal, noise) by an angle: x_s = cos * x_{s+1} - sin * v.
             cos = math.sqrt(here * there) + math.sqrt((1 - here) * (1 - there))
             sin = math.sqrt(here * (1 - there)) - math.sqrt((1 - here) * there)
             return (latents + sin * output) / cos
@@ -138,7 +141,7 @@ class DiffusionSchedule:
         end: int,
         noise_level: Tensor | float = 1.0,
     ) -> Tensor:
-        """x_start -> x_end in one jump of the forward process (Eq. 2), `start` < `end`.
+        """Jump from x_start to x_end in the forward process (Eq. 2), `start` < `end`.
 
         sqrt(a_end/a_start) * x + noise_level * sqrt(1 - a_end/a_start) * noise
         """

@@ -1,1 +1,1 @@
-"""Cyclic One-Way Diffusion itself: the algorithm, its noise, its guidance, the loop."""
+"""Cyclic One-Way Diffusion: the algorithm, its sampler, noise and guidance."""

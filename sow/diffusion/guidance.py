@@ -19,35 +19,36 @@ from sow.settings.settings import BRANCHES
 
 
 class Guidance:
-    """The guidance of a batch: its regions, its interval, and the conditions it asks for."""
+    """The guidance of a batch: its regions, its interval, and its number of conditions."""
 
     def __init__(self, jobs: Sequence[Job], tensors: BatchTensors) -> None:
         self._jobs, self._tensors = jobs, tensors
         self.max_conditions = max(BRANCHES[job.outside] for job in jobs)
 
     def num_conditions(self, step: Denoise) -> int:
-        """Return how many conditions the UNet is asked with: what the neediest job wants."""
-        return max(self._num_conditions(step))
+        """Return the number of conditions of a UNet call: the largest that a job needs."""
+        return max(self._per_job(step))
 
     def __call__(self, outputs: Tensor, step: Denoise, region_mask: Tensor) -> Tensor:
         """Return the guided output, `[B, c, h, w]`.
 
         Args:
             outputs: `[K, B, c, h, w]`, with K of `num_conditions`.
-            step: where in the run they were asked for.
+            step: the step of the UNet call.
             region_mask: C, `[B, 1, h, w]`, 0 to 1.
         """
-        tensors, wanted = self._tensors, self._num_conditions(step)
+        tensors, per_job = self._tensors, self._per_job(step)
         output = regional_guidance(
             outputs, region_mask, tensors.guidance_scale, tensors.condition_guidance_scale
         )
-        unguided = [number == BRANCHES["prompt"] for number in wanted]
+        unguided = [number == BRANCHES["prompt"] for number in per_job]
         if any(unguided) and not all(unguided):  # the interval of some jobs has ended
             mask = torch.tensor(unguided, device=output.device).view(-1, 1, 1, 1)
             output = torch.where(mask, outputs[0], output)
         return output
 
-    def _num_conditions(self, step: Denoise) -> list[int]:
+    def _per_job(self, step: Denoise) -> list[int]:
+        """Return the number of conditions that each job needs."""
         return [num_conditions(step, job.settings, job.outside) for job in self._jobs]
 
 

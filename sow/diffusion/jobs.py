@@ -1,4 +1,4 @@
-"""From what a user passes to the jobs of one call, and to the tensors the sampler works on."""
+"""The jobs of one call, made from the user's arguments, and their settings as tensors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Job:
 
     @property
     def outside(self) -> Outside:
-        """The guidance outside C that it needs."""
+        """The guidance outside C that the job needs."""
         return outside_of(self.plan, self.settings)
 
 
@@ -50,74 +50,87 @@ def make_jobs(
     generator: torch.Generator | Sequence[torch.Generator] | None,
     vae_scale_factor: int,
     preset: Callable[[str], Settings] = Settings.preset,
-    fitted: Callable[[Plan], Plan] = lambda plan: plan,
+    fit_plan: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> list[Job]:
-    """One job per picture: single values serve all jobs, lists must be equally long.
+    """Make one job per picture: single values are used for all jobs, lists have equal lengths.
 
-    `vae_scale_factor` is the pixels of one latent: boxes are aligned to it. `preset` and `fitted`
-    say what the model makes of a setting, and of a plan that leaves its canvas open.
+    Args:
+        image: pictures, of which the plans' crops are planted, or conditions.
+        plan: plans; their boxes are aligned to `vae_scale_factor`.
+        settings: changes of each plan's preset, or settings that replace it.
+        mask: masks of the pictures.
+        generator: one for each job, or one for all.
+        vae_scale_factor: width and height of one latent in pixels.
+        preset: returns the model's preset of a name.
+        fit_plan: fits a plan without a canvas to the model.
 
     Raises:
-        UsageError: if something is not what it should be, lists differ in length, or the jobs
-            cannot share one batch.
-        PictureError, PlanError: if a picture, a mask or a plan is no use.
+        UsageError: if an argument has the wrong type, lists differ in length, or the jobs cannot
+            share one batch.
+        PictureError, PlanError: if a picture, a mask or a plan is invalid.
     """
-    given = {"image": image, "plan": plan, "settings": settings, "mask": mask,
-             "generator": generator}  # fmt: skip
-    count = _count_jobs(given)
-    lists = {name: _broadcast(value, count) for name, value in given.items()}
-    for each in lists["generator"]:
-        check_type("generator", each, (torch.Generator, NoneType), GENERATOR_EXAMPLE)
-    plans = [p if p.has_canvas else fitted(p) for p in map(as_plan, lists["plan"])]
+    arguments = {
+        "image": image,
+        "plan": plan,
+        "settings": settings,
+        "mask": mask,
+        "generator": generator,
+    }
+    count = _count_jobs(arguments)
+    lists = {name: _broadcast(value, count) for name, value in arguments.items()}
+    for job_generator in lists["generator"]:
+        check_type("generator", job_generator, (torch.Generator, NoneType), GENERATOR_EXAMPLE)
+    plans = [p if p.has_canvas else fit_plan(p) for p in map(as_plan, lists["plan"])]
     plans = [p.aligned(vae_scale_factor) for p in plans]
-    chosen = [
+    job_settings = [
         as_settings(changes, preset(p.preset))
         for changes, p in zip(lists["settings"], plans, strict=True)
     ]
-    _check_shared(plans, chosen)
+    _check_shared(plans, job_settings)
     conditions = [
-        _condition_of(picture, p, kept)
-        for picture, p, kept in zip(lists["image"], plans, lists["mask"], strict=True)
+        _prepare_condition(picture, p, job_mask)
+        for picture, p, job_mask in zip(lists["image"], plans, lists["mask"], strict=True)
     ]
-    return [Job(*job) for job in zip(conditions, plans, chosen, lists["generator"], strict=True)]
+    fields = zip(conditions, plans, job_settings, lists["generator"], strict=True)
+    return [Job(*job) for job in fields]
 
 
-def _count_jobs(given: Mapping[str, Any]) -> int:
-    """How many pictures are meant.
+def _count_jobs(arguments: Mapping[str, Any]) -> int:
+    """Return the number of jobs.
 
-    Generators are not counted: a list of them beside one picture and one plan is a slip more often
-    than a wish, and diffusers takes it for one too.
+    A list of generators does not count: with one picture and one plan it is more often a mistake
+    than intended. diffusers refuses it too.
     """
-    lengths = {name: len(v) for name, v in given.items() if isinstance(v, (list, tuple))}
+    lengths = {name: len(v) for name, v in arguments.items() if isinstance(v, (list, tuple))}
     if 0 in lengths.values():
-        raise UsageError("an empty list", "one entry per job, or a single value")
+        raise UsageError("an empty list", "give one entry per job, or a single value")
     if len(set(lengths.values())) > 1:
         raise UsageError(
             f"lists of different lengths: {', '.join(f'{n}= {k}' for n, k in lengths.items())}",
-            "one entry per job, or a single value",
+            "give one entry per job, or a single value",
         )
     seeds = lengths.pop("generator", 1)
     if seeds > 1 and not lengths:
         raise UsageError(
             f"{seeds} generators for one picture",
-            f"for {seeds} pictures give plan=[plan] * {seeds}",
+            f"for {seeds} pictures, give plan=[plan] * {seeds}",
         )
     return max(lengths.values(), default=1)
 
 
 def _broadcast(value: Any, count: int) -> list[Any]:
-    """One value per job; what serves all of them is the same."""
+    """Return one value per job; a single value is repeated."""
     return list(value) if isinstance(value, (list, tuple)) else [value] * count
 
 
-def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
+def _prepare_condition(picture: Picture, plan: Plan, mask: PictureLike | None) -> Condition:
     if plan.text_only:
         return Condition.empty(plan.canvas)
     if not isinstance(picture, Condition):
         return Condition.prepare(picture, plan, mask)
     if mask is not None:
         raise UsageError(
-            "mask= goes with a picture, but image= is a Condition, which has its own",
+            "mask= requires a picture, but image= is a Condition, which has its own mask",
             "give the picture, or make the Condition with the mask",
         )
     if picture.picture.size != (plan.box.width, plan.box.height):
@@ -128,32 +141,33 @@ def _condition_of(picture: Picture, plan: Plan, mask: PictureLike | None) -> Con
 
 
 def _check_shared(plans: Sequence[Plan], settings: Sequence[Settings]) -> None:
+    """Check that the jobs have the same canvas and shared settings; raise `UsageError` if not."""
     for plan in plans:
         if plan.canvas != plans[0].canvas:
             raise UsageError(
                 f"canvases {plans[0].canvas} and {plan.canvas} in one batch",
-                "run pictures of different sizes in calls of their own",
+                "make pictures of different sizes in separate calls",
             )
-    for other in settings:
+    for job_settings in settings:
         for name in Settings.names(SHARED):
-            value, others = getattr(settings[0], name), getattr(other, name)
-            if others != value:
+            first, value = getattr(settings[0], name), getattr(job_settings, name)
+            if value != first:
                 raise UsageError(
-                    f"{name} differs within the batch ({value} and {others})",
-                    "run them in calls of their own",
+                    f"{name} differs within the batch ({first} and {value})",
+                    "make these pictures in separate calls",
                 )
 
 
 @dataclass(frozen=True)
 class BatchTensors:
-    """What differs from job to job, as tensors on the device.
+    """The settings that may differ between jobs, as tensors on the device.
 
     Attributes:
-        planted: what is pasted into canvases.
-        region_mask, first_region_mask: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to
-            1; and before the condition is planted again.
+        planted: the pixels pasted into canvases.
+        region_mask: C, how far each latent belongs to it, `[B, 1, h, w]`, 0 to 1.
+        first_region_mask: C before the condition is planted again, likewise.
         guidance_scale, condition_guidance_scale, noise_level, eta, cycle_eta: `[B, 1, 1, 1]`.
-        preserving: by state, 1 for the jobs that preserve it and 0 for others, `[B, 1, 1, 1]`.
+        preserving: by state, `[B, 1, 1, 1]`, 1 for jobs that preserve it and 0 for the others.
     """
 
     planted: Planted
@@ -168,19 +182,23 @@ class BatchTensors:
 
     @property
     def condition_mask(self) -> Tensor:
-        """C where a latent belongs to it or does not: boolean `[B, 1, h, w]`."""
+        """C as a binary mask: boolean `[B, 1, h, w]`."""
         return self.region_mask >= 0.5
 
     @classmethod
     def of(cls, jobs: Sequence[Job], vae_scale_factor: int, device: torch.device) -> BatchTensors:
-        """The tensors of these jobs."""
+        """Return the tensors of these jobs.
+
+        Raises:
+            PlanError: if a condition is smaller than one latent.
+        """
         coverage = [
             coverage_of(j.condition, j.plan.box, j.plan.canvas, vae_scale_factor) for j in jobs
         ]
 
         def region_mask(name: str) -> Tensor:
             rims = [getattr(job.settings, name) for job in jobs]
-            parts = [membership(each, rim) for each, rim in zip(coverage, rims, strict=True)]
+            parts = [membership(share, rim) for share, rim in zip(coverage, rims, strict=True)]
             for job, part in zip(jobs, parts, strict=True):
                 if not job.plan.text_only:
                     check_membership(part)

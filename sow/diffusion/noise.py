@@ -33,7 +33,7 @@ def noise_scale(step: Step, settings: Settings) -> float:
 
 
 def is_random(step: Step, settings: Settings) -> bool:
-    """Whether seeds differ after a step. A cycle draws even where its noise has no strength."""
+    """Return whether a step depends on the seed; a cycle draws noise even at noise level 0."""
     return isinstance(step, Renoise | InitNoise) or noise_scale(step, settings) > 0
 
 
@@ -52,24 +52,24 @@ class NoiseTape:
         self._index = {step: number for number, step in enumerate(used)}
         self._tape = torch.zeros(len(used), len(settings), *shape, device=device)
         for job, (job_settings, generator) in enumerate(zip(settings, generators, strict=True)):
-            wanted = [self._index[step] for step in used if noise_scale(step, job_settings)]
-            if wanted:
-                drawn = randn_tensor(
-                    (len(wanted), *shape), generator, device=device, dtype=torch.float32
+            rows = [self._index[step] for step in used if noise_scale(step, job_settings)]
+            if rows:
+                noise = randn_tensor(
+                    (len(rows), *shape), generator, device=device, dtype=torch.float32
                 )
-                self._tape[torch.tensor(wanted, device=device), job] = drawn
+                self._tape[torch.tensor(rows, device=device), job] = noise
 
     def __contains__(self, step: Step) -> bool:
-        """Whether any job of the batch needs noise in this step."""
+        """Return whether any job of the batch needs noise in this step."""
         return step in self._index
 
     def __getitem__(self, step: Step) -> Tensor:
-        """The noise of a step; zeros for the jobs that do not need it."""
+        """Return the noise of a step; zeros for the jobs that do not need it."""
         return self._tape[self._index[step]]
 
 
 def background(kind: str, canvas: tuple[int, int], generator: torch.Generator | None) -> Tensor:
-    """Return what the condition is planted on: `[3, H, W]` in [-1, 1], on the CPU (Sec. V-B)."""
+    """Return the seed canvas without condition: `[3, H, W]` in [-1, 1], on the CPU (Sec. V-B)."""
     shape = (3, canvas[1], canvas[0])
     if kind == "noise":
         device = generator.device if generator is not None else "cpu"

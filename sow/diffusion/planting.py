@@ -1,4 +1,4 @@
-"""From the condition's pixels to tensors: what is planted, and C in the latents."""
+"""The condition as tensors: its pixels in the canvas, and C in the latents."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from sow.plan.box import Box
 
 @dataclass(frozen=True)
 class Planted:
-    """What is pasted into a canvas; B pictures or none of that dimension.
+    """The pixels pasted into a canvas, with or without a batch dimension.
 
-    Bytes, as pictures have them: it is kept through a whole run.
+    As bytes, since they are kept in memory for a whole run.
 
     Attributes:
         colours: `[..., 3, H, W]`, 0 to 255.
-        cover: how much of each pixel they cover, `[..., 1, H, W]`, 0 to 255.
+        cover: opacity of each pixel, `[..., 1, H, W]`, 0 to 255.
     """
 
     colours: Tensor
     cover: Tensor
 
     def into(self, canvas: Tensor) -> Tensor:
-        """The canvas, `[..., 3, H, W]` in [-1, 1], with the condition in it."""
+        """Return the canvas, `[..., 3, H, W]` in [-1, 1], with these pixels pasted into it."""
         return torch.lerp(canvas, self.colours.float() / 127.5 - 1, self.cover.float() / 255)
 
     def to(self, device: torch.device) -> Planted:
-        """The same on another device."""
+        """Return a copy on another device."""
         return Planted(self.colours.to(device), self.cover.to(device))
 
     @classmethod
     def stacked(cls, parts: list[Planted]) -> Planted:
-        """Those of several pictures."""
+        """Return the pixels of several pictures as one batch."""
         return cls(torch.stack([p.colours for p in parts]), torch.stack([p.cover for p in parts]))
 
 
-def planted(condition: Condition, box: Box, canvas: tuple[int, int], what: str) -> Planted:
-    """What of a condition is pasted into its box (Sec. IV-B, Seed Initialization).
+def planted(condition: Condition, box: Box, canvas: tuple[int, int], area: str) -> Planted:
+    """Return what of a condition is pasted into its box (Sec. IV-B, Seed Initialization).
 
     Args:
-        condition: the pixels.
-        box: where they go.
-        canvas: its width and height in pixels.
-        what: the `condition` itself, or all of its `box`: then the picture's own surroundings of
-            it are planted too, and in place of what the user's own mask leaves out, grey, which
-            the condition's picture holds there already.
+        condition: the picture and its mask.
+        box: where to paste it.
+        canvas: width and height in pixels.
+        area: `condition` for the condition itself, `box` for all of its box. The box includes the
+            surroundings in the user's picture; outside the user's own mask, the condition's picture
+            is grey.
     """
     width, height = canvas
     colours, cover = (torch.zeros(n, height, width, dtype=torch.uint8) for n in (3, 1))
-    there = (slice(None), slice(box.y, box.bottom), slice(box.x, box.right))
-    colours[there] = torch.from_numpy(np.array(condition.picture)).permute(2, 0, 1)
-    cover[there] = 255 if what == "box" else torch.from_numpy(np.array(condition.mask))
+    inside = (slice(None), slice(box.y, box.bottom), slice(box.x, box.right))
+    colours[inside] = torch.from_numpy(np.array(condition.picture)).permute(2, 0, 1)
+    cover[inside] = 255 if area == "box" else torch.from_numpy(np.array(condition.mask))
     return Planted(colours, cover)
 
 
@@ -72,24 +72,22 @@ def coverage_of(
 
 
 def membership(coverage: Tensor, rim: tuple[float, ...]) -> Tensor:
-    """C: how far each latent belongs to the condition, 0 to 1, of the same shape.
+    """Return C, how far each latent belongs to the condition, 0 to 1, with the shape of `coverage`.
 
-    rim: below the first share of coverage not at all, from the second on wholly, between them in
-    part.
+    rim: two shares of coverage; membership is 0 below the first, 1 from the second on, and linear
+    between them.
     """
-    least, most = rim
-    if most > least:
-        inside = ((coverage - least) / (most - least)).clamp(0, 1)
-    else:
-        inside = (coverage >= least).float() if least > 0 else (coverage > 0).float()
-    return inside
+    low, high = rim
+    if high > low:
+        return ((coverage - low) / (high - low)).clamp(0, 1)
+    return (coverage >= low).float() if low > 0 else (coverage > 0).float()
 
 
 def check_membership(inside: Tensor) -> None:
-    """Whether there is anything in C.
+    """Check that C is not empty.
 
     Raises:
-        PlanError: if no latent belongs to it by half.
+        PlanError: if no latent belongs to it at least by half.
     """
     if not (inside >= 0.5).any():
         raise PlanError("the condition is smaller than one latent", "make its box larger")

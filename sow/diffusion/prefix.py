@@ -1,6 +1,6 @@
-"""What all seeds of a plan have in common: everything before the first random step.
+"""The prefix of a run: everything before the first random step, shared by all seeds of a plan.
 
-It is worked out once per plan, and replayed: a run takes these results instead of asking the
+It is computed once per plan and replayed: a run uses its results instead of calling the
 autoencoder and the UNet again.
 """
 
@@ -30,31 +30,31 @@ class PrefixState:
 
     @classmethod
     def stacked(cls, parts: Sequence[PrefixState]) -> PrefixState:
-        """Join those of several pictures, as far as the shortest of them goes."""
+        """Return the states of several pictures as one batch, truncated to the shortest."""
         rows = zip(*(part.results for part in parts), strict=False)
         return cls(tuple(tuple(torch.cat(each) for each in zip(*row, strict=True)) for row in rows))
 
 
 def shared_steps(settings: Sequence[Settings]) -> list[Step]:
-    """Return the first steps that are the same for all seeds of each of these jobs of one batch.
+    """Return the first steps of a batch that do not depend on the seed of any of its jobs.
 
-    None where the seed canvas is noise. Conditions that are inverted alone are laid out job by job
-    in other batches: those are not shared either.
+    Empty if the seed canvas is noise, or if conditions are inverted alone, since their batches
+    depend on all jobs.
     """
     if settings[0].seed_canvas == "noise" or settings[0].inversion == "alone":
         return []
 
-    def same(step: Step) -> bool:
-        return not any(is_random(step, each) for each in settings)
+    def is_shared(step: Step) -> bool:
+        return not any(is_random(step, job_settings) for job_settings in settings)
 
-    return list(takewhile(same, steps_of(settings[0])))
+    return list(takewhile(is_shared, steps_of(settings[0])))
 
 
 def shared_calls(settings: Sequence[Settings]) -> int:
-    """Return how many UNet calls those are."""
+    """Return the number of UNet calls among the shared steps."""
     return sum(isinstance(step, Invert | Denoise) for step in shared_steps(settings))
 
 
 def is_deterministic(settings: Settings) -> bool:
-    """Whether all seeds give the same picture."""
+    """Return whether all seeds give the same picture."""
     return len(shared_steps([settings])) == len(steps_of(settings))

@@ -1,4 +1,4 @@
-"""The texts that guidance asks the UNet with, and which of them a plan has a use for."""
+"""The prompts of the guidance branches, and which branches a plan needs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from sow.settings.settings import BRANCHES, Outside, Settings
 
 
 def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
-    """The texts of one job's UNet samples, the prompt first; `settings.branches` of them.
+    """Return the texts of one job's `settings.branches` guidance branches, the prompt first.
 
-    Without a noun to suppress, both texts of the pair are empty and cancel out: a batch asks for
-    them only beside a job whose do not.
+    Without a noun to suppress, both texts of the pair are empty and cancel out. A batch then only
+    needs them for its other jobs.
     """
     negative = settings.negative_prompt
     if settings.outside == "none":
@@ -24,24 +24,24 @@ def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
 
 
 def outside_of(plan: Plan, settings: Settings) -> Outside:
-    """The guidance outside C that a plan really needs: `none` where its texts cancel out.
+    """Return the guidance outside C that a plan needs: `none` if its texts cancel out.
 
-    That is so for every plan without a noun to suppress: both texts of the pair are the same, and
-    the second negative prompt is the first.
+    They cancel out in every plan without a noun to suppress: the texts of the pair are equal, and
+    so are the two negative prompts.
     """
     if settings.outside in ("pair", "joined"):
-        *_, one, other = branch_prompts(plan, settings)
-        if one == other:
+        *_, second_last, last = branch_prompts(plan, settings)
+        if second_last == last:
             return "none"
     return settings.outside
 
 
 def branches_for(plan: Plan, settings: Settings) -> int:
-    """The most UNet samples that a picture of this plan takes in one denoising step."""
+    """Return the largest number of UNet samples of a plan's picture in one denoising step."""
     return BRANCHES[outside_of(plan, settings)]
 
 
 def inversion_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
-    """The texts of the inversion: one, or two where it is guided."""
+    """Return the texts of the inversion: one, or two if it is guided."""
     prompt = plan.prompt if settings.inversion_prompt == "plan" else ""
     return (prompt,) if settings.inversion_guidance_scale == 1 else (prompt, "")

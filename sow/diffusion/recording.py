@@ -1,4 +1,4 @@
-"""What a run will do and cost, found by running the algorithm without a model, or torch."""
+"""The steps and cost of a run, found by running the algorithm without a model or torch."""
 
 from __future__ import annotations
 
@@ -17,83 +17,85 @@ from sow.settings.settings import BRANCHES, Outside, Settings
 
 
 class Recording:
-    """A `Run` that only takes note of its steps.
+    """A `Run` that only records its steps.
 
-    most: stop after so many, as settings of a stranger may ask for millions.
+    max_steps: stop after this many, since untrusted settings may ask for millions.
     """
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, max_steps: int | None = None) -> None:
         self.steps: list[Step] = []
-        self._most = most
+        self._max_steps = max_steps
 
     def encode(self, batch: int) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
     def invert(self, step: Invert) -> None:
-        """Note it."""
-        self._note(step)
+        """Record the step."""
+        self._record(step)
 
     def seed_canvas(self, state: int) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
     def init_noise(self, step: InitNoise) -> None:
-        """Note it."""
-        self._note(step)
+        """Record the step."""
+        self._record(step)
 
     def renoise(self, x: None, step: Renoise) -> None:
-        """Note it."""
-        self._note(step)
+        """Record the step."""
+        self._record(step)
 
     def reinject(self, x: None, state: int) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
     def preserve(self, x: None, state: int) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
     def denoise(self, x: None, step: Denoise) -> None:
-        """Note it."""
-        self._note(step)
+        """Record the step."""
+        self._record(step)
 
     def end_cycle(self) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
     def replant(self, x: None, left: int) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
-    def _note(self, step: Step) -> None:
-        if len(self.steps) == self._most:
+    def _record(self, step: Step) -> None:
+        if len(self.steps) == self._max_steps:
             raise _LimitReached
         self.steps.append(step)
 
 
 class _LimitReached(Exception):
-    """A recording has as many steps as it may have."""
+    """A recording has reached its maximum number of steps."""
 
 
-def steps_of(settings: Settings, alone: int = 0, most: int | None = None) -> list[Step]:
-    """Return the steps of a run in order, or the first `most` of them.
+def steps_of(settings: Settings, alone: int = 0, max_steps: int | None = None) -> list[Step]:
+    """Return the steps of a run in order, or the first `max_steps` of them.
 
-    alone: how many inversion batches hold conditions that are inverted by themselves.
+    alone: the number of inversion batches of conditions inverted alone.
     """
-    recording = Recording(most)
+    recording = Recording(max_steps)
     with suppress(_LimitReached):
         cyclic_one_way_diffusion(recording, settings, alone if settings.inversion == "alone" else 0)
     return recording.steps
 
 
-def unet_calls_of(settings: Settings, alone: int = 0, most: int | None = None) -> list[UNetCall]:
-    """Return the UNet calls of a run; see `steps_of`."""
-    steps = steps_of(settings, alone, most)
+def unet_calls_of(
+    settings: Settings, alone: int = 0, max_steps: int | None = None
+) -> list[UNetCall]:
+    """Return the UNet calls of a run; arguments as of `steps_of`."""
+    steps = steps_of(settings, alone, max_steps)
     return [step for step in steps if isinstance(step, Invert | Denoise)]
 
 
 def num_conditions(step: UNetCall, settings: Settings, outside: Outside | None = None) -> int:
-    """Return how many conditions a picture's UNet call is asked with: the guidance interval.
+    """Return the number of conditions of a picture's UNet call: the guidance interval.
 
-    A finish asks with fewer near the clean picture, but with all where it begins.
+    The finish has all of them in its first step and may have fewer near the clean picture.
 
-    outside: what the plan needs outside C (`sow.diffusion.prompts.outside_of`); None takes it
-    from the settings.
+    outside: the guidance that the plan needs outside C (`sow.diffusion.prompts.outside_of`); None
+    takes it from the settings.
     """
     if isinstance(step, Invert):
         return 1 if settings.inversion_guidance_scale == 1 else 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,42 +32,29 @@ from sow.diffusion.recording import steps_of
 
 
 class Controls(Protocol):
-    """What works on the backbone's attention during a run: modulation, layout, observers."""
+    """The controls of the backbone's attention; implemented by `sow.attention.chain`."""
 
     def installed(self) -> AbstractContextManager[None]:
-        """Stand in every attention layer while open."""
+        """Install the controls in the attention layers; restore the layers on exit."""
 
     def before_call(self, step: UNetCall) -> None:
         """Prepare for the UNet call of this step."""
 
     def after_call(self, step: UNetCall) -> None:
-        """Take in what was observed."""
-
-
-class NoControls:
-    """Attention stays as it is."""
-
-    def installed(self) -> AbstractContextManager[None]:
-        """Do nothing."""
-        return nullcontext()
-
-    def before_call(self, step: UNetCall) -> None:
-        """Do nothing."""
-
-    def after_call(self, step: UNetCall) -> None:
-        """Do nothing."""
+        """Process what was observed in the UNet call of this step."""
 
 
 @dataclass
 class StepEnd:
-    """A UNet call is over: what may be seen of it and changed.
+    """The state at the end of a UNet call; callbacks may replace `latents` and `texts`.
 
     Attributes:
-        call: its number, from 0.
-        time: the timestep the UNet was asked at, on the device.
-        latents: `[B, c, h, w]`, to go on from; of a condition inverted alone, its own.
-        condition_mask: C in them.
-        texts: what guidance is asked with from now on; its prompt's branch alone is no guidance.
+        call: its index, from 0.
+        time: the timestep of the UNet call, on the device.
+        latents: `[B, c, h, w]`, where the next step starts; of a condition inverted alone, its own.
+        condition_mask: C in these latents.
+        texts: the embeddings for guidance in all later calls; the prompt's branch alone turns
+            guidance off.
     """
 
     call: int
@@ -81,7 +68,8 @@ class StepEnd:
 class SamplerOutput:
     """The result of a run, clean latents `[B, c, h, w]`.
 
-    latents: of the pictures; of a cancelled run, what it pointed to. cycles: after each cycle.
+    latents: of the pictures; if the run was cancelled, the latest prediction. cycles: the
+    prediction after each cycle.
     """
 
     latents: Tensor
@@ -89,22 +77,22 @@ class SamplerOutput:
 
 
 class Cancelled(Exception):
-    """The user wants no further UNet call."""
+    """The user cancelled the run before a UNet call."""
 
 
 class PrefixComplete(Exception):
-    """A prefix is complete: the next step needs noise."""
+    """The prefix of a run is complete: the next step needs noise."""
 
 
 class Sampler:
-    """One run of a batch of jobs; see `sow.diffusion.algorithm.Run` for its operations.
+    """One run of a batch of jobs; implements `sow.diffusion.algorithm.Run`.
 
     Args:
         backbone: the model.
         jobs: the pictures to make.
-        tensors: what differs from job to job.
-        grid: canvases are multiples of so many pixels.
-        controls: what works on attention; None leaves it as it is.
+        tensors: the settings that may differ between jobs.
+        grid: both sides of a canvas are multiples of this many pixels.
+        controls: the controls of attention; an empty `ControlChain` leaves it unchanged.
     """
 
     def __init__(
@@ -113,15 +101,15 @@ class Sampler:
         jobs: Sequence[Job],
         tensors: BatchTensors,
         grid: int,
-        controls: Controls | None = None,
+        controls: Controls,
     ) -> None:
         settings, scale = jobs[0].settings, backbone.vae_scale_factor
         self.backbone, self.settings, self.tensors = backbone, settings, tensors
-        self.jobs, self.grid, self.controls = jobs, grid, controls or NoControls()
+        self.jobs, self.grid, self.controls = jobs, grid, controls
         self.schedule = backbone.schedule(settings.steps)
         self.timesteps = torch.tensor(self.schedule.timesteps, device=backbone.device)
         self.inversions, pixels = inversion_batches(jobs, tensors.condition_mask, scale, grid)
-        self.pixels = dict(enumerate(pixels))  # of each inversion batch, until it is encoded
+        self.pixels = dict(enumerate(pixels))  # by inversion batch, until it is encoded
         self.steps = steps_of(settings, len(self.inversions) - 1)
         width, height = jobs[0].plan.canvas
         shape = (backbone.channels, height // scale, width // scale)
@@ -142,7 +130,7 @@ class Sampler:
         self.region_mask = tensors.first_region_mask
         self.text_only = all(job.plan.text_only for job in jobs)
         self.states: list[list[Tensor]] = [[] for _ in self.inversions]  # from x_0 on
-        self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)  # what x points to
+        self.clean = torch.zeros(len(jobs), *shape, device=backbone.device)  # predicted from x
         self.cycles: list[Tensor] = []
         self._placed: dict[int, Tensor] = {}
         self._step_end: Callable[[StepEnd], None] = lambda step: None
@@ -153,7 +141,7 @@ class Sampler:
 
     @property
     def unet_calls(self) -> int:
-        """How many UNet calls the run takes, those of a replayed prefix included."""
+        """The number of UNet calls of the run, including those of a replayed prefix."""
         return sum(isinstance(step, Invert | Denoise) for step in self.steps)
 
     def run(
@@ -164,9 +152,9 @@ class Sampler:
     ) -> SamplerOutput:
         """Make the pictures.
 
-        step_end: called after every UNet call, may change the step. cancelled: asked before
-        every call; a run that is cancelled ends with what it points to. prefix: results to begin
-        with instead of asking the backbone.
+        step_end: called after every UNet call; may change the step. cancelled: called before
+        every UNet call; True ends the run with the latest prediction. prefix: the results of the
+        first calls, instead of calling the backbone.
         """
         self._step_end, self._cancelled = step_end, cancelled
         self._replayed.extend(prefix.results if prefix else ())
@@ -178,7 +166,7 @@ class Sampler:
         return SamplerOutput(latents, self.cycles)
 
     def run_prefix(self) -> PrefixState:
-        """Run up to the first step that needs noise."""
+        """Run up to the first step that needs noise, and return the results."""
         self._recorded = []
         with self.controls.installed(), suppress(PrefixComplete):
             self._algorithm()
@@ -195,9 +183,9 @@ class Sampler:
             self.clean = latents
 
     def invert(self, step: Invert) -> None:
-        """Take one DDIM step backwards, asked for at the time where it ends.
+        """Take one DDIM inversion step, with the UNet called at the timestep where it ends.
 
-        The states between reuse its epsilon: they lie on the way back from the end.
+        The states in between are denoised from the end with the same epsilon.
         """
 
         def states() -> tuple[Tensor, ...]:
@@ -228,7 +216,7 @@ class Sampler:
         return self.schedule.renoise(x, self._noise(step), t1, t2, self.tensors.noise_level)
 
     def reinject(self, x: Tensor, state: int) -> Tensor:
-        """Put the inverted condition v_s back inside C, where anything is planted."""
+        """Put the inverted condition v_s back inside C, if the plan has a condition."""
         return x if self.text_only else torch.lerp(x, self.condition(state), self.region_mask)
 
     def preserve(self, x: Tensor, state: int) -> Tensor:
@@ -239,13 +227,13 @@ class Sampler:
         return torch.lerp(x, self.condition(state), share)
 
     def denoise(self, x: Tensor, step: Denoise) -> Tensor:
-        """Take one DDIM step under guidance; also keep the clean latents it points to."""
+        """Take one DDIM step under guidance; also keep the predicted clean latents."""
         noise = self._noise(step) if step in self.noise else None
         x, self.clean = self._replay_or_compute(lambda: self._denoise_guided(x, step, noise))
         return x
 
     def end_cycle(self) -> None:
-        """Keep the clean picture that the cycle points to."""
+        """Keep the clean latents that the cycle predicts."""
         self.cycles.append(self.clean)
 
     def replant(self, x: Tensor, left: int) -> None:
@@ -256,7 +244,7 @@ class Sampler:
             self.pixels[CANVAS] = self.tensors.planted.into(decoded)
 
     def condition(self, state: int) -> Tensor:
-        """v_s, the inverted condition in its place, `[B, c, h, w]`; only its C is used."""
+        """Return v_s, the inverted condition in its place, `[B, c, h, w]`; only valid inside C."""
         if len(self.inversions) == 1:
             return self.states[CANVAS][state]
         if state in self._placed:
@@ -272,7 +260,7 @@ class Sampler:
         return placed
 
     def _replay_or_compute(self, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """Take what the autoencoder or the UNet makes from the prefix, as long as that lasts."""
+        """Return the next result of the prefix, or else compute it; record it if requested."""
         if self._replayed:
             return self._replayed.popleft()
         result = compute()
@@ -281,28 +269,33 @@ class Sampler:
         return result
 
     def _noise(self, step: Step) -> Tensor:
+        """Return the noise of a step; raise `PrefixComplete` while a prefix is recorded."""
         if self._recorded is not None:
             raise PrefixComplete
         return self.noise[step]
 
     def _encode_pixels(self, batch: int) -> Tensor:
-        """x_0 of an inversion batch."""
+        """Return x_0 of an inversion batch."""
         return self.backbone.encode(self.pixels.pop(batch))
 
-    def _denoise_guided(self, x: Tensor, step: Denoise, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-        """x_{s-1}, and the clean latents it points to."""
-        texts = self.texts.first(self.guidance.num_conditions(step))
+    def _denoise_guided(
+        self, x: Tensor, step: Denoise, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return x_{s-1} and the predicted clean latents."""
+        texts = self.texts.first_branches(self.guidance.num_conditions(step))
         outputs = self._predict(x, step.state, texts, step)
         return self._scheduler_step(x, self.guidance(outputs, step, self.region_mask), step, noise)
 
     def _scheduler_step(
         self, x: Tensor, output: Tensor, step: Denoise, noise: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        """Return x_{s-1} and the predicted clean latents, from the guided output."""
         eta = self.tensors.eta if step.cycle is None else self.tensors.cycle_eta
         x, clean = self.schedule.denoise(x, output, step.state, eta, noise)
         return self._end_call(x, step.state, self.region_mask >= 0.5), clean
 
     def _predict(self, x: Tensor, state: int, texts: TextEmbeddings, step: UNetCall) -> Tensor:
+        """Call the UNet; raise `Cancelled` if the user cancelled the run."""
         if self._cancelled():
             raise Cancelled
         self.controls.before_call(step)
@@ -311,6 +304,7 @@ class Sampler:
         return outputs
 
     def _end_call(self, x: Tensor, state: int, condition_mask: Tensor) -> Tensor:
+        """Call `step_end`, and return the latents to continue with."""
         step = StepEnd(self._calls, self.timesteps[state], x, condition_mask, self.texts)
         self._step_end(step)
         self.texts = step.texts

@@ -160,7 +160,7 @@ def check_finite(result: Tensor) -> None:
 
 def flatten_embeds(texts: TextEmbeddings) -> Tensor:
     """Return embeddings in diffusers' order, negative first: `[K * B, tokens, width]`."""
-    return texts.tokens.flip(0).flatten(0, 1)
+    return texts.prompt_embeds.flip(0).flatten(0, 1)
 
 
 def unflatten_embeds(embeds: Tensor, texts: TextEmbeddings) -> TextEmbeddings:
@@ -169,10 +169,10 @@ def unflatten_embeds(embeds: Tensor, texts: TextEmbeddings) -> TextEmbeddings:
     Fewer than K * B rows turn guidance off, as in diffusers: B rows replace the prompts', and with
     any other number the prompts' are kept.
     """
-    branches, pictures, *rest = texts.tokens.shape
+    branches, pictures, *rest = texts.prompt_embeds.shape
     if len(embeds) == branches * pictures:
-        return replace(texts, tokens=embeds.view(branches, pictures, *rest).flip(0))
-    prompts = texts.first(1)
+        return replace(texts, prompt_embeds=embeds.view(branches, pictures, *rest).flip(0))
+    prompts = texts.first_branches(1)
     if len(embeds) == pictures:
-        return replace(prompts, tokens=embeds.view(1, pictures, *rest))
+        return replace(prompts, prompt_embeds=embeds.view(1, pictures, *rest))
     return prompts

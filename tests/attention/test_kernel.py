@@ -131,7 +131,8 @@ def test_samples_do_not_depend_on_neighbours_and_branches():
     one, other = SHAPES["apart"], SHAPES["C at the border"]
     generator = seeded(1)
     query, key, value = heads(generator, 4, 2, 64, 16)  # two branches of two pictures
-    both = modulation_edits(*(torch.cat([a, b]) for a, b in zip(one, other, strict=True)), generator)
+    masks = (torch.cat(pair) for pair in zip(one, other, strict=True))
+    both = modulation_edits(*masks, generator)
     for branches in (1, 2):
         edits = [LogitEdit(e.kind, e.queries, e.keys, e.strength, branches) for e in both]
         mixed = [edits[0], both[1]]  # the second in the prompt's branch only

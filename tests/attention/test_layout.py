@@ -64,8 +64,9 @@ def observe_phrase(pipe, phrase, **arguments):
 def test_a_phrase_is_only_attended_in_its_box_in_layout_steps(tiny):
     settings = TEXT.changed(layout_steps=3, layout_pull=1, steps=6, t1=2, t2=4)
     _, seen = observe_phrase(
-        tiny, "red ball", image=None, plan=text_plan(OBJECTS), settings=settings, generator=seeded(0)
-    )
+        tiny, "red ball", image=None, plan=text_plan(OBJECTS), generator=seeded(0),
+        settings=settings,
+    )  # fmt: skip
     for state, share in seen.items():
         inside, outside = share[2:6, :4], share[:, 4:]
         if state > 3:  # the first three of six
@@ -85,7 +86,8 @@ def test_without_boxes_or_steps_nothing_changes(tiny):
     unplaced = [{**thing, "box": None} for thing in OBJECTS]
     plain = latents(tiny, image=None, plan=text_plan(), generator=seeded(1))
     for other, changes in ((unplaced, {}), (OBJECTS, {"layout_steps": 0})):
-        made = latents(tiny, image=None, plan=text_plan(other), settings=changes, generator=seeded(1))
+        other_plan = text_plan(other)
+        made = latents(tiny, image=None, plan=other_plan, settings=changes, generator=seeded(1))
         assert torch.equal(made, plain)
     placed = latents(tiny, image=None, plan=text_plan(OBJECTS), generator=seeded(1))
     assert not torch.allclose(placed, plain, atol=1e-3)

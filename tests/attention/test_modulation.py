@@ -1,4 +1,4 @@
-"""Modulation in the whole pipeline: what it changes, when, for whom; the indicator; the trace."""
+"""Modulation and the indicator in the pipeline."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_pipeline_equals_dense_attention(
         every = torch.ones(samples, query.shape[2], dtype=torch.bool)
         back = edits.order.argsort(1)
 
-        def of(strengths):  # in the queries' own order again
+        def of(strengths):  # back in the original order of the queries
             rest = torch.zeros(*strengths.shape[:2], query.shape[2] - strengths.shape[2])
             return torch.cat([strengths, rest], 2).gather(2, back.expand(len(strengths), -1, -1))
 
@@ -75,7 +75,7 @@ def test_the_pipeline_equals_dense_attention(
 
 @pytest.mark.parametrize("branches", ["all", "prompt"])
 def test_a_picture_does_not_depend_on_its_batch(tiny, branches):
-    """To the last bit, in batches of one size: beside itself, and beside a larger region."""
+    """Bit for bit, in batches of the same size: beside itself, and beside a larger region."""
     few, many = plan(related=(8, 40, 24, 8)), plan(related=(0, 40, 64, 24))
 
     def beside(other: Plan) -> torch.Tensor:
@@ -97,7 +97,7 @@ def test_each_strength_changes_the_picture(tiny):
 
 
 def test_jobs_of_a_batch_are_modulated_independently(tiny):
-    """One strongly, one not at all, one with other regions, gated by their own indicators."""
+    """Strong, off, and with other regions; each gated by its own indicator."""
     settings = [ON.changed(gate="ramp", tau=0.12), OFF.changed(gate="ramp"),
                 ON.changed(alpha_plus=0.2, gate="ramp", tau=0.4)]  # fmt: skip
     plans = [plan(), plan(), plan((0, 0, 24, 40), (24, 0, 40, 64))]
@@ -146,7 +146,7 @@ def test_other_attention_processors(tiny):
 
 
 def test_under_autocast(tiny):
-    """As without, but for the precision; and modulation is still there."""
+    """Autocast only changes the precision; modulation is still applied."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         made, off = (latents(tiny, **job(s)) for s in (ON.changed(gate="ramp", tau=0.12), OFF))
     full = latents(tiny, **job(ON.changed(gate="ramp", tau=0.12)))
@@ -155,7 +155,7 @@ def test_under_autocast(tiny):
 
 
 class DeviceReads(TorchDispatchMode):
-    """Counts what would make a GPU wait for the host."""
+    """Counts operations that synchronise the device with the host."""
 
     count = 0
 
@@ -180,7 +180,7 @@ def test_the_gate_never_waits_for_the_device(tiny):
     assert reads(1) == reads(4)
 
 
-def test_edits_fade_with_the_cycles_and_the_distance():
+def test_edits_decay_with_the_cycles_and_the_distance():
     settings = ON.changed(lambda_c=0.5, lambda_d=2, cycles=3)
     one = modulation(settings, plan())
     strengths = []
@@ -200,8 +200,8 @@ def test_edits_fade_with_the_cycles_and_the_distance():
     assert set(first[1].unique().tolist()) == {0.5, 0.0}
 
 
-def test_weights_share_out_the_enhancement(tiny):
-    """Weights of 1 change nothing, to the last bit; less of one is less enhancement, there only."""
+def test_the_weights_of_regions_scale_the_enhancement(tiny):
+    """Weights of 1 change nothing, bit for bit; a smaller weight only affects its region."""
     expected = latents(tiny, **job())
     halves = [{"label": name, "box": [left, 40, 24, 24]} for name, left in (("a", 8), ("b", 32))]
     whole = plan().changed(related=[{**half, "weight": 1.0} for half in halves])
@@ -219,7 +219,7 @@ def test_weights_share_out_the_enhancement(tiny):
 
 
 def example_regions():
-    """One picture, and keys that make query i's mean logit over C equal to its first entry."""
+    """Return the regions of one picture, at the resolution of the latents."""
     p = plan()
     mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     mask[..., 1:5, 2:6] = True
@@ -239,7 +239,7 @@ def test_the_indicator_is_the_share_of_the_nearest_fifth(attention, low, high):
     key = torch.ones(1, 2, count, 4)
     share = layer_indicator(query, key, regions)
     assert low <= float(share) <= high
-    # Neither a constant nor a scale of the logits matters: they are normalised over R.
+    # Offset and scale of the logits do not matter: they are normalised over R.
     key[..., 1], query[..., 1] = 1, 7
     assert torch.allclose(layer_indicator(3 * query, key, regions), share, atol=1e-5)
 
@@ -265,12 +265,12 @@ def test_the_indicator_is_nan_for_small_regions(tiny):
         assert bool(share.isfinite()) == measurable
     output = tiny(**job(ON, related=None), return_indicators=True)
     assert output.indicators.shape == (1, 2)
-    assert output.indicators.isnan().all()  # no number that nobody measured
+    assert output.indicators.isnan().all()  # not measured, so no number
 
 
 @pytest.mark.parametrize("gate", ["above", "ramp", "below"])
 def test_gates_are_open_where_the_indicator_is_not_measurable(tiny, gate):
-    """Four tokens of R have no fifth: they are modulated as if there were no gate."""
+    """R has four tokens, too few for a fifth: it is modulated as without a gate."""
     small = {"related": (16, 40, 32, 8)}  # one row of four latents
     free = latents(tiny, **job(ON, **small))
     assert (free - latents(tiny, **job(OFF, **small))).abs().max() > 1e-4
@@ -281,7 +281,8 @@ def test_the_indicator_of_equal_scores_is_a_fifth():
     regions = example_regions()
     constant = torch.ones(1, 2, 64, 4)
     fifth = regions.nearest_fifth.sum() / regions.related.sum()
-    assert float(layer_indicator(constant, constant, regions)) == pytest.approx(float(fifth), abs=1e-6)
+    share = layer_indicator(constant, constant, regions)
+    assert float(share) == pytest.approx(float(fifth), abs=1e-6)
 
 
 def test_gates():
@@ -304,7 +305,7 @@ def test_a_closed_gate_changes_nothing(tiny):
     assert (opened - off).abs().max() > 1e-3
 
 
-def test_indicators_on_request(tiny):
+def test_indicators_are_returned_on_request(tiny):
     output = tiny(**job(ON.changed(cycles=3)), return_indicators=True)
     assert output.indicators.shape == (1, 3)
     assert ((output.indicators > 0) & (output.indicators <= 1)).all()
@@ -315,7 +316,7 @@ def test_indicators_on_request(tiny):
     assert torch.allclose(plain, measured, atol=1e-5)
 
 
-def test_bad_settings_are_refused():
+def test_invalid_settings_are_refused():
     for bad in ({"gate": "sometimes"}, {"alpha_plus": 1.5}, {"modulated_factors": (3,)},
                 {"modulated_factors": ()}):  # fmt: skip
         with pytest.raises(UsageError):

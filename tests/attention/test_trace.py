@@ -1,4 +1,4 @@
-"""Looking inside: word maps, flow maps, the indicator's curve."""
+"""Traces: word maps, flow maps and indicators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sow.backbones.stable_diffusion import StableDiffusion
 from sow.settings.settings import Settings
 
 
-def test_a_trace_changes_nothing_and_is_gone_afterwards(tiny):
+def test_a_trace_changes_nothing_and_is_removed(tiny):
     before = dict(tiny.unet.attn_processors)
     untraced = latents(tiny, **job())
     with sow.trace(tiny) as t:
@@ -20,9 +20,9 @@ def test_a_trace_changes_nothing_and_is_gone_afterwards(tiny):
     assert torch.allclose(traced, untraced, atol=1e-5)
     assert dict(tiny.unet.attn_processors) == before
     assert tiny.controls == []
-    seen = t.flow.clone()
+    flow = t.flow.clone()
     latents(tiny, **job(seed=9))
-    assert torch.equal(t.flow, seen)
+    assert torch.equal(t.flow, flow)
 
 
 def test_word_maps(tiny):
@@ -33,12 +33,12 @@ def test_word_maps(tiny):
     for _, heat in words:
         assert heat.shape == (8, 8)
         assert ((heat >= 0) & (heat <= 1)).all()
-    # All tokens, those at the ends included, share one at every place.
+    # All tokens, special ones included, sum to 1 at every location.
     assert torch.allclose(t._heat.sum(1), torch.ones(1, 8, 8), atol=1e-4)
 
 
-def test_flow_maps_say_how_much_goes_to_the_condition(tiny):
-    """Where C is everything, all of the attention is on it; where there are no cycles, none."""
+def test_flow_maps_are_the_share_on_the_condition(tiny):
+    """1 everywhere if C is the whole canvas; empty without cycles."""
     whole = {**job(OFF), "plan": plan((0, 0, 64, 64), related=None)}
     with sow.trace(tiny) as t:
         latents(tiny, **whole)
@@ -50,7 +50,7 @@ def test_flow_maps_say_how_much_goes_to_the_condition(tiny):
 
 
 def test_flow_maps_show_the_modulation(tiny):
-    """Suppressed, C listens more to itself; enhanced, R listens more to C; the rest as before."""
+    """Suppression raises C's attention to itself, enhancement R's attention to C."""
 
     def flow(settings: Settings) -> torch.Tensor:
         with sow.trace(tiny) as t:
@@ -78,7 +78,7 @@ def test_jobs_of_a_batch(tiny):
     assert torch.allclose(t.indicators[:, 1], alone.indicators[:, 0], atol=1e-4)
 
 
-def test_words_of_several_tokens_and_cut_prompts(tiny):
+def test_words_of_several_tokens_and_truncated_prompts(tiny):
     words = StableDiffusion(tiny).words("a zebra in a coat")
     assert [word for word, _ in words] == ["a", "zebra", "in", "a", "coat"]
     assert len(words[1][1]) > 1
@@ -102,8 +102,8 @@ def test_a_cancelled_batch_has_fewer_cycles(tiny):
 
 
 @pytest.mark.parametrize("outside", ["none", "joined", "pair"])
-def test_only_the_prompt_is_watched(tiny, outside):
-    """However many branches guidance has, and though the inversion has other texts."""
+def test_only_the_prompts_branch_is_traced(tiny, outside):
+    """With any number of guidance branches, and other texts in the inversion."""
     with sow.trace(tiny) as t:
         latents(tiny, **job(ON.changed(outside=outside, inversion_guidance_scale=2.0)))
     assert t.flow.shape == (2, 1, 8, 8)

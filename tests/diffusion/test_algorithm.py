@@ -1,4 +1,4 @@
-"""The algorithm as it stands: the operations of the paper, in their order."""
+"""The algorithm: the operations of the paper, in order."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from sow.settings.settings import PRESETS, Settings
 SMALL = Settings(steps=5, t1=2, t2=4, cycles=2, preserve=(1,), replant=0, inversion_stride=1)
 
 
-class Diary:
-    """A run that writes down every operation, each with the x that it was given.
+class TracingRun:
+    """A run that records every operation.
 
-    An x is the number of the operation that made it.
+    An x is the index of the operation that returned it; `discontinuities` are operations that got
+    an x other than the latest.
     """
 
     def __init__(self) -> None:
         self.lines: list[Any] = []
-        self.broken: list[Any] = []
+        self.discontinuities: list[Any] = []
         self._x = -1
 
-    def _made(self, *line: Any, x: int | None = None) -> int:
+    def _append(self, *line: Any, x: int | None = None) -> int:
         if x is not None and x != self._x:
-            self.broken.append(line)
+            self.discontinuities.append(line)
         self.lines.append(line[0] if len(line) == 1 else line)
         self._x += 1
         return self._x
@@ -46,22 +47,22 @@ class Diary:
         self.lines.append(step)
 
     def seed_canvas(self, state):
-        return self._made("seed canvas", state)
+        return self._append("seed canvas", state)
 
     def init_noise(self, step):
-        return self._made(step)
+        return self._append(step)
 
     def renoise(self, x, step):
-        return self._made(step, x=x)
+        return self._append(step, x=x)
 
     def reinject(self, x, state):
-        return self._made("reinject", state, x=x)
+        return self._append("reinject", state, x=x)
 
     def preserve(self, x, state):
-        return self._made("preserve", state, x=x)
+        return self._append("preserve", state, x=x)
 
     def denoise(self, x, step):
-        return self._made(step, x=x)
+        return self._append(step, x=x)
 
     def end_cycle(self):
         self.lines.append("end of cycle")
@@ -70,12 +71,12 @@ class Diary:
         self.lines.append(("replant", left))
 
 
-def lines_of(settings: Settings, alone: int = 0) -> list[Any]:
-    """Every operation; each goes on from what the one before it made."""
-    diary = Diary()
-    assert cyclic_one_way_diffusion(diary, settings, alone) == diary._x
-    assert diary.broken == []
-    return diary.lines
+def trace_run(settings: Settings, alone: int = 0) -> list[Any]:
+    """Return all operations; check that each continues from the x before it."""
+    run = TracingRun()
+    assert cyclic_one_way_diffusion(run, settings, alone) == run._x
+    assert run.discontinuities == []
+    return run.lines
 
 
 INVERTED = [
@@ -96,24 +97,24 @@ def finish(left: int = 0) -> list[Any]:
     return [("preserve", 2), Denoise(2, left=left), ("preserve", 1), Denoise(1, left=left)]
 
 
-def test_two_cycles_step_by_step():
-    assert lines_of(SMALL) == [*INVERTED, *cycle(0), *cycle(1), *finish()]
+def test_operations_of_two_cycles():
+    assert trace_run(SMALL) == [*INVERTED, *cycle(0), *cycle(1), *finish()]
 
 
-def test_planted_again_the_picture_becomes_the_canvas_and_its_cycles_go_on_counting():
-    """A canvas that has no cycles is not inverted further than its finish begins."""
+def test_replanting_starts_from_the_picture_and_continues_the_cycle_count():
+    """A canvas without cycles is only inverted to t1, where the finish starts."""
     twice = SMALL.changed(replant=2, first_cycles=1, cycles=1)
-    assert lines_of(twice) == [
+    assert trace_run(twice) == [
         *INVERTED, *cycle(0), *finish(2), ("replant", 1),
         *INVERTED, *cycle(1), *finish(1), ("replant", 0),
         *INVERTED, *cycle(2), *finish(0),
     ]  # fmt: skip
-    once = lines_of(SMALL.changed(replant=1, first_cycles=0, cycles=1))
+    once = trace_run(SMALL.changed(replant=1, first_cycles=0, cycles=1))
     assert once[: once.index(("replant", 0))] == [*INVERTED[:3], INVERTED[-1], *finish(1)]
 
 
-def test_from_noise_the_trajectory_starts_at_its_end():
-    lines = lines_of(SMALL.changed(seed_canvas="none", cycles=0))
+def test_without_seed_canvas_the_trajectory_starts_from_noise():
+    lines = trace_run(SMALL.changed(seed_canvas="none", cycles=0))
     assert ("seed canvas", 2) not in lines
     start = lines.index(InitNoise())
     assert lines[start + 1 : start + 7] == [
@@ -122,7 +123,7 @@ def test_from_noise_the_trajectory_starts_at_its_end():
     ]  # fmt: skip
 
 
-def test_inverted_alone_the_canvas_only_goes_as_far_as_it_is_needed():
+def test_with_conditions_inverted_alone_the_canvas_is_inverted_to_t1():
     steps = steps_of(SMALL.changed(inversion="alone"), alone=2)
     inverted = {
         batch: [s.state for s in steps if isinstance(s, Invert) and s.batch == batch]
@@ -134,17 +135,17 @@ def test_inverted_alone_the_canvas_only_goes_as_far_as_it_is_needed():
 @pytest.mark.parametrize(
     ("preset", "calls"), [("normal", 32), ("attribute", 32), ("swift-normal", 19), ("cow", 32)]
 )
-def test_calls_per_preset(preset, calls):
+def test_unet_calls_per_preset(preset, calls):
     assert len(unet_calls_of(PRESETS[preset])) == calls
 
 
-def test_a_recording_is_what_the_run_does_and_may_be_cut_short():
-    noted = [line for line in lines_of(SMALL) if isinstance(line, Invert | Denoise | Renoise)]
-    assert steps_of(SMALL) == noted
-    assert steps_of(SMALL, max_steps=7) == noted[:7]
+def test_a_recording_equals_the_run_and_may_be_limited():
+    steps = [line for line in trace_run(SMALL) if isinstance(line, Invert | Denoise | Renoise)]
+    assert steps_of(SMALL) == steps
+    assert steps_of(SMALL, max_steps=7) == steps[:7]
 
 
-def test_noise_is_needed_where_the_settings_say_so():
+def test_noise_scale_follows_the_settings():
     settings = SMALL.changed(eta=0.1, cycle_eta=0.5, noise_level=2)
     assert noise_scale(Denoise(2), settings) == 0.1
     assert noise_scale(Denoise(3, 0), settings) == 0.5

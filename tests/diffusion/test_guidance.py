@@ -1,4 +1,4 @@
-"""Region-mixed guidance against its algebra written out."""
+"""Region-mixed guidance, compared with its formula."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sow.settings.settings import Settings
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": "a king", "box": [0, 0, 32, 32]})
 
 
-def test_mix_is_its_algebra_place_by_place():
+def test_regional_guidance_equals_its_formula():
     outputs = torch.randn(4, 2, 4, 6, 5, generator=seeded(0)).double()
     inside = torch.rand(2, 1, 6, 5, generator=seeded(1)).double()
     inside[:, :, :2], inside[:, :, 4:] = 0, 1
     scale = torch.tensor([7.5, 2.0]).double().view(2, 1, 1, 1)
     within = torch.tensor([1.0, 3.0]).double().view(2, 1, 1, 1)
-    got = {k: regional_guidance(outputs[:k], inside, scale, within) for k in (2, 3, 4)}
+    result = {k: regional_guidance(outputs[:k], inside, scale, within) for k in (2, 3, 4)}
     for job in range(2):
         for channel in range(4):
             for row in range(6):
@@ -35,16 +35,16 @@ def test_mix_is_its_algebra_place_by_place():
                     }
                     for k, u in expected.items():
                         value = u + g * (prompt - u)
-                        assert got[k][job, channel, row, column] == pytest.approx(value.item())
+                        assert result[k][job, channel, row, column] == pytest.approx(value.item())
 
 
-def test_scale_one_outside_and_inside_is_the_prompt_alone():
+def test_scale_one_everywhere_is_the_prompt_alone():
     outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
     inside = torch.rand(1, 1, 4, 4, generator=seeded(3))
     torch.testing.assert_close(regional_guidance(outputs, inside, 1.0, 1.0), outputs[0])
 
 
-def test_guidance_one_inside_is_the_prompt_alone_there_whatever_is_outside():
+def test_scale_one_inside_is_the_prompt_alone_there():
     outputs = torch.randn(4, 1, 4, 4, 4, generator=seeded(2))
     inside = torch.zeros(1, 1, 4, 4)
     inside[..., :2] = 1
@@ -53,7 +53,7 @@ def test_guidance_one_inside_is_the_prompt_alone_there_whatever_is_outside():
     assert (mixed[..., 2:] - outputs[0][..., 2:]).abs().min() > 1e-4
 
 
-def test_branches_per_kind():
+def test_prompts_of_branches():
     pair = branch_prompts(PLAN, Settings())
     assert len(pair) == 4
     assert pair[0] == "a king"

@@ -122,7 +122,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
     """
     backbone = StableDiffusion(pipe)
     schedule = backbone.schedule(steps)
-    empty = backbone.embed([[[""]]])[0].tokens[0]
+    empty = backbone.embed([[[""]]])[0].prompt_embeds[0]
 
     def answer(latents: Tensor, state: int) -> Tensor:
         output: Tensor = pipe.unet(
