@@ -109,14 +109,14 @@ class DiffusionSchedule:
         Returns:
             x_{s - step_skip} and the predicted clean latents.
         """
-        here, there = self.alphas_cumprod[state], self.alphas_cumprod[state - step_skip]
+        alpha, alpha_prev = self.alphas_cumprod[state], self.alphas_cumprod[state - step_skip]
         clean, epsilon = self.predict_x0_eps(latents, output, state)
         if noise is None:
-            return math.sqrt(there) * clean + math.sqrt(1 - there) * epsilon, clean
-        deviation = math.sqrt((1 - there) / (1 - here) * (1 - here / there))
-        sigma = eta * deviation * torch.ones_like(latents[:, :1, :1, :1])
-        direction = (1 - there - sigma**2).clamp_min(0).sqrt()
-        return math.sqrt(there) * clean + direction * epsilon + sigma * noise, clean
+            return math.sqrt(alpha_prev) * clean + math.sqrt(1 - alpha_prev) * epsilon, clean
+        std = math.sqrt((1 - alpha_prev) / (1 - alpha) * (1 - alpha / alpha_prev))
+        sigma = eta * std * torch.ones_like(latents[:, :1, :1, :1])
+        direction = (1 - alpha_prev - sigma**2).clamp_min(0).sqrt()
+        return math.sqrt(alpha_prev) * clean + direction * epsilon + sigma * noise, clean
 
     def invert(self, latents: Tensor, output: Tensor, state: int, step_skip: int = 1) -> Tensor:
         """Take one DDIM inversion step, x_s -> x_{s + step_skip} (Sec. III-A).
@@ -124,14 +124,14 @@ class DiffusionSchedule:
         `output` is the UNet's at `timesteps[state + step_skip]`, where `denoise` starts. This is
         the exact inverse of `denoise` with eta 0 if the UNet's output is the same.
         """
-        here, there = self.alphas_cumprod[state], self.alphas_cumprod[state + step_skip]
+        alpha, alpha_next = self.alphas_cumprod[state], self.alphas_cumprod[state + step_skip]
         if self.prediction_type == "v_prediction":
             # A step rotates (signal, noise) by an angle: x_s = cos * x_{s+1} - sin * v.
-            cos = math.sqrt(here * there) + math.sqrt((1 - here) * (1 - there))
-            sin = math.sqrt(here * (1 - there)) - math.sqrt((1 - here) * there)
+            cos = math.sqrt(alpha * alpha_next) + math.sqrt((1 - alpha) * (1 - alpha_next))
+            sin = math.sqrt(alpha * (1 - alpha_next)) - math.sqrt((1 - alpha) * alpha_next)
             return (latents + sin * output) / cos
-        clean = (latents - math.sqrt(1 - here) * output) / math.sqrt(here)
-        return math.sqrt(there) * clean + math.sqrt(1 - there) * output
+        clean = (latents - math.sqrt(1 - alpha) * output) / math.sqrt(alpha)
+        return math.sqrt(alpha_next) * clean + math.sqrt(1 - alpha_next) * output
 
     def renoise(
         self,

@@ -1,7 +1,7 @@
-"""Cyclic One-Way Diffusion (the paper's Algorithm 1): the loop, and nothing beside it.
+"""Cyclic One-Way Diffusion (the paper's Algorithm 1): the loop, and nothing else.
 
-Every line is one operation of a `Run`. The sampler carries them out on a backbone; `recording`
-takes note of them, so that UNet calls and noise are counted by running this very function.
+Every line is one operation of a `Run`. The sampler executes them on a backbone; `recording` only
+records them, so that UNet calls and noise are counted by running this very function.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from sow.settings.settings import Settings
 
 CANVAS = 0
-"""The inversion batch of the seed canvases; the others hold conditions inverted alone."""
+"""The inversion batch of the seed canvases; the other batches hold conditions inverted alone."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Invert:
 class Denoise:
     """A UNet call: x_s -> x_{s-1} under guidance, in a cycle, from noise, or in a finish.
 
-    left: how often the condition is still planted again after this.
+    left: how many times the condition is replanted after this step.
     """
 
     state: int
@@ -46,12 +46,12 @@ class Renoise:
 
 @dataclass(frozen=True)
 class InitNoise:
-    """Noise becomes x_S, where no seed canvas is wanted."""
+    """x_S is noise, in a run without a seed canvas."""
 
 
 UNetCall = Invert | Denoise
 Step = UNetCall | Renoise | InitNoise
-"""What costs a UNet call, or may need noise."""
+"""A step that costs a UNet call, or may need noise."""
 
 X = TypeVar("X")
 """x_s of all pictures of the batch; a recording has none."""
@@ -79,22 +79,22 @@ class Run(Protocol[X]):
         """Put the inverted condition v_s back inside C."""
 
     def preserve(self, x: X, state: int) -> X:
-        """Do the same for the jobs that name this state in `preserve`."""
+        """Reinject the condition in the jobs that name this state in `preserve`."""
 
     def denoise(self, x: X, step: Denoise) -> X:
         """Take one DDIM step under guidance."""
 
     def end_cycle(self) -> None:
-        """Keep the clean picture that the cycle points to."""
+        """Keep the clean picture that the cycle predicts."""
 
     def replant(self, x: X, left: int) -> None:
         """Paste the condition into the clean picture, which becomes the seed canvas."""
 
 
 def cyclic_one_way_diffusion(run: Run[X], settings: Settings, alone: int = 0) -> X:
-    """Return the clean pictures x_0: Algorithm 1, then once more for every `replant`.
+    """Return the clean pictures x_0: Algorithm 1, and again for every `replant`.
 
-    alone: how many inversion batches hold conditions that are inverted by themselves.
+    alone: the number of inversion batches of conditions inverted alone.
     """
     from_noise = settings.seed_canvas == "none"
     cycles = [settings.first_cycles] * settings.replant + [settings.cycles]
@@ -112,7 +112,7 @@ def cyclic_one_way_diffusion(run: Run[X], settings: Settings, alone: int = 0) ->
 def picture(
     run: Run[X], settings: Settings, cycles: range, left: int, from_noise: bool = False
 ) -> X:
-    """From the seed canvas, or from noise, to clean pictures: Algorithm 1."""
+    """Return clean pictures from the seed canvas, or from noise: Algorithm 1."""
     t1, t2 = settings.t1, settings.t2
     x = noise_to_t1(run, settings) if from_noise else canvas_at_t1(run, settings, cycles)
 
@@ -131,14 +131,14 @@ def picture(
 
 
 def canvas_at_t1(run: Run[X], settings: Settings, cycles: range) -> X:
-    """Invert the seed canvas, as far as its condition is needed, and begin from its x_t1."""
+    """Invert the seed canvas, as far as its condition is needed, and return its x_t1."""
     cycling = cycles and settings.inversion != "alone"
     invert(run, settings, CANVAS, settings.t2 if cycling else settings.t1)
     return run.seed_canvas(settings.t1)
 
 
 def noise_to_t1(run: Run[X], settings: Settings) -> X:
-    """Begin from noise, with the condition put in from t2 on."""
+    """Denoise noise to x_t1, with the condition reinjected from t2 on."""
     if settings.inversion != "alone":
         invert(run, settings, CANVAS, settings.t2)
     x = run.init_noise(InitNoise())
@@ -150,8 +150,8 @@ def noise_to_t1(run: Run[X], settings: Settings) -> X:
 
 
 def invert(run: Run[X], settings: Settings, batch: int, until: int) -> None:
-    """DDIM inversion of pixels to their states x_0 to x_until (Sec. III-A)."""
+    """Invert pixels to their states x_0 to x_until (DDIM, Sec. III-A)."""
     run.encode(batch)
     for state in reversed(range(until, 0, -settings.inversion_stride)):
-        step_skip = min(settings.inversion_stride, state)  # the first goes as far as is left over
+        step_skip = min(settings.inversion_stride, state)  # a shorter first step for the rest
         run.invert(Invert(batch, state - step_skip, step_skip))

@@ -220,7 +220,7 @@ class Sampler:
         return x if self.text_only else torch.lerp(x, self.condition(state), self.region_mask)
 
     def preserve(self, x: Tensor, state: int) -> Tensor:
-        """Do the same for the jobs that name this state in `preserve`."""
+        """Reinject the condition in the jobs that name this state in `preserve`."""
         if self.text_only or state not in self.tensors.preserving:
             return x
         share = self.region_mask * self.tensors.preserving[state]
@@ -252,11 +252,11 @@ class Sampler:
         placed = self._placed[state] = torch.zeros_like(self.clean)
         for batch, states in zip(self.inversions[1:], self.states[1:], strict=True):
             height, width = batch.size
-            for number, (top, left), alone in zip(
+            for index, (top, left), latents in zip(
                 batch.members, batch.origins, states[state], strict=True
             ):
-                there = placed[number, :, top : top + height, left : left + width]
-                there[:] = alone[:, :height, :width]
+                window = placed[index, :, top : top + height, left : left + width]
+                window[:] = latents[:, :height, :width]
         return placed
 
     def _replay_or_compute(self, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
