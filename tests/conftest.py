@@ -38,10 +38,12 @@ FIGURES = ("figures-tv2i", "--limit", 3, "--methods", "sow,sdedit", "--batch-siz
 
 LONG = (
     "test_docs_run.py", "benchmarks/test_figures.py", "benchmarks/test_studies.py",
-    "cli/test_cli.py", "batch/test_cluster.py", "benchmarks/test_bench.py",
-    "models/test_models.py", "fuzz/test_fuzz_plans.py", "test_calls.py",
-    "batch/test_remote_s3.py", "batch/test_run.py", "benchmarks/test_methods.py",
-    "cli/test_cli_cheap.py", "cli/test_cli_asking.py", "cli/test_cli_studies.py",
+    "batch/test_cluster.py", "models/test_models.py", "cli/test_cli.py",
+    "benchmarks/test_bench.py", "batch/test_run.py", "planners/test_offline.py",
+    "batch/test_remote_s3.py", "planners/test_stages_failing.py", "test_calls.py",
+    "benchmarks/test_speed.py", "benchmarks/test_speed_keeping.py", "planners/test_wire.py",
+    "batch/test_batch_cli.py", "service/test_scene_reading.py", "service/test_service.py",
+    "batch/test_gallery_page.py", "fuzz/test_fuzz_plans.py", "cli/test_cli_asking.py",
 )  # fmt: skip
 """The files that take longest, in this order. A worker runs a whole file: see `make test`."""
 
@@ -49,6 +51,7 @@ LONG = (
 def pytest_collection_modifyitems(items):
     """Start the longest files first, so that none of them is still running at the end alone."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+    assert not [file for file in places if not file.is_file()], "LONG names a file that is gone"
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
