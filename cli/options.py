@@ -1,4 +1,4 @@
-"""The options that several commands share, beside those of a request (`request_options`)."""
+"""Options of several commands, other than those of a request (`request_options`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ModelName = Annotated[
     str,
     typer.Option(
         help="auto, sd2.1, figures, a folder, a .safetensors file or a hub id. auto is Stable "
-        "Diffusion 2.1, or the small bundled world `figures` where that cannot be had.",
+        "Diffusion 2.1 if it is available, else the small bundled model `figures`.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -37,7 +37,10 @@ Force = Annotated[
 Yes = Annotated[
     bool,
     typer.Option(
-        "--yes", "-y", help="Go on although it costs far more than usual.", rich_help_panel=RESULT
+        "--yes",
+        "-y",
+        help="Do not ask before a run that costs far more than usual.",
+        rich_help_panel=RESULT,
     ),
 ]
 Json = Annotated[
@@ -49,20 +52,20 @@ Quiet = Annotated[
         "--quiet",
         "-q",
         callback=set_quiet,
-        help="Say nothing but errors and what is asked.",
+        help="Print only errors and questions.",
         rich_help_panel=RESULT,
     ),
 ]
 
 RecipeFile = Annotated[
     Path | None,
-    typer.Option(help="Make a picture again that `sow generate` wrote.", rich_help_panel=RESULT),
+    typer.Option(help="Reproduce a picture that `sow generate` wrote.", rich_help_panel=RESULT),
 ]
 LikeFile = Annotated[
     Path | None,
     typer.Option(
-        help="More of a picture that `sow generate` wrote: its plan, what is planted and its "
-        "settings, with another --seed, --prompt, --likeness, --preset or --set.",
+        help="Vary a picture that `sow generate` wrote: keep its plan, condition and settings; "
+        "change --seed, --prompt, --likeness, --preset or --set.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -71,7 +74,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="A .png file, or a folder (made if it ends in /). Default: a name in this folder.",
+        help=".png file, or folder (created if it ends in /). Default: a new file here.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -79,7 +82,7 @@ NoSheet = Annotated[
     bool,
     typer.Option(
         "--no-sheet",
-        help="With --num: no NAME-sheet.png of all of them.",
+        help="With --num: do not write NAME-sheet.png with all pictures.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -87,7 +90,7 @@ CyclesOut = Annotated[
     Path | None,
     typer.Option(
         "--save-cycles",
-        help="A PNG of what the first picture looked like after each cycle.",
+        help="PNG to draw the first picture in, as it was after each cycle.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -96,7 +99,7 @@ Changes = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="An engine setting: cycles=5. May be repeated; `sow settings`.",
+        help="An engine setting: cycles=5. May be repeated; `sow settings` lists them.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -105,9 +108,9 @@ PlannerName = Annotated[
     str,
     typer.Option(
         "--planner",
-        help="auto, offline, gemini or openai. auto asks you, once, whether it may send the "
-        "picture to the vendor whose key is set (GEMINI_API_KEY, OPENAI_API_KEY), else plans by "
-        "rules; a script has to name one.",
+        help="auto, offline, gemini or openai. auto asks once whether it may send the picture "
+        "to the vendor whose key is set (GEMINI_API_KEY, OPENAI_API_KEY), else it plans by rules; "
+        "a script must name the vendor.",
         rich_help_panel=PLANNER,
     ),
 ]
@@ -127,7 +130,7 @@ BaseUrl = Annotated[
 PlannerCalls = Annotated[
     int,
     typer.Option(
-        help="3: a call per stage, two of them at once. 1: all in one call.",
+        help="3: one call per stage, two of them at once. 1: everything in one call.",
         rich_help_panel=PLANNER,
     ),
 ]
@@ -135,17 +138,20 @@ Fallback = Annotated[
     bool,
     typer.Option(
         "--fallback",
-        help="Plan by rules if the planner named cannot be asked.",
+        help="Plan by rules if the named planner cannot be asked.",
         rich_help_panel=PLANNER,
     ),
 ]
 NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Ask even if the plan is known.", rich_help_panel=PLANNER)
+    bool,
+    typer.Option(
+        "--no-cache", help="Ask again even if the answers are cached.", rich_help_panel=PLANNER
+    ),
 ]
 PromptFolder = Annotated[
     Path | None,
     typer.Option(
-        "--prompts", help="A folder with prompts of your own (*.md).", rich_help_panel=PLANNER
+        "--prompts", help="Folder with your own planner prompts (*.md).", rich_help_panel=PLANNER
     ),
 ]
 PlannerTimeout = Annotated[
@@ -160,10 +166,18 @@ def choice_of(
     name: str, model: str | None, base_url: str | None, calls: int, fallback: bool,
     no_cache: bool, prompts: Path | None, seconds: float,
 ) -> PlannerChoice:  # fmt: skip
-    """Who plans."""
+    """Return the planner that the options choose."""
     from sow.cli.consent import ask_consent
     from sow.service.planning import PlannerChoice
 
     return PlannerChoice(
-        name, model, base_url, calls, fallback, not no_cache, prompts, seconds, ask_consent
+        name,
+        planner_model=model,
+        base_url=base_url,
+        planner_calls=calls,
+        fallback=fallback,
+        cache=not no_cache,
+        prompts=prompts,
+        planner_timeout=seconds,
+        consent=ask_consent,
     )

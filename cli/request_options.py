@@ -10,10 +10,13 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from sow.planners.request import Option, options_of
+from sow.cli.options import MODEL, PLANNER
+from sow.planners.request import PICTURE, PLAN, RESULT, Option, options_of
 from sow.service.request import Request
 
 T = TypeVar("T")
+PANELS = (PICTURE, PLAN, MODEL, RESULT, PLANNER)
+"""The panels of a command's help in their order; others come before them."""
 
 
 def check_preset_name(name: str | None) -> str | None:
@@ -59,6 +62,7 @@ def with_request(
         parts = [_parameter(name, *declared) for name, declared in fields.items()]
         parts += [part.replace(annotation=hints[part.name]) for part in own]
         parts = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in parts]
+        parts.sort(key=_panel_place)
         made: Any = command  # functions have no signature to set, as mypy knows them
         made.__name__, made.__doc__ = run.__name__, run.__doc__
         made.__annotations__ = {part.name: part.annotation for part in parts}
@@ -66,6 +70,13 @@ def with_request(
         return command
 
     return decorate
+
+
+def _panel_place(part: inspect.Parameter) -> int:
+    """Return the place of a parameter's panel in the help of its command."""
+    described = getattr(part.annotation, "__metadata__", ())
+    panel = described[0].rich_help_panel if described else None
+    return PANELS.index(panel) if panel in PANELS else -1
 
 
 def _parameter(name: str, field: Field[Any], option: Option) -> inspect.Parameter:

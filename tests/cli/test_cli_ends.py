@@ -15,7 +15,7 @@ from PIL import Image
 from sow.cli.generate import what_next
 from sow.cli.main import main
 from sow.cli.paths import contact_sheet_path, explanation_path, path_of_seed, unused_path
-from sow.service.request import Request
+from sow.service.request import Generation
 from sow.settings.settings import Settings
 
 
@@ -88,10 +88,9 @@ def test_at_a_terminal_the_last_line_names_what_to_do_next(sow_here, monkeypatch
 
 
 def test_what_was_done_already_is_not_proposed(tmp_path):
-    asked = Request(image="a.png")
-    assert "--num" not in what_next(tmp_path, asked, 4, None)
-    assert "--likeness" not in what_next(tmp_path, asked, 1, 0.5)
-    assert "--num" not in what_next(tmp_path, Request(), 1, None)  # of a recipe
+    assert "--num" not in what_next(tmp_path, Generation(image="a.png", num=4))
+    assert "--likeness" not in what_next(tmp_path, Generation(image="a.png", likeness=0.5))
+    assert "--num" not in what_next(tmp_path, Generation())  # of a recipe
 
 
 def test_a_drawing_that_nobody_named_is_in_no_ones_way(sow_here, tmp_path):
