@@ -114,7 +114,7 @@ class Condition:
         """
         with open_image(io.BytesIO(data), "the condition", ("PNG",)) as rgba:
             if rgba.mode != "RGBA" or rgba.size != size:
-                raise PictureError("the size of the condition is not that of its box")
+                raise PictureError("the condition does not fit its box")
             return cls(
                 _without_metadata(rgba.convert("RGB")), _without_metadata(rgba.getchannel("A"))
             )
