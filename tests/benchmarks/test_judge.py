@@ -55,7 +55,7 @@ def test_it_reads_what_was_drawn(verdicts, drawings):
     assert np.mean(people) > 0.97
 
 
-def test_what_captions_say_of_drawings_is_seen_in_them(verdicts):
+def test_what_captions_say_of_drawings_is_seen_in_them(verdicts, drawings):
     right: dict[str, list[bool]] = {}
     for drawing, verdict in zip(drawings, verdicts, strict=True):
         for name, value in answers(verdict, drawing.caption.mentions).items():
