@@ -80,7 +80,7 @@ def _check_runs(pipe: SowPipeline) -> None:
     from sow.backbones.stable_diffusion import StableDiffusion
     from sow.pipeline.calls import check_finite
 
-    backbone, side = StableDiffusion(pipe), pipe.canvas_stride
+    backbone, side = StableDiffusion(pipe), pipe.canvas_multiple
     if max(pipe.tokenizer.get_vocab().values()) >= pipe.text_encoder.config.vocab_size:
         raise ValueError("its tokenizer has tokens that its text encoder does not")
     with torch.no_grad():

@@ -311,7 +311,7 @@ def test_a_recipe_does_not_choose_what_is_downloaded_or_read(run_sow, tmp_path):
         save_png(image, tmp_path / f"{number}.png", changed, condition)
         done = run_sow("generate", "--recipe", f"{number}.png", "--out", "x.png")
         assert done.returncode == 5
-        assert "give its --model" in done.stderr
+        assert "to use it, give --model" in done.stderr
         shown = run_sow("show", f"{number}.png")
         assert "\x1b[2J" not in shown.stdout + done.stderr
 
