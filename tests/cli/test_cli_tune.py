@@ -30,7 +30,7 @@ def typed(*words: object) -> tuple[int, str]:
         (("--faces", "people", "--clip", "clip"), "likeness"),
         (("--model", "sd2.1"), "likeness"),
         (("--model", "figures", "--faces", "people"), "likeness"),
-        (("--model", "figures", "--setting", "warp"), "--setting normal"),
+        (("--model", "figures", "--setting", "warp"), "choose one of normal"),
         (("--model", "figures", "--minutes", "0"), "minutes"),
         (("--model", "figures", "--limit", "1"), "limit"),
         (("--model", "figures", "--faces", "people", "--facenet", "x.safetensors"), "people"),
