@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from sow.cli.main import app
-from sow.cli.settings import likeness_table, format_value
+from sow.cli.settings import format_value, likeness_table
 from sow.models import find_model
 from sow.settings.presets import CHECKPOINT_PRESETS
 from sow.settings.settings import OWN, PRESETS, Settings

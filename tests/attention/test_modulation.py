@@ -40,9 +40,7 @@ def modulation(settings: Settings, *plans: Plan) -> Modulation:
 @pytest.mark.parametrize("alpha_minus", [0.5, 0.0])
 @pytest.mark.parametrize("branches", ["all", "prompt"])
 @pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
-def test_the_pipeline_equals_dense_attention(
-    tiny, alpha_minus, branches, canvas, monkeypatch
-):
+def test_the_pipeline_equals_dense_attention(tiny, alpha_minus, branches, canvas, monkeypatch):
     settings = ON.changed(modulated_branches=branches, outside="joined", alpha_minus=alpha_minus)
     fast = latents(tiny, **job(settings, canvas=canvas))
 

@@ -97,7 +97,10 @@ def test_a_script_has_to_name_its_planner(run_sow, server, env, tmp_path):
 @pytest.mark.parametrize(("types", "agreed"), [("y\n", "True True"), ("n\n", "False False")])
 def test_what_costs_a_fortune_is_asked_about(tmp_path, types, agreed):
     """Once where it is agreed to; `--yes` is never asked."""
-    code = "from sow.cli.consent import confirm_once; a = confirm_once({}); print(a('dear'), a('dearer'))"
+    code = (
+        "from sow.cli.consent import confirm_once; "
+        "a = confirm_once({}); print(a('dear'), a('dearer'))"
+    )
     _, out, said = at_a_terminal(code.format(False), tmp_path, {}, types * 2)
     assert out == agreed
     assert said.count("Go on?") == (1 if "y" in types else 2)

@@ -184,7 +184,7 @@ def test_tags_of_millions_of_numbers_are_not_made_objects_of(tmp_path, where):
     (tmp_path / "a").write_bytes(data)
     tracemalloc.start()
     try:
-        with pytest.raises(PictureError, match="metadata of .* is too large"):
+        with pytest.raises(PictureError, match=r"metadata of .* is too large"):
             load_image(tmp_path / "a")
         assert tracemalloc.get_traced_memory()[1] < 4 * len(data)
     finally:
