@@ -140,7 +140,7 @@ def test_a_bucket_that_is_not_there(far, tiny_folder, face):
     ended, output = typed(*command(far.manifest(*jobs(1)), nowhere, tiny_folder))
     assert (ended, output.count("\n")) == (6, 1)
     assert "there is no 's3://no-such-bucket/out/" in output
-    assert "buckets are not made here" in output
+    assert "buckets are not created" in output
     ended, output = typed(*command(f"{nowhere}/jobs.jsonl", f"{far.address}/out", tiny_folder))
     assert (ended, output.count("\n")) == (2, 1)
     assert "there is no 's3://no-such-bucket/out/jobs.jsonl'" in output
