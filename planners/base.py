@@ -35,7 +35,7 @@ PICTURE_FIELDS = ("mask", "subject", "face_index", "box", "related")
 
 @dataclass(frozen=True)
 class ReadFields(RequestFields):
-    """The fields of a request that were read from files, text and numbers."""
+    """The fields of a request after files are read and shorthands converted."""
 
     image: Image.Image | None = None
     prompt: str = ""
@@ -53,7 +53,7 @@ class ReadFields(RequestFields):
 class PlanRequest(ReadFields):
     """A picture, a prompt, and what the user has decided already, for a planner.
 
-    All fields but `vae_scale_factor` are those of `sow.Request`. Without `image` nothing is
+    All fields but `vae_scale_factor` are fields of `sow.Request`. Without `image` nothing is
     planted; then `graph` or `triples` are required, which only `sow.GraphPlanner` lays out.
     `canvas` None uses the model's own size; with a box or regions, which are in canvas pixels, it
     is 512x512.

@@ -30,7 +30,7 @@ class Option:
         help: one sentence, for the command line and the documentation.
         panel: the heading it stands under.
         json: its type in a manifest, without None.
-        argument: its type on the command line; None if it is not offered there.
+        argument: its type on the command line.
         flags: its names on the command line; without any, the field's name.
         aliases: its other names in a manifest.
         minimum, maximum: its range, both included.
@@ -104,11 +104,6 @@ class RequestFields:
         "normal, attribute or style. Default: read from the prompt.",
         PLAN,
         json=Literal["normal", "attribute", "style"],
-    )
-    suppress: str | None = option(
-        "Noun that must not appear a second time outside the condition. Default: the planner's, "
-        "such as human face; an empty one suppresses nothing.",
-        PLAN,
     )
     box: Box | str | Sequence[int] | None = option(
         "Where it goes: x,y,width,height in canvas pixels.", PLAN, json=str | list[int]

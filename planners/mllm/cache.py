@@ -47,7 +47,7 @@ class AnswerCache:
 
     Attributes:
         folder: the folder; it is made when the first answer is stored.
-        warn: is told in one line of every entry that is ignored.
+        warn: called with one line for every entry that is ignored.
     """
 
     folder: Path

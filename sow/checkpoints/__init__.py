@@ -1,1 +1,1 @@
-"""Checkpoints on disk: may they be trusted, are they whole, what do they say, which are they."""
+"""Checkpoints on disk: checks that they are safe and complete, and what they contain."""

@@ -54,8 +54,8 @@ def check_folder(folder: Path, passed: Collection[str] = ()) -> None:
     passed: components that the caller passes, which the folder need not have.
 
     Raises:
-        ModelError: if it is not a checkpoint of Stable Diffusion, wants to run code or to read
-            files of others, or has its weights only as pickles.
+        ModelError: if it is not a checkpoint of Stable Diffusion, would run code or read files
+            outside it, or has its weights only as pickles.
     """
     for name in check_configs(folder, passed):
         if name in COMPONENTS_WITH_WEIGHTS and not any((folder / name).glob("*.safetensors")):
@@ -68,8 +68,7 @@ def check_configs(folder: Path, passed: Collection[str] = ()) -> list[str]:
     The weights may be elsewhere: a single file can be loaded with the configuration of a folder.
 
     Raises:
-        ModelError: if it is not Stable Diffusion's, or wants to run code or to read files of
-            others.
+        ModelError: if it is not Stable Diffusion's, or would run code or read files outside it.
     """
     names = check_layout(folder, passed)
     channels = read_config(folder / "unet").get("in_channels", 4)
@@ -85,8 +84,7 @@ def check_layout(folder: Path, passed: Collection[str] = ()) -> list[str]:
     """Check the configuration as `check_configs` does, but accept inpainting models as well.
 
     Raises:
-        ModelError: if it is not Stable Diffusion's, or wants to run code or to read files of
-            others.
+        ModelError: if it is not Stable Diffusion's, or would run code or read files outside it.
     """
     index = read_config(folder, "model_index.json")
     if not index:

@@ -24,11 +24,11 @@ CHANGES = (Collection, Settings, type(None))
 
 
 def plan_request(resolved: ResolvedRequest, checkpoint: CheckpointSpec) -> PlanRequest:
-    """What a planner is resolved, on the model's grid and, unless decided, on its own canvas.
+    """Return the request for a planner, on the model's grid and by default on its own canvas.
 
     Raises:
-        PlanError: if the model cannot make a picture of the canvas decided on, or a box or a
-            region that was given leaves it.
+        PlanError: if the model cannot make a picture of the requested canvas, or a requested box
+            or region is not inside it.
     """
     canvas = resolved.canvas or checkpoint.canvas
     check_canvas(canvas, checkpoint.canvas_multiple)

@@ -30,7 +30,7 @@ def _with_arguments_of(
         signature = inspect.signature(record)
         documented.__signature__ = signature.replace(return_annotation="Result")
         arguments = [f"    {n}: {option.help}" for n, (_, option) in options_of(Generation).items()]
-        documented.__doc__ = "\n".join([run.__doc__ or "", "Request:", *arguments])
+        documented.__doc__ = "\n".join([inspect.getdoc(run) or "", "", "Request:", *arguments])
         return call
 
     return decorate
@@ -47,25 +47,24 @@ def generate(generation: Generation) -> Result:
         The pictures with plan, recipes and notes; `.save("out.png")` writes them.
 
     Raises:
-        SowError: with one line that says what is wrong; what to do.
+        SowError: with one line that says what is wrong and what to do.
     """
-    given = generation
-    chosen = given.planner
+    chosen = generation.planner
     service = Service(
-        given.model,
-        revision=given.revision,
-        device=given.device,
-        dtype=given.dtype,
+        generation.model,
+        revision=generation.revision,
+        device=generation.device,
+        dtype=generation.dtype,
         planner=chosen if isinstance(chosen, PlannerChoice) else PlannerChoice(chosen),
-        report=given.report,
-        agree=given.agree,
+        report=generation.report,
+        agree=generation.agree,
     )
     return service.generate(
-        given,
-        seed=given.seed,
-        num=given.num,
-        cycles=given.cycles,
-        explain=given.explain,
-        verify=given.verify,
-        retries=given.retries,
+        generation,
+        seed=generation.seed,
+        num=generation.num,
+        cycles=generation.cycles,
+        explain=generation.explain,
+        verify=generation.verify,
+        retries=generation.retries,
     )

@@ -60,10 +60,7 @@ def box_notes(resolved: ResolvedRequest, plan: Plan, grid: int) -> Iterator[str]
 def suppression_notes(resolved: ResolvedRequest, settings: Settings) -> Iterator[str]:
     """Yield a note if the user named a noun to suppress, and the settings do not use it."""
     if resolved.suppress and settings.outside == "none":
-        yield (
-            f"suppress={resolved.suppress!r} has no effect: guidance outside the condition is off "
-            "(outside=none)"
-        )
+        yield "suppress= has no effect: guidance outside the condition is off (outside=none)"
 
 
 def _format(box: Box | None) -> str:

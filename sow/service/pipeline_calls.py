@@ -204,7 +204,7 @@ def _with_recipes(
             plan=spec.plan,
             settings=spec.settings,
             seed=task.seed,
-            model=model.name.encode(errors="replace").decode(),  # a folder's name may be no text
+            model=model.name.encode(errors="replace").decode(),  # may not be valid Unicode
             revision=model.revision,
             device=pipe.device.type,
             dtype=str(pipe.unet.dtype).removeprefix("torch."),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sow.errors import UsageError
 from sow.planners.request import PLAN, RESULT, RequestFields, option
 from sow.utils.limits import MAX_RETRIES, MAX_SEED
+from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
     from sow.service.budget import Agree
@@ -35,6 +36,11 @@ class Request(RequestFields):
     """
 
     _: KW_ONLY
+    suppress: str | None = option(
+        "Noun that must not appear a second time outside the condition. Default: the planner's, "
+        "such as human face; an empty one suppresses nothing.",
+        PLAN,
+    )
     plan: PlanLike | None = option(
         "Plan to carry out, made by `sow plan`.", PLAN, json=str | dict[str, Any], argument=Path
     )
@@ -82,6 +88,7 @@ class Request(RequestFields):
             raise UsageError("no picture", NO_PICTURE)
         check_about_picture(self)
         check_choices(self.subject, self.face_index, self.setting, self.matte)
+        self._check_suppress()
         if self.prompt or self.plan is None:
             check_prompt(self.prompt or "")
         if self.plan is not None and (self.subject or self.face_index is not None):
@@ -97,6 +104,17 @@ class Request(RequestFields):
         if self.plan is not None and self.matte not in (None, "ellipse", "box"):
             raise UsageError(
                 f"matte={self.matte} is for making a plan", "with plan=, it is ellipse or box"
+            )
+
+    def _check_suppress(self) -> None:
+        check_type("suppress", self.suppress, (str, type(None)), "text")
+        if not self.suppress:
+            return
+        if self.image is None:
+            raise UsageError("suppress= needs a picture", "give image=")
+        if len(self.suppress) > 200 or not self.suppress.isprintable():
+            raise UsageError(
+                "the noun of suppress= is too long or not valid text", "use at most 200 characters"
             )
 
 
@@ -149,7 +167,8 @@ class Generation(Request):
         flags=("--verify",),
     )
     retries: int = option(
-        "How many other seeds to try for a picture in which they do not; implies --verify.",
+        "How many other seeds to try for a picture in which a relation does not hold or the face "
+        "is lost; implies --verify.",
         RESULT,
         default=0,
         argument=int,

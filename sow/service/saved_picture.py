@@ -106,8 +106,8 @@ class SavedPicture:
         spec = self._spec(f"{self.name}-like", find_model_differences(self.recipe, model))
         plan = spec.plan
         if prompt is not None:
-            reworded = plan.changed(prompt=prompt, notes=())
-            plan = in_known_words(reworded, model.name, model.checkpoint_spec.words)
+            prompted = plan.changed(prompt=prompt, notes=())
+            plan = in_known_words(prompted, model.name, model.checkpoint_spec.words)
         notes = (*spec.notes, *plan.notes, *model.checkpoint_spec.canvas_notes(plan.canvas))
         settings = resolve_settings(base, changes, likeness)
         return replace(spec, plan=plan, settings=settings, user_prompt=prompt or "", notes=notes)

@@ -137,7 +137,7 @@ def as_canvas(value: Any) -> tuple[int, int]:
     if isinstance(value, str):
         width, by, height = value.lower().partition("x")
         sides = (width, height if by else width)
-        pair = tuple(int(side) if side.strip().isdecimal() else None for side in sides)
+        pair = tuple(int(s) if s.strip().isdecimal() and len(s) < 10 else None for s in sides)
         hint = "write 512 or 640x448, in pixels"
     else:
         pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)

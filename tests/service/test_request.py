@@ -93,6 +93,9 @@ def test_what_is_read_keeps_every_field_and_converts_shorthands():
         ({"canvas": "bigxbig"}, "not a canvas"),
         ({"canvas": "512x"}, "not a canvas"),
         ({"canvas": "4x4"}, "not a canvas"),
+        ({"canvas": "9" * 5000}, "not a canvas"),
+        ({"suppress": 5}, "suppress= is an int"),
+        ({"suppress": "x" * 201}, "too long"),
     ],
 )
 def test_text_that_cannot_be_read_is_refused(fields, says):
