@@ -255,7 +255,7 @@ def print_admission(batch: Batch) -> None:
         print_note(f"skipped {admission.num_problems - len(admission.problems)} more lines")
     if admission.changed:
         print_note(
-            f"{admission.changed} jobs have changed; old pictures are archived; making them again"
+            f"{admission.changed} jobs have changed; their old pictures are archived and made again"
         )
     if batch.missing:
         print_note(f"{batch.missing} pictures are missing from the folder; making them again")

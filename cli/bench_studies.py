@@ -69,7 +69,7 @@ def command_of(study: Study) -> Callable[..., None]:
         _keyword("force", Force, False),
         _keyword("quiet", Quiet, False),
     ]
-    command: Any = run  # functions have no signature to set, as mypy knows them
+    command: Any = run  # Any: mypy does not let a function have __signature__
     command.__doc__ = f"{study.question} Takes {study.duration} on one core."
     command.__annotations__ = {part.name: part.annotation for part in parts}
     command.__signature__ = inspect.Signature(parts)

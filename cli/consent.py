@@ -37,8 +37,8 @@ def _is_interactive() -> bool:
 def ask_consent(vendor: str, host: str) -> bool:
     """Return whether the user consents to send pictures to a vendor; ask the first time.
 
-    Without a terminal it is False: what a script does must not depend on an answer somebody once
-    gave, so a script has to name its planner.
+    Without a terminal it is False: a script must not depend on an answer that was given earlier,
+    so it has to name its planner.
     """
     if not _is_interactive():
         return False

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from sow.service.service import Service
 
 VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "retries"}
-"""What may differ from a picture that others are to be like."""
+"""The options that may be given beside --like."""
 HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
 
@@ -155,7 +155,7 @@ class Outputs:
     """Where the results go.
 
     Attributes:
-        asked: the file or folder that the user named, or None.
+        out: the file or folder of --out, or None.
         pictures: a file for each seed.
         explanations: the sheets of --explain, or none.
         contact_sheet: the sheet of all pictures, or None.
@@ -163,7 +163,7 @@ class Outputs:
         force: whether existing files may be overwritten.
     """
 
-    asked: Path | None
+    out: Path | None
     pictures: list[Path]
     explanations: list[Path]
     contact_sheet: Path | None
@@ -172,7 +172,7 @@ class Outputs:
 
     @property
     def paths(self) -> list[Path | None]:
-        """All of them."""
+        """All of these paths; some may be None."""
         return [*self.pictures, *self.explanations, self.contact_sheet, self.cycles]
 
 
@@ -201,7 +201,9 @@ def draw(
     if files.cycles is not None and spec.settings.total_cycles == 0:
         notes.append("there are no cycles to save")
         report("note", notes[-1])
-    sheet = contact_sheet(spec.plan.prompt, spec.plan, spec.condition)
+    sheet = None
+    if files.contact_sheet is not None:
+        sheet = contact_sheet(spec.plan.prompt, spec.plan, spec.condition)
     pictures = service.make(
         spec,
         seeds,
@@ -211,13 +213,14 @@ def draw(
         retries=generation.retries,
     )
     if (generation.verify or generation.retries) and not spec.plan.relations:
-        notes.append("the plan has no relations: only the face is looked for")
+        notes.append("the plan has no relations: only the face is checked")
         report("note", notes[-1])
     entries = []
     for number, picture in enumerate(pictures):
         entries.append(write_picture(picture, number, seeds[number], files, notes))
-        sheet.add(f"seed {picture.recipe.seed}", picture.image)
-    if files.contact_sheet is None:
+        if sheet is not None:
+            sheet.add(f"seed {picture.recipe.seed}", picture.image)
+    if sheet is None or files.contact_sheet is None:
         return entries
     write_png(sheet.to_image(), files.contact_sheet, force=files.force)
     print_note(f"{files.contact_sheet}  all of them")
@@ -229,11 +232,11 @@ def write_picture(
 ) -> dict[str, Any]:
     """Write a picture and what belongs to it; return what `--json` prints of it.
 
-    seed: the one asked for; with --retries, another one may have been kept.
+    seed: the planned seed; with --retries, the picture may have another one.
     """
     from sow.utils.files import write_png
 
-    path = path_of_seed(files.pictures[number], files.asked, seed, picture.recipe.seed)
+    path = path_of_seed(files.pictures[number], files.out, seed, picture.recipe.seed)
     picture.save(path, force=files.force)
     print_note(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
     for check in picture.checks:
@@ -251,7 +254,7 @@ def write_picture(
 
 
 def what_next(path: Path, generation: Generation) -> str:
-    """Return what somebody who has just seen the first picture may want to do with it."""
+    """Return a line that suggests what to do next."""
     more = [f"sow show {shlex.quote(str(path))}"]
     if generation.image is not None:
         more += ["--num 4"] * (generation.num == 1)
@@ -260,20 +263,20 @@ def what_next(path: Path, generation: Generation) -> str:
 
 
 def save_cycles(picture: Picture, path: Path, force: bool) -> None:
-    """The cycles of a picture, if it went through any."""
+    """Write the cycles of a picture, if it has any."""
     if picture.cycles:
         picture.save_cycles(path, force=force)
         print_note(f"{path}  the first after each cycle")
 
 
 def _checked(picture: Picture) -> dict[str, Any]:
-    """What `--json` prints of relations that were looked for."""
+    """Return what `--json` prints of the relations that were checked."""
     rows = [{**check.relation.model_dump(), "holds": check.holds} for check in picture.checks]
     return {"relations": rows} if rows else {}
 
 
 def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -> dict[str, Any]:
-    """What `--json` prints of one picture."""
+    """Return what `--json` prints of one picture."""
     explained = {"explained": str(sheet)} if sheet else {}
     return {
         "file": str(path),
@@ -286,26 +289,28 @@ def _entry(picture: Picture, path: Path, notes: list[str], sheet: Path | None) -
 
 
 def refuse_beside_recipe(*names: str) -> None:
-    """Nothing else may be said beside a recipe.
+    """Check that no other option is given beside --recipe.
 
     Raises:
-        UsageError: if anything was.
+        UsageError: if one is.
     """
     if names:
-        vary = "" if {*names} - VARIED else "; to vary it, say --like instead of --recipe"
-        raise UsageError("--recipe already says everything", f"leave out {_options(names)}{vary}")
+        vary = "" if {*names} - VARIED else "; to vary it, use --like instead of --recipe"
+        raise UsageError(
+            "--recipe already decides everything", f"leave out {_options(names)}{vary}"
+        )
 
 
 def refuse_beside_like(*names: str) -> None:
-    """The composition of a picture that others are to be like is decided.
+    """Check that only the options in `VARIED` are given beside --like.
 
     Raises:
-        UsageError: if anything was said of it.
+        UsageError: if another one is.
     """
     fixed = [name for name in names if name not in VARIED]
     if fixed:
         raise UsageError(
-            "--like already has a plan and what is planted", f"leave out {_options(fixed)}"
+            "--like already has a plan and a condition", f"leave out {_options(fixed)}"
         )
 
 

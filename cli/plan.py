@@ -40,7 +40,7 @@ def plan(
     draw: Annotated[
         Path | None,
         typer.Option(
-            help="Where to draw the plan. Default: <picture>-plan.png, numbered if that is there.",
+            help="PNG to draw the plan in. Default: <picture>-plan.png, numbered if it exists.",
             rich_help_panel=RESULT,
         ),
     ] = None,
@@ -49,12 +49,12 @@ def plan(
         typer.Option(
             "--out",
             "-o",
-            help="Write the JSON here instead of printing it.",
+            help="Write the JSON to this file instead of printing it.",
             rich_help_panel=RESULT,
         ),
     ] = None,
     no_draw: Annotated[
-        bool, typer.Option("--no-draw", help="Only print it.", rich_help_panel=RESULT)
+        bool, typer.Option("--no-draw", help="Do not draw the plan.", rich_help_panel=RESULT)
     ] = False,
     planner: PlannerName = "auto",
     planner_model: PlannerModel = None,

@@ -63,7 +63,7 @@ def with_request(
         parts += [part.replace(annotation=hints[part.name]) for part in own]
         parts = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in parts]
         parts.sort(key=_panel_place)
-        made: Any = command  # functions have no signature to set, as mypy knows them
+        made: Any = command  # Any: mypy does not let a function have __signature__
         made.__name__, made.__doc__ = run.__name__, run.__doc__
         made.__annotations__ = {part.name: part.annotation for part in parts}
         made.__signature__ = inspect.Signature(parts)

@@ -31,7 +31,7 @@ class Batch:
 
     Attributes:
         admission: the result of the manifest's check.
-        missing: finished pictures that were gone from the folder; they are made again.
+        missing: finished pictures that are missing from the folder; they are made again.
         retried: failed jobs that are tried again.
         ledger: the state of every job.
         folder: the local folder of the ledger.
@@ -92,8 +92,14 @@ class Batch:
                 method=options.method,
             )
         opened = partial(reopen_ledger, out, self.folder.absolute())
-        return RayRunner(options.cluster, options, opened, self.ledger.options or "",
-                          self.ledger.address, report)  # fmt: skip
+        return RayRunner(
+            options.cluster,
+            options,
+            opened,
+            self.ledger.options or "",
+            self.ledger.address,
+            report,
+        )
 
     def __iter__(self) -> Generator[JobResult]:
         """Yield the result of each job as it ends; at the end, write the list and the page.

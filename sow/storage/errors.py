@@ -15,7 +15,7 @@ EXTRAS = {"s3": "'sow[s3]'", "s3a": "'sow[s3]'", "gs": "gcsfs", "gcs": "gcsfs", 
           "smb": "smbprotocol", "http": "aiohttp", "https": "aiohttp"}  # fmt: skip
 DENIED = ("NoCredentials", "PartialCredentials", "CredentialRetrieval", "TokenRetrieval",
           "AuthenticationException", "ClientAuthentication", "DefaultCredentials")  # fmt: skip
-"""Prefixes of the names of errors that mean denied access and are no PermissionError."""
+"""Prefixes of the names of errors that mean denied access but are not PermissionErrors."""
 SAFE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,39}")
 KEYS = "check the name and the keys in the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID, …)"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 ATOMIC = {"memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"}
-"""Storages that show an object only once it is complete; elsewhere files are moved into place."""
+"""Storages that show an object only once it is complete; in others, files are moved into place."""
 CHUNK_BYTES = 2**20
 MAX_FILE_SYSTEMS = 64
 

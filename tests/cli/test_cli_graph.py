@@ -86,4 +86,4 @@ def test_another_seed_gives_its_name(run_sow, tmp_path):
 
     beside = run_sow("generate", "--recipe", entry["file"], "--retries", "2", "--out", "b.png")
     assert beside.returncode == 2
-    assert "--recipe already says everything" in beside.stderr
+    assert "--recipe already decides everything" in beside.stderr

@@ -151,7 +151,7 @@ def test_the_command_makes_more_of_them(made, generate, tmp_path):
 
 
 BESIDE = {
-    ("--recipe", "--seed", 8): "leave out --seed; to vary it, say --like instead of --recipe",
+    ("--recipe", "--seed", 8): "leave out --seed; to vary it, use --like instead of --recipe",
     ("--recipe", "--num", 4, "--box", "0,0,64,64"): "leave out --box, --num",
     ("--recipe", "--like", "a.png"): "leave out --like",
     ("--like", "--prompt", "a man", "--seed", 8, "--box", "0,0,64,64", "--face", "a.png"):

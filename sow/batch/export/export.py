@@ -129,7 +129,8 @@ def _check_out(out: Path, files: list[Path], shard_format: ExportFormat, force: 
     """
     try:
         out.mkdir(exist_ok=True)
-        there = {file.name for file in out.iterdir() if shard_format.shards.fullmatch(file.name)}
+        names = (file.name for file in out.iterdir())
+        existing = {name for name in names if shard_format.shards.fullmatch(name)}
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise OutputError(
@@ -137,7 +138,7 @@ def _check_out(out: Path, files: list[Path], shard_format: ExportFormat, force: 
         ) from None
     for file in files:
         check_output_path(file, force)
-    others = sorted(there - {file.name for file in files})
+    others = sorted(existing - {file.name for file in files})
     if others:
         raise OutputError(
             f"{str(out)!r} has shards of another export, such as {others[0]}",

@@ -120,7 +120,7 @@ def _as_json_value(field: str, value: Any) -> Any:
         raise ValueError(f"{field}: {value} is not a number")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    raise ValueError(f"{field}: a {type(value).__name__} is not a type of a job's fields")
+    raise ValueError(f"{field}: values of type {type(value).__name__} are not supported")
 
 
 def _from_map(field: str, entries: list[tuple[Any, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A job of a batch: a request, its seeds and an id, as one line of a manifest says it."""
+"""A job of a batch: a request, its seeds and an id, as in one line of a manifest."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class TV2IJob(Request):
     """One job: a text and a visual condition to an image, or several of them.
 
     The fields are those of `sow.Request`; fields that are None are decided as `sow generate`
-    decides them. In a manifest, `image` is also called `picture` or `face`.
+    decides them. All values must be JSON: files are given by name, pairs and boxes as lists. In a
+    manifest, `image` is also called `picture` or `face`.
 
     Attributes:
         id: names its pictures, `ID.png`, or `ID@SEED.png` if there are several: letters, digits,
@@ -191,7 +192,7 @@ _Line = create_model(
     __config__=ConfigDict(frozen=True, extra="forbid", strict=True),
     **_line_fields(),
 )
-"""What a line of a manifest may say."""
+"""The fields of a line of a manifest."""
 FIELDS_BY_NAME = {
     "id": "id",
     "seed": "seed",

@@ -156,7 +156,7 @@ class Lease:
             raise OutputError(
                 f"{self._storage.address!r} is in use by {_host_of(owner)}, last seen "
                 f"{max(0, silence):.0f} seconds ago",
-                f"wait for it or stop it; after {DEAD_AFTER:.0f} seconds it counts as dead",
+                f"wait for it or stop it; it counts as dead when unseen for {DEAD_AFTER:.0f} s",
             )
 
     def _renew_periodically(self) -> None:

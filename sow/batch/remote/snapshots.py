@@ -87,11 +87,8 @@ class SnapshotUploader:
     def __init__(self, storage: Storage, folder: Path, check_lease: Callable[[], object]) -> None:
         """Prepare uploads; `check_lease` raises OutputError once the lease is lost."""
         self._storage, self._folder, self._check_lease = storage, folder, check_lease
-        self._stopped, self._thread = (
-            threading.Event(),
-            threading.Thread(target=self._upload_periodically),
-        )
-        self._thread.daemon = True
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._upload_periodically, daemon=True)
 
     def start(self) -> None:
         """Upload a snapshot now, before any results, and then whenever one is due.

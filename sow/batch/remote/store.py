@@ -91,7 +91,7 @@ class RemoteStore:
         return (name for name in chain(first, remaining) if name not in existing)
 
     def archive(self, name: str) -> None:
-        """Move a file to the replaced ones, if it exists."""
+        """Move a file, if it exists, to `REPLACED` under a free name."""
         self._check_lease()
         if self._storage.entry_type_of(name) is None:
             return

@@ -52,8 +52,14 @@ class RayWorker:
         """
         options = self._options
         with closing(RemoteJobQueue(self._ledger, self.number, self._is_local)) as queue:
-            runner = JobRunner(options.service(self._report), queue, options.batch_size,
-                      options.concurrent_plans, thumbnails, method=options.method)  # fmt: skip
+            runner = JobRunner(
+                options.service(self._report),
+                queue,
+                options.batch_size,
+                options.concurrent_plans,
+                thumbnails,
+                method=options.method,
+            )
             for _ in runner:
                 pass
         return runner.engine.busy
