@@ -78,7 +78,7 @@ SLIPS = {
                              "lists of different lengths"),
     "an output type": ({"output_type": "png"}, "choose one of pil"),
     "an output type of None": ({"output_type": None}, "unknown output_type None"),
-    "a job too far": ({"return_cycles": [1]}, "a job 1; there are 1, counted from 0"),
+    "a job too far": ({"return_cycles": [1]}, "has job index 1; give indices from 0 to 0"),
     "a number of cycles": ({"return_cycles": 3}, "return_cycles= is an int"),
     "no function": ({"callback_on_step_end": "print"}, "callback_on_step_end= is a str"),
     "one tensor": ({"callback_on_step_end_tensor_inputs": "latents"}, "is a str; give a list"),

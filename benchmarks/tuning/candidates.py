@@ -41,7 +41,7 @@ class Candidate:
         """Return the candidate's settings for a checkpoint.
 
         Args:
-            checkpoint: what it says of itself.
+            checkpoint: of the model.
             setting: normal, attribute or style.
 
         Raises:
@@ -80,7 +80,7 @@ def candidates(setting: str, checkpoint: CheckpointSpec) -> tuple[Candidate, ...
 
     Args:
         setting: normal, attribute or style.
-        checkpoint: whose own preset is tried where it has one.
+        checkpoint: of the model; its own preset is tried too, if it has one.
     """
     swift = Candidate(
         "swift", "the fewest UNet samples, as chosen on the drawn world", _plain(SWIFT[setting])

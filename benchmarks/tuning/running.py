@@ -45,7 +45,7 @@ UNBOUNDED = 10**9
 
 
 @dataclass(frozen=True)
-class LazyModel(Options):
+class SharedServiceOptions(Options):
     """Options of batches that share one loaded model.
 
     kept: the service; None to load one per batch.
@@ -208,7 +208,7 @@ def begin(
         write_plan(plan, out, force)
     elif drawn:
         draw_faces([one.pair(setting) for one in plan.pairs], setting, True)
-    how = LazyModel(
+    how = SharedServiceOptions(
         options.model,
         options.revision,
         options.config,

@@ -44,7 +44,7 @@ class Planted:
 
 
 def planted(condition: Condition, box: Box, canvas: tuple[int, int], area: str) -> Planted:
-    """Return what of a condition is pasted into its box (Sec. IV-B, Seed Initialization).
+    """Return the pixels of a condition to paste into its box (Sec. IV-B, Seed Initialization).
 
     Args:
         condition: the picture and its mask.

@@ -54,7 +54,8 @@ class Relation(BaseModel):
     predicate: str = Field(min_length=1, max_length=200)
     object: str = Field(max_length=64)
     distant: bool = Field(
-        default=False, description="whether they are more than a third of the canvas width apart"
+        default=False,
+        description="whether their centres are more than a third of the canvas width apart",
     )
 
     @model_serializer(mode="wrap")

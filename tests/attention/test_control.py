@@ -69,7 +69,7 @@ def draw(pipe, *controls, settings=ON):
 
 
 def test_the_order_of_controls_does_not_matter(tiny):
-    """Modulation by the settings, a layout, a trace and a observer, in all orders."""
+    """Modulation by the settings, a layout, a trace and an observer, in all orders."""
     made, alone = [], draw(tiny, Layout())
     for order in itertools.permutations((Layout(), sow.Trace(), Observer())):
         made.append(draw(tiny, *order))

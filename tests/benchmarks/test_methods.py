@@ -91,7 +91,7 @@ def test_what_makes_no_sense_is_refused_in_a_line(name, given, says):
         (Langevin(steps=3, iterations=0), 3, 6),
         (CowRelease(), 37, 114),
     ],
-    ids=lambda value: getattr(value, "said", None),
+    ids=lambda value: getattr(value, "label", None),
 )
 def test_what_a_picture_costs_is_counted_at_the_unet(service, how, calls, samples):
     spec = work_of()

@@ -155,7 +155,7 @@ def test_nothing_is_planted_without_a_picture():
     unsized = GraphPlanner().plan(PlanRequest(None, BALL_AND_BOX, triples="ball,left of,box"))
     assert not unsized.has_canvas
     for change in ({"box": [8, 8, 64, 64]}, {"suppress": "ball"}, {"crop": [0, 0, 9, 9]}):
-        with pytest.raises(PlanError, match="nothing is planted"):
+        with pytest.raises(PlanError, match="a plan that plants nothing"):
             plan.changed(**change)
 
 

@@ -31,7 +31,9 @@ from sow.settings.settings import Settings
 from sow.utils.files import make_folder, write_png
 
 BATCH = 10
-ENGINE = ("attention", "backbones", "diffusion", "pictures")
+ENGINE = (
+    "attention", "backbones", "diffusion", "pictures", "pipeline", "plan", "settings", "utils",
+)  # fmt: skip
 """The folders in `sow/` that, with the files beside them, decide the pixels of a given plan."""
 SECONDS = "seconds"
 """What is cached in a picture's file: the processor's time that it took."""
@@ -82,7 +84,7 @@ def generate(
 ) -> Generated:
     """Make one picture per specification; the same always gives the same.
 
-    pictures: the folder where they are cached; without one they are made anew. batch: how many are
+    pictures: the folder where they are cached; without one nothing is cached. batch: how many are
     made at a time.
     """
 
