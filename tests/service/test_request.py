@@ -124,3 +124,14 @@ def test_the_noun_to_suppress_on_the_command_line(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert sow.Plan.read(out).suppress == "second head"
+
+
+def test_a_job_is_checked_where_it_is_made_and_holds_json():
+    job = TV2IJob(image=Path("a.png"), prompt="a man", canvas=(64, 48))
+    assert (job.image, job.canvas) == ("a.png", [64, 48])
+    assert TV2IJob.from_json(job.as_json()) == job
+    for wrong in ({"count": 0}, {"seed": -1}, {"likeness": 2}, {"image": 5}, {"setting": "warp"}):
+        with pytest.raises(sow.SowError):
+            TV2IJob(**{"image": "a.png", "prompt": "a man", **wrong})
+    with pytest.raises(ValueError, match="cannot name files"):
+        TV2IJob(id="../a", image="a.png", prompt="a man")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields, replace
@@ -39,8 +40,8 @@ class TV2IJob(Request):
     """One job: a text and a visual condition to an image, or several of them.
 
     The fields are those of `sow.Request`; fields that are None are decided as `sow generate`
-    decides them. All values must be JSON: files are given by name, pairs and boxes as lists. In a
-    manifest, `image` is also called `picture` or `face`.
+    decides them. Files are given by name, other values as JSON has them. In a manifest, `image` is
+    also called `picture` or `face`.
 
     Attributes:
         id: names its pictures, `ID.png`, or `ID@SEED.png` if there are several: letters, digits,
@@ -50,6 +51,7 @@ class TV2IJob(Request):
         count: how many pictures.
 
     Raises:
+        UsageError: for a value of a wrong type or out of range.
         ValueError: for an id that cannot name files.
     """
 
@@ -59,7 +61,16 @@ class TV2IJob(Request):
     count: int = 1
 
     def __post_init__(self) -> None:
-        """Check the id, or make one."""
+        """Check the values, convert paths and tuples to JSON, and make an id if there is none."""
+        for name, value in self.to_dict().items():
+            if isinstance(value, os.PathLike):
+                object.__setattr__(self, name, os.fspath(value))
+            elif isinstance(value, tuple):
+                object.__setattr__(self, name, list(value))
+        try:
+            _Line.model_validate(self.to_dict())
+        except ValidationError as error:
+            raise UsageError(first_problem(error)) from None
         if self.id:
             check_id(self.id)
         else:
