@@ -1,7 +1,7 @@
 """A hundred prompts with two objects and a spatial relation, and a detector that checks it.
 
 In the four categories of the spatial prompts of LLM-grounded Diffusion (Lian et al., 2023): left
-of, right of, above, below; the sentences are written anew. A detector finds the most certain box
+of, right of, above, below; the sentences are our own. A detector finds the most certain box
 for each of the two words; a picture passes if the centres lie as the sentence says.
 """
 

@@ -96,9 +96,9 @@ def mean_ratio(
 def sign_flips(away: Sequence[float], seed: int = 0, draws: int = 20_000) -> float:
     """Return the two-sided p of Fisher's randomisation test that paired differences are around 0.
 
-    Were there none, each difference might as well have the other sign: how often, signs thrown
-    anew, their mean is as far from 0. All throws are tried up to 2**14 of them, else `draws`, of
-    which what was seen is one more. 1 for nothing at all.
+    Without a difference, every sign is as likely as its opposite: p is the share of sign flips
+    whose mean is at least as far from 0. All flips are tried up to 2**14 of them, else `draws`
+    random ones and the observed signs. It is 1 if all differences are 0.
     """
     array = np.asarray(away, float)
     array = array[array != 0]

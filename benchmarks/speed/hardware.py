@@ -150,7 +150,7 @@ def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
 def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -> Subject:
     """Return the subject with another copy of the UNet."""
     pipe = copy.copy(subject.pipe)
-    with quiet_libraries():  # the library remarks on every change of precision
+    with quiet_libraries():  # diffusers warns about every change of precision
         pipe.unet = copy.deepcopy(subject.pipe.unet).to(dtype=dtype, memory_format=layout)
     return replace(subject, pipe=pipe)
 

@@ -103,7 +103,7 @@ def peak_of(work: Work, device: torch.device) -> Peak | None:
         return None
     with suppress(OSError, AttributeError):  # what was freed goes back to the system
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    MARK.write_text("5")  # the high-water mark starts anew
+    MARK.write_text("5")  # reset the high-water mark
     before = _status("VmRSS")
     work()
     return Peak(before, _status("VmHWM") - before)

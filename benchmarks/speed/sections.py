@@ -32,9 +32,9 @@ class Part:
     """A section to measure.
 
     Attributes:
-        measures: what, in a line.
+        measures: what is measured, in a line.
         grown: measures it.
-        estimated: of what the time is told, where not of all.
+        estimated: the part whose time is estimated, if not all of it.
     """
 
     measures: str

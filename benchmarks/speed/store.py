@@ -30,7 +30,7 @@ class ReportStore:
         folder: it exists. order: of the sections. force: what is there counts for nothing.
 
         Raises:
-            OutputError: if what is there is no report, or none can be written.
+            OutputError: if an existing file is not a report, or none can be written.
         """
         self._folder, self._order = folder, order
         self.report = Report({}, [])

@@ -84,7 +84,7 @@ class Subject:
             pipe = random_pipeline(SD21_BASE)
             pipe.unet.to(memory_format=torch.channels_last)
             pipe.vae.to(memory_format=torch.channels_last)
-            with quiet_libraries():  # the library remarks on every change of precision
+            with quiet_libraries():  # diffusers warns about every change of precision
                 pipe.to(device, choose_dtype(dtype, device))
         else:
             pipe = load_pipeline(model, device=device, dtype=dtype)

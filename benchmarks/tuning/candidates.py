@@ -57,7 +57,7 @@ INTERVAL: dict[str, Any] = {"guided_until": 3, "first_guided_until": 3}
 LISTED: tuple[Candidate, ...] = (
     Candidate(PUBLISHED, "the paper's numbers, which the others are tested against", {}),
     Candidate("guidance 1 inside", "the condition is walked back as it was inverted", AS_INVERTED),
-    Candidate("guidance 3 inside", "between that and the prompt's full say",
+    Candidate("guidance 3 inside", "between guidance 1 and the published 7.5",
               {"condition_guidance_scale": 3.0}),
     Candidate("kept to the end", "guidance 1 inside, every state puts it back, its rim too", KEPT),
     Candidate("interval of guidance", "guidance near the clean picture costs, and colours skin",
@@ -67,7 +67,7 @@ LISTED: tuple[Candidate, ...] = (
                "gate": "none"}),
     *(
         Candidate(f"planted again, {n} cycle{'s' if n > 1 else ''}",
-                  "kept to the end, and inverted anew in what grew round it",
+                  "kept to the end, and planted again in the first picture",
                   {**AGAIN, "cycles": n})
         for n in (1, 3, 5, 10)
     ),
@@ -87,7 +87,9 @@ def candidates(setting: str, checkpoint: CheckpointSpec) -> tuple[Candidate, ...
     )
     preset = checkpoint.presets.get(setting)
     checkpoint_preset = (
-        [Candidate(OWN, "what whoever published it has measured", _plain(preset))] if preset else []
+        [Candidate(OWN, "the preset that comes with the checkpoint", _plain(preset))]
+        if preset
+        else []
     )
     return (*LISTED, swift, *checkpoint_preset)
 

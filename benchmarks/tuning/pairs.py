@@ -148,7 +148,7 @@ def of_file(path: Path | str, setting: Setting, folder: Path | None = None) -> H
     folder: the base of relative image paths; by default the file's folder.
 
     Raises:
-        UsageError: if the file cannot be read, a line is no pair, or there are fewer than two.
+        UsageError: if the file cannot be read, a line is not a pair, or there are fewer than two.
     """
     path = as_path("pairs", path)
     home = (folder or path.parent).absolute()

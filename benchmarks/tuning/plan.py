@@ -78,13 +78,13 @@ class TuningPlan(BaseModel):
     Attributes:
         asked: the user's options, by name.
         model, revision: the checkpoint, and its fingerprint or commit.
-        setting: whose preset is looked for.
-        batch_size: pictures in a call: of other sizes they are rounded otherwise.
-        seconds: that a picture of the published method took, when it was tried.
+        setting: the setting whose preset is tuned.
+        batch_size: pictures in a call; it affects rounding.
+        seconds: measured for one picture by the published method.
         candidates: in their order; the first is the published method.
         pairs: in their order.
-        notes: what has to be known of the pairs.
-        date: when it began.
+        notes: on the pairs.
+        date: of the start.
     """
 
     model_config = STRICT
@@ -121,7 +121,7 @@ class TuningPlan(BaseModel):
 
     @property
     def summary(self) -> str:
-        """What will be drawn, in one line."""
+        """The pictures to be made, in one line."""
         return (
             f"{len(self.candidates)} candidates on {len(self.pairs)} pairs, {SEEDS} seeds each: "
             f"about {self.pictures} pictures, about {max(1, round(self.minutes))} min "

@@ -71,7 +71,7 @@ class Standing:
 
     @property
     def eligible(self) -> bool:
-        """Whether it may be proposed, as far as this half shows."""
+        """True if the candidate may be proposed by the results of this half."""
         return self.more_likeness and not self.worse and not self.lost
 
 

@@ -1,7 +1,7 @@
 """The outcome of every picture of a benchmark, one per line of `results.json`.
 
-`results.json` is JSON Lines: one object a line, so that it is written and read as a stream. It may
-come from strangers: it is read strictly, and what is wrong is said in one line.
+`results.json` is JSON Lines: one object a line, so that it is written and read as a stream. It is
+untrusted: it is read strictly, with one-line errors.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Outcome(BaseModel):
         scores: by metric; None where a metric has no answer. Yes and no are 1 and 0.
         missing: why, for every metric without an answer.
         error: why there is no picture.
-        seconds: that it took, its share of a call's.
+        seconds: its share of the time of a call.
         samples: of the UNet: a guided step of 3 branches counts 3.
         calls: of the UNet.
     """
@@ -124,13 +124,14 @@ class Outcome(BaseModel):
 def read_record(
     kind: type[Record], path: Path, what: str, hint: str, most: int = MAX_TEXT_BYTES
 ) -> Record:
-    """Read a record from its own file, which may come from a stranger.
+    """Read a record from its own file, which is untrusted.
 
     Args:
-        kind: of record.
-        what: a file that has none, as a line goes on after its name.
-        hint: what to do then.
-        most: bytes of the file.
+        kind: the class of the record.
+        path: of the file.
+        what: the error for invalid contents, to follow the file's name.
+        hint: the hint of that error.
+        most: the maximum size of the file in bytes.
 
     Raises:
         UsageError: if there is none in it, or a newer SOW wrote it.

@@ -1,6 +1,6 @@
 """The description of a benchmark run, `run.json`, and its folder with `results.json`.
 
-A report is made of both and of nothing else. They may come from strangers: they are read strictly.
+A report is made from these two alone. They are untrusted, and read strictly.
 """
 
 from __future__ import annotations

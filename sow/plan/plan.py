@@ -224,7 +224,7 @@ class Plan(BaseModel):
 
     @property
     def text_only(self) -> bool:
-        """Whether nothing is planted, so that the picture is made from the prompt alone."""
+        """True if nothing is planted: the picture is made from the prompt alone."""
         return self.subject == NOTHING
 
     @property
@@ -247,7 +247,7 @@ class Plan(BaseModel):
 
     @property
     def has_canvas(self) -> bool:
-        """Whether the plan has a canvas; if not, the model's is used (`CheckpointSpec`)."""
+        """True if the plan has a canvas; if not, the model's is used (`CheckpointSpec`)."""
         return "canvas" in self.model_fields_set
 
     @model_serializer(mode="wrap")

@@ -70,7 +70,7 @@ def test_a_stranger_among_the_cases_does_not_spoil_the_others(made):
     lost = Case(first.pair, None, first.condition, first.plan)
     found = measure(figures_metrics(), [first, stranger, lost])
     assert found[0]["id_distance"].value is not None
-    assert found[1]["id_distance"].missing == "nobody is no pair of Figures-TV2I"
+    assert found[1]["id_distance"].missing == "nobody is not a pair of Figures-TV2I"
     assert found[1]["psnr"].value is not None
     assert found[2]["followed"].missing == "no picture"
 

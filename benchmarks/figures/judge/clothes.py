@@ -18,7 +18,7 @@ from sow.benchmarks.figures.judge.judge import BATCH, Judge, Verdict, as_input
 from sow.pictures.loading import GREY
 
 LEAST = 200
-"""Pixels; of fewer clothes no colour is told. Drawn bodies have 1,000 and more."""
+"""Pixels of clothes that are needed to read a colour; drawn bodies have 1,000 and more."""
 SIDE, CELLS = 128, 16
 
 

@@ -57,7 +57,7 @@ class Verdict:
 
     @cached_property
     def truncated(self) -> bool:
-        """Whether the first head lacks a neck of its skin or a body; True without a head."""
+        """True if the first head lacks a neck of its skin or a body, or there is no head."""
         if not self.heads:
             return True
         tolerance = SKIN_TOLERANCE[self.picture_labels["style"]]
@@ -67,7 +67,7 @@ class Verdict:
     def unjoined(self) -> bool:
         """Like `truncated`, but a neck a shade off is accepted; True without a head.
 
-        Of watercolours and sketches no skin is asked.
+        The skin of watercolours and sketches is not compared.
         """
         if self.apart or self.picture_labels["style"] not in ("none", "oil"):
             return self.apart
@@ -75,8 +75,10 @@ class Verdict:
 
     @cached_property
     def apart(self) -> bool:
-        """Whether the first head lacks a neck or a body, whatever the neck's skin; True without
-        a head."""
+        """True if the first head lacks a neck or a body, or there is no head.
+
+        The colour of the neck does not matter.
+        """
         return not self.heads or is_truncated(self.pixels, self.classes, self.heads[0], np.inf)
 
     @cached_property

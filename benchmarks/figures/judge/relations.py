@@ -73,11 +73,11 @@ def to_person(relation: str, thing: DetectedThing, verdict: Verdict, head: Head)
         return x < head_x - 0.5 * head.box.width
     if relation == "right of":
         return x > head_x + 0.5 * head.box.width
-    aside = abs(x - head_x)
+    offset = abs(x - head_x)
     if relation == "above":
-        return y < head.box.y + 4 and aside < head.box.width
+        return y < head.box.y + 4 and offset < head.box.width
     if relation == "below":
-        return y > head.box.bottom and aside < head.box.width
+        return y > head.box.bottom and offset < head.box.width
     person = box_of(np.isin(verdict.classes, (HAIR, FACE, NECK, BODY, HAND)))
     return person is not None and gap(thing.box, person) <= NEAR
 

@@ -2,9 +2,9 @@
 
 The lower a level of the UNet, the less of it changes from one state to its neighbour (DeepCache).
 So at some states only the uppermost levels are computed, on the latents of that state, and what
-comes up to them from below is that of the state before. The engine knows nothing of it: a control
-hears which step comes next, and the UNet's `forward` is another one while a trial lasts. Whoever
-changes attention or looks at it below, does so only where that is computed.
+comes up to them from below is that of the state before. The engine does not know it: a control
+is called with every step, and the UNet's `forward` is replaced during a trial. Controls edit and
+observe the lower levels only at states where these are computed.
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ from sow.planners.graph.planner import GraphPlanner
 WITH_PERSON = ("left of", "right of", "above", "below", "near", "holding", "wearing")
 OF_THINGS = ("left of", "right of", "above", "below", "near", "on")
 TWO = ("holding and beside", "on both sides")
-"""Two relations in one sentence: a thing in somebody's hand and another left or right of them, or
+"""Two relations in one sentence: a thing in a person's hand and another to the left or right, or
 one on either side. The world the model was trained on has one thing beside a person at most."""
 PEOPLE = ("person", "man", "woman")
 CLASSES = (*((name, PEOPLE) for name in WITH_PERSON + TWO), *((name, ()) for name in OF_THINGS))
-"""Relations, and what those are called who have them to a thing; nobody: two things have them."""
+"""Relations, and the words for the person in them; () if both are things."""
 UPON, UNDER = ("ball", "box", "cat", "dog", "hat"), ("box", "car", "house")
 OTHERWISE = {"holding": "left of", "wearing": "holding"}
 """What stands in g- for what cannot be turned round, of somebody and a thing."""

@@ -68,7 +68,7 @@ class Task:
 
     @property
     def plan(self) -> Plan:
-        """The plan of somebody who sees where the head is."""
+        """The plan with the box and the true ellipse of the head."""
         return Plan(
             canvas=(128, 128),
             prompt=self.sentence or self.pair.prompt,

@@ -113,7 +113,7 @@ def _pair(one: Chosen, folder: CelebA, work: Path, parts: Sequence[str]) -> Pair
 def _with_masks(
     pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str], force: bool
 ) -> PairList:
-    """Write the masks anew, since the folder may have been repaired since.
+    """Write the masks again, since the folder may have been repaired.
 
     Raises:
         UsageError: if no pair is left.

@@ -7,7 +7,7 @@ a copy of the frozen UNet. It knows no place: the face is drawn wherever the pro
 What it needs and where that is hard:
 
 - The adapter as safetensors, with tensors `image_proj.*` and `ip_adapter.*`. Its authors publish
-  `ip-adapter-faceid_*.bin`, pickles that this project never opens: whoever trusts one converts it.
+  `ip-adapter-faceid_*.bin`, pickles that this project never opens; convert a trusted one.
 - A frozen model of the adapter's kind; there is one for Stable Diffusion 1.5, none for 2.1.
 - The adapter's LoRA, where it has one, needs the package `peft`.
 - The embedding is insightface's, by its own weights: a folder with `models/buffalo_l/*.onnx`.

@@ -148,7 +148,7 @@ OPEN = "What the sentence leaves open: colour and variety"
 
 
 class Described:
-    """What a report has to know of a metric.
+    """The description of a metric for reports.
 
     Attributes:
         name: in outcomes; the same for what means the same.

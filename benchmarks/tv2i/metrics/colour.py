@@ -91,7 +91,7 @@ class Saturation(Metric):
 
 
 class Grey(Metric):
-    """Whether at least half of what is outside the condition is grey."""
+    """1 if at least half of the pixels outside the condition are grey, else 0."""
 
     name, label, better, unit, rate = "grey", "Grey", "lower", "%", True
     note = "at least half of the pixels outside the condition are grey"
@@ -103,7 +103,7 @@ class Grey(Metric):
 
 
 class JudgedSaturation(JudgedMetric):
-    """The mean saturation (HSV) of the clothes, where the sentence names no colour of theirs."""
+    """The mean saturation (HSV) of the clothes, for sentences that do not name their colour."""
 
     name, label, better = "saturation", "Saturation of clothes", ""
     note = "mean saturation (HSV, 0 to 1) of clothes whose colour the sentence leaves open"
@@ -115,7 +115,7 @@ class JudgedSaturation(JudgedMetric):
 
 
 class JudgedGrey(JudgedMetric):
-    """Whether the clothes are grey, where the sentence names no colour of theirs."""
+    """1 if the clothes are grey, else 0, for sentences that do not name their colour."""
 
     name, label, better, unit, rate = "grey", "Grey clothes", "lower", "%", True
     note = "at least half of the pixels of clothes whose colour the sentence leaves open are grey"

@@ -93,8 +93,10 @@ class Copied(Metric):
 
 
 class CopyPaste(Metric):
-    """Whether at least half of the condition was pasted: this project's definition, see the
-    module. A copy is a fault only if it does not fit its surroundings."""
+    """1 if at least half of the condition was pasted, else 0; see the module for the definition.
+
+    A copy is a fault only if it does not fit its surroundings.
+    """
 
     name, label, better, unit, rate = "copy_paste", "Copy-paste rate", "lower", "%", True
     note = "half of the condition's detailed pixels are unchanged (this project's definition)"

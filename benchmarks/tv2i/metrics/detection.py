@@ -37,7 +37,7 @@ class Persons(Metric):
 
 
 class OnePerson(Metric):
-    """Whether MTCNN finds exactly one face."""
+    """1 if MTCNN finds exactly one face, else 0."""
 
     name, label, better, unit, rate = "one_person", "Exactly one face", "higher", "%", True
     note = "MTCNN finds one face and no second"

@@ -43,8 +43,7 @@ class Judged:
 
     @cached_property
     def here(self) -> bool:
-        """Whether there is a head with its centre within a third of a box of where it was
-        planted."""
+        """True if a head's centre is within a third of a box from where it was planted."""
         true = box_of(self.planted.mask)
         if not self.verdict.heads or true is None:
             return False
@@ -84,7 +83,7 @@ class Verdicts:
         """Read the cases that were not read yet.
 
         Raises:
-            Missing: if one of them has no picture, or is no pair of Figures-TV2I.
+            Missing: if one of them has no picture, or is not a pair of Figures-TV2I.
         """
         new = [case for case in cases if case not in self._seen]
         if not new:
@@ -116,7 +115,7 @@ class Verdicts:
 
     def _pair(self, case: Case) -> world.Pair:
         if not self.knows(case):
-            raise Missing(f"{case.pair.id} is no pair of Figures-TV2I")
+            raise Missing(f"{case.pair.id} is not a pair of Figures-TV2I")
         return self._pairs[case.pair.id]
 
 

@@ -27,8 +27,10 @@ class JudgedIdDistance(JudgedMetric):
 
 
 class SamePerson(JudgedMetric):
-    """Whether the head passes for the planted person: nearer than where the judge errs as often
-    either way (`judge.md`). A lost head does not."""
+    """1 if the head passes for the planted person, else 0; also 0 for a lost head.
+
+    It passes below the distance at which the judge errs equally often either way (`judge.md`).
+    """
 
     name, label, better, unit, rate = "same_person", "Same person", "higher", "%", True
     note = f"ID-Distance below {SAME_PERSON}, the judge's threshold; a lost head does not pass"
@@ -64,7 +66,7 @@ class JudgedPersons(JudgedMetric):
 
 
 class OneHead(JudgedMetric):
-    """Whether there is exactly one head."""
+    """1 if there is exactly one head, else 0."""
 
     name, label, better, unit, rate = "one_person", "Exactly one head", "higher", "%", True
     note = "the judge sees one head and no second"
@@ -119,7 +121,7 @@ class Apart(JudgedMetric):
 
 
 class Halo(JudgedMetric):
-    """Whether what surrounds the planted head is not the scene (`keeping.md`)."""
+    """1 if what surrounds the planted head is not the scene (`keeping.md`), else 0."""
 
     name, label, better, unit, rate = "halo", "Halo", "lower", "%", True
     note = "what surrounds the head is not the scene"
@@ -146,8 +148,10 @@ class HaloShare(JudgedMetric):
 
 
 class Sticker(JudgedMetric):
-    """Whether the planted pixels are there unchanged and do not go with what is round them
-    (`keeping.md`)."""
+    """1 if the planted pixels are unchanged but do not fit their surroundings, else 0.
+
+    See `keeping.md`.
+    """
 
     name, label, better, unit, rate = "sticker", "Sticker", "lower", "%", True
     note = "planted pixels unchanged, on no neck or another's, or with a halo"
@@ -174,7 +178,7 @@ class Followed(JudgedMetric):
 
 
 class _Kept(JudgedMetric):
-    """Whether a feature of the planted head is kept, unless the sentence asks for another."""
+    """1 if a feature of the planted head is kept, else 0; no score if the sentence changes it."""
 
     part: str
     group = SAID
@@ -191,21 +195,21 @@ class _Kept(JudgedMetric):
 
 
 class GlassesKept(_Kept):
-    """Whether glasses are kept, of heads with glasses."""
+    """1 if glasses are kept, else 0, for heads with glasses."""
 
     name, label, better, unit, rate = "glasses", "Glasses kept", "higher", "%", True
     note, part = "of planted heads with glasses", "glasses"
 
 
 class BeardKept(_Kept):
-    """Whether a beard is kept, of heads with a beard."""
+    """1 if a beard is kept, else 0, for heads with a beard."""
 
     name, label, better, unit, rate = "beard", "Beard kept", "higher", "%", True
     note, part = "of planted heads with a beard", "beard"
 
 
 class HairKept(_Kept):
-    """Whether the hair style is kept."""
+    """1 if the hair style is kept, else 0."""
 
     name, label, better, unit, rate = "hair_style", "Hair style kept", "higher", "%", True
     note, part = "the judge reads the same style; of sentences that ask for no other", "hair style"

@@ -28,7 +28,7 @@ class Answer(BaseModel):
         shown: all pictures of the question, as they stood from left to right.
         order: which question it was for this person, from 0.
         seconds: until it was answered.
-        changed: how often it was answered anew.
+        changed: how often the answer was changed.
     """
 
     model_config = STRICT

@@ -2,8 +2,8 @@
 
 The paper asks fifty people which of five results they like best, by two criteria (Sec. V-A):
 condition consistency, with the inputs shown, and general fidelity, without. So does this page;
-fidelity comes first, since whoever has seen the inputs cannot forget them. Pictures are decoded
-and stored anew under names that mean nothing: a PNG of ours carries how it was made.
+fidelity comes first, since people who have seen the inputs cannot forget them. Pictures are decoded
+and stored again under meaningless names: a PNG of ours says how it was made.
 """
 
 from __future__ import annotations
