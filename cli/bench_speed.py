@@ -112,8 +112,8 @@ def speed(
 def stop_on_interrupt(summary: Callable[[], str]) -> Iterator[None]:
     """End the program at once on an interrupt, with a line about what is saved.
 
-    Like `sow.cli.entry.leave`: an exception would surface in a library as a traceback. Saved
-    results are complete on the disk.
+    Like `sow.cli.entry.exit_on_interrupt`: an exception would surface in a library as a traceback.
+    Saved results are complete on the disk.
     """
     before = signal.getsignal(signal.SIGINT)
 

@@ -30,7 +30,7 @@ from sow.planners.mllm.clamping import clamp_regions
 from sow.planners.mllm.dialogue import Dialogue
 from sow.planners.mllm.planner import StagedPlanner
 from sow.planners.offline.planner import OfflinePlanner
-from sow.service.fitting import given_plan
+from sow.service.fitting import adapt_plan
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.resolved import read_request
@@ -55,7 +55,7 @@ def plan_files(dice: Random, folder) -> list[Case]:
         def run(data=data) -> None:
             path.write_bytes(data)
             asked = read_request(Request(image=PICTURE, plan=path))
-            plan = given_plan(asked.plan, asked, CHECKPOINT, lambda note: None).aligned(8)
+            plan = adapt_plan(asked.plan, asked, CHECKPOINT, lambda note: None).aligned(8)
             assert plan.box.is_inside(plan.canvas)
             if max(plan.canvas) <= LARGEST:  # what is larger is asked about first
                 Condition.prepare(PICTURE, plan)
