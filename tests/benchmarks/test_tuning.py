@@ -273,9 +273,9 @@ def test_the_drawn_world_has_pairs_of_its_own():
         (['{"image": "a.png", "prompt": "x", "seed": 3}'], "line 1"),
         (['{"image": "a.png", "prompt": "x"}', '{"image": "b.png", "prompt": "x"}'], "line 2"),
         (['{"image": "a.png", "prompt": ""}'], "line 1"),
-        (['{"image": "a.png", "image": "a.png", "prompt": "x"}'], "twice"),
+        (['{"image": "a.png", "image": "a.png", "prompt": "x"}'], "duplicate key"),
         (['{"image": "a.png", "prompt": "x", "id": "../x"}'], "line 1"),
-        (['{"image": "a.png", "prompt": "x"}'] * 2, "twice"),
+        (['{"image": "a.png", "prompt": "x"}'] * 2, "duplicate key"),
         (["[1]"], "line 1"),
     ],
 )
