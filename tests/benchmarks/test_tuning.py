@@ -275,7 +275,7 @@ def test_the_drawn_world_has_pairs_of_its_own():
         (['{"image": "a.png", "prompt": ""}'], "line 1"),
         (['{"image": "a.png", "image": "a.png", "prompt": "x"}'], "duplicate key"),
         (['{"image": "a.png", "prompt": "x", "id": "../x"}'], "line 1"),
-        (['{"image": "a.png", "prompt": "x"}'] * 2, "duplicate key"),
+        (['{"image": "a.png", "prompt": "x"}'] * 2, "twice"),
         (["[1]"], "line 1"),
     ],
 )
