@@ -74,8 +74,8 @@ def describe_preset(model: Model, name: str) -> dict[str, Any]:
 def preset_cost(settings: Settings, planted: bool = True) -> dict[str, int]:
     """Return the UNet calls and samples of one picture.
 
-    The samples are those of a face, and those of a thing whose plan has no noun to suppress and
-    so needs no pair of prompts outside the condition.
+    `samples` is for a plan with a noun to suppress; `samples_without_a_noun` for a plan without
+    one, which needs no pair of prompts outside the condition.
 
     planted: whether the plan plants anything; if not, there is no noun to suppress either.
     """
