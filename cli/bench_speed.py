@@ -80,7 +80,7 @@ def speed(
     check_sections(sections)  # before a model is loaded
     for name in split_names(presets):
         Settings.preset(name)
-    make_folder(out, "choose another out=")
+    make_folder(out, "give another out=")
     store = ReportStore(out, tuple(SECTIONS), force)
     if quiet:
         from sow.benchmarks.output import hide_bars

@@ -160,5 +160,5 @@ def make_out_folder(folder: Path) -> Path:
     Raises:
         OutputError: if it cannot be created.
     """
-    make_folder(folder, "choose another out=")
+    make_folder(folder, "give another out=")
     return folder

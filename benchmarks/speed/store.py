@@ -14,7 +14,7 @@ from sow.benchmarks.speed.tables import Section
 from sow.errors import OutputError
 from sow.utils.files import check_output_path, read_regular
 
-ANEW = "give another out=, or force=True to start over"
+RESTART_HINT = "give another out=, or force=True to start over"
 
 
 class ReportStore:
@@ -57,7 +57,7 @@ class ReportStore:
             )
             data = targets_in(self._folder)[1]
             raise OutputError(
-                f"{str(data)!r} was measured under other conditions: {differences}", ANEW
+                f"{str(data)!r} was measured under other conditions: {differences}", RESTART_HINT
             )
         dates = dict.fromkeys([*str(before.get("date", facts["date"])).split(", "), facts["date"]])
         self.report = replace(self.report, facts={**facts, "date": ", ".join(dates)})
@@ -99,4 +99,4 @@ def read_report(path: Path) -> Report:
     try:
         return Report.from_data(json.loads(read_regular(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise OutputError(f"{str(path)!r} is not a report of `sow bench speed`", ANEW) from None
+        raise OutputError(f"{str(path)!r} is not a report of `sow bench speed`", RESTART_HINT) from None

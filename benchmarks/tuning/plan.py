@@ -26,7 +26,7 @@ Half = Literal["choosing", "reporting"]
 HALVES: tuple[Half, ...] = ("choosing", "reporting")
 REPORT, PROPOSAL, SHEET, FRONT = "report.md", "proposal.json", "sheet.webp", "front.png"
 WRITTEN = (OUTCOMES, REPORT, PROPOSAL, SHEET, FRONT)
-MEND = "give another out=, or force=True"
+HINT = "give another out=, or force=True"
 
 
 class PlannedCandidate(BaseModel):
@@ -183,14 +183,14 @@ def read_plan(out: Path, asked: Mapping[str, Any], force: bool = False) -> Tunin
     """
     if not os.path.lexists(out / PLAN):
         for name in (name for name in WRITTEN if os.path.lexists(out / name) and not force):
-            raise OutputError(f"{name} is in {str(out)!r} already, and is of no such run", MEND)
+            raise OutputError(f"{name} is in {str(out)!r} already, and is of no such run", HINT)
         return None
     try:
         found = read_record(TuningPlan, out / PLAN, "is not a run of sow tune", "")
     except UsageError as error:
         if force:
             return None
-        raise OutputError(error.what, MEND) from None
+        raise OutputError(error.what, HINT) from None
     other = [name for name in asked if found.asked.get(name) != asked[name]]
     if not other:
         return found
@@ -200,7 +200,7 @@ def read_plan(out: Path, asked: Mapping[str, Any], force: bool = False) -> Tunin
     raise OutputError(
         f"{str(out)!r} has another run: its {name} is {found.asked.get(name)!r}, not "
         f"{asked[name]!r}",
-        MEND,
+        HINT,
     )
 
 

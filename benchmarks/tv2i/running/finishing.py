@@ -133,7 +133,7 @@ def _date(out: Path, name: str) -> str:
 
 
 WRITTEN = (OUTCOMES, f"{REPORT}.md", f"{REPORT}.html", SHEETS)
-MEND = "give another out=, or force=True"
+HINT = "give another out=, or force=True"
 
 
 def may_overwrite(out: Path, benchmark: str, split: str, force: bool = False) -> bool:
@@ -155,15 +155,15 @@ def may_overwrite(out: Path, benchmark: str, split: str, force: bool = False) ->
         return True
     if not os.path.lexists(out / RUN):
         for name in filter(lambda name: _is_there(out / name), WRITTEN):
-            raise OutputError(f"{name} is in {str(out)!r} already, and is of no benchmark", MEND)
+            raise OutputError(f"{name} is in {str(out)!r} already, and is of no benchmark", HINT)
         return False
     try:
         before = read_run(out / RUN)
     except UsageError as error:
-        raise OutputError(error.what, MEND) from None
+        raise OutputError(error.what, HINT) from None
     if (before.benchmark, before.split) != (benchmark, split):
         results = f"{before.benchmark} ({before.split})" if before.split else before.benchmark
-        raise OutputError(f"{str(out)!r} has the results of {results}", MEND)
+        raise OutputError(f"{str(out)!r} has the results of {results}", HINT)
     return True
 
 
