@@ -189,13 +189,21 @@ def run_with_progress(batch: Batch, progress: Progress) -> int:
         try:
             results.close()
         finally:
-            print_always(f"sow: interrupted, {progress.summary()}; the same command continues")
+            print_always(interruption(batch, progress))
             sys.stdout.flush()
             os._exit(INTERRUPTED)  # does not wait for planners
     finally:
         signal.signal(signal.SIGINT, before)
     print_note(progress.summary())
     return batch.failed
+
+
+def interruption(batch: Batch, progress: Progress) -> str:
+    """Return the line for an interrupt: pictures of unfinished jobs are saved too."""
+    parts = [f"jobs: {progress.summary()}", "the same command continues"]
+    if batch.saved is not None:
+        parts.insert(0, "{} of {} pictures are saved".format(*batch.saved))
+    return f"sow: interrupted; {'; '.join(parts)}"
 
 
 @app.command()

@@ -36,6 +36,8 @@ class Batch:
         ledger: the state of every job.
         folder: the local folder of the ledger.
         failed: after the run, how many jobs failed, now or in earlier runs.
+        saved: after the run, how many pictures are saved, and how many the jobs ask for; None
+            before, or if the ledger cannot be read.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Batch:
         """
         options = options.resolved()
         self.options, self.failed = options, 0
+        self.saved: tuple[int, int] | None = None
         service = options.service(report)
         self.ledger = open_ledger(out)
         self.folder = self.ledger.folder
@@ -124,6 +127,7 @@ class Batch:
         try:
             self._publisher.publish()
             self.failed = self.ledger.counts()["failed"]
+            self.saved = self.ledger.num_saved_pictures(), self.ledger.num_pictures()
         finally:
             self.ledger.close()
 

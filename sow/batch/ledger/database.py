@@ -86,6 +86,13 @@ class LedgerDatabase:
         rows = self.fetch_all(f"SELECT coalesce(sum(pictures), 0) FROM jobs WHERE pass = {PASS}")
         return int(rows[0][0])
 
+    def num_saved_pictures(self) -> int:
+        """Return how many pictures of the current manifest are saved."""
+        rows = self.fetch_all(
+            f"SELECT count(*) FROM pictures JOIN jobs ON jobs.id = pictures.job WHERE pass = {PASS}"
+        )
+        return int(rows[0][0])
+
     def picture_metadata(self) -> Iterator[dict[str, Any]]:
         """Yield the metadata of every picture, in the order of the manifest."""
         rows = self.stream(
