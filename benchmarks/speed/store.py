@@ -99,4 +99,6 @@ def read_report(path: Path) -> Report:
     try:
         return Report.from_data(json.loads(read_regular(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise OutputError(f"{str(path)!r} is not a report of `sow bench speed`", RESTART_HINT) from None
+        raise OutputError(
+            f"{str(path)!r} is not a report of `sow bench speed`", RESTART_HINT
+        ) from None
