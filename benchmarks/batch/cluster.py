@@ -60,7 +60,7 @@ def study(output: StudyOutput, *, jobs: int, workers: int, kills: int) -> None:
         batch = batch_of(jobs, out, Cluster("local", workers))
         started = time.monotonic()
         steps = carried_out(batch, kills, random.Random(1))
-        took = time.monotonic() - started
+        elapsed = time.monotonic() - started
         last, made = recorded(out), hashes(out)
         again = [name for step in steps for name, mark in step.items() if last.get(name) != mark]
         found: dict[str, bool | str] = {
@@ -69,7 +69,7 @@ def study(output: StudyOutput, *, jobs: int, workers: int, kills: int) -> None:
             "no picture was made again after it was recorded": not again,
             "all pixels are those of the local runner": made == hashes(plain),
             "seconds with the local runner": f"{alone:.0f}",
-            "seconds with Ray, its start and those of the killed included": f"{took:.0f}",
+            "seconds with Ray, its start and those of the killed included": f"{elapsed:.0f}",
         }
     output.write_page(
         "cluster.md",

@@ -92,7 +92,7 @@ def study(output: StudyOutput, *, jobs: int, delay: float) -> None:
         for result in batch:
             done += result.done
             first = first or run.waited
-        took = time.monotonic() - started
+        elapsed = time.monotonic() - started
     server.shutdown()
     later = run.waited - first
     output.write_page(
@@ -106,12 +106,12 @@ def study(output: StudyOutput, *, jobs: int, delay: float) -> None:
             *verdict_table(
                 {
                     "jobs done": str(done),
-                    "seconds in all": f"{took:.1f}",
+                    "seconds in all": f"{elapsed:.1f}",
                     "seconds that the plans take one after another": f"{jobs * delay:.0f}",
                     "seconds of the engine's calls": f"{run.engine.busy:.1f}",
                     "seconds in which it waited before its first call": f"{first:.1f}",
                     "seconds in which it waited after that": f"{later:.1f}",
-                    "of the time after that": f"{100 * later / (took - first):.1f} %",
+                    "of the time after that": f"{100 * later / (elapsed - first):.1f} %",
                 }
             ),
         ],

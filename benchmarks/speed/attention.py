@@ -18,7 +18,7 @@ from sow.attention.kernel import edited_attention
 from sow.benchmarks.speed.memory import MIB, peak_of
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
-from sow.benchmarks.speed.timing import Work, alternated
+from sow.benchmarks.speed.timing import Operation, alternated
 from sow.settings.settings import Settings
 
 SIDE, HEADS, SIZE, SAMPLES = 64, 5, 64, 2
@@ -39,7 +39,7 @@ def dense(query: Tensor, key: Tensor, value: Tensor, condition: Tensor, related:
     return out
 
 
-def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Work:
+def layer(form: str, dtype: torch.dtype, device: str, side: int = SIDE) -> Operation:
     """Return one layer's attention in one of the three forms, of side x side tokens."""
     count = side**2
     condition = torch.zeros(SAMPLES, side, side, dtype=torch.bool)
@@ -114,7 +114,7 @@ def layers(device: torch.device, repeats: int) -> Table:
     return Table(columns, rows, caption)
 
 
-def _memory(forms: Mapping[str, Work], device: torch.device) -> list[Cell]:
+def _memory(forms: Mapping[str, Operation], device: torch.device) -> list[Cell]:
     """Return the extra memory of each form in MiB, and the second over the third."""
     peaks = [peak_of(forms[form], device) for form in FORMS]
     taken = [peak.more / MIB for peak in peaks if peak is not None]

@@ -10,7 +10,7 @@ import torch
 
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
-from sow.benchmarks.speed.timing import Took, alternated, timed
+from sow.benchmarks.speed.timing import Elapsed, alternated, timed
 from sow.pipeline.compiling import compile_blocks
 
 
@@ -72,12 +72,12 @@ def compiling(subject: Subject, repeats: int) -> Section:
     return Section("compile", "Compiled blocks", [Table(columns, [row], caption)])
 
 
-def compiled(work: Callable[[], Any], device: torch.device) -> tuple[Took, int, int]:
+def compiled(work: Callable[[], Any], device: torch.device) -> tuple[Elapsed, int, int]:
     """Return the time of some work, and its numbers of compiled graphs and graph breaks."""
     counters = torch._dynamo.utils.counters
     counters.clear()
-    took = timed(work, device)
-    return took, counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
+    elapsed = timed(work, device)
+    return elapsed, counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
 
 
 def empty_cache() -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ import torch
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
-from sow.benchmarks.speed.timing import Times, Work, timed
+from sow.benchmarks.speed.timing import Operation, Times, timed
 from sow.pipeline.calls import ForwardCounter
 from sow.pipeline.pipeline import SowPipeline
 from sow.settings.settings import PRESETS, Settings
@@ -64,12 +64,12 @@ def wall(subject: Subject, repeats: int) -> Section:
         part()
     rounds = []
     for number in range(repeats):
-        took = {"run": timed(run, subject.device)} if number % 2 == 0 else {}
-        took["unet"] = subject.bare(shapes)
-        took |= {name: timed(part, subject.device) for name, part in parts.items()}
-        if "run" not in took:
-            took["run"] = timed(run, subject.device)
-        rounds.append(took)
+        elapsed = {"run": timed(run, subject.device)} if number % 2 == 0 else {}
+        elapsed["unet"] = subject.bare(shapes)
+        elapsed |= {name: timed(part, subject.device) for name, part in parts.items()}
+        if "run" not in elapsed:
+            elapsed["run"] = timed(run, subject.device)
+        rounds.append(elapsed)
     times = Times(rounds, subject.device.type == "cpu")
     row = (
         times.seconds("run"),
@@ -95,7 +95,7 @@ def wall(subject: Subject, repeats: int) -> Section:
     return Section("wall", "A run over its UNet", [Table(columns, [row], caption)])
 
 
-def autoencoder(subject: Subject) -> Work:
+def autoencoder(subject: Subject) -> Operation:
     """Return the autoencoder's work for one picture."""
     backbone = StableDiffusion(subject.pipe)
     width, height = subject.pipe.canvas
@@ -110,7 +110,7 @@ def autoencoder(subject: Subject) -> Work:
     return work
 
 
-def texts(subject: Subject) -> Work:
+def texts(subject: Subject) -> Operation:
     """Return the text encoder's work for one picture."""
     backbone = StableDiffusion(subject.pipe)
     group = [[f"a person in a red coat, {number}"] for number in range(subject.settings.branches)]

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
-from sow.benchmarks.speed.timing import Work, alternated, timed
+from sow.benchmarks.speed.timing import Operation, alternated, timed
 from sow.utils.libraries import quiet_libraries
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -92,7 +92,7 @@ def backends(subject: Subject, repeats: int) -> Table:
     """Measure which of torch's attention backends is fastest in the UNet."""
     shape = shape_of(subject, 1)
     call = subject.unet(shape)
-    forms: dict[str, Work] = {"torch's own choice": call}
+    forms: dict[str, Operation] = {"torch's own choice": call}
     lacking = []
     for name, backend in BACKENDS.items():
         work = with_backend(call, backend)
@@ -155,7 +155,7 @@ def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -
     return replace(subject, pipe=pipe)
 
 
-def with_backend(work: Work, backend: SDPBackend) -> Work:
+def with_backend(work: Operation, backend: SDPBackend) -> Operation:
     """Return the work with one attention backend."""
 
     def run() -> Any:
@@ -165,7 +165,7 @@ def with_backend(work: Work, backend: SDPBackend) -> Work:
     return run
 
 
-def flops(work: Work) -> int:
+def flops(work: Operation) -> int:
     """Return the floating-point operations of some work; a multiply-add counts two."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -185,6 +185,6 @@ def matrix_pace(dtype: torch.dtype, device: torch.device, repeats: int) -> float
         for _ in range(goes):
             left @ right
 
-    goes_taken = (timed(several, device) for _ in range(repeats))
-    best = min(took.cpu if device.type == "cpu" else took.wall for took in goes_taken)
+    runs = (timed(several, device) for _ in range(repeats))
+    best = min(elapsed.cpu if device.type == "cpu" else elapsed.wall for elapsed in runs)
     return 2.0 * side**3 * goes / best

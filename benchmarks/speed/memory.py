@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
-from sow.benchmarks.speed.timing import Work
+from sow.benchmarks.speed.timing import Operation
 
 MIB = 2**20
 STATUS, MARK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -62,7 +62,7 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no 
         self._now -= self._seen.pop(key, 0)
 
 
-def live_bytes(work: Work) -> int:
+def live_bytes(work: Operation) -> int:
     """Return the peak bytes of the tensors made by some work."""
     live = Live()
     with live:
@@ -88,7 +88,7 @@ class Peak:
         return self.before + self.more
 
 
-def peak_of(work: Work, device: torch.device) -> Peak | None:
+def peak_of(work: Operation, device: torch.device) -> Peak | None:
     """Return the peak memory of some work; None on devices other than CUDA and Linux CPUs."""
     gc.collect()
     if device.type == "cuda":
@@ -164,7 +164,7 @@ def _row(subject: Subject, size: int, repeats: int) -> list[Cell]:
     ]
 
 
-def _least(work: Work, device: torch.device, repeats: int) -> Peak | None:
+def _least(work: Operation, device: torch.device, repeats: int) -> Peak | None:
     """Return the smallest of several peaks: what the work really needs."""
     goes = [peak_of(work, device) for _ in range(repeats)]
     return min(

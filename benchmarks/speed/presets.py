@@ -13,7 +13,7 @@ from functools import partial
 from sow.benchmarks.speed.memory import MIB, Peak, peak_of
 from sow.benchmarks.speed.subject import PLANTS_NOTHING, RANDOM, Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
-from sow.benchmarks.speed.timing import Times, Took, Work, timed
+from sow.benchmarks.speed.timing import Elapsed, Operation, Times, timed
 from sow.errors import UsageError
 from sow.pipeline.calls import count_forwards
 from sow.service.fitting import resolve_settings
@@ -102,16 +102,18 @@ def row_of(subject: Subject, name: str, each: Drawn) -> Sequence[Cell]:
     """Measure one preset; calls are counted in the timed run."""
     run = subject.picture(each.settings, bare=each.bare)
     with count_forwards(subject.pipe.unet) as spent:
-        took, peak = timed_with_peak(run, subject)
+        elapsed, peak = timed_with_peak(run, subject)
     bare = subject.bare(spent.shapes)
-    ratio = Times([{"run": took, "bare": bare}], subject.device.type == "cpu").ratio("run", "bare")
+    ratio = Times([{"run": elapsed, "bare": bare}], subject.device.type == "cpu").ratio(
+        "run", "bare"
+    )
     more, total = (None, None) if peak is None else (peak.more / MIB, peak.total / MIB)
-    return (name, spent.calls, spent.samples, more, total, took.wall, bare.wall, ratio)
+    return (name, spent.calls, spent.samples, more, total, elapsed.wall, bare.wall, ratio)
 
 
-def timed_with_peak(run: Work, subject: Subject) -> tuple[Took, Peak | None]:
+def timed_with_peak(run: Operation, subject: Subject) -> tuple[Elapsed, Peak | None]:
     """Return the time of a run, and its peak memory if it can be measured."""
-    took: list[Took] = []
+    elapsed: list[Elapsed] = []
     once = partial(timed, run, subject.device)
-    peak = peak_of(lambda: took.append(once()), subject.device)
-    return (took[0] if took else once()), peak
+    peak = peak_of(lambda: elapsed.append(once()), subject.device)
+    return (elapsed[0] if elapsed else once()), peak

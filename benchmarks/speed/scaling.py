@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sow.benchmarks.speed.cost import autoencoder
 from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Cell, Section, Table
-from sow.benchmarks.speed.timing import Times, Took, alternated, timed
+from sow.benchmarks.speed.timing import Elapsed, Times, alternated, timed
 from sow.pipeline.calls import ForwardCounter
 
 CYCLES = (0, 2, 5, 10)
@@ -65,16 +65,16 @@ def batches(subject: Subject, repeats: int) -> Section:
     runs = {size: subject.picture(count=size) for size in sizes}
     once = autoencoder(subject)
     once()
-    rounds: list[Mapping[str, Took]] = []
+    rounds: list[Mapping[str, Elapsed]] = []
     for number in range(repeats):
-        took: dict[str, Took] = {"autoencoder": timed(once, subject.device)}
+        elapsed: dict[str, Elapsed] = {"autoencoder": timed(once, subject.device)}
         for size in sizes if number % 2 == 0 else sizes[::-1]:
             # On both sides of the run, so that what the machine does meanwhile meets both.
             before = subject.bare(shapes[size])
-            took[f"run {size}"] = timed(runs[size], subject.device).times(1 / size)
+            elapsed[f"run {size}"] = timed(runs[size], subject.device).times(1 / size)
             bare = before.plus(subject.bare(shapes[size]))
-            took[f"bare {size}"] = bare.times(0.5 / size)
-        rounds.append(took)
+            elapsed[f"bare {size}"] = bare.times(0.5 / size)
+        rounds.append(elapsed)
     times = Times(rounds, subject.device.type == "cpu")
     caption = (
         "Seconds are of a picture. A gain is that of a batch over the smallest; what is "

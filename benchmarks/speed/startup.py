@@ -95,8 +95,8 @@ def commands(folder: Path) -> dict[str, Command]:
         code = WATCHED if watched else COMMAND
         return Command(["-c", code, *map(str, words)], ends, watched)
 
-    asked = ("--model", "figures", "--face", folder / "face.png", "--prompt", PROMPT)
-    made = ("generate", *asked, "--seed", 1, "--force", "--out")
+    picture = ("--model", "figures", "--face", folder / "face.png", "--prompt", PROMPT)
+    made = ("generate", *picture, "--seed", 1, "--force", "--out")
     return {
         "python": Command(["-c", "pass"]),
         TORCH: Command(["-c", "import torch"]),
@@ -104,16 +104,16 @@ def commands(folder: Path) -> dict[str, Command]:
         "sow show": sow("show", folder / "made.png"),
         "sow settings": sow("settings", "--model", "figures"),
         "sow words": sow("words", "--model", "figures"),
-        "sow plan": sow("plan", *asked, "--out", folder / "plan.json", "--force"),
+        "sow plan": sow("plan", *picture, "--out", folder / "plan.json", "--force"),
         "sow doctor": sow("doctor"),
         GENERATE: sow(*made, folder / "new.png", watched=True),
         "refused: no such picture": sow("generate", "--face", "no.png", "--prompt", "x", ends=3),
         "refused: no picture": sow("generate", "--face", __file__, "--prompt", "x", ends=3),
-        "refused: no such setting": sow("generate", *asked, "--set", "cycle=5", ends=2),
-        "refused: a box outside": sow("generate", *asked, "--box", "600,0,9,9", ends=4),
-        "refused: no such model": sow("generate", *asked[2:], "--model", "nope", ends=5),
+        "refused: no such setting": sow("generate", *picture, "--set", "cycle=5", ends=2),
+        "refused: a box outside": sow("generate", *picture, "--box", "600,0,9,9", ends=4),
+        "refused: no such model": sow("generate", *picture[2:], "--model", "nope", ends=5),
         "refused: a file that is there": sow(
-            "generate", *asked, "--out", folder / "made.png", ends=6
+            "generate", *picture, "--out", folder / "made.png", ends=6
         ),
     }
 
@@ -127,12 +127,12 @@ def startup(repeats: int = 5) -> list[Start]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fresh(1)[0].picture.save(folder / "face.png")
-        asked = commands(folder)
+        known = commands(folder)
         first = folder / "made.png"
-        _cpu(Command([*asked[GENERATE].words[:-1], str(first)], watched=True), folder)
+        _cpu(Command([*known[GENERATE].words[:-1], str(first)], watched=True), folder)
         assert Image.open(first).size  # what `sow show` is to read
         rows: dict[str, float] = {}
-        turns = [turn for _ in range(repeats) for turn in asked.items()]
+        turns = [turn for _ in range(repeats) for turn in known.items()]
         for called, command in bar(turns, "start"):
             for part, seconds in _parts(called, command, folder).items():
                 rows[part] = min(seconds, rows.get(part, seconds))

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
-from sow.benchmarks.speed.timing import Took, Work, timed
+from sow.benchmarks.speed.timing import Elapsed, Operation, timed
 from sow.models import choose_device, choose_dtype, load_pipeline
 from sow.pipeline.calls import count_forwards
 from sow.pipeline.compiling import compile_blocks
@@ -130,7 +130,7 @@ class Subject:
         canvas: tuple[int, int] | None = None,
         bare: bool = False,
         **more: Any,
-    ) -> Work:
+    ) -> Operation:
         """Return the work of making `count` pictures in one call, with seeds from 0. bare:
         nothing is planted."""
         face, plan = (nothing if bare else job)(canvas or self.pipe.canvas)
@@ -177,7 +177,7 @@ class Subject:
             }
         )
 
-    def unet(self, shape: Sequence[int]) -> Work:
+    def unet(self, shape: Sequence[int]) -> Operation:
         """Return the work of one UNet call on noise of this shape."""
         unet = self.pipe.unet
         like = {"device": self.device, "dtype": unet.dtype}
@@ -191,17 +191,17 @@ class Subject:
 
         return work
 
-    def bare(self, shapes: Shapes) -> Took:
+    def bare(self, shapes: Shapes) -> Elapsed:
         """Time these UNet calls alone."""
-        total = Took(0.0, 0.0)
+        total = Elapsed(0.0, 0.0)
         for shape, calls in shapes.items():
             call, made = self.unet(shape), min(calls, self.bare_calls)
-            took = timed(repeated(call, made), self.device)
-            total = total.plus(took.times(calls / made))
+            elapsed = timed(repeated(call, made), self.device)
+            total = total.plus(elapsed.times(calls / made))
         return total
 
 
-def repeated(work: Work, times: int) -> Work:
+def repeated(work: Operation, times: int) -> Operation:
     """Return the work repeated `times` times."""
     return lambda: [work() for _ in range(times)]
 

@@ -14,23 +14,23 @@ from typing import Any
 
 import torch
 
-Work = Callable[[], Any]
+Operation = Callable[[], Any]
 
 
 @dataclass(frozen=True)
-class Took:
+class Elapsed:
     """The wall and CPU seconds (of all threads) of some work."""
 
     wall: float
     cpu: float
 
-    def plus(self, other: Took) -> Took:
+    def plus(self, other: Elapsed) -> Elapsed:
         """Return the sum of two times."""
-        return Took(self.wall + other.wall, self.cpu + other.cpu)
+        return Elapsed(self.wall + other.wall, self.cpu + other.cpu)
 
-    def times(self, factor: float) -> Took:
+    def times(self, factor: float) -> Elapsed:
         """Return the time multiplied by a factor."""
-        return Took(self.wall * factor, self.cpu * factor)
+        return Elapsed(self.wall * factor, self.cpu * factor)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Times:
         on_cpu: whether ratios are of CPU seconds.
     """
 
-    rounds: Sequence[Mapping[str, Took]]
+    rounds: Sequence[Mapping[str, Elapsed]]
     on_cpu: bool
 
     def seconds(self, name: str) -> float:
@@ -62,8 +62,8 @@ class Times:
         sums = [sum(self._of(each[other]) for other in others) for each in self.rounds]
         return median(self._of(e[name]) / s for e, s in zip(self.rounds, sums, strict=True))
 
-    def _of(self, took: Took) -> float:
-        return took.cpu if self.on_cpu else took.wall
+    def _of(self, elapsed: Elapsed) -> float:
+        return elapsed.cpu if self.on_cpu else elapsed.wall
 
 
 def settle(device: torch.device) -> None:
@@ -74,17 +74,17 @@ def settle(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def timed(work: Work, device: torch.device) -> Took:
+def timed(work: Operation, device: torch.device) -> Elapsed:
     """Time some work once."""
     settle(device)
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     settle(device)
-    return Took(time.perf_counter() - wall, time.process_time() - cpu)
+    return Elapsed(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def alternated(
-    forms: Mapping[str, Work], repeats: int, device: torch.device, warm: bool = True
+    forms: Mapping[str, Operation], repeats: int, device: torch.device, warm: bool = True
 ) -> Times:
     """Time each work in turn, `repeats` times after a warm-up; every other round backwards."""
     if warm:

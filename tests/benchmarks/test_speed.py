@@ -16,7 +16,7 @@ from sow.benchmarks.speed.scaling import batches, scaling
 from sow.benchmarks.speed.sections import SECTIONS, sections_of
 from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section, Table
-from sow.benchmarks.speed.timing import Times, Took, alternated
+from sow.benchmarks.speed.timing import Elapsed, Times, alternated
 from sow.cli.bench_speed import batch_sizes_of
 from sow.errors import UsageError
 from sow.pipeline.compiling import compile_blocks
@@ -37,9 +37,9 @@ def cells(table, column):
 
 def test_ratios_are_of_rounds_and_on_a_cpu_of_its_own_seconds():
     rounds = [
-        {"run": Took(9.0, 2.0), "unet": Took(1.0, 1.0), "vae": Took(1.0, 1.0)},
-        {"run": Took(2.0, 6.0), "unet": Took(2.0, 2.0), "vae": Took(1.0, 2.0)},
-        {"run": Took(3.0, 4.0), "unet": Took(1.0, 1.0), "vae": Took(1.0, 0.0)},
+        {"run": Elapsed(9.0, 2.0), "unet": Elapsed(1.0, 1.0), "vae": Elapsed(1.0, 1.0)},
+        {"run": Elapsed(2.0, 6.0), "unet": Elapsed(2.0, 2.0), "vae": Elapsed(1.0, 2.0)},
+        {"run": Elapsed(3.0, 4.0), "unet": Elapsed(1.0, 1.0), "vae": Elapsed(1.0, 0.0)},
     ]
     here, there = Times(rounds, on_cpu=True), Times(rounds, on_cpu=False)
     assert (here.ratio("run", "unet"), there.ratio("run", "unet")) == (3.0, 3.0)
@@ -96,10 +96,10 @@ def test_of_many_bare_calls_a_few_stand_for_the_rest(tiny):
     seen = []
     hook = tiny.unet.register_forward_pre_hook(lambda *_: seen.append(1))
     some = Subject(tiny, "tiny", QUICK, bare_calls=2)
-    took = some.bare(Counter({(1, 4, 8, 8): 50, (2, 4, 8, 8): 1}))
+    elapsed = some.bare(Counter({(1, 4, 8, 8): 50, (2, 4, 8, 8): 1}))
     hook.remove()
     assert len(seen) == 3
-    assert took.cpu > 0
+    assert elapsed.cpu > 0
 
 
 def test_every_section_measures(subject):
@@ -185,7 +185,7 @@ def test_a_compiled_picture_is_compiled_wholly_and_once(figures):
 
 
 def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
-    asked = (
+    words = (
         "bench",
         "speed",
         "--model",
@@ -197,7 +197,7 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
         "--set",
         "cycles=1",
     )
-    ran = run_sow(*asked, "--json")
+    ran = run_sow(*words, "--json")
     assert ran.returncode == 0, ran.stderr
     data = json.loads(ran.stdout)
     assert data == json.loads((tmp_path / "speed" / "speed.json").read_text(encoding="utf-8"))
@@ -208,7 +208,7 @@ def test_the_command_prints_and_writes(run_sow, tiny_folder, tmp_path):
     assert "1 section" not in ran.stderr  # a word, as for people
     assert "a section to measure: " in ran.stderr
     assert "calls: UNet calls and samples, preset by preset; " in ran.stderr
-    again = run_sow(*asked, "--json")
+    again = run_sow(*words, "--json")
     assert "calls: measured before" in again.stderr
     assert json.loads(again.stdout)["sections"] == data["sections"]
 

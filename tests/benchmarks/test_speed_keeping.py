@@ -111,8 +111,8 @@ def test_every_preset_is_drawn_once_and_counted_at_the_door(short):
             full = short.pipe.preset(name).changed(outside="pair")
             short.picture(full, bare=name == PLANTS_NOTHING)()
         assert (row["UNet calls"], row["UNet samples"]) == (one.calls, one.samples)
-        asked = "none" if name == PLANTS_NOTHING else "pair"  # without a noun they cancel out
-        assert max(shape[0] for shape in one.shapes) == BRANCHES[asked]
+        words = "none" if name == PLANTS_NOTHING else "pair"  # without a noun they cancel out
+        assert max(shape[0] for shape in one.shapes) == BRANCHES[words]
         assert row["run, s"] > 0
         assert row["run / UNet calls"] > 0
         assert row["memory of the run, MiB more"] is None or row["memory in all, MiB"] > 0
@@ -165,7 +165,7 @@ def test_samples_are_known_before_a_picture_is_drawn(tiny, name):
 def test_estimates_are_of_what_a_section_asks(short, name, monkeypatch):
     """Within a quarter: not every device has every kind of attention."""
     monkeypatch.setattr(attention, "layers", lambda *_: Table((), ()))  # no matter of the UNet's
-    asked = SAMPLE_ESTIMATES[name](short, 1, None)
+    words = SAMPLE_ESTIMATES[name](short, 1, None)
     short.pipe.warn, warn = (lambda line: None), short.pipe.warn
     seen = []
 
@@ -180,7 +180,7 @@ def test_estimates_are_of_what_a_section_asks(short, name, monkeypatch):
         hook.remove()
         short.pipe.warn = warn
     assert found.complete
-    assert asked == pytest.approx(sum(seen), rel=1 / 4)
+    assert words == pytest.approx(sum(seen), rel=1 / 4)
 
 
 def test_every_section_has_an_estimate_or_says_that_it_has_none(short):
@@ -374,10 +374,10 @@ def test_a_bar_fills_by_samples_and_leaves_the_unet_alone(subject, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="interrupts are sent otherwise there")
 def test_an_interrupt_says_what_is_kept(run_sow, tiny_folder, tmp_path):
-    asked = ["bench", "speed", "--sections", "calls,start", "--out", "kept", "--repeats", "1000",
+    words = ["bench", "speed", "--sections", "calls,start", "--out", "kept", "--repeats", "1000",
              "--model", str(tiny_folder)]  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-c", "from sow.cli.entry import run; run()", *asked], cwd=tmp_path,
+        [sys.executable, "-c", "from sow.cli.entry import run; run()", *words], cwd=tmp_path,
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env={**os.environ, **NO_KEYS}, preexec_fn=hear_interrupts,
     )  # fmt: skip
@@ -393,11 +393,11 @@ def test_an_interrupt_says_what_is_kept(run_sow, tiny_folder, tmp_path):
     assert rest == "sow: interrupted; calls saved in kept: run the same command to resume\n"
     assert "Traceback" not in "".join(lines)
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"speed.md", "speed.json"}
-    asked[asked.index("calls,start")] = "calls"
-    again = run_sow(*asked)
+    words[words.index("calls,start")] = "calls"
+    again = run_sow(*words)
     assert again.returncode == 0, again.stderr
     assert "calls: measured before" in again.stderr
-    other = run_sow(*asked, "--bare-calls", 3)
+    other = run_sow(*words, "--bare-calls", 3)
     assert other.returncode == 6
     assert "bare calls at most 1000 of each shape there" in other.stderr
     assert "--force to start over" in other.stderr

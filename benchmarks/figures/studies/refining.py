@@ -55,15 +55,15 @@ class Refined(Layout):
 
     def before_call(self, step: UNetCall) -> None:
         """Count the steps, and refine the layout when it is due."""
-        bare = self._context.jobs[0].plan.text_only
+        text_only = self._context.jobs[0].plan.text_only
         if isinstance(step, Denoise):
-            due = self._steps == AFTER if bare else step.cycle is not None
+            due = self._steps == AFTER if text_only else step.cycle is not None
             if due and not self._done and self._heat.count:
                 self._refine(self._heat.mean())
                 self._done = True
             self._steps += 1
         super().before_call(step)
-        self._looks = isinstance(step, Denoise) and not self._done and (bare or step.left > 0)
+        self._looks = isinstance(step, Denoise) and not self._done and (text_only or step.left > 0)
 
     def observes(self, layer: AttentionLayer) -> bool:
         """Return whether a layer is cross-attention of sufficient resolution."""
