@@ -243,8 +243,8 @@ def export(
 
 
 def report_model_only(kind: str, line: str) -> None:
-    """Report messages about the model only; the notes of each picture are in metadata.jsonl."""
-    if kind == "model":
+    """Report the model and files set aside; the notes of each picture are in metadata.jsonl."""
+    if kind in ("model", "file"):
         report(kind, line)
 
 

@@ -73,9 +73,10 @@ class Touching(LocalStore):
     def staged(self, files: Mapping[str, bytes]) -> Iterator[Commit]:
         """Create empty files, without temporary copies."""
 
-        def commit() -> None:
+        def commit() -> list[str]:
             for name in files:
                 self.address(name).touch()
+            return []
 
         yield commit
 

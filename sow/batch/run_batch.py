@@ -11,12 +11,12 @@ from typing import Any
 from sow.batch.gallery.gallery import ASSETS
 from sow.batch.ledger.admission import admit, requeue_missing
 from sow.batch.ledger.manifest_check import AdmissionReport, JobSource
-from sow.batch.ledger.schema import OWN_FOLDER
+from sow.batch.ledger.schema import OWN_FOLDER, THUMBNAILS
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.open_ledger import open_ledger, reopen_ledger
 from sow.batch.runners.cluster import Cluster
 from sow.batch.runners.options import Options
-from sow.batch.runners.publishing import THUMBNAILS, Publisher, thumbnails
+from sow.batch.runners.publishing import Publisher, thumbnails
 from sow.batch.runners.ray_runner import RayRunner
 from sow.batch.runners.runner import JobResult, JobRunner
 from sow.batch.sources import make_job_source
@@ -63,7 +63,7 @@ class Batch:
         self.saved: tuple[int, int] | None = None
         service = options.service(report)
         self.ledger = open_ledger(out)
-        self.folder = self.ledger.folder
+        self.folder, self.ledger.report = self.ledger.folder, report
         try:
             self.admission: AdmissionReport = admit(
                 self.ledger,
@@ -166,7 +166,7 @@ def run_batch(
         cluster: run the jobs with Ray, on all GPUs of this machine or of a cluster.
         retry_failed: try failed jobs again.
         skip_bad: skip invalid lines instead of raising BadManifest.
-        force: replace files that are in the way, and redo pictures of other options.
+        force: set aside files that are in the way, and redo pictures of other options.
         report: called with the kind and the text of each message to the user.
 
     Raises:

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.admission import RESERVED_NAMES, digest_of
+from sow.batch.ledger.admission import digest_of
+from sow.batch.ledger.input_guard import RESERVED_NAMES
 from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import LocatedManifest, parse_jobs, read_jobs, read_manifest
@@ -45,7 +46,9 @@ def make_job_source(
         raise UsageError(f"{folder!r} is not printable", "move the jobs to another folder")
     defaults_json = json.dumps(defaults, sort_keys=True, default=str)
     fingerprint = digest_of(located.manifest.fingerprint(), defaults_json, folder)
-    return JobSource(lambda: located.jobs(defaults), folder, located.name, fingerprint)
+    return JobSource(
+        lambda: located.jobs(defaults), folder, located.name, fingerprint, located.inputs
+    )
 
 
 def _local_manifest(
@@ -59,7 +62,10 @@ def _local_manifest(
         if any(same_file(file, Path(out) / name) for file in inputs for name in RESERVED_NAMES):
             raise UsageError(f"{str(jobs)!r} would be overwritten", "give another out=")
     folder = str(manifest.folder.absolute())
-    return LocatedManifest(manifest, folder, repr(Path(jobs).name), partial(read_jobs, manifest))
+    return LocatedManifest(
+        manifest, folder, repr(Path(jobs).name), partial(read_jobs, manifest),
+        (str(manifest.contents),),
+    )  # fmt: skip
 
 
 def same_file(first: Path, second: Path) -> bool:

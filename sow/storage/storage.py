@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sow.errors import OutputError, SowError, UsageError
 from sow.storage.addresses import host_of, name_of, scheme_of
 from sow.storage.errors import storage_errors
+from sow.utils.files import local_identity
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -48,6 +49,14 @@ class Storage:
     def address_of(self, name: str) -> str:
         """Return the address of a file."""
         return f"{self.address}/{name}" if name else self.address
+
+    def identity(self) -> str | None:
+        """Return what identifies the file or folder at the address; see `identity_of`."""
+        protocol = self._file_system.protocol
+        scheme = protocol if isinstance(protocol, str) else protocol[0]
+        if scheme == "file":
+            return local_identity(Path(self._path("")))
+        return f"{scheme}://{host_of(self.address).lower()}/{self._path('').strip('/')}"
 
     def entry_type_of(self, name: str) -> str | None:
         """Return `file`, `directory` or another type; None if nothing has this name."""

@@ -60,6 +60,15 @@ def open_regular(path: Path) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
+def local_identity(path: Path) -> str | None:
+    """Return device and inode of what a path leads to; None if it leads nowhere."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # called for every line of a manifest
+    except (OSError, ValueError):  # the name may be invalid
+        return None
+    return f"{status.st_dev}:{status.st_ino}"
+
+
 def read_regular(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
     """Return the contents of a regular file.
 
@@ -161,7 +170,7 @@ def write_atomically(write: Callable[[Path], object], path: Path, force: bool = 
         if force:
             temporary.replace(path)
         else:
-            _move_to_free(temporary, path)
+            move_to_free(temporary, path)
     except FileExistsError:
         raise OutputError(f"{str(path)!r} exists", "choose another name, or force=True") from None
     except (OSError, UnicodeEncodeError) as error:
@@ -253,7 +262,13 @@ def remove_stale(folder: Path, min_age: float = STALE_SECONDS) -> None:
                         Path(entry.path).unlink()
 
 
-def _move_to_free(temporary: Path, path: Path) -> None:
+def move_to_free(temporary: Path, path: Path) -> None:
+    """Give a temporary file its name; it may remain under the temporary one as well.
+
+    Raises:
+        FileExistsError: if there is a file of that name, and the file system has hard links.
+        OSError: if it cannot be moved.
+    """
     try:
         path.hardlink_to(temporary)  # unlike a move, this fails if the file has appeared
     except FileExistsError:

@@ -7,15 +7,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sow.batch.gallery.gallery import PAGE
+from sow.batch.ledger.input_guard import RESERVED_NAMES
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.manifest_check import AdmissionReport, JobSource, ManifestCheck
-from sow.batch.ledger.schema import METADATA
 from sow.batch.ledger.stores import Store
 from sow.errors import OutputError, UsageError
-
-RESERVED_NAMES = (METADATA, PAGE)
-"""The files that a batch writes beside its pictures."""
 
 
 class BadManifest(UsageError):
@@ -52,14 +48,14 @@ def admit(
     Args:
         options: what all jobs share and what changes their pictures, such as the model.
         skip_bad: skip invalid lines instead of raising BadManifest.
-        force: if the options differ from those of the folder, redo all jobs; replace files that
+        force: if the options differ from those of the folder, redo all jobs; set aside files that
             are in the way.
         on_progress: called with the number of lines read so far.
 
     Raises:
         BadManifest: if lines are invalid; nothing is changed then.
         OutputError: if a file is in the way, or the folder was made with other options.
-        UsageError: if there are no jobs.
+        UsageError: if there are no jobs, or a result would replace an input.
     """
     current = json.dumps(options, sort_keys=True)
     before = ledger.get_meta("options")
@@ -70,8 +66,7 @@ def admit(
             f"{_first_difference(before or '', options)}",
             "give another out=, or force=True to redo all of them",
         )
-    if before is None:
-        archive_foreign_files(ledger.store, force)
+    foreign = find_foreign_files(ledger.store, force) if before is None else []
     found = AdmissionReport(lines=sum(ledger.counts().values()))
     known = before == current and source.fingerprint is not None
     if not known or ledger.get_meta("manifest") != source.fingerprint:
@@ -82,26 +77,28 @@ def admit(
             if not found.lines:
                 raise UsageError(f"there are no jobs in {source.name}", "give at least one job")
             fingerprint = "" if found.num_problems else source.fingerprint or ""
+            for name in foreign:
+                ledger.store.archive(name)
             check.commit({"options": current, "manifest": fingerprint})
     ledger.options = current
     ledger.archive_retired()
     return found
 
 
-def archive_foreign_files(store: Store, force: bool) -> None:
-    """Check that a new results folder has none of `RESERVED_NAMES`; with force, archive them.
+def find_foreign_files(store: Store, force: bool) -> list[str]:
+    """Return which of `RESERVED_NAMES` are in a new results folder: they have to be archived.
 
     Raises:
         OutputError: if there is one, and it may not be archived.
     """
-    for name in RESERVED_NAMES:
-        if store.exists(name):
-            if not force or store.is_folder(name):
-                raise OutputError(
-                    f"{store.label!r} has a file {name} that is not from a batch",
-                    "give another out=, or force=True to archive it",
-                )
-            store.archive(name)
+    found = [name for name in RESERVED_NAMES if store.exists(name)]
+    for name in found:
+        if not force or store.is_folder(name):
+            raise OutputError(
+                f"{store.label!r} has a file {name} that is not from a batch",
+                "give another out=, or force=True to archive it",
+            )
+    return found
 
 
 def requeue_missing(ledger: Ledger) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ class Ledger(LedgerDatabase):
 
     Attributes:
         options: the options this runner makes pictures with, as JSON; None if it makes none.
+        report: called with the kind and the text of each message to the user.
 
     Raises:
         OutputError: from any method, if the database cannot be used, is damaged, or is from a
@@ -60,6 +61,7 @@ class Ledger(LedgerDatabase):
         self._runner: RunnerRecord | None = None
         self._input_files = InputFileCache()
         self.options: str | None = None
+        self.report: Callable[[str, str], object] = lambda kind, line: None
 
     def close(self) -> None:
         """Release the claimed jobs that are not done, and close the database."""
@@ -151,7 +153,8 @@ class Ledger(LedgerDatabase):
         """Write a finished picture and record it, both or neither.
 
         A runner that is killed between the two leaves a file that is not recorded; the picture is
-        made again and replaces it.
+        made again. A file that has its name by then is archived, never replaced, and a note of the
+        picture says so.
 
         Args:
             files: contents by file name: the picture and what belongs to it.
@@ -164,7 +167,7 @@ class Ledger(LedgerDatabase):
         Raises:
             OutputError: if it cannot be written.
         """
-        file, name = claimed.file_of(seed), claimed.job.id
+        file, name, notes = claimed.file_of(seed), claimed.job.id, list[str]()
         with self.transaction() as database:
             if not self._still_owned(database, claimed):
                 return False
@@ -173,7 +176,10 @@ class Ledger(LedgerDatabase):
             if not self._still_owned(database, claimed):
                 return False
             self._archive_if_retired(database, file)
-            commit()
+            notes += (f"another file had the name {file}: it is {moved} now" for moved in commit())
+            metadata = (
+                {**metadata, "notes": [*metadata.get("notes", ()), *notes]} if notes else metadata
+            )
             database.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
                 (file, name, seed, hashlib.sha256(files[file]).hexdigest(),
@@ -185,6 +191,8 @@ class Ledger(LedgerDatabase):
                 "ELSE 'running' END WHERE id = ?",
                 (seconds, name, name),
             )
+        for note in notes:
+            self.report("file", note)
         return True
 
     def seconds_spent(self, claimed: ClaimedJob) -> float | None:

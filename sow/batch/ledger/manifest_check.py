@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from sow.batch.ledger.input_guard import InputGuard
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.manifest.input_checks import InputFileChecker
+from sow.batch.manifest.input_files import locate_files
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import SowError
 
@@ -32,12 +35,14 @@ class JobSource:
         folder: what their file names are relative to.
         name: its name in messages, such as the manifest's file name.
         fingerprint: changes whenever a line does; None if that cannot be known.
+        inputs: the files that list the jobs: paths or addresses.
     """
 
     jobs: Callable[[], Iterable[tuple[int, TV2IJob | SowError]]]
     folder: str
     name: str
     fingerprint: str | None = None
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -71,7 +76,7 @@ class ManifestCheck:
 
         Args:
             redo_all: redo known jobs whether they have changed or not.
-            force: replace files that are in the way.
+            force: allow files that are in the way: they are set aside later.
         """
         self._ledger, self._source, self._redo_all, self._force = ledger, source, redo_all, force
         self._found = AdmissionReport()
@@ -82,7 +87,12 @@ class ManifestCheck:
 
     def __enter__(self) -> ManifestCheck:
         self._staging = sqlite3.connect("")  # a temporary file, removed with the connection
-        self._staging.execute(STAGED)
+        try:
+            self._staging.execute(STAGED)
+            self._guard = InputGuard(self._staging, self._ledger.store, self._snapshot)
+        except BaseException:
+            self._staging.close()
+            raise
         return self
 
     def __exit__(
@@ -93,13 +103,20 @@ class ManifestCheck:
         self._files.close()
 
     def check_all(self, on_progress: Callable[[int], object]) -> AdmissionReport:
-        """Check every line, and stage the valid ones."""
+        """Check every line, and stage the valid ones.
+
+        Raises:
+            UsageError: if a result would replace an input.
+        """
+        for file in self._source.inputs:
+            self._guard.add(file)
         for number, (line, job) in enumerate(self._files.prefetched(self._source.jobs()), 1):
             problem = str(job) if isinstance(job, SowError) else self._check_job(line, job)
             if problem is not None:
                 self._found.add(line, problem)
             if number % CHUNK == 0:
                 on_progress(number)
+        self._guard.check()
         return self._found
 
     def _check_job(self, line: int, job: TV2IJob) -> str | None:
@@ -114,6 +131,11 @@ class ManifestCheck:
             problem = self._files.find_problem(job) or self._find_conflict(job)
             if problem is not None:
                 return problem
+        files: Iterable[str] = ()
+        with suppress(SowError):  # of a known job, whose addresses were checked before
+            files = locate_files(job, self._source.folder).values()
+        for file in files:
+            self._guard.add(file)
         self._found.lines += 1
         self._found.new += not known
         self._found.changed += changed

@@ -14,6 +14,7 @@ from sow.utils.validation import UPDATE
 
 OWN_FOLDER = ".sow"
 """The hidden folder inside a results folder for everything that is not a result."""
+THUMBNAILS = f"{OWN_FOLDER}/thumbs"
 METADATA = "metadata.jsonl"
 """The list of all pictures of a results folder."""
 LEDGER_NAME = "ledger.sqlite"

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.errors import OutputError
-from sow.utils.files import temporary_file, write_synced
+from sow.utils.files import local_identity, move_to_free, temporary_file, write_synced
 
 REPLACED = f"{OWN_FOLDER}/replaced"
 """Where archived files go, from the results folder."""
 
-Commit = Callable[[], object]
+Commit = Callable[[], list[str]]
+"""Gives staged files their names; returns where files went that had these names before."""
 
 
 class FolderSnapshot(Protocol):
@@ -30,6 +31,9 @@ class FolderSnapshot(Protocol):
 
     def is_folder(self, name: str) -> bool:
         """Return whether this name is a folder."""
+
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """Yield the names that results may have, with `identity_of` each."""
 
 
 class Store(Protocol):
@@ -48,7 +52,8 @@ class Store(Protocol):
     def staged(self, files: Mapping[str, bytes]) -> AbstractContextManager[Commit]:
         """Prepare files: a context manager whose value, when called, gives them their names.
 
-        Everything slow happens before the value is available.
+        Everything slow happens before the value is available. Other files of these names are
+        archived, except in a batch's own hidden folder.
 
         Raises:
             OutputError: if they cannot be written.
@@ -69,8 +74,8 @@ class Store(Protocol):
     def missing(self, names: Iterable[str]) -> Iterator[str]:
         """Yield the names that do not exist."""
 
-    def archive(self, name: str) -> None:
-        """Move a file, if it exists, to `REPLACED` under a free name; nothing is lost.
+    def archive(self, name: str) -> str | None:
+        """Move a file to `REPLACED` under a free name, and return that; None if there is none.
 
         Raises:
             OutputError: if it cannot be moved.
@@ -93,20 +98,41 @@ class LocalStore:
 
     @contextmanager
     def staged(self, files: Mapping[str, bytes]) -> Iterator[Commit]:
-        """Write and sync files under temporary names; the value renames them."""
+        """Write and sync files under temporary names; the value renames them.
+
+        A file that is there already is archived, unless it is the same.
+        """
         with ExitStack() as stack:
             written = {}
             for name, content in files.items():
                 written[name] = stack.enter_context(temporary_file(self._folder / OWN_FOLDER))
                 write_synced(written[name], content)
 
-            def commit() -> None:
+            def commit() -> list[str]:
+                archived = []
                 for name, file in written.items():
-                    file.replace(self._folder / name)
+                    archived += self._place(file, name, files[name])
+                return archived
 
             for name in files:
                 (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             yield commit
+
+    def _place(self, file: Path, name: str, content: bytes) -> list[str]:
+        """Move a file to its name; return where files went that had the name."""
+        path, archived = self._folder / name, list[str]()
+        while True:
+            if name.startswith(f"{OWN_FOLDER}/") or _has_content(path, content):
+                file.replace(path)
+                return archived
+            if path.is_dir() and not path.is_symlink():
+                raise IsADirectoryError(0, f"{name!r} is a folder")
+            if moved := self.archive(name):
+                archived.append(moved)
+            with suppress(FileExistsError):  # one has appeared just now
+                move_to_free(file, path)
+                file.unlink(missing_ok=True)
+                return archived
 
     def address(self, name: str) -> Path:
         """Return the path of a file."""
@@ -120,6 +146,14 @@ class LocalStore:
         """Return whether the folder has nothing but a batch's own hidden folder."""
         return all(entry.name == OWN_FOLDER for entry in self._folder.iterdir())
 
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """Yield the names that results may have, with `identity_of` each."""
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                identity = local_identity(self._folder / entry.name)
+                if identity is not None and entry.name.isascii():
+                    yield entry.name, identity
+
     def exists(self, name: str) -> bool:
         """Return whether there is a file or a folder of this name."""
         return os.path.lexists(self._folder / name)
@@ -132,20 +166,36 @@ class LocalStore:
         """Yield the names that do not exist."""
         return (name for name in names if not self.exists(name))
 
-    def archive(self, name: str) -> None:
-        """Move a file, if it exists, to `REPLACED` under a free name."""
+    def archive(self, name: str) -> str | None:
+        """Move a file to `REPLACED` under a free name, and return that; None if there is none."""
         archive, path = self._folder / REPLACED, self._folder / name
         names = (f"{path.stem}{f'-{n}' if n else ''}{path.suffix}" for n in count())
         try:
+            if not os.path.lexists(path):
+                return None
             archive.mkdir(exist_ok=True)
             free = next(name for name in names if not os.path.lexists(archive / name))
-            with suppress(FileNotFoundError):
-                path.replace(archive / free)
+            path.replace(archive / free)
+        except FileNotFoundError:
+            return None
         except OSError as error:
             raise OutputError(
                 f"{name!r} cannot be archived ({error.strerror or error})",
                 "close it in other programs",
             ) from None
+        return f"{REPLACED}/{free}"
 
     def publish(self, names: Iterable[str]) -> None:
         """Do nothing: the files are in place already."""
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    """Return whether this is a file, not a link, with this content."""
+    with suppress(OSError):
+        return (
+            not path.is_symlink()
+            and path.is_file()
+            and path.stat().st_size == len(content)
+            and path.read_bytes() == content
+        )
+    return False

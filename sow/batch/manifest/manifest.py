@@ -80,12 +80,14 @@ class LocatedManifest:
         folder: what the file names of jobs are relative to: a path or an address.
         name: the name of the manifest in messages.
         jobs: `read_jobs` of this manifest, for given defaults.
+        inputs: the path or address of the file that lists the jobs or the prompts.
     """
 
     manifest: Manifest
     folder: str
     name: str
     jobs: Callable[[Mapping[str, Any]], Iterator[NumberedJob]]
+    inputs: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path | str, prompts: Path | str | None = None) -> Manifest:

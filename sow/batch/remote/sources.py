@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.admission import RESERVED_NAMES
+from sow.batch.ledger.input_guard import RESERVED_NAMES
 from sow.batch.manifest.manifest import (
     FORMATS_HINT,
     READERS,
@@ -71,8 +71,13 @@ def fetch_manifest(
         with _original_addresses(origins):
             yield from read_jobs(manifest, defaults)
 
+    listing = jobs if prompts is None else prompts
     return LocatedManifest(
-        manifest, folder, repr(name_of(address) if address else Path(jobs).name), lines
+        manifest,
+        folder,
+        repr(name_of(address) if address else Path(jobs).name),
+        lines,
+        (remote.get(listing, str(listing)),),
     )
 
 

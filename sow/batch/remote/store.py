@@ -13,14 +13,16 @@ from sow.batch.ledger.schema import OWN_FOLDER
 from sow.batch.ledger.stores import REPLACED, Commit
 from sow.errors import OutputError
 from sow.storage.addresses import name_of
+from sow.storage.identity import identity_of
 from sow.storage.storage import Storage
 
 
 class Listing:
     """The contents of a folder when it was listed, not those of its subfolders."""
 
-    def __init__(self, entries: Mapping[str, str]) -> None:
-        self._entries = entries
+    def __init__(self, entries: Mapping[str, str], address_of: Callable[[str], str]) -> None:
+        """Keep the types of the entries, by name, and what returns the address of one."""
+        self._entries, self._address_of = entries, address_of
 
     def is_empty(self) -> bool:
         """Return whether only batches have written here."""
@@ -33,6 +35,13 @@ class Listing:
     def is_folder(self, name: str) -> bool:
         """Return whether this is a folder."""
         return self._entries.get(name) == "directory"
+
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """Yield the names that results may have, with `identity_of` each."""
+        for name in self._entries:
+            identity = identity_of(self._address_of(name)) if name.isascii() else None
+            if identity is not None:
+                yield name, identity
 
 
 class RemoteStore:
@@ -53,18 +62,32 @@ class RemoteStore:
     @contextmanager
     def staged(self, files: Mapping[str, bytes]) -> Iterator[Commit]:
         """Upload thumbnails at once, and the picture on commit, while no other runner can claim its
-        job: an object is complete as soon as it exists."""
+        job: an object is complete as soon as it exists. Another object of its name is archived
+        first; one that appears between the two requests is replaced."""
         self._check_lease()
         extras = {name for name in files if name.startswith(f"{OWN_FOLDER}/")}
         for name in extras:
             self._storage.put(name, files[name])
 
-        def commit() -> None:
+        def commit() -> list[str]:
             self._check_lease()
+            archived = []
             for name in files.keys() - extras:
+                archived += self._set_aside(name, files[name])
                 self._storage.put(name, files[name])
+            return archived
 
         yield commit
+
+    def _set_aside(self, name: str, content: bytes) -> list[str]:
+        """Archive a file that has this name and other content; return where it went."""
+        size = self._storage.size_of(name)
+        if size is None or (
+            size == len(content) and self._storage.read_start(name, size) == content
+        ):
+            return []
+        moved = self.archive(name)
+        return [] if moved is None else [moved]
 
     def address(self, name: str) -> str:
         """Return the address of a file."""
@@ -72,7 +95,7 @@ class RemoteStore:
 
     def snapshot(self) -> Listing:
         """List the folder once, for many questions."""
-        return Listing(self._storage.list_folder())
+        return Listing(self._storage.list_folder(), self._storage.address_of)
 
     def exists(self, name: str) -> bool:
         """Return whether anything has this name."""
@@ -90,16 +113,16 @@ class RemoteStore:
         existing = self._storage.list_folder() if first else {}
         return (name for name in chain(first, remaining) if name not in existing)
 
-    def archive(self, name: str) -> None:
-        """Move a file, if it exists, to `REPLACED` under a free name."""
+    def archive(self, name: str) -> str | None:
+        """Move a file to `REPLACED` under a free name, and return that; None if there is none."""
         self._check_lease()
         if self._storage.entry_type_of(name) is None:
-            return
+            return None
         stem, dot, suffix = name.rpartition(".")
         names = (f"{REPLACED}/{stem}{f'-{n}' if n else ''}{dot}{suffix}" for n in count())
-        self._storage.move(
-            name, next(candidate for candidate in names if not self.exists(candidate))
-        )
+        free = next(candidate for candidate in names if not self.exists(candidate))
+        self._storage.move(name, free)
+        return free
 
     def publish(self, names: Iterable[str]) -> None:
         """Upload files that have changed, and remove surplus files of a longer page.

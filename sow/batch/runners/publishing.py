@@ -10,12 +10,11 @@ from typing import Any
 
 from sow.batch.gallery.gallery import ASSETS, CHUNK_NAME, PAGE, Entry, thumbnail, write_gallery
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.ledger.schema import METADATA, OWN_FOLDER
+from sow.batch.ledger.schema import METADATA, OWN_FOLDER, THUMBNAILS
 from sow.batch.runners.saving import GeneratedPicture
 from sow.errors import OutputError
 from sow.utils.files import temporary_file
 
-THUMBNAILS = f"{OWN_FOLDER}/thumbs"
 MAX_TIME_SHARE, MIN_INTERVAL = 0.02, 10.0
 """The share of the time that may go into updates, and the minimum seconds between two."""
 

@@ -134,6 +134,7 @@ class LedgerActor:
             if runner not in self._ledgers:
                 self._ledgers[runner] = self._open_ledger()
                 self._ledgers[runner].options = self._options
+                self._ledgers[runner].report = self.report
             return self._ledgers[runner]
 
     def _add_result(self, result: JobResult) -> None:
