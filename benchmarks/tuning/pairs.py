@@ -110,10 +110,13 @@ def _pictures(folder: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(
             f"the folder of faces {str(folder)!r} cannot be read ({error.strerror})",
-            "give a folder of photographs, a person each",
+            "give a folder of photographs, one person in each",
         ) from None
     if not found:
-        raise UsageError(f"no pictures in {str(folder)!r}", f"it takes {', '.join(IMAGE_SUFFIXES)}")
+        suffixes = ", ".join(IMAGE_SUFFIXES)
+        raise UsageError(
+            f"no pictures in {str(folder)!r}", f"put files there that end in {suffixes}"
+        )
     return found
 
 

@@ -175,15 +175,15 @@ def read_plan(out: Path, asked: Mapping[str, Any], force: bool = False) -> Tunin
     """Return the plan in a folder if it is of the requested run; None if there is none.
 
     Args:
-        asked: what the user says now.
-        force: another run is taken for none.
+        asked: the options of this run.
+        force: ignore another run.
 
     Raises:
-        OutputError: if another run is there, or results of something else, without `force`.
+        OutputError: if another run is there, or files of something else, without `force`.
     """
     if not os.path.lexists(out / PLAN):
         for name in (name for name in WRITTEN if os.path.lexists(out / name) and not force):
-            raise OutputError(f"{name} is in {str(out)!r} already, and is of no such run", HINT)
+            raise OutputError(f"{str(out)!r} has a {name} that sow tune did not write", HINT)
         return None
     try:
         found = read_record(TuningPlan, out / PLAN, "is not a run of sow tune", "")

@@ -43,8 +43,10 @@ class Guidance:
         )
         unguided = [number == BRANCHES["prompt"] for number in per_job]
         if any(unguided) and not all(unguided):  # the interval of some jobs has ended
-            mask = torch.tensor(unguided, device=output.device).view(-1, 1, 1, 1)
-            output = torch.where(mask, outputs[0], output)
+            prompt = outputs[0]
+            output = torch.stack(
+                [prompt[n] if alone else output[n] for n, alone in enumerate(unguided)]
+            )
         return output
 
     def _per_job(self, step: Denoise) -> list[int]:

@@ -5,28 +5,21 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from test_ledger import OPTIONS, admit_jobs, finish, job, make_job_source
+from test_ledger import (  # noqa: F401  # the fixtures too
+    OPTIONS,
+    admit_jobs,
+    finish,
+    folder,
+    job,
+    ledger,
+    make_job_source,
+)
 
 from sow.batch.ledger.admission import BadManifest, admit
-from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import parse_jobs
 from sow.errors import OutputError, UsageError
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "face.png").touch()
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def ledger(folder):
-    opened = Ledger(folder)
-    yield opened
-    opened.close()
 
 
 def test_all_problems_are_reported_at_once_and_nothing_is_admitted(ledger):

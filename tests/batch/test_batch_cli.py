@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from commands import NO_KEYS
@@ -51,7 +52,7 @@ def test_a_batch_from_its_first_run_to_its_export(run_sow, manifest, tmp_path):
     lines = {line["id"]: line for line in map(json.loads, first.stdout.splitlines())}
     assert {name: line["state"] for name, line in lines.items()} == {
         "one": "done", "two": "done", "bad": "failed"}  # fmt: skip
-    assert [os.path.basename(file) for file in lines["two"]["files"]] == ["two@3.png", "two@4.png"]  # noqa: PTH119
+    assert [Path(file).name for file in lines["two"]["files"]] == ["two@3.png", "two@4.png"]
     assert "broken.png" in lines["bad"]["error"]
     assert "2 done, 1 failed" in first.stderr
 

@@ -416,7 +416,7 @@ def test_another_run_is_not_mixed_in(whole, tiny_folder, people, tmp_path):
     assert (out / PLAN).read_bytes() == before
     assert not run_of(tiny_folder, people, out, setting="style", force=True).resumed
     (out / PLAN).unlink()
-    with pytest.raises(OutputError, match="no such run"):
+    with pytest.raises(OutputError, match="did not write"):
         run_of(tiny_folder, people, out)
 
 

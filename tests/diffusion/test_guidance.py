@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from helpers import seeded
 
-from sow.diffusion.guidance import regional_guidance
+from sow.diffusion.algorithm import Denoise
+from sow.diffusion.guidance import Guidance, regional_guidance
 from sow.diffusion.prompts import branch_prompts
 from sow.plan.plan import Plan
 from sow.settings.settings import Settings
@@ -67,3 +70,29 @@ def test_prompts_of_branches():
 def test_nothing_to_suppress_cancels_out():
     prompts = branch_prompts(PLAN.changed(suppress=""), Settings())
     assert prompts[2] == prompts[3]
+
+
+def guided(step: Denoise, *kinds: tuple[str, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The guided output of a batch, and the outputs; `kinds`: outside, guided_until of each."""
+    jobs = [
+        SimpleNamespace(outside=outside, settings=Settings(outside="pair", guided_until=until))
+        for outside, until in kinds
+    ]
+    scale = torch.full((len(jobs), 1, 1, 1), 7.5)
+    guidance = Guidance(jobs, SimpleNamespace(guidance_scale=scale, condition_guidance_scale=scale))
+    count = guidance.num_conditions(step)
+    outputs = torch.randn(count, len(jobs), 4, 6, 5, generator=seeded(4))
+    return guidance(outputs, step, torch.zeros(len(jobs), 1, 6, 5)), outputs
+
+
+def test_a_job_whose_interval_has_ended_is_unguided_beside_one_that_is_guided():
+    result, outputs = guided(Denoise(3), ("pair", 5), ("pair", 1))
+    assert torch.equal(result[0], outputs[0, 0])
+    assert not torch.equal(result[1], outputs[0, 1])
+
+
+def test_the_interval_is_the_finishs_alone_whatever_the_other_job_asks_for():
+    """A job without a pair needs fewer conditions; in a cycle it is guided all the same."""
+    result, outputs = guided(Denoise(3, cycle=0), ("none", 5), ("pair", 1))
+    assert len(outputs) == 4
+    assert not torch.equal(result[0], outputs[0, 0])

@@ -137,25 +137,22 @@ HINT = "give another out=, or force=True"
 
 
 def may_overwrite(out: Path, benchmark: str, split: str, force: bool = False) -> bool:
-    """Return whether files in a folder may be overwritten: those of the same benchmark, or all with
-    force.
+    """Return whether files in a folder may be overwritten.
 
-    False where there is nothing of the kind yet: what appears until then is not written over.
+    Those of the same benchmark and split may, and all with force.
 
-    Args:
-        split: of its pairs; the results of another are other results.
-        force: whatever is there may be.
+    False for a folder without results: a file that appears meanwhile is not overwritten.
 
     Raises:
         UsageError: if there is no such split.
-        OutputError: if a result would be written over that is not of this benchmark and split.
+        OutputError: if a file of something else would be overwritten.
     """
     check_split(split, (*SPLITS, OPEN))
     if force:
         return True
     if not os.path.lexists(out / RUN):
         for name in filter(lambda name: _is_there(out / name), WRITTEN):
-            raise OutputError(f"{name} is in {str(out)!r} already, and is of no benchmark", HINT)
+            raise OutputError(f"{str(out)!r} has a {name} that no benchmark wrote", HINT)
         return False
     try:
         before = read_run(out / RUN)

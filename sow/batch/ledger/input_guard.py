@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 from sow.batch.gallery.gallery import ASSETS, PAGE
 from sow.batch.ledger.schema import METADATA, OWN_FOLDER, THUMBNAILS
@@ -14,7 +14,7 @@ from sow.batch.ledger.stores import FolderSnapshot, Store
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import SowError, UsageError
 from sow.storage.addresses import folder_of, is_address
-from sow.storage.identity import identity_of
+from sow.storage.storage import identity_of
 
 RESERVED_NAMES = (METADATA, PAGE)
 """The files that a batch writes beside its pictures."""
@@ -58,8 +58,8 @@ class InputGuard:
         """
         folder = identity = None
         with suppress(SowError):  # its storage cannot be used, which is told elsewhere
-            parent = folder_of(file) if is_address(file) else os.path.dirname(file)  # noqa: PTH120
-            folder = self._folder_identity(parent or ".")
+            parent = folder_of(file) if is_address(file) else str(Path(file).parent)
+            folder = self._folder_identity(parent)
             identity = None if self._empty else identity_of(file)
         if folder in self._own:
             raise UsageError(

@@ -62,15 +62,14 @@ class TV2IJob(Request):
 
     def __post_init__(self) -> None:
         """Check the values, convert paths and tuples to JSON, and make an id if there is none."""
-        for name, value in self.to_dict().items():
-            if isinstance(value, os.PathLike):
-                object.__setattr__(self, name, os.fspath(value))
-            elif isinstance(value, tuple):
-                object.__setattr__(self, name, list(value))
         try:
-            _Line.model_validate(self.to_dict())
+            self._fill(_Line.model_validate({n: _to_json(v) for n, v in self.to_dict().items()}))
         except ValidationError as error:
             raise UsageError(first_problem(error)) from None
+
+    def _fill(self, line: BaseModel) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, getattr(line, field.name))
         if self.id:
             check_id(self.id)
         else:
@@ -106,7 +105,9 @@ class TV2IJob(Request):
 
     @classmethod
     def _of(cls, line: BaseModel) -> TV2IJob:
-        return cls(**{name: getattr(line, name) for name in line.model_fields_set})
+        job = object.__new__(cls)  # `__post_init__` would check the line again
+        job._fill(line)
+        return job
 
     def check(self) -> None:
         """Check everything that needs no file opened.
@@ -181,6 +182,12 @@ class TV2IJob(Request):
         words = re.findall(r"[A-Za-z0-9]+", f"{stem[:40]} {(self.prompt or '')[:40]}")
         kept = [word for word in words if word.lower() not in SPLITS] or ["sow"]
         return "-".join([*kept, self.digest[:10]])
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _line_fields() -> dict[str, Any]:
