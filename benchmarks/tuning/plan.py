@@ -183,7 +183,7 @@ def read_plan(out: Path, asked: Mapping[str, Any], force: bool = False) -> Tunin
     """
     if not os.path.lexists(out / PLAN):
         for name in (name for name in WRITTEN if os.path.lexists(out / name) and not force):
-            raise OutputError(f"{str(out)!r} has a {name} that sow tune did not write", HINT)
+            raise OutputError(f"{str(out)!r} has {name}, which sow tune did not write", HINT)
         return None
     try:
         found = read_record(TuningPlan, out / PLAN, "is not a run of sow tune", "")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sow.errors import OutputError, SowError, UsageError
-from sow.storage.addresses import host_of, is_address, name_of, scheme_of
+from sow.storage.addresses import host_of, name_of, scheme_of
 from sow.storage.errors import storage_errors
 from sow.utils.files import local_identity
 
@@ -212,23 +212,6 @@ class Storage:
         for path in (temporary, self._path(name)):
             self._file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
         return temporary
-
-
-def identity_of(file: Path | str) -> str | None:
-    """Return what identifies a file or a folder; None if it is local and does not exist.
-
-    Two names of one local file, such as links, give the same answer. In object storage addresses
-    are compared, and no request is sent.
-
-    Args:
-        file: a path or an address.
-
-    Raises:
-        UsageError: if the scheme of an address is unknown or its package is not installed.
-    """
-    if is_address(file):
-        return Storage(file).identity()
-    return local_identity(Path(file))
 
 
 def storage_of(address: str, error_type: type[SowError] = UsageError) -> tuple[Storage, str]:

@@ -17,7 +17,7 @@ from sow.batch.ledger.ledger import Ledger
 from sow.batch.run_batch import run_batch
 from sow.batch.sources import make_job_source as source_of
 from sow.errors import UsageError
-from sow.storage.storage import identity_of
+from sow.storage.identity import identity_of
 
 
 @pytest.fixture

@@ -115,9 +115,9 @@ def test_a_picture_that_was_spoilt_is_an_outcome_with_a_reason(run):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("results.json", "results.json is in"),
-        ("report.md", "report.md is in"),
-        ("sheets/mine.webp", "sheets is in"),
+        ("results.json", "results.json, which no"),
+        ("report.md", "report.md, which no"),
+        ("sheets/mine.webp", "sheets, which no"),
         ("run.json", "run.json' cannot be read"),
         (f"faces/{next(iter(known().values())).identity_seed}.png", "exists"),
     ],

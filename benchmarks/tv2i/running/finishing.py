@@ -152,7 +152,7 @@ def may_overwrite(out: Path, benchmark: str, split: str, force: bool = False) ->
         return True
     if not os.path.lexists(out / RUN):
         for name in filter(lambda name: _is_there(out / name), WRITTEN):
-            raise OutputError(f"{str(out)!r} has a {name} that no benchmark wrote", HINT)
+            raise OutputError(f"{str(out)!r} has {name}, which no benchmark wrote", HINT)
         return False
     try:
         before = read_run(out / RUN)

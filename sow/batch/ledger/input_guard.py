@@ -14,7 +14,7 @@ from sow.batch.ledger.stores import FolderSnapshot, Store
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import SowError, UsageError
 from sow.storage.addresses import folder_of, is_address
-from sow.storage.storage import identity_of
+from sow.storage.identity import identity_of
 
 RESERVED_NAMES = (METADATA, PAGE)
 """The files that a batch writes beside its pictures."""

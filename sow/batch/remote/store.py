@@ -13,7 +13,8 @@ from sow.batch.ledger.schema import OWN_FOLDER
 from sow.batch.ledger.stores import REPLACED, Commit
 from sow.errors import OutputError
 from sow.storage.addresses import name_of
-from sow.storage.storage import Storage, identity_of
+from sow.storage.identity import identity_of
+from sow.storage.storage import Storage
 
 
 class Listing:
