@@ -7,12 +7,12 @@ quick.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from sow.errors import UsageError
+from sow.utils.suggestions import did_you_mean
 
 FIGURES, JUDGE = "sow.benchmarks.figures.studies", "sow.benchmarks.figures.judge"
 BATCH, RESULTS = "sow.benchmarks.batch", "benchmarks/figures/studies/results"
@@ -46,7 +46,7 @@ class Option:
             UsageError: if it is not one of them.
         """
         if self.choices and value not in self.choices:
-            raise UsageError(f"unknown {self.name} {value!r}", near(value, self.choices))
+            raise UsageError(f"unknown {self.name} {value!r}", choose(value, self.choices))
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,6 @@ STUDIES = (
 )  # fmt: skip
 
 
-def near(name: str, names: tuple[str, ...]) -> str:
-    """Return a hint for an unknown name: the closest known one, or all of them."""
-    close = get_close_matches(name, names, 1)
-    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"
+def choose(name: str, names: tuple[str, ...]) -> str:
+    """Return a hint for an unknown name: the one that was meant, or all of them."""
+    return did_you_mean(name, names, f"choose one of {', '.join(names)}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sow.benchmarks.studies import STUDIES, Option, Study, near
+from sow.benchmarks.studies import STUDIES, Option, Study, choose
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, print_note, printable, report
 from sow.errors import UsageError
@@ -33,7 +33,7 @@ class StudyGroup(TyperGroup):
         command = super().get_command(ctx, cmd_name)
         if command is None:
             known = tuple(study.name for study in STUDIES)
-            raise UsageError(f"unknown study {cmd_name!r}", near(cmd_name, known))
+            raise UsageError(f"unknown study {cmd_name!r}", choose(cmd_name, known))
         return command
 
 

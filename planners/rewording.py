@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 
 from sow.prompts import load_toml
+from sow.utils.suggestions import find_misspelt
 
 MAX_LISTED = 12
 """The number of words listed in a note; the rest is counted."""
@@ -293,8 +293,8 @@ class _Rewriter:
 
     def _suggestions(self, word: str) -> list[str]:
         """Return the known word that a misspelt word most likely means, if there is one."""
-        known = sorted(name for name in self.known if len(name) > 3)
-        return get_close_matches(word, known, 1, cutoff=0.8)
+        meant = find_misspelt(word, [name for name in self.known if len(name) > 3])
+        return [] if meant is None else [meant]
 
     def _has_own_link(self, noun: str) -> bool:
         """Return whether a replacement includes its link: "at night", "indoors"."""

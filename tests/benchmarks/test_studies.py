@@ -14,7 +14,7 @@ from PIL import Image
 from sow.benchmarks.figures.studies.picture_cache import PictureSpec, generate
 from sow.benchmarks.figures.studies.relation_cases import PEOPLE, case_of
 from sow.benchmarks.output import StudyOutput
-from sow.benchmarks.studies import STUDIES, near
+from sow.benchmarks.studies import STUDIES, choose
 from sow.errors import OutputError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -204,8 +204,8 @@ def test_a_wrong_table_is_told_in_a_line():
         given = {option.name: option.default for option in study.options}
         with pytest.raises(UsageError, match=f"unknown table '{table}'"):
             study.check({**given, "table": table})
-    assert near("sheat", ("tuning", "sheet")) == "did you mean 'sheet'?"
-    assert near("qqq", ("tuning", "sheet")) == "choose one of tuning, sheet"
+    assert choose("sheat", ("tuning", "sheet")) == "did you mean 'sheet'?"
+    assert choose("qqq", ("tuning", "sheet")) == "choose one of tuning, sheet"
 
 
 def test_a_package_that_is_missing_is_told_in_a_line(folder, monkeypatch):
