@@ -71,7 +71,7 @@ def with_person(text: str, known: Collection[str]) -> str:
     if noun is None or set(words) & {*load_toml("offline")["people"], "nobody"}:
         return text
     person = f"a {noun}"
-    if not text:
+    if not words:  # nothing, or a prompt of punctuation alone
         return person
     style, _, rest = text.partition(" of ")
     if _ends_in_style(style):

@@ -14,7 +14,7 @@ from functools import cache
 from sow.plan.scene_graph import CONDITION
 from sow.planners.graph.nouns import ARTICLES, kind_of
 from sow.planners.graph.predicates import parse_predicate, predicate_phrases, word_list
-from sow.planners.graph_spec import Triple
+from sow.planners.graph_spec import MAX_PHRASE_LENGTH, Triple
 
 SIDES = re.compile(r"(?:on|to|at) (?:the|his|her|their|its) (?:far )?(left|right)(?: side)?$")
 MAX_RELATION_WORDS = 5
@@ -101,11 +101,15 @@ def _token_at(words: Sequence[str], position: int, name: Sequence[str]) -> tuple
 
 
 def _name_token(words: list[str]) -> Iterator[Token]:
-    """Yield a name without a trailing verb: "a person standing" is a person."""
+    """Yield a name without a trailing verb: "a person standing" is a person.
+
+    What is too long for a name ends a clause: it is a sentence in which no relation was found.
+    """
     while (len(words) > 1 and words[-1].endswith("ing")) or words[-1:] == ["of"]:
         words = words[:-1]
     if words:
-        yield "name", " ".join(words)
+        name = " ".join(words)
+        yield ("name", name) if len(name) <= MAX_PHRASE_LENGTH else ("stop", "")
 
 
 class _Parser:
