@@ -74,7 +74,9 @@ Folder = Annotated[str, typer.Argument(help="Folder with the results of a batch.
 
 
 @app.command(RUN)
-@with_request(Request, only=("setting", "canvas", "matte", "preset", "likeness", "settings"))
+@with_request(
+    Request, only=("setting", "canvas", "matte", "negative", "preset", "likeness", "settings")
+)
 def run(
     request: Request,
     jobs: Annotated[

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from sow.service.results import GenerationSpec, Picture
     from sow.service.service import Service
 
-VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "retries"}
+VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "negative", "retries"}
 """The options that may be given beside --like."""
 HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
@@ -125,8 +125,8 @@ def generate(
     elif like is not None:
         refuse_beside_like(*named)
         service, spec = Service.like(
-            like, prompt=request.prompt, preset=request.preset, settings=request.settings,
-            likeness=request.likeness, model=model, **options,
+            like, prompt=request.prompt, negative=request.negative, preset=request.preset,
+            settings=request.settings, likeness=request.likeness, model=model, **options,
         )  # fmt: skip
     else:
         service = Service(model, planner=choice, **options)

@@ -47,6 +47,7 @@ def recipe_rows(recipe: Recipe) -> dict[str, str]:
     threads = f", {recipe.threads} threads" if recipe.threads else ""
     shown = {
         "prompt": plan["prompt"],
+        **({"negative": plan["negative"]} if recipe.plan.negative else {}),
         "canvas": "x".join(map(str, plan["canvas"])),
         "box": plan["box"],
         "related": ", ".join(f"{r['label']} {r['box']}" for r in plan["related"]) or "-",

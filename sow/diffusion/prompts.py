@@ -9,18 +9,31 @@ from sow.settings.settings import BRANCHES, Outside, Settings
 def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
     """Return the texts of one job's `settings.branches` guidance branches, the prompt first.
 
+    What the plan's picture must not show comes before the negative prompt of the settings, in the
+    unconditional branch: it is pushed away everywhere, inside the condition as far as that is
+    guided. `joined` replaces this branch outside the condition, and names it there too.
+
     Without a noun to suppress, both texts of the pair are empty and cancel out. A batch then only
     needs them for its other jobs.
     """
-    negative = settings.negative_prompt
+    negative = negative_prompt(plan, settings)
     if settings.outside == "none":
         return plan.prompt, negative
     if settings.outside == "joined":
-        outside = ", ".join(text for text in (plan.suppress, negative) if text)
-        return plan.prompt, negative, outside
+        return plan.prompt, negative, _joined(plan.suppress, negative)
     if not plan.suppress:
         return plan.prompt, negative, "", ""
     return plan.prompt, negative, plan.suppress, settings.encourage_prompt
+
+
+def negative_prompt(plan: Plan, settings: Settings) -> str:
+    """Return the text of the unconditional branch: the plan's words first, then the settings'."""
+    return _joined(plan.negative, settings.negative_prompt)
+
+
+def _joined(*texts: str) -> str:
+    """Return the texts that are not empty, as one."""
+    return ", ".join(text for text in texts if text)
 
 
 def outside_of(plan: Plan, settings: Settings) -> Outside:

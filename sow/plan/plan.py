@@ -108,6 +108,11 @@ class Plan(BaseModel):
         max_length=200,
         description="the noun to suppress outside the condition, so that it does not appear twice",
     )
+    negative: str = Field(
+        default="",
+        max_length=4000,
+        description="what the picture must not show: it precedes the settings' negative_prompt",
+    )
     crop: Box | None = Field(
         default=None, description="the part of the user's picture that is planted, in its pixels"
     )
@@ -251,9 +256,10 @@ class Plan(BaseModel):
         return "canvas" in self.model_fields_set
 
     @model_serializer(mode="wrap")
-    def _omit_default_canvas(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out a canvas that was not given, so that it stays open."""
-        data: dict[str, Any] = handler(self)
+    def _omit_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a canvas that was not given, so that it stays open, and an empty `negative`,
+        which older plans do not have."""
+        data = without_default(self, handler(self), "negative")
         if not self.has_canvas:
             data.pop("canvas", None)
         return data

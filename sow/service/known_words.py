@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from sow.plan.plan import Plan
 from sow.plan.scene_graph import SceneObject
 from sow.settings.inputs import MAX_PROMPT
+
+if TYPE_CHECKING:
+    from sow.models.find import Model
 
 
 def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
@@ -38,6 +42,22 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
         prompt=(text or plan.prompt)[:MAX_PROMPT],
         objects=[_known(thing, known) for thing in plan.objects],
         notes=(*plan.notes, *(note[:500] for note in notes)),
+    )
+
+
+def with_negative(plan: Plan, negative: str, model: Model) -> Plan:
+    """Return a plan with a negative prompt, in the words of the model if it lists them."""
+    from sow.planners.rewording import reword
+
+    text, known = negative.strip(), model.checkpoint_spec.words
+    if not known or not text:
+        return plan.changed(negative=text)
+    reworded = reword(text, known)
+    notes = [f"{model.name} does not know {reworded.summary()}"] if reworded.summary() else []
+    if not reworded.text:
+        notes.append("nothing of negative= is left: `sow words` lists what the model knows")
+    return plan.changed(
+        negative=reworded.text[:MAX_PROMPT], notes=(*plan.notes, *(note[:500] for note in notes))
     )
 
 

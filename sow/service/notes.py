@@ -57,8 +57,10 @@ def box_notes(resolved: ResolvedRequest, plan: Plan, grid: int) -> Iterator[str]
         )
 
 
-def suppression_notes(resolved: ResolvedRequest, settings: Settings) -> Iterator[str]:
-    """Yield a note if the user named a noun to suppress, and the settings do not use it."""
+def guidance_notes(resolved: ResolvedRequest, plan: Plan, settings: Settings) -> Iterator[str]:
+    """Yield notes on what must not appear, where the settings do not use it."""
+    if plan.negative and settings.guidance_scale == 1:
+        yield "negative= has no effect: guidance is off (guidance_scale=1)"
     if resolved.suppress and settings.outside == "none":
         yield "suppress= has no effect: guidance outside the condition is off (outside=none)"
 

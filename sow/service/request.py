@@ -41,6 +41,12 @@ class Request(RequestFields):
         "such as human face; an empty one suppresses nothing.",
         PLAN,
     )
+    negative: str | None = option(
+        "What the picture must not show: glasses, hat. It is added to the preset's own negative "
+        "prompt.",
+        PLAN,
+        aliases=("negative_prompt",),
+    )
     plan: PlanLike | None = option(
         "Plan to carry out, made by `sow plan`.", PLAN, json=str | dict[str, Any], argument=Path
     )
@@ -82,13 +88,14 @@ class Request(RequestFields):
             UsageError: for no picture, no prompt, or two fields that exclude each other.
         """
         from sow.planners.base import check_about_picture, check_choices
-        from sow.settings.inputs import check_prompt
+        from sow.settings.inputs import check_negative, check_prompt
 
         if self.image is None and self.plan is None and not self.has_graph:
             raise UsageError("no picture", NO_PICTURE)
         check_about_picture(self)
         check_choices(self.subject, self.face_index, self.setting, self.matte)
         self._check_suppress()
+        check_negative(self.negative)
         if self.prompt or self.plan is None:
             check_prompt(self.prompt or "")
         if self.plan is not None and (self.subject or self.face_index is not None):

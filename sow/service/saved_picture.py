@@ -20,7 +20,7 @@ from sow.models.hub import SD21
 from sow.pictures.recipe import OLD_HASH, Recipe, read_recipe, versions
 from sow.service.budget import UNTRUSTED_BUDGET, Agree
 from sow.service.fitting import resolve_settings
-from sow.service.known_words import in_known_words
+from sow.service.known_words import in_known_words, with_negative
 from sow.service.results import GenerationSpec
 from sow.utils.type_checks import as_path
 
@@ -93,6 +93,7 @@ class SavedPicture:
         self,
         model: Model,
         prompt: str | None,
+        negative: str | None,
         preset: str | None,
         changes: Any,
         likeness: float | None,
@@ -108,6 +109,8 @@ class SavedPicture:
         if prompt is not None:
             prompted = plan.changed(prompt=prompt, notes=())
             plan = in_known_words(prompted, model.name, model.checkpoint_spec.words)
+        if negative is not None:
+            plan = with_negative(plan, negative, model)
         notes = (*spec.notes, *plan.notes, *model.checkpoint_spec.canvas_notes(plan.canvas))
         settings = resolve_settings(base, changes, likeness)
         return replace(spec, plan=plan, settings=settings, user_prompt=prompt or "", notes=notes)

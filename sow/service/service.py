@@ -29,8 +29,9 @@ from sow.service.fitting import (
     plan_request,
     resolve_settings,
 )
+from sow.service.known_words import with_negative
 from sow.service.lazy_model import LazyModel, Report, report_notes
-from sow.service.notes import box_notes, model_notes, prompt_notes, suppression_notes
+from sow.service.notes import box_notes, guidance_notes, model_notes, prompt_notes
 from sow.service.pipeline_calls import make_pictures, retry_faulty
 from sow.service.planning import PlannerChoice, PlanningResult, ask_for_plan, preview_request
 from sow.service.request import Request
@@ -39,7 +40,7 @@ from sow.service.results import GenerationSpec, Picture, Result
 from sow.service.saved_picture import SavedPicture
 from sow.service.scene_reading import DetectedGraph, parse_labels, read_graph
 from sow.service.verification import check_relations
-from sow.settings.inputs import check_prompt
+from sow.settings.inputs import check_negative, check_prompt
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_type
 
@@ -153,7 +154,7 @@ class Service:
             *plan.notes,
             *tuning_notes,
             *model_notes(model, picture),
-            *suppression_notes(resolved, final_settings),
+            *guidance_notes(resolved, plan, final_settings),
         ])  # fmt: skip
         return GenerationSpec(
             condition=condition,
@@ -204,6 +205,7 @@ class Service:
         path: str | Path,
         *,
         prompt: str | None = None,
+        negative: str | None = None,
         preset: str | None = None,
         settings: SettingsChanges = None,
         likeness: float | None = None,
@@ -218,7 +220,7 @@ class Service:
 
         Args:
             path: a PNG written by this project.
-            prompt: replaces the recipe's.
+            prompt, negative: replace the recipe's.
             preset, settings, likeness: as for `Request`; settings are changes to the recipe's.
             model, revision, dtype, options: as for `of_recipe`.
 
@@ -227,12 +229,13 @@ class Service:
         """
         if prompt is not None:
             check_prompt(prompt)
+        check_negative(negative)
         saved = SavedPicture.read(path, options.get("agree", never_agree))
         # Settings that do not exist are refused before any download.
         base = saved.recipe.settings if preset is None else Settings.preset(preset)
         resolve_settings(base, settings, likeness)
         service = cls(**saved.service_options(model, revision, dtype), **options)
-        spec = saved.spec_to_vary(service.model, prompt, preset, settings, likeness)
+        spec = saved.spec_to_vary(service.model, prompt, negative, preset, settings, likeness)
         USER_BUDGET.check(spec.plan, spec.settings, 1, service._agree)
         return service, service._report_spec(spec)
 
@@ -363,6 +366,8 @@ class Service:
         plan = planned.plan.aligned(checkpoint.vae_scale_factor)
         if resolved.suppress is not None:
             plan = plan.changed(suppress=resolved.suppress)
+        if resolved.negative is not None:
+            plan = with_negative(plan, resolved.negative, self.model)
         notes += [
             *box_notes(resolved, plan, checkpoint.vae_scale_factor),
             *checkpoint.canvas_notes(plan.canvas),

@@ -64,9 +64,24 @@ def check_prompt(prompt: object) -> None:
     assert isinstance(prompt, str)
     if not prompt.strip():
         raise UsageError("no prompt", 'give prompt="an old person"')
-    if len(prompt) > MAX_PROMPT or any("\ud800" <= c <= "\udfff" for c in prompt):
+    _check_text(prompt, "the prompt")
+
+
+def check_negative(negative: object) -> None:
+    """Check that a negative prompt is None, or not too long and valid Unicode.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    check_type("negative", negative, (str, type(None)), "text")
+    if isinstance(negative, str):
+        _check_text(negative, "the negative prompt")
+
+
+def _check_text(text: str, name: str) -> None:
+    if len(text) > MAX_PROMPT or any("\ud800" <= c <= "\udfff" for c in text):
         raise UsageError(
-            "the prompt is too long or not valid text", f"give at most {MAX_PROMPT} characters"
+            f"{name} is too long or not valid text", f"give at most {MAX_PROMPT} characters"
         )
 
 

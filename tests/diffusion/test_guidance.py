@@ -10,11 +10,13 @@ from helpers import seeded
 
 from sow.diffusion.algorithm import Denoise
 from sow.diffusion.guidance import Guidance, regional_guidance
-from sow.diffusion.prompts import branch_prompts
+from sow.diffusion.prompts import branch_prompts, outside_of
 from sow.plan.plan import Plan
 from sow.settings.settings import Settings
 
 PLAN = Plan.parse({"canvas": [64, 64], "prompt": "a king", "box": [0, 0, 32, 32]})
+
+NAMED = PLAN.changed(negative="glasses, hat")
 
 
 def test_regional_guidance_equals_its_formula():
@@ -65,6 +67,26 @@ def test_prompts_of_branches():
     assert len(joined) == 3
     assert joined[2].startswith("human face, a bad quality")
     assert len(branch_prompts(PLAN, Settings(outside="none"))) == 2
+
+
+@pytest.mark.parametrize("outside", ["none", "joined", "pair"])
+def test_what_must_not_be_seen_is_pushed_away_in_the_whole_picture(outside):
+    """It precedes the method's own negative text, in its branch; no branch is added."""
+    settings = Settings(outside=outside)
+    plain, named = branch_prompts(PLAN, settings), branch_prompts(NAMED, settings)
+    assert len(named) == len(plain)
+    assert named[1] == f"glasses, hat, {plain[1]}"
+    if outside == "joined":
+        assert named[2] == f"human face, glasses, hat, {plain[1]}"
+    else:
+        assert named[2:] == plain[2:]
+    assert branch_prompts(NAMED, Settings(negative_prompt=""))[1] == "glasses, hat"
+    assert outside_of(NAMED.changed(suppress=""), settings) == "none"
+
+
+def test_a_plan_without_negative_words_is_written_as_before():
+    assert "negative" not in PLAN.to_json()
+    assert Plan.parse(NAMED.to_json()) == NAMED
 
 
 def test_nothing_to_suppress_cancels_out():

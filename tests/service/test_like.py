@@ -72,6 +72,15 @@ def test_what_is_a_setting_depends_on_the_recipes_own(made, tmp_path):
         Service.like(path, preset="normal", settings={"t2": 39})
 
 
+def test_a_negative_prompt_is_added_and_taken_away(made, tmp_path):
+    _, spec = Service.like(made, negative="spectacles, a zorblax")
+    assert spec.plan == read_recipe(made)[0].plan.changed(negative="glasses", notes=spec.plan.notes)
+    assert any("does not know spectacles (glasses is used instead)" in n for n in spec.notes)
+    path = changed(made, tmp_path / "negative.png", plan=spec.plan)
+    assert Service.like(path)[1].plan.negative == "glasses"
+    assert Service.like(path, negative="")[1].plan.negative == ""
+
+
 def test_a_new_prompt_is_said_in_the_models_words(made):
     _, spec = Service.like(made, prompt="a king in the snow")
     assert spec.plan.prompt == "a man in the snow"

@@ -11,6 +11,7 @@ import sow
 from sow.service.request import Request
 from sow.service.service import Service
 
+NOTHING_LEFT = "nothing of negative= is left: `sow words` lists what the model knows"
 CUP = {"image": Image.new("RGB", (64, 64)), "prompt": "a cup", "subject": "cup", "matte": "none"}
 
 
@@ -74,3 +75,25 @@ def test_a_note_on_the_canvas_is_said_once(service, caplog):
     request = Request(**CUP, canvas=64, box=[8, 8, 48, 48])
     service.generate(replace(request, settings={"cycles": 0, "replant": 0}), seed=1)
     assert caplog.records == []
+
+
+def test_a_negative_prompt_is_the_plans_own_unless_the_request_says_another(service, told):
+    plan = service.plan(Request(**CUP, negative=" hat, a red box ")).plan
+    assert plan.negative == "hat, a red box"
+    again = Request(image=CUP["image"], plan=plan)
+    assert service.plan(again).plan.negative == plan.negative
+    assert service.plan(replace(again, negative="")).plan.negative == ""
+    told.clear()
+    off = service.resolve(Request(**CUP, negative="zorblax", settings=["guidance_scale=1"]))
+    assert off.plan.negative == ""
+    assert NOTHING_LEFT in off.plan.notes
+    named = Request(**CUP, negative="hat", settings=["guidance_scale=1"])
+    assert "negative= has no effect: guidance is off (guidance_scale=1)" in (
+        service.resolve(named).notes
+    )
+
+
+@pytest.mark.parametrize("negative", [5, "x" * 5000, "\ud800"])
+def test_a_negative_prompt_that_is_no_text_is_refused(service, negative):
+    with pytest.raises(sow.SowError, match="negative"):
+        service.plan(Request(**CUP, negative=negative))

@@ -72,6 +72,8 @@ def test_every_field_of_a_request_is_a_field_of_a_job_and_a_column_of_a_table():
     job = TV2IJob.parse({"face": "a.png", "prompt": "a man", "likeness": 1, "suppress": "cat"})
     assert job.request() == Request("a.png", "a man", likeness=1.0, suppress="cat")
     assert from_text("suppress", "cat") == "cat"
+    both = TV2IJob.parse({"face": "a.png", "prompt": "a man", "negative_prompt": "hat"})
+    assert both.request() == Request("a.png", "a man", negative="hat")
     assert from_text("canvas", "64x48") == [64, 48]
 
 

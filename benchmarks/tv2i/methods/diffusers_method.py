@@ -17,6 +17,7 @@ from PIL import Image
 
 from sow.benchmarks.tv2i.methods.frozen_model import check_count
 from sow.checkpoints.trust import PICKLES
+from sow.diffusion.prompts import negative_prompt
 from sow.errors import ModelError, SowError, UsageError
 from sow.models.hub import hub_problem
 from sow.pictures.drawing import draw_condition
@@ -113,7 +114,7 @@ class DiffusersMethod(Method):
         with torch.no_grad(), unet_lock(made.unet):
             out = made(
                 prompt=[spec.plan.prompt for spec in specs],
-                negative_prompt=[spec.settings.negative_prompt for spec in specs],
+                negative_prompt=[negative_prompt(spec.plan, spec.settings) for spec in specs],
                 width=width,
                 height=height,
                 num_inference_steps=self.steps,

@@ -20,6 +20,7 @@ from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.guidance import classifier_free_guidance
 from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.noise import background
+from sow.diffusion.prompts import negative_prompt
 from sow.errors import UsageError
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
@@ -67,7 +68,7 @@ class Stage:
         tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
         schedule = backbone.schedule(steps)
         prompts = [spec.plan.prompt for spec in specs]
-        negatives = [spec.settings.negative_prompt for spec in specs]
+        negatives = [negative_prompt(spec.plan, spec.settings) for spec in specs]
         grey = background("grey", specs[0].plan.canvas, None).to(backbone.device)
         return cls(
             backbone=backbone,

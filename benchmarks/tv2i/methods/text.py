@@ -49,6 +49,7 @@ def without_condition(plan: Plan) -> Plan:
         {
             "canvas": plan.canvas,
             "prompt": plan.prompt,
+            "negative": plan.negative,
             "setting": plan.setting,
             "box": {"x": 0, "y": 0, "width": width, "height": height},
             "subject": NOTHING,

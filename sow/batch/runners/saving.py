@@ -59,6 +59,7 @@ def metadata_of(generated: GeneratedPicture) -> dict[str, Any]:
         "seed": generated.seed,
         "picture": job.image,  # not "image": ImageFolder uses that column for file_name
         "plan_prompt": recipe.plan.prompt,
+        "negative": recipe.plan.negative or None,
         "box": recipe.plan.box.model_dump() if not recipe.plan.text_only else None,
         "setting": recipe.plan.setting,
         "model": recipe.model,
