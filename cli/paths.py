@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sow.errors import OutputError, UsageError
-from sow.utils.files import check_output_path, make_folder, remove_stale
+from sow.utils.files import check_output_path, is_device_name, make_folder, remove_stale
 
 if TYPE_CHECKING:
     from sow.service.results import GenerationSpec
@@ -63,6 +63,7 @@ def picture_paths(
         prompt = spec.user_prompt or spec.plan.prompt
         words = "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48].strip("-")
         name = f"{spec.name[:60]}-{words or 'sow'}"
+        name = f"_{name}" if is_device_name(name) else name
         targets = [(out or Path()) / f"{name}-{seed}.png" for seed in seeds]
     else:
         targets = numbered_paths(out, len(seeds))

@@ -12,10 +12,8 @@ from pydantic import ValidationError
 
 from sow.errors import PlannerError, SowError
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.transport import host_of, silenced_sdk_logs
+from sow.planners.mllm.transport import MIN_KEY_LENGTH, host_of, silenced_sdk_logs
 
-MIN_KEY_LENGTH = 8
-"""Shorter keys are placeholders for servers that need none."""
 REDACTED = "…"
 
 

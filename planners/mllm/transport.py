@@ -23,7 +23,10 @@ from sow.utils.libraries import ignore_warnings
 T = TypeVar("T")
 MAX_ANSWER_BYTES = 4 * 2**20
 """The limit of an answer. A plan takes a few thousand bytes, reasoning models need more."""
+MIN_KEY_LENGTH = 8
+"""Shorter keys are placeholders for servers that need none."""
 MAX_ADDRESS_LENGTH = 2000
+KEY_HINT = "leave it out; put the server's key in SOW_PLANNER_KEY"
 CONNECT_TIMEOUT = 10.0
 """Seconds to connect. The planner limits the time of the whole answer."""
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
@@ -123,8 +126,9 @@ def check_address(url: str) -> str:
     if not legal or parts.scheme not in ("http", "https") or {" ", "\\"} & set(url):
         raise UsageError("base_url= is not a valid address", "write http://… or https://…")
     if "@" in parts.netloc:
-        raise UsageError("base_url= contains a user name or password",
-                         "remove it; put the server's key in SOW_PLANNER_KEY")  # fmt: skip
+        raise UsageError("base_url= contains a user name or password", KEY_HINT)
+    if {"?", "#"} & set(url):  # SDKs append their paths to it, so it would not work anyway
+        raise UsageError("base_url= contains a query, which may hold a key", KEY_HINT)
     return url
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sow.errors import PlannerError, UsageError
 from sow.planners.base import PlanRequest
+from sow.planners.mllm.transport import check_address
 from sow.planners.mllm.vendors.registry import VENDORS, available_vendor, make_asker, why_no_vendor
 from sow.planners.offline.planner import OfflinePlanner
 from sow.service.known_words import in_known_words
@@ -68,6 +69,8 @@ class PlannerChoice:
             )
         for name in ("planner_model", "base_url"):
             check_type(name, getattr(self, name), (str, type(None)), "a text")
+        if self.base_url:
+            check_address(self.base_url)  # a batch keeps it, also if nobody is asked
         if self.planner_calls not in (1, 3):
             raise UsageError(
                 f"a plan takes 1 or 3 calls, not {self.planner_calls!r}",

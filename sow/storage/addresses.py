@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TypeGuard
 
 from sow.errors import UsageError
+from sow.utils.files import is_device_name
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 """At least two letters before the colon, because `C:\\` is a drive."""
@@ -108,6 +109,7 @@ def name_of(address: str) -> str:
 def local_file_name(address: str) -> str:
     """Return a name for a local copy that is legal on every system."""
     name = re.sub(r'[\\/:*?"<>|]', "_", name_of(address)).strip(" .") or "file"
+    name = f"_{name}" if is_device_name(name) else name
     stem, suffix = os.path.splitext(name)  # noqa: PTH122  # a string, not a path
     return stem.encode()[:120].decode(errors="ignore") + suffix[:20]
 

@@ -25,6 +25,10 @@ MAX_TEXT_BYTES = 16 * 2**20
 TEMPORARY = re.compile(r"\.sow-[0-9a-f]{16}\.tmp")
 STALE_SECONDS = 24 * 3600
 """Age in seconds from which a temporary file counts as left behind by a killed process."""
+DEVICE = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL
+)
+"""Names that Windows takes for a device: it ignores the ending, and blanks before it."""
 _UNFINISHED: set[Path] = set()
 
 
@@ -58,6 +62,11 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(handle)
         raise OSError(0, "not a regular file", str(path))
     return os.fdopen(handle, "rb")
+
+
+def is_device_name(name: str) -> bool:
+    """Return whether Windows takes a file name for a device, such as `con.png`."""
+    return DEVICE.fullmatch(name) is not None
 
 
 def local_identity(path: Path) -> str | None:

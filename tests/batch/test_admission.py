@@ -20,6 +20,8 @@ from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import parse_jobs
 from sow.errors import OutputError, UsageError
+from sow.storage.addresses import local_file_name
+from sow.utils.files import is_device_name
 
 
 def test_all_problems_are_reported_at_once_and_nothing_is_admitted(ledger):
@@ -171,3 +173,21 @@ def test_seeds_follow_from_ids():
 def test_the_image_field_has_three_names(field):
     said = {"prompt": "a man", field: "x.png"}
     assert TV2IJob.parse(said).image == "x.png"
+
+
+@pytest.mark.parametrize("name", ["con", "Con .x", "aux.", "nul  .tar.gz", "COM0", "lpt9.a b"])
+def test_names_of_devices_are_refused(ledger, name):
+    """Windows ignores blanks before the first dot, and all that comes after it."""
+    with pytest.raises(BadManifest, match="on Windows"):
+        admit_jobs(ledger, job(name))
+
+
+@pytest.mark.parametrize("name", ["console", "con-1", "com10", "a.con", "con @7.png"])
+def test_names_that_only_look_like_devices_are_allowed(name):
+    assert not is_device_name(name)
+
+
+@pytest.mark.parametrize("name", ["COM¹", "lpt³ .png", "CONIN$", "conout$.txt", "nul:x"])
+def test_devices_have_more_names_than_ids_can_have(name):
+    assert is_device_name(name)
+    assert not is_device_name(local_file_name(f"s3://bucket/{name}"))

@@ -17,6 +17,7 @@ from sow.batch.run_batch import Batch
 from sow.batch.runners import engine
 from sow.batch.runners.buckets import Buckets, balanced_batch_size
 from sow.batch.runners.options import Options
+from sow.batch.runners.publishing import thumbnail_names
 from sow.batch.sources import make_job_source
 from sow.errors import OutputError, PlannerError
 from sow.pictures.recipe import pixels_sha256, read_recipe
@@ -86,6 +87,19 @@ def test_every_job_is_done_and_told_of(batch_of, picture, tmp_path):
     assert (tmp_path / "out/index.html").is_file()
     for name in ("j3.webp", "j3.condition.webp", "two@1.webp"):
         assert max(Image.open(tmp_path / "out/.sow/thumbs" / name).size) <= 320
+
+
+def test_no_two_pictures_share_a_thumbnail(batch_of, picture, tmp_path):
+    """`x.condition.webp` could be the condition of `x`, or the result of `x.condition`."""
+    batch_jobs = [{**job, "id": name} for job, name in
+                  zip(jobs_of(picture, 3), ("x", "x.condition", "X.CONDITION.condition"),
+                      strict=True)]  # fmt: skip
+    assert all(result.done for result in batch_of(batch_jobs))
+    names = [thumb.lower() for job in batch_jobs for thumb in thumbnail_names(f"{job['id']}.png")]
+    assert len(set(names)) == 6
+    made = {f".sow/thumbs/{file.name}".lower() for file in (tmp_path / "out/.sow/thumbs").iterdir()}
+    assert made == set(names)
+    assert thumbnail_names("x.png") == (".sow/thumbs/x.webp", ".sow/thumbs/x.condition.webp")
 
 
 def test_the_same_again_makes_nothing(batch_of, picture, tmp_path):

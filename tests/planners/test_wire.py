@@ -24,6 +24,7 @@ from sow.planners.mllm.asker import Asker, BadAnswer
 from sow.planners.mllm.planner import StagedPlanner
 from sow.planners.mllm.transport import MAX_ANSWER_BYTES, check_address, run
 from sow.planners.mllm.vendors.registry import make_asker
+from sow.service.planning import PlannerChoice
 
 
 class Silent(Asker):
@@ -184,9 +185,24 @@ def test_what_is_no_address_is_said(url):
 
 
 def test_a_password_in_an_address_is_refused_without_being_said():
-    with pytest.raises(UsageError, match="remove it") as caught:
+    with pytest.raises(UsageError, match="leave it out") as caught:
         make_asker("openai", base_url="https://me:s3cret@gate.example/v1", environment={})
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://gate.example/v1?key=s3cret", "http://a/v1#s3cret",
+                                 f"https://gate.example/{KEY}/v1",
+                                 f"https://gate.example/{KEY.replace('-', '%2D')}"])  # fmt: skip
+def test_a_key_in_an_address_is_refused_without_being_said(url):
+    with pytest.raises(UsageError, match=r"base_url= contains a .*SOW_PLANNER_KEY") as caught:
+        make_asker("openai", base_url=url, environment={"SOW_PLANNER_KEY": KEY})
+    assert "s3cret" not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_an_address_is_checked_also_where_nobody_is_asked():
+    with pytest.raises(UsageError, match="a query"):
+        PlannerChoice("offline", base_url="http://a/v1?key=s3cret").check()
 
 
 @pytest.mark.parametrize("status", [302, 307, 399])

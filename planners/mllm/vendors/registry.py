@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sow.errors import PlannerError, UsageError
-from sow.planners.mllm.transport import check_address, host_of, is_private
+from sow.planners.mllm.transport import (
+    KEY_HINT,
+    MIN_KEY_LENGTH,
+    check_address,
+    host_of,
+    is_private,
+)
 
 if TYPE_CHECKING:
     from sow.planners.mllm.asker import Asker
@@ -155,6 +162,9 @@ def make_asker(
             f"pip install {vendor.install}",
         )
     address = check_address(vendor.address(base_url, environment))
+    secrets = (environment.get(name, "") for name in (SERVER_KEY, *vendor.keys))
+    if any(len(secret) >= MIN_KEY_LENGTH and secret in unquote(address) for secret in secrets):
+        raise UsageError("base_url= contains a key", KEY_HINT)
     key = vendor.key_for(address, environment)
     if key is None and address == vendor.home:
         raise PlannerError(f"{name}: no API key", f"set {vendor.keys[0]}")

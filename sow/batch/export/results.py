@@ -105,7 +105,7 @@ def _is_relative(name: str) -> bool:
 
 
 def _key(name: str, seen: set[int], where: str) -> str:
-    """Return a unique key for a picture, and add it to `seen`.
+    """Return a key for a picture that is unique whatever its case, and add it to `seen`.
 
     Only hashes of names and keys are kept, to save memory.
 
@@ -123,8 +123,8 @@ def _key(name: str, seen: set[int], where: str) -> str:
     seen.add(digest)
     key = stem = str(path.with_suffix("")).replace(".", "_")
     number = 1
-    while hash(("key", key)) in seen:
+    while hash(("key", key.lower())) in seen:  # shards are unpacked where case is not told apart
         number += 1
         key = f"{stem}_{number}"
-    seen.add(hash(("key", key)))
+    seen.add(hash(("key", key.lower())))
     return key

@@ -20,13 +20,12 @@ from sow.service.fitting import resolve_settings
 from sow.service.request import Request
 from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions
 from sow.settings.settings import Settings
+from sow.utils.files import is_device_name
 from sow.utils.limits import MAX_SEED
 from sow.utils.validation import first_problem
 
 MAX_ID_LENGTH = 100
 ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +-]*", re.ASCII)
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows takes for a device, whatever their ending."""
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval",
           "evaluation"}  # fmt: skip
 """Words in the name of a file that ImageFolder takes for a split, and then leaves out other files;
@@ -237,5 +236,5 @@ def check_id(name: str) -> None:
         raise ValueError(
             f"{shown!r} cannot name files: letters, digits, blanks and _.+- only, a letter first"
         )
-    if RESERVED.fullmatch(name) or name.endswith((".", " ")):
+    if is_device_name(name) or name.endswith((".", " ")):
         raise ValueError(f"{shown!r} cannot name files on Windows")

@@ -20,9 +20,15 @@ MAX_TIME_SHARE, MIN_INTERVAL = 0.02, 10.0
 
 
 def thumbnail_names(file_name: str) -> tuple[str, str]:
-    """Return the paths of the thumbnails of a result and its condition, relative to the results."""
+    """Return the paths of the thumbnails of a result and its condition, relative to the results.
+
+    No two pictures share one: `x.condition.webp` is of the condition of `x`, and not of a job with
+    the id `x.condition`.
+    """
     stem = f"{THUMBNAILS}/{file_name.removesuffix('.png')}"
-    return f"{stem}.webp", f"{stem}.condition.webp"
+    # No id contains an @, and case is not told apart everywhere.
+    result = f"{stem}@result" if stem.lower().endswith(".condition") else stem
+    return f"{result}.webp", f"{stem}.condition.webp"
 
 
 def thumbnails(generated: GeneratedPicture, name: str) -> dict[str, bytes]:
