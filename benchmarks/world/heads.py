@@ -9,8 +9,7 @@ import skia
 
 from sow.benchmarks.world.people import EYES, Identity, Person
 from sow.benchmarks.world.sheet import (
-    Colour, INK, Point, Sheet, darker, ellipse, ink_for, inside, joined, lighter, mix, polygon,
-    rectangle, smooth, without,
+    INK, Colour, Point, Sheet, darker, ellipse, lighter, mix, polygon, rectangle, smooth, without,
 )  # fmt: skip
 
 WHITE: Colour = (252, 250, 246)

@@ -104,7 +104,10 @@ def line(points: Sequence[Point], width: float, smoothed: bool = True) -> skia.P
     )
     outline = skia.Path()
     paint.getFillPath(path, outline)
-    return skia.Simplify(outline)
+    try:
+        return skia.Simplify(outline)
+    except RuntimeError:  # Skia gives up on some loops; the stroke is right without it too
+        return outline
 
 
 def taper(points: Sequence[Point], widths: Sequence[float]) -> skia.Path:
@@ -120,24 +123,33 @@ def taper(points: Sequence[Point], widths: Sequence[float]) -> skia.Path:
     return smooth([*left, *reversed(right)])
 
 
+def _combined(path: skia.Path, other: skia.Path, way: skia.PathOp) -> skia.Path:
+    """Combine two paths; magnified, because Skia's arithmetic is meant for pixels."""
+    large, back = skia.Matrix.Scale(64, 64), skia.Matrix.Scale(1 / 64, 1 / 64)
+    first, second = skia.Path(path), skia.Path(other)
+    first.transform(large)
+    second.transform(large)
+    try:
+        result = skia.Op(first, second, way)
+    except RuntimeError:
+        return path
+    result.transform(back)
+    return result
+
+
 def joined(*paths: skia.Path) -> skia.Path:
     """Return the union of paths."""
     union = paths[0]
     for path in paths[1:]:
-        union = skia.Op(union, path, skia.PathOp.kUnion_PathOp)
+        union = _combined(union, path, skia.PathOp.kUnion_PathOp)
     return union
 
 
 def without(path: skia.Path, *others: skia.Path) -> skia.Path:
     """Return a path less others."""
     for other in others:
-        path = skia.Op(path, other, skia.PathOp.kDifference_PathOp)
+        path = _combined(path, other, skia.PathOp.kDifference_PathOp)
     return path
-
-
-def inside(path: skia.Path, other: skia.Path) -> skia.Path:
-    """Return what two paths have in common."""
-    return skia.Op(path, other, skia.PathOp.kIntersect_PathOp)
 
 
 @dataclass(frozen=True)
