@@ -324,7 +324,7 @@ class Body:
         name = self.person.name
         start = (side * self.shoulder * 0.86, self.top + 0.55)
         upper, lower = (1.5, 1.4) if self.identity.age == "child" else (1.95, 1.8)
-        goal = (hand.x, hand.y) if hand else (side * (self.shoulder * 1.08 + 0.05), self.top + (2.6 if self.identity.age == "child" else 3.5))
+        goal = (hand.x, hand.y) if hand else self._resting_hand(side)
         elbow, wrist = _elbow(start, goal, upper, lower, side)
         thick = 0.62 if self.identity.age == "child" or self.identity.woman else 0.8
         bare = self.kind in BARE_ARMS
@@ -353,6 +353,13 @@ class Body:
                 hold(side, hand)
         with self.sheet.named(f"{name}:hand"):
             self._hand(side, wrist, elbow, grips=hand is not None and hand.thing is not None)
+
+    def _resting_hand(self, side: int) -> Point:
+        """Return where an arm that does nothing has its hand: hanging down, or on the hip."""
+        child = self.identity.age == "child"
+        if Random(f"{self.person.identity}{self.person.garment}rest").random() < 0.25:
+            return side * self.hip * 1.02, self.low - 0.7
+        return side * (self.shoulder * 1.12), self.top + (3.3 if child else 4.25)
 
     def _hand(self, side: int, wrist: Point, elbow: Point, grips: bool) -> None:
         glove = {"spacesuit": (230, 232, 238), "armour": lighter(self.cloth, 0.1), "superhero suit": COLOURS["yellow"]}.get(self.kind, self.skin)
