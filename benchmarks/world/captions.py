@@ -2,63 +2,144 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from sow.benchmarks.world.animals import SPECIES
 from sow.benchmarks.world.hats import COLOURED
+from sow.benchmarks.world.mounts import SEATS
 from sow.benchmarks.world.people import Identity, Person
 from sow.benchmarks.world.places import PLACES, Surroundings
 from sow.benchmarks.world.scenes import Scene, Subject
 from sow.benchmarks.world.things import HELD, STANDING
 
 HAIR_WORDS: dict[str, tuple[str, ...]] = {
-    "short": ("short {c} hair",), "long": ("long {c} hair", "long straight {c} hair"), "curly": ("curly {c} hair", "{c} curls"),
-    "wavy": ("wavy {c} hair", "long wavy {c} hair"), "bun": ("{c} hair in a bun", "a {c} bun"), "ponytail": ("a {c} ponytail",),
-    "pigtails": ("{c} pigtails",), "braids": ("{c} braids", "{c} plaits"), "afro": ("a {c} afro", "big {c} hair"),
-    "mohawk": ("a {c} mohawk",), "bob": ("a {c} bob", "chin-length {c} hair"), "spiky": ("spiky {c} hair",), "bald": ("no hair",),
-}  # fmt: skip
+    "short": ("short {c} hair",),
+    "long": ("long {c} hair", "long straight {c} hair"),
+    "curly": ("curly {c} hair", "{c} curls"),
+    "wavy": ("wavy {c} hair", "long wavy {c} hair"),
+    "bun": ("{c} hair in a bun", "a {c} bun"),
+    "ponytail": ("a {c} ponytail",),
+    "pigtails": ("{c} pigtails",),
+    "braids": ("{c} braids", "{c} plaits"),
+    "afro": ("a {c} afro", "big {c} hair"),
+    "mohawk": ("a {c} mohawk",),
+    "bob": ("a {c} bob", "chin-length {c} hair"),
+    "spiky": ("spiky {c} hair",),
+    "bald": ("no hair",),
+}
 EXPRESSION_WORDS: dict[str, tuple[str, ...]] = {
-    "neutral": ("",), "smiling": ("smiling", "happy", "friendly"), "laughing": ("laughing", "cheerful"), "sad": ("sad", "unhappy"),
-    "crying": ("crying", "weeping"), "angry": ("angry", "furious"), "surprised": ("surprised", "astonished"),
-    "sleeping": ("sleeping", "sleepy"), "winking": ("winking",), "scared": ("scared", "frightened"),
-}  # fmt: skip
+    "neutral": ("",),
+    "smiling": ("smiling", "happy", "friendly"),
+    "laughing": ("laughing", "cheerful"),
+    "sad": ("sad", "unhappy"),
+    "crying": ("crying", "weeping"),
+    "angry": ("angry", "furious"),
+    "surprised": ("surprised", "astonished"),
+    "sleeping": ("sleeping", "sleepy"),
+    "winking": ("winking",),
+    "scared": ("scared", "frightened"),
+}
 PATTERN_WORDS: dict[str, tuple[str, ...]] = {
-    "plain": ("",), "striped": ("striped",), "dotted": ("dotted", "spotted"), "checked": ("checked", "plaid"),
-    "flowered": ("flowered", "floral"), "starry": ("starry",),
-}  # fmt: skip
+    "plain": ("",),
+    "striped": ("striped",),
+    "dotted": ("dotted", "spotted"),
+    "checked": ("checked", "plaid"),
+    "flowered": ("flowered", "floral"),
+    "starry": ("starry",),
+}
 ROLE_WORDS: dict[str, tuple[str, ...]] = {
-    "chef": ("chef", "cook", "baker"), "police officer": ("police officer",), "firefighter": ("firefighter",),
-    "builder": ("builder", "worker"), "painter": ("painter", "artist"), "waiter": ("waiter",), "elf": ("elf",), "doctor": ("doctor", "nurse"),
-}  # fmt: skip
+    "chef": ("chef", "cook", "baker"),
+    "police officer": ("police officer",),
+    "firefighter": ("firefighter",),
+    "builder": ("builder", "worker"),
+    "painter": ("painter", "artist"),
+    "waiter": ("waiter",),
+    "elf": ("elf",),
+    "doctor": ("doctor", "nurse"),
+}
 STYLE_WORDS: dict[str, tuple[str, ...]] = {
-    "pencil sketch": ("a pencil sketch of", "a pencil drawing of", "a sketch of"), "watercolour": ("a watercolor painting of", "a watercolour of", "a watercolor of"),
-    "oil painting": ("an oil painting of", "a painting of"), "pop art": ("a pop art picture of", "pop art of"),
-    "pixel art": ("pixel art of", "a pixel art picture of"), "neon": ("a neon picture of", "neon art of"),
+    "pencil sketch": ("a pencil sketch of", "a pencil drawing of", "a sketch of"),
+    "watercolour": ("a watercolor painting of", "a watercolour of", "a watercolor of"),
+    "oil painting": ("an oil painting of", "a painting of"),
+    "pop art": ("a pop art picture of", "pop art of"),
+    "pixel art": ("pixel art of", "a pixel art picture of"),
+    "neon": ("a neon picture of", "neon art of"),
     "black and white": ("a black and white photo of", "a black and white picture of"),
-}  # fmt: skip
+}
 STYLE_ENDS: dict[str, tuple[str, ...]] = {
-    "pencil sketch": ("pencil sketch", "in pencil"), "watercolour": ("watercolor", "in watercolour"), "oil painting": ("oil painting", "oil on canvas"),
-    "pop art": ("pop art", "in pop art style"), "pixel art": ("pixel art",), "neon": ("neon lights", "neon style"), "black and white": ("black and white",),
-}  # fmt: skip
-PLAIN_STARTS = ("", "", "", "", "", "", "", "a picture of", "an illustration of", "a drawing of", "a portrait of", "a cartoon of")
+    "pencil sketch": ("pencil sketch", "in pencil"),
+    "watercolour": ("watercolor", "in watercolour"),
+    "oil painting": ("oil painting", "oil on canvas"),
+    "pop art": ("pop art", "in pop art style"),
+    "pixel art": ("pixel art",),
+    "neon": ("neon lights", "neon style"),
+    "black and white": ("black and white",),
+}
+PLAIN_STARTS = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "a picture of",
+    "an illustration of",
+    "a drawing of",
+    "a portrait of",
+    "a cartoon of",
+)
 TIME_WORDS: dict[str, tuple[str, ...]] = {
-    "day": ("",) * 6 + ("on a sunny day", "during the day"), "sunrise": ("at sunrise", "in the morning", "at dawn"),
-    "sunset": ("at sunset", "in the evening", "at dusk"), "night": ("at night", "at night", "under the stars", "by moonlight"),
-}  # fmt: skip
+    "day": ("",) * 6 + ("on a sunny day", "during the day"),
+    "sunrise": ("at sunrise", "in the morning", "at dawn"),
+    "sunset": ("at sunset", "in the evening", "at dusk"),
+    "night": ("at night", "at night", "under the stars", "by moonlight"),
+}
 SEASON_WORDS: dict[str, tuple[str, ...]] = {
-    "summer": ("",) * 5 + ("in summer",), "spring": ("in spring",), "autumn": ("in autumn", "in fall", "in the fall"), "winter": ("in winter",),
-}  # fmt: skip
+    "summer": ("",) * 5 + ("in summer",),
+    "spring": ("in spring",),
+    "autumn": ("in autumn", "in fall", "in the fall"),
+    "winter": ("in winter",),
+}
 WEATHER_WORDS: dict[str, tuple[str, ...]] = {
-    "clear": ("",), "cloudy": ("under a cloudy sky", "on a cloudy day"), "rain": ("in the rain", "on a rainy day"),
-    "snowfall": ("while it snows", "in falling snow"), "fog": ("in the fog", "on a foggy day"), "storm": ("in a storm", "in a thunderstorm"),
+    "clear": ("",),
+    "cloudy": ("under a cloudy sky", "on a cloudy day"),
+    "rain": ("in the rain", "on a rainy day"),
+    "snowfall": ("while it snows", "in falling snow"),
+    "fog": ("in the fog", "on a foggy day"),
+    "storm": ("in a storm", "in a thunderstorm"),
     "rainbow": ("under a rainbow", "with a rainbow"),
-}  # fmt: skip
+}
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "gray": ("gray", "grey"),
+    "blonde": ("blonde", "blond"),
+    "armour": ("armour", "armor"),
+    "pyjamas": ("pyjamas", "pajamas"),
+    "moustache": ("moustache", "mustache"),
+    "cup": ("cup", "mug"),
+    "gift": ("gift", "present"),
+    "bicycle": ("bicycle", "bike"),
+    "motorcycle": ("motorcycle", "motorbike"),
+    "sofa": ("sofa", "couch"),
+    "sailing boat": ("sailing boat", "sailboat"),
+    "beanie": ("beanie", "woolly hat"),
+    "golden": ("golden", "gold"),
+}
 NUMBERS = {2: "two", 3: "three"}
 
 
 def article(words: str) -> str:
     """Put a or an before words."""
     return f"{'an' if words[:1] in 'aeiou' and not words.startswith('uni') else 'a'} {words}"
+
+
+def _varied(text: str, random: Random) -> str:
+    """Replace some words by others of the same meaning."""
+    for word, others in SYNONYMS.items():
+        if word in text:
+            text = re.sub(rf"\b{word}\b", random.choice(others), text)
+    return text
 
 
 def _joined(*words: str) -> str:
@@ -69,19 +150,39 @@ def noun_for(identity: Identity, random: Random) -> str:
     """Return a noun for somebody: a woman, an old man, a boy …"""
     woman, age = identity.woman, identity.age
     if age == "child":
-        return random.choice(("girl", "girl", "little girl", "child", "kid") if woman else ("boy", "boy", "little boy", "child", "kid"))
+        return random.choice(
+            ("girl", "girl", "little girl", "child", "kid")
+            if woman
+            else ("boy", "boy", "little boy", "child", "kid")
+        )
     if age == "old":
         plain = "woman" if woman else "man"
-        return random.choice((f"old {plain}", f"old {plain}", f"elderly {plain}", "grandmother" if woman else "grandfather", "old person", f"senior {plain}"))
+        return random.choice(
+            (
+                f"old {plain}",
+                f"old {plain}",
+                f"elderly {plain}",
+                "grandmother" if woman else "grandfather",
+                "old person",
+                f"senior {plain}",
+            )
+        )
     if age == "young" and random.random() < 0.6:
         return random.choice(("young woman", "young lady") if woman else ("young man",))
-    return random.choice(("woman", "woman", "woman", "lady", "person") if woman else ("man", "man", "man", "person"))
+    return random.choice(
+        ("woman", "woman", "woman", "lady", "person") if woman else ("man", "man", "man", "person")
+    )
 
 
 def garment_words(person: Person, random: Random) -> str:
     """Return the words for what somebody wears, with its article."""
     garment = person.garment
-    name = {"pirate's coat": "coat", "doctor's coat": "white coat", "chef's jacket": "jacket", "superhero suit": "superhero suit"}.get(garment.type, garment.type)
+    name = {
+        "pirate's coat": "coat",
+        "doctor's coat": "white coat",
+        "chef's jacket": "jacket",
+        "superhero suit": "superhero suit",
+    }.get(garment.type, garment.type)
     colour = "" if garment.type in ("doctor's coat", "armour", "spacesuit") else garment.colour
     words = _joined(random.choice(PATTERN_WORDS[garment.pattern]), colour, name)
     if random.random() < 0.1:
@@ -92,12 +193,22 @@ def garment_words(person: Person, random: Random) -> str:
 def describe(subject: Subject, random: Random, detail: float) -> str:
     """Return a phrase for a person; detail: the probability that something is mentioned."""
     person, identity = subject.person, subject.person.identity
-    said = lambda share=1.0: random.random() < detail * share  # noqa: E731
+
+    def said(share: float = 1.0) -> bool:
+        return random.random() < detail * share
+
     mood = random.choice(EXPRESSION_WORDS[person.expression]) if said() else ""
     if subject.role and said(1.4):
         role = random.choice(ROLE_WORDS.get(subject.role, (subject.role,)))
-        gender = random.choice(("", "", "female" if identity.woman else "male")) if subject.role not in ("king", "queen", "princess", "witch", "fairy", "monk") else ""
-        phrase, dressed = article(_joined(mood, "old" if identity.age == "old" and said() else "", gender, role)), False
+        gender = (
+            random.choice(("", "", "female" if identity.woman else "male"))
+            if subject.role not in ("king", "queen", "princess", "witch", "fairy", "monk")
+            else ""
+        )
+        phrase, dressed = (
+            article(_joined(mood, "old" if identity.age == "old" and said() else "", gender, role)),
+            False,
+        )
     else:
         phrase, dressed = article(_joined(mood, noun_for(identity, random))), True
     traits = []
@@ -108,7 +219,14 @@ def describe(subject: Subject, random: Random, detail: float) -> str:
     if identity.glasses != "none" and said(0.7):
         traits.append(identity.glasses)
     if identity.beard != "none" and said(0.7):
-        traits.append(article(_joined(identity.hair if random.random() < 0.3 and "long" not in identity.beard else "", identity.beard)))
+        traits.append(
+            article(
+                _joined(
+                    identity.hair if random.random() < 0.3 and "long" not in identity.beard else "",
+                    identity.beard,
+                )
+            )
+        )
     if identity.freckles and said(0.4):
         traits.append("freckles")
     if traits:
@@ -118,20 +236,43 @@ def describe(subject: Subject, random: Random, detail: float) -> str:
         worn.append(garment_words(person, random))
     if person.hat and ((dressed and said(1.3)) or said(0.25)):
         colour = person.hat_colour if person.hat in COLOURED else ""
-        worn.append(_joined(colour, person.hat) if person.hat in ("headphones", "bunny ears") else article(_joined(colour, person.hat)))
+        worn.append(
+            _joined(colour, person.hat)
+            if person.hat in ("headphones", "bunny ears")
+            else article(_joined(colour, person.hat))
+        )
     for extra in person.extras:
         if extra != "cape" and said():
             worn.append(article(extra))
     if worn:
-        phrase += (" in " if random.random() < 0.4 and person.hat is None else " wearing ") + _listed(worn)
+        phrase += (
+            " in " if random.random() < 0.4 and person.hat is None else " wearing "
+        ) + _listed(worn)
     held = next((hand for hand in (person.left, person.right) if hand and hand.thing), None)
     if held and held.thing and said(1.5):
         thing = HELD[held.thing]
-        words = _joined(held.colour if thing.coloured and random.random() < 0.75 else "", held.thing)
-        verb = {"book": ("reading", "holding"), "guitar": ("playing", "playing", "with"), "violin": ("with",), "umbrella": ("holding", "under", "with"), "newspaper": ("reading", "holding"), "cup": ("holding", "with")}.get(held.thing, ("holding", "holding", "with", "carrying"))
+        words = _joined(
+            held.colour if thing.coloured and random.random() < 0.75 else "", held.thing
+        )
+        verb = {
+            "book": ("reading", "holding"),
+            "guitar": ("playing", "playing", "with"),
+            "violin": ("with",),
+            "umbrella": ("holding", "under", "with"),
+            "newspaper": ("reading", "holding"),
+            "cup": ("holding", "with"),
+        }.get(held.thing, ("holding", "holding", "with", "carrying"))
         plural = held.thing in ("flowers", "balloons")
         phrase += f" {random.choice(verb)} {words if plural else article(words)}"
-    elif any(hand and not hand.thing and hand.x for hand in (person.right,)) and said():
+    elif person.seat and said(1.6):
+        seat = SEATS[person.seat]
+        colour = person.seat_colour if seat.coloured and random.random() < 0.6 else ""
+        phrase += f" {random.choice(seat.verb)} {article(_joined(colour, person.seat))}"
+    elif (
+        person.seat is None
+        and any(hand and not hand.thing and hand.x for hand in (person.right,))
+        and said()
+    ):
         phrase += " waving"
     return phrase
 
@@ -145,7 +286,11 @@ def surroundings(where: Surroundings, random: Random, detail: float) -> str:
     place = PLACES[where.place]
     words = [random.choice(place.words)] if random.random() < min(1.0, detail * 1.7) else []
     if not place.indoors and where.place not in ("underwater", "space", "moon", "cave"):
-        for choices, share in ((WEATHER_WORDS[where.weather], 1.3), (TIME_WORDS[where.time], 1.3), (SEASON_WORDS[where.season], 0.8)):
+        for choices, share in (
+            (WEATHER_WORDS[where.weather], 1.3),
+            (TIME_WORDS[where.time], 1.3),
+            (SEASON_WORDS[where.season], 0.8),
+        ):
             if random.random() < detail * share:
                 words.append(random.choice(choices))
     return _joined(*words)
@@ -162,19 +307,25 @@ def caption(scene: Scene, seed: int = 0) -> str:
             noun = "women" if all(women) else "men" if not any(women) else "people"
             parts.append(f"{NUMBERS[len(women)]} {noun}")
         else:
-            parts.append(_listed([describe(subject, random, detail * 0.7) for subject in scene.people]))
+            parts.append(
+                _listed([describe(subject, random, detail * 0.7) for subject in scene.people])
+            )
     elif scene.people:
         parts.append(describe(scene.people[0], random, detail))
     for beast in scene.animals:
         coat = beast.coat if beast.coat and random.random() < 0.75 else ""
         animal = article(_joined(coat, beast.species))
-        parts.append(f"{random.choice(('with', 'and', 'beside', 'next to'))} {animal}" if parts else animal)
+        parts.append(
+            f"{random.choice(('with', 'and', 'beside', 'next to'))} {animal}" if parts else animal
+        )
     for thing in scene.things:
         drawn = STANDING[thing.thing]
-        words = article(_joined(thing.colour if drawn.coloured and random.random() < 0.7 else "", thing.thing))
+        words = article(
+            _joined(thing.colour if drawn.coloured and random.random() < 0.7 else "", thing.thing)
+        )
         parts.append(f"{random.choice(('beside', 'next to', 'with'))} {words}")
     parts.append(surroundings(scene.where, random, detail))
-    text = _joined(*parts)
+    text = _varied(_joined(*parts), random)
     if scene.style:
         if random.random() < 0.7:
             return f"{random.choice(STYLE_WORDS[scene.style])} {text}"

@@ -1,4 +1,7 @@
-"""Heads: hair behind, face, features, beard, hair in front, glasses. The unit is half a face's width."""
+"""Heads: hair behind, face, features, beard, hair in front, glasses.
+
+The unit is half a face's width, the origin the face's centre.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,19 @@ import skia
 
 from sow.benchmarks.world.people import EYES, Identity, Person
 from sow.benchmarks.world.sheet import (
-    INK, Colour, Point, Sheet, darker, ellipse, lighter, mix, polygon, rectangle, smooth, without,
-)  # fmt: skip
+    INK,
+    Colour,
+    Point,
+    Sheet,
+    darker,
+    ellipse,
+    lighter,
+    mix,
+    polygon,
+    rectangle,
+    smooth,
+    without,
+)
 
 WHITE: Colour = (252, 250, 246)
 
@@ -25,9 +39,15 @@ def face_path(identity: Identity, scale: float = 1.0) -> skia.Path:
         "heart": (0.7, 0.24, 1.04),
     }[identity.face]
     half = [
-        (0.0, -tall), (0.55, -0.9 * tall), (0.93, -0.48 * tall), (cheek, 0.02), (0.94 * cheek, 0.36 * tall),
-        (jaw, 0.66 * tall), (chin, 0.93 * tall), (0.0, tall),
-    ]  # fmt: skip
+        (0.0, -tall),
+        (0.55, -0.9 * tall),
+        (0.93, -0.48 * tall),
+        (cheek, 0.02),
+        (0.94 * cheek, 0.36 * tall),
+        (jaw, 0.66 * tall),
+        (chin, 0.93 * tall),
+        (0.0, tall),
+    ]
     points = half + [(-x, y) for x, y in reversed(half[1:-1])]
     return smooth([(x * scale, y * scale) for x, y in points])
 
@@ -87,7 +107,11 @@ class Head:
         for side in (-1, 1):
             x = side * 1.0 - self.turn * 0.6
             self.fill(ellipse(x, 0.1 + self.level, 0.17, 0.25), mix(self.skin, (226, 110, 90), 0.1))
-            inner = [(x - side * 0.02, -0.02 + self.level), (x + side * 0.06, 0.08 + self.level), (x, 0.2 + self.level)]
+            inner = [
+                (x - side * 0.02, -0.02 + self.level),
+                (x + side * 0.06, 0.08 + self.level),
+                (x, 0.2 + self.level),
+            ]
             self.sheet.stroke(inner, darker(self.skin, 0.3), 0.04)
 
     def _face(self) -> None:
@@ -96,13 +120,23 @@ class Head:
         with self.sheet.clipped(path):
             # The light falls from one side; below the hair, and at the jaw's other side, is shade.
             light = self.sheet.light
-            self.sheet.glow(light.x * 0.5, -0.25, 0.95, lighter(self.skin, 0.55), 0.34 * light.strength * 1.6)
-            self.sheet.glow(-light.x * 1.25, 0.75, 0.95, darker(self.skin, 0.5), 0.42 * light.strength)
+            self.sheet.glow(
+                light.x * 0.5, -0.25, 0.95, lighter(self.skin, 0.55), 0.34 * light.strength * 1.6
+            )
+            self.sheet.glow(
+                -light.x * 1.25, 0.75, 0.95, darker(self.skin, 0.5), 0.42 * light.strength
+            )
 
     def _cheeks(self) -> None:
         blush = mix(self.skin, (236, 88, 84), 0.62 if self.child or self.identity.woman else 0.4)
         for side in (-1, 1):
-            self.sheet.glow(side * 0.6 + self.turn, 0.38 + self.level * 0.7, 0.32, blush, 0.62 if self.child else 0.45)
+            self.sheet.glow(
+                side * 0.6 + self.turn,
+                0.38 + self.level * 0.7,
+                0.32,
+                blush,
+                0.62 if self.child else 0.45,
+            )
         if self.identity.freckles:
             spot = darker(mix(self.skin, (190, 100, 50), 0.5), 0.2)
             for _ in range(14):
@@ -134,40 +168,92 @@ class Head:
         if self.identity.woman:
             for share in (0.5, 1.0):
                 start = (x + side * size * share, y + down * size * (0.5 - 0.4 * share))
-                self.sheet.stroke([start, (start[0] + side * 0.07, start[1] + 0.07 * down)], INK, 0.035)
+                self.sheet.stroke(
+                    [start, (start[0] + side * 0.07, start[1] + 0.07 * down)], INK, 0.035
+                )
 
     def _open_eye(self, side: int) -> None:
         x, y = self.eye(side)
         size, mood = self.identity.eye_size, self.person.expression
-        open_ = {"surprised": 1.3, "scared": 1.3, "angry": 0.82, "smiling": 0.92, "sad": 0.92}.get(mood, 1.0)
+        open_ = {"surprised": 1.3, "scared": 1.3, "angry": 0.82, "smiling": 0.92, "sad": 0.92}.get(
+            mood, 1.0
+        )
         open_ *= 0.85 if self.identity.age == "old" else 1.0
         white = ellipse(x, y, size * 1.02, size * 0.98 * open_)
-        self.fill(white, WHITE, outline=mix(INK, self.skin, 0.35), width=self.line * 0.8, volume=0.15)
+        self.fill(
+            white, WHITE, outline=mix(INK, self.skin, 0.35), width=self.line * 0.8, volume=0.15
+        )
         with self.sheet.clipped(white):
             gaze = self.turn * 0.35
             iris = EYES[self.identity.eyes]
             shrink = 0.8 if mood in ("surprised", "scared") else 1.0
-            self.fill(ellipse(x + gaze, y + 0.01, size * 0.64 * shrink), darker(iris, 0.25), outline=None, volume=0)
-            self.fill(ellipse(x + gaze, y + 0.035, size * 0.5 * shrink, size * 0.46 * shrink), lighter(iris, 0.12), outline=None, volume=0)
-            self.fill(ellipse(x + gaze, y + 0.01, size * 0.33 * shrink), (22, 18, 24), outline=None, volume=0)
+            self.fill(
+                ellipse(x + gaze, y + 0.01, size * 0.64 * shrink),
+                darker(iris, 0.25),
+                outline=None,
+                volume=0,
+            )
+            self.fill(
+                ellipse(x + gaze, y + 0.035, size * 0.5 * shrink, size * 0.46 * shrink),
+                lighter(iris, 0.12),
+                outline=None,
+                volume=0,
+            )
+            self.fill(
+                ellipse(x + gaze, y + 0.01, size * 0.33 * shrink),
+                (22, 18, 24),
+                outline=None,
+                volume=0,
+            )
             glint = -0.24 if self.sheet.light.x < 0 else 0.24
-            self.fill(ellipse(x + gaze + glint * size, y - 0.26 * size, size * 0.17), (255, 255, 255), outline=None, volume=0)
-            self.fill(ellipse(x + gaze - glint * size, y + 0.34 * size, size * 0.08), (255, 255, 255), outline=None, volume=0, alpha=0.8)
+            self.fill(
+                ellipse(x + gaze + glint * size, y - 0.26 * size, size * 0.17),
+                (255, 255, 255),
+                outline=None,
+                volume=0,
+            )
+            self.fill(
+                ellipse(x + gaze - glint * size, y + 0.34 * size, size * 0.08),
+                (255, 255, 255),
+                outline=None,
+                volume=0,
+                alpha=0.8,
+            )
             lid = ellipse(x, y - size * (1.55 * open_ + 0.3), size * 1.5, size * 1.02)
             self.fill(lid, darker(self.skin, 0.16), outline=None, volume=0, alpha=0.75)
-        upper = [(x - size * 1.05, y - 0.1 * size), (x - size * 0.5, y - size * 0.88 * open_), (x + size * 0.5, y - size * 0.88 * open_), (x + size * 1.05, y - 0.1 * size)]
+        upper = [
+            (x - size * 1.05, y - 0.1 * size),
+            (x - size * 0.5, y - size * 0.88 * open_),
+            (x + size * 0.5, y - size * 0.88 * open_),
+            (x + size * 1.05, y - 0.1 * size),
+        ]
         thick = 0.075 if self.identity.woman else 0.05
         self.sheet.brush(upper, (0.02, thick, thick, 0.02), INK)
         if self.identity.woman:
             for share in (0.62, 1.0):
                 start = (x + side * size * share * 1.02, y - size * open_ * (0.95 - 0.62 * share))
                 end = (start[0] + side * 0.1, start[1] - 0.1 * (1.4 - share * 0.6))
-                self.sheet.brush([start, ((start[0] + end[0]) / 2 + side * 0.01, (start[1] + end[1]) / 2 + 0.015), end], (0.05, 0.04, 0.015), INK)
+                self.sheet.brush(
+                    [
+                        start,
+                        ((start[0] + end[0]) / 2 + side * 0.01, (start[1] + end[1]) / 2 + 0.015),
+                        end,
+                    ],
+                    (0.05, 0.04, 0.015),
+                    INK,
+                )
 
     def _tears(self) -> None:
         for side in (-1, 1):
             x, y = self.eye(side)
-            drop = smooth([(x + side * 0.05, y + 0.24), (x + side * 0.12, y + 0.46), (x + side * 0.05, y + 0.58), (x - side * 0.02, y + 0.46)])
+            drop = smooth(
+                [
+                    (x + side * 0.05, y + 0.24),
+                    (x + side * 0.12, y + 0.46),
+                    (x + side * 0.05, y + 0.58),
+                    (x - side * 0.02, y + 0.46),
+                ]
+            )
             self.fill(drop, (142, 202, 244), width=self.line * 0.7)
 
     def _brows(self) -> None:
@@ -175,8 +261,17 @@ class Head:
         if self.identity.hair == "white":
             colour = (176, 174, 172)
         mood = self.person.expression
-        tilt = {"angry": -0.17, "sad": 0.15, "crying": 0.17, "scared": 0.16, "surprised": 0.0, "laughing": 0.03}.get(mood, self.identity.brow * -0.04)
-        lift = {"surprised": 0.14, "scared": 0.1, "angry": -0.09}.get(mood, -0.03 * self.identity.brow)
+        tilt = {
+            "angry": -0.17,
+            "sad": 0.15,
+            "crying": 0.17,
+            "scared": 0.16,
+            "surprised": 0.0,
+            "laughing": 0.03,
+        }.get(mood, self.identity.brow * -0.04)
+        lift = {"surprised": 0.14, "scared": 0.1, "angry": -0.09}.get(
+            mood, -0.03 * self.identity.brow
+        )
         size, width = self.identity.eye_size, self.identity.brow_width
         for side in (-1, 1):
             x, y = self.eye(side)
@@ -188,23 +283,62 @@ class Head:
 
     def _nose(self) -> None:
         x, y = self.turn * 1.25, 0.3 + self.level * 0.8
-        line, tip = darker(mix(self.skin, (190, 70, 50), 0.2), 0.32), mix(self.skin, (230, 110, 90), 0.3)
+        line, tip = (
+            darker(mix(self.skin, (190, 70, 50), 0.2), 0.32),
+            mix(self.skin, (230, 110, 90), 0.3),
+        )
         lit = -1 if self.sheet.light.x < 0 else 1
         kind = self.identity.nose
         if kind == "button":
             self.sheet.glow(x, y, 0.17, tip, 0.7)
-            self.sheet.brush([(x - 0.1, y + 0.03), (x, y + 0.11), (x + 0.1, y + 0.03)], (0.02, 0.045, 0.02), line)
+            self.sheet.brush(
+                [(x - 0.1, y + 0.03), (x, y + 0.11), (x + 0.1, y + 0.03)], (0.02, 0.045, 0.02), line
+            )
         elif kind == "small":
-            self.sheet.brush([(x - 0.07, y + 0.04), (x, y + 0.08), (x + 0.07, y + 0.04)], (0.02, 0.04, 0.02), line)
+            self.sheet.brush(
+                [(x - 0.07, y + 0.04), (x, y + 0.08), (x + 0.07, y + 0.04)],
+                (0.02, 0.04, 0.02),
+                line,
+            )
         elif kind == "round":
             self.sheet.glow(x, y, 0.2, tip, 0.8)
-            self.sheet.brush([(x - 0.19, y - 0.04), (x - 0.2, y + 0.1), (x, y + 0.15), (x + 0.2, y + 0.1), (x + 0.19, y - 0.04)], (0.015, 0.04, 0.045, 0.04, 0.015), line)
+            self.sheet.brush(
+                [
+                    (x - 0.19, y - 0.04),
+                    (x - 0.2, y + 0.1),
+                    (x, y + 0.15),
+                    (x + 0.2, y + 0.1),
+                    (x + 0.19, y - 0.04),
+                ],
+                (0.015, 0.04, 0.045, 0.04, 0.015),
+                line,
+            )
         elif kind == "long":
             side = -lit
-            self.sheet.brush([(x + side * 0.05, y - 0.36), (x + side * 0.08, y - 0.05), (x + side * 0.17, y + 0.1), (x, y + 0.16), (x - side * 0.12, y + 0.11)], (0.012, 0.03, 0.045, 0.04, 0.015), line)
+            self.sheet.brush(
+                [
+                    (x + side * 0.05, y - 0.36),
+                    (x + side * 0.08, y - 0.05),
+                    (x + side * 0.17, y + 0.1),
+                    (x, y + 0.16),
+                    (x - side * 0.12, y + 0.11),
+                ],
+                (0.012, 0.03, 0.045, 0.04, 0.015),
+                line,
+            )
         else:
             side = -lit
-            self.sheet.brush([(x + side * 0.05, y - 0.34), (x + side * 0.17, y - 0.14), (x + side * 0.16, y + 0.1), (x, y + 0.19), (x - side * 0.1, y + 0.11)], (0.015, 0.045, 0.045, 0.045, 0.015), line)
+            self.sheet.brush(
+                [
+                    (x + side * 0.05, y - 0.34),
+                    (x + side * 0.17, y - 0.14),
+                    (x + side * 0.16, y + 0.1),
+                    (x, y + 0.19),
+                    (x - side * 0.1, y + 0.11),
+                ],
+                (0.015, 0.045, 0.045, 0.045, 0.015),
+                line,
+            )
         self.sheet.glow(x + lit * 0.04, y - 0.06, 0.1, (255, 255, 255), 0.28)
 
     def _mouth(self) -> None:
@@ -214,30 +348,80 @@ class Head:
         line = darker(mix(self.skin, (150, 40, 40), 0.55), 0.4)
         if mood in ("smiling", "winking"):
             wide = reach * 1.18
-            bow = smooth([(x - wide, y - 0.1), (x, y - 0.02), (x + wide, y - 0.1), (x + wide * 0.55, y + 0.12), (x, y + 0.19), (x - wide * 0.55, y + 0.12)])
+            bow = smooth(
+                [
+                    (x - wide, y - 0.1),
+                    (x, y - 0.02),
+                    (x + wide, y - 0.1),
+                    (x + wide * 0.55, y + 0.12),
+                    (x, y + 0.19),
+                    (x - wide * 0.55, y + 0.12),
+                ]
+            )
             self.fill(bow, WHITE, outline=line, volume=0)
             self._lower_lip(x, y + 0.2, wide * 0.6, lips)
             for side in (-1, 1):
-                self.sheet.brush([(x + side * wide * 0.98, y - 0.15), (x + side * wide * 1.08, y - 0.1), (x + side * wide * 1.02, y - 0.04)], (0.015, 0.035, 0.015), line)
+                self.sheet.brush(
+                    [
+                        (x + side * wide * 0.98, y - 0.15),
+                        (x + side * wide * 1.08, y - 0.1),
+                        (x + side * wide * 1.02, y - 0.04),
+                    ],
+                    (0.015, 0.035, 0.015),
+                    line,
+                )
         elif mood == "laughing":
             wide = reach * 1.15
-            open_ = smooth([(x - wide, y - 0.14), (x, y - 0.08), (x + wide, y - 0.14), (x + wide * 0.66, y + 0.2), (x, y + 0.32), (x - wide * 0.66, y + 0.2)])
+            open_ = smooth(
+                [
+                    (x - wide, y - 0.14),
+                    (x, y - 0.08),
+                    (x + wide, y - 0.14),
+                    (x + wide * 0.66, y + 0.2),
+                    (x, y + 0.32),
+                    (x - wide * 0.66, y + 0.2),
+                ]
+            )
             self.fill(open_, (112, 28, 36), outline=line, volume=0)
             with self.sheet.clipped(open_):
-                self.fill(ellipse(x, y + 0.3, wide * 0.6, 0.16), (232, 108, 112), outline=None, volume=0)
-                self.fill(rectangle(x - wide, y - 0.16, x + wide, y + 0.02), WHITE, outline=None, volume=0)
+                self.fill(
+                    ellipse(x, y + 0.3, wide * 0.6, 0.16), (232, 108, 112), outline=None, volume=0
+                )
+                self.fill(
+                    rectangle(x - wide, y - 0.16, x + wide, y + 0.02), WHITE, outline=None, volume=0
+                )
         elif mood in ("surprised", "scared"):
-            self.fill(ellipse(x, y + 0.06, reach * 0.42, 0.2 if mood == "surprised" else 0.12), (112, 28, 36), outline=lips, width=self.line * 1.5, volume=0)
+            self.fill(
+                ellipse(x, y + 0.06, reach * 0.42, 0.2 if mood == "surprised" else 0.12),
+                (112, 28, 36),
+                outline=lips,
+                width=self.line * 1.5,
+                volume=0,
+            )
         elif mood in ("sad", "crying"):
             arc = [(x - reach, y + 0.14), (x, y - 0.02), (x + reach, y + 0.14)]
             self.sheet.brush(arc, (0.03, 0.075, 0.03), line)
             self._lower_lip(x, y + 0.16, reach * 0.5, lips)
         elif mood == "angry":
-            arc = [(x - reach, y + 0.1), (x - reach * 0.4, y + 0.01), (x + reach * 0.5, y + 0.01), (x + reach, y + 0.12)]
+            arc = [
+                (x - reach, y + 0.1),
+                (x - reach * 0.4, y + 0.01),
+                (x + reach * 0.5, y + 0.01),
+                (x + reach, y + 0.12),
+            ]
             self.sheet.brush(arc, (0.03, 0.085, 0.085, 0.03), line)
         else:
             if self.identity.lips > 0.4:
-                upper = smooth([(x - reach * 0.85, y), (x - reach * 0.25, y - 0.085), (x, y - 0.055), (x + reach * 0.25, y - 0.085), (x + reach * 0.85, y), (x, y + 0.13)])
+                upper = smooth(
+                    [
+                        (x - reach * 0.85, y),
+                        (x - reach * 0.25, y - 0.085),
+                        (x, y - 0.055),
+                        (x + reach * 0.25, y - 0.085),
+                        (x + reach * 0.85, y),
+                        (x, y + 0.13),
+                    ]
+                )
                 self.fill(upper, lips, outline=None, volume=0.4)
             curve = 0.05 if mood == "neutral" else 0.03
             arc = [(x - reach * 0.92, y - 0.01), (x, y + curve), (x + reach * 0.92, y - 0.01)]
@@ -246,7 +430,9 @@ class Head:
                 self._lower_lip(x, y + 0.15, reach * 0.42, lips)
 
     def _lower_lip(self, x: float, y: float, reach: float, colour: Colour) -> None:
-        self.sheet.brush([(x - reach, y), (x, y + 0.045), (x + reach, y)], (0.01, 0.06, 0.01), colour, 0.55)
+        self.sheet.brush(
+            [(x - reach, y), (x, y + 0.045), (x + reach, y)], (0.01, 0.06, 0.01), colour, 0.55
+        )
 
     def _wrinkles(self) -> None:
         if self.identity.age != "old":
@@ -255,15 +441,38 @@ class Head:
         for n in range(3):
             level = -self.tall * (0.44 + 0.1 * n)
             reach = 0.42 - 0.06 * n
-            self.sheet.brush([(self.turn - reach, level), (self.turn, level - 0.04), (self.turn + reach, level)], (0.012, 0.035, 0.012), colour, 0.75)
+            self.sheet.brush(
+                [(self.turn - reach, level), (self.turn, level - 0.04), (self.turn + reach, level)],
+                (0.012, 0.035, 0.012),
+                colour,
+                0.75,
+            )
         for side in (-1, 1):
             x, y = self.eye(side)
             size = self.identity.eye_size
-            fold = [(self.turn + side * 0.22, 0.34), (self.turn + side * 0.42, 0.52 * self.tall), (self.turn + side * 0.44, 0.72 * self.tall)]
+            fold = [
+                (self.turn + side * 0.22, 0.34),
+                (self.turn + side * 0.42, 0.52 * self.tall),
+                (self.turn + side * 0.44, 0.72 * self.tall),
+            ]
             self.sheet.brush(fold, (0.015, 0.045, 0.012), colour, 0.8)
-            self.sheet.brush([(x - size, y + size * 1.1), (x, y + size * 1.42), (x + size, y + size * 1.1)], (0.01, 0.04, 0.01), colour, 0.75)
+            self.sheet.brush(
+                [(x - size, y + size * 1.1), (x, y + size * 1.42), (x + size, y + size * 1.1)],
+                (0.01, 0.04, 0.01),
+                colour,
+                0.75,
+            )
             for n in (-1, 0, 1):
-                self.sheet.brush([(x + side * size * 1.25, y + 0.05 * n), (x + side * size * 1.5, y + 0.075 * n), (x + side * size * 1.75, y + 0.12 * n)], (0.02, 0.028, 0.01), colour, 0.7)
+                self.sheet.brush(
+                    [
+                        (x + side * size * 1.25, y + 0.05 * n),
+                        (x + side * size * 1.5, y + 0.075 * n),
+                        (x + side * size * 1.75, y + 0.12 * n),
+                    ],
+                    (0.02, 0.028, 0.01),
+                    colour,
+                    0.7,
+                )
 
     # ------------------------------------------------------------------ beard
 
@@ -275,23 +484,70 @@ class Head:
         mouth = 0.64 * tall - 0.04
         if kind in ("beard", "long beard"):
             low = tall * (1.14 if kind == "beard" else 2.0)
-            around = [(-1.0, 0.08), (-0.97, 0.5 * tall), (-0.8, 0.88 * tall), (-0.42, low * 0.97 if kind == "beard" else low * 0.8), (0, low + 0.04)]
+            around = [
+                (-1.0, 0.08),
+                (-0.97, 0.5 * tall),
+                (-0.8, 0.88 * tall),
+                (-0.42, low * 0.97 if kind == "beard" else low * 0.8),
+                (0, low + 0.04),
+            ]
             around += [(-a, b) for a, b in reversed(around[:-1])]
-            inner = [(0.84, 0.24), (0.6, 0.4 * tall), (0.34 + x, 0.47 * tall), (x, 0.42 * tall), (-0.34 + x, 0.47 * tall), (-0.6, 0.4 * tall), (-0.84, 0.24)]
+            inner = [
+                (0.84, 0.24),
+                (0.6, 0.4 * tall),
+                (0.34 + x, 0.47 * tall),
+                (x, 0.42 * tall),
+                (-0.34 + x, 0.47 * tall),
+                (-0.6, 0.4 * tall),
+                (-0.84, 0.24),
+            ]
             shape = smooth([*around, *inner])
-            hole = ellipse(x * 1.1, mouth + 0.05, self.identity.mouth * 1.2, 0.19 if self.person.expression not in ("laughing",) else 0.3)
+            hole = ellipse(
+                x * 1.1,
+                mouth + 0.05,
+                self.identity.mouth * 1.2,
+                0.19 if self.person.expression not in ("laughing",) else 0.3,
+            )
             self.fill(without(shape, hole), colour, volume=0.7)
             with self.sheet.clipped(without(shape, hole)):
-                self._strands([(n * 0.16 - 0.88, 0.35 * tall + abs(n - 5.5) * -0.02) for n in range(12)], (0, 0.45 if kind == "beard" else 1.1), colour)
+                self._strands(
+                    [(n * 0.16 - 0.88, 0.35 * tall + abs(n - 5.5) * -0.02) for n in range(12)],
+                    (0, 0.45 if kind == "beard" else 1.1),
+                    colour,
+                )
         if kind == "goatee":
-            chin = smooth([(x - 0.22, mouth + 0.22), (x, mouth + 0.19), (x + 0.22, mouth + 0.22), (x + 0.2, tall * 1.05), (x, tall * 1.2), (x - 0.2, tall * 1.05)])
+            chin = smooth(
+                [
+                    (x - 0.22, mouth + 0.22),
+                    (x, mouth + 0.19),
+                    (x + 0.22, mouth + 0.22),
+                    (x + 0.2, tall * 1.05),
+                    (x, tall * 1.2),
+                    (x - 0.2, tall * 1.05),
+                ]
+            )
             self.fill(chin, colour)
         if kind in ("moustache", "goatee", "beard", "long beard"):
             y, big = mouth - 0.13, 1.0 if kind == "moustache" else 0.8
-            wings = smooth([(x, y - 0.07), (x + 0.26 * big, y - 0.07), (x + 0.56 * big, y + 0.1), (x + 0.62 * big, y + 0.02), (x + 0.3 * big, y + 0.13), (x, y + 0.07), (x - 0.3 * big, y + 0.13), (x - 0.62 * big, y + 0.02), (x - 0.56 * big, y + 0.1), (x - 0.26 * big, y - 0.07)])
+            wings = smooth(
+                [
+                    (x, y - 0.07),
+                    (x + 0.26 * big, y - 0.07),
+                    (x + 0.56 * big, y + 0.1),
+                    (x + 0.62 * big, y + 0.02),
+                    (x + 0.3 * big, y + 0.13),
+                    (x, y + 0.07),
+                    (x - 0.3 * big, y + 0.13),
+                    (x - 0.62 * big, y + 0.02),
+                    (x - 0.56 * big, y + 0.1),
+                    (x - 0.26 * big, y - 0.07),
+                ]
+            )
             self.fill(wings, colour)
 
-    def _strands(self, starts: list[Point], way: Point, colour: Colour, width: float = 0.035) -> None:
+    def _strands(
+        self, starts: list[Point], way: Point, colour: Colour, width: float = 0.035
+    ) -> None:
         """Draw locks of hair: thin lines, lighter and darker."""
         for n, (x, y) in enumerate(starts):
             tint = lighter(colour, 0.22) if n % 3 == 0 else darker(colour, 0.28)
@@ -304,7 +560,13 @@ class Head:
     def _cap(self, above: float, low: float, beside: float = 1.08) -> list[Point]:
         """Return the outer outline of hair on a head, from its left lower end over the top."""
         tall = self.tall
-        half = [(beside, low), (beside * 1.02, -0.1), (beside * 0.98, -0.5 * tall), (0.66, -tall * 0.96 * above), (0.0, -tall * 1.02 * above)]
+        half = [
+            (beside, low),
+            (beside * 1.02, -0.1),
+            (beside * 0.98, -0.5 * tall),
+            (0.66, -tall * 0.96 * above),
+            (0.0, -tall * 1.02 * above),
+        ]
         return [(-x, y) for x, y in half] + list(reversed(half[:-1]))
 
     def _fringe(self, line: float) -> list[Point]:
@@ -312,8 +574,25 @@ class Head:
         tall, part = self.tall, self.identity.parting
         top = -tall * line
         if part == 0:
-            return [(0.9, 0.0), (0.82, top + 0.28), (0.4, top + 0.12), (0.0, top + 0.16), (-0.4, top + 0.12), (-0.82, top + 0.28), (-0.9, 0.0)]
-        points = [(0.9, 0.0), (0.84, top + 0.34), (0.58, top + 0.02), (0.38, top - 0.13), (0.0, top + 0.05), (-0.5, top + 0.3), (-0.84, top + 0.46), (-0.9, 0.0)]
+            return [
+                (0.9, 0.0),
+                (0.82, top + 0.28),
+                (0.4, top + 0.12),
+                (0.0, top + 0.16),
+                (-0.4, top + 0.12),
+                (-0.82, top + 0.28),
+                (-0.9, 0.0),
+            ]
+        points = [
+            (0.9, 0.0),
+            (0.84, top + 0.34),
+            (0.58, top + 0.02),
+            (0.38, top - 0.13),
+            (0.0, top + 0.05),
+            (-0.5, top + 0.3),
+            (-0.84, top + 0.46),
+            (-0.9, 0.0),
+        ]
         return points if part > 0 else [(-x, y) for x, y in reversed(points)]
 
     def _hair_behind(self) -> None:
@@ -321,38 +600,109 @@ class Head:
         back = darker(hair, 0.22)
         if style in ("long", "wavy"):
             if style == "long":
-                half = [(0.0, -tall * 1.05), (0.8, -tall * 0.88), (1.16, -0.3), (1.24, 0.6), (1.26, tall + 0.55), (0.98, tall + 0.95), (0.4, tall + 0.9)]
+                half = [
+                    (0.0, -tall * 1.05),
+                    (0.8, -tall * 0.88),
+                    (1.16, -0.3),
+                    (1.24, 0.6),
+                    (1.26, tall + 0.55),
+                    (0.98, tall + 0.95),
+                    (0.4, tall + 0.9),
+                ]
             else:
-                half = [(0.0, -tall * 1.08), (0.86, -tall * 0.9), (1.24, -0.2), (1.12, 0.3), (1.4, 0.75), (1.24, 1.15), (1.5, tall + 0.5), (1.2, tall + 0.95), (0.5, tall + 0.85)]
+                half = [
+                    (0.0, -tall * 1.08),
+                    (0.86, -tall * 0.9),
+                    (1.24, -0.2),
+                    (1.12, 0.3),
+                    (1.4, 0.75),
+                    (1.24, 1.15),
+                    (1.5, tall + 0.5),
+                    (1.2, tall + 0.95),
+                    (0.5, tall + 0.85),
+                ]
             shape = smooth([*half, *[(-x, y) for x, y in reversed(half[1:])]])
             self.fill(shape, back, volume=0.5)
             with self.sheet.clipped(shape):
                 self._strands([(x * 0.13, 0.2) for x in range(-9, 10)], (0, 1.6), back)
         elif style == "bob":
-            half = [(0.0, -tall * 1.06), (0.86, -tall * 0.86), (1.2, -0.2), (1.3, 0.62), (1.12, tall * 0.86), (0.5, tall * 0.9)]
+            half = [
+                (0.0, -tall * 1.06),
+                (0.86, -tall * 0.86),
+                (1.2, -0.2),
+                (1.3, 0.62),
+                (1.12, tall * 0.86),
+                (0.5, tall * 0.9),
+            ]
             self.fill(smooth([*half, *[(-x, y) for x, y in reversed(half[1:])]]), back)
         elif style == "bun":
             self.fill(ellipse(0.0, -tall * 1.2, 0.46, 0.42), hair, volume=0.8)
             with self.sheet.clipped(ellipse(0.0, -tall * 1.2, 0.46, 0.42)):
                 for n in range(4):
-                    self.sheet.brush([(-0.4 + 0.1 * n, -tall * 1.2 - 0.3), (0.12 * n - 0.05, -tall * 1.2 + 0.05), (0.3, -tall * 1.2 + 0.3)], (0.01, 0.04, 0.01), darker(hair, 0.3), 0.7)
+                    self.sheet.brush(
+                        [
+                            (-0.4 + 0.1 * n, -tall * 1.2 - 0.3),
+                            (0.12 * n - 0.05, -tall * 1.2 + 0.05),
+                            (0.3, -tall * 1.2 + 0.3),
+                        ],
+                        (0.01, 0.04, 0.01),
+                        darker(hair, 0.3),
+                        0.7,
+                    )
         elif style == "ponytail":
-            tail = smooth([(0.2, -tall * 1.0), (0.7, -tall * 1.22), (1.3, -tall * 0.7), (1.62, 0.3), (1.45, 1.2), (1.22, 0.9), (1.18, 0.1), (0.9, -tall * 0.6)])
+            tail = smooth(
+                [
+                    (0.2, -tall * 1.0),
+                    (0.7, -tall * 1.22),
+                    (1.3, -tall * 0.7),
+                    (1.62, 0.3),
+                    (1.45, 1.2),
+                    (1.22, 0.9),
+                    (1.18, 0.1),
+                    (0.9, -tall * 0.6),
+                ]
+            )
             self.fill(tail, hair, volume=0.7)
             with self.sheet.clipped(tail):
                 self._strands([(0.9 + 0.12 * n, -0.9) for n in range(6)], (0.3, 1.7), hair)
         elif style == "pigtails":
             for side in (-1, 1):
-                tail = smooth([(side * 0.95, -0.5), (side * 1.4, -0.75), (side * 1.85, 0.1), (side * 1.72, 1.0), (side * 1.42, 1.1), (side * 1.25, 0.2)])
+                tail = smooth(
+                    [
+                        (side * 0.95, -0.5),
+                        (side * 1.4, -0.75),
+                        (side * 1.85, 0.1),
+                        (side * 1.72, 1.0),
+                        (side * 1.42, 1.1),
+                        (side * 1.25, 0.2),
+                    ]
+                )
                 self.fill(tail, hair, volume=0.7)
         elif style == "braids":
             for side in (-1, 1):
                 for n in range(5):
-                    self.fill(ellipse(side * (1.08 + 0.03 * n), 0.35 + 0.36 * n, 0.25 - 0.015 * n, 0.25), hair if n % 2 else lighter(hair, 0.08), volume=0.8)
+                    self.fill(
+                        ellipse(side * (1.08 + 0.03 * n), 0.35 + 0.36 * n, 0.25 - 0.015 * n, 0.25),
+                        hair if n % 2 else lighter(hair, 0.08),
+                        volume=0.8,
+                    )
         elif style == "curly":
-            self._curls([(1.06 * math.cos(a), -0.22 + 1.0 * tall * math.sin(a)) for a in _angles(22, 158, -1, 15)], 0.34, back)
+            self._curls(
+                [
+                    (1.06 * math.cos(a), -0.22 + 1.0 * tall * math.sin(a))
+                    for a in _angles(22, 158, -1, 15)
+                ],
+                0.34,
+                back,
+            )
             for side in (-1, 1):
-                self._curls([(side * 1.12, 0.1), (side * 1.2, 0.5), (side * 1.14, 0.88)] if self.identity.woman else [(side * 1.05, 0.05)], 0.34, back)
+                self._curls(
+                    [(side * 1.12, 0.1), (side * 1.2, 0.5), (side * 1.14, 0.88)]
+                    if self.identity.woman
+                    else [(side * 1.05, 0.05)],
+                    0.34,
+                    back,
+                )
         elif style == "afro":
             self.fill(self._bumpy(1.62, -0.42, 22), back, volume=0.6)
 
@@ -370,8 +720,16 @@ class Head:
             size = radius * (0.92 + 0.16 * ((n * 7) % 5) / 4)
             tint = colour if n % 2 else lighter(colour, 0.07)
             self.fill(ellipse(x, y, size), tint, volume=0.8)
-            spiral = [(x + size * (0.72 - 0.11 * k) * math.cos(k * 1.25 + n), y + size * (0.72 - 0.11 * k) * math.sin(k * 1.25 + n)) for k in range(6)]
-            self.sheet.brush(spiral, (0.015, 0.05, 0.05, 0.045, 0.035, 0.015), darker(colour, 0.34), 0.85)
+            spiral = [
+                (
+                    x + size * (0.72 - 0.11 * k) * math.cos(k * 1.25 + n),
+                    y + size * (0.72 - 0.11 * k) * math.sin(k * 1.25 + n),
+                )
+                for k in range(6)
+            ]
+            self.sheet.brush(
+                spiral, (0.015, 0.05, 0.05, 0.045, 0.035, 0.015), darker(colour, 0.34), 0.85
+            )
             self.sheet.glow(x - size * 0.3, y - size * 0.35, size * 0.4, lighter(colour, 0.5), 0.4)
 
     def _hair_in_front(self) -> None:
@@ -380,21 +738,49 @@ class Head:
             self.sheet.glow(self.sheet.light.x * 0.6, -tall * 0.75, 0.34, (255, 255, 255), 0.4)
             return
         if style == "curly":
-            self._curls([(0.92 * t, -tall * (0.98 - 0.36 * t * t)) for t in (-1, 1, -0.66, 0.66, -0.33, 0.33, 0.0)], 0.33, hair)
+            self._curls(
+                [
+                    (0.92 * t, -tall * (0.98 - 0.36 * t * t))
+                    for t in (-1, 1, -0.66, 0.66, -0.33, 0.33, 0.0)
+                ],
+                0.33,
+                hair,
+            )
             return
         if style == "afro":
-            outer = [(1.3 * math.cos(a), -0.3 + 1.28 * tall * math.sin(a)) for a in _angles(8, 172, -1, 17)]
-            inner = [(-0.94, -0.12), (-0.7, -tall * 0.62), (0, -tall * 0.74), (0.7, -tall * 0.62), (0.94, -0.12)]
+            outer = [
+                (1.3 * math.cos(a), -0.3 + 1.28 * tall * math.sin(a))
+                for a in _angles(8, 172, -1, 17)
+            ]
+            inner = [
+                (-0.94, -0.12),
+                (-0.7, -tall * 0.62),
+                (0, -tall * 0.74),
+                (0.7, -tall * 0.62),
+                (0.94, -0.12),
+            ]
             self.fill(smooth([*outer, *inner]), hair, volume=0.5)
             for _ in range(46):
-                angle, far = self.random.uniform(math.pi * 1.04, math.pi * 1.96), self.random.uniform(0.86, 1.2)
-                self.sheet.glow(far * 1.12 * math.cos(angle), -0.3 + far * tall * 1.1 * math.sin(angle), 0.1, self.random.choice((lighter(hair, 0.3), darker(hair, 0.4))), 0.6)
+                angle, far = (
+                    self.random.uniform(math.pi * 1.04, math.pi * 1.96),
+                    self.random.uniform(0.86, 1.2),
+                )
+                self.sheet.glow(
+                    far * 1.12 * math.cos(angle),
+                    -0.3 + far * tall * 1.1 * math.sin(angle),
+                    0.1,
+                    self.random.choice((lighter(hair, 0.3), darker(hair, 0.4))),
+                    0.6,
+                )
             return
         if style == "mohawk":
             points: list[Point] = [(-0.3, -tall * 0.8)]
             for n in range(7):
                 x = -0.3 + 0.1 * n
-                points += [(x - 0.02, -tall * (1.3 + 0.22 * math.sin(math.pi * n / 6))), (x + 0.05, -tall * (1.16 + 0.2 * math.sin(math.pi * n / 6)))]
+                points += [
+                    (x - 0.02, -tall * (1.3 + 0.22 * math.sin(math.pi * n / 6))),
+                    (x + 0.05, -tall * (1.16 + 0.2 * math.sin(math.pi * n / 6))),
+                ]
             points += [(0.3, -tall * 0.8), (0.0, -tall * 0.66)]
             self.fill(polygon(points), hair, volume=0.7)
             return
@@ -426,7 +812,17 @@ class Head:
                 x = -1.05 + 0.15 * n
                 way = (x - part) * 0.32
                 tint = lighter(hair, 0.25) if n % 3 == 0 else darker(hair, 0.3)
-                self.sheet.brush([(part + (x - part) * 0.35, -tall * 1.0), (x, -tall * 0.7), (x + way, -tall * 0.2), (x + way, low)], (0.01, 0.04, 0.03, 0.01), tint, 0.6)
+                self.sheet.brush(
+                    [
+                        (part + (x - part) * 0.35, -tall * 1.0),
+                        (x, -tall * 0.7),
+                        (x + way, -tall * 0.2),
+                        (x + way, low),
+                    ],
+                    (0.01, 0.04, 0.03, 0.01),
+                    tint,
+                    0.6,
+                )
             shine = [(-0.7, -tall * 0.72), (-0.2, -tall * 0.9), (0.35, -tall * 0.88)]
             shine = shine if self.sheet.light.x < 0 else [(-x, y) for x, y in shine]
             self.sheet.brush(shine, (0.02, 0.1, 0.02), lighter(hair, 0.6), 0.35)
@@ -445,16 +841,43 @@ class Head:
             radius = min(size, self.identity.eye_spacing - 0.06)
             lens = ellipse(x, y + 0.02, radius, radius * 0.98)
             if kind == "sunglasses":
-                lens = smooth([(x - radius * 1.05, y - 0.16), (x + radius * 1.05, y - 0.16), (x + radius * 0.85, y + 0.26), (x - radius * 0.85, y + 0.26)])
+                lens = smooth(
+                    [
+                        (x - radius * 1.05, y - 0.16),
+                        (x + radius * 1.05, y - 0.16),
+                        (x + radius * 0.85, y + 0.26),
+                        (x - radius * 0.85, y + 0.26),
+                    ]
+                )
                 self.fill(lens, (34, 34, 46), outline=line, width=self.line * 1.4, volume=0.6)
-                self.sheet.brush([(x - radius * 0.5, y - 0.05), (x - radius * 0.1, y - 0.1)], (0.05, 0.02), (230, 240, 250), 0.7)
+                self.sheet.brush(
+                    [(x - radius * 0.5, y - 0.05), (x - radius * 0.1, y - 0.1)],
+                    (0.05, 0.02),
+                    (230, 240, 250),
+                    0.7,
+                )
             else:
                 self.sheet.glow(x, y, radius, (255, 255, 255), 0.14)
-                self.sheet.stroke([(x + radius * math.cos(a), y + 0.02 + radius * 0.98 * math.sin(a)) for a in _angles(0, 360, 1, 25)], line, 0.075)
+                self.sheet.stroke(
+                    [
+                        (x + radius * math.cos(a), y + 0.02 + radius * 0.98 * math.sin(a))
+                        for a in _angles(0, 360, 1, 25)
+                    ],
+                    line,
+                    0.075,
+                )
             self.sheet.stroke([(x + side * radius, y - 0.03), (side * 1.0, y - 0.08)], line, 0.065)
         left, right = self.eye(-1), self.eye(1)
         radius = min(size, self.identity.eye_spacing - 0.06)
-        self.sheet.stroke([(left[0] + radius, left[1] - 0.04), ((left[0] + right[0]) / 2, left[1] - 0.09), (right[0] - radius, right[1] - 0.04)], line, 0.065)
+        self.sheet.stroke(
+            [
+                (left[0] + radius, left[1] - 0.04),
+                ((left[0] + right[0]) / 2, left[1] - 0.09),
+                (right[0] - radius, right[1] - 0.04),
+            ],
+            line,
+            0.065,
+        )
 
 
 def _angles(first: float, last: float, sign: int, count: int) -> list[float]:

@@ -8,9 +8,14 @@ from random import Random
 from sow.benchmarks.world.sheet import Colour
 
 SKINS: tuple[Colour, ...] = (
-    (255, 226, 204), (250, 210, 178), (238, 188, 148), (212, 156, 112), (172, 116, 78), (122, 80, 56),
+    (255, 226, 204),
+    (250, 210, 178),
+    (238, 188, 148),
+    (212, 156, 112),
+    (172, 116, 78),
+    (122, 80, 56),
     (88, 56, 42),
-)  # fmt: skip
+)
 HAIRS: dict[str, Colour] = {
     "brown": (108, 66, 38),
     "black": (38, 34, 42),
@@ -49,13 +54,32 @@ COLOURS: dict[str, Colour] = {
 }
 AGES = ("child", "young", "adult", "old")
 EXPRESSIONS = (
-    "neutral", "smiling", "laughing", "sad", "crying", "angry", "surprised", "sleeping", "winking",
+    "neutral",
+    "smiling",
+    "laughing",
+    "sad",
+    "crying",
+    "angry",
+    "surprised",
+    "sleeping",
+    "winking",
     "scared",
-)  # fmt: skip
+)
 HAIR_STYLES = (
-    "short", "long", "curly", "wavy", "bun", "ponytail", "pigtails", "braids", "bald", "afro",
-    "mohawk", "bob", "spiky",
-)  # fmt: skip
+    "short",
+    "long",
+    "curly",
+    "wavy",
+    "bun",
+    "ponytail",
+    "pigtails",
+    "braids",
+    "bald",
+    "afro",
+    "mohawk",
+    "bob",
+    "spiky",
+)
 BEARDS = ("none", "beard", "long beard", "moustache", "goatee")
 NOSES = ("button", "round", "long", "small", "hooked")
 FACES = ("oval", "round", "square", "heart")
@@ -129,7 +153,7 @@ class Person:
     """Somebody in a picture.
 
     x, y: centre of the face in pixels. size: half its width in pixels. tilt: degrees. turn: how far
-    the features are moved sideways, in half widths (-0.2 to 0.2).
+    the features are moved sideways, in half widths (-0.2 to 0.2). seat: what is sat on or ridden.
     """
 
     identity: Identity
@@ -145,6 +169,8 @@ class Person:
     left: Hand | None = None
     right: Hand | None = None
     extras: tuple[str, ...] = field(default=())
+    seat: str | None = None
+    seat_colour: str = "red"
     name: str = "person"
 
 
@@ -159,9 +185,37 @@ def make_identity(random: Random, age: str | None = None, woman: bool | None = N
     elif not old and random.random() < 0.08:
         hair = random.choice(("pink", "blue", "green", "purple"))
     if woman:
-        styles = (0.08, 0.24, 0.12, 0.11, 0.1, 0.1, 0.07 if child else 0.02, 0.07, 0.0, 0.05, 0.01, 0.1, 0.0)
+        styles = (
+            0.08,
+            0.24,
+            0.12,
+            0.11,
+            0.1,
+            0.1,
+            0.07 if child else 0.02,
+            0.07,
+            0.0,
+            0.05,
+            0.01,
+            0.1,
+            0.0,
+        )
     else:
-        styles = (0.42, 0.04, 0.13, 0.04, 0.01, 0.01, 0.0, 0.0, 0.0 if child else 0.14, 0.06, 0.04, 0.0, 0.1)
+        styles = (
+            0.42,
+            0.04,
+            0.13,
+            0.04,
+            0.01,
+            0.01,
+            0.0,
+            0.0,
+            0.0 if child else 0.14,
+            0.06,
+            0.04,
+            0.0,
+            0.1,
+        )
     beard = "none"
     if not woman and not child and random.random() < (0.5 if old else 0.38):
         beard = random.choices(BEARDS[1:], (0.4, 0.15, 0.28, 0.17))[0]

@@ -12,9 +12,16 @@ from sow.benchmarks.world.animals import SPECIES, Animal
 from sow.benchmarks.world.bodies import LONG, PATTERNS, Body
 from sow.benchmarks.world.hats import COLOURED, draw_hat
 from sow.benchmarks.world.heads import Head
+from sow.benchmarks.world.mounts import SEATS, coat_of, colours_for, draw_knees
 from sow.benchmarks.world.people import (
-    COLOURS, EXPRESSIONS, Garment, Hand, Identity, Person, make_identity,
-)  # fmt: skip
+    COLOURS,
+    EXPRESSIONS,
+    Garment,
+    Hand,
+    Identity,
+    Person,
+    make_identity,
+)
 from sow.benchmarks.world.places import PLACES, SEASONS, TIMES, WEATHERS, Backdrop, Surroundings
 from sow.benchmarks.world.sheet import Colour, Sheet, ellipse
 from sow.benchmarks.world.styles import STYLES
@@ -41,53 +48,225 @@ class Role:
 
 ROLES: dict[str, Role] = {
     "king": Role("robe", ("red", "purple", "blue"), "crown", women=False, place=("castle",)),
-    "queen": Role("gown", ("red", "purple", "blue", "white"), "crown", men=False, place=("castle",), extras=("necklace",)),
-    "princess": Role("gown", ("pink", "blue", "yellow", "turquoise"), "tiara", men=False, place=("castle", "garden")),
-    "pirate": Role("pirate's coat", ("red", "blue", "black"), "pirate hat", things=("sword", "map", "telescope"), place=("sea", "harbour", "beach")),
-    "chef": Role("chef's jacket", ("white",), "chef hat", things=("cake", "pizza", "loaf of bread"), place=("kitchen", "cafe")),
+    "queen": Role(
+        "gown",
+        ("red", "purple", "blue", "white"),
+        "crown",
+        men=False,
+        place=("castle",),
+        extras=("necklace",),
+    ),
+    "princess": Role(
+        "gown",
+        ("pink", "blue", "yellow", "turquoise"),
+        "tiara",
+        men=False,
+        place=("castle", "garden"),
+    ),
+    "pirate": Role(
+        "pirate's coat",
+        ("red", "blue", "black"),
+        "pirate hat",
+        things=("sword", "map", "telescope"),
+        place=("sea", "harbour", "beach"),
+    ),
+    "chef": Role(
+        "chef's jacket",
+        ("white",),
+        "chef hat",
+        things=("cake", "pizza", "loaf of bread"),
+        place=("kitchen", "cafe"),
+    ),
     "doctor": Role("doctor's coat", ("white",), things=("letter",), place=("hospital",)),
-    "scientist": Role("doctor's coat", ("white",), things=("magnifying glass",), place=("laboratory",)),
-    "astronaut": Role("spacesuit", ("white",), "space helmet", things=("flag",), place=("moon", "space")),
-    "knight": Role("armour", ("silver",), "helmet", "red", ("sword", "shield"), place=("castle", "field")),
-    "wizard": Role("robe", ("blue", "purple", "gray"), "wizard hat", "blue", ("magic wand", "book"), place=("castle", "cave", "forest")),
-    "witch": Role("robe", ("black", "purple"), "witch hat", "purple", ("magic wand", "pumpkin"), men=False, place=("forest", "cave")),
-    "fairy": Role("dress", ("pink", "turquoise", "green"), "flower wreath", things=("magic wand",), men=False, place=("forest", "garden")),
-    "firefighter": Role("raincoat", ("yellow", "orange"), "fire helmet", things=("hammer",), place=("city", "street")),
+    "scientist": Role(
+        "doctor's coat", ("white",), things=("magnifying glass",), place=("laboratory",)
+    ),
+    "astronaut": Role(
+        "spacesuit", ("white",), "space helmet", things=("flag",), place=("moon", "space")
+    ),
+    "knight": Role(
+        "armour", ("silver",), "helmet", "red", ("sword", "shield"), place=("castle", "field")
+    ),
+    "wizard": Role(
+        "robe",
+        ("blue", "purple", "gray"),
+        "wizard hat",
+        "blue",
+        ("magic wand", "book"),
+        place=("castle", "cave", "forest"),
+    ),
+    "witch": Role(
+        "robe",
+        ("black", "purple"),
+        "witch hat",
+        "purple",
+        ("magic wand", "pumpkin"),
+        men=False,
+        place=("forest", "cave"),
+    ),
+    "fairy": Role(
+        "dress",
+        ("pink", "turquoise", "green"),
+        "flower wreath",
+        things=("magic wand",),
+        men=False,
+        place=("forest", "garden"),
+    ),
+    "firefighter": Role(
+        "raincoat",
+        ("yellow", "orange"),
+        "fire helmet",
+        things=("hammer",),
+        place=("city", "street"),
+    ),
     "police officer": Role("uniform", ("blue",), "police cap", place=("city", "street")),
     "builder": Role("vest", ("orange", "yellow"), "hard hat", things=("hammer",), place=("city",)),
-    "farmer": Role("overalls", ("blue", "green", "brown"), "straw hat", "red", ("basket", "pumpkin"), place=("farm", "field")),
-    "gardener": Role("overalls", ("green", "brown"), "straw hat", "green", ("flowers",), place=("garden",)),
+    "farmer": Role(
+        "overalls",
+        ("blue", "green", "brown"),
+        "straw hat",
+        "red",
+        ("basket", "pumpkin"),
+        place=("farm", "field"),
+    ),
+    "gardener": Role(
+        "overalls", ("green", "brown"), "straw hat", "green", ("flowers",), place=("garden",)
+    ),
     "cowboy": Role("vest", ("brown", "black"), "cowboy hat", "brown", place=("desert", "farm")),
-    "superhero": Role("superhero suit", ("red", "blue", "green", "purple"), extras=("cape",), place=("city",)),
-    "sailor": Role("sweater", ("white", "blue"), "cap", "white", ("telescope", "fish"), place=("sea", "harbour")),
-    "viking": Role("tunic", ("brown", "gray", "green"), "viking helmet", things=("sword", "shield"), place=("sea", "mountains", "snow")),
-    "detective": Role("coat", ("beige", "brown", "gray"), "hat", "brown", ("magnifying glass",), place=("street", "city")),
-    "painter": Role("apron", ("beige", "white"), "beret", "black", ("paintbrush",), place=("studio", "museum")),
-    "musician": Role("suit", ("black", "blue"), things=("guitar", "violin", "trumpet"), place=("stage",), extras=()),
+    "superhero": Role(
+        "superhero suit", ("red", "blue", "green", "purple"), extras=("cape",), place=("city",)
+    ),
+    "sailor": Role(
+        "sweater",
+        ("white", "blue"),
+        "cap",
+        "white",
+        ("telescope", "fish"),
+        place=("sea", "harbour"),
+    ),
+    "viking": Role(
+        "tunic",
+        ("brown", "gray", "green"),
+        "viking helmet",
+        things=("sword", "shield"),
+        place=("sea", "mountains", "snow"),
+    ),
+    "detective": Role(
+        "coat",
+        ("beige", "brown", "gray"),
+        "hat",
+        "brown",
+        ("magnifying glass",),
+        place=("street", "city"),
+    ),
+    "painter": Role(
+        "apron", ("beige", "white"), "beret", "black", ("paintbrush",), place=("studio", "museum")
+    ),
+    "musician": Role(
+        "suit",
+        ("black", "blue"),
+        things=("guitar", "violin", "trumpet"),
+        place=("stage",),
+        extras=(),
+    ),
     "teacher": Role("vest", ("green", "brown", "blue"), things=("book",), place=("classroom",)),
-    "waiter": Role("suit", ("black",), things=("cup", "cake"), place=("cafe",), extras=("bow tie",)),
-    "magician": Role("suit", ("black", "purple"), "top hat", "black", ("magic wand", "rose"), place=("stage",), extras=("bow tie",)),
-    "monk": Role("robe", ("brown", "orange"), "hood", "brown", ("candle", "book"), women=False, place=("church", "mountains")),
-    "photographer": Role("jacket", ("brown", "black", "green"), things=("camera",), place=("park", "city")),
-    "surfer": Role("t-shirt", ("turquoise", "yellow", "orange"), things=("surfboard",), place=("beach",)),
-    "elf": Role("tunic", ("green",), "hood", "green", ("gift", "lantern"), place=("forest", "snow")),
-}  # fmt: skip
+    "waiter": Role(
+        "suit", ("black",), things=("cup", "cake"), place=("cafe",), extras=("bow tie",)
+    ),
+    "magician": Role(
+        "suit",
+        ("black", "purple"),
+        "top hat",
+        "black",
+        ("magic wand", "rose"),
+        place=("stage",),
+        extras=("bow tie",),
+    ),
+    "monk": Role(
+        "robe",
+        ("brown", "orange"),
+        "hood",
+        "brown",
+        ("candle", "book"),
+        women=False,
+        place=("church", "mountains"),
+    ),
+    "photographer": Role(
+        "jacket", ("brown", "black", "green"), things=("camera",), place=("park", "city")
+    ),
+    "surfer": Role(
+        "t-shirt", ("turquoise", "yellow", "orange"), things=("surfboard",), place=("beach",)
+    ),
+    "elf": Role(
+        "tunic", ("green",), "hood", "green", ("gift", "lantern"), place=("forest", "snow")
+    ),
+}
 EVERYDAY = (
-    "coat", "coat", "jacket", "shirt", "t-shirt", "sweater", "sweater", "hoodie", "dress", "dress", "suit",
-    "vest", "apron", "raincoat", "pyjamas", "kimono", "overalls", "gown", "robe", "cape", "uniform",
-)  # fmt: skip
-PATTERNED = ("shirt", "t-shirt", "sweater", "dress", "coat", "pyjamas", "kimono", "jacket", "hoodie", "apron", "gown")
+    "coat",
+    "coat",
+    "jacket",
+    "shirt",
+    "t-shirt",
+    "sweater",
+    "sweater",
+    "hoodie",
+    "dress",
+    "dress",
+    "suit",
+    "vest",
+    "apron",
+    "raincoat",
+    "pyjamas",
+    "kimono",
+    "overalls",
+    "gown",
+    "robe",
+    "cape",
+    "uniform",
+)
+PATTERNED = (
+    "shirt",
+    "t-shirt",
+    "sweater",
+    "dress",
+    "coat",
+    "pyjamas",
+    "kimono",
+    "jacket",
+    "hoodie",
+    "apron",
+    "gown",
+)
 EVERYDAY_HATS = (
-    "hat", "straw hat", "cap", "beanie", "top hat", "beret", "party hat", "headphones", "headband",
-    "flower wreath", "bunny ears", "turban", "crown", "cowboy hat", "wizard hat", "helmet",
-)  # fmt: skip
+    "hat",
+    "straw hat",
+    "cap",
+    "beanie",
+    "top hat",
+    "beret",
+    "party hat",
+    "headphones",
+    "headband",
+    "flower wreath",
+    "bunny ears",
+    "turban",
+    "crown",
+    "cowboy hat",
+    "wizard hat",
+    "helmet",
+)
 THING_COLOURS: dict[str, tuple[str, ...]] = {
-    "rose": ("red", "pink", "white", "yellow"), "flowers": ("red", "pink", "white", "yellow", "purple", "orange"),
-    "apple": ("red", "green", "yellow"), "fish": ("orange", "blue", "silver", "red", "green"),
-    "guitar": ("brown", "red", "black", "blue", "orange"), "ice cream": ("pink", "brown", "white", "green", "yellow"),
-    "cake": ("pink", "white", "brown", "blue"), "heart": ("red", "pink"), "house": ("red", "brown", "blue"),
+    "rose": ("red", "pink", "white", "yellow"),
+    "flowers": ("red", "pink", "white", "yellow", "purple", "orange"),
+    "apple": ("red", "green", "yellow"),
+    "fish": ("orange", "blue", "silver", "red", "green"),
+    "guitar": ("brown", "red", "black", "blue", "orange"),
+    "ice cream": ("pink", "brown", "white", "green", "yellow"),
+    "cake": ("pink", "white", "brown", "blue"),
+    "heart": ("red", "pink"),
+    "house": ("red", "brown", "blue"),
     "robot": ("blue", "red", "silver", "green"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -153,7 +332,23 @@ class Drawing:
 
 def colour_for(thing: str, random: Random) -> str:
     """Return a colour that a thing may have."""
-    return random.choice(THING_COLOURS.get(thing, ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "turquoise")))
+    return random.choice(
+        THING_COLOURS.get(
+            thing,
+            (
+                "red",
+                "orange",
+                "yellow",
+                "green",
+                "blue",
+                "purple",
+                "pink",
+                "white",
+                "black",
+                "turquoise",
+            ),
+        )
+    )
 
 
 # ---------------------------------------------------------------------- inventing
@@ -176,20 +371,60 @@ def make_scene(seed: int) -> Scene:
         species = random.choice(tuple(SPECIES))
         place = random.choice((*SPECIES[species].places, random.choice(tuple(PLACES))))
         size = random.uniform(0.13, 0.26) * min(width, height)
-        beasts.append(_beast(random, species, width * random.uniform(0.35, 0.65), height * random.uniform(0.28, 0.42), size))
+        beasts.append(
+            _beast(
+                random,
+                species,
+                width * random.uniform(0.35, 0.65),
+                height * random.uniform(0.28, 0.42),
+                size,
+            )
+        )
     elif kind == "both":
-        species = random.choice(("cat", "dog", "dog", "cat", "rabbit", "horse", "bear", "fox", "pig", "sheep", "penguin", "lion", "dragon", "unicorn", "owl", "duck", "monkey", "wolf", "panda"))
+        species = random.choice(
+            (
+                "cat",
+                "dog",
+                "dog",
+                "cat",
+                "rabbit",
+                "horse",
+                "bear",
+                "fox",
+                "pig",
+                "sheep",
+                "penguin",
+                "lion",
+                "dragon",
+                "unicorn",
+                "owl",
+                "duck",
+                "monkey",
+                "wolf",
+                "panda",
+            )
+        )
         person = subjects[0].person
         size = person.size * random.uniform(0.55, 0.85)
         x = person.x + (1 if person.x < width / 2 else -1) * (person.size * 2.2 + size * 1.2)
-        beasts.append(_beast(random, species, min(max(x, size * 1.1), width - size * 1.1), height - size * random.uniform(2.6, 3.6), size))
-    if kind == "person" and random.random() < 0.14:
+        beasts.append(
+            _beast(
+                random,
+                species,
+                min(max(x, size * 1.1), width - size * 1.1),
+                height - size * random.uniform(2.6, 3.6),
+                size,
+            )
+        )
+    if kind == "person" and subjects[0].person.seat is None and random.random() < 0.14:
         thing = random.choice(tuple(STANDING))
         person = subjects[0].person
         scale = person.size * random.uniform(0.62, 0.8)
         side = 1 if person.x < width / 2 else -1
         x = min(max(person.x + side * person.size * 3.0, scale * 1.4), width - scale * 1.4)
-        things.append(Standing(thing, colour_for(thing, random), x, height * random.uniform(0.9, 0.98), scale))
+        things.append(
+            Standing(thing, colour_for(thing, random), x, height * random.uniform(0.9, 0.98), scale)
+        )
     where = Surroundings(
         place,
         random.choices(TIMES, (0.62, 0.08, 0.14, 0.16))[0],
@@ -197,13 +432,31 @@ def make_scene(seed: int) -> Scene:
         random.choices(WEATHERS, (0.66, 0.07, 0.08, 0.08, 0.04, 0.03, 0.04))[0],
     )
     if place in ("space", "moon", "underwater", "cave", "desert") or PLACES[place].indoors:
-        where = replace(where, weather="clear", season="summer", time=where.time if PLACES[place].indoors else "day")
+        where = replace(
+            where,
+            weather="clear",
+            season="summer",
+            time=where.time if PLACES[place].indoors else "day",
+        )
     style = random.choice(tuple(STYLES)) if random.random() < 0.28 else None
-    return Scene(width, height, where, random.choice((-1, 1)), seed, tuple(subjects), tuple(beasts), tuple(things), style)
+    return Scene(
+        width,
+        height,
+        where,
+        random.choice((-1, 1)),
+        seed,
+        tuple(subjects),
+        tuple(beasts),
+        tuple(things),
+        style,
+    )
 
 
 def _place_for(random: Random, subjects: list[Subject]) -> str:
     role = subjects[0].role if subjects else None
+    seat = subjects[0].person.seat if subjects else None
+    if seat and SEATS[seat].places:
+        return random.choice(SEATS[seat].places)
     if role and ROLES[role].place and random.random() < 0.6:
         return random.choice(ROLES[role].place)
     return random.choice(tuple(PLACES))
@@ -215,11 +468,28 @@ def _beast(random: Random, species: str, x: float, y: float, size: float) -> Bea
 
 def _one_person(random: Random, width: int, height: int, beside: bool) -> Subject:
     side = min(width, height)
-    size = side * random.choices((random.uniform(0.17, 0.24), random.uniform(0.11, 0.17)), (0.72, 0.28))[0]
-    x = width * (random.choice((random.uniform(0.28, 0.38), random.uniform(0.62, 0.72))) if beside else random.uniform(0.38, 0.62))
+    size = (
+        side
+        * random.choices((random.uniform(0.17, 0.24), random.uniform(0.11, 0.17)), (0.72, 0.28))[0]
+    )
+    x = width * (
+        random.choice((random.uniform(0.28, 0.38), random.uniform(0.62, 0.72)))
+        if beside
+        else random.uniform(0.38, 0.62)
+    )
     if not beside and random.random() < 0.12:
         x = width * random.choice((0.3, 0.7))
     y = size * random.uniform(1.75, 2.4) + (height - side) * random.uniform(0.05, 0.3)
+    if not beside and random.random() < 0.16:
+        seat = random.choice(tuple(SEATS))
+        size = side * random.uniform(0.078, 0.11)
+        y = size * random.uniform(1.9, 2.6) + (height - side) * random.uniform(0.1, 0.5)
+        subject = make_person(random, x, y, size, simple=True)
+        person = replace(subject.person, seat=seat, seat_colour=random.choice(colours_for(seat)))
+        if seat in ("bicycle", "motorcycle"):
+            low = Body(Sheet(8, 8), person).low
+            person = replace(person, left=Hand(-1.7, low - 0.85), right=Hand(1.7, low - 0.85))
+        return replace(subject, person=person)
     return make_person(random, x, y, size)
 
 
@@ -232,19 +502,33 @@ def _several(random: Random, width: int, height: int) -> list[Subject]:
         x = width * (n + 0.5) / count + random.uniform(-3, 3)
         y = size * random.uniform(2.0, 2.8) + (height - side) * 0.2
         subject = make_person(random, x, y, size, simple=True)
-        subjects.append(replace(subject, person=replace(subject.person, name=f"person {n + 1}" if n else "person")))
+        subjects.append(
+            replace(
+                subject, person=replace(subject.person, name=f"person {n + 1}" if n else "person")
+            )
+        )
     return subjects
 
 
 def make_person(
-    random: Random, x: float, y: float, size: float, *, simple: bool = False,
-    identity: Identity | None = None, role: str | None = None,
-) -> Subject:  # fmt: skip
+    random: Random,
+    x: float,
+    y: float,
+    size: float,
+    *,
+    simple: bool = False,
+    identity: Identity | None = None,
+    role: str | None = None,
+) -> Subject:
     """Return a random person at a place; `simple` people hold nothing."""
     identity = identity or make_identity(random)
     if role is None and identity.age != "child" and random.random() < 0.3:
-        role = random.choice([name for name, r in ROLES.items() if (r.women if identity.woman else r.men)])
-    expression = random.choices(EXPRESSIONS, (0.26, 0.24, 0.09, 0.09, 0.05, 0.07, 0.07, 0.05, 0.04, 0.04))[0]
+        role = random.choice(
+            [name for name, r in ROLES.items() if (r.women if identity.woman else r.men)]
+        )
+    expression = random.choices(
+        EXPRESSIONS, (0.26, 0.24, 0.09, 0.09, 0.05, 0.07, 0.07, 0.05, 0.04, 0.04)
+    )[0]
     hat = hat_colour = thing = None
     extras: tuple[str, ...] = ()
     if role:
@@ -255,13 +539,17 @@ def make_person(
             thing = random.choice(costume.things)
     else:
         kind = random.choice([g for g in EVERYDAY if identity.woman or g not in ("dress", "gown")])
-        pattern = random.choice(PATTERNS[1:]) if kind in PATTERNED and random.random() < 0.3 else "plain"
+        pattern = (
+            random.choice(PATTERNS[1:]) if kind in PATTERNED and random.random() < 0.3 else "plain"
+        )
         garment = Garment(kind, random.choice(tuple(COLOURS)), pattern)
         if random.random() < 0.2:
             hat = random.choice(EVERYDAY_HATS)
         roll = random.random()
         if roll < 0.09:
-            extras = (f"{random.choice(('red', 'green', 'blue', 'yellow', 'purple', 'white'))} scarf",)
+            extras = (
+                f"{random.choice(('red', 'green', 'blue', 'yellow', 'purple', 'white'))} scarf",
+            )
         elif roll < 0.13 and identity.woman:
             extras = ("necklace",)
         if not simple and random.random() < 0.36:
@@ -269,7 +557,20 @@ def make_person(
         if random.random() < 0.03:
             identity = replace(identity, glasses="sunglasses")
     if hat in COLOURED and hat_colour is None:
-        hat_colour = random.choice(("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white"))
+        hat_colour = random.choice(
+            (
+                "red",
+                "orange",
+                "yellow",
+                "green",
+                "blue",
+                "purple",
+                "pink",
+                "brown",
+                "black",
+                "white",
+            )
+        )
     left = right = None
     if thing:
         hold = HELD[thing]
@@ -281,18 +582,31 @@ def make_person(
         elif hold.high:
             right = Hand(2.3, random.uniform(0.4, 1.3), thing, colour)
         else:
-            right = Hand(random.uniform(1.3, 2.2), height_of_hand + random.uniform(-0.3, 0.5), thing, colour)
+            right = Hand(
+                random.uniform(1.3, 2.2), height_of_hand + random.uniform(-0.3, 0.5), thing, colour
+            )
         if random.random() < 0.5 and not hold.front:
             left, right = replace(right, x=-right.x), None
     elif random.random() < 0.12:
         right = Hand(2.3, random.uniform(-0.3, 0.4))
     return Subject(
         Person(
-            identity, x, y, size, garment, random.gauss(0, 2.6), random.uniform(-0.16, 0.16), expression, hat,
-            hat_colour or "red", left, right, extras,
+            identity,
+            x,
+            y,
+            size,
+            garment,
+            random.gauss(0, 2.6),
+            random.uniform(-0.16, 0.16),
+            expression,
+            hat,
+            hat_colour or "red",
+            left,
+            right,
+            extras,
         ),
         role,
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------------- drawing
@@ -305,14 +619,20 @@ def draw(scene: Scene) -> Drawing:
     backdrop = Backdrop(sheet, scene.where, random)
     backdrop.draw()
     for thing in scene.things:
-        sheet.shadow(ellipse(thing.x, thing.y, thing.size * 1.6, thing.size * 0.22), 0.35, thing.size * 0.12)
+        sheet.shadow(
+            ellipse(thing.x, thing.y, thing.size * 1.6, thing.size * 0.22), 0.35, thing.size * 0.12
+        )
         with sheet.named(f"thing:{thing.thing}"), sheet.at(thing.x, thing.y, thing.size):
             STANDING[thing.thing].draw(sheet, COLOURS[thing.colour], random)
     for subject in sorted(scene.people, key=lambda s: s.person.y - s.person.size):
         _draw_person(sheet, subject.person, random)
     for beast in scene.animals:
         coat: Colour = SPECIES[beast.species].coats[beast.coat]
-        sheet.shadow(ellipse(beast.x, beast.y + beast.size * 3.5, beast.size * 1.5, beast.size * 0.25), 0.35, beast.size * 0.14)
+        sheet.shadow(
+            ellipse(beast.x, beast.y + beast.size * 3.5, beast.size * 1.5, beast.size * 0.25),
+            0.35,
+            beast.size * 0.14,
+        )
         with sheet.at(beast.x, beast.y, beast.size):
             Animal(sheet, beast.species, coat, random, beast.name).draw()
     backdrop.draw_weather()
@@ -330,18 +650,38 @@ def _draw_person(sheet: Sheet, person: Person, random: Random) -> None:
         sheet.shadow(ellipse(-lit * 0.55, body.top + 2.2, body.shoulder * 1.25, 2.6), 0.16, 0.5)
         with sheet.at(0, 0, 1, person.tilt):
             head.draw_behind()
+        _draw_seat(sheet, person, body, random, behind=True)
         body.draw()
         with sheet.at(0, 0, 1, person.tilt):
             head.draw()
             draw_hat(head)
+        if person.seat and SEATS[person.seat].knees:
+            with sheet.named(f"{person.name}:clothes"):
+                draw_knees(body)
+        _draw_seat(sheet, person, body, random, behind=False)
 
         def hold(side: int, hand: Hand) -> None:
             thing = HELD[hand.thing or ""]
             x = 0.0 if thing.front else hand.x
-            with sheet.at(x, hand.y - (0.1 if thing.front else 0.0), thing.size * 1.15, mirrored=side < 0 and not thing.front):
+            with sheet.at(
+                x,
+                hand.y - (0.1 if thing.front else 0.0),
+                thing.size * 1.15,
+                mirrored=side < 0 and not thing.front,
+            ):
                 thing.draw(sheet, COLOURS[hand.colour], random)
 
         body.draw_arms(hold)
+
+
+def _draw_seat(sheet: Sheet, person: Person, body: Body, random: Random, *, behind: bool) -> None:
+    if person.seat is None:
+        return
+    seat = SEATS[person.seat]
+    draw_it = seat.behind if behind else seat.front
+    if draw_it:
+        with sheet.named(f"thing:{person.seat}"):
+            draw_it(body, coat_of(person.seat, person.seat_colour), random)
 
 
 def make(seed: int) -> Drawing:
@@ -349,4 +689,16 @@ def make(seed: int) -> Drawing:
     return draw(make_scene(seed))
 
 
-__all__ = ["LONG", "ROLES", "Beast", "Drawing", "Scene", "Standing", "Subject", "draw", "make", "make_person", "make_scene"]
+__all__ = [
+    "LONG",
+    "ROLES",
+    "Beast",
+    "Drawing",
+    "Scene",
+    "Standing",
+    "Subject",
+    "draw",
+    "make",
+    "make_person",
+    "make_scene",
+]

@@ -232,7 +232,7 @@ class Sheet:
         path: skia.Path,
         colour: Colour,
         *,
-        outline: Colour | None | bool = True,
+        outline: Colour | bool | None = True,
         width: float = 1.1,
         volume: float = 0.5,
         alpha: float = 1.0,
@@ -247,7 +247,10 @@ class Sheet:
         bounds = path.getBounds()
         paint = skia.Paint(AntiAlias=True, Color=_argb(colour, alpha))
         if to is not None:
-            ends = [skia.Point(bounds.left(), bounds.top()), skia.Point(bounds.left(), bounds.bottom())]
+            ends = [
+                skia.Point(bounds.left(), bounds.top()),
+                skia.Point(bounds.left(), bounds.bottom()),
+            ]
             colours = [_argb(colour, alpha), _argb(to, alpha)]
             paint.setShader(skia.GradientShader.MakeLinear(ends, colours))
         self.canvas.drawPath(path, paint)
@@ -264,11 +267,16 @@ class Sheet:
         """Lighten the side towards the light and darken the other."""
         middle, reach = skia.Point(bounds.centerX(), bounds.centerY()), 0.55
         dx, dy = self.light.x * bounds.width() * reach, self.light.y * bounds.height() * reach
-        ends = [skia.Point(middle.x() + dx, middle.y() + dy), skia.Point(middle.x() - dx, middle.y() - dy)]
+        ends = [
+            skia.Point(middle.x() + dx, middle.y() + dy),
+            skia.Point(middle.x() - dx, middle.y() - dy),
+        ]
         colours = [
-            _argb(self.light.colour, 0.55 * amount), _argb(self.light.colour, 0.0),
-            _argb(self.light.shadow, 0.0), _argb(self.light.shadow, 0.62 * amount),
-        ]  # fmt: skip
+            _argb(self.light.colour, 0.55 * amount),
+            _argb(self.light.colour, 0.0),
+            _argb(self.light.shadow, 0.0),
+            _argb(self.light.shadow, 0.62 * amount),
+        ]
         shader = skia.GradientShader.MakeLinear(ends, colours, [0.0, 0.42, 0.5, 1.0])
         self.canvas.drawPath(path, skia.Paint(AntiAlias=True, Shader=shader))
 
@@ -288,9 +296,15 @@ class Sheet:
         self.labels.drawPath(path, skia.Paint(AntiAlias=False, Color=colour))
 
     def stroke(
-        self, points: Sequence[Point], colour: Colour, width: float, *, alpha: float = 1.0,
-        smoothed: bool = True, flat: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        points: Sequence[Point],
+        colour: Colour,
+        width: float,
+        *,
+        alpha: float = 1.0,
+        smoothed: bool = True,
+        flat: bool = True,
+    ) -> None:
         """Draw a line with round ends; `width` in the current units."""
         path = line(points, width, smoothed)
         if flat:
@@ -304,9 +318,7 @@ class Sheet:
         """Draw a line whose width changes."""
         self.fill(taper(points, widths), colour, outline=None, volume=0, alpha=alpha)
 
-    def glow(
-        self, x: float, y: float, radius: float, colour: Colour, alpha: float = 0.8
-    ) -> None:
+    def glow(self, x: float, y: float, radius: float, colour: Colour, alpha: float = 0.8) -> None:
         """Lay soft light, or soft colour, on what is there. Changes no part."""
         shader = skia.GradientShader.MakeRadial(
             skia.Point(x, y), radius, [_argb(colour, alpha), _argb(colour, 0.0)]
@@ -322,7 +334,9 @@ class Sheet:
         )
         self.canvas.drawPath(path, paint)
 
-    def sky(self, top: Colour, bottom: Colour, horizon: float, middle: Colour | None = None) -> None:
+    def sky(
+        self, top: Colour, bottom: Colour, horizon: float, middle: Colour | None = None
+    ) -> None:
         """Fill the sheet down to a height with colours that change from top to bottom."""
         colours = [top, *([middle] if middle else []), bottom]
         shader = skia.GradientShader.MakeLinear(
@@ -341,12 +355,15 @@ class Sheet:
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the colours, uint8 (height, width, 3)."""
-        return np.ascontiguousarray(self.surface.toarray(colorType=skia.kRGBA_8888_ColorType)[..., :3])
+        return np.ascontiguousarray(
+            self.surface.toarray(colorType=skia.kRGBA_8888_ColorType)[..., :3]
+        )
 
     def part_map(self) -> NDArray[np.uint16]:
         """Return the number of each pixel's part, an index into `parts`, (height, width)."""
         labels = self.label_surface.toarray(colorType=skia.kRGBA_8888_ColorType)
-        return labels[..., 0].astype(np.uint16) + 256 * labels[..., 1].astype(np.uint16)
+        low, high = labels[..., 0].astype(np.uint16), labels[..., 1].astype(np.uint16)
+        return np.asarray(low + 256 * high, np.uint16)
 
     def mask(self, *parts: str) -> NDArray[np.bool_]:
         """Return where any of the parts is visible, bool (height, width)."""

@@ -15,9 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 128
+Numbers = NDArray[np.float32]
 
 
-def _palette(random: np.random.Generator) -> NDArray[np.float32]:
+def _blurred(picture: Numbers, sigma: float) -> Numbers:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+
+
+def _palette(random: np.random.Generator) -> Numbers:
     colours = random.uniform(0, 1, (int(random.integers(3, 12)), 3))
     if random.random() < 0.5:  # skin and earth, of any brightness
         warm = np.array([0.75, 0.55, 0.45]) * random.uniform(0.3, 1.3)
@@ -25,7 +30,7 @@ def _palette(random: np.random.Generator) -> NDArray[np.float32]:
     return colours.astype(np.float32)
 
 
-def _leaf(random: np.random.Generator, side: int) -> NDArray[np.float32]:
+def _leaf(random: np.random.Generator, side: int) -> Numbers:
     """Return the coverage of a random ellipse, polygon or stroke, 0 to 1."""
     radius = min(side * 0.6, side * 0.015 * (random.pareto(1.3) + 1))
     centre = random.uniform(0, side, 2)
@@ -44,9 +49,9 @@ def _leaf(random: np.random.Generator, side: int) -> NDArray[np.float32]:
         line = (centre + np.cumsum(steps, 0)).astype(np.int32)
         width = int(random.integers(1, max(2, int(radius * 0.2) + 2)))
         cv2.polylines(mask, [line], False, 255, width, cv2.LINE_AA)
-    cover = mask.astype(np.float32) / 255
+    cover: Numbers = mask.astype(np.float32) / np.float32(255)
     if random.random() < 0.4:
-        cover = cv2.GaussianBlur(cover, (0, 0), float(random.uniform(0.5, 5)))
+        cover = _blurred(cover, random.uniform(0.5, 5))
     return cover[..., None]
 
 
@@ -66,13 +71,14 @@ def texture(random: np.random.Generator, side: int = SIDE) -> NDArray[np.uint8]:
         picture += _pink_noise(random, size)
     if random.random() < 0.5:
         picture *= (1 + random.normal(0, 0.25) * x + random.normal(0, 0.25) * y)[..., None]
-    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    picture = np.asarray(small, np.float32)
     if random.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(random.uniform(0.3, 1.5)))
+        picture = _blurred(picture, random.uniform(0.3, 1.5))
     return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def _pink_noise(random: np.random.Generator, size: int) -> NDArray[np.float32]:
+def _pink_noise(random: np.random.Generator, size: int) -> Numbers:
     frequency = np.fft.fftfreq(size)
     radius = np.sqrt(frequency[:, None] ** 2 + frequency[None] ** 2) + 1 / size
     spectrum = np.fft.fft2(random.normal(size=(size, size))) / radius ** random.uniform(0.6, 1.4)
