@@ -239,6 +239,7 @@ def export(
 
     results, shards = local_folder(folder), local_folder(out)
     with read_ledger(results) as ledger:
+        ledger.report = report_model_only
         write_metadata(ledger)
     for path in run_export(results, to, shards, force=force):
         print_note(f"{path}")

@@ -15,7 +15,8 @@ import typer
 from sow.cli.options import Changes, Device, Dtype, Json, Quiet
 from sow.cli.output import print_json, print_note, printable
 from sow.errors import INTERRUPTED
-from sow.utils.files import make_folder, remove_unfinished
+from sow.utils.files import make_folder
+from sow.utils.output_folder import remove_unfinished
 
 
 def speed(

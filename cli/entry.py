@@ -55,7 +55,7 @@ def exit_on_interrupt(number: int, frame: FrameType | None) -> None:
     Raised as an exception, an interrupt could be lost in the C++ of an import, or end as a
     traceback from a library that did not expect it.
     """
-    files = sys.modules.get("sow.utils.files")
+    files = sys.modules.get("sow.utils.output_folder")
     if files is not None and hasattr(files, "remove_unfinished"):  # not while it is being imported
         files.remove_unfinished()
     line = b"\nsow: interrupted\n" if os.isatty(2) else b"sow: interrupted\n"

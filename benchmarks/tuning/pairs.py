@@ -23,7 +23,6 @@ from sow.benchmarks.figures.world import tv2i as world
 from sow.benchmarks.tv2i.pairs import Pair, Setting, put
 from sow.errors import SowError, UsageError
 from sow.settings.inputs import check_prompt
-from sow.utils.files import make_folder
 from sow.utils.type_checks import as_path
 from sow.utils.validation import first_problem
 
@@ -250,13 +249,17 @@ def of_world(setting: Setting, work: Path) -> Halves:
     return Halves(tuple(made[0::2]), tuple(made[1::2]))
 
 
-def draw_faces(pairs: Iterable[Pair], setting: str, force: bool = False) -> None:
+def draw_faces(pairs: Iterable[Pair], setting: str, work: Path, force: bool = False) -> None:
     """Draw the faces of the drawn world's pairs that are missing.
 
+    work: as in `of_world`.
+
     Raises:
+        UsageError: if one of them is not a pair of the drawn world.
         OutputError: if another file is in the way and `force` is not set, or it cannot be written.
     """
     known = {pair.id: pair for pair in drawn(setting)}
     for pair in pairs:
-        make_folder(pair.image.parent)
-        put(known[pair.id].picture, pair.image, force)
+        if pair.id not in known:
+            raise UsageError(f"the drawn world has no pair {pair.id!r}", "give force=True")
+        put(known[pair.id].picture, pair.image, work, force)

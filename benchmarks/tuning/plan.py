@@ -204,6 +204,17 @@ def read_plan(out: Path, asked: Mapping[str, Any], force: bool = False) -> Tunin
     )
 
 
+def check_pictures(plan: TuningPlan, halves: Halves, out: Path) -> None:
+    """Check that the plan found in a folder names no pictures but those of this command.
+
+    Raises:
+        OutputError: if it does; a folder may come from a stranger.
+    """
+    known = {str(pair.image) for pair in halves.pairs}
+    if other := next((one.image for one in plan.pairs if one.image not in known), None):
+        raise OutputError(f"{str(out)!r} has a run with other pictures, such as {other!r}", HINT)
+
+
 def write_plan(plan: TuningPlan, out: Path, force: bool = False) -> None:
     """Write the plan into the folder.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -32,6 +32,7 @@ from sow.errors import UsageError
 from sow.models.find import Model
 from sow.models.tuned import TunedPreset, save_tuned
 from sow.utils.files import write_atomically, write_text
+from sow.utils.output_folder import OutputFolder
 
 RULE = (
     "The rule: the most likeness among the candidates that are no worse in anything else measured, "
@@ -82,7 +83,8 @@ def write_report(tuning: Tuning, found: Measured) -> RunReport:
         write_atomically(partial(_written, picture), out / FRONT, True)
         files.append(out / FRONT)
     else:
-        (out / FRONT).unlink(missing_ok=True)
+        with OutputFolder(out) as folder:
+            folder.remove(FRONT)
     notes = () if can_plot() else (NO_PLOT,)
     write_text(_report(tuning, found, proposal, picture is not None), out / REPORT, force=True)
     data = _data(plan, found, proposal)
@@ -90,11 +92,11 @@ def write_report(tuning: Tuning, found: Measured) -> RunReport:
     return RunReport(proposal, _text(plan, found, proposal), data, (*files, out / PROPOSAL), notes)
 
 
-def _written(content: bytes, file: Path) -> None:
-    file.write_bytes(content)
+def _written(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
-def _as_webp(picture: Image.Image, file: Path) -> None:
+def _as_webp(picture: Image.Image, file: BinaryIO) -> None:
     picture.save(file, "WEBP", quality=82)
 
 

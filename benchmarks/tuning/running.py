@@ -22,6 +22,7 @@ from sow.benchmarks.tuning.plan import (
     HALVES,
     PlannedCandidate,
     TuningPlan,
+    check_pictures,
     chosen,
     pairs_within,
     read_plan,
@@ -203,11 +204,23 @@ def begin(
     if plan is None:
         listed = tried or candidates(setting, service.model.checkpoint_spec)
         plan = _decided(
-            service, options, halves, listed, setting, request, minutes, limit, drawn, force
+            service,
+            options,
+            halves,
+            listed,
+            setting,
+            request,
+            minutes,
+            limit,
+            out,
+            drawn,
+            force,
         )
         write_plan(plan, out, force)
-    elif drawn:
-        draw_faces([one.pair(setting) for one in plan.pairs], setting, True)
+    else:
+        check_pictures(plan, halves, out)
+        if drawn:
+            draw_faces([one.pair(setting) for one in plan.pairs], setting, out, True)
     how = SharedServiceOptions(
         options.model,
         options.revision,
@@ -230,6 +243,7 @@ def _decided(
     request: dict[str, Any],
     minutes: float,
     limit: int | None,
+    out: Path,
     drawn: bool,
     force: bool,
 ) -> TuningPlan:
@@ -240,7 +254,7 @@ def _decided(
     )
     first = halves.limited(2).pairs[0]
     if drawn:
-        draw_faces([first], setting, force)
+        draw_faces([first], setting, out, force)
     size, seconds = _timed(service, first, setting)
     selected = (
         pairs_within(halves, everyone, seconds, minutes) if limit is None else halves.limited(limit)
@@ -259,7 +273,7 @@ def _decided(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     if drawn:
-        draw_faces(selected.pairs, setting, force)
+        draw_faces(selected.pairs, setting, out, force)
     return plan
 
 

@@ -104,9 +104,8 @@ def figures_pairs(
         ],
         limit,
     )
-    make_folder(folder)
     for pair in pairs:
-        put(all_pairs()[pair.id].picture, pair.image, force)
+        put(all_pairs()[pair.id].picture, pair.image, work, force)
     return PairList(tuple(pairs))
 
 
@@ -117,11 +116,12 @@ def with_masks(pairs: Sequence[Pair], work: Path) -> list[Pair]:
         OutputError: if one cannot be written.
     """
     folder = (work / "masks").absolute()
-    make_folder(folder)
+    make_folder(folder, below=work.absolute())
     made = []
     for pair in pairs:
         file = folder / f"{pair.person}.png"
-        write_png(true_mask(all_pairs()[pair.id]), file, force=True)
+        mask = true_mask(all_pairs()[pair.id])
+        write_png(mask, file, force=True, below=work.absolute())
         made.append(replace(pair, mask=file, given={**pair.given, "subject": "face"}))
     return made
 

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, BinaryIO, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -154,10 +154,9 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path, *, force: bool = Fal
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
 
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as file:
-            for outcome in outcomes:
-                file.write(as_json(outcome) + "\n")
+    def write(file: BinaryIO) -> None:
+        for outcome in outcomes:
+            file.write(f"{as_json(outcome)}\n".encode())
 
     write_atomically(write, path, force)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sow.batch.manifest.job import TV2IJob
 from sow.errors import UsageError
-from sow.utils.files import png_bytes, read_regular, write_png
+from sow.utils.files import make_folder, png_bytes, read_regular, write_png
 
 Setting = Literal["normal", "attribute", "style"]
 SETTINGS: tuple[Setting, ...] = ("normal", "attribute", "style")
@@ -118,13 +118,17 @@ def check_split(split: str, there: Sequence[str] = SPLITS) -> None:
         raise UsageError(f"unknown split {split!r}", f"give one of {', '.join(there)}")
 
 
-def put(picture: Image.Image, file: Path, force: bool = False) -> None:
+def put(picture: Image.Image, file: Path, work: Path, force: bool = False) -> None:
     """Write a pair's picture unless it is already there, as in a resumed run.
+
+    work: the folder of results that contains it; no link below it is followed.
 
     Raises:
         OutputError: if another file is there and `force` is not set, or it cannot be written.
     """
+    work = work.absolute()
+    make_folder(file.parent, below=work)
     with suppress(OSError):
         if read_regular(file) == png_bytes(picture):
             return
-    write_png(picture, file, force=force)
+    write_png(picture, file, force=force, below=work)

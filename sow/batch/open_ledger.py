@@ -41,8 +41,8 @@ def reopen_ledger(out: Path | str, folder: Path) -> Ledger:
     if is_address(out):
         from sow.batch.remote.ledger import RemoteLedger
 
-        return RemoteLedger(check_folder_address(str(out)), folder)
-    return Ledger(folder)
+        return RemoteLedger(check_folder_address(str(out)), folder, checked=True)
+    return Ledger(folder, checked=True)
 
 
 @contextmanager

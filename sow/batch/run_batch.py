@@ -23,7 +23,6 @@ from sow.batch.sources import make_job_source
 from sow.service.lazy_model import Report
 from sow.service.planning import PlannerChoice
 from sow.service.service import Service
-from sow.utils.files import remove_stale
 
 
 class Batch:
@@ -113,7 +112,7 @@ class Batch:
             SowError: if there is no model, or results cannot be written.
         """
         for name in ("", OWN_FOLDER, THUMBNAILS, ASSETS):
-            remove_stale(self.folder / name)
+            self.ledger.outputs.remove_stale(name)
         try:
             with closing(iter(self.runner)) as results:  # pending writes finish first
                 for result in results:

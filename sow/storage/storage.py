@@ -6,9 +6,12 @@ given any.
 
 from __future__ import annotations
 
+import io
+import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, suppress
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +19,7 @@ from sow.errors import OutputError, SowError, UsageError
 from sow.storage.addresses import host_of, name_of, scheme_of
 from sow.storage.errors import storage_errors
 from sow.utils.files import local_identity
+from sow.utils.output_folder import OutputFolder
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -52,11 +56,25 @@ class Storage:
 
     def identity(self) -> str | None:
         """Return what identifies the file or folder at the address; see `identity_of`."""
-        protocol = self._file_system.protocol
-        scheme = protocol if isinstance(protocol, str) else protocol[0]
-        if scheme == "file":
+        if self._is_local:
             return local_identity(Path(self._path("")))
-        return f"{scheme}://{host_of(self.address).lower()}/{self._path('').strip('/')}"
+        return f"{self._scheme}://{host_of(self.address).lower()}/{self._path('').strip('/')}"
+
+    @property
+    def _scheme(self) -> str:
+        """The first name of the file system's scheme."""
+        protocol = self._file_system.protocol
+        return protocol if isinstance(protocol, str) else protocol[0]
+
+    @property
+    def _is_local(self) -> bool:
+        """True for folders of this machine, where links could lead out of the folder."""
+        return self._scheme == "file"
+
+    @cached_property
+    def _outputs(self) -> OutputFolder:
+        """The local folder, created and held open."""
+        return OutputFolder(Path(self._path("")), create=True)
 
     def entry_type_of(self, name: str) -> str | None:
         """Return `file`, `directory` or another type; None if nothing has this name."""
@@ -121,17 +139,17 @@ class Storage:
         with self._open(name) as source:
             return bytes(source.read(max_bytes))
 
-    def list_folder(self) -> dict[str, str]:
-        """Return the names in the folder itself with their types; empty if there is no such folder.
+    def list_folder(self, folder: str = "") -> dict[str, str]:
+        """Return the names in a folder itself with their types; empty if there is no such folder.
 
         Raises:
             SowError: if the storage cannot be asked.
         """
-        root = self._path("").strip("/")
-        with storage_errors(self.address, self._error_type):
+        root = self._path(folder).strip("/")
+        with storage_errors(self.address_of(folder), self._error_type):
             self._file_system.invalidate_cache()
             try:
-                found = self._file_system.ls(self._path(""), detail=True)
+                found = self._file_system.ls(self._path(folder), detail=True)
             except FileNotFoundError:
                 return {}
             self._file_system.invalidate_cache()
@@ -145,11 +163,13 @@ class Storage:
             SowError: if it cannot be written.
         """
         with storage_errors(self.address_of(name), self._error_type):
-            if scheme_of(self.address) in ATOMIC:
+            if self._is_local:
+                self._write_local(name, io.BytesIO(content))
+            elif scheme_of(self.address) in ATOMIC:
                 self._file_system.pipe_file(self._path(name), content)
-                return
-            self._file_system.pipe_file(self._temporary_path(name), content)
-            self._file_system.mv(self._temporary_path(name), self._path(name))
+            else:
+                with self._temporary_path(name) as temporary:
+                    self._file_system.pipe_file(temporary, content)
 
     def put_file(self, file: Path, name: str) -> None:
         """Upload a file of this machine atomically.
@@ -158,19 +178,31 @@ class Storage:
             SowError: if it cannot be written.
         """
         with storage_errors(self.address_of(name), self._error_type):
-            if scheme_of(self.address) in ATOMIC:
+            if self._is_local:
+                with file.open("rb") as content:
+                    self._write_local(name, content)
+            elif scheme_of(self.address) in ATOMIC:
                 self._file_system.put_file(str(file), self._path(name))
-                return
-            self._file_system.put_file(str(file), self._temporary_path(name))
-            self._file_system.mv(self._temporary_path(name), self._path(name))
+            else:
+                with self._temporary_path(name) as temporary:
+                    self._file_system.put_file(str(file), temporary)
+
+    def _write_local(self, name: str, content: BinaryIO) -> None:
+        if "/" in name:
+            self._outputs.make_folder(name.rpartition("/")[0])
+        self._outputs.write(name, lambda file: shutil.copyfileobj(content, file), replace=True)
 
     def move(self, name: str, new_name: str) -> None:
-        """Rename a file by copying it; both remain if this is interrupted.
+        """Rename a file; in object storage by copying it: both remain if this is interrupted.
 
         Raises:
             SowError: if it cannot be moved.
         """
         with storage_errors(self.address_of(name), self._error_type):
+            if self._is_local:
+                self._outputs.make_folder(new_name.rpartition("/")[0])
+                self._outputs.rename(name, new_name)
+                return
             if scheme_of(self.address) not in ATOMIC:
                 self._file_system.makedirs(self._path(new_name).rpartition("/")[0], exist_ok=True)
             self._file_system.cp_file(self._path(name), self._path(new_name))
@@ -182,7 +214,10 @@ class Storage:
         Raises:
             SowError: if it cannot be removed.
         """
-        if self.entry_type_of(name) is not None:
+        if self._is_local:
+            with storage_errors(self.address_of(name), self._error_type):
+                self._outputs.remove(name)
+        elif self.entry_type_of(name) is not None:
             with storage_errors(self.address_of(name), self._error_type):
                 self._file_system.rm_file(self._path(name))
 
@@ -206,12 +241,19 @@ class Storage:
     def _path(self, name: str) -> str:
         return str(self._file_system._strip_protocol(self.address_of(name)))
 
-    def _temporary_path(self, name: str) -> str:
-        """Return where a file is written first: always the same path, so that none is left over."""
-        temporary = self._path(f".sow/incoming/{name.replace('/', '+')}")
+    @contextmanager
+    def _temporary_path(self, name: str) -> Iterator[str]:
+        """Yield where a file is written first, under a random name; then move it into place."""
+        temporary = self._path(f".sow/incoming/{secrets.token_hex(16)}")
         for path in (temporary, self._path(name)):
             self._file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        return temporary
+        try:
+            yield temporary
+            self._file_system.mv(temporary, self._path(name))
+        except BaseException:
+            with suppress(Exception):  # every storage has its own error types
+                self._file_system.rm_file(temporary)
+            raise
 
 
 def storage_of(address: str, error_type: type[SowError] = UsageError) -> tuple[Storage, str]:

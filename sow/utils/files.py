@@ -6,30 +6,25 @@ import io
 import json
 import os
 import re
-import secrets
 import stat
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sow.errors import OutputError
+from sow.utils.output_folder import STALE_SECONDS, OutputFolder
 
 if TYPE_CHECKING:
     from PIL import Image, PngImagePlugin
 
 MAX_TEXT_BYTES = 16 * 2**20
 """Bytes of a file that is read whole, such as a plan, a configuration or a cache entry."""
-TEMPORARY = re.compile(r"\.sow-[0-9a-f]{16}\.tmp")
-STALE_SECONDS = 24 * 3600
-"""Age in seconds from which a temporary file counts as left behind by a killed process."""
 DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL
 )
 """Names that Windows takes for a device: it ignores the ending, and blanks before it."""
-_UNFINISHED: set[Path] = set()
 
 
 def cache_folder() -> Path:
@@ -139,13 +134,16 @@ def write_png(
     *,
     force: bool = False,
     info: PngImagePlugin.PngInfo | None = None,
+    below: Path | None = None,
 ) -> None:
     """Write a PNG atomically: under a temporary name, then moved into place.
+
+    below: as in `write_atomically`.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
-    write_atomically(lambda temporary: image.save(temporary, "PNG", pnginfo=info), path, force)
+    write_atomically(lambda file: image.save(file, "PNG", pnginfo=info), path, force, below=below)
 
 
 def png_bytes(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
@@ -155,31 +153,41 @@ def png_bytes(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) ->
     return file.getvalue()
 
 
-def write_text(text: str, path: Path, *, force: bool = False) -> None:
+def write_text(text: str, path: Path, *, force: bool = False, below: Path | None = None) -> None:
     """Write a UTF-8 text file atomically.
+
+    below: as in `write_atomically`.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
-    write_atomically(lambda temporary: temporary.write_text(text, encoding="utf-8"), path, force)
+    write_atomically(lambda file: file.write(text.encode()), path, force, below=below)
 
 
-def write_atomically(write: Callable[[Path], object], path: Path, force: bool = False) -> None:
+def write_atomically(
+    write: Callable[[BinaryIO], object],
+    path: Path,
+    force: bool = False,
+    *,
+    below: Path | None = None,
+) -> None:
     """Let `write` fill a temporary file beside `path`, sync it, and move it into place.
+
+    Args:
+        write: called with the open file.
+        path: of the result; a link of that name is replaced, never followed.
+        force: replace a file of that name.
+        below: a folder of results that contains `path`: no link below it is followed. Default: the
+            folder of the file.
 
     Raises:
         OutputError: if the file exists and `force` is not set, or cannot be written.
     """
     check_output_path(path, force)
-    temporary = _temporary(path)
-    _UNFINISHED.add(temporary)
+    below = path.parent if below is None else below
     try:
-        write(temporary)
-        _sync(temporary)
-        if force:
-            temporary.replace(path)
-        else:
-            move_to_free(temporary, path)
+        with OutputFolder(below) as folder:
+            folder.write(path.relative_to(below).as_posix(), write, replace=force)
     except FileExistsError:
         raise OutputError(f"{str(path)!r} exists", "choose another name, or force=True") from None
     except (OSError, UnicodeEncodeError) as error:
@@ -187,100 +195,38 @@ def write_atomically(write: Callable[[Path], object], path: Path, force: bool = 
         raise OutputError(
             f"{str(path)!r} cannot be written ({why})", "choose another name"
         ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        _UNFINISHED.discard(temporary)
 
 
-def make_folder(folder: Path, hint: str = "choose another folder", *, mode: int = 0o777) -> None:
+def make_folder(
+    folder: Path,
+    hint: str = "choose another folder",
+    *,
+    mode: int = 0o777,
+    below: Path | None = None,
+) -> None:
     """Create a folder and its missing parents.
 
     Args:
         folder: may exist already.
         hint: the hint of the error.
         mode: permissions, as in `os.mkdir`.
+        below: a folder of results that contains it: no link below it is followed.
 
     Raises:
         OutputError: if it cannot be created.
     """
     try:
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        if below is None:
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            return
+        with OutputFolder(below, create=True) as opened:
+            opened.make_folder(folder.relative_to(below).as_posix())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise OutputError(f"the folder {str(folder)!r} cannot be created ({why})", hint) from None
 
 
-@contextmanager
-def temporary_file(folder: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file in a folder; remove the file at the end.
-
-    Raises:
-        OutputError: for an `OSError` inside the block.
-    """
-    temporary = folder / _temporary_name()
-    _UNFINISHED.add(temporary)
-    try:
-        yield temporary
-    except OSError as error:
-        raise OutputError(
-            f"the folder {str(folder)!r} cannot be written to ({error.strerror or error})",
-            "choose another one",
-        ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        _UNFINISHED.discard(temporary)
-
-
-def remove_unfinished() -> None:
-    """Remove all unfinished temporary files of this process, just before it is killed."""
-    for temporary in tuple(_UNFINISHED):
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    # A short name: that of the result may be as long as the file system allows.
-    return path.with_name(_temporary_name())
-
-
-def _temporary_name() -> str:
-    return f".sow-{secrets.token_hex(8)}.tmp"
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and sync it to disk."""
-    path.write_bytes(content)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Sync a file to disk, so that a rename never exposes incomplete data."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-
-
 def remove_stale(folder: Path, min_age: float = STALE_SECONDS) -> None:
     """Remove temporary files that killed processes left in a folder, at least `min_age` s old."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if TEMPORARY.fullmatch(entry.name):
-                with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - min_age:
-                        Path(entry.path).unlink()
-
-
-def move_to_free(temporary: Path, path: Path) -> None:
-    """Give a temporary file its name; it may remain under the temporary one as well.
-
-    Raises:
-        FileExistsError: if there is a file of that name, and the file system has hard links.
-        OSError: if it cannot be moved.
-    """
-    try:
-        path.hardlink_to(temporary)  # unlike a move, this fails if the file has appeared
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        temporary.replace(path)
+    with suppress(OutputError), OutputFolder(folder) as opened:
+        opened.remove_stale(min_age=min_age)

@@ -130,7 +130,7 @@ def test_a_foreign_page_is_not_overwritten(tmp_path):
 
 def test_a_file_in_the_way_is_an_error(tmp_path):
     (tmp_path / ".sow").write_text("")
-    with pytest.raises(OutputError, match="cannot be created"):
+    with pytest.raises(OutputError, match="is a file, not a folder"):
         write_gallery(tmp_path, [], [], "Winter")
 
 

@@ -15,6 +15,7 @@ from test_run import batch_of, hashes, jobs_of, picture  # noqa: F401
 from sow.batch.ledger.admission import admit
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.run_batch import run_batch
+from sow.batch.runners.publishing import write_metadata
 from sow.batch.sources import make_job_source as source_of
 from sow.errors import UsageError
 from sow.storage.identity import identity_of
@@ -239,3 +240,51 @@ def test_sources_know_the_files_that_list_their_jobs(folder):
     paired = source_of(folder, folder / "prompts.txt", {}, folder / "out")
     assert listed.inputs == (str(folder / "jobs.jsonl"),)
     assert paired.inputs == (str(folder / "prompts.txt"),)
+
+
+def changed(ledger, folder):
+    """A batch with the picture a.png, whose job is then changed, which archives that picture."""
+    (folder / "a.png").unlink()
+    admit(ledger, make_job_source([job("a"), job("b")], folder), OPTIONS)
+    for claimed in ledger.claim(9):
+        finish(ledger, claimed)
+    return make_job_source([job("a", count=2, seed=5), job("c", image="a.png")], folder)
+
+
+def test_an_old_result_that_is_an_input_now_is_not_archived(ledger, folder):
+    source = changed(ledger, folder)
+    with pytest.raises(UsageError, match=r"'a\.png', an old picture of job 'a', would be archived"):
+        admit(ledger, source, OPTIONS)
+    assert (folder / "a.png").read_bytes() == b"a picture"
+    with ledger.transaction() as database:  # as after a run that was killed before archiving
+        database.execute("INSERT INTO retired VALUES ('b.png')")
+    with pytest.raises(UsageError, match=r"'b\.png', an old picture of job 'b'"):
+        admit(ledger, make_job_source([job("c", image="b.png")], folder), OPTIONS)
+
+
+def test_an_old_result_that_is_an_input_now_is_not_archived_by_force(ledger, folder):
+    changed(ledger, folder)
+    lines = [job("a", count=2, seed=5), job("b"), job("c", image="b.png")]
+    with pytest.raises(UsageError, match=r"'b\.png' of job 'b' would replace the input"):
+        admit(ledger, make_job_source(lines, folder), {"model": "other"}, force=True)
+    assert (folder / "b.png").read_bytes() == b"a picture"
+
+
+def test_a_list_that_was_edited_is_set_aside(ledger, folder):
+    told = []
+    ledger.report = lambda kind, line: told.append((kind, line))
+    admit(ledger, make_job_source([job("b")], folder), OPTIONS)
+    write_metadata(ledger)
+    (claimed,) = ledger.claim(9)
+    finish(ledger, claimed)
+    write_metadata(ledger)
+    write_metadata(ledger)
+    assert told == []
+    with (folder / "metadata.jsonl").open("a") as file:
+        file.write('{"file_name": "mine.png"}\n')
+    edited = (folder / "metadata.jsonl").read_bytes()
+    write_metadata(ledger)
+    moved = ".sow/replaced/metadata.jsonl"
+    assert told == [("file", f"metadata.jsonl had been edited: it is {moved} now")]
+    assert (folder / moved).read_bytes() == edited
+    assert "mine.png" not in (folder / "metadata.jsonl").read_text()

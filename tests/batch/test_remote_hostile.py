@@ -16,12 +16,12 @@ from far import Place, batch, forget_connections, jobs
 from far_fixtures import face, far, machine  # noqa: F401
 from fsspec import AbstractFileSystem
 
-from sow.batch.ledger.schema import TABLES
+from sow.batch.ledger.schema import TABLES, layout
 from sow.batch.manifest.input_checks import InputFileChecker
 from sow.batch.manifest.input_files import InputFileCache
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.open_ledger import read_ledger
-from sow.batch.remote import restoring, snapshots
+from sow.batch.remote import snapshots
 from sow.errors import OutputError, PictureError, SowError
 from sow.storage import storage
 from sow.storage.storage import storage_of
@@ -113,7 +113,7 @@ def test_a_ledger_of_our_layout_is_what_is_expected(tmp_path):
         database.executescript(TABLES)
         database.execute("VACUUM INTO ?", (str(tmp_path / "b"),))
         with closing(sqlite3.connect(tmp_path / "b")) as copy:
-            assert restoring._layout(copy) == restoring._layout(database)
+            assert layout(copy) == layout(database)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"time": "soon"}', b'{"time": NaN}'])

@@ -139,7 +139,7 @@ def test_a_folder_of_this_machine_by_its_address(machine, face, tiny_folder, tmp
     far.remove("out/j0.png")
     assert len(all_of(far.manifest(*jobs(2)), f"{far.address}/out", tiny_folder)) == 1
     assert len(far.pictures()) == 2
-    assert not list((tmp_path / "far/out/.sow/incoming").iterdir())
+    assert not list((tmp_path / "far/out").rglob("*.tmp"))
 
 
 def test_what_is_here_needs_no_fsspec():

@@ -12,7 +12,6 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
-from sow.batch.ledger import stores
 from sow.batch.run_batch import Batch
 from sow.batch.runners import engine
 from sow.batch.runners.buckets import Buckets, balanced_batch_size
@@ -24,6 +23,7 @@ from sow.pictures.recipe import pixels_sha256, read_recipe
 from sow.service.planning import PlannerChoice
 from sow.service.saved_picture import SavedPicture
 from sow.service.service import Service
+from sow.utils.output_folder import TemporaryFile
 
 PROMPTS = ("a man", "a woman in the snow", "a person on the beach")
 CANVAS = 64
@@ -249,19 +249,20 @@ def test_a_job_too_large_for_the_memory_fails_alone(batch_of, picture, monkeypat
 
 
 def test_a_full_disk_ends_the_run_and_fails_no_job(batch_of, picture, tmp_path, monkeypatch):
-    real, saved = stores.write_synced, []
+    real, saved = TemporaryFile.sync, []
 
-    def full(path, content):
-        if content.startswith(b"\x89PNG"):
+    def full(made):
+        made.file.seek(0)
+        if made.file.read(4) == b"\x89PNG":
             if len(saved) == 2:
                 raise OSError(28, "No space left on device")
-            saved.append(path)
-        real(path, content)
+            saved.append(made.name)
+        real(made)
 
-    monkeypatch.setattr(stores, "write_synced", full)
+    monkeypatch.setattr(TemporaryFile, "sync", full)
     with pytest.raises(OutputError, match="No space left"):
         list(batch_of(jobs_of(picture, 6)))
-    monkeypatch.setattr(stores, "write_synced", real)
+    monkeypatch.setattr(TemporaryFile, "sync", real)
     again = batch_of(jobs_of(picture, 6))
     assert again.ledger.counts() == {"waiting": 4, "running": 0, "done": 2, "failed": 0}
     assert len(list(again)) == 4

@@ -150,10 +150,11 @@ def _read(file: Path) -> tuple[Image.Image, float] | None:
 
 
 def _write(image: Image.Image, seconds: float, file: Path) -> None:
-    make_folder(file.parent, "give another out=")
+    below = file.parents[2]  # the folder of the study, which contains that of its pictures
+    make_folder(file.parent, "give another out=", below=below)
     info = PngInfo()
     info.add_text(SECONDS, repr(seconds))
-    write_png(image, file, force=True, info=info)
+    write_png(image, file, force=True, info=info, below=below)
 
 
 _models: WeakKeyDictionary[SowPipeline, str] = WeakKeyDictionary()

@@ -33,7 +33,6 @@ from sow.benchmarks.tv2i.pairs import (
     put,
 )
 from sow.errors import PictureError, UsageError
-from sow.utils.files import make_folder
 
 LIST, PROMPTS = Path(__file__).parent / "pairs.csv", Path(__file__).parent / "prompts.toml"
 FACE = (
@@ -91,7 +90,7 @@ def celeba_pairs(
     chosen_lines = [one for one in chosen() if split in ("all", one.split)]
     pairs = limited([_pair(one, folder, work, parts) for one in chosen_lines], limit)
     folder.check([int(pair.person) for pair in pairs])
-    return _with_masks(pairs, folder, parts, force)
+    return _with_masks(pairs, folder, work, parts, force)
 
 
 def _pair(one: Chosen, folder: CelebA, work: Path, parts: Sequence[str]) -> Pair:
@@ -111,7 +110,7 @@ def _pair(one: Chosen, folder: CelebA, work: Path, parts: Sequence[str]) -> Pair
 
 
 def _with_masks(
-    pairs: Sequence[Pair], folder: CelebA, parts: Sequence[str], force: bool
+    pairs: Sequence[Pair], folder: CelebA, work: Path, parts: Sequence[str], force: bool
 ) -> PairList:
     """Write the masks again, since the folder may have been repaired.
 
@@ -127,8 +126,7 @@ def _with_masks(
         except PictureError as error:
             wrong.append(f"{pair.person} ({error.what})")
             continue
-        make_folder(pair.mask.parent)
-        put(mask, pair.mask, force)
+        put(mask, pair.mask, work, force)
         kept.append(pair)
     problem = f"{len(wrong)} of {len(pairs)} portraits have no usable mask, the first "
     if not kept:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from sow.benchmarks.tv2i.metrics.lpips import CHANNELS
 from sow.checkpoints.files import is_regular_file
@@ -94,7 +94,7 @@ def convert(kind: str, files: Sequence[Path], out: Path, *, force: bool = False)
         SowError: as `tensors`; and if `out` exists and `force` is not set.
     """
     made = {name: tensor.contiguous().clone() for name, tensor in KINDS[kind][1](files).items()}
-    write_atomically(lambda temporary: save_file(made, temporary), out, force)
+    write_atomically(lambda file: file.write(save(made)), out, force)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -60,10 +60,19 @@ def read(folder: Path, name: str) -> Image.Image:
     Raises:
         PictureError: if it leads out of the folder by a link, or is none.
     """
+    return over_grey(load_image(inside(folder, name)))
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file in the folder of results.
+
+    Raises:
+        PictureError: if it leads out of the folder, by a link or otherwise.
+    """
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise PictureError(f"{name!r} points outside the folder of results", "move it inside")
-    return over_grey(load_image(path))
+    return path
 
 
 def small(picture: Image.Image, side: int = TILE) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -27,15 +28,16 @@ def write_report(
     """
     sheets = [section.sheet for section in made.sections if section.sheet]
     if sheets:
-        make_folder(folder / SHEETS)
+        make_folder(folder / SHEETS, below=folder)
     for sheet in sheets:
         picture = drawn(sheet, [made.labels.get(name, name) for name in sheet.methods])
-        write_atomically(partial(_save, picture), folder / sheet_name(sheet.title), force)
+        name = sheet_name(sheet.title)
+        write_atomically(partial(_save, picture), folder / name, force, below=folder)
     text, shown = folder / f"{stem}.md", folder / f"{stem}.html"
     write_text(markdown(made), text, force=force)
     write_text(page(made), shown, force=force)
     return text, shown
 
 
-def _save(picture: Image.Image, file: Path) -> None:
+def _save(picture: Image.Image, file: BinaryIO) -> None:
     picture.save(file, "WEBP", quality=82)

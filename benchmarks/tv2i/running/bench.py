@@ -21,6 +21,7 @@ from sow.benchmarks.tv2i.runs import Ceiling
 from sow.errors import UsageError
 from sow.service.lazy_model import Report
 from sow.service.methods import Method
+from sow.utils.files import make_folder
 
 BY_NAME = (("preset", "{setting}"),)
 """The checkpoint's own preset, named: a benchmark does not run what `sow tune` found here."""
@@ -183,6 +184,7 @@ def batch_of(
         for number, pair in enumerate(bench.listed.pairs, 1):
             yield number, entrant.job(pair)
 
+    make_folder(out / entrant.folder, "give another out=", below=out)
     source = JobSource(jobs, str(Path.cwd()), f"the pairs of {bench.name}")
     how = replace(options, method=entrant.method)
     return Batch(

@@ -15,11 +15,12 @@ from sow.benchmarks.tv2i.metrics.colour import hues_of
 from sow.benchmarks.tv2i.metrics.variety import groups
 from sow.benchmarks.tv2i.outcomes import Outcome
 from sow.benchmarks.tv2i.pairs import Pair
+from sow.benchmarks.tv2i.report.pictures import inside
 from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.errors import SowError
 from sow.pictures.condition import Condition
 from sow.pictures.recipe import Recipe, read_recipe
-from sow.utils.files import write_png
+from sow.utils.files import make_folder, write_png
 
 AT_ONCE = 32
 """Pictures that are measured together."""
@@ -60,7 +61,7 @@ def first_recipe(bench: Bench, entrant: Entrant, out: Path) -> Recipe | None:
     for pair in bench.listed.pairs:
         for name in entrant.job(pair).files:
             with suppress(SowError):  # it is not there, or damaged
-                return read_recipe(out / entrant.folder / name)[0]
+                return read_recipe(inside(out, f"{entrant.folder}/{name}"))[0]
     return None
 
 
@@ -86,8 +87,8 @@ class _Read:
             if key not in entries:
                 self.errors[key] = failed.get(pair.id, "it was not made")
                 continue
-            file = self.out / self.entrant.folder / entries[key]["file_name"]
             try:
+                file = inside(self.out, f"{self.entrant.folder}/{entries[key]['file_name']}")
                 recipe, condition = read_recipe(file)
             except SowError as error:
                 self.errors[key] = error.what
@@ -136,5 +137,5 @@ def _keep(condition: Condition, out: Path, pair: Pair) -> None:
     """Store what was planted, for viewers of the report; the same for all methods."""
     file = out / CONDITIONS / f"{pair.id}.png"
     if not file.exists():
-        file.parent.mkdir(exist_ok=True)
-        write_png(condition.to_rgba(), file)
+        make_folder(file.parent, below=out)
+        write_png(condition.to_rgba(), file, below=out)

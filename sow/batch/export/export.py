@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sow.batch.export.columns import Columns
 from sow.batch.export.results import Result, read_results
@@ -39,7 +39,7 @@ class ExportFormat:
 
     name: Callable[[int, int], str]
     shards: re.Pattern[str]
-    write: Callable[[Iterator[Result], Columns, Path], None]
+    write: Callable[[Iterator[Result], Columns, BinaryIO], None]
 
 
 def export(
@@ -146,8 +146,8 @@ def _check_out(out: Path, files: list[Path], shard_format: ExportFormat, force: 
         )
 
 
-def _write_tar(results: Iterator[Result], columns: Columns, path: Path) -> None:
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+def _write_tar(results: Iterator[Result], columns: Columns, file: BinaryIO) -> None:
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for result in results:
             members = {
                 "json": result.as_json().encode(),
@@ -161,11 +161,11 @@ def _write_tar(results: Iterator[Result], columns: Columns, path: Path) -> None:
                 tar.addfile(info, io.BytesIO(data))
 
 
-def _write_parquet(results: Iterator[Result], columns: Columns, path: Path) -> None:
+def _write_parquet(results: Iterator[Result], columns: Columns, file: BinaryIO) -> None:
     import pyarrow as pa
 
     schema = columns.schema()
-    with parquet_module().ParquetWriter(path, schema) as writer:
+    with parquet_module().ParquetWriter(file, schema) as writer:
         for group in _groups(results, columns):
             try:
                 table = pa.Table.from_pylist(group, schema=schema)

@@ -25,6 +25,7 @@ from PIL import Image
 
 from sow.errors import OutputError, UsageError
 from sow.utils.files import make_folder, write_text
+from sow.utils.output_folder import OutputFolder
 
 PAGE = "index.html"
 ASSETS = ".sow/gallery"
@@ -113,10 +114,10 @@ def write_gallery(
     """
     page, assets = folder / PAGE, folder / ASSETS
     _check_is_gallery(page)
-    make_folder(assets)
+    make_folder(assets, below=folder)
     pictures, failures = _Totals(), _Totals()
-    written = _write_chunks(assets, "entries", _entry_rows(entries, pictures))
-    written |= _write_chunks(assets, "failed", _failure_rows(failed, failures))
+    written = _write_chunks(folder, "entries", _entry_rows(entries, pictures))
+    written |= _write_chunks(folder, "failed", _failure_rows(failed, failures))
     facts = {
         "home": ASSETS,
         "size": CHUNK_ROWS,
@@ -125,7 +126,7 @@ def write_gallery(
         "failed": failures.rows,
     }
     write_text(_page(title, facts), page, force=True)
-    _remove_surplus(assets, written)
+    _remove_surplus(folder, written)
     return page
 
 
@@ -158,13 +159,14 @@ def _link(name: str) -> str:
     return quote(name, safe="/")
 
 
-def _write_chunks(assets: Path, kind: str, rows: Iterator[list[Any]]) -> set[str]:
+def _write_chunks(folder: Path, kind: str, rows: Iterator[list[Any]]) -> set[str]:
     """Write the rows in chunks and return the names of the files."""
     names = set()
     for number, chunk in enumerate(_chunks(rows)):
         name = f"{kind}-{number:04d}.js"
         text = ",\n".join(_json(row) for row in chunk)
-        write_text(f'sowRows("{kind}",[\n{text}\n]);\n', assets / name, force=True)
+        script = f'sowRows("{kind}",[\n{text}\n]);\n'
+        write_text(script, folder / ASSETS / name, force=True, below=folder)
         names.add(name)
     return names
 
@@ -235,9 +237,10 @@ def _check_is_gallery(page: Path) -> None:
         raise OutputError(f"{str(page)!r} is not a SOW gallery", "move it away")
 
 
-def _remove_surplus(assets: Path, written: set[str]) -> None:
+def _remove_surplus(folder: Path, written: set[str]) -> None:
     """Remove chunks of an earlier, longer gallery; other files stay."""
-    for path in assets.iterdir():
-        if CHUNK_NAME.fullmatch(path.name) and path.name not in written:
-            with suppress(OSError):
-                path.unlink()
+    with OutputFolder(folder) as outputs, suppress(OSError):
+        for name in outputs.entries(ASSETS):
+            if CHUNK_NAME.fullmatch(name) and name not in written:
+                with suppress(OSError):
+                    outputs.remove(f"{ASSETS}/{name}")

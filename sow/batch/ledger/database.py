@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.gallery.gallery import Failure
+from sow.batch.ledger.checks import check_ledger
 from sow.batch.ledger.schema import connect, new_connection, sqlite_errors
 from sow.batch.ledger.stores import LocalStore, Store
+from sow.utils.output_folder import OutputFolder
 
 STATES = ("waiting", "running", "done", "failed")
 PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
@@ -24,6 +26,7 @@ class LedgerDatabase:
 
     Attributes:
         folder: the local folder of the database and of files that are not published yet.
+        outputs: the same, held open.
         store: where the pictures are; by default the same folder.
 
     Raises:
@@ -31,11 +34,21 @@ class LedgerDatabase:
             newer version of SOW.
     """
 
-    def __init__(self, folder: Path, store: Store | None = None) -> None:
-        """Open the ledger of a results folder; create it if there is none."""
-        self.folder = folder
+    def __init__(self, folder: Path, store: Store | None = None, checked: bool = False) -> None:
+        """Open the ledger of a results folder; create it if there is none.
+
+        checked: another process of this user has checked it.
+        """
+        self.folder, self.outputs = folder, OutputFolder(folder, create=True)
         self.store: Store = store or LocalStore(folder)
         self._database, self._lock = connect(folder), threading.RLock()
+        if not checked:
+            try:
+                with sqlite_errors(folder):
+                    check_ledger(self._database, folder, self.store.label)
+            except BaseException:
+                self._database.close()
+                raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

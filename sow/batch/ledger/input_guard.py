@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -34,14 +34,22 @@ class InputGuard:
     Everything is kept in a staging database, so memory does not grow with the number of files.
     """
 
-    def __init__(self, staging: sqlite3.Connection, store: Store, snapshot: FolderSnapshot) -> None:
+    def __init__(
+        self,
+        staging: sqlite3.Connection,
+        store: Store,
+        snapshot: FolderSnapshot,
+        find_archived: Callable[[str], Iterable[tuple[str, str]]],
+    ) -> None:
         """Note which files are in the results folder.
 
         Args:
             staging: a database with a table `staged` of the ids and the JSON of all jobs.
             snapshot: the contents of the store.
+            find_archived: returns the old pictures of a name, whatever its case, that are to be
+                archived, and whose they are.
         """
-        self._staging, self._store = staging, store
+        self._staging, self._store, self._find_archived = staging, store, find_archived
         self._empty = snapshot.is_empty()
         staging.executescript(TABLES)
         if not self._empty:
@@ -76,7 +84,7 @@ class InputGuard:
         """Check the inputs that lie in the results folder, now that all jobs are staged.
 
         Raises:
-            UsageError: if a result would replace one.
+            UsageError: if a result would replace one, or one is an old result to be archived.
         """
         rows = self._staging.execute("SELECT name, identity, file FROM threatened")
         for name, identity, file in rows:
@@ -85,6 +93,13 @@ class InputGuard:
                     raise UsageError(
                         f"{output!r}{writer} would replace the input {file!r}",
                         "give another out=",
+                    )
+            for output, job in self._find_archived(name):
+                if identity_of(self._store.address(output)) == identity:
+                    raise UsageError(
+                        f"{output!r}, an old picture of job {job!r}, would be archived, but is "
+                        f"the input {file!r}",
+                        "move it and name it where it is then, or give another out=",
                     )
 
     def _outputs_like(self, name: str) -> Iterator[tuple[str, str]]:

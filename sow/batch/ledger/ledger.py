@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sow.batch.ledger.checks import ledger_errors
 from sow.batch.ledger.database import PASS, LedgerDatabase
 from sow.batch.ledger.registry import RunnerRecord
 from sow.batch.ledger.stores import Store
@@ -55,9 +56,12 @@ class Ledger(LedgerDatabase):
             newer version of SOW.
     """
 
-    def __init__(self, folder: Path, store: Store | None = None) -> None:
-        """Open the ledger of a results folder; create it if there is none."""
-        super().__init__(folder, store)
+    def __init__(self, folder: Path, store: Store | None = None, checked: bool = False) -> None:
+        """Open the ledger of a results folder; create it if there is none.
+
+        checked: another process of this user has checked it.
+        """
+        super().__init__(folder, store, checked)
         self._runner: RunnerRecord | None = None
         self._input_files = InputFileCache()
         self.options: str | None = None
@@ -279,7 +283,8 @@ class Ledger(LedgerDatabase):
     def _claimed_job(
         self, database: sqlite3.Connection, line: int, folder: str, text: str
     ) -> ClaimedJob:
-        job = TV2IJob.from_json(text)
+        with ledger_errors(self.store.label):
+            job = TV2IJob.from_json(text)
         made = {
             seed
             for (seed,) in database.execute("SELECT seed FROM pictures WHERE job = ?", (job.id,))

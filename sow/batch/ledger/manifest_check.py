@@ -89,7 +89,9 @@ class ManifestCheck:
         self._staging = sqlite3.connect("")  # a temporary file, removed with the connection
         try:
             self._staging.execute(STAGED)
-            self._guard = InputGuard(self._staging, self._ledger.store, self._snapshot)
+            self._guard = InputGuard(
+                self._staging, self._ledger.store, self._snapshot, self._find_archived
+            )
         except BaseException:
             self._staging.close()
             raise
@@ -162,6 +164,22 @@ class ManifestCheck:
             if not recorded and not self._is_known(job):
                 return f"{name} exists and is not from this batch"
         return None
+
+    def _find_archived(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield the old pictures of a name that are going to be archived, and their jobs."""
+        pictures = self._ledger.fetch_all(
+            "SELECT file, jobs.id, digest FROM pictures JOIN jobs ON jobs.id = pictures.job "
+            "WHERE file = ?",
+            (name,),
+        )
+        for file, job, digest in pictures:
+            staged = self._staging.execute("SELECT digest FROM staged WHERE id = ?", (job,))
+            row = staged.fetchone()
+            if row is not None and (self._redo_all or row[0] != digest):
+                yield file, job
+        retired = "SELECT file FROM retired WHERE file = ? COLLATE NOCASE"
+        for (file,) in self._ledger.fetch_all(retired, (name,)):
+            yield file, file.removesuffix(".png").partition("@")[0]
 
     def _is_known(self, job: TV2IJob) -> bool:
         """Return whether the ledger has this job, unchanged."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from sow.errors import OutputError
+from sow.utils.output_folder import TEMPORARY, OutputFolder
 from sow.utils.validation import UPDATE
 
 OWN_FOLDER = ".sow"
@@ -23,6 +27,10 @@ APPLICATION_ID = 0x50_57_1E_D6
 """Identifies the database as a ledger."""
 LOCK_TIMEOUT = 60.0
 """Seconds to wait while another runner is writing."""
+MAX_ROW_BYTES = 2**23
+"""The largest row; a manifest's line has at most an eighth of it."""
+SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+"""The end of a journal that names a further file, which SQLite would delete."""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -73,16 +81,18 @@ def connect(folder: Path) -> sqlite3.Connection:
     """Connect to the ledger of a results folder; create it if there is none.
 
     Raises:
-        OutputError: if it cannot be read or written, is damaged, or is from a newer version.
+        OutputError: if it cannot be read or written, is damaged, or is from a newer version; if a
+            file of it is a link.
     """
-    path = ledger_path(folder)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with OutputFolder(folder, create=True) as outputs:
+            check_own_folder(outputs, str(folder))
     except OSError as error:
         raise OutputError(
             f"the folder {str(folder)!r} cannot be written to ({error.strerror})",
             "give another out=",
         ) from None
+    path = ledger_path(folder)
     with sqlite_errors(folder):
         database = new_connection(folder)
         try:
@@ -101,30 +111,113 @@ def connect(folder: Path) -> sqlite3.Connection:
     return database
 
 
+def check_own_folder(outputs: OutputFolder, label: str) -> None:
+    """Create a batch's hidden folder; check that the files in it lead nowhere else.
+
+    SQLite and locks open them by name, and would follow links.
+
+    Raises:
+        OutputError: if one is a link, a pipe or a device, or has another name elsewhere.
+        OSError: if the folder cannot be created or read.
+    """
+    outputs.make_folder(OWN_FOLDER)
+    for name, status in outputs.entries(OWN_FOLDER).items():
+        where = f"{OWN_FOLDER}/{name}"
+        if not (S_ISREG(status.st_mode) or S_ISDIR(status.st_mode)):
+            kind = "a link" if S_ISLNK(status.st_mode) else "not a regular file"
+            raise OutputError(f"{where!r} in {label!r} is {kind}", "remove it")
+        is_shared = S_ISREG(status.st_mode) and status.st_nlink > 1
+        # A file that is being written has two names for a moment; an empty lock loses nothing.
+        if is_shared and not TEMPORARY.fullmatch(name) and (status.st_size or name == LEDGER_NAME):
+            raise OutputError(
+                f"{where!r} in {label!r} has another name elsewhere (a hard link), and would be "
+                "changed there too",
+                "replace it by a copy",
+            )
+    if _names_a_super_journal(outputs):
+        raise OutputError(
+            f"the ledger in {label!r} has a journal of several databases, which no batch writes",
+            f"move its {OWN_FOLDER} away and give force=True to redo all jobs",
+        )
+
+
+def _names_a_super_journal(outputs: OutputFolder) -> bool:
+    name = f"{OWN_FOLDER}/{LEDGER_NAME}-journal"
+    try:
+        with outputs.open(name) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - len(SUPER_JOURNAL)))
+            return file.read() == SUPER_JOURNAL
+    except FileNotFoundError:
+        return False
+
+
 def new_connection(folder: Path) -> sqlite3.Connection:
     """Return a new connection to the ledger of a results folder."""
-    return sqlite3.connect(
+    database = sqlite3.connect(
         ledger_path(folder), timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
     )
+    distrust(database)
+    return database
+
+
+def distrust(database: sqlite3.Connection) -> None:
+    """Keep the contents of a database from doing harm: a ledger may come from a stranger."""
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)
+    database.execute("PRAGMA trusted_schema = OFF")
+    database.execute("PRAGMA cell_size_check = ON")
 
 
 def _create_tables(database: sqlite3.Connection, folder: Path) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != APPLICATION_ID:
-        raise OutputError(f"{str(ledger_path(folder))!r} is not a ledger", "give another out=")
+    if tables:
+        check_tables(database, str(folder), f"{str(ledger_path(folder))!r} is not a ledger")
+        return
+    database.execute("PRAGMA journal_mode = WAL")
+    database.executescript(
+        f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; "
+        f"PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
+    )
+
+
+def check_tables(database: sqlite3.Connection, label: str, foreign: str) -> None:
+    """Check that a database has exactly the tables and triggers of a ledger.
+
+    Args:
+        label: the path or address of the results, for messages.
+        foreign: the message for a database of another program.
+
+    Raises:
+        OutputError: if it has not, or is from a newer version.
+    """
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise OutputError(foreign, "give another out=")
     if version > VERSION:
         raise OutputError(
-            f"the ledger in {str(folder)!r} has version {version}; this SOW reads up to {VERSION}",
+            f"the ledger in {label!r} has version {version}; this SOW reads up to {VERSION}",
             UPDATE,
         )
-    if not tables:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; "
-            f"PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
-        )
+    with closing(sqlite3.connect(":memory:")) as reference:
+        reference.executescript(TABLES)
+        if layout(database) != layout(reference):
+            raise damaged_ledger(label, "unexpected tables")
+
+
+def layout(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    """Return the definitions of all tables, indices, views and triggers."""
+    return sorted(
+        database.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master")
+    )
+
+
+def damaged_ledger(label: str, what: str) -> OutputError:
+    """Return the error for a ledger that no batch would write."""
+    return OutputError(
+        f"the ledger in {label!r} is damaged, or not a ledger ({what})",
+        f"move its {OWN_FOLDER}/{LEDGER_NAME} away and give force=True; all jobs run again",
+    )
 
 
 @contextmanager

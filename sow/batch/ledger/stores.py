@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from itertools import count
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Protocol
 
 from sow.batch.ledger.schema import OWN_FOLDER
 from sow.errors import OutputError
-from sow.utils.files import local_identity, move_to_free, temporary_file, write_synced
+from sow.utils.files import local_identity
+from sow.utils.output_folder import OutputFolder, TemporaryFile
 
 REPLACED = f"{OWN_FOLDER}/replaced"
 """Where archived files go, from the results folder."""
@@ -90,10 +91,14 @@ class Store(Protocol):
 
 
 class LocalStore:
-    """A local folder, which is also the ledger's; see `Store` for its methods."""
+    """A local folder, which is also the ledger's; see `Store` for its methods.
+
+    Nothing below the folder is written, moved or removed through a link.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        """Open the folder, which must exist."""
+        self._given, self._folder = folder, OutputFolder(folder)
         self.label, self.name = str(folder), folder.absolute().name
 
     @contextmanager
@@ -102,11 +107,15 @@ class LocalStore:
 
         A file that is there already is archived, unless it is the same.
         """
-        with ExitStack() as stack:
-            written = {}
+        with write_errors(self.label), ExitStack() as stack:
+            written: dict[str, TemporaryFile] = {}
+            self._folder.make_folder(OWN_FOLDER)
             for name, content in files.items():
-                written[name] = stack.enter_context(temporary_file(self._folder / OWN_FOLDER))
-                write_synced(written[name], content)
+                written[name] = stack.enter_context(self._folder.temporary(OWN_FOLDER))
+                written[name].file.write(content)
+                written[name].sync()
+                if "/" in name:
+                    self._folder.make_folder(name.rpartition("/")[0])
 
             def commit() -> list[str]:
                 archived = []
@@ -114,29 +123,35 @@ class LocalStore:
                     archived += self._place(file, name, files[name])
                 return archived
 
-            for name in files:
-                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             yield commit
 
-    def _place(self, file: Path, name: str, content: bytes) -> list[str]:
+    def _place(self, file: TemporaryFile, name: str, content: bytes) -> list[str]:
         """Move a file to its name; return where files went that had the name."""
-        path, archived = self._folder / name, list[str]()
+        archived = list[str]()
         while True:
-            if name.startswith(f"{OWN_FOLDER}/") or _has_content(path, content):
-                file.replace(path)
+            if name.startswith(f"{OWN_FOLDER}/") or self._has_content(name, content):
+                file.place(name, replace=True)
                 return archived
-            if path.is_dir() and not path.is_symlink():
+            if self.is_folder(name):
                 raise IsADirectoryError(0, f"{name!r} is a folder")
             if moved := self.archive(name):
                 archived.append(moved)
             with suppress(FileExistsError):  # one has appeared just now
-                move_to_free(file, path)
-                file.unlink(missing_ok=True)
+                file.place(name, replace=False)
                 return archived
+
+    def _has_content(self, name: str, content: bytes) -> bool:
+        """Return whether this is a file, not a link, with this content."""
+        status = self._folder.stat(name)
+        if status is None or not S_ISREG(status.st_mode) or status.st_size != len(content):
+            return False
+        with suppress(OSError), self._folder.open(name) as file:
+            return file.read(len(content) + 1) == content
+        return False
 
     def address(self, name: str) -> Path:
         """Return the path of a file."""
-        return self._folder / name
+        return self._given / name
 
     def snapshot(self) -> LocalStore:
         """Return this store: a local disk needs no snapshot."""
@@ -144,58 +159,54 @@ class LocalStore:
 
     def is_empty(self) -> bool:
         """Return whether the folder has nothing but a batch's own hidden folder."""
-        return all(entry.name == OWN_FOLDER for entry in self._folder.iterdir())
+        return all(entry.name == OWN_FOLDER for entry in self._folder.path.iterdir())
 
     def identities(self) -> Iterator[tuple[str, str]]:
         """Yield the names that results may have, with `identity_of` each."""
-        with os.scandir(self._folder) as entries:
+        with os.scandir(self._folder.path) as entries:
             for entry in entries:
-                identity = local_identity(self._folder / entry.name)
+                identity = local_identity(self._folder.path / entry.name)
                 if identity is not None and entry.name.isascii():
                     yield entry.name, identity
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a file or a folder of this name."""
-        return os.path.lexists(self._folder / name)
+        """Return whether there is a file, a link or a folder of this name."""
+        return self._folder.stat(name) is not None
 
     def is_folder(self, name: str) -> bool:
         """Return whether this name is a folder."""
-        return (self._folder / name).is_dir()
+        status = self._folder.stat(name)
+        return status is not None and S_ISDIR(status.st_mode)
 
     def missing(self, names: Iterable[str]) -> Iterator[str]:
-        """Yield the names that do not exist."""
-        return (name for name in names if not self.exists(name))
+        """Yield the names that do not exist, or are links to nothing."""
+        return (name for name in names if self._folder.stat(name, follow=True) is None)
 
     def archive(self, name: str) -> str | None:
         """Move a file to `REPLACED` under a free name, and return that; None if there is none."""
-        archive, path = self._folder / REPLACED, self._folder / name
-        names = (f"{path.stem}{f'-{n}' if n else ''}{path.suffix}" for n in count())
         try:
-            if not os.path.lexists(path):
-                return None
-            archive.mkdir(exist_ok=True)
-            free = next(name for name in names if not os.path.lexists(archive / name))
-            path.replace(archive / free)
-        except FileNotFoundError:
-            return None
+            return self._folder.set_aside(name, REPLACED)
         except OSError as error:
             raise OutputError(
                 f"{name!r} cannot be archived ({error.strerror or error})",
                 "close it in other programs",
             ) from None
-        return f"{REPLACED}/{free}"
 
     def publish(self, names: Iterable[str]) -> None:
         """Do nothing: the files are in place already."""
 
 
-def _has_content(path: Path, content: bytes) -> bool:
-    """Return whether this is a file, not a link, with this content."""
-    with suppress(OSError):
-        return (
-            not path.is_symlink()
-            and path.is_file()
-            and path.stat().st_size == len(content)
-            and path.read_bytes() == content
-        )
-    return False
+@contextmanager
+def write_errors(folder: str) -> Iterator[None]:
+    """Turn errors of the system about a folder into an OutputError.
+
+    Raises:
+        OutputError: for any `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"the folder {folder!r} cannot be written to ({error.strerror or error})",
+            "choose another one",
+        ) from None

@@ -26,12 +26,13 @@ from sow.utils.files import cache_folder, make_folder
 class RemoteLedger(Ledger):
     """A ledger in a working folder, on the one machine that works on the results."""
 
-    def __init__(self, address: str, folder: Path | None = None) -> None:
+    def __init__(self, address: str, folder: Path | None = None, checked: bool = False) -> None:
         """Open the ledger, resuming from the snapshot beside the results.
 
         Args:
             address: the address of the results.
             folder: the working folder; the same for all processes of this machine.
+            checked: another process of this user has checked the ledger.
 
         Raises:
             OutputError: if another machine works there, or the storage cannot be used.
@@ -42,7 +43,8 @@ class RemoteLedger(Ledger):
         self._lease = Lease(storage, folder, lambda: sync_ledger(storage, folder))
         try:
             self._snapshots = SnapshotUploader(storage, folder, self._lease.check)
-            super().__init__(folder, RemoteStore(storage, folder, self._lease.check))
+            store = RemoteStore(storage, folder, self._lease.check)
+            super().__init__(folder, store, checked)
         except BaseException:
             self._lease.close()
             raise

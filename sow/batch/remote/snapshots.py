@@ -171,7 +171,7 @@ def _strip_machine_state(file: Path, token: str) -> None:
         snapshot.execute("BEGIN")
         snapshot.execute("UPDATE jobs SET state = 'waiting', owner = NULL WHERE state = 'running'")
         snapshot.execute("DELETE FROM runners")
-        snapshot.execute("DELETE FROM meta WHERE name = 'shown'")
+        snapshot.execute("DELETE FROM meta WHERE name IN ('shown', 'checked')")
         _write_note(snapshot, "snapshots", token)
         snapshot.execute("COMMIT")
 

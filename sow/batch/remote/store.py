@@ -150,7 +150,6 @@ class RemoteStore:
             raise OutputError(f"{self.address(PAGE)!r} is not a page of SOW", "move it away")
 
     def _remove_old_chunks(self, kept: set[str]) -> None:
-        assets = Storage(self._storage.address_of(ASSETS))
-        for name in assets.list_folder():
+        for name in self._storage.list_folder(ASSETS):
             if CHUNK_NAME.fullmatch(name) and f"{ASSETS}/{name}" not in kept:
-                assets.remove(name)
+                self._storage.remove(f"{ASSETS}/{name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from contextlib import suppress
@@ -11,10 +12,12 @@ from typing import Any
 from sow.batch.gallery.gallery import ASSETS, CHUNK_NAME, PAGE, Entry, thumbnail, write_gallery
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.schema import METADATA, OWN_FOLDER, THUMBNAILS
+from sow.batch.ledger.stores import REPLACED, write_errors
 from sow.batch.runners.saving import GeneratedPicture
 from sow.errors import OutputError
-from sow.utils.files import temporary_file
 
+WRITTEN_LISTS, MAX_LISTS = "lists", 8
+"""The note with the SHA-256 of the last versions of `metadata.jsonl`, and how many are kept."""
 MAX_TIME_SHARE, MIN_INTERVAL = 0.02, 10.0
 """The share of the time that may go into updates, and the minimum seconds between two."""
 
@@ -43,16 +46,45 @@ def thumbnails(generated: GeneratedPicture, name: str) -> dict[str, bytes]:
 def write_metadata(ledger: Ledger) -> Path:
     """Write `metadata.jsonl`, with a line for every picture, in the format of ImageFolder.
 
+    A file of that name that somebody has edited is archived.
+
     Raises:
         OutputError: if it cannot be written.
     """
-    target = ledger.folder / METADATA
-    with temporary_file(ledger.folder / OWN_FOLDER) as file:
-        with file.open("w", encoding="utf-8") as lines:
-            for metadata in ledger.picture_metadata():
-                lines.write(json.dumps(metadata, ensure_ascii=False) + "\n")
-        file.replace(target)
-    return target
+    digest = hashlib.sha256()
+    with write_errors(str(ledger.folder)), ledger.outputs.temporary(OWN_FOLDER) as made:
+        for metadata in ledger.picture_metadata():
+            line = _line_of(metadata)
+            made.file.write(line)
+            digest.update(line)
+        written = (ledger.get_meta(WRITTEN_LISTS) or "").split()
+        if written and _digest_of_list(ledger) not in (None, *written):
+            moved = ledger.outputs.set_aside(METADATA, REPLACED)
+            ledger.report("file", f"{METADATA} had been edited: it is {moved} now")
+        # Noted first: if this process is killed here, neither version is taken for an edited one.
+        kept = [*written, digest.hexdigest()][-MAX_LISTS:]
+        ledger.set_meta(WRITTEN_LISTS, " ".join(kept))
+        made.place(METADATA, replace=True)
+    return ledger.folder / METADATA
+
+
+def _line_of(metadata: dict[str, Any]) -> bytes:
+    line = f"{json.dumps(metadata, ensure_ascii=False)}\n"
+    try:
+        return line.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold and UTF-8 cannot
+        return f"{json.dumps(metadata)}\n".encode()
+
+
+def _digest_of_list(ledger: Ledger) -> str | None:
+    """Return the SHA-256 of `metadata.jsonl`; None if there is none, "" if it is no file."""
+    try:
+        with ledger.outputs.open(METADATA) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
 
 
 def write_page(ledger: Ledger, title: str) -> Path:
