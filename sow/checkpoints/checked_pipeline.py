@@ -8,7 +8,18 @@ from typing import Any, Self
 from diffusers import StableDiffusionPipeline
 from torch import nn
 
-from sow.checkpoints.single_file import check_single_file, find_config_folder
+from sow.checkpoints.files import read_config
+from sow.checkpoints.kinds import recognise
+from sow.checkpoints.prediction import probe_prediction
+from sow.checkpoints.published import (
+    PUBLISHED,
+    load_tokenizer,
+    published_folder,
+    published_name,
+    remember_prediction,
+    remembered_prediction,
+)
+from sow.checkpoints.single_file import check_config, check_single_file, find_config_folder
 from sow.checkpoints.trust import REQUIRED_COMPONENTS, check_folder
 from sow.checkpoints.weights import check_weights
 from sow.errors import ModelError
@@ -44,28 +55,74 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
     def from_single_file(cls, path: Any, **kwargs: Any) -> Self:
         """Load a single file as diffusers does, but only a complete `.safetensors` file on disk.
 
+        Args:
+            path: the file.
+            kwargs: as in diffusers. `config` is a folder, a hub id, or the name of a bundled
+                configuration (`sow.checkpoints.published.PUBLISHED`). By default it is one of
+                these: the family is recognised by the tensors, and one step of the UNet tells
+                whether it predicts epsilon or v.
+
         Raises:
-            ModelError: if it is not one, or its configuration (in a folder or on the hub) is not
-                trusted.
+            ModelError: if it is not one, its configuration (in a folder or on the hub) is not
+                trusted, or nothing tells what it predicts.
         """
         if not str(path).endswith(".safetensors"):
             raise ModelError(
                 f"{str(path)!r} is not a .safetensors file", "convert it: pickles are never loaded"
             )
-        header = check_single_file(Path(path))
-        folder = find_config_folder(header, **kwargs)
+        kind, config = recognise(check_single_file(Path(path))), kwargs.pop("config", None)
+        check_config(config, kind, Path(path).name)
+        if config is None or config in PUBLISHED:
+            return cls._from_published(Path(path), kind.base, config, kwargs)
+        folder = find_config_folder(config, **kwargs)
         # Single files do not contain these; they are loaded from the folder if they are there.
         missing = {name for name in IMAGE_MODELS if not any((folder / name).glob("*.safetensors"))}
         check_weights(folder, None, passed={*REQUIRED_COMPONENTS, *missing, *kwargs})
         pipe: Self = super().from_single_file(path, **{**kwargs, "config": str(folder)})
         _limit_tokens(pipe)
-        for name, component in pipe.components.items():
-            # Parameters without a tensor in the file stay on the meta device.
-            if isinstance(component, nn.Module) and any(p.is_meta for p in component.parameters()):
-                raise ModelError(
-                    f"{Path(path).name!r} lacks tensors of its {name}", "download it again"
-                )
+        _check_complete(pipe, Path(path).name)
         return pipe
+
+    @classmethod
+    def _from_published(cls, path: Path, base: str, config: str | None, options: Any) -> Self:
+        """Load a single file with a bundled configuration; `config=None` finds out which."""
+        known = remembered_prediction(path) if config is None else None
+        name = config or published_name(base, known or "epsilon") or ""
+        components = {"tokenizer": load_tokenizer(name), **options}
+        pipe: Self = super().from_single_file(
+            str(path), **components, config=str(published_folder(name))
+        )
+        _check_complete(pipe, path.name)
+        if config is None and known is None:
+            prediction = probe_prediction(pipe)
+            if prediction is None:
+                names = [known for known, (family, _) in PUBLISHED.items() if family == base]
+                raise ModelError(
+                    f"whether {path.name!r} predicts epsilon or v cannot be told from one step",
+                    f"set config={names[0]} (epsilon) or config={names[1]} (v)",
+                )
+            remember_prediction(path, prediction)
+            pipe._become(published_name(base, prediction) or name)
+        return pipe
+
+    def _become(self, name: str) -> None:
+        """Take what another bundled configuration of the same family has: schedule and size."""
+        folder = published_folder(name)
+        self.register_modules(scheduler=type(self.scheduler).from_pretrained(folder / "scheduler"))
+        config = read_config(folder / "unet")
+        changes = {key: config[key] for key in ("sample_size", "upcast_attention") if key in config}
+        self.unet.register_to_config(**changes)
+
+
+def _check_complete(pipe: StableDiffusionPipeline, name: str) -> None:
+    """Check that every parameter of a pipeline has been read from a file.
+
+    Raises:
+        ModelError: if one has not: it stays on the meta device.
+    """
+    for part, component in pipe.components.items():
+        if isinstance(component, nn.Module) and any(p.is_meta for p in component.parameters()):
+            raise ModelError(f"{name!r} lacks tensors of its {part}", "download it again")
 
 
 def _limit_tokens(pipe: StableDiffusionPipeline) -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.hub_cache import cached_snapshot
+from sow.checkpoints.kinds import foreign_format, recognise
+from sow.checkpoints.published import (
+    BUNDLED_CONFIGS,
+    PUBLISHED,
+    published_folder,
+    published_name,
+    remembered_prediction,
+)
+from sow.checkpoints.single_file import check_single_file, read_header
 from sow.checkpoints.spec import CheckpointSpec
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
@@ -30,6 +39,7 @@ class Model:
         name: what a recipe records: a bundled name, a hub id, or the last part of a path.
         source: the folder or file.
         origin: `bundled`, `hub`, `folder` or `file`.
+        config: of a file, a bundled configuration, a folder or a hub id; None if nobody named it.
         commit: the hub's commit; empty for other origins.
         half: whether to prefer files in half precision.
         notes: lines for the user.
@@ -40,6 +50,7 @@ class Model:
     origin: str
     commit: str = ""
     half: bool = False
+    config: str | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -49,10 +60,49 @@ class Model:
 
     @cached_property
     def checkpoint_spec(self) -> CheckpointSpec:
-        """The checkpoint's own configuration; a single file is taken for Stable Diffusion's."""
-        return (
-            CheckpointSpec() if self.origin == "file" else CheckpointSpec.from_folder(self.source)
-        )
+        """The checkpoint's own configuration; that of a single file is found by its tensors."""
+        if self.origin != "file":
+            return CheckpointSpec.from_folder(self.source)
+        folder = self._config_folder
+        spec = CheckpointSpec() if folder is None else CheckpointSpec.from_folder(folder)
+        return spec if self.is_probed else replace(spec, canvas_known=False)
+
+    @cached_property
+    def _config_folder(self) -> Path | None:
+        """The folder of a single file's configuration; None if it is not on this machine."""
+        if self.config is None:
+            name = published_name(self._base, remembered_prediction(self.source) or "epsilon")
+            return published_folder(name) if name else None
+        if self.config in PUBLISHED:
+            return published_folder(self.config)
+        return Path(self.config) if Path(self.config).is_dir() else cached_snapshot(self.config)
+
+    @cached_property
+    def is_probed(self) -> bool:
+        """Whether its size is known: that of a 2.x in a file depends on what its UNet predicts."""
+        if self.origin != "file":
+            return True
+        if self.config is not None:
+            return self._config_folder is not None
+        if self._base == "sd2":
+            return remembered_prediction(self.source) is not None
+        return self._base == "sd1"  # 512 px, whatever it predicts
+
+    def probed_as(self, prediction: str) -> Model:
+        """Return the model of a single file with the configuration of what its UNet predicts."""
+        return replace(self, config=published_name(self._base, prediction))
+
+    @property
+    def tokenizer_home(self) -> Path | None:
+        """The folder with the folder of its tokenizer; None if it is not on this machine."""
+        if self.origin != "file":
+            return self.source
+        folder = self._config_folder
+        return BUNDLED_CONFIGS if folder and folder.parent == BUNDLED_CONFIGS else folder
+
+    @cached_property
+    def _base(self) -> str:
+        return recognise(read_header(self.source)).base
 
 
 def find_model(
@@ -61,6 +111,7 @@ def find_model(
     revision: str | None = None,
     half: Half = False,
     download: bool = True,
+    config: str | None = None,
 ) -> Model:
     """Find a model, and download it if necessary and allowed.
 
@@ -70,9 +121,10 @@ def find_model(
         revision: a branch, tag or commit on the hub.
         half: prefer files in half precision; a function is called only where it matters.
         download: False never uses the network.
+        config: for a single file, a bundled configuration, a folder or a hub id.
 
     Raises:
-        ModelError: if it cannot be found or is not trusted.
+        ModelError: if it cannot be found, is not trusted, or is no checkpoint of Stable Diffusion.
     """
     path = as_path("model", name)
     name = str(name)
@@ -89,10 +141,10 @@ def find_model(
         )
     is_file, is_folder = _file_or_folder(path)
     if is_file:
-        if path.suffix != ".safetensors":
-            raise ModelError(f"{path.name!r} is not a model", "use a folder or a .safetensors file")
-        return Model(path.name, path, "file")
+        _check_file(path)
+        return Model(path.name, path, "file", config=config)
     if is_folder:
+        _check_is_checkpoint(path)
         check_folder(path)
         return Model(path.resolve().name, path, "folder", half=_prefer_half(half))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
@@ -100,6 +152,38 @@ def find_model(
     raise ModelError(
         f"no model {name!r}",
         f"use auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
+    )
+
+
+def _check_file(path: Path) -> None:
+    """Check that a file holds a checkpoint, by its header.
+
+    Raises:
+        ModelError: if not; it says what the file is.
+    """
+    if path.suffix == ".safetensors":
+        check_single_file(path)
+        return
+    foreign = foreign_format(path)
+    if foreign is not None:
+        raise ModelError(f"{path.name!r} is {foreign[0]}", foreign[1])
+    raise ModelError(f"{path.name!r} is not a model", "use a folder or a .safetensors file")
+
+
+def _check_is_checkpoint(folder: Path) -> None:
+    """Check that a folder is not that of a single file, such as a LoRA's.
+
+    Raises:
+        ModelError: if it is; it says what the file is.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files or (folder / "model_index.json").exists():
+        return
+    if len(files) == 1:
+        check_single_file(files[0])
+    raise ModelError(
+        f"{folder.name!r} is not a checkpoint in diffusers' layout, but has .safetensors files",
+        f"give one of them: {files[0].name}",
     )
 
 

@@ -32,8 +32,9 @@ def load_pipeline(
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         revision: a branch, tag or commit on the hub.
-        config: for a single file, a folder or hub id with the configurations of its components;
-            by default diffusers recognises the type of checkpoint and asks the hub.
+        config: for a single file, a bundled configuration (`sd1`, `sd1-v`, `sd2-base`, `sd2-v`),
+            or a folder or hub id with those of its components; by default the file's tensors and
+            one step of its UNet tell which of the bundled ones it has.
 
     Raises:
         ModelError: if the weights cannot be found, are not trusted or cannot be read.
@@ -47,12 +48,12 @@ def load_pipeline(
     precision = choose_dtype(dtype, device)
     half = precision != torch.float32
     if not isinstance(model, Model):
-        model = find_model(model, revision=revision, half=half)
+        model = find_model(model, revision=revision, half=half, config=config)
     options: dict[str, Any] = {"torch_dtype": precision}
     with MODEL_BUILD_LOCK, _one_line_errors(model.name), quiet_libraries():
         if model.origin == "file":
             pipe: SowPipeline = SowPipeline.from_single_file(
-                str(model.source), config=config, **options
+                str(model.source), config=model.config, **options
             )
         else:
             pipe = SowPipeline.from_pretrained(

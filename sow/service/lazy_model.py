@@ -56,9 +56,17 @@ class LazyModel:
     def model(self) -> Model:
         """The model's name, files and specification.
 
+        A single file whose size only its UNet tells is loaded first.
+
         Raises:
             ModelError: if it cannot be found or may not be trusted.
         """
+        found = self._find()
+        if not found.is_probed:
+            self._load()
+        return self._find()
+
+    def _find(self) -> Model:
         with self._find_lock:
             if self._model is None:
                 self._model = find_model(
@@ -66,6 +74,7 @@ class LazyModel:
                     revision=self._revision,
                     half=self._is_half,
                     download=self._download,
+                    config=self._config,
                 )
                 report_notes(self._report, self._model.notes)
             return self._model
@@ -92,10 +101,12 @@ class LazyModel:
 
         with self._load_lock:
             if self._pipe is None:
-                self._pipe = load_pipeline(
-                    self.model, device=self._device, dtype=self._dtype, config=self._config
-                )
+                found = self._find()
+                self._pipe = load_pipeline(found, device=self._device, dtype=self._dtype)
                 self._pipe.warn = lambda line: None  # the service reports these notes itself
+                if not found.is_probed:
+                    with self._find_lock:
+                        self._model = found.probed_as(self._pipe.scheduler.config.prediction_type)
             return self._pipe
 
     @cached_property

@@ -101,7 +101,7 @@ class PlannerChoice:
             asker=make_asker(vendor, self.planner_model, self.base_url),
             calls=self.planner_calls,
             prompts=Prompts(None if self.prompts is None else Path(self.prompts)),
-            count=token_counter(None if model.origin == "file" else model.source),
+            count=token_counter(model.tokenizer_home),
             limit=model.checkpoint_spec.token_limit,
             words=model.checkpoint_spec.words,
             seconds=self.planner_timeout,
