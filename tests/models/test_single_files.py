@@ -33,8 +33,10 @@ PEFT_K = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.lora_A
 
 
 def whole(width: int, channels: int = 4, **more: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    parts = {"first_stage_model.encoder.conv_in.weight": (128, 3, 3, 3),
-             "cond_stage_model.transformer.text_model.final_layer_norm.weight": (width,)}  # fmt: skip
+    parts: dict[str, tuple[int, ...]] = {
+        "first_stage_model.encoder.conv_in.weight": (128, 3, 3, 3),
+        "cond_stage_model.transformer.text_model.final_layer_norm.weight": (width,),
+    }
     return {CONV_IN: (320, channels, 3, 3), TO_K: (320, width), **parts, **more}
 
 
@@ -63,7 +65,7 @@ FILES: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
     "unclip": (whole(1024, **{f"{UNET}label_emb.0.0.weight": (1280, 2048)}), "a Stable unCLIP"),
     "only a unet": ({CONV_IN: (320, 4, 3, 3), TO_K: (320, 768)}, "without its autoencoder (VAE)"),
     "diffusers unet": ({"conv_in.weight": (320, 4, 3, 3), "down_blocks.0.attentions.0."
-                        "transformer_blocks.0.attn2.to_k.weight": (320, 768)}, "alone, in diffusers"),
+                        "transformer_blocks.0.attn2.to_k.weight": (320, 768)}, "UNet of Stable"),
     "vae": ({"encoder.conv_in.weight": (128, 3, 3, 3)}, "an autoencoder (VAE) alone"),
     "text encoder": ({"text_model.encoder.layers.0.self_attn.q_proj.weight": (768, 768)},
                      "a text encoder alone"),
@@ -124,7 +126,7 @@ def test_a_folder_of_single_files_is_not_taken_for_a_checkpoint(tmp_path):
     with pytest.raises(ModelError, match=r"'pytorch_lora_weights.safetensors' is a LoRA"):
         find_model(str(tmp_path))
     save_file({"emb_params": torch.zeros(1, 768)}, tmp_path / "a.safetensors")
-    with pytest.raises(ModelError, match="give one of them: a.safetensors"):
+    with pytest.raises(ModelError, match=r"give one of them: a\.safetensors"):
         find_model(str(tmp_path))
 
 
