@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,8 +76,10 @@ Folder = Annotated[str, typer.Argument(help="Folder with the results of a batch.
 
 @app.command(RUN)
 @with_request(
-    Request, only=("setting", "canvas", "matte", "negative", "preset", "likeness", "settings")
-)
+    Request,
+    only=("setting", "canvas", "matte", "negative", "lora", "embedding", "preset", "likeness",
+          "settings"),
+)  # fmt: skip
 def run(
     request: Request,
     jobs: Annotated[
@@ -144,6 +147,7 @@ def run(
     from sow.batch.sources import make_job_source
     from sow.cli.batch_progress import Progress, checking
     from sow.settings.inputs import as_canvas
+    from sow.storage.addresses import is_address
 
     choice = choice_of(
         planner, planner_model, base_url, planner_calls, fallback, no_cache, prompts,
@@ -152,6 +156,11 @@ def run(
     defaults = {name: getattr(request, name) for name in request.decided}
     if request.canvas is not None:
         defaults["canvas"] = list(as_canvas(request.canvas))
+    for name in ("lora", "embedding"):
+        if name in defaults:  # relative to this folder, unlike those of the manifest
+            defaults[name] = [
+                file if is_address(file) else str(Path.cwd() / file) for file in defaults[name]
+            ]
     if request.settings is not None:
         defaults["settings"] = assigned_settings(request)
     options = Options(model, revision, config, device, dtype, choice, batch_size, planners, yes,

@@ -20,7 +20,8 @@ RUNNER = "Many machines"
 SingleConfig = Annotated[
     str | None,
     typer.Option(
-        help="Configuration of a single .safetensors file: a folder or hub id.",
+        help="Configuration of a single .safetensors file: sd1, sd1-v, sd2-base, sd2-v, a "
+        "folder or a hub id. Default: recognised by its tensors.",
         rich_help_panel=MODEL,
     ),
 ]

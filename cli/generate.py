@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     from sow.service.results import GenerationSpec, Picture
     from sow.service.service import Service
 
-VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "negative", "retries"}
+VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "negative", "retries",
+          "lora", "embedding"}  # fmt: skip
 """The options that may be given beside --like."""
 HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
@@ -69,7 +70,8 @@ def generate(
     config: Annotated[
         str | None,
         typer.Option(
-            help="Configuration of a single .safetensors file: a folder or hub id.",
+            help="Configuration of a single .safetensors file: sd1, sd1-v, sd2-base, sd2-v, a "
+            "folder or a hub id. Default: recognised by its tensors.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -119,14 +121,18 @@ def generate(
     named = [*decided(request), *["planner"] * (choice != PlannerChoice())]
     seeds = list(consecutive_seeds(generation.seed, count))
     if recipe is not None:
-        refuse_beside_recipe(*named, *["like"] * (like is not None))
-        service, spec, again = Service.of_recipe(recipe, model=model, **options)
+        others = [name for name in named if name not in ("lora", "embedding")]
+        refuse_beside_recipe(*others, *["like"] * (like is not None))
+        service, spec, again = Service.of_recipe(
+            recipe, model=model, lora=request.lora, embedding=request.embedding, **options
+        )
         seeds = [again]
     elif like is not None:
         refuse_beside_like(*named)
         service, spec = Service.like(
             like, prompt=request.prompt, negative=request.negative, preset=request.preset,
-            settings=request.settings, likeness=request.likeness, model=model, **options,
+            settings=request.settings, likeness=request.likeness, model=model,
+            lora=request.lora, embedding=request.embedding, **options,
         )  # fmt: skip
     else:
         service = Service(model, planner=choice, **options)

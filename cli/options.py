@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sow.cli.output import set_quiet
-from sow.planners.request import RESULT
+from sow.planners.request import MODEL, RESULT
 
 if TYPE_CHECKING:
     from sow.service.planning import PlannerChoice
 
-MODEL, PLANNER = "The model", "The planner"
+PLANNER = "The planner"
 
 ModelName = Annotated[
     str,

@@ -32,7 +32,7 @@ from sow.planners.request import RESULT
 from sow.service.request import Request
 
 
-@with_request(Request, without=("preset", "settings", "likeness"))
+@with_request(Request, without=("preset", "settings", "likeness", "lora"))
 def plan(
     request: Request,
     model: ModelName = "auto",

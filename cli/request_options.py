@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from sow.cli.options import MODEL, PLANNER
-from sow.planners.request import PICTURE, PLAN, RESULT, Option, options_of
+from sow.cli.options import PLANNER
+from sow.planners.request import MODEL, PICTURE, PLAN, RESULT, Option, options_of
 from sow.service.request import Request
 
 T = TypeVar("T")
@@ -98,5 +98,8 @@ def _parameter(name: str, field: Field[Any], option: Option) -> inspect.Paramete
 
 def files_of(request: Request) -> list[Path]:
     """Return the files that a request of the command line names."""
+    from sow.settings.inputs import as_embeddings, as_loras
+
     named = (request.image, request.mask, request.plan, request.graph)
-    return [Path(str(name)) for name in named if name]
+    loras = [path for path, _ in as_loras(request.lora)]
+    return [*(Path(str(name)) for name in named if name), *loras, *as_embeddings(request.embedding)]

@@ -11,7 +11,7 @@ from sow.cli.options import Json
 from sow.cli.output import print_json, printable
 
 if TYPE_CHECKING:
-    from sow.pictures.recipe import Recipe
+    from sow.pictures.recipe import EmbeddingRecord, LoraRecord, Recipe
 
 
 def show(
@@ -40,6 +40,14 @@ def show(
     typer.echo(drawn.get(), nl=False)  # rich fails if standard output cannot encode a character
 
 
+def _lora(record: LoraRecord) -> str:
+    return f"{record.name}:{record.weight:g} (sha256 {record.sha256})"
+
+
+def _embedding(record: EmbeddingRecord) -> str:
+    return f"{record.token}: {record.name} (sha256 {record.sha256})"
+
+
 def recipe_rows(recipe: Recipe) -> dict[str, str]:
     """Return what to show of a recipe, without control characters."""
     data = recipe.model_dump(mode="json")
@@ -55,6 +63,12 @@ def recipe_rows(recipe: Recipe) -> dict[str, str]:
         "subject": f"{plan['subject']} (suppressed elsewhere: {plan['suppress'] or '-'})",
         "planner": plan["planner"],
         "notes": "; ".join(plan["notes"]) or "-",
+        **({"loras": ", ".join(map(_lora, recipe.loras))} if recipe.loras else {}),
+        **(
+            {"embeddings": ", ".join(map(_embedding, recipe.embeddings))}
+            if recipe.embeddings
+            else {}
+        ),
         **({"drawn by": recipe.method} if recipe.method else {}),
         "seed": recipe.seed,
         "model": f"{recipe.model} ({recipe.revision})",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sow.plan.plan import Region
     from sow.planners.graph_spec import GraphLike
 
-PICTURE, PLAN, RESULT = "The picture", "The plan", "The result"
+PICTURE, PLAN, MODEL, RESULT = "The picture", "The plan", "The model", "The result"
 """The panels of a command's help."""
 OPTION = "option"
 

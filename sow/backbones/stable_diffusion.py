@@ -86,18 +86,24 @@ class StableDiffusion:
         added = {str(token) for token in tokenizer.added_tokens_encoder}
         groups: list[list[int]] = []
         open_word = False
-        for index, token in enumerate(tokenizer.convert_ids_to_tokens(ids)):
+        names = tokenizer.convert_ids_to_tokens(ids)
+        for index, token in enumerate(names):
             if token in tokenizer.all_special_tokens:
                 continue
-            if open_word and token not in added:
+            if (open_word and token not in added) or (
+                token in added and groups and _continues(names[groups[-1][0]], token)
+            ):
                 groups[-1].append(index)
             else:
                 groups.append([index])
             # An added token is a whole word; the last token of any other word ends with a mark.
             open_word = token not in added and not token.endswith("</w>")
-        return [
-            (tokenizer.decode([ids[index] for index in group]).strip(), group) for group in groups
-        ]
+
+        def text_of(group: list[int]) -> str:
+            first = names[group[0]]
+            return first if first in added else tokenizer.decode([ids[i] for i in group]).strip()
+
+        return [(text_of(group), group) for group in groups]
 
     def attention_layers(self) -> list[AttentionLayer]:
         """Return the layers in the UNet's order; attn1 is self-attention, attn2 cross-attention."""
@@ -131,3 +137,9 @@ class StableDiffusion:
     def set_processors(self, processors: Mapping[str, Any]) -> None:
         """Replace diffusers' attention processors."""
         self.pipe.unet.set_attn_processor(dict(processors))
+
+
+def _continues(word: str, token: str) -> bool:
+    """Return whether a token is another vector of an embedding: `cat_1` of `cat`."""
+    start, _, number = token.rpartition("_")
+    return start == word and number.isdigit()

@@ -97,7 +97,7 @@ def _adapter_base(header: Header) -> str:
     """Return the family of a LoRA, by the inputs of its layers."""
     if _mentions(header, ["lora_te2_", "text_encoder_2."]):
         return "sdxl"
-    if any(OTHER_LORAS.search(name) and ".attn2." not in name for name in header):
+    if any(OTHER_LORAS.search(name) for name in header):
         return "sd3" if _mentions(header, ["joint_blocks"]) else "flux"
     inputs = {
         name: shape[1]
@@ -149,6 +149,11 @@ def _context_base(header: Header) -> str:
         if name.endswith("attn2.to_k.weight") and len(shape) == 2:
             return CONTEXT_WIDTHS.get(shape[1], "")
     return ""
+
+
+def family_of(context_width: object) -> str:
+    """Return the family of a UNet by the width of the text embeddings it reads, or nothing."""
+    return CONTEXT_WIDTHS.get(context_width, "") if isinstance(context_width, int) else ""
 
 
 def _channels(shape: tuple[int, ...]) -> int:

@@ -151,8 +151,12 @@ class CheckpointSpec:
         """Return the words of a prompt that are not in the checkpoint's vocabulary, in order."""
         if not self.words:
             return []
-        words = dict.fromkeys(re.findall(r"[^\W_]+", prompt.lower()))
-        return [word for word in words if word not in self.words]
+        return [word for word in dict.fromkeys(words_of(prompt)) if word not in self.words]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in lower case, without signs."""
+    return re.findall(r"[^\W_]+", text.lower())
 
 
 def _source(preset: str, field: str) -> str:

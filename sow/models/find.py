@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from sow.checkpoints.files import read_config
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.hub_cache import cached_snapshot
-from sow.checkpoints.kinds import foreign_format, recognise
+from sow.checkpoints.kinds import family_of, foreign_format, recognise
 from sow.checkpoints.published import (
     BUNDLED_CONFIGS,
     PUBLISHED,
@@ -20,7 +21,7 @@ from sow.checkpoints.published import (
     remembered_prediction,
 )
 from sow.checkpoints.single_file import check_single_file, read_header
-from sow.checkpoints.spec import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec, words_of
 from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
 from sow.errors import ModelError
 from sow.models.hub import SD21, download_snapshot, hub_problem
@@ -42,6 +43,7 @@ class Model:
         config: of a file, a bundled configuration, a folder or a hub id; None if nobody named it.
         commit: the hub's commit; empty for other origins.
         half: whether to prefer files in half precision.
+        extra_words: what embeddings add to its vocabulary, if it lists one.
         notes: lines for the user.
     """
 
@@ -51,6 +53,7 @@ class Model:
     commit: str = ""
     half: bool = False
     config: str | None = None
+    extra_words: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -62,7 +65,9 @@ class Model:
     def checkpoint_spec(self) -> CheckpointSpec:
         """The checkpoint's own configuration; that of a single file is found by its tensors."""
         if self.origin != "file":
-            return CheckpointSpec.from_folder(self.source)
+            spec = CheckpointSpec.from_folder(self.source)
+            words = spec.words | self.extra_words if spec.words else spec.words
+            return replace(spec, words=words)
         folder = self._config_folder
         spec = CheckpointSpec() if folder is None else CheckpointSpec.from_folder(folder)
         return spec if self.is_probed else replace(spec, canvas_known=False)
@@ -71,7 +76,7 @@ class Model:
     def _config_folder(self) -> Path | None:
         """The folder of a single file's configuration; None if it is not on this machine."""
         if self.config is None:
-            name = published_name(self._base, remembered_prediction(self.source) or "epsilon")
+            name = published_name(self.base, remembered_prediction(self.source) or "epsilon")
             return published_folder(name) if name else None
         if self.config in PUBLISHED:
             return published_folder(self.config)
@@ -84,13 +89,13 @@ class Model:
             return True
         if self.config is not None:
             return self._config_folder is not None
-        if self._base == "sd2":
+        if self.base == "sd2":
             return remembered_prediction(self.source) is not None
-        return self._base == "sd1"  # 512 px, whatever it predicts
+        return self.base == "sd1"  # 512 px, whatever it predicts
 
     def probed_as(self, prediction: str) -> Model:
         """Return the model of a single file with the configuration of what its UNet predicts."""
-        return replace(self, config=published_name(self._base, prediction))
+        return replace(self, config=published_name(self.base, prediction))
 
     @property
     def tokenizer_home(self) -> Path | None:
@@ -101,8 +106,16 @@ class Model:
         return BUNDLED_CONFIGS if folder and folder.parent == BUNDLED_CONFIGS else folder
 
     @cached_property
-    def _base(self) -> str:
-        return recognise(read_header(self.source)).base
+    def base(self) -> str:
+        """The family of models it belongs to, a key of `kinds.TITLES`; empty if unknown."""
+        if self.origin == "file":
+            return recognise(read_header(self.source)).base
+        return family_of(read_config(self.source / "unet").get("cross_attention_dim"))
+
+    def with_words(self, words: Collection[str]) -> Model:
+        """Return the model with the words of embeddings."""
+        known = frozenset(part for word in words for part in (word, *words_of(word)))
+        return replace(self, extra_words=known) if known else self
 
 
 def find_model(

@@ -27,6 +27,7 @@ from sow.errors import PictureError
 from sow.pictures.condition import Condition
 from sow.pictures.loading import decode, display_name, open_image
 from sow.plan.plan import MAX_PLAN_BYTES, Plan
+from sow.settings.inputs import MAX_ADAPTERS, MAX_LORA_WEIGHT
 from sow.settings.presets import FAST, NO_SKIPPING
 from sow.settings.settings import Settings
 from sow.utils.files import png_bytes, write_png
@@ -40,6 +41,27 @@ MAX_BYTES = 512 * 2**20
 RECIPE_VERSION: Literal[5] = 5
 OLD_HASH = "(hashed as version 1 did)"
 RECORDED_PACKAGES = ("sow", "torch", "diffusers", "transformers")
+
+
+class AdapterRecord(BaseModel):
+    """A file that was added to the model: its name, without folders, and its hash."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(max_length=255, pattern=r"[^/\\]+\.safetensors$")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class LoraRecord(AdapterRecord):
+    """A LoRA, and how much of it was added."""
+
+    weight: float = Field(ge=-MAX_LORA_WEIGHT, le=MAX_LORA_WEIGHT)
+
+
+class EmbeddingRecord(AdapterRecord):
+    """An embedding, and the word that stands for it."""
+
+    token: str = Field(max_length=80)
 
 
 class Recipe(BaseModel):
@@ -71,6 +93,8 @@ class Recipe(BaseModel):
     threads: int = Field(
         0, ge=0, le=2**16, description="CPU threads: they affect rounding; 0: not recorded"
     )
+    loras: tuple[LoraRecord, ...] = Field((), max_length=MAX_ADAPTERS)
+    embeddings: tuple[EmbeddingRecord, ...] = Field((), max_length=MAX_ADAPTERS)
     method: str = Field(
         "",
         max_length=300,
@@ -78,10 +102,10 @@ class Recipe(BaseModel):
     )
 
     @model_serializer(mode="wrap")
-    def _without_method(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out an empty `method`, as recipes did before there were other methods."""
+    def _without_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a plain picture does not have, as recipes did before there was any."""
         data: dict[str, Any] = dump(self)
-        return data if self.method else {k: v for k, v in data.items() if k != "method"}
+        return {k: v for k, v in data.items() if v or k not in ("loras", "embeddings", "method")}
 
     @model_validator(mode="before")
     @classmethod

@@ -29,6 +29,12 @@ _BUSY: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 _LOCKS_LOCK = threading.Lock()
 
 
+def lock_of(unet: torch.nn.Module) -> threading.RLock:
+    """Return the lock that calls of a UNet hold, and changes of its weights."""
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(unet, threading.RLock())
+
+
 @contextmanager
 def unet_lock(unet: torch.nn.Module) -> Iterator[None]:
     """Make calls that share a UNet wait for one another.
@@ -36,9 +42,7 @@ def unet_lock(unet: torch.nn.Module) -> Iterator[None]:
     Raises:
         UsageError: if a call is made inside another one, from its callback.
     """
-    with _LOCKS_LOCK:
-        lock = _LOCKS.setdefault(unet, threading.RLock())
-    with lock:
+    with lock_of(unet):
         if _BUSY.get(unet):
             raise UsageError(
                 "a call inside another call of the same model", "wait until it returns"

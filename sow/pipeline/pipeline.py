@@ -31,8 +31,9 @@ from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
+from sow.checkpoints.adapters import Adapters
 from sow.checkpoints.checked_pipeline import CheckedPipeline
-from sow.checkpoints.spec import CheckpointSpec
+from sow.checkpoints.spec import CheckpointSpec, words_of
 from sow.diffusion.jobs import BatchTensors, make_jobs
 from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
@@ -84,6 +85,8 @@ class SowPipeline(CheckedPipeline):
     """A pipeline that generates pictures around a visual condition.
 
     Attributes:
+        adapters: the LoRAs and embeddings of a request, while its pictures are made; not those
+            that `load_lora_weights` loads.
         controls: attention controls besides modulation (`sow.attention.control`).
         warn: called with notes on unusual but valid arguments; logs a warning by default.
 
@@ -125,6 +128,7 @@ class SowPipeline(CheckedPipeline):
             sow_settings=sow_settings, sow_presets=sow_presets, sow_words=sow_words
         )
         self.controls: list[AttentionControl] = []
+        self.adapters = Adapters()
         self.warn: Callable[[str], None] = logging.getLogger(__name__).warning
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
 
@@ -156,7 +160,8 @@ class SowPipeline(CheckedPipeline):
     def num_truncated_tokens(self, prompt: str) -> int:
         """Return the number of tokens of a prompt beyond the text encoder's limit."""
         with quiet_libraries():
-            count = len(self.tokenizer(prompt, truncation=False).input_ids)
+            text = self.maybe_convert_prompt(prompt, self.tokenizer)
+            count = len(self.tokenizer(text, truncation=False).input_ids)
         return int(max(0, count - self.checkpoint_spec.token_limit))
 
     def unknown_words(self, prompt: str) -> list[str]:
@@ -164,7 +169,21 @@ class SowPipeline(CheckedPipeline):
 
         Empty for a checkpoint that does not list its words, such as Stable Diffusion's.
         """
-        return self.checkpoint_spec.unknown_words(prompt)
+        known = {word for token in self.adapters.words for word in words_of(token)}
+        return [w for w in self.checkpoint_spec.unknown_words(prompt) if w not in known]
+
+    def maybe_convert_prompt(self, prompt: Any, tokenizer: Any) -> Any:
+        """Replace the word of an embedding by its tokens, one for each vector.
+
+        diffusers' own version is case-sensitive, and finds the word inside of others too.
+        """
+        if not self.adapters.embeddings:
+            return super().maybe_convert_prompt(prompt, tokenizer)
+        if isinstance(prompt, list):
+            return [self.maybe_convert_prompt(text, tokenizer) for text in prompt]
+        for embedding in self.adapters.embeddings:
+            prompt = embedding.pattern.sub(lambda _, e=embedding: " ".join(e.tokens), prompt)
+        return prompt
 
     @torch.no_grad()
     def __call__(

@@ -88,15 +88,15 @@ def job_key(job: Job) -> Sequence[Hashable]:
 def pipeline_key(pipe: Any) -> Sequence[Hashable]:
     """Return everything of a pipeline that prefixes depend on: weights, schedule, device.
 
-    An adapter's scale may change without changing any weight, so with adapters no two keys are
-    equal.
+    LoRAs and embeddings of requests are known by their hashes. The scale of one that diffusers
+    loaded may change without changing any weight, so with these no two keys are equal.
     """
     if getattr(pipe.unet, "peft_config", None) or getattr(pipe.text_encoder, "peft_config", None):
         return (object(),)
     parts = (pipe.unet, pipe.vae, pipe.text_encoder)
     weights = hash(tuple(weight for part in parts for weight in _weights(part)))
     scheduler = f"{type(pipe.scheduler).__name__}{sorted(map(str, pipe.scheduler.config.items()))}"
-    return weights, scheduler, str(pipe._execution_device), torch.get_num_threads()
+    return weights, pipe.adapters, scheduler, str(pipe._execution_device), torch.get_num_threads()
 
 
 def _weights(part: torch.nn.Module) -> Iterator[tuple[int, int, torch.dtype]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sow.diffusion.prompts import negative_prompt
 from sow.models.find import Model
 from sow.pictures.formats import is_photograph
 from sow.pictures.loading import over_grey
@@ -12,6 +13,7 @@ from sow.pictures.loading import over_grey
 if TYPE_CHECKING:
     from PIL import Image
 
+    from sow.checkpoints.adapters import Adapters
     from sow.pipeline.pipeline import SowPipeline
     from sow.plan.box import Box
     from sow.plan.plan import Plan
@@ -63,6 +65,20 @@ def guidance_notes(resolved: ResolvedRequest, plan: Plan, settings: Settings) ->
         yield "negative= has no effect: guidance is off (guidance_scale=1)"
     if resolved.suppress and settings.outside == "none":
         yield "suppress= has no effect: guidance outside the condition is off (outside=none)"
+
+
+def adapter_notes(adapters: Adapters, plan: Plan, settings: Settings) -> Iterator[str]:
+    """Yield notes on what was given for the model and changes nothing."""
+    prompts = f"{plan.prompt}\n{negative_prompt(plan, settings)}"
+    for embedding in adapters.embeddings:
+        if not embedding.pattern.search(prompts):
+            yield (
+                f"the prompt does not name {embedding.token}, so the embedding {embedding.name!r} "
+                "has no effect"
+            )
+    for lora in adapters.loras:
+        if lora.weight == 0:
+            yield f"the LoRA {lora.name!r} has no effect: its weight is 0"
 
 
 def _format(box: Box | None) -> str:

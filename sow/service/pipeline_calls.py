@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from sow.diffusion.prompts import branches_for, outside_of
-from sow.pictures.recipe import Recipe, versions
+from sow.pictures.recipe import EmbeddingRecord, LoraRecord, Recipe, versions
 from sow.service.batching import BatchLimit, run_in_batches
 from sow.service.methods import SOW, Method, MethodOutput, Sow
 from sow.service.results import GenerationSpec, Picture
@@ -81,7 +81,7 @@ class EngineTask:
 
     @property
     def batch_key(self) -> tuple[object, ...]:
-        """What the tasks of one call have in common: canvas, shared settings and guidance.
+        """What the tasks of one call have in common: canvas, LoRAs, shared settings, guidance.
 
         Next to tasks that are guided for longer or by more prompts, a picture would cost more UNet
         samples than it needs.
@@ -90,7 +90,7 @@ class EngineTask:
         shared = (getattr(settings, name) for name in Settings.names(SHARED))
         outside = outside_of(self.spec.plan, settings)
         guidance = (settings.guided_until, settings.first_guided_until, outside)
-        return (self.spec.plan.canvas, self.shares_prefix, *guidance, *shared)
+        return (self.spec.plan.canvas, self.spec.adapters, self.shares_prefix, *guidance, *shared)
 
 
 def make_batch(
@@ -109,6 +109,7 @@ def make_batch(
         method: what draws them.
         prefix_cache: for tasks with `shares_prefix`, if SOW itself draws.
     """
+    from sow.pipeline.adapters import with_adapters
     from sow.pipeline.calls import count_forwards
 
     padded = [*tasks, *[tasks[-1]] * (size - len(tasks))]
@@ -117,7 +118,11 @@ def make_batch(
         tasks[0].shares_prefix and prefix_cache is not None and method.engine and not pipe.controls
     )
     started = time.monotonic()
-    with _num_threads(0) as threads, count_forwards(method.denoiser(pipe)) as forwards:
+    with (
+        with_adapters(pipe, tasks[0].spec.adapters),
+        _num_threads(0) as threads,
+        count_forwards(method.denoiser(pipe)) as forwards,
+    ):
         if begun_alone and isinstance(method, Sow):
             output = method.draw(pipe, specs, seeds, prefix_cache=prefix_cache)
         else:
@@ -156,13 +161,18 @@ class _PipelineCalls:
         """
         from sow.attention.explain import explain as explain_sheet
         from sow.attention.trace import Trace
+        from sow.pipeline.adapters import with_adapters
         from sow.pipeline.calls import count_forwards
 
         pipe, spec = self.pipe, self.spec
         tasks = [EngineTask(spec, seed) for seed in seeds]
         traces = [Trace()] if self.explain else []
         started = time.monotonic()
-        with _num_threads(spec.threads) as threads, count_forwards(pipe.unet) as forwards:
+        with (
+            with_adapters(pipe, spec.adapters),
+            _num_threads(spec.threads) as threads,
+            count_forwards(pipe.unet) as forwards,
+        ):
             output = SOW.draw(
                 pipe, [spec] * len(seeds), seeds, cycles_of, self.prefix_cache, traces=traces
             )
@@ -214,6 +224,14 @@ def _with_recipes(
             place=place,
             begun_alone=begun_alone and len(tasks) > 1,
             threads=threads if pipe.device.type == "cpu" else 0,
+            loras=tuple(
+                LoraRecord(name=lora.name, sha256=lora.sha256, weight=lora.weight)
+                for lora in spec.adapters.loras
+            ),
+            embeddings=tuple(
+                EmbeddingRecord(name=one.name, sha256=one.sha256, token=one.token)
+                for one in spec.adapters.embeddings
+            ),
             method="" if method.engine else method.label,
         )
         yield Picture(

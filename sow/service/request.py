@@ -6,13 +6,13 @@ declared in `sow.planners.request` and here, once each, with their help and rang
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import UsageError
-from sow.planners.request import PLAN, RESULT, RequestFields, option
+from sow.planners.request import MODEL, PLAN, RESULT, RequestFields, option
 from sow.utils.limits import MAX_RETRIES, MAX_SEED
 from sow.utils.type_checks import check_type
 
@@ -49,6 +49,19 @@ class Request(RequestFields):
     )
     plan: PlanLike | None = option(
         "Plan to carry out, made by `sow plan`.", PLAN, json=str | dict[str, Any], argument=Path
+    )
+    lora: str | Path | Sequence[str | Path] | None = option(
+        "A LoRA for the model: a .safetensors file, or file:weight. May be repeated.",
+        MODEL,
+        json=str | list[str],
+        argument=list[str],
+    )
+    embedding: str | Path | Sequence[str | Path] | None = option(
+        "An embedding (textual inversion): a .safetensors file, whose name stands for it in "
+        "prompts. May be repeated.",
+        MODEL,
+        json=str | list[str],
+        argument=list[str],
     )
     preset: str | None = option(
         "normal, attribute, style (the model's own), published-normal … (the paper's), "
@@ -88,7 +101,7 @@ class Request(RequestFields):
             UsageError: for no picture, no prompt, or two fields that exclude each other.
         """
         from sow.planners.base import check_about_picture, check_choices
-        from sow.settings.inputs import check_negative, check_prompt
+        from sow.settings.inputs import as_embeddings, as_loras, check_negative, check_prompt
 
         if self.image is None and self.plan is None and not self.has_graph:
             raise UsageError("no picture", NO_PICTURE)
@@ -96,6 +109,8 @@ class Request(RequestFields):
         check_choices(self.subject, self.face_index, self.setting, self.matte)
         self._check_suppress()
         check_negative(self.negative)
+        as_loras(self.lora)
+        as_embeddings(self.embedding)
         if self.prompt or self.plan is None:
             check_prompt(self.prompt or "")
         if self.plan is not None and (self.subject or self.face_index is not None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+from sow.checkpoints.adapters import NO_ADAPTERS, Adapters, read_adapters
 from sow.errors import UsageError
 from sow.pictures.inputs import as_picture_with_notes
 from sow.pictures.loading import TRANSPARENCY
@@ -12,7 +13,7 @@ from sow.plan.plan import Plan
 from sow.planners.base import CONVERTERS, ReadFields
 from sow.planners.request import values_for
 from sow.service.request import NO_PICTURE, Request
-from sow.settings.inputs import as_plan
+from sow.settings.inputs import as_embeddings, as_loras, as_plan
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class ResolvedRequest(ReadFields, Request):
 
     Attributes:
         name: the picture's, without folder and ending.
+        adapters: what `lora` and `embedding` name.
         notes: what of the picture or of the request has no effect.
     """
 
     _: KW_ONLY
     plan: Plan | None = None
     name: str = "sow"
+    adapters: Adapters = NO_ADAPTERS
     notes: tuple[str, ...] = ()
 
 
@@ -47,8 +50,10 @@ def read_request(request: Request) -> ResolvedRequest:
     for name, convert in CONVERTERS.items():
         if values[name] is not None:
             values[name] = convert(values[name])
+    adapters = read_adapters(as_loras(request.lora), as_embeddings(request.embedding))
     path = request.image
     name = Path(path).stem if isinstance(path, (str, Path)) else "sow"
     return ResolvedRequest(**values | {
         "image": image, "plan": plan, "prompt": request.prompt or "", "name": name, "notes": notes,
+        "adapters": adapters,
     })  # fmt: skip

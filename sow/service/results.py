@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from sow.checkpoints.adapters import NO_ADAPTERS, Adapters
 from sow.errors import OutputError
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
@@ -28,6 +29,7 @@ class GenerationSpec:
         condition: the pixels that are planted.
         plan: on the model's grid.
         settings: of the engine.
+        adapters: the LoRAs and embeddings that are added to the model.
         name: the input picture's, for the names of results.
         picture_sha256: the hash of the input picture's pixels.
         batch_size, place: to reproduce a picture: how many pictures its call had, and its index
@@ -51,6 +53,7 @@ class GenerationSpec:
     user_prompt: str = ""
     notes: tuple[str, ...] = ()
     cache: str = "off"
+    adapters: Adapters = NO_ADAPTERS
 
 
 @dataclass(frozen=True)

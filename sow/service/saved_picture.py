@@ -8,24 +8,37 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sow.checkpoints.adapters import (
+    Adapters,
+    Embedding,
+    Lora,
+    read_adapters,
+    read_embedding,
+    read_lora,
+)
 from sow.errors import ModelError, PictureError, UsageError
 from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
-from sow.pictures.recipe import OLD_HASH, Recipe, read_recipe, versions
+from sow.pictures.recipe import OLD_HASH, AdapterRecord, Recipe, read_recipe, versions
 from sow.service.budget import UNTRUSTED_BUDGET, Agree
 from sow.service.fitting import resolve_settings
 from sow.service.known_words import in_known_words, with_negative
 from sow.service.results import GenerationSpec
+from sow.settings.inputs import as_embeddings, as_loras
 from sow.utils.type_checks import as_path
 
 if TYPE_CHECKING:
     from sow.pictures.condition import Condition
+
+
+Files = str | Path | Sequence[str | Path] | None
+Found = TypeVar("Found", Lora, Embedding)
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,13 @@ class SavedPicture:
     Attributes:
         condition: the planted pixels.
         name: the file's, without its ending.
+        folder: where the file is.
     """
 
     recipe: Recipe
     condition: Condition
     name: str
+    folder: Path = Path()
 
     @classmethod
     def read(cls, path: str | Path, agree: Agree) -> SavedPicture:
@@ -59,7 +74,70 @@ class SavedPicture:
                 "run its benchmark to make it again; `sow show` prints its recipe",
             )
         UNTRUSTED_BUDGET.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
-        return cls(recipe, condition, path.stem)
+        return cls(recipe, condition, path.stem, path.parent)
+
+    def find_adapters(self, lora: Files = None, embedding: Files = None) -> Adapters:
+        """Return the recipe's LoRAs and embeddings, found by name and hash.
+
+        Those that are given are taken first, whatever their names; then files of the recorded
+        names beside the picture and in the current folder. A file is only taken if its hash is the
+        recorded one.
+
+        Raises:
+            ModelError: if one is not found, or one was given that the recipe does not have.
+        """
+        given = read_adapters(as_loras(lora), as_embeddings(embedding))
+        loras = [
+            replace(found, weight=record.weight)
+            for record in self.recipe.loras
+            for found in [self._find(record, given.loras, read_lora)]
+        ]
+        embeddings = [
+            replace(found, token=record.token)
+            for record in self.recipe.embeddings
+            for found in [self._find(record, given.embeddings, read_embedding)]
+        ]
+        known = {record.sha256 for record in (*self.recipe.loras, *self.recipe.embeddings)}
+        for one in (*given.loras, *given.embeddings):
+            if one.sha256 not in known:
+                raise ModelError(
+                    f"{one.name!r} is none of the files that the recipe of {self.name!r} names",
+                    "give those; `sow show` lists them",
+                )
+        return Adapters(tuple(loras), tuple(embeddings))
+
+    def replace_adapters(self, lora: Files, embedding: Files) -> Adapters:
+        """Return given LoRAs and embeddings; for what is not given, the recipe's.
+
+        Raises:
+            ModelError: if one cannot be used, or is not found.
+        """
+        given = read_adapters(as_loras(lora), as_embeddings(embedding))
+        recipe = self.recipe.model_copy(
+            update=({"loras": ()} if lora is not None else {})
+            | ({"embeddings": ()} if embedding is not None else {})
+        )
+        kept = replace(self, recipe=recipe).find_adapters()
+        return Adapters(given.loras or kept.loras, given.embeddings or kept.embeddings)
+
+    def _find(
+        self, record: AdapterRecord, given: Sequence[Found], read: Callable[[Path], Found]
+    ) -> Found:
+        """Return the file of a record; raise ModelError if it is not found."""
+        for one in given:
+            if one.sha256 == record.sha256:
+                return one
+        for folder in (self.folder, Path()):
+            with suppress(ModelError):
+                found = read(folder / record.name)
+                if found.sha256 == record.sha256:
+                    return found
+        flag = "lora" if read is read_lora else "embedding"
+        raise ModelError(
+            f"the recipe needs {record.name!r} (sha256 {record.sha256[:12]}…), which is neither "
+            "beside the picture nor here",
+            f"give it with {flag}=",
+        )
 
     def service_options(self, model: str, revision: str | None, dtype: str) -> dict[str, Any]:
         """Return the model and precision of a `Service`: those given, or else the recipe's.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sow.checkpoints.adapters import check_family
 from sow.errors import UsageError
 from sow.models.find import Model
 from sow.models.tuned import default_preset
@@ -31,13 +32,13 @@ from sow.service.fitting import (
 )
 from sow.service.known_words import with_negative
 from sow.service.lazy_model import LazyModel, Report, report_notes
-from sow.service.notes import box_notes, guidance_notes, model_notes, prompt_notes
+from sow.service.notes import adapter_notes, box_notes, guidance_notes, model_notes, prompt_notes
 from sow.service.pipeline_calls import make_pictures, retry_faulty
 from sow.service.planning import PlannerChoice, PlanningResult, ask_for_plan, preview_request
 from sow.service.request import Request
 from sow.service.resolved import ResolvedRequest, read_request
 from sow.service.results import GenerationSpec, Picture, Result
-from sow.service.saved_picture import SavedPicture
+from sow.service.saved_picture import Files, SavedPicture
 from sow.service.scene_reading import DetectedGraph, parse_labels, read_graph
 from sow.service.verification import check_relations
 from sow.settings.inputs import check_negative, check_prompt
@@ -126,9 +127,8 @@ class Service:
             UsageError: if no vendor would be asked.
         """
         resolved = self._read(request)
-        return preview_request(
-            plan_request(resolved, self.model.checkpoint_spec), self._planner, self.model
-        )
+        model = self._model_of(resolved)
+        return preview_request(plan_request(resolved, model.checkpoint_spec), self._planner, model)
 
     def resolve(self, request: Request) -> GenerationSpec:
         """Plan a request, and decide everything that its pictures depend on but their seeds.
@@ -143,6 +143,7 @@ class Service:
         preset = Settings.preset(resolved.preset or "normal")
         resolve_settings(preset, resolved.settings, resolved.likeness)
         self._lazy_model.start_reading()
+        self._model_of(resolved)
         planned = self._make_plan(resolved, before_vendor_call=self._lazy_model.start_loading)
         plan, model = planned.plan, self.model
         base, tuning_notes = self._find_preset(resolved.preset, plan)
@@ -155,6 +156,7 @@ class Service:
             *tuning_notes,
             *model_notes(model, picture),
             *guidance_notes(resolved, plan, final_settings),
+            *adapter_notes(resolved.adapters, plan, final_settings),
         ])  # fmt: skip
         return GenerationSpec(
             condition=condition,
@@ -165,6 +167,7 @@ class Service:
             picture_sha256=pixels_sha256(picture),
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
+            adapters=resolved.adapters,
         )
 
     @classmethod
@@ -175,6 +178,8 @@ class Service:
         model: str = "auto",
         revision: str | None = None,
         dtype: str = "auto",
+        lora: Files = None,
+        embedding: Files = None,
         **options: Any,
     ) -> tuple[Service, GenerationSpec, int]:
         """Return what reproduces a picture from its recipe: a service, a spec and the seed.
@@ -187,16 +192,22 @@ class Service:
             model: `auto` takes the recipe's, if allowed.
             revision: of `model`, if that is given.
             dtype: `auto` takes the recipe's.
+            lora, embedding: where the recipe's files are now; those beside the picture or in the
+                current folder are found by name and hash.
             options: other arguments of `Service`.
 
         Raises:
             PictureError: if it has no recipe.
             UsageError: if it exceeds the budget of untrusted input, and the user does not agree.
-            ModelError: if its model is not available, or may not be taken from a recipe.
+            ModelError: if its model, LoRAs or embeddings are not available, or its model may not
+                be taken from a recipe.
         """
         saved = SavedPicture.read(path, options.get("agree", never_agree))
+        adapters = saved.find_adapters(lora, embedding)
         service = cls(**saved.service_options(model, revision, dtype), **options)
+        check_family(adapters, service.model.base, service.model.name)
         spec = saved.spec_to_reproduce(service.model, service._lazy_model.device)
+        spec = replace(spec, adapters=adapters)
         return service, service._report_spec(spec), saved.recipe.seed
 
     @classmethod
@@ -212,6 +223,8 @@ class Service:
         model: str = "auto",
         revision: str | None = None,
         dtype: str = "auto",
+        lora: Files = None,
+        embedding: Files = None,
         **options: Any,
     ) -> tuple[Service, GenerationSpec]:
         """Return a service and a spec for more pictures with a recipe's composition.
@@ -223,6 +236,7 @@ class Service:
             prompt, negative: replace the recipe's.
             preset, settings, likeness: as for `Request`; settings are changes to the recipe's.
             model, revision, dtype, options: as for `of_recipe`.
+            lora, embedding: replace the recipe's.
 
         Raises:
             SowError: as for `of_recipe`, and for invalid changes.
@@ -234,8 +248,13 @@ class Service:
         # Settings that do not exist are refused before any download.
         base = saved.recipe.settings if preset is None else Settings.preset(preset)
         resolve_settings(base, settings, likeness)
+        adapters = saved.replace_adapters(lora, embedding)
         service = cls(**saved.service_options(model, revision, dtype), **options)
-        spec = saved.spec_to_vary(service.model, prompt, negative, preset, settings, likeness)
+        check_family(adapters, service.model.base, service.model.name)
+        known = service.model.with_words(adapters.words)
+        spec = saved.spec_to_vary(known, prompt, negative, preset, settings, likeness)
+        unused = adapter_notes(adapters, spec.plan, spec.settings)
+        spec = replace(spec, adapters=adapters, notes=(*spec.notes, *unused))
         USER_BUDGET.check(spec.plan, spec.settings, 1, service._agree)
         return service, service._report_spec(spec)
 
@@ -269,6 +288,8 @@ class Service:
         count = len(seeds) * max(1, spec.batch_size) * (1 + retries)
         USER_BUDGET.check(spec.plan, spec.settings, count, self._agree)
         check_seeds(seeds)
+        from sow.pipeline.adapters import with_adapters
+
         face_check, with_cycles = FaceCheck(spec), set(cycles_of)
 
         def make_checked(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
@@ -277,18 +298,22 @@ class Service:
                 self.pipe, self.model, spec, seeds, shown, explain, self._report, self.prefix_cache
             )
             for picture in pictures:
-                checks = (
-                    check_relations(self.pipe, spec.plan, picture.image)
-                    if verify or retries
-                    else ()
-                )
+                with with_adapters(self.pipe, spec.adapters):
+                    checks = (
+                        check_relations(self.pipe, spec.plan, picture.image)
+                        if verify or retries
+                        else ()
+                    )
                 yield replace(picture, face_lost=face_check.is_lost(picture), checks=checks)
 
         yield from retry_faulty(make_checked, seeds, retries)
 
     def prompt_notes(self, spec: GenerationSpec) -> list[str]:
         """Report and return notes on parts of the prompt that the model does not understand."""
-        return self._report_notes(prompt_notes(self.pipe, spec.plan.prompt))
+        from sow.pipeline.adapters import with_adapters
+
+        with with_adapters(self.pipe, spec.adapters):
+            return self._report_notes(prompt_notes(self.pipe, spec.plan.prompt))
 
     def graph(
         self, image: PictureLike, labels: str | Sequence[str], condition: str | None = None
@@ -354,20 +379,30 @@ class Service:
         self._planner.check()
         return read_request(request)
 
+    def _model_of(self, resolved: ResolvedRequest) -> Model:
+        """Return the model with what a request's embeddings add to its vocabulary.
+
+        Raises:
+            ModelError: if a LoRA or an embedding is for another family of models.
+        """
+        check_family(resolved.adapters, self.model.base, self.model.name)
+        return self.model.with_words(resolved.adapters.words)
+
     def _make_plan(
         self, resolved: ResolvedRequest, before_vendor_call: Callable[[], None] = lambda: None
     ) -> PlanningResult:
-        checkpoint, notes = self.model.checkpoint_spec, [*resolved.notes]
+        model, notes = self._model_of(resolved), [*resolved.notes]
+        checkpoint = model.checkpoint_spec
         if resolved.plan is not None:
             planned = PlanningResult(adapt_plan(resolved.plan, resolved, checkpoint, notes.append))
         else:
             request = plan_request(resolved, checkpoint)
-            planned = ask_for_plan(request, self._planner, self.model, before_vendor_call)
+            planned = ask_for_plan(request, self._planner, model, before_vendor_call)
         plan = planned.plan.aligned(checkpoint.vae_scale_factor)
         if resolved.suppress is not None:
             plan = plan.changed(suppress=resolved.suppress)
         if resolved.negative is not None:
-            plan = with_negative(plan, resolved.negative, self.model)
+            plan = with_negative(plan, resolved.negative, model)
         notes += [
             *box_notes(resolved, plan, checkpoint.vae_scale_factor),
             *checkpoint.canvas_notes(plan.canvas),

@@ -7,6 +7,7 @@ numbers for a box. For pictures, see `sow.pictures.inputs`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ PlanLike = Plan | str | os.PathLike[str] | Mapping[str, Any]
 SettingsLike = Mapping[str, Any] | Settings | None
 """Changes of a preset, or settings that replace it."""
 MAX_PROMPT = 4000
+MAX_LORA_WEIGHT = 5.0
+MAX_ADAPTERS = 10
+"""LoRAs, and embeddings, of one picture."""
 
 
 def as_plan(value: Any) -> Plan:
@@ -160,3 +164,55 @@ def as_canvas(value: Any) -> tuple[int, int]:
     if len(pair) != 2 or not all(isinstance(side, int) and 8 <= side <= 8192 for side in pair):
         raise UsageError(f"{value!r} is not a canvas", hint)
     return pair
+
+
+def as_loras(value: Any) -> list[tuple[Path, float | None]]:
+    """Return LoRAs, given as `file` or `file:weight`, one or several; None is none.
+
+    Returns:
+        The files, each with its weight from -5 to 5, or None if there is none.
+
+    Raises:
+        UsageError: for a weight out of range, too many, or another type.
+    """
+    split = map(split_weight, _adapter_files("lora", value))
+    return [(Path(file), weight) for file, weight in split]
+
+
+def as_embeddings(value: Any) -> list[Path]:
+    """Return the files of embeddings, given as one or several; None is none.
+
+    Raises:
+        UsageError: for too many, or another type.
+    """
+    return [Path(text) for text in _adapter_files("embedding", value)]
+
+
+def _adapter_files(name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    check_type(name, value, (*PATH, Sequence), "a file or a list of files")
+    files = [value] if isinstance(value, PATH) else list(value)
+    for file in files:
+        check_type(name, file, PATH, "a file or a list of files")
+    if len(files) > MAX_ADAPTERS:
+        raise UsageError(f"{len(files)} files for {name}=", f"give at most {MAX_ADAPTERS}")
+    return [os.fspath(file) for file in files]
+
+
+def split_weight(text: str) -> tuple[str, float | None]:
+    """Split `file:weight`; the weight is None if there is none.
+
+    Raises:
+        UsageError: if it is out of range.
+    """
+    file, colon, number = text.rpartition(":")
+    if not colon or not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", number):
+        return text, None
+    weight = float(number)
+    if abs(weight) > MAX_LORA_WEIGHT:
+        raise UsageError(
+            f"the weight {number} of a LoRA is out of range",
+            f"give lora=file:weight, from -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}",
+        )
+    return file, weight

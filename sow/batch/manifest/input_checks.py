@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from sow.batch.manifest.input_files import MAX_FILE_BYTES, locate_files
+from sow.batch.manifest.input_files import locate_files, max_file_bytes
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import NumberedJob
 from sow.errors import SowError
@@ -56,7 +56,7 @@ class InputFileChecker:
         except SowError as error:
             return str(error)
         for name, address in named.items():
-            problem = f"there is no {name} {getattr(job, name)[:200]!r}"
+            problem = f"there is no {name.partition('-')[0]} {job.paths[name][:200]!r}"
             if is_address(address):
                 answer = self._answers.get((name, address), "")
                 if answer is not None:
@@ -94,7 +94,7 @@ def _check_remote_file(key: tuple[str, str]) -> str | None:
         storage, file = storage_of(address)
         size = storage.size_of(file)
         if size is not None:
-            check_size(address, size, MAX_FILE_BYTES[name], SowError)
+            check_size(address, size, max_file_bytes(name), SowError)
     except StorageUnavailable:
         raise
     except SowError as error:

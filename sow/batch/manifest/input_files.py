@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sow.batch.manifest.job import TV2IJob
+from sow.checkpoints.adapters import MAX_BYTES as ADAPTER_BYTES
 from sow.errors import PictureError, SowError
 from sow.pictures.loading import MAX_BYTES
 from sow.plan.plan import MAX_PLAN_BYTES
@@ -23,6 +24,8 @@ MAX_FILE_BYTES = {
     "mask": MAX_BYTES,
     "plan": MAX_PLAN_BYTES,
     "graph": MAX_GRAPH_BYTES,
+    "lora": ADAPTER_BYTES["lora"],
+    "embedding": ADAPTER_BYTES["embedding"],
 }
 """The largest file in bytes, by the field that names it; local files have the same limits."""
 MAX_IDLE_FILES, MAX_IDLE_BYTES = 64, 2**30
@@ -39,7 +42,12 @@ def locate_files(job: TV2IJob, folder: str) -> dict[str, str]:
     Raises:
         UsageError: if an address is invalid.
     """
-    return {name: _locate(folder, getattr(job, name)) for name in job.paths}
+    return {name: _locate(folder, file) for name, file in job.paths.items()}
+
+
+def max_file_bytes(name: str) -> int:
+    """Return the largest file in bytes for a name of `TV2IJob.paths`."""
+    return MAX_FILE_BYTES[name.partition("-")[0]]
 
 
 def _locate(folder: str, name: str) -> str:
@@ -86,7 +94,7 @@ class InputFileCache:
             for name, address in locate_files(job, folder).items():
                 remote = is_address(address)
                 found[name] = (
-                    stack.enter_context(self._fetched_file(address, MAX_FILE_BYTES[name]))
+                    stack.enter_context(self._fetched_file(address, max_file_bytes(name)))
                     if remote else Path(address)
                 )  # fmt: skip
             yield found

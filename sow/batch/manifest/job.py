@@ -18,7 +18,7 @@ from sow.planners.graph_spec import GRAPH_SOURCES, as_graph, as_triples
 from sow.planners.request import options_of, values_for
 from sow.service.fitting import resolve_settings
 from sow.service.request import Request
-from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions
+from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions, split_weight
 from sow.settings.settings import Settings
 from sow.utils.files import is_device_name
 from sow.utils.limits import MAX_SEED
@@ -129,16 +129,32 @@ class TV2IJob(Request):
     def request(self, files: Mapping[str, Path] | None = None) -> Request:
         """Return the request of the job; `files` replace the names of files in these fields."""
         values = values_for(Request, self)
-        return Request(**values | {name: str(file) for name, file in (files or {}).items()})
+        for key, file in (files or {}).items():
+            name, _, number = key.partition("-")
+            if number:
+                listed = values[name] = _listed(values[name])
+                _, weight = split_weight(listed[int(number)]) if name == "lora" else ("", None)
+                listed[int(number)] = str(file) if weight is None else f"{file}:{weight:g}"
+            else:
+                values[name] = str(file)
+        return Request(**values)
 
     @property
-    def paths(self) -> list[str]:
-        """The names of the fields that name files."""
+    def paths(self) -> dict[str, str]:
+        """The names of its files by field; by `lora-0`, `lora-1` … where a field names several."""
         words = {"graph": GRAPH_SOURCES}
         values = ((name, getattr(self, name)) for name in ("image", "mask", "plan", "graph"))
-        return [
-            n for n, value in values if isinstance(value, str) and value not in words.get(n, ())
-        ]
+        single = {
+            n: value
+            for n, value in values
+            if isinstance(value, str) and value not in words.get(n, ())
+        }
+        loras = (split_weight(text)[0] for text in _listed(self.lora))
+        return (
+            single
+            | {f"lora-{number}": file for number, file in enumerate(loras)}
+            | {f"embedding-{n}": file for n, file in enumerate(_listed(self.embedding))}
+        )
 
     @property
     def seeds(self) -> range:
@@ -186,7 +202,12 @@ class TV2IJob(Request):
 def _to_json(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_to_json(one) for one in value] if isinstance(value, (tuple, list)) else value
+
+
+def _listed(value: Any) -> list[str]:
+    """Return the files of a field that names one or several."""
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def _line_fields() -> dict[str, Any]:

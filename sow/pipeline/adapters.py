@@ -1,0 +1,135 @@
+"""Put LoRAs and embeddings into a pipeline for a while, and take them out again.
+
+A LoRA is added to the weights: W + weight * scale * up @ down, summed in float32. The UNet then
+costs what it costs without one. The weights are set aside meanwhile and put back as they were:
+nothing has to be subtracted, and not a bit differs afterwards. An embedding is a few more rows of
+the text encoder's table of tokens; table and tokenizer are exchanged for larger ones.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from sow.checkpoints.adapters import Adapters, Embedding, Lora, check_tokens
+from sow.errors import ModelError
+from sow.pipeline.calls import lock_of
+
+if TYPE_CHECKING:
+    from sow.pipeline.pipeline import SowPipeline
+
+
+@contextmanager
+def with_adapters(pipe: SowPipeline, adapters: Adapters) -> Iterator[None]:
+    """Give a pipeline these LoRAs and embeddings inside the block; other threads wait.
+
+    Raises:
+        ModelError: if one does not fit the model.
+    """
+    with lock_of(pipe.unet), ExitStack() as stack:
+        if adapters:
+            before, pipe.adapters = pipe.adapters, adapters
+            stack.callback(setattr, pipe, "adapters", before)
+            stack.enter_context(_with_embeddings(pipe, adapters.embeddings))
+            stack.enter_context(_with_loras(pipe, adapters.loras))
+        yield
+
+
+@contextmanager
+def _with_loras(pipe: SowPipeline, loras: tuple[Lora, ...]) -> Iterator[None]:
+    layers = _layers_of(pipe) if loras else {}
+    changes: dict[str, Tensor] = {}
+    for lora in loras:
+        for name in lora.layers.down:
+            change = _change(lora, name, layers)
+            if lora.weight:  # with 0 it is checked all the same
+                changes[name] = changes[name] + change if name in changes else change
+    originals = {name: layers[name].weight.data for name in changes}
+    try:
+        for name, change in changes.items():
+            weight = originals[name]
+            layers[name].weight.data = (weight.float() + change).to(weight.dtype)
+        yield
+    finally:
+        for name, weight in originals.items():
+            layers[name].weight.data = weight
+
+
+def _layers_of(pipe: SowPipeline) -> dict[str, Any]:
+    """Return the layers that a LoRA can change, by the names in `Layers`."""
+    return {
+        f"{part}/{name.removeprefix('text_model.').replace('.', '_')}": module
+        for part in ("unet", "text_encoder")
+        for name, module in getattr(pipe, part).named_modules()
+        if isinstance(module, (nn.Linear, nn.Conv2d))
+    }
+
+
+def _change(lora: Lora, name: str, layers: dict[str, Any]) -> Tensor:
+    """Return what a LoRA adds to a layer's weight.
+
+    Raises:
+        ModelError: if the model does not have the layer, or one of another shape.
+    """
+    shown = name.replace("/", ".")[:200]
+    if name not in layers:
+        raise ModelError(
+            f"{lora.name!r} changes a layer that the model does not have: {shown}",
+            "give a LoRA for the model",
+        )
+    weight: Tensor = layers[name].weight
+    up, down = (part[name].to(weight.device).float() for part in (lora.layers.up, lora.layers.down))
+    inputs = weight[:1].numel()
+    fits = up.shape[0] == weight.shape[0] and up[:1].numel() == len(down) and up.ndim >= 2
+    if not fits or down[:1].numel() != inputs:
+        raise ModelError(
+            f"{lora.name!r} is for a model of another size: {shown} has the shape "
+            f"{tuple(weight.shape)}, and {tuple(up.shape)} by {tuple(down.shape)} does not fit it",
+            "give a LoRA for the model",
+        )
+    product = up.flatten(1) @ down.flatten(1)
+    return product.reshape(weight.shape) * (lora.weight * lora.layers.scale.get(name, 1.0))
+
+
+@contextmanager
+def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> Iterator[None]:
+    if not embeddings:
+        yield
+        return
+    encoder, tokenizer = pipe.text_encoder, pipe.tokenizer
+    table = encoder.get_input_embeddings()
+    for embedding in embeddings:
+        if embedding.vectors.shape[1] != table.embedding_dim:
+            raise ModelError(
+                f"{embedding.name!r} has vectors of {embedding.vectors.shape[1]} numbers, and the "
+                f"model reads {table.embedding_dim}",
+                "give an embedding for the model",
+            )
+    check_tokens(embeddings, tokenizer.get_vocab())
+    larger = copy.deepcopy(tokenizer)
+    larger.add_tokens([_added_token(token) for one in embeddings for token in one.tokens])
+    rows = torch.cat([one.vectors for one in embeddings]).to(table.weight)
+    first = larger.convert_tokens_to_ids(embeddings[0].token)
+    weights = table.weight.detach()[:first]  # beyond it, no token uses them
+    unused = weights.new_zeros(first - len(weights), weights.shape[1])
+    extended = nn.Embedding.from_pretrained(torch.cat([weights, unused, rows]))
+    try:
+        pipe.tokenizer = larger
+        encoder.set_input_embeddings(extended)
+        yield
+    finally:
+        pipe.tokenizer = tokenizer
+        encoder.set_input_embeddings(table)
+
+
+def _added_token(token: str) -> Any:
+    """Return a token that is found in any case, and not inside of other words."""
+    from tokenizers import AddedToken
+
+    is_word = token[0].isalnum() and token[-1].isalnum()
+    return AddedToken(token, single_word=is_word, normalized=True)
