@@ -31,7 +31,7 @@ VAE, TEXT_ENCODER = "first_stage_model.", "cond_stage_model."
 LORA = re.compile(r"[._]lora[._]?(down|up|A|B)\b|lora_linear_layer")
 LYCORIS = {"hada_": "LoHa", "lokr_": "LoKr", "oft_": "OFT", "dora_scale": "DoRA", "glora": "GLoRA"}
 OTHER_LORAS = re.compile(
-    r"double_blocks|single_transformer_blocks|joint_blocks|transformer_blocks_"
+    r"double_blocks|single_(transformer_)?blocks|joint_blocks|^transformer\.transformer_blocks"
 )
 INPUT_CHANNELS = {
     5: "a depth-to-image checkpoint", 7: "an upscaler", 8: "an InstructPix2Pix checkpoint",
