@@ -18,7 +18,7 @@ from sow.service.request import Generation
 # The command line's names of the library's arguments.
 OPTION_NAMES = {
     **{name: option.flag(name) for name, (_, option) in options_of(Generation).items()},
-    **{name: name for name in ("device", "dtype", "force", "model", "out", "planner", "prompts",
+    **{name: name for name in ("config", "device", "dtype", "force", "model", "out", "planner", "prompts",
                                "revision")},
     "planner_model": "planner-model", "base_url": "base-url", "agree": "yes",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",

@@ -53,6 +53,7 @@ def generate(generation: Generation) -> Result:
     service = Service(
         generation.model,
         revision=generation.revision,
+        config=generation.config,
         device=generation.device,
         dtype=generation.dtype,
         planner=chosen if isinstance(chosen, PlannerChoice) else PlannerChoice(chosen),

@@ -149,6 +149,7 @@ class Generation(Request):
             part of the image; `auto` only asks one that a `consent` of the choice agrees to.
         model: `auto`, `sd2.1`, `figures`, a folder, a `.safetensors` file or a hub id.
         revision: a branch, tag or commit on the hub.
+        config: for a single file: `sd1`, `sd1-v`, `sd2-base`, `sd2-v`, a folder or a hub id.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         cycles: also return what the pictures looked like after each cycle.
@@ -201,6 +202,7 @@ class Generation(Request):
     planner: str | PlannerChoice = "auto"
     model: str = "auto"
     revision: str | None = None
+    config: str | None = None
     device: str = "auto"
     dtype: str = "auto"
     report: Report = lambda kind, line: None

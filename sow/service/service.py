@@ -59,7 +59,8 @@ class Service:
     Args:
         model: see `sow.models.find.find_model`.
         revision: a branch, tag or commit on the hub.
-        config: for a single `.safetensors` file, a folder or hub id with its configuration.
+        config: for a single `.safetensors` file, a bundled configuration (`sd1`, `sd1-v`,
+            `sd2-base`, `sd2-v`), a folder or a hub id; by default it is recognised.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `auto`, `float32`, `float16` or `bfloat16`.
         planner: what makes plans.
