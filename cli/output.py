@@ -18,8 +18,8 @@ from sow.service.request import Generation
 # The command line's names of the library's arguments.
 OPTION_NAMES = {
     **{name: option.flag(name) for name, (_, option) in options_of(Generation).items()},
-    **{name: name for name in ("config", "device", "dtype", "force", "model", "out", "planner", "prompts",
-                               "revision")},
+    **{name: name for name in ("config", "device", "dtype", "force", "model", "out", "planner",
+                               "prompts", "revision")},
     "planner_model": "planner-model", "base_url": "base-url", "agree": "yes",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
     "skip_bad": "skip-bad", "prompts_file": "prompts-file", "retry_failed": "retry-failed",
