@@ -22,7 +22,7 @@ from sow.checkpoints.published import (
 )
 from sow.checkpoints.single_file import check_single_file, read_header
 from sow.checkpoints.spec import CheckpointSpec, words_of
-from sow.checkpoints.trust import PICKLES, check_folder, folder_problem
+from sow.checkpoints.trust import PICKLES, check_configs, check_folder, folder_problem
 from sow.errors import ModelError
 from sow.models.hub import SD21, download_snapshot, hub_problem
 from sow.utils.type_checks import as_path
@@ -80,7 +80,10 @@ class Model:
             return published_folder(name) if name else None
         if self.config in PUBLISHED:
             return published_folder(self.config)
-        return Path(self.config) if Path(self.config).is_dir() else cached_snapshot(self.config)
+        folder = Path(self.config) if Path(self.config).is_dir() else cached_snapshot(self.config)
+        if folder is not None:
+            check_configs(folder)
+        return folder
 
     @cached_property
     def is_probed(self) -> bool:
@@ -94,7 +97,12 @@ class Model:
         return self.base == "sd1"  # 512 px, whatever it predicts
 
     def probed_as(self, prediction: str) -> Model:
-        """Return the model of a single file with the configuration of what its UNet predicts."""
+        """Return the model of a single file, now that it has been loaded.
+
+        prediction: of its UNet, which tells the configuration unless that was given.
+        """
+        if self.config is not None:
+            return replace(self)  # its configuration is in the cache now
         return replace(self, config=published_name(self.base, prediction))
 
     @property
