@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sow.cli.options import MODEL, PLANNER
+from sow.cli.options import PLANNER
 from sow.errors import UsageError
-from sow.planners.request import RESULT
+from sow.planners.request import MODEL, RESULT
 from sow.utils.limits import MAX_BATCH_SIZE
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ import typer
 
 from sow.cli import bench_people, bench_speed, bench_studies
 from sow.cli.batch_options import Address, BatchSize, Runner, Workers, cluster_of
-from sow.cli.options import MODEL, Device, Dtype, Force, ModelName, Quiet, Revision
+from sow.cli.options import Device, Dtype, Force, ModelName, Quiet, Revision
 from sow.cli.output import command_group, print_always, print_note, report
 from sow.cli.paths import make_out_folder
+from sow.planners.request import MODEL
 
 if TYPE_CHECKING:
     from sow.batch.runners.options import Options

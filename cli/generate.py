@@ -13,7 +13,6 @@ import typer
 
 from sow.cli.consent import confirm_once
 from sow.cli.options import (
-    MODEL,
     BaseUrl,
     CyclesOut,
     Device,
@@ -50,6 +49,7 @@ from sow.cli.paths import (
 )
 from sow.cli.request_options import files_of, with_request
 from sow.errors import UsageError
+from sow.planners.request import MODEL
 from sow.service.request import Generation
 
 if TYPE_CHECKING:

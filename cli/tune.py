@@ -9,7 +9,6 @@ import typer
 
 from sow.cli.batch_options import BatchSize
 from sow.cli.options import (
-    MODEL,
     Device,
     Dtype,
     Force,
@@ -21,7 +20,7 @@ from sow.cli.options import (
 from sow.cli.output import print_always, print_json, print_note, printable, report
 from sow.cli.paths import make_out_folder
 from sow.errors import UsageError
-from sow.planners.request import PICTURE, RESULT
+from sow.planners.request import MODEL, PICTURE, RESULT
 
 if TYPE_CHECKING:
     from sow.benchmarks.tuning.measures import Measuring

@@ -100,8 +100,10 @@ class StableDiffusion:
             open_word = token not in added and not token.endswith("</w>")
 
         def text_of(group: list[int]) -> str:
-            first = names[group[0]]
-            return first if first in added else tokenizer.decode([ids[i] for i in group]).strip()
+            first = str(names[group[0]])
+            return (
+                first if first in added else str(tokenizer.decode([ids[i] for i in group])).strip()
+            )
 
         return [(text_of(group), group) for group in groups]
 

@@ -313,7 +313,8 @@ def check_family(adapters: Adapters, base: str, model: str) -> None:
     Raises:
         ModelError: if one is for another family.
     """
-    for adapter in (*adapters.loras, *adapters.embeddings):
+    both: tuple[Lora | Embedding, ...] = (*adapters.loras, *adapters.embeddings)
+    for adapter in both:
         if base and adapter.base and adapter.base != base:
             raise ModelError(
                 f"{adapter.name!r} is for {TITLES[adapter.base]}, but {model} is {TITLES[base]}",

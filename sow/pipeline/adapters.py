@@ -117,7 +117,9 @@ def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> It
     first = larger.convert_tokens_to_ids(embeddings[0].token)
     weights = table.weight.detach()[:first]  # beyond it, no token uses them
     unused = weights.new_zeros(first - len(weights), weights.shape[1])
-    extended = nn.Embedding.from_pretrained(torch.cat([weights, unused, rows]))
+    extended: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]
+        torch.cat([weights, unused, rows])
+    )
     try:
         pipe.tokenizer = larger
         encoder.set_input_embeddings(extended)

@@ -182,7 +182,8 @@ class SowPipeline(CheckedPipeline):
         if isinstance(prompt, list):
             return [self.maybe_convert_prompt(text, tokenizer) for text in prompt]
         for embedding in self.adapters.embeddings:
-            prompt = embedding.pattern.sub(lambda _, e=embedding: " ".join(e.tokens), prompt)
+            tokens = " ".join(embedding.tokens).replace("\\", r"\\")
+            prompt = embedding.pattern.sub(tokens, prompt)
         return prompt
 
     @torch.no_grad()

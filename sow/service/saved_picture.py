@@ -98,7 +98,8 @@ class SavedPicture:
             for found in [self._find(record, given.embeddings, read_embedding)]
         ]
         known = {record.sha256 for record in (*self.recipe.loras, *self.recipe.embeddings)}
-        for one in (*given.loras, *given.embeddings):
+        both: tuple[Lora | Embedding, ...] = (*given.loras, *given.embeddings)
+        for one in both:
             if one.sha256 not in known:
                 raise ModelError(
                     f"{one.name!r} is none of the files that the recipe of {self.name!r} names",
