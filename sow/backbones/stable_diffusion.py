@@ -83,7 +83,7 @@ class StableDiffusion:
         tokenizer = self.pipe.tokenizer
         text = self.pipe.maybe_convert_prompt(prompt, tokenizer)  # as `encode_prompt` does
         ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
-        added = {str(token) for token in tokenizer.added_tokens_encoder}
+        added = {str(token).lower() for token in tokenizer.added_tokens_encoder}
         groups: list[list[int]] = []
         open_word = False
         names = tokenizer.convert_ids_to_tokens(ids)
@@ -100,10 +100,10 @@ class StableDiffusion:
             open_word = token not in added and not token.endswith("</w>")
 
         def text_of(group: list[int]) -> str:
-            first = str(names[group[0]])
-            return (
-                first if first in added else str(tokenizer.decode([ids[i] for i in group])).strip()
-            )
+            if names[group[0]] in added:
+                return str(names[group[0]])
+            text = str(tokenizer.decode([ids[index] for index in group]))
+            return text.replace("</w>", " ").strip()  # a copied tokenizer leaves the mark
 
         return [(text_of(group), group) for group in groups]
 

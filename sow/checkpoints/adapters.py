@@ -95,8 +95,9 @@ class Embedding:
 
     @property
     def tokens(self) -> list[str]:
-        """The tokens of its vectors, as diffusers names them: `word`, `word_1` …"""
-        return [self.token, *(f"{self.token}_{n}" for n in range(1, len(self.vectors)))]
+        """The tokens of its vectors, as diffusers names them, in lower case: `word`, `word_1` …"""
+        word = self.token.lower()
+        return [word, *(f"{word}_{n}" for n in range(1, len(self.vectors)))]
 
 
 @dataclass(frozen=True)
@@ -291,18 +292,19 @@ def check_tokens(embeddings: Iterable[Embedding], vocabulary: Mapping[str, int])
     seen: dict[str, str] = {}
     for embedding in embeddings:
         for token in embedding.tokens:
-            if token.lower() in seen:
+            if token in seen:
                 raise ModelError(
-                    f"{embedding.name!r} and {seen[token.lower()]!r} are both called {token!r}",
+                    f"{embedding.name!r} and {seen[token]!r} are both called {token!r}",
                     "rename one of the files",
                 )
-            if token.lower() in known:
+            if token in known:
+                is_name = embedding.token == Path(embedding.name).stem
                 raise ModelError(
                     f"{embedding.name!r} would be called {token!r}, which the model already knows "
                     "as a word",
-                    "rename the file" if token == Path(embedding.name).stem else "use another",
+                    "rename the file" if is_name else "use another",
                 )
-            seen[token.lower()] = embedding.name
+            seen[token] = embedding.name
 
 
 def check_family(adapters: Adapters, base: str, model: str) -> None:

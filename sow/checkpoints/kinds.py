@@ -229,6 +229,8 @@ def foreign_format(file: Path) -> tuple[str, str] | None:
         return None
     with file.open("rb") as stream:
         start = stream.read(200)
+    if start[8:9] == b"{":  # after the length of its header, which may look like anything
+        return None
     if start.startswith(b"GGUF"):
         return "a GGUF file, whose weights are quantised", "use the .safetensors checkpoint"
     if start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")):

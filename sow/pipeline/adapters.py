@@ -114,7 +114,7 @@ def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> It
     larger = copy.deepcopy(tokenizer)
     larger.add_tokens([_added_token(token) for one in embeddings for token in one.tokens])
     rows = torch.cat([one.vectors for one in embeddings]).to(table.weight)
-    first = larger.convert_tokens_to_ids(embeddings[0].token)
+    first = larger.convert_tokens_to_ids(embeddings[0].tokens[0])
     weights = table.weight.detach()[:first]  # beyond it, no token uses them
     unused = weights.new_zeros(first - len(weights), weights.shape[1])
     extended: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]
