@@ -83,7 +83,8 @@ class StableDiffusion:
         tokenizer = self.pipe.tokenizer
         text = self.pipe.maybe_convert_prompt(prompt, tokenizer)  # as `encode_prompt` does
         ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
-        added = {str(token).lower() for token in tokenizer.added_tokens_encoder}
+        added = {*map(str, tokenizer.added_tokens_encoder)}
+        added |= {token.lower() for token in added}  # as they are found, if they are normalised
         groups: list[list[int]] = []
         open_word = False
         names = tokenizer.convert_ids_to_tokens(ids)
