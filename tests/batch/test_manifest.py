@@ -200,7 +200,7 @@ def test_every_field_that_is_not_text_is_parsed():
     """Otherwise a new field of a job would be text in every table."""
     assert {*cells.JSON_FIELDS, *cells.JSON_STARTS} == {
         "seed", "count", "face_index", "related", "settings", "likeness", "canvas", "box", "plan",
-        "graph", "triples",
+        "graph", "triples", "lora", "embedding",
     }  # fmt: skip
     assert {"seed", "count", "face_index"} == cells.INTEGER_FIELDS
 

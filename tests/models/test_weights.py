@@ -17,7 +17,7 @@ from spoiling import change, say, sharded, weights, with_safety_checker
 
 from sow.backbones.schedule import DiffusionSchedule
 from sow.errors import ModelError
-from sow.models import load_pipeline
+from sow.models import find_model, load_pipeline
 from sow.pipeline.pipeline import SowPipeline
 from sow.settings.settings import Settings
 
@@ -182,7 +182,6 @@ def test_a_single_files_configuration_is_not_trusted_either(tiny, folder, tmp_pa
 
 
 def test_a_configuration_of_the_hub_is_not_trusted_either(tiny, folder, tmp_path, monkeypatch):
-    """Named, or chosen by the library by what kind of file it is."""
     save_single_file(tiny, tmp_path / "m.safetensors")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -191,13 +190,15 @@ def test_a_configuration_of_the_hub_is_not_trusted_either(tiny, folder, tmp_path
     (home / "refs").mkdir()
     (home / "refs/main").write_text("a" * 40)
     whole = str(tmp_path / "m.safetensors")
-    for config in ("stable-diffusion-v1-5/stable-diffusion-v1-5", None):
-        load_pipeline(whole, device="cpu", config=config)
+    named = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    load_pipeline(whole, device="cpu", config=named)
+    assert find_model(whole, config=named).checkpoint_spec.canvas == (64, 64)
     encoder = home / "snapshots" / ("a" * 40) / "text_encoder/config.json"
     say(encoder, quantization_config={"quant_method": "gptq"})
-    for config in ("stable-diffusion-v1-5/stable-diffusion-v1-5", None):
+    for use in (lambda: load_pipeline(whole, device="cpu", config=named),
+                lambda: find_model(whole, config=named).checkpoint_spec):  # fmt: skip
         with pytest.raises(ModelError, match="quantization_config"):
-            load_pipeline(whole, device="cpu", config=config)
+            use()
     with pytest.raises(ModelError, match="no/body"):
         load_pipeline(whole, device="cpu", config="no/body")
 
