@@ -60,7 +60,8 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             kwargs: as in diffusers. `config` is a folder, a hub id, or the name of a bundled
                 configuration (`sow.checkpoints.published.PUBLISHED`). By default it is one of
                 these: the family is recognised by the tensors, and one step of the UNet tells
-                whether it predicts epsilon or v.
+                whether it predicts epsilon or v. With `device`, that step is computed there:
+                half precision is slow on a CPU.
 
         Raises:
             ModelError: if it is not one, its configuration (in a folder or on the hub) is not
@@ -70,10 +71,11 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
             raise ModelError(
                 f"{str(path)!r} is not a .safetensors file", "convert it: pickles are never loaded"
             )
-        kind, config = recognise(check_single_file(Path(path))), kwargs.pop("config", None)
+        kind = recognise(check_single_file(Path(path)))
+        config, device = kwargs.pop("config", None), kwargs.pop("device", None)
         check_config(config, kind, Path(path).name)
         if config is None or config in PUBLISHED:
-            return cls._from_published(Path(path), kind.base, config, kwargs)
+            return cls._from_published(Path(path), kind.base, config, device, kwargs)
         folder = find_config_folder(config, **kwargs)
         # Single files do not contain these; they are loaded from the folder if they are there.
         missing = {name for name in IMAGE_MODELS if not any((folder / name).glob("*.safetensors"))}
@@ -84,7 +86,9 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         return pipe
 
     @classmethod
-    def _from_published(cls, path: Path, base: str, config: str | None, options: Any) -> Self:
+    def _from_published(
+        cls, path: Path, base: str, config: str | None, device: Any, options: Any
+    ) -> Self:
         """Load a single file with a bundled configuration; `config=None` finds out which."""
         known = remembered_prediction(path) if config is None else None
         name = config or published_name(base, known or "epsilon") or ""
@@ -94,7 +98,7 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         )
         _check_complete(pipe, path.name)
         if config is None and known is None:
-            prediction = probe_prediction(pipe)
+            prediction = probe_prediction(pipe if device is None else pipe.to(device))
             if prediction is None:
                 names = [known for known, (family, _) in PUBLISHED.items() if family == base]
                 raise ModelError(

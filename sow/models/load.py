@@ -53,7 +53,7 @@ def load_pipeline(
     with MODEL_BUILD_LOCK, _one_line_errors(model.name), quiet_libraries():
         if model.origin == "file":
             pipe: SowPipeline = SowPipeline.from_single_file(
-                str(model.source), config=model.config, **options
+                str(model.source), config=model.config, device=device, **options
             )
         else:
             pipe = SowPipeline.from_pretrained(
