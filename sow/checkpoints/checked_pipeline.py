@@ -113,9 +113,7 @@ class CheckedPipeline(StableDiffusionPipeline):  # type: ignore[misc]
         """Take what another bundled configuration of the same family has: schedule and size."""
         folder = published_folder(name)
         self.register_modules(scheduler=type(self.scheduler).from_pretrained(folder / "scheduler"))
-        config = read_config(folder / "unet")
-        changes = {key: config[key] for key in ("sample_size", "upcast_attention") if key in config}
-        self.unet.register_to_config(**changes)
+        self.unet.register_to_config(sample_size=read_config(folder / "unet")["sample_size"])
 
 
 def _check_complete(pipe: StableDiffusionPipeline, name: str) -> None:
