@@ -155,7 +155,8 @@ def run(
     )  # fmt: skip
     defaults = {name: getattr(request, name) for name in request.decided}
     if request.canvas is not None:
-        defaults["canvas"] = list(as_canvas(request.canvas))
+        canvas = as_canvas(request.canvas)
+        defaults["canvas"] = list(canvas) if isinstance(canvas, tuple) else str(canvas)
     for name in ("lora", "embedding"):
         if name in defaults:  # relative to this folder, unlike those of the manifest
             defaults[name] = [

@@ -40,7 +40,8 @@ def plan(
     draw: Annotated[
         Path | None,
         typer.Option(
-            help="PNG to draw the plan in. Default: <picture>-plan.png, numbered if it exists.",
+            help="PNG to draw the plan in. Default: <picture>-plan.png beside --out, "
+            "numbered if it exists.",
             rich_help_panel=RESULT,
         ),
     ] = None,
@@ -105,7 +106,8 @@ def plan(
         print_json(service.preview_request(request))
         return
     picture = request.image
-    usual = Path(f"{Path(str(picture)).stem if picture else 'sow'}-plan.png")
+    beside = Path() if out is None else out.parent
+    usual = beside / f"{Path(str(picture)).stem if picture else 'sow'}-plan.png"
     target = None if no_draw else draw or unused_path(usual, force)
     check_no_overwrite([*files_of(request), prompts, Path(model)], [target, out])
     for path in (target, out):
@@ -117,7 +119,7 @@ def plan(
         write_png(draw_plan(made, spec.condition), target, force=force)
         print_note(f"drawn: {target}, for {service.model.name}, {made.canvas[0]}x{made.canvas[1]}")
     if out is None:
-        plain = made.model_dump(mode="json")
+        plain = made.to_dict()
         print_json({"plan": plain, "cache": spec.cache} if json else plain)
     else:
         write_text(made.to_json() + "\n", out, force=force)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 
 from sow.cli.main import app
 from sow.cli.settings import format_value, likeness_table
 from sow.models import find_model
+from sow.plan.plan import Matte, Placement, Plan, Region, Relation, SceneObject
 from sow.settings.presets import CHECKPOINT_PRESETS
 from sow.settings.settings import OWN, PRESETS, Settings
 
@@ -118,7 +121,41 @@ def plain(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+PLAN_TEXT = (
+    "What `sow plan` writes, field by field. Only `prompt` and `box` are required. A box is "
+    "`[x, y, width, height]` in pixels of the canvas, except `crop` and the boxes of `matte`: "
+    "they are in pixels of your picture. An unknown field is refused."
+)
+EDIT_TEXT = (
+    "If you edit `box`, the ellipse and the related regions move and grow along, unless you edited "
+    "them too; a note says so. The outline (`matte`, `crop`) is in your picture and needs no "
+    "change. For this the file says in `made_for` what it was written with; a plan without it "
+    "means what it says."
+)
+
+
+def plan_page() -> str:
+    """Return the page of all fields of a plan."""
+    lines = ["# The fields of a plan", "", PLAN_TEXT, "", EDIT_TEXT, ""]
+    lines += field_table(Plan)
+    parts = {"related": Region, "matte": Matte, "objects": SceneObject, "relations": Relation,
+             "made_for": Placement}  # fmt: skip
+    for name, model in parts.items():
+        each = "Each of " if name in ("related", "objects", "relations") else ""
+        lines += [f"## {each}`{name}`", "", *field_table(model)]
+    return "\n".join(lines)
+
+
+def field_table(model: type[BaseModel]) -> list[str]:
+    """Return the lines of a table of a model's fields."""
+    lines = ["| field | default | what it is |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
+        lines.append(f"| `{name}` | {default} | {field.description} |")
+    return [*lines, ""]
+
+
+PAGES = {"settings.md": settings_page, "commands.md": commands_page, "plan.md": plan_page}
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 from sow.errors import UsageError
 from sow.pictures.inputs import as_mask, as_picture
 from sow.plan.box import Box
-from sow.plan.plan import DEFAULT_CANVAS, NOTHING, Plan, Region, Setting
+from sow.plan.canvas import CanvasShape
+from sow.plan.plan import CANVAS_MULTIPLE, DEFAULT_CANVAS, NOTHING, Plan, Region, Setting
 from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
 from sow.planners.request import RequestFields
 from sow.settings.inputs import as_box, as_canvas, as_regions, check_prompt
@@ -39,7 +40,7 @@ class ReadFields(RequestFields):
 
     image: Image.Image | None = None
     prompt: str = ""
-    canvas: tuple[int, int] | None = None
+    canvas: tuple[int, int] | CanvasShape | None = None
     _: KW_ONLY
     mask: Image.Image | None = None
     setting: Setting | None = None
@@ -56,7 +57,7 @@ class PlanRequest(ReadFields):
     All fields but `vae_scale_factor` are fields of `sow.Request`. Without `image` nothing is
     planted; then `graph` or `triples` are required, which only `sow.GraphPlanner` lays out.
     `canvas` None uses the model's own size; with a box or regions, which are in canvas pixels, it
-    is 512x512.
+    is 512x512. Of a shape, such as 9:16, it is the size that suits Stable Diffusion.
 
     Attributes:
         vae_scale_factor: boxes are aligned to a grid of this many pixels (one latent).
@@ -68,6 +69,7 @@ class PlanRequest(ReadFields):
         SowError: if a value cannot be read or makes no sense.
     """
 
+    canvas: tuple[int, int] | None = None
     _: KW_ONLY
     vae_scale_factor: int = 8
     matte: MatteKind = "auto"
@@ -90,6 +92,8 @@ class PlanRequest(ReadFields):
         for name, convert in CONVERTERS.items():
             if getattr(self, name) is not None:
                 self._set(name, convert(getattr(self, name)))
+        if isinstance(self.canvas, CanvasShape):
+            self._set("canvas", self.canvas.size(DEFAULT_CANVAS, CANVAS_MULTIPLE))
         graph_boxes = self.graph.boxes if isinstance(self.graph, GraphSpec) else []
         has_boxes = self.box is not None or self.related is not None or bool(graph_boxes)
         if self.canvas is None and has_boxes:

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sow.errors import PlanError
 from sow.plan.box import Box
 from sow.utils.files import read_regular
 from sow.utils.type_checks import PATH, check_type
-from sow.utils.validation import first_problem
+from sow.utils.validation import StrictModel, first_problem
 
 GraphSource = Literal["prompt", "planner"]
 GRAPH_SOURCES: tuple[GraphSource, ...] = get_args(GraphSource)
@@ -42,7 +42,7 @@ def _one_line(text: str) -> str:
 Name = Annotated[str, Field(max_length=80), AfterValidator(_one_line)]
 
 
-class ObjectSpec(BaseModel):
+class ObjectSpec(StrictModel):
     """An object of a scene graph.
 
     Attributes:
@@ -52,8 +52,6 @@ class ObjectSpec(BaseModel):
         box: its box in canvas pixels.
         condition: whether it is the visual condition.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: Name
     attributes: tuple[Name, ...] = Field(default=(), max_length=6)
@@ -78,13 +76,11 @@ class ObjectSpec(BaseModel):
         return self.id or self.phrase
 
 
-class GraphSpec(BaseModel):
+class GraphSpec(StrictModel):
     """Objects, and relations between their ids or names.
 
     A name that stands in relations only is an object too.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     objects: tuple[ObjectSpec, ...] = Field(default=(), max_length=MAX_OBJECTS)

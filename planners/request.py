@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from sow.pictures.inputs import PictureLike
     from sow.plan.box import Box
+    from sow.plan.canvas import CanvasShape
     from sow.plan.plan import Region
     from sow.planners.graph_spec import GraphLike
 
@@ -77,8 +78,10 @@ class RequestFields:
         aliases=("picture", "face"),
     )
     prompt: str | None = option("What to grow around it.", PICTURE, flags=("--prompt", "-p"))
-    canvas: int | str | Sequence[int] | None = option(
-        "Size of the result: 512 or 640x448. Default: the model's own.", PLAN, json=int | list[int]
+    canvas: int | str | Sequence[int] | CanvasShape | None = option(
+        "Size of the result: 512 or 640x448, or its shape: 9:16. Default: the model's own.",
+        PLAN,
+        json=int | str | list[int],
     )
     _: KW_ONLY
     mask: PictureLike | None = option(

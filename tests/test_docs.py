@@ -12,6 +12,7 @@ import pytest
 import sow
 from sow import errors
 from sow.models.memory import UNET_MAPS
+from sow.plan.plan import Matte, Placement, Plan, Region, Relation, SceneObject
 from sow.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,16 @@ def test_every_setting_and_exit_code_is_documented():
     }
     for code in codes | {0, 130}:
         assert re.search(rf"^\| {code} \|", commands, re.MULTILINE), code
+
+
+def test_every_field_of_a_plan_is_documented():
+    text = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
+    for part in (Plan, Region, Matte, SceneObject, Relation, Placement):
+        for name, field in part.model_fields.items():
+            assert field.description, (part, name)
+            assert re.search(
+                rf"^\| `{name}` \|.*{re.escape(field.description)}", text, re.MULTILINE
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -199,6 +199,7 @@ REQUESTS = {
     "prompt": ({"prompt": None}, "prompt= is None"),
     "blank": ({"prompt": " "}, "no prompt"),
     "canvas": ({"canvas": "big"}, "'big' is not a canvas"),
+    "a shape of words": ({"canvas": "wide:high"}, "write a shape as 9:16"),
     "half a canvas": ({"canvas": (128,)}, "is not a canvas"),
     "vae_scale_factor": ({"vae_scale_factor": 0}, "vae_scale_factor=0"),
     "subject": ({"subject": 5}, "subject= is an int"),

@@ -103,6 +103,69 @@ def test_illegal_plans_get_one_line(change, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"relatd": []}, "unknown field 'relatd', did you mean 'related'?"),
+        ({"related": [{"label": "a", "boxx": [0, 0, 8, 8]}]}, "unknown field 'boxx', did you mean"),
+        ({"matte": {"haed": None}}, "matte: unknown field 'haed', did you mean 'head'?"),
+        ({"objects": [{"id": "a", "labl": "b"}]}, "did you mean 'label'?"),
+        ({"relations": [{"subjct": "a"}]}, "did you mean 'subject'?"),
+        ({"made_for": {"elipse": None}}, "did you mean 'ellipse'?"),
+        ({"colour": "red"}, "choose one of version, canvas, prompt, box"),
+    ],
+)
+def test_an_unknown_field_of_a_plan_or_a_part_of_it_gets_a_suggestion(change, says):
+    with pytest.raises(PlanError) as caught:
+        Plan.parse({**GOOD, **change})
+    assert says in str(caught.value)
+
+
+HANGING = {
+    **GOOD,
+    "ellipse": [130, 60, 100, 180],
+    "related": [{"label": "body", "box": [50, 256, 300, 256]}],
+}
+
+
+def edited(**changes):
+    """A plan read from a file in which somebody changed some fields."""
+    return Plan.parse(json.dumps({**json.loads(Plan.parse(HANGING).to_json()), **changes}))
+
+
+def test_what_hangs_on_a_box_moves_along_when_the_box_is_edited():
+    assert edited() == Plan.parse(HANGING)
+    moved = edited(box=[200, 80, 216, 216])
+    assert moved.ellipse == Box(x=230, y=100, width=100, height=180)
+    assert moved.related[0].box == Box(x=150, y=296, width=300, height=216)  # still to the ground
+    assert "moved along" in moved.notes[-1]
+    small = edited(box=[100, 40, 108, 108])
+    assert small.ellipse == Box(x=115, y=50, width=50, height=90)
+    assert small.related[0].box == Box(x=75, y=148, width=150, height=364)
+    low = edited(box=[100, 296, 216, 216])
+    assert low.related == ()  # there is no room below
+    assert Plan.parse(moved.to_json()) == moved  # once is enough
+    assert Plan.parse(HANGING).changed(box=[200, 80, 216, 216]) == moved
+
+
+def test_what_was_edited_itself_stays_where_it_was_put():
+    body = [{"label": "body", "box": [0, 300, 512, 212]}]
+    both = edited(box=[200, 80, 216, 216], ellipse=[210, 90, 90, 90], related=body)
+    assert both.ellipse == Box(x=210, y=90, width=90, height=90)
+    assert both.related[0].box == Box(x=0, y=300, width=512, height=212)
+    assert both.notes == ()
+    aligned = Plan.parse({**HANGING, "box": [101, 43, 211, 219]}).aligned(8)
+    assert aligned.related == Plan.parse(HANGING).related
+
+
+def test_a_plan_of_before_means_what_it_says():
+    """One without `made_for`: nothing in it moves."""
+    plan = Plan.parse({**HANGING, "box": [90, 30, 216, 216]})
+    assert plan.ellipse == Box(x=130, y=60, width=100, height=180)
+    assert "made_for" not in plan.model_dump()
+    assert {"turn", "made_for"}.isdisjoint(plan.model_dump())
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"canvas": 5}', b"\xff\xfe"])
 def test_what_is_no_plan_is_refused(text):
     with pytest.raises(PlanError):

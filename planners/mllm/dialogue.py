@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import PlannerError
-from sow.pictures.loading import GREY, fit_mask, over_grey
+from sow.pictures.loading import GREY, fit_mask, over_grey, turned
 from sow.plan.box import Box
 from sow.plan.plan import NOTHING, Plan
 from sow.plan.scene_graph import scene_from_triples
@@ -290,7 +290,7 @@ def encode_condition(request: PlanRequest, sketch: Plan) -> bytes:
     """Return the condition as a small PNG without metadata; masked pixels are grey."""
     from PIL import Image as Pillow
 
-    picture: Image.Image = over_grey(request.picture)
+    picture: Image.Image = turned(over_grey(request.picture), sketch.turn)
     if request.mask is not None:
         kept = fit_mask(request.mask, picture.size)
         picture = Pillow.composite(picture, Pillow.new("RGB", picture.size, GREY), kept)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sow.errors import PictureError
 from sow.pictures.formats import is_photograph
-from sow.pictures.loading import TRANSPARENCY, empty_mask_error, fit_mask
+from sow.pictures.loading import (
+    TRANSPARENCY,
+    check_not_blank,
+    empty_mask_error,
+    fit_mask,
+    turned,
+)
 from sow.plan.box import Box
 from sow.plan.plan import Matte
-from sow.planners.offline.faces import find_faces, has_turned_face, likely_face
+from sow.planners.offline.faces import find_faces, has_turned_face, likely_face, turn_to_face
+from sow.planners.offline.neighbours import own_part, side_of_face
 from sow.planners.offline.prompt_rules import named_animal, names_person
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ class ConditionCrop:
         ellipse: the head approximately; only if a face was found.
         matte: how the outline is found; None if it is not.
         notes: what the user should know.
+        turn: by how many degrees the picture is turned clockwise; all boxes are in pixels of the
+            turned picture.
     """
 
     crop: Box
@@ -44,16 +54,18 @@ class ConditionCrop:
     ellipse: Box | None = None
     matte: Matte | None = None
     notes: tuple[str, ...] = ()
+    turn: int = 0
 
 
 def crop_condition(request: PlanRequest) -> ConditionCrop:
     """Return the condition of a request.
 
-    Unless the request names a subject, a face is searched for; without one the subject is the
-    animal in the prompt, or a thing.
+    Unless the request names a subject, a face is searched for, also on its side or upside down;
+    without one the subject is the animal in the prompt, or a thing.
 
     Raises:
-        PictureError: if there is no face with the requested number, or a mask keeps nothing.
+        PictureError: if there is no face with the requested number, a mask keeps nothing, or the
+            picture is blank.
     """
     image = request.picture
     subject = (request.subject or "").strip().lower()
@@ -61,11 +73,16 @@ def crop_condition(request: PlanRequest) -> ConditionCrop:
         return ConditionCrop(_kept(image, request.mask), _subject_without_search(request, subject))
     if request.matte == "none":
         return ConditionCrop(_whole(image), _subject_without_search(request, subject))
+    check_not_blank(image)
     if subject not in ("", FACE):
         return _crop_thing(request, subject)
-    face, notes = _face(request)
-    if face is not None:
-        return _crop_head(request, face, notes)
+    faces = find_faces(image)
+    turn = 0 if faces else turn_to_face(image)
+    if turn:
+        request = replace(request, image=turned(image, turn))
+        faces = find_faces(request.picture)
+    if request.face_index is not None or faces:
+        return _crop_face(request, faces, turn)
     if not subject and (has_turned_face(image) or not may_be_face(request)):
         return _crop_without_face(request)
     likely = likely_face(image)
@@ -93,37 +110,58 @@ def _subject_without_search(request: PlanRequest, subject: str) -> str:
     return FACE if names_person(request.prompt) or find_faces(request.picture) else THING
 
 
-def _face(request: PlanRequest) -> tuple[Box | None, tuple[str, ...]]:
-    """Return the requested face if one is certain, and notes."""
-    faces = find_faces(request.picture)
-    wanted = request.face_index
+def _crop_face(request: PlanRequest, faces: Sequence[Box], turn: int) -> ConditionCrop:
+    """Return the head of the requested face, or of the largest, and nobody else's.
+
+    Raises:
+        PictureError: if there is no face with the requested number.
+    """
+    wanted, notes = request.face_index, []
     if wanted is not None and wanted >= len(faces):
         raise PictureError(
             f"no face number {wanted}",
             f"faces found: {len(faces)}; count from 0, largest first",
         )
-    if not faces:
-        return None, ()
-    notes = (f"{len(faces)} faces were found: using the largest; choose another with face_index=",)
-    return faces[wanted or 0], notes if len(faces) > 1 and wanted is None else ()
+    if turn:
+        notes.append(
+            f"the picture was turned clockwise by {turn} degrees, which makes a face upright; "
+            "matte=none leaves it as it is"
+        )
+    chosen = faces[wanted or 0]
+    if len(faces) > 1 and wanted is None:
+        where = side_of_face(chosen, faces)
+        notes.append(
+            f"{len(faces)} faces were found: using the largest, {where}; choose another with "
+            "face_index="
+        )
+    found = _crop_head(request, chosen, tuple(notes))
+    part = own_part(chosen, [face for face in faces if face is not chosen], request.picture.size)
+    if not found.crop.is_inside_box(part):
+        found = _crop_head(request, chosen, tuple(notes), part)
+    return replace(found, turn=turn)
 
 
-def _crop_head(request: PlanRequest, face: Box, notes: tuple[str, ...]) -> ConditionCrop:
-    """Return the head of a face, with its hair, cut out as the request asks."""
+def _crop_head(
+    request: PlanRequest, face: Box, notes: tuple[str, ...], part: Box | None = None
+) -> ConditionCrop:
+    """Return the head of a face, with its hair, cut out as the request asks.
+
+    part: the part of the picture to stay in, if somebody else is near.
+    """
     image = request.picture
-    around = _around_face(face, image.size)
+    around = _around_face(face, part or _whole(image))
     if request.matte == "box":
         return ConditionCrop(around, FACE, notes=notes)
     head = _head(face)
     inside = _cut(head, around)
     if request.matte == "ellipse":
         return ConditionCrop(around, FACE, inside, notes=notes)
-    matte = Matte(head=head, by=_method(request))
+    matte = Matte(head=head, by=_method(request), within=part)
     found = _outlined(image, matte)
     if found is None:
         note = "the outline of the head was not found: using an ellipse"
         return ConditionCrop(around, FACE, inside, notes=(*notes, note))
-    crop = _crop(found)
+    crop = _crop(found) if part is None else _cut(_crop(found), part)
     return ConditionCrop(crop, FACE, _cut(head, crop), matte, notes)
 
 
@@ -182,7 +220,7 @@ def _outlined(image: Image.Image, matte: Matte) -> Image.Image | None:
     """Return what a matte keeps of a picture, or None; imports numpy only when needed."""
     from sow.pictures.matte import extract_matte
 
-    return extract_matte(image, matte.head, matte.by)
+    return extract_matte(image, matte.head, matte.by, matte.within)
 
 
 def _method(request: PlanRequest) -> str:
@@ -215,13 +253,13 @@ def _crop(found: Image.Image) -> Box:
     return Box.around(*box.centre, side, side).clamped(found.size)
 
 
-def _around_face(face: Box, picture: tuple[int, int]) -> Box:
-    """Return a square around the head of a face, cut at the border of the picture."""
+def _around_face(face: Box, picture: Box) -> Box:
+    """Return a square around the head of a face, cut at the border of the picture or its part."""
     x, y = face.centre
     side = CROP_MARGIN * max(face.width, face.height)
     wanted = Box.around(x, y - 0.06 * side, side, side)
-    left, top = max(wanted.x, 0), max(wanted.y, 0)
-    right, bottom = min(wanted.right, picture[0]), min(wanted.bottom, picture[1])
+    left, top = max(wanted.x, picture.x), max(wanted.y, picture.y)
+    right, bottom = min(wanted.right, picture.right), min(wanted.bottom, picture.bottom)
     if right - left < 8 or bottom - top < 8:
         raise PictureError("the face lies outside the picture", "give a picture that shows it")
     return Box(x=left, y=top, width=right - left, height=bottom - top)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
@@ -29,6 +29,15 @@ STRIDE = 4
 MIN_SCORE = 0.5
 NMS_IOU = 0.3
 """Non-maximum suppression: faces with a greater intersection over union are one."""
+
+CLOSE_UP_MARGINS = (0.3, 0.5)
+"""A face that fills the picture is looked for with this much grey around it.
+
+Shares of the longer side. Of 40 drawn faces whose pictures were cut to 0.8, 0.7 and 0.6 of the
+face's box, 40, 40 and 33 were found this way; 4, 0 and 0 without.
+"""
+CLOSE_UP_SHARE = 0.85
+"""The least width of such a face, as a share of the picture's shorter side."""
 
 ScoredBox = tuple[Corners, float]
 """The corners of a face in pixels, and its score."""
@@ -97,20 +106,46 @@ def find_drawn_faces(image: Image.Image, min_score: float = MIN_SCORE) -> list[B
 
     As with MTCNN, a box goes from the forehead to the chin and from cheek to cheek.
     """
+    boxes = [box for box, _ in scored_faces(image, min_score)]
+    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
+
+
+def find_close_up(image: Image.Image, min_score: float = MIN_SCORE) -> Box | None:
+    """Return the drawn face that fills a picture, or None; its box may leave the picture."""
+    scale = min(1.0, 2 * SIDE / max(image.size))  # of a long strip the margin would be huge
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    picture, found = over_grey(image).resize(size), []
+    for share in CLOSE_UP_MARGINS:
+        margin = round(share * max(size))
+        padded = ImageOps.expand(picture, margin, GREY)
+        found += [(score, margin, box) for box, score in scored_faces(padded, min_score)]
+    least = CLOSE_UP_SHARE * min(size)
+    large = [candidate for candidate in found if candidate[2].width >= least]
+    if not large:
+        return None
+    _, margin, box = max(large, key=lambda candidate: candidate[0])
+    (x, y), (width, height) = box.centre, (box.width / scale, box.height / scale)
+    return Box.around((x - margin) / scale, (y - margin) / scale, width, height)
+
+
+def scored_faces(image: Image.Image, min_score: float) -> list[tuple[Box, float]]:
+    """Return the boxes and scores of drawn faces in pixels, the highest score first."""
     square, scale = letterbox(over_grey(image))
     pixels = np.asarray(square, np.float32)
     with torch.inference_mode():
         answer = _network()(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1)[0]
-    boxes = [
-        Box(
-            x=round(left * scale),
-            y=round(top * scale),
-            width=max(1, round((right - left) * scale)),
-            height=max(1, round((bottom - top) * scale)),
+    return [
+        (
+            Box(
+                x=round(left * scale),
+                y=round(top * scale),
+                width=max(1, round((right - left) * scale)),
+                height=max(1, round((bottom - top) * scale)),
+            ),
+            score,
         )
-        for (left, top, right, bottom), _ in decode_faces(answer, min_score)
+        for (left, top, right, bottom), score in decode_faces(answer, min_score)
     ]
-    return sorted(boxes, key=lambda box: box.width * box.height, reverse=True)
 
 
 def letterbox(image: Image.Image) -> tuple[Image.Image, float]:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from sow.pictures.formats import is_photograph
-from sow.pictures.loading import GREY, over_grey
+from sow.pictures.loading import GREY, TURNS, over_grey, turned
 from sow.plan.box import Box
 from sow.utils.libraries import MODEL_BUILD_LOCK, ignore_warnings
 
@@ -19,8 +19,10 @@ LIKELY_SCORE, LIKELY_SHARE, LIKELY_THRESHOLDS = 0.3, 0.4, (0.4, 0.4, 0.3)
 THRESHOLDS = (0.6, 0.7, 0.7)
 # Pictures are scaled to a size at which MTCNN finds the faces that matter.
 MAX_SIDE, TINY = 1024, 256
-ROTATIONS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180,
-         270: Image.Transpose.ROTATE_270}  # fmt: skip
+# A drawn face on its side has a high score only when it is turned upright; an upside-down one looks
+# upright to its detector, so drawings are not turned by 180 degrees.
+DRAWN_TURNS, SURE_DRAWN_SCORE = (90, 270), 0.85
+LIKELY_DRAWN_SCORE = 0.25
 MIN_SIDE = 20  # the detector fails on smaller pictures
 
 Thresholds = tuple[float, float, float]
@@ -42,17 +44,52 @@ def find_faces(image: Image.Image) -> list[Box]:
 
     Drawings are searched with the detector of drawn faces first, photographs with MTCNN.
     """
-    from sow.planners.offline.drawn_faces import find_drawn_faces
+    from sow.planners.offline.drawn_faces import find_close_up, find_drawn_faces
 
     if is_photograph(over_grey(image)):
-        return find_photographed_faces(image) or find_drawn_faces(image)
-    return find_drawn_faces(image) or find_photographed_faces(image)
+        found = find_photographed_faces(image) or find_drawn_faces(image)
+    else:
+        found = find_drawn_faces(image) or find_photographed_faces(image)
+    if found:
+        return found
+    close_up = find_close_up(image)
+    return [] if close_up is None else [close_up]
 
 
 def has_turned_face(image: Image.Image) -> bool:
-    """Return whether a face is found after rotating the picture."""
+    """Return whether a face is found after turning the picture, though it may be uncertain."""
+    return max(_scores_of_turns(image).values()) >= MIN_SCORE
+
+
+def turn_to_face(image: Image.Image) -> int:
+    """Return by how many degrees to turn a picture clockwise for an upright face; 0 without one.
+
+    The face has to be certain. To be called if no upright face was found.
+    """
+    scores = _scores_of_turns(image)
+    best = max(scores, key=lambda turn: scores[turn])
+    if scores[best] >= SURE_SCORE:
+        return best
+    drawn = {turn: _drawn_score(turned(image, turn)) for turn in DRAWN_TURNS}
+    best = max(drawn, key=lambda turn: drawn[turn])
+    return best if drawn[best] >= SURE_DRAWN_SCORE else 0
+
+
+def _scores_of_turns(image: Image.Image) -> dict[int, float]:
+    """Return the highest score of a photographed face for each turn of a picture."""
     small, _ = _resized(image)
-    return any(_detect(small.transpose(turn), MIN_SCORE, THRESHOLDS) for turn in ROTATIONS.values())
+    return {
+        turn: max(
+            (face[4] for face in _detect(turned(small, turn), MIN_SCORE, THRESHOLDS)), default=0.0
+        )
+        for turn in TURNS
+    }
+
+
+def _drawn_score(image: Image.Image) -> float:
+    from sow.planners.offline.drawn_faces import scored_faces
+
+    return max((score for _, score in scored_faces(image, SURE_DRAWN_SCORE)), default=0.0)
 
 
 def find_photographed_faces(image: Image.Image) -> list[Box]:
@@ -76,13 +113,15 @@ def possible_faces(image: Image.Image, min_score: float) -> list[Box]:
 
 def likely_face(image: Image.Image) -> Box | None:
     """Return the most likely face that fills the picture, or None."""
+    from sow.planners.offline.drawn_faces import find_close_up
+
     small, scale = _resized(image)
     faces = _detect(small, LIKELY_SCORE, LIKELY_THRESHOLDS) + _detect_padded(
         small, LIKELY_SCORE, LIKELY_THRESHOLDS
     )
     large = [face for face in faces if face[2] >= LIKELY_SHARE * min(small.size)]
     if not large:
-        return None
+        return find_close_up(image, LIKELY_DRAWN_SCORE)
     return _largest_first([max(large, key=lambda face: face[4])], scale)[0]
 
 

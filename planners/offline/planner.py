@@ -49,6 +49,7 @@ class OfflinePlanner:
                 "setting": request.setting or read_setting(request.prompt),
                 "subject": subject,
                 "suppress": SUPPRESS.get(subject, subject),
+                "turn": found.turn,
                 "crop": found.crop,
                 "ellipse": found.ellipse and found.ellipse.mapped(found.crop, box),
                 "matte": found.matte,

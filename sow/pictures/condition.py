@@ -17,6 +17,7 @@ from sow.pictures.loading import (
     fit_mask,
     open_image,
     over_grey,
+    turned,
 )  # fmt: skip
 from sow.plan.box import Box
 from sow.plan.plan import Matte, Plan
@@ -57,7 +58,7 @@ class Condition:
 
         Args:
             image: the user's picture.
-            plan: its crop, box, matte and ellipse are used.
+            plan: its turn, crop, box, matte and ellipse are used.
             mask: of the picture's shape; white, or opaque if it has alpha, is kept.
             resample: the filter for resizing.
 
@@ -66,7 +67,7 @@ class Condition:
             PictureError: if the mask is empty inside the crop.
             PlanError: if the plan's crop or matte does not fit the picture.
         """
-        image = as_picture(image)
+        image = turned(as_picture(image), plan.turn)
         crop = plan.crop or Box(x=0, y=0, width=image.width, height=image.height)
         if not crop.is_inside(image.size):
             raise PlanError(
@@ -76,7 +77,7 @@ class Condition:
         size = (plan.box.width, plan.box.height)
         if mask is not None:
             image = over_grey(image)
-            image.putalpha(fit_mask(as_mask(mask), image.size))
+            image.putalpha(fit_mask(turned(as_mask(mask), plan.turn), image.size))
         if image.mode == "RGBA":
             picture, kept = _split_alpha(image.resize(size, resample, box=crop.corners))
         else:
@@ -138,7 +139,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image]:
 def _extract_matte(image: Image.Image, matte: Matte) -> Image.Image:
     from sow.pictures.matte import extract_matte
 
-    found = extract_matte(image, matte.head, matte.by)
+    found = extract_matte(image, matte.head, matte.by, matte.within)
     if found is None:
         raise PlanError(
             "the subject of the plan's matte was not found in this picture",

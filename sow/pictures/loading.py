@@ -58,6 +58,14 @@ EXIF_TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 """The transposition for each EXIF orientation."""
+TURNS = {
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
+"""The transposition for each turn clockwise, in degrees."""
+BLANK_LEVELS = 8
+"""Levels of 255 that the brightest and the darkest pixel of a blank picture may differ by."""
 
 
 def load_image(path: str | Path) -> Image.Image:
@@ -285,6 +293,27 @@ def over_grey(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     behind = Image.new("RGBA", image.size, (*GREY, 255))
     return Image.alpha_composite(behind, image).convert("RGB")
+
+
+def turned(image: Image.Image, degrees: int) -> Image.Image:
+    """Return a picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    return image.transpose(TURNS[degrees]) if degrees else image
+
+
+def check_not_blank(image: Image.Image) -> None:
+    """Check that a picture shows something.
+
+    Raises:
+        PictureError: if it is of one colour, or almost.
+    """
+    histogram = image.convert("RGB").histogram()
+    bands = (histogram[start : start + 256] for start in range(0, 3 * 256, 256))
+    levels = [[level for level, count in enumerate(band) if count] for band in bands]
+    if all(max(used) - min(used) <= BLANK_LEVELS for used in levels):
+        raise PictureError(
+            "the picture is blank: all of it has one colour",
+            "give one that shows something; to plant the colour itself, give mask= or matte=none",
+        )
 
 
 def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:

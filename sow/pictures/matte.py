@@ -50,7 +50,10 @@ MIN_HEAD_AREA, MAX_HEAD_AREA = 0.45, 2.2
 
 
 def extract_matte(
-    image: Image.Image, head: Box | None = None, by: str = "grabcut"
+    image: Image.Image,
+    head: Box | None = None,
+    by: str = "grabcut",
+    within: Box | None = None,
 ) -> Image.Image | None:
     """Return the matte of a picture: 8-bit grey of its size, white is the condition.
 
@@ -60,14 +63,22 @@ def extract_matte(
             it. Without it, the object in the middle is cut out, whose background must reach the
             borders.
         by: `grabcut`, or `rembg` if that is installed.
+        within: the part of the picture that is searched, in its pixels; nothing outside is kept.
 
     Returns:
         None if no plausible head or object was found.
 
     Raises:
-        PictureError: if the head lies outside the picture, or `rembg` is not installed.
+        PictureError: if the head or `within` lies outside the picture, or `rembg` is not installed.
     """
     whole = Box(x=0, y=0, width=image.width, height=image.height)
+    if within is not None:
+        if not within.is_inside(image.size):
+            raise PictureError(
+                "the part of the picture to search is outside it",
+                "make the plan for this picture",
+            )
+        whole = within
     area = whole if head is None else _search_box(head, whole)
     scale = min(1.0, WORKING_SIDE / max(area.width, area.height))
     size = (max(8, round(area.width * scale)), max(8, round(area.height * scale)))
@@ -104,10 +115,13 @@ def _matte_of(
 
 
 def _search_box(head: Box, picture: Box) -> Box:
-    """Return the search area: the head with room for its hair, and a little below it."""
+    """Return the search area: the head with room for its hair, and a little below it.
+
+    picture: all of it, or the part that is searched.
+    """
     x, y = head.centre
     wide = Box.around(x, y, 2 * head.width, 2 * head.height)
-    left, top = max(0, wide.x), max(0, wide.y)
+    left, top = max(picture.x, wide.x), max(picture.y, wide.y)
     right = min(picture.right, wide.right)
     bottom = min(picture.bottom, round(y + (CHIN + BELOW_CHIN) * head.height))
     if right - left < 8 or bottom - top < 8:

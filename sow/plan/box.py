@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import hypot
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from sow.errors import PlanError
+from sow.utils.validation import StrictModel
 
 # The paper keeps the condition between 180 and 256 px on its 512 px canvas (Sec. V).
 MIN_CONDITION_SHARE, MAX_CONDITION_SHARE = 180 / 512, 256 / 512
@@ -17,10 +18,8 @@ Corners = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
 
-class Box(BaseModel):
+class Box(StrictModel):
     """A rectangle `[x, y, width, height]` in pixels; `x, y` is its top left corner."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     x: int = Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)
     y: int = Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)
@@ -86,6 +85,28 @@ class Box(BaseModel):
         inside = moved.clamped((end.width, end.height))
         return inside.model_copy(update={"x": inside.x + end.x, "y": inside.y + end.y})
 
+    def following(self, start: Box, end: Box, canvas: tuple[int, int]) -> Box | None:
+        """Return the box after box `start` became `end`, to which it keeps its place.
+
+        What leaves the canvas is cut off; an edge that lay on the canvas's edge stays there.
+
+        Returns:
+            None if nothing of it is left.
+        """
+
+        def edges(low: int, high: int, axis: int) -> tuple[int, int]:
+            (origin, side), (to, new) = (
+                (box.corners[axis], (box.width, box.height)[axis]) for box in (start, end)
+            )
+            moved = (to + round((value - origin) * new / side) for value in (low, high))
+            first, last = (min(max(value, 0), canvas[axis]) for value in moved)
+            return (0 if low <= 0 else first), (canvas[axis] if high >= canvas[axis] else last)
+
+        (left, right), (top, bottom) = edges(self.x, self.right, 0), edges(self.y, self.bottom, 1)
+        if right <= left or bottom <= top:
+            return None
+        return Box(x=left, y=top, width=right - left, height=bottom - top)
+
     def clamped(self, canvas: tuple[int, int]) -> Box:
         """Return the box moved, and if necessary shrunk, so that it is inside the canvas."""
         width, height = min(self.width, canvas[0]), min(self.height, canvas[1])
@@ -95,6 +116,20 @@ class Box(BaseModel):
             width=width,
             height=height,
         )
+
+    def fitted(self, canvas: tuple[int, int]) -> Box:
+        """Return the box moved, and if necessary shrunk in its own shape, into the canvas."""
+        scale = min(1.0, canvas[0] / self.width, canvas[1] / self.height)
+        width, height = max(1, int(self.width * scale)), max(1, int(self.height * scale))
+        return Box(x=self.x, y=self.y, width=width, height=height).clamped(canvas)
+
+    def cut(self, canvas: tuple[int, int]) -> Box | None:
+        """Return what of the box is inside the canvas, or None."""
+        left, top = max(0, self.x), max(0, self.y)
+        right, bottom = min(canvas[0], self.right), min(canvas[1], self.bottom)
+        if right <= left or bottom <= top:
+            return None
+        return Box(x=left, y=top, width=right - left, height=bottom - top)
 
     def scaled(self, across: float, down: float) -> Box:
         """Return the box on a canvas `across` times as wide and `down` times as high."""

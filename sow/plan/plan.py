@@ -8,13 +8,11 @@ scaled and clamped here. A box is `[x, y, width, height]` in canvas pixels, as i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -24,11 +22,14 @@ from pydantic import (
 
 from sow.errors import PlanError
 from sow.plan.box import Box
+from sow.plan.canvas import MAX_SIDE, MIN_SIDE
+from sow.plan.placement import Placement, Region
 from sow.plan.scene_graph import CONDITION, Relation, SceneObject, scene_from_triples
 from sow.utils.files import read_regular
 from sow.utils.type_checks import as_path
 from sow.utils.validation import (
     UPDATE,
+    StrictModel,
     check_version,
     first_problem,
     newer_version,
@@ -36,61 +37,55 @@ from sow.utils.validation import (
 )
 
 __all__ = [
-    "Box", "Canvas", "Matte", "Plan", "Region", "Relation", "SceneObject", "Setting",
+    "Box", "Canvas", "Matte", "Placement", "Plan", "Region", "Relation", "SceneObject", "Setting",
     "check_canvas",
 ]  # fmt: skip
 
 PLAN_VERSION: Literal[2] = 2
 MAX_RELATIONS = 100
+MAX_NOTES = 200
 MAX_PLAN_BYTES = 2**20
 """Bytes of a plan as JSON, a hundred times a usual one."""
 Setting = Literal["normal", "attribute", "style"]
 NOTHING = "nothing"
 """The subject of a text-only plan, which plants nothing; its box is the whole canvas."""
-DEFAULT_CANVAS = (512, 512)
-Canvas = tuple[Annotated[int, Field(ge=8, le=8192)], Annotated[int, Field(ge=8, le=8192)]]
+DEFAULT_CANVAS, CANVAS_MULTIPLE = (512, 512), 64
+"""Stable Diffusion's: `(width, height)` in pixels, and what both are multiples of."""
+Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
+Canvas = tuple[Side, Side]
 
 
-class Region(BaseModel):
-    """A region of the canvas that interacts with the condition, such as the body below a face."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    label: str = Field(min_length=1, max_length=200)
-    box: Box
-    weight: float = Field(
-        default=1.0, gt=0, le=1, description="scale of the attention enhancement of its tokens"
-    )
-
-    @model_serializer(mode="wrap")
-    def _omit_default_weight(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out a default weight, as plans did before there were weights."""
-        return without_default(self, handler(self), "weight")
-
-
-class Matte(BaseModel):
+class Matte(StrictModel):
     """How to cut the condition out of the user's picture (`sow.pictures.matte`)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     head: Box | None = Field(
         default=None,
         description="the box of the ellipse around a head with its hair, in pixels of the picture; "
         "without it, the object in the middle is cut out",
     )
-    by: Literal["grabcut", "rembg"] = "grabcut"
+    by: Literal["grabcut", "rembg"] = Field(
+        default="grabcut", description="what finds the outline: `grabcut` or `rembg`"
+    )
+    within: Box | None = Field(
+        default=None,
+        description="the part of the picture that is searched, in its pixels, if somebody else is "
+        "beside the head",
+    )
+
+    @model_serializer(mode="wrap")
+    def _omit_default_within(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `within` if there is none: older plans do not have it."""
+        return without_default(self, handler(self), "within")
 
 
-class Plan(BaseModel):
+class Plan(StrictModel):
     """Where the condition goes, and what is generated around it (Sec. IV-A).
 
     All boxes except `crop` and `matte.head` are in canvas pixels. Use `parse` or `read` to get
     `PlanError` for invalid data.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[2] = PLAN_VERSION
+    version: Literal[2] = Field(default=PLAN_VERSION, description="the version of this format")
     canvas: Canvas = Field(
         default=DEFAULT_CANVAS,
         description="(width, height) of the picture to make, in pixels; without it, the model's "
@@ -101,8 +96,15 @@ class Plan(BaseModel):
     related: tuple[Region, ...] = Field(
         default=(), max_length=200, description="the regions that interact with the condition"
     )
-    setting: Setting = Field(default="normal", description="the preset of settings")
-    subject: str = Field(default="face", min_length=1, max_length=200)
+    setting: Setting = Field(
+        default="normal", description="the preset of settings: `normal`, `attribute` or `style`"
+    )
+    subject: str = Field(
+        default="face",
+        min_length=1,
+        max_length=200,
+        description="what the condition is: `face`, `cat`, …; `nothing` plants nothing",
+    )
     suppress: str = Field(
         default="human face",
         max_length=200,
@@ -112,6 +114,11 @@ class Plan(BaseModel):
         default="",
         max_length=4000,
         description="what the picture must not show: it precedes the settings' negative_prompt",
+    )
+    turn: Literal[0, 90, 180, 270] = Field(
+        default=0,
+        description="how many degrees the user's picture is turned clockwise before anything "
+        "else; `crop` and `matte` are in pixels of the turned picture",
     )
     crop: Box | None = Field(
         default=None, description="the part of the user's picture that is planted, in its pixels"
@@ -134,9 +141,14 @@ class Plan(BaseModel):
         max_length=MAX_RELATIONS,
         description="their relations: the edges of the scene graph",
     )
+    made_for: Placement | None = Field(
+        default=None,
+        description="what `box`, `ellipse` and `related` were when the plan was written. If you "
+        "edit `box`, those that you did not edit move along",
+    )
     planner: str = Field(default="user", max_length=200, description="who made the plan")
     notes: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(
-        default=(), max_length=200, description="notes for the user"
+        default=(), max_length=MAX_NOTES, description="notes for the user"
     )
 
     @model_validator(mode="before")
@@ -154,6 +166,32 @@ class Plan(BaseModel):
         ]
         objects, edges = scene_from_triples(triples, condition=[str(value.get("subject", "face"))])
         return {**value, "version": PLAN_VERSION, "objects": objects, "relations": edges}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_box(cls, value: Any) -> Any:
+        """Move what hangs on a box that somebody edited; then the plan is as if made for it."""
+        if not isinstance(value, Mapping) or value.get("made_for") is None:
+            return value
+        try:
+            made = Placement.model_validate(value["made_for"])
+            now = _Placed.model_validate(
+                {name: value[name] for name in _Placed.model_fields if name in value}
+            )
+        except ValidationError:
+            return value  # the validation of the fields names what is wrong
+        moved = {name: part for name, part in value.items() if name != "made_for"}
+        if now.box == made.box:
+            return moved
+        ellipse = made.moved_ellipse(now.ellipse, now.box)
+        related = made.moved_regions(now.related, now.box, now.canvas)
+        if (ellipse, related) != (now.ellipse, now.related):
+            note = (
+                f"the box was changed from {made.box.model_dump()} to {now.box.model_dump()}: what "
+                "hangs on it moved along"
+            )
+            moved["notes"] = [*now.notes[: MAX_NOTES - 1], note]
+        return {**moved, "ellipse": ellipse, "related": related}
 
     @model_validator(mode="after")
     def _validate_consistency(self) -> Plan:
@@ -257,35 +295,64 @@ class Plan(BaseModel):
 
     @model_serializer(mode="wrap")
     def _omit_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out a canvas that was not given, so that it stays open, and an empty `negative`,
-        which older plans do not have."""
-        data = without_default(self, handler(self), "negative")
+        """Leave out a canvas that was not given, so that it stays open, and what is new."""
+        data = handler(self)
+        for field in ("negative", "turn", "made_for"):
+            data = without_default(self, data, field)
         if not self.has_canvas:
             data.pop("canvas", None)
         return data
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON data in which somebody may edit the box (`made_for`)."""
+        data = self.model_dump(mode="json")
+        if self.ellipse is not None or self.related:
+            data["made_for"] = self._placement().model_dump(mode="json")
+        return data
+
+    def _placement(self, without: Collection[str] = ()) -> Placement:
+        """Return the box and what hangs on it, without some fields."""
+        return Placement(
+            box=self.box,
+            ellipse=None if "ellipse" in without else self.ellipse,
+            related=() if "related" in without else tuple(r.box for r in self.related),
+        )
+
     def to_json(self) -> str:
-        """Return the plan as indented JSON."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        """Return the plan as indented JSON; see `to_dict`."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
     def changed(self, **fields: Any) -> Plan:
-        """Return a copy with some fields changed, validated like a new plan."""
-        return Plan.parse({**self.model_dump(), **fields})
+        """Return a copy with some fields changed, validated like a new plan.
+
+        If `box` changes, `ellipse` and `related` move along, unless they are changed too.
+        """
+        made_for = self._placement(without=fields)
+        return Plan.parse({**self.model_dump(), "made_for": made_for, **fields})
 
     def scaled(self, canvas: tuple[int, int]) -> Plan:
-        """Return the same composition on a canvas of another size."""
+        """Return the same composition on a canvas of another size.
+
+        On a canvas of another shape the box keeps its own, and what hangs on it moves along.
+        """
         if canvas == self.canvas:
             return self if self.has_canvas else self.changed(canvas=canvas)
         across, down = canvas[0] / self.canvas[0], canvas[1] / self.canvas[1]
-        box = self.box.scaled(across, down).clamped(canvas)
+        box = stretched = self.box.scaled(across, down).clamped(canvas)
+        if across != down and not self.text_only:
+            scale, (x, y) = min(across, down), self.box.centre
+            size = (self.box.width * scale, self.box.height * scale)
+            box = Box.around(x * across, y * down, *size).clamped(canvas)
+        related = [
+            r.model_copy(update={"box": r.box.scaled(across, down).clamped(canvas)})
+            for r in self.related
+        ]
+        placed = Placement(box=stretched, related=tuple(r.box for r in related))
         return self.changed(
             canvas=canvas,
             box=box,
             ellipse=self.ellipse and self.ellipse.mapped(self.box, box),
-            related=[
-                r.model_copy(update={"box": r.box.scaled(across, down).clamped(canvas)})
-                for r in self.related
-            ],
+            related=placed.moved_regions(related, box, canvas),
             objects=[
                 o.model_copy(update={"box": o.box and o.box.scaled(across, down).clamped(canvas)})
                 for o in self.objects
@@ -300,7 +367,18 @@ class Plan(BaseModel):
         """Return the plan with another box; the ellipse is mapped with it."""
         if box == self.box:
             return self
-        return self.changed(box=box, ellipse=self.ellipse and self.ellipse.mapped(self.box, box))
+        ellipse = self.ellipse and self.ellipse.mapped(self.box, box)
+        return self.changed(box=box, ellipse=ellipse, related=self.related)
+
+
+class _Placed(StrictModel):
+    """The fields of a plan that depend on its box, and the canvas."""
+
+    canvas: Canvas = DEFAULT_CANVAS
+    box: Box
+    ellipse: Box | None = None
+    related: tuple[Region, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def check_canvas(canvas: tuple[int, int], multiple: int) -> None:

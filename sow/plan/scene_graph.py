@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     field_validator,
@@ -16,26 +14,23 @@ from pydantic import (
 )
 
 from sow.plan.box import Box
-from sow.utils.validation import without_default
+from sow.utils.validation import StrictModel, without_default
 
 CONDITION = "condition"
 """The id of the visual condition in relations; no object may have it."""
 
 
-class SceneObject(BaseModel):
-    """An object of the prompt, and its box if it has one.
+class SceneObject(StrictModel):
+    """An object of the prompt, and its box if it has one."""
 
-    Attributes:
-        id: the name that relations use.
-        label: its words in the prompt.
-        box: in canvas pixels; None leaves its place open.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    label: str = Field(min_length=1, max_length=200)
-    box: Box | None = None
+    id: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="the name that relations use: small letters, digits, `-` and `_`",
+    )
+    label: str = Field(min_length=1, max_length=200, description="its words in the prompt")
+    box: Box | None = Field(
+        default=None, description="where it is; without it, its place is left open"
+    )
 
     @field_validator("id")
     @classmethod
@@ -45,14 +40,16 @@ class SceneObject(BaseModel):
         return value
 
 
-class Relation(BaseModel):
+class Relation(StrictModel):
     """A relation between two objects, or between an object and the condition, by their ids."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    subject: str = Field(max_length=64)
-    predicate: str = Field(min_length=1, max_length=200)
-    object: str = Field(max_length=64)
+    subject: str = Field(
+        max_length=64, description="the `id` of an object, or `condition` for what is planted"
+    )
+    predicate: str = Field(
+        min_length=1, max_length=200, description="the relation in words, such as `holding`"
+    )
+    object: str = Field(max_length=64, description="the `id` of the other object, or `condition`")
     distant: bool = Field(
         default=False,
         description="whether their centres are more than a third of the canvas width apart",

@@ -27,6 +27,8 @@ Of three drawn faces with six seeds each, none was the same person to the judge 
 latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on both. Of
 fifty others planted 5 wide, nine were (benchmarks/figures/studies/results/finding.md).
 """
+MAX_STRETCH = 1.25
+"""A condition whose shape is changed by more gets a note; the grid alone changes it by less."""
 
 
 def model_notes(model: Model, image: Image.Image) -> Iterator[str]:
@@ -48,9 +50,17 @@ def box_notes(resolved: ResolvedRequest, plan: Plan, grid: int) -> Iterator[str]
         requested = resolved.plan.box
     if requested not in (None, box):
         yield (
-            f"the box {_format(requested)} was moved to {_format(box)}: the model's grid is "
+            f"the box {box_text(requested)} was moved to {box_text(box)}: the model's grid is "
             f"{grid} px"
         )
+    if plan.crop is not None:
+        stretch = box.width * plan.crop.height / (box.height * plan.crop.width)
+        if max(stretch, 1 / stretch) > MAX_STRETCH:
+            yield (
+                f"a box of {box.width}x{box.height} stretches what is planted, which is "
+                f"{plan.crop.width}x{plan.crop.height} pixels of the picture: give a box of its "
+                "shape"
+            )
     min_size = MIN_FACE_LATENTS * grid
     if plan.subject == "face" and min(box.width, box.height) < min_size:
         yield (
@@ -81,7 +91,8 @@ def adapter_notes(adapters: Adapters, plan: Plan, settings: Settings) -> Iterato
             yield f"the LoRA {lora.name!r} has no effect: its weight is 0"
 
 
-def _format(box: Box | None) -> str:
+def box_text(box: Box | None) -> str:
+    """Return a box as one writes it on the command line."""
     return ",".join(map(str, box.model_dump())) if box else ""
 
 

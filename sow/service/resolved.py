@@ -8,7 +8,7 @@ from pathlib import Path
 from sow.checkpoints.adapters import NO_ADAPTERS, Adapters, read_adapters
 from sow.errors import UsageError
 from sow.pictures.inputs import as_picture_with_notes
-from sow.pictures.loading import TRANSPARENCY
+from sow.pictures.loading import TRANSPARENCY, check_not_blank
 from sow.plan.plan import Plan
 from sow.planners.base import CONVERTERS, ReadFields
 from sow.planners.request import values_for
@@ -47,6 +47,9 @@ def read_request(request: Request) -> ResolvedRequest:
         raise UsageError("no picture", NO_PICTURE)
     if image is not None and image.mode == "RGBA" and request.matte is not None:
         notes = (*notes, f"{TRANSPARENCY} says what is planted, not the matte")
+    whole = image is not None and image.mode == "RGB" and request.mask is None
+    if image is not None and whole and request.matte != "none":
+        check_not_blank(image)
     for name, convert in CONVERTERS.items():
         if values[name] is not None:
             values[name] = convert(values[name])

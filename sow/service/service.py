@@ -27,6 +27,7 @@ from sow.service.fitting import (
     SettingsChanges,
     adapt_plan,
     condition_of,
+    fit_request,
     plan_request,
     resolve_settings,
 )
@@ -129,7 +130,9 @@ class Service:
         """
         resolved = self._read(request)
         model = self._model_of(resolved)
-        return preview_request(plan_request(resolved, model.checkpoint_spec), self._planner, model)
+        checkpoint = model.checkpoint_spec
+        resolved = fit_request(resolved, checkpoint, lambda note: None)
+        return preview_request(plan_request(resolved, checkpoint), self._planner, model)
 
     def resolve(self, request: Request) -> GenerationSpec:
         """Plan a request, and decide everything that its pictures depend on but their seeds.
@@ -138,7 +141,7 @@ class Service:
             SowError: with one line that says what is wrong with the request.
         """
         resolved = self._read(request)
-        if resolved.canvas is not None:
+        if isinstance(resolved.canvas, tuple):
             USER_BUDGET.check_canvas(resolved.canvas, self._agree)
         # Settings that do not exist are refused before any download.
         preset = Settings.preset(resolved.preset or "normal")
@@ -394,6 +397,7 @@ class Service:
     ) -> PlanningResult:
         model, notes = self._model_of(resolved), [*resolved.notes]
         checkpoint = model.checkpoint_spec
+        resolved = fit_request(resolved, checkpoint, notes.append)
         if resolved.plan is not None:
             planned = PlanningResult(adapt_plan(resolved.plan, resolved, checkpoint, notes.append))
         else:

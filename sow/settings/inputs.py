@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from sow.errors import PlanError, UsageError
 from sow.plan.box import Box, parse_box
+from sow.plan.canvas import MAX_RATIO, MAX_SIDE, MIN_SIDE, CanvasShape
 from sow.plan.plan import Plan, Region
 from sow.settings.settings import Settings
 from sow.utils.type_checks import PATH, check_type
@@ -146,24 +147,43 @@ def _region(label: object, box: object) -> Region:
     return Region(label=label.strip(), box=as_box(box, "related region"))
 
 
-def as_canvas(value: Any) -> tuple[int, int]:
+def as_canvas(value: Any) -> tuple[int, int] | CanvasShape:
     """Return `(width, height)` in pixels from a side, a pair, or text: `512`, `640x448`.
+
+    Of the text `9:16`, and of a `CanvasShape`, the shape is returned.
 
     Raises:
         UsageError: if it is none of these, or out of range.
     """
+    if isinstance(value, CanvasShape):
+        return value
     pair: tuple[Any, ...]
+    if isinstance(value, str) and ":" in value:
+        return _shape(value)
     if isinstance(value, str):
         width, by, height = value.lower().partition("x")
         sides = (width, height if by else width)
         pair = tuple(int(s) if s.strip().isdecimal() and len(s) < 10 else None for s in sides)
-        hint = "write 512 or 640x448, in pixels"
+        hint = "write 512 or 640x448, in pixels, or a shape: 9:16"
     else:
         pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-        hint = "give a side or (width, height), in pixels"
-    if len(pair) != 2 or not all(isinstance(side, int) and 8 <= side <= 8192 for side in pair):
+        hint = "give a side or (width, height), in pixels, or a shape: '9:16'"
+    legal = (isinstance(side, int) and MIN_SIDE <= side <= MAX_SIDE for side in pair)
+    if len(pair) != 2 or not all(legal):
         raise UsageError(f"{value!r} is not a canvas", hint)
     return pair
+
+
+def _shape(text: str) -> CanvasShape:
+    parts = [part.strip() for part in text.split(":")]
+    numbers = [int(part) for part in parts if part.isdecimal() and len(part) < 6]
+    if len(parts) == len(numbers) == 2 and min(numbers) > 0:
+        if max(numbers) <= MAX_RATIO * min(numbers):
+            return CanvasShape(*numbers)
+        raise UsageError(
+            f"a canvas of {text} is too narrow", f"no side may be over {MAX_RATIO} times the other"
+        )
+    raise UsageError(f"{text!r} is not a canvas", "write a shape as 9:16, or a size as 640x448")
 
 
 def as_loras(value: Any) -> list[tuple[Path, float | None]]:

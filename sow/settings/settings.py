@@ -7,13 +7,13 @@ that the paper leaves open and for a number that its text has lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import UsageError
 from sow.settings.presets import PRESET_CHANGES, RENAMED_PRESETS, likeness_settings
+from sow.utils.suggestions import did_you_mean
 from sow.utils.validation import first_problem
 
 NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deformed hands"
@@ -257,8 +257,7 @@ class Settings(BaseModel):
         for name in fields:
             if name not in Settings.model_fields:
                 names = ["likeness", *Settings.model_fields]
-                matches = get_close_matches(name, names, 1)
-                hint = f"did you mean {matches[0]!r}?" if matches else "`sow settings` lists them"
+                hint = did_you_mean(name, names, "`sow settings` lists them")
                 raise UsageError(f"no setting {name!r}", hint)
         linked = self.replant == 0 and self.condition_guidance_scale == self.guidance_scale
         if "guidance_scale" in fields and linked:  # one number, as in the paper and in COW

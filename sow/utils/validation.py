@@ -1,12 +1,31 @@
-"""Validate data that was written earlier: format versions, and pydantic errors in one line."""
+"""Validate data that people or earlier versions wrote: fields, versions, errors in one line."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from sow.utils.suggestions import did_you_mean
 
 UPDATE = "update SOW: pip install --upgrade sow"
+
+
+class StrictModel(BaseModel):
+    """Data that people write by hand: an unknown field is refused, with the nearest known one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_field_names(cls, value: Any) -> Any:
+        for name in value if isinstance(value, Mapping) else ():
+            if name not in cls.model_fields:
+                fields = f"choose one of {', '.join(cls.model_fields)}"
+                hint = did_you_mean(str(name)[:80], cls.model_fields, fields)
+                raise ValueError(f"unknown field {str(name)[:80]!r}, {hint}")
+        return value
 
 
 class NewerVersion(ValueError):

@@ -99,6 +99,10 @@ def test_a_drawing_that_nobody_named_is_in_no_ones_way(sow_here, tmp_path):
         assert code == 0, err
         assert f"drawn: {name}," in err
     before = (tmp_path / "face-plan.png").read_bytes()
+    (tmp_path / "plans").mkdir()
+    code, _, err = sow_here("plan", "--out", "plans/mine.json")
+    assert (code, "drawn: plans/face-plan.png" in err) == (0, True)
+    assert {path.name for path in (tmp_path / "plans").iterdir()} == {"mine.json", "face-plan.png"}
     assert sow_here("plan", "--draw", "face-plan.png")[0] == 6
     assert (tmp_path / "face-plan.png").read_bytes() == before
     assert sow_here("plan", "--force")[0] == 0

@@ -9,9 +9,13 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 from sow.errors import PictureError
-from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
+from sow.pictures.condition import Condition
+from sow.pictures.loading import turned
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box, iou
+from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
 from sow.planners.offline.faces import find_faces, likely_face
+from sow.planners.offline.neighbours import own_part
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions
 from sow.planners.offline.prompt_rules import read_setting, side_of_subject
 
@@ -59,6 +63,7 @@ def test_without_a_face_a_note_says_what_is_taken_and_what_helps():
     flat = Image.new("RGB", (300, 200), (120, 90, 60))
     egg = Image.new("RGB", (200, 200), (90, 140, 200))
     ImageDraw.Draw(egg).ellipse((25, 12, 175, 185), fill=(230, 190, 150))
+    ImageDraw.Draw(flat).line((0, 0, 300, 200), fill=(150, 110, 80), width=9)
     for image, guessed in ((flat, False), (egg, True)):
         plan = make(image, subject="face")
         assert plan.ellipse is None
@@ -120,10 +125,59 @@ def test_tiny_faces_are_found(astronaut, side):
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_face_on_its_side_is_not_planted_without_a_word(astronaut, turn):
-    plan = make(astronaut.rotate(turn))
-    assert "rotate the picture" in plan.notes[0]
-    assert plan.subject == "thing"
+def test_a_picture_on_its_side_is_turned_if_that_shows_a_face(astronaut, turn):
+    upright, aside = astronaut.crop((100, 0, 400, 300)), None
+    aside = turned(upright, 360 - turn)  # clockwise
+    plan = make(aside)
+    assert (plan.turn, plan.subject) == (turn, "face")
+    assert plan.notes[0].startswith(f"the picture was turned clockwise by {turn} degrees")
+    assert iou(plan.crop.corners, make(upright).crop.corners) > 0.95
+    read = Plan.parse(plan.to_json())
+    assert read == plan
+    assert Condition.prepare(aside, read).picture == Condition.prepare(
+        upright, plan.changed(turn=0)
+    ).picture  # fmt: skip
+    assert make(aside, "a rocket in the desert", subject="rocket").turn == 0
+    assert make(aside, matte="none").turn == 0
+
+
+@pytest.mark.parametrize("turn", [90, 270])
+def test_a_drawing_on_its_side_is_turned(faces, turn):
+    for face in faces.values():
+        assert make(turned(face, 360 - turn)).turn == turn
+
+
+@pytest.mark.parametrize("share", [1.0, 0.8, 0.7])
+def test_a_drawn_face_that_fills_its_picture_is_found(faces, share):
+    for picture in faces.values():
+        face = find_faces(picture)[0]
+        tight = picture.crop(
+            Box.around(*face.centre, face.width * share, face.height * share).corners
+        )
+        plan = make(tight, "somebody in the city")
+        assert plan.subject == "face"
+        assert not any("no face" in note for note in plan.notes)
+        assert plan.crop.is_inside(tight.size)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("RGB", (300, 200), (120, 90, 60)),
+        Image.linear_gradient("L").resize((64, 64)).point(lambda v: 120 + v // 40).convert("RGB"),
+    ],
+    ids=("one colour", "almost"),
+)
+def test_a_blank_picture_is_refused_unless_somebody_insists(picture):
+    for more in ({}, {"subject": "face"}, {"subject": "wall"}, {"matte": "box"}):
+        with pytest.raises(PictureError, match="the picture is blank"):
+            make(picture, **more)
+    assert make(picture, matte="none").crop.corners == (0, 0, *picture.size)
+    assert make(picture, mask=Image.new("L", picture.size, 255)).subject == "face"
+    clear = picture.copy()
+    clear.putalpha(0)
+    with pytest.raises(PictureError, match="keeps nothing"):
+        make(clear)
 
 
 def test_the_crop_takes_the_whole_head_with_its_hair(astronaut):
@@ -148,7 +202,7 @@ def test_a_face_in_another_style_is_likely(faces):
 
 @pytest.mark.parametrize("size", [(16, 16), (19, 400), (60, 4000), (16, 40000), (4000, 2900)])
 def test_odd_shapes_are_looked_at_without_harm(size):
-    assert make(Image.new("RGB", size, (90, 90, 90))).crop.is_inside(size)
+    assert make(Image.linear_gradient("L").resize(size).convert("RGB")).crop.is_inside(size)
 
 
 def test_a_mask_or_transparency_says_what_is_planted(astronaut):
@@ -165,12 +219,65 @@ def test_a_mask_or_transparency_says_what_is_planted(astronaut):
 def test_of_several_faces_the_largest_with_a_note(couple):
     plan = make(couple)
     assert "2 faces" in plan.notes[0]
+    assert "the largest, on the left" in plan.notes[0]
     assert plan.crop.x < 300
     second = make(couple, face_index=1)
     assert second.crop.x > 550
     assert second.notes == ()
     with pytest.raises(PictureError, match="no face number 5"):
         make(couple, face_index=5)
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=("photographed", "drawn"))
+@pytest.mark.parametrize("matte", ["auto", "ellipse", "box"])
+def test_of_two_heads_that_touch_only_the_chosen_one_is_cut_out(astronaut, faces, drawn, matte):
+    """The neighbour is not in the crop, whose pixels are all pasted into the seed canvas."""
+    if drawn:
+        left, right = (
+            faces[name].crop((50, 0, 206, 256)) for name in ("drawn-curls", "drawn-beard")
+        )
+    else:
+        left = astronaut.crop((170, 0, 278, 210))
+        right = left.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    page = Image.new("RGB", (left.width + right.width + 80, 280), (150, 150, 160))
+    page.paste(left, (40, 20))
+    page.paste(right, (40 + left.width, 20))
+    found = find_faces(page)
+    assert len(found) == 2
+    border = 40 + left.width
+    for index, face in enumerate(found):
+        plan = make(page, face_index=index, matte=matte)
+        assert (plan.matte is not None) == (matte == "auto")
+        if face.centre[0] < border:
+            assert plan.crop.right <= border + 5
+            assert plan.crop.right >= face.right
+        else:
+            assert plan.crop.x >= border - 5
+            assert plan.crop.x <= face.x
+        assert Condition.prepare(page, Plan.parse(plan.to_json())).mask.getbbox() is not None
+
+
+def test_somebody_far_away_changes_nothing(astronaut):
+    page = Image.new("RGB", (1024, 512), (90, 110, 130))
+    page.paste(astronaut, (0, 0))
+    alone = make(page)
+    page.paste(astronaut.resize((256, 256)), (768, 256))
+    assert make(page, face_index=0).crop == alone.crop
+    assert make(page, face_index=0).matte == alone.matte
+
+
+@pytest.mark.parametrize(
+    ("other", "part"),
+    [
+        ((160, 100, 40, 50), (0, 0, 150, 400)),  # two thirds of the gap are the larger one's
+        ((0, 100, 40, 50), (43, 0, 457, 400)),
+        ((60, 300, 40, 50), (0, 0, 500, 250)),  # below
+        ((60, 110, 40, 40), (0, 0, 500, 400)),  # within: nothing parts them
+    ],
+)
+def test_the_border_of_two_faces_is_nearer_to_the_smaller_one(other, part):
+    face = Box(x=50, y=100, width=80, height=100)
+    assert own_part(face, [Box.model_validate(other)], (500, 400)) == Box.model_validate(part)
 
 
 def test_other_subjects():

@@ -70,6 +70,70 @@ def test_a_canvas_that_does_not_suit_the_model_is_said(service, told, canvas, sa
     assert notes_of(service, told, canvas=canvas, box=box) == ([says] if says else [])
 
 
+@pytest.mark.parametrize(
+    ("canvas", "size", "says"),
+    [
+        ("9:16", (96, 160), ["a canvas of 9:16 is 96x160 on this model"]),
+        ("1:1", (128, 128), ["a canvas of 1:1 is 128x128 on this model"]),
+        ("100x180", (96, 192), ["the canvas 100x180 was changed to 96x192: this model needs "
+                                "multiples of 32 px"]),
+        ((16, 128), (32, 128), ["the canvas 16x128 was changed to 32x128: this model needs "
+                                "multiples of 32 px",
+                                "the model was trained on 128x128: 32x128 is too small for what "
+                                "it draws"]),
+    ],
+)  # fmt: skip
+def test_a_canvas_becomes_the_nearest_that_the_model_can_make(service, told, canvas, size, says):
+    assert notes_of(service, told, canvas=canvas) == says
+    assert service.plan(Request(**CUP, canvas=canvas)).plan.canvas == size
+
+
+@pytest.mark.parametrize(
+    ("box", "used"),
+    [
+        ([0, 0, 400, 400], [0, 0, 128, 128]),
+        ([0, 0, 400, 200], [0, 0, 128, 64]),  # its own shape, not the canvas's
+        ([100, 100, 64, 64], [64, 64, 64, 64]),  # its own size
+        ([-8, 8, 64, 64], [0, 8, 64, 64]),
+    ],
+)
+def test_a_box_that_does_not_fit_is_as_large_as_fits(service, told, box, used):
+    matte = {"matte": "none", "related": {"rest": [64, 96, 200, 200]}}
+    plan = service.plan(Request(**CUP, box=box, **matte))
+    assert plan.plan.box.model_dump() == used
+    first, second, *_ = plan.notes
+    text = ",".join(map(str, used))
+    assert first == (
+        "the related region 'rest' 64,96,200,200 does not fit into the canvas 128x128: using "
+        "64,96,64,32"
+    )
+    assert second.endswith(f"does not fit into the canvas 128x128: using {text}")
+
+
+def test_a_box_of_another_shape_than_what_is_planted_is_said(service, told):
+    assert any("stretches what is planted" in note for note in notes_of(
+        service, told, box=[8, 8, 104, 32], matte="none"))  # fmt: skip
+
+
+def test_a_plan_on_a_canvas_of_another_shape_does_not_stretch_what_it_plants(service):
+    made = {
+        "canvas": [128, 128],
+        "prompt": "a cup",
+        "box": [40, 16, 48, 48],
+        "subject": "cup",
+        "ellipse": [44, 16, 40, 48],
+        "related": [{"label": "rest", "box": [20, 64, 88, 64]}],
+    }
+    found = service.plan(Request(image=CUP["image"], plan=made, canvas="9:16")).plan
+    assert found.canvas == (96, 160)
+    assert found.box.width == found.box.height == 40  # 48 * 96 / 128, on the grid
+    assert found.related[0].box.bottom == 160
+    assert abs(found.related[0].box.y - found.box.bottom) <= 8
+    tall = service.plan(Request(image=CUP["image"], plan=made, canvas=(128, 200)))
+    assert tall.plan.canvas == (128, 192)
+    assert "was changed to 128x192" in tall.notes[0]
+
+
 def test_a_note_on_the_canvas_is_said_once(service, caplog):
     """Not by the pipeline's logging too: the service prints nothing."""
     request = Request(**CUP, canvas=64, box=[8, 8, 48, 48])

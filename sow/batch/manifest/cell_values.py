@@ -24,7 +24,11 @@ def _json_types(field: str) -> set[Any]:
 
 JSON_TYPES = {field: _json_types(field) for field in options_of(Request)}
 INTEGER_FIELDS = {"seed", "count"} | {f for f, types in JSON_TYPES.items() if types == {int}}
-JSON_FIELDS = INTEGER_FIELDS | {f for f, types in JSON_TYPES.items() if not types & {str, Literal}}
+JSON_FIELDS = (
+    INTEGER_FIELDS
+    | {"canvas"}
+    | {f for f, types in JSON_TYPES.items() if not types & {str, Literal}}
+)
 """Fields that are never text: a cell of them is JSON."""
 JSON_STARTS = {
     field: "{" if dict in types else "["
@@ -74,6 +78,8 @@ def from_text(field: str, text: str) -> Any:
     pair = PAIR.fullmatch(plain) if field == "canvas" else None
     if pair:
         return [int(pair[1]), int(pair[2])]
+    if field == "canvas" and ":" in plain:
+        return plain
     if field in JSON_FIELDS or plain.startswith(JSON_STARTS.get(field, "\0")):
         return _without_float(field, _json(field, plain))
     return text
