@@ -16,7 +16,7 @@ from sow.planners.graph.predicates import predicate_phrases
 from sow.planners.graph.sentence_parser import parse_sentence
 from sow.planners.graph_spec import MAX_OBJECTS
 
-PICTURE = Image.new("RGB", (64, 64), "grey")
+PICTURE = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
 CANVAS = (128, 128)
 GOOD = {
     "objects": [

@@ -106,7 +106,7 @@ def test_hostile_answers_give_a_legal_plan_or_a_clear_error(texts, side, subject
     assert all(note.isprintable() for note in plan.notes)
 
 
-SMALL = Image.new("RGB", (16, 16), (200, 150, 120))
+SMALL = Image.linear_gradient("L").resize((16, 16)).convert("RGB")
 MASK = Image.new("L", (16, 16), 255)
 
 

@@ -15,7 +15,7 @@ from sow.planners.graph.build import BuiltGraph, build_graph
 from sow.planners.graph.planner import text_only_plan
 from sow.planners.graph_spec import as_graph, as_triples
 
-PICTURE = Image.new("RGB", (64, 64), "grey")
+PICTURE = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
 
 
 def read(*triples: str, prompt: str = "a picture", subject: str = "", graph=None) -> BuiltGraph:

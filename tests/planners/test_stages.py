@@ -61,7 +61,7 @@ def test_what_is_sent_is_the_picture_the_schema_the_model_and_the_prompt(server,
 
 
 def test_pictures_are_made_small_and_lose_what_is_hidden_in_them():
-    large = Image.new("RGB", (3000, 1500), (200, 10, 10))
+    large = Image.linear_gradient("L").resize((3000, 1500)).convert("RGB")
     note = PngImagePlugin.PngInfo()
     note.add_text("Author", "somebody private")
     buffer = io.BytesIO()
