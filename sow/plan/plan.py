@@ -296,7 +296,7 @@ class Plan(StrictModel):
     @model_serializer(mode="wrap")
     def _omit_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out a canvas that was not given, so that it stays open, and what is new."""
-        data = handler(self)
+        data: dict[str, Any] = handler(self)
         for field in ("negative", "turn", "made_for"):
             data = without_default(self, data, field)
         if not self.has_canvas:
