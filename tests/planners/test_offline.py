@@ -271,7 +271,7 @@ def test_somebody_far_away_changes_nothing(astronaut):
     [
         ((160, 100, 40, 50), (0, 0, 150, 400)),  # two thirds of the gap are the larger one's
         ((0, 100, 40, 50), (43, 0, 457, 400)),
-        ((60, 300, 40, 50), (0, 0, 500, 250)),  # below
+        ((60, 300, 40, 50), (0, 0, 500, 267)),  # below
         ((60, 110, 40, 40), (0, 0, 500, 400)),  # within: nothing parts them
     ],
 )

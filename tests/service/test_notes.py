@@ -46,7 +46,10 @@ def test_a_box_that_was_given_is_not_moved_or_lost_without_a_word(service, told)
     small = (
         "a box of 40x64 is small: faces below 48x48 px mostly become another person or disappear"
     )
-    assert notes_of(service, told, box=[40, 16, 40, 64]) == []  # it is a cup
+    notes = notes_of(service, told, box=[40, 16, 40, 64])
+    assert small not in notes  # it is a cup
+    assert notes == ["a box of 40x64 stretches what is planted, which is 64x64 pixels of the "
+                     "picture: give a box of its shape"]  # fmt: skip
     plan = sow.Plan.parse({"canvas": [128, 128], "prompt": "a cup", "box": [38, 16, 40, 64]})
     snapped = "the box 38,16,40,64 was moved to 40,16,40,64: the model's grid is 8 px"
     told.clear()
