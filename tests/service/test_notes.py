@@ -12,7 +12,8 @@ from sow.service.request import Request
 from sow.service.service import Service
 
 NOTHING_LEFT = "nothing of negative= is left: `sow words` lists what the model knows"
-CUP = {"image": Image.new("RGB", (64, 64)), "prompt": "a cup", "subject": "cup", "matte": "none"}
+SHADED = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+CUP = {"image": SHADED, "prompt": "a cup", "subject": "cup", "matte": "none"}
 
 
 @pytest.fixture(scope="module")
