@@ -102,8 +102,8 @@ def test_a_canvas_becomes_the_nearest_that_the_model_can_make(service, told, can
     ],
 )
 def test_a_box_that_does_not_fit_is_as_large_as_fits(service, told, box, used):
-    matte = {"matte": "none", "related": {"rest": [64, 96, 200, 200]}}
-    plan = service.plan(Request(**CUP, box=box, **matte))
+    rest = {"rest": [64, 96, 200, 200]}
+    plan = service.plan(Request(**CUP, box=box, related=rest))
     assert plan.plan.box.model_dump() == used
     first, second, *_ = plan.notes
     text = ",".join(map(str, used))
@@ -115,8 +115,8 @@ def test_a_box_that_does_not_fit_is_as_large_as_fits(service, told, box, used):
 
 
 def test_a_box_of_another_shape_than_what_is_planted_is_said(service, told):
-    assert any("stretches what is planted" in note for note in notes_of(
-        service, told, box=[8, 8, 104, 32], matte="none"))  # fmt: skip
+    notes = notes_of(service, told, box=[8, 8, 104, 32])
+    assert any("stretches what is planted" in note for note in notes)
 
 
 def test_a_plan_on_a_canvas_of_another_shape_does_not_stretch_what_it_plants(service):
@@ -130,7 +130,7 @@ def test_a_plan_on_a_canvas_of_another_shape_does_not_stretch_what_it_plants(ser
     }
     found = service.plan(Request(image=CUP["image"], plan=made, canvas="9:16")).plan
     assert found.canvas == (96, 160)
-    assert found.box.width == found.box.height == 40  # 48 * 96 / 128, on the grid
+    assert found.box.width == found.box.height == 32  # 48 * 96 / 128, on the grid
     assert found.related[0].box.bottom == 160
     assert abs(found.related[0].box.y - found.box.bottom) <= 8
     tall = service.plan(Request(image=CUP["image"], plan=made, canvas=(128, 200)))
