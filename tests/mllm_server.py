@@ -68,17 +68,34 @@ class ReceivedRequest:
         raise AssertionError("no picture was sent")
 
     @property
+    def form(self) -> str:
+        """How strictly the form of the answer is asked for: json_schema, json_object, plain."""
+        if self.vendor == "openai":
+            return self.body.get("response_format", {}).get("type", "plain")
+        if self._gemini_schema:
+            return "json_schema"
+        config = self.body.get("generationConfig", {})
+        return "json_object" if config.get("responseMimeType") else "plain"
+
+    @property
     def schema(self) -> dict[str, Any]:
         if self.vendor == "openai":
             return self.body["response_format"]["json_schema"]["schema"]
-        config = self.body["generationConfig"]
-        return config.get("responseJsonSchema") or config["responseSchema"]
+        return self._gemini_schema
+
+    @property
+    def _gemini_schema(self) -> Any:
+        config = self.body.get("generationConfig", {})
+        return config.get("responseJsonSchema") or config.get("responseSchema")
 
     @property
     def stage(self) -> str:
         """Which question it is, told by the fields that are asked for."""
-        fields = set(self.schema["properties"])
-        return next(name for name, good in GOOD.items() if set(good) == fields)
+        if self.form == "json_schema":
+            fields = set(self.schema["properties"])
+            return next(name for name, good in GOOD.items() if set(good) == fields)
+        return next(name for name in ("Everything", "Refinement", "Recognition", "Position")
+                    if all(f'"{field}":' in self.prompt for field in GOOD[name]))  # fmt: skip
 
     @property
     def model(self) -> str:
@@ -116,11 +133,82 @@ def boxes(data):
             yield from boxes(value)
 
 
+def told(text: str) -> str:
+    """A good answer as small models write it: behind reasoning, in a fence, between words."""
+    return (
+        "<think>\nThe picture is 512 wide, so {about the middle}. A draft:\n"
+        '{"box": {"x": 1, "y": 1, "width": 2, "height": 2}}, no.\n</think>\n\n'
+        f"Sure! Here is the JSON (with {{braces}}):\n```json\n{text}\n```\nI hope it helps.<|im_end|>"
+    )
+
+
+def small_slips(text: str) -> str:
+    """A good answer with the mistakes that a parser of JSON does not forgive."""
+    inner = text.replace('"', "'").replace("}", ", /* so */}", 1)
+    return f"{inner[:-1] if inner.endswith('}}') else inner}<end_of_turn>"
+
+
+def more_fields(text: str) -> str:
+    return json.dumps({**json.loads(text), "confidence": 0.9, "explanation": {"why": "{it fits}"}})
+
+
+def refusing(status: int, body: Any, *forms: str) -> Reply:
+    """A server that refuses forms of answer in its own way, and else answers as it is told."""
+    return lambda asked: (status, body) if asked.form in forms else told(good(asked))
+
+
+FASTAPI = {"detail": [{"type": "extra_forbidden", "loc": ["body", "response_format"],
+                       "msg": "Extra inputs are not permitted", "input": {}}]}  # fmt: skip
+ROUTED = {"error": {"message": "Provider returned error", "code": 400, "metadata": {
+    "raw": json.dumps({"error": {"message": "this response_format is unavailable", "code": 1}}),
+    "provider_name": "Somebody"}}, "user_id": "user_1"}  # fmt: skip
+FAMILIES: dict[str, tuple[Reply, int, str]] = {
+    "ollama, reasoning apart": (
+        lambda asked: whole("openai", good(asked), reasoning="Let me see {x}."), 3, ""),
+    "ollama, answer in the reasoning": (
+        lambda asked: whole("openai", "", reasoning=good(asked)), 3, "from the model's reasoning"),
+    "sglang, answer in the reasoning": (
+        lambda asked: whole("openai", None, reasoning_content=told(good(asked))),
+        3, "from the model's reasoning"),
+    "vllm, reasoning in the answer": (lambda asked: told(good(asked)), 3, ""),
+    "vllm, schema refused": (
+        refusing(400, {"object": "error", "message": "guided decoding: unsupported schema",
+                       "type": "BadRequestError", "param": None, "code": 400}, "json_schema"),
+        5, "refuses json_schema (guided decoding: unsupported schema)"),
+    "lm studio, both refused": (
+        refusing(400, {"error": "'response_format.type' must be 'text'"},
+                 "json_schema", "json_object"),
+        7, "refuses json_schema ('response_format.type' must be 'text')"),
+    "llama.cpp, grammar fails": (
+        refusing(500, {"error": {"code": 500, "message": "Failed to parse grammar",
+                                 "type": "server_error"}}, "json_schema"),
+        5, "refuses json_schema (Failed to parse grammar)"),
+    "fastapi, field unknown": (
+        refusing(422, FASTAPI, "json_schema", "json_object"),
+        7, "(body.response_format: Extra inputs are not permitted)"),
+    "openrouter, somebody else's error": (
+        refusing(400, ROUTED, "json_schema"), 5, "(this response_format is unavailable)"),
+    "openrouter, error with status 200": (
+        refusing(200, {"error": {"message": "structured outputs: no", "code": 400}}, "json_schema"),
+        5, "(structured outputs: no)"),
+    "without a reason": (
+        refusing(400, b"", "json_schema", "json_object"), 5, "(without a reason)"),
+    "schema ignored": (lambda asked: more_fields(good(asked)), 3, ""),
+    "small slips": (lambda asked: small_slips(good(asked)), 3, ""),
+    "parts": (lambda asked: whole("openai", [{"type": "text", "text": good(asked)}]), 3, ""),
+    "json as it is": (lambda asked: whole("openai", json.loads(good(asked))), 3, ""),
+    "goes on and on": (
+        lambda asked: whole("openai", good(asked) + "\n\nUser: {and", "length"), 3, ""),
+}  # fmt: skip
+"""How servers and models at home answer, with the requests that a plan takes and what is said."""
+
+
 @dataclass
 class Server:
     """`asked` lists the requests; `reply` may be changed at any time; `delay` is in seconds.
 
     headers: more of them, for every answer.
+    models: the names that it lists.
     """
 
     reply: Reply = good
@@ -128,6 +216,7 @@ class Server:
     kind: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[ReceivedRequest] = field(default_factory=list)
+    models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         owner = self
@@ -141,12 +230,23 @@ class Server:
             def do_POST(self) -> None:
                 owner.answer(self)
 
+            def do_GET(self) -> None:
+                owner.list_models(self)
+
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # clients give up, and may
         self.address = f"http://127.0.0.1:{self.server.server_port}"
         # close() waits for the next poll: by default half a second for every test.
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def list_models(self, request: BaseHTTPRequestHandler) -> None:
+        data = json.dumps({"object": "list", "data": [{"id": name} for name in self.models]})
+        request.send_response(200)
+        request.send_header("Content-Type", "application/json")
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data.encode())
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get("Content-Length", 0))

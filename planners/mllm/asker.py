@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from sow.errors import PlannerError, SowError
+from sow.planners.mllm.abilities import FORMS, Abilities, Form
 from sow.planners.mllm.answers import AnswerType
+from sow.planners.mllm.reading import nested_in, objects_in, split_reasoning
 from sow.planners.mllm.transport import MIN_KEY_LENGTH, host_of, silenced_sdk_logs
 
 REDACTED = "…"
+MAX_LEGAL = 8
+"""The legal answers in one text that are looked at."""
 
 
 class Asker(ABC):
@@ -32,6 +36,7 @@ class Asker(ABC):
         vendor: the vendor's name: openai, gemini.
         model: the model's name.
         host: the host that questions are sent to.
+        abilities: how strictly the server can be told the form of an answer.
     """
 
     vendor: str
@@ -39,6 +44,7 @@ class Asker(ABC):
     def __init__(self, model: str, key: str | None, base_url: str, retries: int = 3) -> None:
         self.model, self.host = model, host_of(base_url)
         self._key, self._base_url, self._retries = key, base_url, retries
+        self.abilities = Abilities(base_url, model)
         self._key_pattern = None if key is None or len(key) < MIN_KEY_LENGTH else _spellings(key)
 
     async def ask(
@@ -46,24 +52,47 @@ class Asker(ABC):
     ) -> AnswerType:
         """Return the model's answer to a prompt about PNG pictures.
 
+        If the server refuses to enforce a form it is asked again, less strictly: with a JSON
+        schema, for any JSON object, in words only. Refusals are not charged for.
+
         Raises:
             BadAnswer: if the answer does not match the schema.
             Refused: if the model declined to answer.
             PlannerError: if the model cannot be asked: no network, no key, no such model.
         """
-        try:
-            with silenced_sdk_logs():
-                return await self.send(images, prompt, schema)
-        except (SowError, BadAnswer, Refused):
-            raise
-        except Exception as error:  # an SDK may raise anything on a malformed response
-            raise self.protocol_error(type(error).__name__) from None
+        said = ""
+        for _ in FORMS:
+            form = self.abilities.form
+            try:
+                with silenced_sdk_logs():
+                    answer = await self.send(images, prompt, schema)
+            except FormRefused as refused:
+                if refused.lower is None:
+                    raise refused.failure from None
+                self.abilities.lower(refused.lower)  # another question may have lowered it further
+                said = said or f"{self.host} refuses {form} ({refused.words or 'without a reason'})"
+            except (SowError, BadAnswer, Refused):
+                raise
+            except Exception as error:  # an SDK may raise anything on a malformed response
+                raise self.protocol_error(type(error).__name__) from None
+            else:
+                self.abilities.store()
+                if said:
+                    answer.remark(self.line(said, 200))
+                return answer
+        raise self.protocol_error("it refuses every form of answer")
 
     @abstractmethod
     async def send(
         self, images: Sequence[bytes], prompt: str, schema: type[AnswerType]
     ) -> AnswerType:
-        """Ask through the SDK; `ask` turns unknown exceptions into a `PlannerError`."""
+        """Ask through the SDK, in the form of `abilities.form`.
+
+        `ask` turns unknown exceptions into a `PlannerError`.
+
+        Raises:
+            FormRefused: if the server does not take that form.
+        """
 
     def redact(self, text: str) -> str:
         """Return a text without the API key, however it is spelled."""
@@ -71,10 +100,13 @@ class Asker(ABC):
 
     def failure(self, what: str, hint: str) -> PlannerError:
         """Return an error on one line, without anything that looks like an API key."""
+        return PlannerError(f"{self.vendor}: {self.line(what)}", hint)
+
+    def line(self, text: str, length: int = 300) -> str:
+        """Return a printable line without anything that looks like an API key."""
         # Unprintable characters first: removing them could join two halves of a key.
-        line = self.redact("".join(c if c.isprintable() else " " for c in what))
-        line = re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", REDACTED, line)
-        return PlannerError(f"{self.vendor}: {line[:300]}", hint)
+        line = self.redact("".join(c if c.isprintable() else " " for c in text))
+        return re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", REDACTED, line)[:length]
 
     def protocol_error(self, why: str = "") -> PlannerError:
         """Return the error for a server that does not speak the vendor's API."""
@@ -95,28 +127,75 @@ class Asker(ABC):
         """Return a refusal in the vendor's words."""
         return Refused(self.redact(why))
 
-    def parse(self, text: str, schema: type[AnswerType]) -> AnswerType:
-        """Return an answer from JSON text, with or without a Markdown fence around it.
+    def parse(self, text: str, schema: type[AnswerType], *, cut_off: bool = False) -> AnswerType:
+        """Return the first legal answer in what a model wrote.
 
-        Answers end up in plans, caches and pictures, so the key is redacted from every string in
-        them, however it is escaped.
+        Reasoning before the answer, fences, words and control tokens around it, unknown fields and
+        small mistakes in the JSON do not matter. Answers end up in plans, caches and pictures, so
+        the key is redacted from every string in them, however it is escaped.
+
+        Args:
+            text: what the model wrote.
+            schema: the schema of the answer.
+            cut_off: whether the text was cut off: then nothing is mended.
 
         Raises:
-            BadAnswer: if the text is not JSON, or does not match the schema.
+            BadAnswer: if there is no legal answer.
         """
-        inner = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
+        reasoning, said = split_reasoning(text)
+        legal, problem = self._legal_answers(said, schema, mend=not cut_off)
+        if not legal and "{" not in said and not cut_off:
+            # The last one: a draft may come first.
+            legal = self._legal_answers(reasoning, schema)[0][-1:]
+            for answer in legal:
+                answer.remark("the answer was read from the model's reasoning")
+        if not legal:
+            raise BadAnswer(self.redact(text), problem or "it has no JSON object")
+        if any(other != legal[0] for other in legal[1:]):
+            legal[0].remark(f"the model gave {len(legal)} answers, and the first was used")
+        return legal[0]
+
+    def _legal_answers(
+        self, text: str, schema: type[AnswerType], mend: bool = True
+    ) -> tuple[list[AnswerType], str]:
+        """Return the legal answers in a text, and what is wrong with the first that is not."""
+        legal: list[AnswerType] = []
+        problem = ""
+        for value in objects_in(text, mend):
+            if len(legal) == MAX_LEGAL:
+                break
+            try:
+                legal.append(self._validated(value, schema))
+            except ValueError as error:
+                problem = problem or _problems(error)
+            except RecursionError:
+                problem = problem or "it is nested too deeply"
+        return legal, problem
+
+    def _validated(self, value: dict[str, Any], schema: type[AnswerType]) -> AnswerType:
+        """Return an object as an answer, or the only object inside it that is one.
+
+        Raises:
+            ValueError: if it is none; pydantic's errors are ValueErrors.
+        """
         try:
-            return schema.model_validate(self._redacted(json.loads(inner)))
+            return schema.model_validate(self._redacted(value))
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'the answer'}: {e['msg']}"
-                for e in error.errors(include_url=False, include_input=False)[:4]
-            )
-            raise BadAnswer(self.redact(text), problems) from None
-        except ValueError as error:
-            raise BadAnswer(self.redact(text), f"it is not valid JSON: {error}") from None
-        except RecursionError:
-            raise BadAnswer(self.redact(text), "it is nested too deeply") from None
+            inner = list(self._inner(value, schema))
+            if len(inner) > 1:
+                raise ValueError("it has several answers: give one") from None
+            if not inner:
+                raise error from None
+            return inner[0]
+
+    def _inner(self, value: dict[str, Any], schema: type[AnswerType]) -> Iterator[AnswerType]:
+        found: list[AnswerType] = []
+        for one in nested_in(value):
+            with suppress(ValueError):
+                answer = schema.model_validate(self._redacted(one))
+                if answer not in found:
+                    found.append(answer)
+        return iter(found)
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -124,7 +203,7 @@ class Asker(ABC):
         if isinstance(value, list):
             return [self._redacted(item) for item in value]
         if isinstance(value, dict):
-            return {self.redact(name): self._redacted(item) for name, item in value.items()}
+            return {self.redact(str(name)): self._redacted(item) for name, item in value.items()}
         return value
 
 
@@ -132,6 +211,29 @@ def _spellings(key: str) -> re.Pattern[str]:
     """Return a pattern for a key in any case (host names have none), and escaped as in JSON."""
     letters = (rf"(?:{re.escape(c)}|\\+u{ord(c):04x})" for c in key)
     return re.compile("".join(letters), re.IGNORECASE)
+
+
+def _problems(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'the answer'}: {e['msg']}"
+        for e in error.errors(include_url=False, include_input=False)[:4]
+    )
+
+
+class FormRefused(Exception):
+    """The server does not enforce the form of answer that it was asked for.
+
+    Attributes:
+        lower: the form to try next; None if there is none.
+        words: what the server said.
+        failure: the error if it refuses everything.
+    """
+
+    def __init__(self, lower: Form | None, words: str, failure: Exception) -> None:
+        super().__init__(words)
+        self.lower, self.words, self.failure = lower, words, failure
 
 
 class BadAnswer(Exception):

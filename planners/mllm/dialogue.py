@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import PlannerError
 from sow.pictures.loading import GREY, fit_mask, over_grey, turned
-from sow.plan.box import Box
+from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
 from sow.plan.plan import NOTHING, Plan
 from sow.plan.scene_graph import scene_from_triples
 from sow.planners.base import PlanRequest
@@ -21,8 +22,18 @@ from sow.planners.mllm.answers import (
     Position,
     Recognition,
     Refinement,
+    form_of,
 )
 from sow.planners.mllm.asker import Asker, BadAnswer, Refused
+from sow.planners.mllm.boxes import (
+    ASKED,
+    Hints,
+    Reading,
+    Scale,
+    habit_of,
+    read_position,
+    read_regions,
+)
 from sow.planners.mllm.cache import AnswerCache, question_key
 from sow.planners.mllm.clamping import clamp_box, clamp_regions, rule_regions
 from sow.planners.mllm.fusion import LIMIT, TokenCounter, estimate_tokens, fuse
@@ -36,6 +47,10 @@ if TYPE_CHECKING:
 LONGEST_SIDE = 512
 """Pictures are scaled down to this many pixels before they are sent."""
 MAX_FEATURES = 12
+MOST_REGIONS = 80
+"""The regions of an answer that are looked at."""
+MAX_SHOWN = 80
+"""How much of an unusable answer a note shows, in characters."""
 ROOM_FOR_A_BODY = 1 / 8
 """The share of the canvas's height kept free below a face, for a body."""
 
@@ -92,6 +107,8 @@ class Dialogue:
         self.asked: list[str] = []
         self.usable = 0
         self.from_cache = True
+        self._habit = habit_of(planner.asker.vendor, planner.asker.model)
+        self._scale: Scale | None = None  # of the model's boxes so far
 
     async def run(self) -> Plan:
         """Ask all questions and return the plan.
@@ -110,10 +127,10 @@ class Dialogue:
         await self._settle_subject(recognition)
         box = self._box(position)
         refinement = None
+        if not self.usable:
+            raise self._no_usable_answer()  # the third question is not paid for
         if self.request.related is None:
             refinement = await self._ask("refinement", Refinement, box, self.sketch.subject)
-        if not self.usable:
-            raise self._no_usable_answer()
         return self._plan(recognition, box, refinement)
 
     async def _first_two(self) -> tuple[Recognition | None, Position | None]:
@@ -148,6 +165,7 @@ class Dialogue:
     ) -> Question:
         """Return the question of a stage, with the user's prompt and the canvas filled in."""
         width, height = self.request.size
+        least, most = self._sizes()
         numbers = "" if box is None else f"[{box.x}, {box.y}, {box.width}, {box.height}]"
         text = self.planner.prompts.text(
             stage,
@@ -155,9 +173,10 @@ class Dialogue:
             subject=subject or self.request.subject or self.sketch.subject,
             width=width,
             height=height,
-            least=round(180 / 512 * min(width, height)),
-            most=round(256 / 512 * min(width, height)),
+            least=least,
+            most=most,
             box=numbers,
+            form=form_of(schema),
             fixed=f"It is decided already: answer {numbers}." if box else "",
             words=" ".join(sorted(self.planner.words)) or "any",
         )
@@ -179,28 +198,86 @@ class Dialogue:
             key = question_key(asker, pictures, prompt, schema)
             cached = replace(cache, warn=self.notes.append).load(asker, key, schema)
             if cached is not None:
-                self.usable += 1
-                return cached
+                with suppress(BadAnswer):  # today's rules may read less than those of before
+                    return self._understood(stage, cached)
         self.from_cache = False
         try:
             try:
                 answer = await asker.ask(pictures, prompt, schema)
+                understood = self._understood(stage, answer)
             except BadAnswer as bad:
                 self.asked.append("repair")
                 repair = self.planner.prompts.text(
                     "repair", question=prompt, answer=bad.text[:2000], problem=bad.problem[:500]
                 )
                 answer = await asker.ask(pictures, repair, schema)
+                understood = self._understood(stage, answer)
         except BadAnswer as bad:
-            self._use_rules(stage, f"the model's answer was not usable ({bad.problem})")
+            said = f", it said “{self._shortened(bad.text)}”" if bad.text.strip() else ""
+            self._use_rules(stage, f"the model's answer was not usable ({bad.problem}{said})")
             return None
         except Refused as refused:
             self._use_rules(stage, f"the model refused ({refused})")
             return None
-        self.usable += 1
         if cache is not None:
             cache.store(key, answer)
-        return answer
+        return understood
+
+    def _understood(self, stage: str, answer: AnswerType) -> AnswerType:
+        """Return an answer with its boxes in pixels, and note how they were read.
+
+        Raises:
+            BadAnswer: if they can be read in several ways.
+        """
+        changes, readings = self._in_pixels(answer)
+        notes = [f"{stage}: {remark}" for remark in answer.remarks]
+        notes += [f"{stage}: the model's box was read as {r}" for r in readings if r != ASKED]
+        self.notes += [note for note in dict.fromkeys(notes) if note not in self.notes]
+        self.usable += 1
+        return answer.model_copy(update=changes)
+
+    def _in_pixels(self, answer: Answer) -> tuple[dict[str, Any], list[Reading]]:
+        """Return the fields of an answer that have boxes, in pixels, and how they were read."""
+        if isinstance(answer, Everything):
+            return self._all_in_pixels(answer)
+        hints = Hints(self._habit, self._scale)
+        if isinstance(answer, Position):
+            box, reading = read_position(answer.box, self.request.size, self._sizes(), hints)
+            self._scale = reading.scale
+            return {"box": box}, [reading]
+        if isinstance(answer, Refinement):
+            boxes = [region.box for region in answer.regions[:MOST_REGIONS]]
+            read, reading = read_regions(boxes, self.request.size, hints)
+            regions = [
+                region.model_copy(update={"box": box})
+                for region, box in zip(answer.regions[:MOST_REGIONS], read, strict=True)
+            ]
+            return {"regions": regions}, [reading]
+        return {}, []
+
+    def _all_in_pixels(self, answer: Everything) -> tuple[dict[str, Any], list[Reading]]:
+        """Return position and refinement of one answer in pixels; each may explain the other."""
+        changes: dict[str, Any] = {}
+        readings: list[Reading] = []
+        if self.request.box is None:
+            with suppress(BadAnswer):
+                _, (reading,) = self._in_pixels(answer.refinement)
+                if answer.refinement.regions and reading.scale != ASKED.scale:
+                    self._scale = reading.scale
+            inner, readings = self._in_pixels(answer.position)
+            changes["position"] = answer.position.model_copy(update=inner)
+        inner, more = self._in_pixels(answer.refinement)
+        changes["refinement"] = answer.refinement.model_copy(update=inner)
+        return changes, [*readings, *more]
+
+    def _sizes(self) -> tuple[int, int]:
+        """Return the least and the largest longer side of the condition, in pixels (Sec. V-A)."""
+        shorter = min(self.request.size)
+        return round(MIN_CONDITION_SHARE * shorter), round(MAX_CONDITION_SHARE * shorter)
+
+    def _shortened(self, text: str) -> str:
+        line = self.planner.asker.line(" ".join(text[:1000].split()), MAX_SHOWN + 1)
+        return line if len(line) <= MAX_SHOWN else line[:MAX_SHOWN] + "…"
 
     def _use_rules(self, stage: str, why: str) -> None:
         self.notes.append(f"{stage}: planned by rules, because {why}")

@@ -42,13 +42,18 @@ BASIC_HEADERS = frozenset({
 LOGGERS = ("google_genai", "google.genai", "openai", "httpx", "httpx2", "httpcore", "urllib3")
 
 
-def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
+def http_client(
+    vendor: str,
+    keep: Collection[str] | None = None,
+    hopeless: Callable[[bytes], bool] = lambda body: False,
+) -> Any:
     """Return an asynchronous HTTP client for an SDK, by `httpx` or its fork `httpx2`.
 
     Args:
         vendor: for errors.
         keep: the only headers to send; None sends all that the SDK sets. SDKs read account ids and
             extra headers from the environment, which other servers must not get.
+        hopeless: returns whether the body of a server error says that trying again is of no use.
     """
     http = import_module(next(name for name in ("httpx", "httpx2") if find_spec(name)))
 
@@ -65,6 +70,8 @@ def http_client(vendor: str, keep: Collection[str] | None = None) -> Any:
         async for piece in response.aiter_raw():
             body += piece
             check_length(vendor, len(body))
+        if response.status_code >= 500 and hopeless(bytes(body)):
+            response.headers["X-Should-Retry"] = "false"  # understood by the SDK of OpenAI
         # The body is handed on as if it had just arrived, and always as UTF-8: Python has encodings
         # that are not for text, or take forever.
         response.headers["Content-Type"] = JSON

@@ -204,10 +204,12 @@ def _plan(
 
 def _ask_vendor(planner: StagedPlanner, request: PlanRequest, cache: bool) -> tuple[Plan, str]:
     """Return a vendor's plan, and whether it came from the cache: `hit`, `miss` or `off`."""
+    from sow.planners.mllm.abilities import abilities_folder
     from sow.planners.mllm.cache import AnswerCache, answers_folder
 
     if not cache:
         return planner.plan(request), "off"
+    planner.asker.abilities.remember_in(abilities_folder())
     planner.cache = AnswerCache(answers_folder())
     result = planner.plan_result(request)
     return result.plan, "hit" if result.from_cache else "miss"

@@ -36,7 +36,7 @@ def test_a_plan_is_made_from_three_answers(server, name):
         "condition", "holding", "umbrella"
     )  # fmt: skip
     assert [thing.label for thing in plan.objects] == ["umbrella"]
-    assert plan.planner.endswith("some-model (recognition 1, position 1, refinement 1)")
+    assert plan.planner.endswith("some-model (recognition 2, position 2, refinement 2)")
     assert sorted(asked.stage for asked in server.asked) == [
         "Position",
         "Recognition",
@@ -96,7 +96,7 @@ def test_one_call_asks_for_everything(server):
     assert [asked.stage for asked in server.asked] == ["Everything"]
     assert plan.prompt.startswith("an old man with an umbrella, short gray hair")
     assert plan.related[0].label == "body"
-    assert plan.planner.endswith("(everything 1)")
+    assert plan.planner.endswith("(everything 2)")
 
 
 def test_what_the_user_decided_is_not_asked_and_not_changed(server):

@@ -21,7 +21,7 @@ BROKEN = {
     "half of it": '{"box": {"x": 1, "y"',
     "wrong types": '{"box": "left"}',
     "missing": "{}",
-    "too much": '{"box": {"x": 1, "y": 1, "width": 200, "height": 200}, "run": "rm -rf"}',
+    "cut off in a number": '{"box": {"x": 100, "y": 100, "width": 200, "height": 2',
     "not a number": '{"box": {"x": NaN, "y": 1, "width": 200, "height": 200}}',
     "infinite": '{"box": {"x": 1e999, "y": 1, "width": 200, "height": 200}}',
     "a list": "[[1, 2, 3, 4]]",
@@ -60,8 +60,6 @@ def refusals(vendor: str):
         return {
             "refusal": whole("openai", None, refusal="I cannot help with that."),
             "filter": whole("openai", "", "content_filter"),
-            "nothing": whole("openai", None),
-            "no choices": {**whole("openai", ""), "choices": []},
         }
     return {
         "blocked": {"promptFeedback": {"blockReason": "SAFETY"}},
@@ -83,6 +81,17 @@ def test_a_refusal_is_not_asked_again_and_said(server, name):
         assert plan.prompt == REQUEST.prompt, kind
         assert any(note.startswith("recognition: planned by rules") for note in plan.notes), kind
         assert len(server.asked) == 3, kind
+
+
+@pytest.mark.parametrize("body", [whole("openai", None), {**whole("openai", ""), "choices": []}])
+def test_an_empty_answer_is_no_refusal_and_asked_for_once_more_in_words_only(server, body):
+    server.reply = lambda asked: (
+        body if asked.stage == "Recognition" and asked.form != "plain" else good(asked)
+    )
+    plan = planner_of("openai", server).plan(REQUEST)
+    assert plan.prompt.endswith("dark skin")
+    forms = [asked.form for asked in server.asked if asked.stage == "Recognition"]
+    assert forms == ["json_schema", "plain"]
 
 
 @pytest.mark.parametrize("name", ["openai", "gemini"])
@@ -117,6 +126,7 @@ FAILURES = {
     403: "the API key was rejected",
     404: "no model 'some-model'",
     400: "planner=offline",
+    429: "too many requests",
     500: "planner=offline",
 }
 
@@ -133,6 +143,8 @@ def test_a_failure_is_one_line_without_the_key(server, name, status):
         planner.plan(REQUEST)
     text = str(caught.value)
     assert FAILURES[status] in text
+    if name == "openai" or status in (400, 500):
+        assert "no: …" in text  # in the server's own words
     assert "\n" not in text
     assert "secret" not in text
     assert "abcdefgh" not in text

@@ -115,7 +115,7 @@ def test_a_key_in_a_refusal_or_in_the_name_of_a_field_is_struck_out(server, name
             refusal = {"refusal": f"no {KEY}"} if name == "openai" else {}
             return whole(name, None if refusal else "", **refusal)
         if asked.stage == "Position":
-            return json.dumps({"box": {"x": 1, "y": 1, "width": 9, "height": 9}, KEY: 1})
+            return json.dumps({"box": {"x": 1, "y": 1, "width": KEY, "height": 9}, KEY: 1})
         return good(asked)
 
     server.reply = reply

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from sow.planners.mllm.abilities import FORMS, Form
 from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asker import Asker, BadAnswer
+from sow.planners.mllm.asker import Asker, BadAnswer, FormRefused
+from sow.planners.mllm.server_words import ABOUT_FORM, server_words
 from sow.planners.mllm.transport import REDIRECT_HEADER, http_client
 
 STOPPED = (
@@ -26,9 +29,10 @@ class GeminiAsker(Asker):
         """Ask through the SDK (see `Asker.send`)."""
         from google.genai import errors, types
 
-        form = types.GenerateContentConfig(
-            response_mime_type="application/json",
-            response_json_schema=schema.model_json_schema(),
+        form = self.abilities.form
+        config = types.GenerateContentConfig(
+            response_mime_type=None if form == "plain" else "application/json",
+            response_json_schema=schema.model_json_schema() if form == "json_schema" else None,
         )
         parts: list[Any] = [
             types.Part.from_bytes(data=png, mime_type="image/png") for png in images
@@ -36,13 +40,13 @@ class GeminiAsker(Asker):
         try:
             async with http_client(self.vendor) as http, self._client(http).aio as session:
                 answer = await session.models.generate_content(
-                    model=self.model, contents=[*parts, prompt], config=form
+                    model=self.model, contents=[*parts, prompt], config=config
                 )
         except errors.APIError as error:
             if 300 <= (error.code or 0) < 400:
                 headers = getattr(error.response, "headers", {})
                 raise self.redirect_error(headers.get(REDIRECT_HEADER)) from None
-            raise status_error(self, error.code, str(error.message or error)) from None
+            raise status_error(self, error.code, str(error.message or error), form) from None
         except RecursionError:
             raise BadAnswer("[[[…", "it is nested too deeply") from None
         except (OSError, ValueError) as error:
@@ -81,8 +85,11 @@ def read_candidates(asker: Asker, answer: Any, schema: type[AnswerType]) -> Answ
         raise asker.refusal(f"stopped: {reason}")
     content = getattr(candidates[0], "content", None)
     parts = (getattr(content, "parts", None) or []) if content else []
-    text = "".join(getattr(part, "text", None) or "" for part in parts)
+    said = [part for part in parts if not getattr(part, "thought", None)]
+    text = "".join(getattr(part, "text", None) or "" for part in said)
     if reason == "MAX_TOKENS":
+        with suppress(BadAnswer):  # it may have gone on after a complete answer
+            return asker.parse(text, schema, cut_off=True)
         raise BadAnswer(asker.redact(text), "it was cut off: answer more briefly")
     if not text.strip():
         raise asker.refusal("the answer is empty")
@@ -94,8 +101,12 @@ def _name(value: Any) -> str:
     return str(getattr(value, "name", value) or "")
 
 
-def status_error(asker: Asker, code: int | None, message: str) -> Exception:
-    """Return the error for an HTTP status."""
+def status_error(asker: Asker, code: int | None, message: str, form: Form) -> Exception:
+    """Return the error for an HTTP status, or that the form of answer was refused."""
+    if code == 400 and form != "plain" and ABOUT_FORM.search(message):
+        # Gemma, for one: "JSON mode is not enabled".
+        failure = asker.failure(f"{code} {message}", "try again, or use planner=offline")
+        return FormRefused(FORMS[FORMS.index(form) + 1], server_words(message), failure)
     if code in (401, 403) or "API key" in message:
         return asker.failure("the API key was rejected", "check GEMINI_API_KEY")
     if code == 404:

@@ -50,21 +50,24 @@ class LegacyGeminiAsker(Asker):
         )
         transport: Any = client.transport
         self._guard(transport._session)  # no public access to the connections
+        form = self.abilities.form
+        config: dict[str, Any] = {}
+        if form != "plain":
+            config["response_mime_type"] = "application/json"
+        if form == "json_schema":
+            config["response_schema"] = legacy_schema(schema.model_json_schema())
         pictures = [{"inline_data": {"mime_type": "image/png", "data": png}} for png in images]
         question = {
             "model": f"models/{self.model}",
             "contents": [{"role": "user", "parts": [*pictures, {"text": prompt}]}],
-            "generation_config": {
-                "response_mime_type": "application/json",
-                "response_schema": legacy_schema(schema.model_json_schema()),
-            },
+            "generation_config": config,
         }
         try:
             return client.generate_content(question, timeout=60, retry=again)
         except exceptions.RetryError as error:
-            raise status_error(self, 503, str(error.cause or error)) from None
+            raise status_error(self, 503, str(error.cause or error), form) from None
         except exceptions.GoogleAPICallError as error:
-            raise status_error(self, error.code, str(error.message)) from None
+            raise status_error(self, error.code, str(error.message), form) from None
         except (OSError, ValueError, json_format.Error) as error:  # errors of requests are OSErrors
             raise connection_error(self, error) from None
 

@@ -1,17 +1,35 @@
-"""OpenAI, and servers with the same API: vLLM, Ollama, LM Studio."""
+"""OpenAI, and servers with the same API: Ollama, LM Studio, vLLM, llama.cpp, SGLang, OpenRouter."""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from sow.errors import SowError
-from sow.planners.mllm.answers import AnswerType
-from sow.planners.mllm.asker import Asker, BadAnswer
+from sow.planners.mllm.abilities import FORMS, Form
+from sow.planners.mllm.answers import Answer, AnswerType
+from sow.planners.mllm.asker import Asker, BadAnswer, FormRefused
+from sow.planners.mllm.server_words import (
+    ABOUT_FORM,
+    ABOUT_LENGTH,
+    ABOUT_PICTURES,
+    server_words,
+)
 from sow.planners.mllm.transport import BASIC_HEADERS, REDIRECT_HEADER, http_client
 
 HOST = "api.openai.com"
+REFUSALS = (400, 404, 405, 415, 422, 500, 501)
+"""The HTTP statuses with which servers refuse a form of answer."""
+UNCLEAR = (400, 422, 501)
+"""Those of them that can mean so without saying so."""
+REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thought")
+"""Where servers put what a model wrote before its answer, and by mistake the answer."""
+MAX_MODELS = 6
+"""How many of a server's models an error names."""
 
 
 class OpenAIAsker(Asker):
@@ -25,25 +43,23 @@ class OpenAIAsker(Asker):
         """Ask through the SDK (see `Asker.send`)."""
         import openai
 
+        form = self.abilities.form
         parts: list[Any] = [{"type": "text", "text": prompt}]
         parts += [{"type": "image_url", "image_url": {"url": _data_url(png)}} for png in images]
-        form: Any = {
-            "type": "json_schema",
-            "json_schema": {
-                "name": schema.__name__, "strict": True, "schema": schema.model_json_schema(),
-            },
-        }  # fmt: skip
         messages: Any = [{"role": "user", "content": parts}]
+        more: dict[str, Any] = {} if form == "plain" else {"response_format": _form(form, schema)}
         try:
             async with self._client() as client:
-                answer = await client.chat.completions.create(
-                    model=self.model,
-                    messages=messages,
-                    response_format=form,
-                )
+                try:
+                    answer = await client.chat.completions.create(
+                        model=self.model, messages=messages, **more
+                    )
+                except openai.NotFoundError as error:
+                    models = await _models(client) if self.host != HOST else []
+                    raise self._not_found(error, models) from None
         except openai.OpenAIError as error:
-            raise self._failure(error) from None
-        return self._read(answer, schema)
+            raise self._failure(error, form) from None
+        return self._read(answer, schema, form)
 
     def _client(self) -> Any:
         import openai
@@ -54,48 +70,145 @@ class OpenAIAsker(Asker):
             api_key=self._key or "none",  # the client insists on a key, a private server needs none
             base_url=self._base_url,
             max_retries=self._retries,
-            http_client=http_client(self.vendor, keep),
+            http_client=http_client(self.vendor, keep, hopeless=_hopeless),
         )
 
-    def _read(self, answer: Any, schema: type[AnswerType]) -> AnswerType:
+    def _read(self, answer: Any, schema: type[AnswerType], form: Form) -> AnswerType:
         choices = getattr(answer, "choices", None)
+        first = choices[0] if isinstance(choices, list) and choices else None
+        # Some servers and routers report errors with status 200.
+        error = getattr(answer, "error", None) or getattr(first, "error", None)
+        if error:
+            words = server_words(json.dumps(error, default=str))
+            raise self._refusal_of_form(form, words, 200) or self._spoken(words)
         if not isinstance(choices, list):
             raise self.protocol_error()
-        message = getattr(choices[0], "message", None) if choices else None
-        if message is None:
-            raise self.refusal("the answer is empty")
-        reason, refusal = (
-            getattr(choices[0], "finish_reason", None),
-            getattr(message, "refusal", None),
-        )
+        message = getattr(first, "message", None)
+        refusal = getattr(message, "refusal", None)
+        reason = getattr(first, "finish_reason", None)
         if refusal or reason == "content_filter":
             raise self.refusal(str(refusal or "the content filter stopped it"))
         text = _text(getattr(message, "content", None))
+        reasoning = next(
+            (said for name in REASONING_FIELDS if (said := _text(getattr(message, name, None)))), ""
+        )
         if reason == "length":
-            raise BadAnswer(self.redact(text), "it was cut off: answer more briefly")
+            return self._read_cut_off(text, reasoning, schema)
+        if "{" not in text and "{" in reasoning:
+            return self._read_reasoning(text, reasoning, schema)
         if not text.strip():
-            raise self.refusal("the answer is empty")
+            if self.host != HOST:  # some servers cannot both enforce a form and let a model think
+                self.abilities.lower("plain")
+            raise BadAnswer("", "the answer is empty")
         return self.parse(text, schema)
 
-    def _failure(self, error: Exception) -> Exception:
+    def _read_reasoning(self, text: str, reasoning: str, schema: type[AnswerType]) -> AnswerType:
+        """Read the answer where it should not be; what is wrong is said of the answer itself."""
+        try:
+            return self.parse(f"{reasoning}</think>", schema)
+        except BadAnswer as bad:
+            problem = bad.problem if text.strip() else f"the answer is empty ({bad.problem})"
+            raise BadAnswer(self.redact(text), problem) from None
+
+    def _read_cut_off(self, text: str, reasoning: str, schema: type[AnswerType]) -> AnswerType:
+        """Read an answer that is complete, although the model went on until it was cut off."""
+        try:
+            return self.parse(text, schema, cut_off=True)
+        except BadAnswer as bad:
+            if not text.strip() and reasoning:
+                why = "it was cut off while reasoning: reason less"
+            else:
+                why = "it was cut off: answer more briefly"
+            raise BadAnswer(bad.text, why) from None
+
+    def _failure(self, error: Exception, form: Form) -> Exception:
         import openai
 
         if isinstance(error.__cause__, SowError):  # raised by `transport`
             return error.__cause__
-        if isinstance(error, openai.APIStatusError) and error.response.is_redirect:
+        if not isinstance(error, openai.APIStatusError):
+            if isinstance(error, openai.APIConnectionError):
+                hint = "check base_url= and the network"
+                return self.failure(f"{self.host} cannot be reached", hint)
+            return self.failure(str(error), "try again, or use planner=offline")
+        if error.response.is_redirect:
             return self.redirect_error(error.response.headers.get(REDIRECT_HEADER))
+        words, status = _words_of(error), error.status_code
+        said = f": {words}" if words else ""
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return self.failure("the API key was rejected", "check OPENAI_API_KEY")
-        if isinstance(error, openai.NotFoundError):
-            return self.failure(
-                f"no model {self.model!r} at {self.host}",
-                "set another with planner_model=",
-            )
+            return self.failure(f"the API key was rejected{said}", f"check {self._key_name()}")
         if isinstance(error, openai.RateLimitError):
-            return self.failure("too many requests, or no credit left", "try again later")
-        if isinstance(error, openai.APIConnectionError):
-            return self.failure(f"{self.host} cannot be reached", "check base_url= and the network")
-        return self.failure(str(error), "try again, or use planner=offline")
+            return self.failure(f"too many requests, or no credit left{said}", "try again later")
+        if status in REFUSALS and (refused := self._refusal_of_form(form, words, status)):
+            return refused
+        return self._spoken(words, status)
+
+    def _key_name(self) -> str:
+        return "OPENAI_API_KEY" if self.host == HOST else "SOW_PLANNER_KEY"
+
+    def _refusal_of_form(self, form: Form, words: str, status: int) -> FormRefused | None:
+        """Return that a form was refused, if a server says so or can mean nothing else."""
+        if form == "plain" or ABOUT_PICTURES.search(words) or ABOUT_LENGTH.search(words):
+            return None
+        failure = self._spoken(words, status)
+        if ABOUT_FORM.search(words):
+            return FormRefused(FORMS[FORMS.index(form) + 1], words, failure)
+        if status in UNCLEAR and self.host != HOST:
+            return FormRefused("plain", words, failure)
+        return None
+
+    def _spoken(self, words: str, status: int = 200) -> Exception:
+        """Return an error in the server's own words."""
+        code = "" if status == 200 else f"{status} "
+        what = f"{self.host} says: {code}{words or 'an error without a reason'}"
+        if ABOUT_PICTURES.search(words):
+            return self.failure(what, "choose a model that sees pictures with planner_model=")
+        if ABOUT_LENGTH.search(words):
+            return self.failure(what, "raise the server's context length")
+        if not urlsplit(self._base_url).path.strip("/"):
+            return self.failure(what, "base_url= ends in /v1 for most servers")
+        return self.failure(what, "try again, or use planner=offline")
+
+    def _not_found(self, error: Any, models: Sequence[str]) -> Exception:
+        """Return the error for a path or a model that a server does not have."""
+        words = _words_of(error)
+        said = f": {words}" if words else ""
+        if not urlsplit(self._base_url).path.strip("/"):
+            hint = "base_url= ends in /v1 for most servers"
+            return self.failure(f"{self.host} has no chat at this address{said}", hint)
+        hint = "set another with planner_model="
+        if models:
+            known = self.line(", ".join(models[:MAX_MODELS]), 200)
+            hint += f": {known}" + (" …" if len(models) > MAX_MODELS else "")
+        return self.failure(f"no model {self.model!r} at {self.host}{said}", hint)
+
+
+def _form(form: Form, schema: type[Answer]) -> dict[str, Any]:
+    if form == "json_object":
+        return {"type": "json_object"}
+    inner = {"name": schema.__name__, "strict": True, "schema": schema.model_json_schema()}
+    return {"type": "json_schema", "json_schema": inner}
+
+
+async def _models(client: Any) -> list[str]:
+    """Return the names of a server's models, if it lists them."""
+    with suppress(Exception):  # it is only asked to improve an error
+        page = await client.with_options(max_retries=0, timeout=5.0).models.list()
+        return [str(model.id) for model in page.data[:100] if getattr(model, "id", None)]
+    return []
+
+
+def _words_of(error: Any) -> str:
+    """Return what the body of an error response says."""
+    with suppress(Exception):  # the body may not have been read
+        return server_words(error.response.content)
+    return ""
+
+
+def _hopeless(body: bytes) -> bool:
+    """Return whether an error of a server is a refusal, which the SDK need not try again."""
+    words = server_words(body)
+    return bool(ABOUT_FORM.search(words) or ABOUT_PICTURES.search(words))
 
 
 def _text(content: Any) -> str:
@@ -103,6 +216,8 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         parts = (part.get("text") if isinstance(part, dict) else part for part in content)
         return "".join(part for part in parts if isinstance(part, str))
+    if isinstance(content, dict):  # some servers send JSON as what it is
+        return json.dumps(content)
     return content if isinstance(content, str) else ""
 
 
