@@ -138,7 +138,7 @@ def told(text: str) -> str:
     return (
         "<think>\nThe picture is 512 wide, so {about the middle}. A draft:\n"
         '{"box": {"x": 1, "y": 1, "width": 2, "height": 2}}, no.\n</think>\n\n'
-        f"Sure! Here is the JSON (with {{braces}}):\n```json\n{text}\n```\nI hope it helps.<|im_end|>"
+        f"Sure! Here is the JSON (with {{braces}}):\n```json\n{text}\n```\nCheers.<|im_end|>"
     )
 
 

@@ -64,12 +64,12 @@ def objects_in(text: str, mend: bool = True) -> Iterator[dict[str, Any]]:
             yield value
             continue
         if mend and mended < MAX_MENDED:
-            broken = _closed(text, position)
-            if len(broken) > 2:
-                mended += 1
-                value = _mended(broken)
-                if isinstance(value, dict):
-                    yield value
+            broken, closers = _closed(text, position)
+            mended += bool(broken)
+            value = _mended(broken + closers) if broken else None
+            if isinstance(value, dict):
+                yield value
+                position += len(broken) - 1
         position += 1
 
 
@@ -91,11 +91,10 @@ def nested_in(value: Any) -> Iterator[dict[str, Any]]:
         level = inner
 
 
-def _closed(text: str, start: int) -> str:
-    """Return a broken object from its brace to the matching one; empty if there is none.
+def _closed(text: str, start: int) -> tuple[str, str]:
+    """Return a broken object up to its last closing brace, and the braces that are missing there.
 
-    Braces in strings count if the quotes do not match. If braces are missing at the end, they are
-    added behind the last one.
+    Braces in strings count if the quotes do not match. Both are empty if nothing is closed.
     """
     text = text[start : start + MAX_MENDED_LENGTH]
     for quotes in ("\"'", '"', ""):
@@ -115,10 +114,10 @@ def _closed(text: str, start: int) -> str:
                 stack.pop()
                 last, open_at_last = index, "".join(reversed(stack))
                 if not stack:
-                    return text[: index + 1]
+                    return text[: index + 1], ""
         if quote is None and last is not None:
-            return text[: last + 1] + open_at_last
-    return ""
+            return text[: last + 1], open_at_last
+    return "", ""
 
 
 def _mended(text: str) -> Any:
