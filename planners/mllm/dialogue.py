@@ -230,9 +230,11 @@ class Dialogue:
             BadAnswer: if they can be read in several ways.
         """
         changes, readings = self._in_pixels(answer)
-        notes = [f"{stage}: {remark}" for remark in answer.remarks]
-        notes += [f"{stage}: the model's box was read as {r}" for r in readings if r != ASKED]
-        self.notes += [note for note in dict.fromkeys(notes) if note not in self.notes]
+        said = [*answer.remarks]
+        said += [f"the model's boxes were read as {r}" for r in readings if r != ASKED]
+        for line in dict.fromkeys(said):
+            if not any(note.endswith(line) for note in self.notes):
+                self.notes.append(f"{stage}: {line}")
         self.usable += 1
         return answer.model_copy(update=changes)
 

@@ -11,7 +11,7 @@ MAX_WORDS = 1000
 """The characters that are read of a server's words; much less is shown, after keys are redacted."""
 MAX_DEPTH = 6
 ABOUT_FORM = re.compile(
-    r"response.?format|json|schema|grammar|guided|structured|output format", re.IGNORECASE
+    r"response.?format|json|schema|grammar|guided|structured|output format|parameter", re.IGNORECASE
 )
 ABOUT_PICTURES = re.compile(r"image|vision|multi.?modal|mmproj", re.IGNORECASE)
 ABOUT_LENGTH = re.compile(r"context (size|length|window)|too many tokens", re.IGNORECASE)

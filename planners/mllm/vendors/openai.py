@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,7 +23,7 @@ from sow.planners.mllm.server_words import (
 from sow.planners.mllm.transport import BASIC_HEADERS, REDIRECT_HEADER, http_client
 
 HOST = "api.openai.com"
-REFUSALS = (400, 404, 405, 415, 422, 500, 501)
+REFUSALS = (400, 405, 415, 422, 500, 501)
 """The HTTP statuses with which servers refuse a form of answer."""
 UNCLEAR = (400, 422, 501)
 """Those of them that can mean so without saying so."""
@@ -47,7 +48,9 @@ class OpenAIAsker(Asker):
         parts: list[Any] = [{"type": "text", "text": prompt}]
         parts += [{"type": "image_url", "image_url": {"url": _data_url(png)}} for png in images]
         messages: Any = [{"role": "user", "content": parts}]
-        more: dict[str, Any] = {} if form == "plain" else {"response_format": _form(form, schema)}
+        more: dict[str, Any] = (
+            {} if form == "plain" else {"response_format": self._response_format(form, schema)}
+        )
         try:
             async with self._client() as client:
                 try:
@@ -56,7 +59,7 @@ class OpenAIAsker(Asker):
                     )
                 except openai.NotFoundError as error:
                     models = await _models(client) if self.host != HOST else []
-                    raise self._not_found(error, models) from None
+                    raise self._not_found(error, models, form) from None
         except openai.OpenAIError as error:
             raise self._failure(error, form) from None
         return self._read(answer, schema, form)
@@ -65,13 +68,26 @@ class OpenAIAsker(Asker):
         import openai
 
         # Account ids and headers from the environment are for the vendor only.
-        keep = None if self.host == HOST else BASIC_HEADERS
+        private = self.host != HOST
+        http = (
+            http_client(self.vendor, BASIC_HEADERS, hopeless=self._hopeless)
+            if private
+            else http_client(self.vendor)
+        )
         return openai.AsyncOpenAI(
             api_key=self._key or "none",  # the client insists on a key, a private server needs none
             base_url=self._base_url,
             max_retries=self._retries,
-            http_client=http_client(self.vendor, keep, hopeless=_hopeless),
+            http_client=http,
         )
+
+    def _response_format(self, form: Form, schema: type[Answer]) -> dict[str, Any]:
+        whole = schema.model_json_schema()
+        if form == "json_schema":
+            inner = {"name": schema.__name__, "strict": True, "schema": whole}
+            return {"type": "json_schema", "json_schema": inner}
+        # An older way to give a schema, which llama.cpp and routers know; the vendor refuses it.
+        return {"type": form} if self.host == HOST else {"type": form, "schema": whole}
 
     def _read(self, answer: Any, schema: type[AnswerType], form: Form) -> AnswerType:
         choices = getattr(answer, "choices", None)
@@ -148,20 +164,31 @@ class OpenAIAsker(Asker):
 
     def _refusal_of_form(self, form: Form, words: str, status: int) -> FormRefused | None:
         """Return that a form was refused, if a server says so or can mean nothing else."""
-        if form == "plain" or ABOUT_PICTURES.search(words) or ABOUT_LENGTH.search(words):
+        if form == "plain" or self._about(ABOUT_PICTURES, words) or ABOUT_LENGTH.search(words):
+            return None
+        if self.host == HOST and status != 400:
             return None
         failure = self._spoken(words, status)
-        if ABOUT_FORM.search(words):
+        if self._about(ABOUT_FORM, words):
             return FormRefused(FORMS[FORMS.index(form) + 1], words, failure)
         if status in UNCLEAR and self.host != HOST:
             return FormRefused("plain", words, failure)
         return None
 
+    def _about(self, pattern: re.Pattern[str], words: str) -> bool:
+        """Return whether words are about something; the name of a model says nothing of it."""
+        return bool(pattern.search(words.replace(self.model, "")))
+
+    def _hopeless(self, body: bytes) -> bool:
+        """Return whether an error is a refusal, which the SDK need not try again."""
+        words = server_words(body)
+        return self._about(ABOUT_FORM, words) or self._about(ABOUT_PICTURES, words)
+
     def _spoken(self, words: str, status: int = 200) -> Exception:
         """Return an error in the server's own words."""
         code = "" if status == 200 else f"{status} "
         what = f"{self.host} says: {code}{words or 'an error without a reason'}"
-        if ABOUT_PICTURES.search(words):
+        if self._about(ABOUT_PICTURES, words):
             return self.failure(what, "choose a model that sees pictures with planner_model=")
         if ABOUT_LENGTH.search(words):
             return self.failure(what, "raise the server's context length")
@@ -169,9 +196,13 @@ class OpenAIAsker(Asker):
             return self.failure(what, "base_url= ends in /v1 for most servers")
         return self.failure(what, "try again, or use planner=offline")
 
-    def _not_found(self, error: Any, models: Sequence[str]) -> Exception:
+    def _not_found(self, error: Any, models: Sequence[str], form: Form) -> Exception:
         """Return the error for a path or a model that a server does not have."""
         words = _words_of(error)
+        if refused := self._refusal_of_form(form, words, 404):
+            return refused  # a router has no server that takes it
+        if self._about(ABOUT_PICTURES, words):
+            return self._spoken(words, 404)
         said = f": {words}" if words else ""
         if not urlsplit(self._base_url).path.strip("/"):
             hint = "base_url= ends in /v1 for most servers"
@@ -181,13 +212,6 @@ class OpenAIAsker(Asker):
             known = self.line(", ".join(models[:MAX_MODELS]), 200)
             hint += f": {known}" + (" …" if len(models) > MAX_MODELS else "")
         return self.failure(f"no model {self.model!r} at {self.host}{said}", hint)
-
-
-def _form(form: Form, schema: type[Answer]) -> dict[str, Any]:
-    if form == "json_object":
-        return {"type": "json_object"}
-    inner = {"name": schema.__name__, "strict": True, "schema": schema.model_json_schema()}
-    return {"type": "json_schema", "json_schema": inner}
 
 
 async def _models(client: Any) -> list[str]:
@@ -203,12 +227,6 @@ def _words_of(error: Any) -> str:
     with suppress(Exception):  # the body may not have been read
         return server_words(error.response.content)
     return ""
-
-
-def _hopeless(body: bytes) -> bool:
-    """Return whether an error of a server is a refusal, which the SDK need not try again."""
-    words = server_words(body)
-    return bool(ABOUT_FORM.search(words) or ABOUT_PICTURES.search(words))
 
 
 def _text(content: Any) -> str:
