@@ -16,8 +16,8 @@ MAX_STARTS = 2000
 """The braces from which an object is tried to be read."""
 MAX_NESTED = 500
 """The values inside an object that are looked through."""
-MAX_MENDED, MAX_MENDED_LENGTH = 20, 2**14
-"""How many broken objects are mended, and the longest of them in characters."""
+MAX_MENDED, MAX_MENDED_LENGTH, MAX_DEPTH = 20, 2**13, 32
+"""How many broken objects are mended, the longest of them in characters, and the deepest."""
 REASONING_ENDS = (
     "</think>", "</thinking>", "</thought>", "</reasoning>", "[/think]", "◁/think▷",
     "</seed:think>", "<|end_of_thought|>", "<|channel|>final<|message|>", "<channel|>",
@@ -110,6 +110,8 @@ def _closed(text: str, start: int) -> tuple[str, str]:
                 quote = letter
             elif letter in CLOSERS:
                 stack.append(CLOSERS[letter])
+                if len(stack) > MAX_DEPTH:
+                    return "", ""
             elif stack and letter == stack[-1]:
                 stack.pop()
                 last, open_at_last = index, "".join(reversed(stack))
@@ -125,5 +127,5 @@ def _mended(text: str) -> Any:
     import pyjson5
 
     with suppress(pyjson5.Json5Exception, ValueError, RecursionError):
-        return pyjson5.decode(text, maxdepth=32)
+        return pyjson5.decode(text, maxdepth=MAX_DEPTH)
     return None

@@ -85,8 +85,8 @@ def test_answers_are_kept_and_not_paid_for_twice(server, tmp_path):
     [
         ('{"truncated": "maybe"}', "no legal answer: truncated"),
         ('{"truncated": true}', "no legal answer: truncated"),
-        ('{"truncated": "yes", "sure": 1}', "no legal answer: sure"),
-        ("Yes, it is.", "no legal answer: it is not valid JSON"),
+        ('{"sure": "yes"}', "no legal answer: truncated"),
+        ("Yes, it is.", "no legal answer: it has no JSON object"),
         ("[]", "no legal answer"),
         (whole("openai", None, refusal="I will not look at people"), "refused: "),
         ((500, {"error": {"message": "broken"}}), "openai: "),

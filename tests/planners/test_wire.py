@@ -108,19 +108,20 @@ def test_a_key_that_comes_back_is_struck_out_of_the_plan(server, name, spelt):
     assert "secret" not in plan.to_json()
 
 
+@pytest.mark.parametrize("stage", ["Recognition", "Position"])
 @pytest.mark.parametrize("name", ["openai", "gemini"])
-def test_a_key_in_a_refusal_or_in_the_name_of_a_field_is_struck_out(server, name):
+def test_a_key_in_a_refusal_or_in_the_name_of_a_field_is_struck_out(server, name, stage):
     def reply(asked):
-        if asked.stage == "Recognition":
+        if asked.stage == stage == "Recognition":
             refusal = {"refusal": f"no {KEY}"} if name == "openai" else {}
             return whole(name, None if refusal else "", **refusal)
-        if asked.stage == "Position":
+        if asked.stage == stage:
             return json.dumps({"box": {"x": 1, "y": 1, "width": KEY, "height": 9}, KEY: 1})
         return good(asked)
 
     server.reply = reply
     plan = planner_of(name, server).plan(REQUEST)
-    assert sum("by rules" in note for note in plan.notes) == 2
+    assert sum("by rules" in note for note in plan.notes) == 1
     assert "secret" not in plan.to_json()
     assert all("secret" not in asked.prompt for asked in server.asked)  # the repair shows it
 
