@@ -1,51 +1,95 @@
-"""Checking whether a planted face is still in the generated picture."""
+"""Checking whether the planted faces are still in the generated picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sow.pictures.drawing import draw_condition
+from sow.plan.box import Box
+from sow.planners.offline.prompt_rules import names_person
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from sow.plan.box import Box
-    from sow.service.results import GenerationSpec, Picture
+    from sow.plan.plan import Plan
+    from sow.service.results import GenerationSpec
 
-MIN_CONFIDENCE = 0.3
-"""The detector's confidence that suffices where a face is expected."""
-MAX_SHIFT = 0.5
+MIN_DRAWN_SCORE, MIN_PHOTOGRAPHED_SCORE = 0.7, 0.6
+"""The detectors' scores that suffice where a face is expected."""
+MAX_SHIFT = 0.3
 """How far the face may have moved, in its widths and heights."""
-MAX_SCALE = 1.8
+MAX_SCALE = 1.4
 """By what factor it may have grown or shrunk."""
+SURROUNDINGS = 1.0
+"""What is shown to a detector on every side of a face, in its widths and heights."""
+Detector = Callable[["Image.Image"], list[Box]]
+
+
+@dataclass(frozen=True)
+class FaceFindings:
+    """What became of the planted faces in a result.
+
+    Attributes:
+        planted: how many faces a detector finds in what is planted; with 0, nobody looked.
+        lost: how many of them are not found in the result.
+    """
+
+    planted: int
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class PlantedFace:
+    """A planted face, and the detectors that find it in the condition.
+
+    Attributes:
+        box: in canvas pixels.
+        detectors: the only ones that could miss it in a result.
+    """
+
+    box: Box
+    detectors: tuple[Detector, ...]
+
+    def is_in(self, image: Image.Image) -> bool:
+        """Return whether one of its detectors finds the face in its place in a picture."""
+        width, height = self.box.width, self.box.height
+        around = Box.around(
+            *self.box.centre, width * (1 + 2 * SURROUNDINGS), height * (1 + 2 * SURROUNDINGS)
+        )
+        return any(
+            is_same_face(self.box, found)
+            for detect in self.detectors
+            for found in _detect_inside(detect, image, around)
+        )
 
 
 class FaceCheck:
-    """Searches pictures for the face that a spec plants, where it was planted.
+    """Looks for the faces that a spec plants in pictures, where they were planted.
 
-    It uses the planner's detectors: the one that finds the face in the planted condition itself. If
-    neither does, the face cannot be missed in a picture either, and is never reported as lost.
+    MTCNN looks for photographed faces, another detector for drawn ones (see `planners/offline`):
+    each for the faces that it finds in the planted condition itself, and only close by, so that
+    small faces are seen on large canvases too.
 
     Attributes:
-        face: the planted face in canvas pixels; None if none is planted or detected.
+        faces: the faces found in the condition.
+        expects_face: the plan says that a face is planted.
     """
 
     def __init__(self, spec: GenerationSpec) -> None:
-        self.face: Box | None = None
-        if spec.plan.subject == "face":
-            self.face, self._detect = _detect_face(draw_condition(spec.plan, spec.condition))
+        plan = spec.plan
+        self.expects_face = plan.subject == "face"
+        self.faces: tuple[PlantedFace, ...] = ()
+        if self.expects_face or (not plan.text_only and names_person(plan.subject)):
+            self.faces = _planted_faces(draw_condition(plan, spec.condition), plan)
 
-    def is_lost(self, picture: Picture) -> bool:
-        """Return whether the planted face is not found in a picture that is not blackened."""
-        return not picture.flagged and self.is_missing_from(picture.image)
-
-    def is_missing_from(self, image: Image.Image) -> bool:
-        """Return whether the planted face is not found in an image of the plan's canvas."""
-        face = self.face
-        if face is None:
-            return False
-        return not any(is_same_face(face, box) for box in self._detect(image))
+    def look(self, image: Image.Image) -> FaceFindings | None:
+        """Return what became of the planted faces in a picture; None if no face is planted."""
+        if not self.faces:
+            return FaceFindings(0) if self.expects_face else None
+        return FaceFindings(len(self.faces), sum(not face.is_in(image) for face in self.faces))
 
 
 def is_same_face(planted: Box, found: Box) -> bool:
@@ -56,17 +100,54 @@ def is_same_face(planted: Box, found: Box) -> bool:
     return near and 1 / MAX_SCALE <= scale <= MAX_SCALE
 
 
-def _detect_face(image: Image.Image) -> tuple[Box | None, Callable[[Image.Image], list[Box]]]:
-    """Return the largest face in a picture, and the detector that finds it."""
+def _planted_faces(canvas: Image.Image, plan: Plan) -> tuple[PlantedFace, ...]:
+    """Return the faces in the planted condition on its grey canvas.
+
+    If none is certain, the largest possible one counts.
+    """
     from sow.planners.offline.drawn_faces import find_drawn_faces
-    from sow.planners.offline.faces import possible_faces
+    from sow.planners.offline.faces import find_photographed_faces, possible_faces
 
-    def detect_drawn(image: Image.Image) -> list[Box]:
-        return find_drawn_faces(image, MIN_CONFIDENCE)
+    drawn = partial(find_drawn_faces, min_score=MIN_DRAWN_SCORE)
+    photographed = partial(possible_faces, min_score=MIN_PHOTOGRAPHED_SCORE)
+    box = plan.box
+    around = Box.around(*box.centre, 1.5 * box.width, 1.5 * box.height)
+    found = [
+        *((face, drawn) for face in _detect_inside(find_drawn_faces, canvas, around)),
+        *((face, photographed) for face in _detect_inside(find_photographed_faces, canvas, around)),
+    ]
+    if not found:
+        possible = _detect_inside(photographed, canvas, around)
+        found = [(face, photographed) for face in possible[:1]]
+    return _merged(found)
 
-    def detect_photographed(image: Image.Image) -> list[Box]:
-        return possible_faces(image, MIN_CONFIDENCE)
 
-    if found := find_drawn_faces(image):
-        return found[0], detect_drawn
-    return next(iter(detect_photographed(image)), None), detect_photographed
+def _merged(found: Iterable[tuple[Box, Detector]]) -> tuple[PlantedFace, ...]:
+    """Return faces that several detectors found as one, with the box of the first."""
+    faces: list[PlantedFace] = []
+    for box, detector in found:
+        same = [n for n, face in enumerate(faces) if _share_centre(face.box, box)]
+        if same:
+            known = faces[same[0]]
+            faces[same[0]] = PlantedFace(known.box, (*known.detectors, detector))
+        else:
+            faces.append(PlantedFace(box, (detector,)))
+    return tuple(faces)
+
+
+def _share_centre(one: Box, other: Box) -> bool:
+    """Return whether the centre of one box is inside the other."""
+    (x, y), (u, v) = one.centre, other.centre
+    return (other.x <= x <= other.right and other.y <= y <= other.bottom) or (
+        one.x <= u <= one.right and one.y <= v <= one.bottom
+    )
+
+
+def _detect_inside(detect: Detector, image: Image.Image, region: Box) -> list[Box]:
+    """Return what a detector finds in a region, in pixels of the whole picture."""
+    left, top = max(0, region.x), max(0, region.y)
+    right, bottom = min(image.width, region.right), min(image.height, region.bottom)
+    if right <= left or bottom <= top:
+        return []
+    found = detect(image.crop((left, top, right, bottom)))
+    return [box.model_copy(update={"x": box.x + left, "y": box.y + top}) for box in found]

@@ -25,7 +25,7 @@ MIN_FACE_LATENTS = 6
 
 Of three drawn faces with six seeds each, none was the same person to the judge when planted 2 to 5
 latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on both. Of
-fifty others planted 5 wide, nine were (benchmarks/figures/studies/results/finding.md).
+25 others planted 5 wide, four were (benchmarks/figures/studies/results/finding.md).
 """
 MAX_STRETCH = 1.25
 """A condition whose shape is changed by more gets a note; the grid alone changes it by less."""

@@ -18,6 +18,7 @@ from sow.settings.settings import Settings
 from sow.utils.files import write_png
 
 if TYPE_CHECKING:
+    from sow.service.face_check import FaceFindings
     from sow.service.verification import RelationCheck
 
 
@@ -67,7 +68,7 @@ class Picture:
         cycles: on request, the picture after each cycle.
         explained: on request, a sheet of what its words and the condition did.
         flagged: the checkpoint's safety checker blackened it.
-        face_lost: the planted face was not found in it.
+        faces: what became of the planted faces in it; None if none is planted.
         checks: on request, which relations of its plan can be seen in it.
         seconds: the time it took, its share of a batch.
         calls: UNet calls, which the pictures of a batch share.
@@ -80,27 +81,37 @@ class Picture:
     cycles: tuple[Image.Image, ...] = ()
     explained: Image.Image | None = None
     flagged: bool = False
-    face_lost: bool = False
+    faces: FaceFindings | None = None
     checks: tuple[RelationCheck, ...] = ()
     seconds: float = 0.0
     calls: int = 0
     samples: int = 0
 
     @property
+    def face_lost(self) -> bool:
+        """Whether a planted face was not found in it."""
+        return self.faces is not None and self.faces.lost > 0
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the picture, and what to try."""
+        """What is wrong with the picture or was not checked, and what to try."""
         seed = f"seed {self.recipe.seed}: try another seed="
         if self.flagged:
             return (f"the checkpoint's safety checker blackened the picture of {seed}",)
         found = []
+        if self.faces is not None and not self.faces.planted:
+            found.append(
+                "nobody looked whether the planted face is in the picture of seed "
+                f"{self.recipe.seed}: no face is recognised in what is planted"
+            )
         if self.face_lost:
             guided = self.recipe.settings.condition_guidance_scale > 1
             found.append(
-                f"the planted face was not found in the picture of {seed} or a larger box="
+                f"{_lost(self.faces)} not found in the picture of {seed} or a larger box="
                 + (", or likeness=1" if guided else "")
             )
         found += [
-            f"'{check.said}' cannot be seen in the picture of {seed}, or retries="
+            f"'{check.said}' cannot be seen{_because(check)} in the picture of {seed}, or retries="
             for check in self.checks
             if check.holds is False
         ]
@@ -110,7 +121,7 @@ class Picture:
     def faults(self) -> int:
         """How many of the checks failed: the safety checker's, the face's and the relations'."""
         failed = sum(check.holds is False for check in self.checks)
-        return self.flagged + self.face_lost + failed
+        return self.flagged + (self.faces.lost if self.faces else 0) + failed
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the picture as a PNG with its recipe inside.
@@ -169,6 +180,20 @@ class Result:
         """
         paths = numbered_paths(Path(path), len(self.pictures))
         return [p.save(to, force=force) for p, to in zip(self.pictures, paths, strict=True)]
+
+
+def _lost(faces: FaceFindings | None) -> str:
+    """Return which of the planted faces are lost, as the beginning of a sentence."""
+    if faces is None or faces.planted == 1:
+        return "the planted face was"
+    if faces.lost == faces.planted:
+        return f"the {faces.planted} planted faces were"
+    verb = "was" if faces.lost == 1 else "were"
+    return f"{faces.lost} of the {faces.planted} planted faces {verb}"
+
+
+def _because(check: RelationCheck) -> str:
+    return f" ({check.reason})" if check.reason else ""
 
 
 def numbered_paths(path: Path, count: int) -> list[Path]:

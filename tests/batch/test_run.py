@@ -89,6 +89,16 @@ def test_every_job_is_done_and_told_of(batch_of, picture, tmp_path):
         assert max(Image.open(tmp_path / "out/.sow/thumbs" / name).size) <= 320
 
 
+def test_every_result_tells_what_became_of_the_planted_face(batch_of, picture, tmp_path):
+    """Random weights destroy it; in a part of a car there is none to look for."""
+    (face,), (car,) = jobs_of(picture, 1), jobs_of(EXAMPLES / "drawn-car-part.png", 1, id="car")
+    assert all(result.done for result in batch_of([face, car]))
+    lines = map(json.loads, (tmp_path / "out/metadata.jsonl").read_text().splitlines())
+    notes = {line["id"]: " ".join(line["notes"]) for line in lines}
+    assert "the planted face was not found in the picture of seed 0" in notes["j0"]
+    assert "nobody looked whether the planted face is in the picture of seed 0" in notes["car"]
+
+
 def test_no_two_pictures_share_a_thumbnail(batch_of, picture, tmp_path):
     """`x.condition.webp` could be the condition of `x`, or the result of `x.condition`."""
     batch_jobs = [{**job, "id": name} for job, name in

@@ -36,9 +36,9 @@ def save(generated: GeneratedPicture, queue: JobQueue, extra_files: ExtraFiles) 
     Raises:
         OutputError: if it cannot be written.
     """
-    picture = replace(
-        generated.picture, face_lost=FaceCheck(generated.spec).is_lost(generated.picture)
-    )
+    picture = generated.picture
+    if not picture.flagged:
+        picture = replace(picture, faces=FaceCheck(generated.spec).look(picture.image))
     generated, name = replace(generated, picture=picture), generated.claimed.file_of(generated.seed)
     files = {
         **extra_files(generated, name),
