@@ -246,7 +246,8 @@ def write_picture(
     picture.save(path, force=files.force)
     print_note(f"{path}  seed {picture.recipe.seed}, {picture.seconds:.2f} s")
     for check in picture.checks:
-        print_note(f"  {HOLDS[check.holds]}: {check.said}")
+        reason = f" ({check.reason})" if check.reason else ""
+        print_note(f"  {HOLDS[check.holds]}: {check.said}{reason}")
     if files.cycles is not None and number == 0:
         save_cycles(picture, files.cycles, files.force)
     explanation = None
@@ -277,7 +278,10 @@ def save_cycles(picture: Picture, path: Path, force: bool) -> None:
 
 def _checked(picture: Picture) -> dict[str, Any]:
     """Return what `--json` prints of the relations that were checked."""
-    rows = [{**check.relation.model_dump(), "holds": check.holds} for check in picture.checks]
+    rows = [
+        {**check.relation.model_dump(), "holds": check.holds, "reason": check.reason}
+        for check in picture.checks
+    ]
     return {"relations": rows} if rows else {}
 
 

@@ -88,6 +88,12 @@ def box_from_heat(heat: Heat, canvas: tuple[int, int]) -> Box:
     return Box(x=x, y=y, width=width, height=height)
 
 
+def box_of_head(maps: Sequence[Heat], canvas: tuple[int, int]) -> Box:
+    """Return the box of a person's head, by the maps of the phrases `HEAD`."""
+    shares = [heat / max(float(heat.max()), 1e-6) for heat in maps]
+    return box_from_heat(np.mean(shares, axis=0), canvas)
+
+
 def phrase_queries(labels: Sequence[str], pairs: Collection[frozenset[str]]) -> list[PhraseQuery]:
     """Return the sentences to invert a picture under, with the phrases to find in them.
 
@@ -116,8 +122,7 @@ def detect_objects(
     people = [label for label in labels if kind_of(label) == "person"]
     for label, person_maps in zip(people, maps, strict=False):
         *head_maps, body_map = person_maps
-        head = np.mean([part / max(float(part.max()), 1e-6) for part in head_maps], axis=0)
-        box, body = box_from_heat(head, canvas), box_from_heat(body_map, canvas)
+        box, body = box_of_head(head_maps, canvas), box_from_heat(body_map, canvas)
         detected[label] = DetectedObject(label, box, body)
     for (_, phrases), phrase_maps in list(zip(queries, maps, strict=True))[len(people) :]:
         for phrase, heat in zip(phrases, phrase_maps, strict=True):

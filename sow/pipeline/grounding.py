@@ -2,7 +2,7 @@
 
 Where: the cross-attention of a sentence's words while the picture is inverted under the sentence
 (SPADE derives its spatial prior from DDIM inversions). Whether: how much better the model denoises
-the object's place with the sentence than without.
+the object's place with the sentence than with others.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ from sow.attention.chain import ControlChain
 from sow.attention.control import RunContext
 from sow.attention.heat import InversionHeat
 from sow.attention.layout import find_tokens
-from sow.attention.regions import box_coverage
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.algorithm import CANVAS, Invert
 from sow.diffusion.jobs import Job
 from sow.pictures.condition import Condition
 from sow.pipeline.calls import unet_lock
-from sow.plan.box import Box
 from sow.plan.plan import NOTHING, Plan
 from sow.settings.settings import Settings
 
@@ -94,35 +92,30 @@ def _batch_heat(
 
 
 @torch.no_grad()
-def presence_scores(
-    pipe: SowPipeline, image: Image.Image, queries: Sequence[tuple[str, Box]], seed: int = 0
-) -> list[float]:
-    """Return how much each sentence helps to denoise a picture in a box; below 0 it misleads.
+def denoising_errors(
+    pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], seed: int = 0
+) -> dict[str, Tensor]:
+    """Return how badly a picture is denoised with each sentence, place by place.
 
     A diffusion classifier (Li et al., "Your Diffusion Model is Secretly a Zero-Shot Classifier",
-    2023) restricted to a box: the logarithm of the mean squared error of the clean latents with the
-    empty prompt, over that with the sentence.
+    2023) that keeps the places: the sentence with the smallest error explains a place best.
 
     Args:
         pipe: its UNet is called `NOISE_DRAWS` times for each of the `NOISE_SHARES`.
         image: RGB, of a size that is a valid canvas of the model.
-        queries: sentences, each with the box of an object that it names.
+        sentences: the empty one may be among them.
         seed: of the noise, the same for all sentences.
+
+    Returns:
+        The squared error of the clean latents, `[h, w]`, for each sentence, on the CPU.
     """
-    empty, *_ = _errors(pipe, image, [""], seed)
-    size = (empty.shape[0], empty.shape[1])
-    sentences = list(dict.fromkeys(sentence for sentence, _ in queries))
-    errors = {
+    distinct = list(dict.fromkeys(sentences))
+    return {
         sentence: error
-        for start in range(0, len(sentences), MAX_SENTENCES)
-        for batch in [sentences[start : start + MAX_SENTENCES]]
+        for start in range(0, len(distinct), MAX_SENTENCES)
+        for batch in [distinct[start : start + MAX_SENTENCES]]
         for sentence, error in zip(batch, _errors(pipe, image, batch, seed), strict=True)
     }
-    scores = []
-    for sentence, box in queries:
-        inside = box_coverage([box], image.size, size).reshape(empty.shape)
-        scores.append(float(((empty * inside).sum() / (errors[sentence] * inside).sum()).log()))
-    return scores
 
 
 def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], seed: int) -> Tensor:

@@ -31,6 +31,17 @@ class SceneObject(StrictModel):
     box: Box | None = Field(
         default=None, description="where it is; without it, its place is left open"
     )
+    replaced: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="the user's words for it, if the model does not know them",
+    )
+
+    @model_serializer(mode="wrap")
+    def _omit_default_replaced(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `replaced` if there is none: older plans do not have it."""
+        return without_default(self, handler(self), "replaced")
 
     @field_validator("id")
     @classmethod

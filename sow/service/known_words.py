@@ -70,4 +70,8 @@ def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
     if thing.box is None:
         return thing
     words = " ".join(words_of(reword(thing.label, known).text))
-    return thing.model_copy(update={"label": words} if words else {"box": None})
+    if not words:
+        return thing.model_copy(update={"box": None})
+    if words == " ".join(words_of(thing.label)):
+        return thing.model_copy(update={"label": words})
+    return thing.model_copy(update={"label": words, "replaced": thing.replaced or thing.label})

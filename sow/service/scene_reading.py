@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,8 +13,18 @@ from PIL import Image
 
 from sow.errors import UsageError
 from sow.pictures.drawing import draw_graph_over
+from sow.pictures.formats import is_photograph
+from sow.plan.box import iou
 from sow.plan.scene_graph import Relation, SceneObject, unused_id
 from sow.planners.graph_spec import GraphSpec
+from sow.service.presence import (
+    PERSON,
+    Presence,
+    PresenceScore,
+    PresenceThresholds,
+    noun_to_judge,
+    score_presence,
+)
 from sow.utils.files import write_text
 from sow.utils.type_checks import check_type
 
@@ -25,9 +35,8 @@ if TYPE_CHECKING:
 
 MAX_LABELS = 8
 """Labels of one picture; every pair of them is looked for together."""
-MIN_PRESENCE = -0.15
-"""The presence (see `sow.pipeline.grounding`) below which an object counts as missing: in pictures
-made by the model, 6 % of those that were there and 89 % of those that were not."""
+MIN_AGREEMENT = 0.3
+"""The least intersection over union of two boxes that are taken for the same thing."""
 MAX_ASPECT_RATIO = 3.0
 """The longer side of the canvas divided by the shorter; longer pictures are squeezed."""
 
@@ -40,13 +49,26 @@ class DetectedGraph:
         graph: objects with their boxes in canvas pixels (for people, their heads); for every two
             that are apart, on which side of the second the first is.
         picture: the picture on the canvas on which it was read.
-        missing: labels that may not be in the picture; their boxes are where it looks most like
-            them.
+        absent: labels that are not in the picture, and so not in the graph.
+        unjudged: labels of which it cannot be judged whether they are in the picture; their boxes
+            are where it looks most like them.
     """
 
     graph: GraphSpec
     picture: Image.Image
-    missing: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the graph leaves out, and what it only guesses."""
+        return (
+            *(f"no {label} was found: it is left out" for label in self.absent),
+            *(
+                f"whether there is a {label} cannot be judged: its box is a guess"
+                for label in self.unjudged
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the graph as JSON data, which `--graph` reads."""
@@ -94,18 +116,26 @@ def parse_labels(value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_graph(
-    pipe: SowPipeline, image: Image.Image, labels: Sequence[str], condition: str | None = None
+    pipe: SowPipeline,
+    image: Image.Image,
+    labels: Sequence[str],
+    presence: Presence,
+    condition: str | None = None,
 ) -> DetectedGraph:
     """Return where the labelled objects are in a picture, and on which side of each other.
 
+    presence: the thresholds measured on the model; in photographs nothing was measured.
     condition: the label of what is planted when the graph is laid out again.
     """
     from sow.planners.graph.detection import consistent_boxes
 
     picture = image.resize(canvas_for(image.size, pipe.checkpoint_spec), Image.Resampling.LANCZOS)
     pairs = [frozenset(pair) for pair in combinations(labels, 2)]
-    found, missing = find_objects(pipe, picture, labels, pairs)
-    boxes, sides = consistent_boxes({label: found[label] for label in labels})
+    measured = {} if is_photograph(image) else presence
+    found = find_objects(pipe, picture, labels, pairs, measured)
+    boxes, sides = consistent_boxes(
+        {label: found.places[label] for label in labels if found.present[label] is not False}
+    )
     ids = dict[str, str]()
     for label in boxes:
         ids[label] = unused_id(label, ids.values())
@@ -115,7 +145,11 @@ def read_graph(
     ]
     relations = [(ids[subject], side, ids[object_]) for subject, side, object_ in sides]
     graph = GraphSpec.model_validate({"objects": objects, "relations": relations})
-    return DetectedGraph(graph, picture, tuple(label for label in labels if label in missing))
+    absent, unjudged = (
+        tuple(label for label in labels if found.present[label] is answer)
+        for answer in (False, None)
+    )
+    return DetectedGraph(graph, picture, absent, unjudged)
 
 
 def canvas_for(size: tuple[int, int], checkpoint: CheckpointSpec) -> tuple[int, int]:
@@ -127,61 +161,62 @@ def canvas_for(size: tuple[int, int], checkpoint: CheckpointSpec) -> tuple[int, 
     return width, height
 
 
+@dataclass(frozen=True)
+class FoundObjects:
+    """Where labelled things look most likely to be in a picture, and whether they are there.
+
+    Attributes:
+        places: by label.
+        present: by label; None if that cannot be judged.
+    """
+
+    places: dict[str, DetectedObject]
+    present: dict[str, bool | None]
+
+
 def find_objects(
     pipe: SowPipeline,
     image: Image.Image,
     labels: Sequence[str],
     pairs: Collection[frozenset[str]],
-    known: str | None = None,
-) -> tuple[dict[str, DetectedObject], set[str]]:
-    """Return where the labelled objects are in a picture, and which of them seem to be missing.
-
-    A missing object has a place too: the one that looks most like it.
+    presence: Presence,
+) -> FoundObjects:
+    """Find the labelled things in a picture.
 
     Args:
         image: of the size of a canvas.
-        pairs: labels that are looked for together.
-        known: something that is certainly in the picture; in `pairs`, but not in `labels`.
+        labels: what to look for.
+        pairs: labels that are looked for together; one of them need not be in `labels`.
+        presence: the thresholds measured on the model. What is not among them is not judged, nor
+            anything in a picture of another size than the model's own: that was not measured.
     """
-    from sow.pipeline.grounding import phrase_heat, presence_scores
+    from sow.pipeline.grounding import phrase_heat
     from sow.planners.graph.detection import detect_objects, find_duplicates, phrase_queries
 
     queries = phrase_queries(labels, pairs)
     maps = [[heat.numpy() for heat in row] for row in phrase_heat(pipe, image, queries)]
-    found = detect_objects(labels, queries, maps, image.size)
-    # Only sentences with the label itself: a person's hair and glasses do not tell their presence.
-    naming = [
-        (label, sentence) for label in labels for sentence, phrases in queries if label in phrases
-    ]
-    values = presence_scores(pipe, image, [(text, found[label].full_box) for label, text in naming])
-    certainty = presence_by_name(dict(zip(naming, values, strict=True)), known)
-    missing = {name for name, value in certainty.items() if value < MIN_PRESENCE}
-    return found, missing | find_duplicates(found, certainty)
+    places = detect_objects(labels, queries, maps, image.size)
+    nouns = {label: noun_to_judge(label) for label in labels}
+    measured = presence if image.size == pipe.checkpoint_spec.canvas else {}
+    judged = {noun for noun in nouns.values() if noun in measured}
+    scores = score_presence(pipe, image, sorted(judged), presence) if judged else {}
+    present = dict.fromkeys(labels, None) | {
+        label: _is_present(presence[noun], scores[noun], places[label])
+        for label, noun in nouns.items()
+        if noun in scores
+    }
+    rivals = {
+        label: scores[noun].score
+        for label, noun in nouns.items()
+        if present[label] and noun != PERSON
+    }
+    return FoundObjects(places, present | dict.fromkeys(find_duplicates(places, rivals), None))
 
 
-def presence_by_name(
-    presences: Mapping[tuple[str, str], float], known: str | None
-) -> dict[str, float]:
-    """Return the presence of each object, from sentences that name it and another one.
-
-    A sentence misleads if the other object is missing. So the presence is taken from sentences with
-    what is known to be there, or else with the object that is the most certain on average.
-
-    presences: by name and sentence.
-    """
-    by_name: dict[str, dict[str, float]] = {}
-    for (name, sentence), value in presences.items():
-        by_name.setdefault(name, {})[sentence] = value
-    means = {name: sum(values.values()) / len(values) for name, values in by_name.items()}
-    anchor = known or max(means, key=lambda name: means[name], default="")
-    anchor_sentences = by_name.get(anchor, {})
-
-    def beside_anchor(name: str) -> list[float]:
-        return [
-            value
-            for sentence, value in by_name[name].items()
-            if name != anchor
-            and (sentence in anchor_sentences or (known and sentence.startswith(known)))
-        ]
-
-    return {name: max(beside_anchor(name) or by_name[name].values()) for name in by_name}
+def _is_present(
+    thresholds: PresenceThresholds, found: PresenceScore, place: DetectedObject
+) -> bool | None:
+    """Return whether a thing is there; None too if two sentences find it in different places."""
+    present = thresholds.read(found.score)
+    elsewhere = iou(found.box.corners, place.box.corners) < MIN_AGREEMENT
+    return None if present and elsewhere else present

@@ -36,6 +36,7 @@ from sow.service.lazy_model import LazyModel, Report, report_notes
 from sow.service.notes import adapter_notes, box_notes, guidance_notes, model_notes, prompt_notes
 from sow.service.pipeline_calls import make_pictures, retry_faulty
 from sow.service.planning import PlannerChoice, PlanningResult, ask_for_plan, preview_request
+from sow.service.presence import measured_presence
 from sow.service.request import Request
 from sow.service.resolved import ResolvedRequest, read_request
 from sow.service.results import GenerationSpec, Picture, Result
@@ -302,15 +303,25 @@ class Service:
                 self.pipe, self.model, spec, seeds, shown, explain, self._report, self.prefix_cache
             )
             for picture in pictures:
-                with with_adapters(self.pipe, spec.adapters):
-                    checks = (
-                        check_relations(self.pipe, spec.plan, picture.image)
-                        if verify or retries
-                        else ()
-                    )
-                yield replace(picture, face_lost=face_check.is_lost(picture), checks=checks)
+                if picture.flagged:
+                    yield picture
+                    continue
+                looked_at = replace(picture, faces=face_check.look(picture.image))
+                if verify or retries:
+                    with with_adapters(self.pipe, spec.adapters):
+                        looked_at = self._verified(looked_at, spec)
+                yield looked_at
 
         yield from retry_faulty(make_checked, seeds, retries)
+
+    def _verified(self, picture: Picture, spec: GenerationSpec) -> Picture:
+        """Return a picture with the checks of its plan's relations."""
+        # With adapters it is another model, on which nothing was measured.
+        presence = {} if spec.adapters else measured_presence(self.model.revision)
+        checks = check_relations(
+            self.pipe, spec.plan, picture.image, presence, face_lost=picture.face_lost
+        )
+        return replace(picture, checks=checks)
 
     def prompt_notes(self, spec: GenerationSpec) -> list[str]:
         """Report and return notes on parts of the prompt that the model does not understand."""
@@ -329,8 +340,8 @@ class Service:
 
         Args:
             image: a file, a PIL picture or an array.
-            labels: what to find, up to 8 labels: `person,dog`. A note names those that do not seem
-                to be in the picture.
+            labels: what to find, up to 8 labels: `person,dog`. What is not there is left out;
+                notes name it, and what cannot be judged.
             condition: the label of what is planted when the graph is laid out again.
 
         Raises:
@@ -342,10 +353,9 @@ class Service:
                 f"condition={condition} is not one of the labels", f"choose {', '.join(names)}"
             )
         self._report_notes([*notes, *prompt_notes(self.pipe, ", ".join(names))])
-        graph = read_graph(self.pipe, picture, names, condition)
-        self._report_notes(
-            f"{label} may not be in the picture: its box is a guess" for label in graph.missing
-        )
+        presence = measured_presence(self.model.revision)
+        graph = read_graph(self.pipe, picture, names, presence, condition)
+        self._report_notes(graph.notes)
         return graph
 
     def generate(

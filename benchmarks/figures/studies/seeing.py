@@ -23,8 +23,9 @@ from sow.benchmarks.output import StudyOutput, bar
 from sow.benchmarks.spatial import SIDES
 from sow.benchmarks.statistics import mean, rate
 from sow.plan.box import Box, iou
+from sow.service.presence import measured_presence
 from sow.service.request import Request
-from sow.service.scene_reading import read_graph
+from sow.service.scene_reading import DetectedGraph, read_graph
 from sow.service.service import Service
 from sow.service.verification import check_relations
 
@@ -51,23 +52,29 @@ def drawings(count: int, first: int) -> Iterator[tuple[Drawing, list[str], list[
 def read(service: Service, count: int, first: int) -> Iterator[str]:
     """Yield lines about drawings: whether things are found, where, and on which side."""
     random, laps = Random(first), dict[str, list[float]]()
-    here, gone, sides = list[bool](), list[bool](), list[bool]()
+    answers: dict[bool, list[str]] = {True: [], False: []}
+    sides, presence = list[bool](), measured_presence(service.model.revision)
     for drawing, names, truth in bar(drawings(count, first), "drawings", count):
         other = random.choice([kind for kind in KINDS if kind not in names])
-        seen = read_graph(service.pipe, drawing.image, [*names, other])
-        gone.append(other in seen.missing)
+        seen = read_graph(service.pipe, drawing.image, [*names, other], presence)
+        answers[False].append(_answer(seen, other))
         found = {thing.label: thing.box for thing in seen.graph.objects if thing.box}
         for name, box in zip(names, truth, strict=True):
-            here.append(name not in seen.missing)
+            answers[True].append(_answer(seen, name))
             kind = "people's heads" if name == "person" else "things"
-            laps.setdefault(kind, []).append(iou(found[name].corners, box.corners))
+            if name in found:
+                laps.setdefault(kind, []).append(iou(found[name].corners, box.corners))
         sides_read = {(one, other): side for one, side, other in seen.graph.relations}
         side, wanted = sides_read.get((names[0], names[1])), drawing.spec.relation
         if wanted in SIDES and side is not None:
             # A drawing says where the thing is, of people too; here they are named first.
             sides.append(side == (OPPOSITE[wanted] if drawing.spec.person else wanted))
-    yield f"- of what is there, taken to be there: {rate(here).percent()}"
-    yield f"- of what is not there, taken to be missing: {rate(gone).percent()}"
+    for there, name in ((True, "is there"), (False, "is not there")):
+        said = "; ".join(
+            f"{answer}: {rate([one == answer for one in answers[there]]).percent()}"
+            for answer in ("there", "cannot be judged", "absent")
+        )
+        yield f"- of what {name}, {said}"
     for kind, values in laps.items():
         good = rate([value >= 0.5 for value in values]).percent()
         lap = mean(values).number()
@@ -75,28 +82,40 @@ def read(service: Service, count: int, first: int) -> Iterator[str]:
     yield f"- of two, the side, where one is said: {rate(sides).percent()}, n {len(sides)}"
 
 
+def _answer(seen: DetectedGraph, name: str) -> str:
+    if name in seen.absent:
+        return "absent"
+    return "cannot be judged" if name in seen.unjudged else "there"
+
+
 def verified(service: Service, count: int, kind: str, kept: Path) -> Iterator[str]:
     """Yield the table of verified relations against the judge, by class."""
     pipe, judge = service.pipe, relations.tools()[1]
-    yield "| | the judge sees it: said to hold | he does not: said not to hold |\n|---|---|---|"
-    every: dict[bool, list[bool]] = {True: [], False: []}
+    yield "| | the judge sees it: said to hold | not judged | not: said to hold | not judged |"
+    yield "|---|---|---|---|---|"
+    presence = measured_presence(service.model.revision)
+    every: dict[bool, list[bool | None]] = {True: [], False: []}
     for relation, people in bar([c for c in CLASSES if c[0] not in TWO], "classes"):
         cases = [case_of(relation, n, people, kind, negative=n % 2 == 0) for n in range(count)]
         images = relations.generate(pipe, cases, {"layout_steps": 0}, kept).images
-        agreement: dict[bool, list[bool]] = {True: [], False: []}
+        told: dict[bool, list[bool | None]] = {True: [], False: []}
         for case, image, verdict in zip(cases, images, judge.look(images), strict=True):
-            (check,) = check_relations(pipe, case.plan, image)
-            true = case.holds(verdict)
-            agreement[true].append(bool(check.holds) == true)
-        for true in agreement:
-            every[true] += agreement[true]
+            (check,) = check_relations(pipe, case.plan, image, presence)
+            told[case.holds(verdict)].append(check.holds)
+        for true in told:
+            every[true] += told[true]
         name = f"{relation}, {'a person' if people else 'two things'}"
-        yield f"| {name} | {_of(agreement[True])} | {_of(agreement[False])} |"
+        yield f"| {name} | {_of(told[True])} | {_of(told[False])} |"
     yield f"| **all** | {_of(every[True])} | {_of(every[False])} |"
 
 
-def _of(right: Sequence[bool]) -> str:
-    return f"{rate(right).percent()}, n {len(right)}" if right else "none"
+def _of(told: Sequence[bool | None]) -> str:
+    """Return how many are said to hold, and how many are not judged, as two cells."""
+    if not told:
+        return "none | none"
+    holds = rate([answer is True for answer in told]).percent()
+    unjudged = rate([answer is None for answer in told]).percent()
+    return f"{holds}, n {len(told)} | {unjudged}"
 
 
 def retried(service: Service, count: int, kind: str) -> Iterator[str]:
