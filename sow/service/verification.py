@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 IN_BOXES = (
     "left of", "right of", "above", "below", "on", "in", "near", "touching", "holding", "wearing",
 )  # fmt: skip
-"""The relations that boxes show; of "riding" they show no more than of "on"."""
+"""The relations of which boxes show something; of "riding" they show no more than of "on"."""
+NOT_ENOUGH = ("in", "near", "touching", "wearing")
+"""Boxes can refute these, but not prove them: where the judge of the drawn world saw no *near* or
+*wearing*, boxes often did."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,8 @@ def _verdict(
         return None, f"it cannot be judged whether there is a {unsure[0]}"
     one, other = reversed(ends) if parsed.reversed else ends
     holds = relation_holds(parsed.predicate, places[one], places[other], plan.canvas)
+    if holds and parsed.predicate.name in NOT_ENOUGH:
+        return None, f"boxes agree with {relation.predicate!r}, but do not prove it"
     return holds, ""
 
 

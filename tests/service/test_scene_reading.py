@@ -130,6 +130,14 @@ def test_what_was_dropped_or_replaced_or_is_not_in_boxes_cannot_be_judged(
     assert (check.said, check.holds, check.reason) == (" ".join(triple), None, reason)
 
 
+def test_boxes_refute_that_something_is_near_and_do_not_prove_it(service, drawn):
+    image, kind, _ = drawn[0][0].image, *drawn[0][1:]
+    presence = measured_presence(service.model.revision)
+    (check,) = check_relations(service.pipe, _plan("x", (kind, "near", "person")), image, presence)
+    assert check.holds is not True
+    assert check.reason
+
+
 def test_of_a_lost_face_nothing_is_said(service, drawn):
     request = Request("examples/drawn-curls.png", "a woman", triples=["dog,left of,woman"])
     plan, presence = service.plan(request).plan, measured_presence(service.model.revision)
