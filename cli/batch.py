@@ -24,6 +24,7 @@ from sow.cli.batch_options import (
     assigned_settings,
     cluster_of,
 )
+from sow.cli.consent import confirm_once
 from sow.cli.options import (
     BaseUrl,
     Device,
@@ -175,6 +176,7 @@ def run(
         print_problems(error)
         raise
     print_admission(batch)
+    batch.confirm_cost(confirm_once(yes))
     if run_with_progress(batch, Progress(batch, json, quiet)):
         sys.exit(JOBS_FAILED)
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sow.batch.cost import confirm_cost
 from sow.batch.gallery.gallery import ASSETS
 from sow.batch.ledger.admission import admit, requeue_missing
 from sow.batch.ledger.manifest_check import AdmissionReport, JobSource
@@ -20,6 +21,7 @@ from sow.batch.runners.publishing import Publisher, thumbnails
 from sow.batch.runners.ray_runner import RayRunner
 from sow.batch.runners.runner import JobResult, JobRunner
 from sow.batch.sources import make_job_source
+from sow.service.budget import Agree, never_agree
 from sow.service.lazy_model import Report
 from sow.service.planning import PlannerChoice
 from sow.service.service import Service
@@ -78,7 +80,20 @@ class Batch:
             self.ledger.close()
             raise
         self.runner: JobRunner | RayRunner = self._make_runner(out, service, report)
-        self._publisher = Publisher(self.ledger)
+        self._publisher, self._service = Publisher(self.ledger), service
+
+    def confirm_cost(self, agree: Agree) -> None:
+        """Ask the user to confirm the pictures that are left, if they take far more than usual.
+
+        Raises:
+            UsageError: if the user does not agree; the batch is closed then.
+            ModelError: if the model, on which the cost depends, cannot be found.
+        """
+        try:
+            confirm_cost(self.ledger, self._service, agree)
+        except BaseException:
+            self.ledger.close()
+            raise
 
     def _make_runner(
         self, out: Path | str, service: Service, report: Report
@@ -148,6 +163,7 @@ def run_batch(
     skip_bad: bool = False,
     force: bool = False,
     report: Report = lambda kind, line: None,
+    agree: Agree = never_agree,
 ) -> Iterator[JobResult]:
     """Run jobs, and yield the result of each as it ends.
 
@@ -167,6 +183,7 @@ def run_batch(
         skip_bad: skip invalid lines instead of raising BadManifest.
         force: set aside files that are in the way, and redo pictures of other options.
         report: called with the kind and the text of each message to the user.
+        agree: asked before pictures that take far more than usual in all, as for `sow.Service`.
 
     Raises:
         BadManifest: if jobs are invalid; it lists the problems.
@@ -176,5 +193,7 @@ def run_batch(
     options = Options(model, revision, None, device, dtype, chosen, batch_size,
                       cluster=cluster)  # fmt: skip
     source = make_job_source(jobs, prompts_file, defaults or {}, out)
-    return iter(Batch(source, out, options, retry_failed=retry_failed, skip_bad=skip_bad,
-                      force=force, report=report))  # fmt: skip
+    batch = Batch(source, out, options, retry_failed=retry_failed, skip_bad=skip_bad,
+                  force=force, report=report)  # fmt: skip
+    batch.confirm_cost(agree)
+    return iter(batch)

@@ -42,7 +42,7 @@ class Budget:
         Raises:
             UsageError: if the user does not agree.
         """
-        _confirm(self.find_excess(plan, settings, pictures), agree)
+        confirm(self.find_excess(plan, settings, pictures), agree)
 
     def check_canvas(self, canvas: tuple[int, int], agree: Agree) -> None:
         """Ask the user to confirm a canvas that exceeds the budget, before there is a plan.
@@ -50,7 +50,7 @@ class Budget:
         Raises:
             UsageError: if the user does not agree.
         """
-        _confirm(self.find_canvas_excess(canvas), agree)
+        confirm(self.find_canvas_excess(canvas), agree)
 
     def find_excess(self, plan: Plan, settings: Settings, pictures: int) -> str | None:
         """Return in one line how pictures exceed the budget, or None."""
@@ -71,6 +71,18 @@ class Budget:
             )
         return None
 
+    def find_total_excess(self, pictures: int, samples: float) -> str | None:
+        """Return in one line how pictures of several kinds exceed the budget in all, or None.
+
+        samples: UNet samples of all of them, as in `total_samples`.
+        """
+        if samples <= self.total_samples:
+            return None
+        return (
+            f"{pictures} pictures may take {samples:.0f} UNet samples of 512x512, which is more "
+            f"than {self.total_samples:.0f}"
+        )
+
     def find_canvas_excess(self, canvas: tuple[int, int]) -> str | None:
         """Return in one line how a canvas exceeds the budget, or None."""
         width, height = canvas
@@ -82,7 +94,12 @@ class Budget:
         )
 
 
-def _confirm(excess: str | None, agree: Agree) -> None:
+def confirm(excess: str | None, agree: Agree) -> None:
+    """Ask the user to confirm what exceeds a budget, given as one line; None exceeds nothing.
+
+    Raises:
+        UsageError: if the user does not agree.
+    """
     if excess is not None and not agree(excess):
         raise UsageError(excess, "ask for less, or confirm with agree=")
 

@@ -17,6 +17,10 @@ ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 """At least two letters before the colon, because `C:\\` is a drive."""
 CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*://", re.DOTALL)
 SWALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[\\/](?![\\/])")
+KEY_QUERY = re.compile(
+    r"[?&#](sig|sv|se|x-(amz|goog|ms)-[\w-]+|\w*(key|token|secret|password|signature|credential)\w*)=",
+    re.IGNORECASE,
+)
 MAX_LENGTH = 2000
 KEYS = "leave it out; keep keys in the environment or in the storage's own configuration"
 LAYERS = {"blockcache", "cached", "data", "dir", "filecache", "generic", "libarchive",
@@ -61,7 +65,7 @@ def check_address(address: str) -> str:
     if "@" in host:
         raise UsageError("the address contains a user name or a password", KEYS)
     scheme = match[1].lower()
-    if scheme in ("http", "https") and {"?", "#"} & set(address):
+    if KEY_QUERY.search(address) or (scheme in ("http", "https") and {"?", "#"} & set(address)):
         raise UsageError("the address contains a query, which may hold a key", KEYS)
     if scheme in LAYERS:
         raise UsageError(

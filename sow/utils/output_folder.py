@@ -299,7 +299,8 @@ class OutputFolder:
         with suppress(OSError), self._folder(folder) as place:
             for name in filter(TEMPORARY.fullmatch, place.names()):
                 status = place.stat(name)
-                if status is not None and status.st_mtime < time.time() - min_age:
+                # A clock may have been ahead when it was written.
+                if status is not None and abs(time.time() - status.st_mtime) > min_age:
                     with suppress(OSError):
                         os.unlink(place(name), dir_fd=place.handle)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from test_ledger import (  # noqa: F401  # the fixtures too
@@ -17,6 +19,7 @@ from test_ledger import (  # noqa: F401  # the fixtures too
 
 from sow.batch.ledger.admission import BadManifest, admit
 from sow.batch.ledger.manifest_check import JobSource
+from sow.batch.ledger.private_paths import absolute_folder, public_name, relative_folder
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import parse_jobs
 from sow.errors import OutputError, UsageError
@@ -191,3 +194,73 @@ def test_names_that_only_look_like_devices_are_allowed(name):
 def test_devices_have_more_names_than_ids_can_have(name):
     assert is_device_name(name)
     assert not is_device_name(local_file_name(f"s3://bucket/{name}"))
+
+
+# ---- What is nobody else's business.
+
+
+def everything_in(ledger) -> str:
+    return repr([ledger.fetch_all(f"SELECT * FROM {table}") for table in ("meta", "jobs")])
+
+
+def test_a_ledger_has_no_path_of_this_machine(ledger, folder, tmp_path):
+    options = {"model": str(tmp_path / "models" / "mine"), "prompts": str(tmp_path / "questions"),
+               "config": None, "base_url": "http://localhost:8000/v1"}  # fmt: skip
+    source = make_job_source([job("a"), job("b")], tmp_path)
+    admit(ledger, source, options)
+    first, second = ledger.claim(9)
+    assert first.folder == str(tmp_path.resolve())
+    with ledger.input_files(first) as files:
+        assert files["image"].is_file()
+    ledger.fail(first, f"'{tmp_path / 'face.png'}' is no picture, says /usr/lib/python/x.py")
+    ledger.fail(second, f"{tmp_path}/other/face.png, s3://bucket/faces/face.png, and/or 1/2")
+    reasons = [failure.reason for failure in ledger.failures()]
+    assert reasons == ["'face.png' is no picture, says …/x.py",
+                       "other/face.png, s3://bucket/faces/face.png, and/or 1/2"]  # fmt: skip
+    assert str(tmp_path) not in everything_in(ledger)
+    assert json.loads(ledger.get_meta("options"))["model"] == "mine"
+    finish(ledger, first)
+    assert admit(ledger, source, options).changed == 0  # the same options
+    other = {**options, "prompts": str(tmp_path / "other" / "questions")}
+    with ledger.transaction() as database:
+        database.execute("INSERT INTO pictures VALUES ('a.png', 'a', 1, '', '{}')")
+    with pytest.raises(OutputError, match=r"were made with prompts=questions \("):
+        admit(ledger, source, other)
+
+
+def test_what_older_versions_kept_is_taken_out(ledger, folder, tmp_path):
+    options = {"model": str(tmp_path / "mine"), "base_url": "http://localhost:8000/v1"}
+    source = make_job_source([job("a")], tmp_path)
+    source = replace(source, fingerprint="of the manifest")
+    admit(ledger, source, options)
+    old = {**options, "base_url": "http://me:s3cret@localhost:8000/v1?key=s3cret"}
+    with ledger.transaction() as database:
+        database.execute("UPDATE meta SET value = ? WHERE name = 'options'", (json.dumps(old),))
+        database.execute("UPDATE jobs SET folder = ?", (str(tmp_path),))
+    ledger.options = None
+    assert [claimed.folder for claimed in ledger.claim(1)] == [str(tmp_path)]
+    assert not ledger.others_running()
+    assert admit(ledger, source, options).changed == 0
+    assert "s3cret" not in everything_in(ledger)
+    assert str(tmp_path) not in everything_in(ledger)
+    assert [claimed.folder for claimed in ledger.claim(1)] == [str(tmp_path.resolve())]
+
+
+def test_a_manifest_is_found_where_links_lead(ledger, folder, tmp_path):
+    """`..` after a link is not the folder of the link."""
+    far = tmp_path / "far" / "away"
+    far.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(far)
+    stored = relative_folder(str(tmp_path), tmp_path / "link")
+    assert stored == "../.."
+    assert absolute_folder(stored, tmp_path / "link") == str(tmp_path.resolve())
+    assert absolute_folder("s3://b/c", tmp_path) == relative_folder("s3://b/c", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "shown"), [
+    ("/home/ada/x.png", "x.png"), ("~/x.png", "x.png"), ("C:\\Ada\\x.png", "x.png"),
+    ("faces/x.png", "faces/x.png"), ("s3://b/x.png", "s3://b/x.png"), ("\\\\host\\x", "x"),
+    ("/x/", "x"), ("../x.png", "../x.png"),
+])  # fmt: skip
+def test_a_name_is_shown_without_the_folders_of_this_machine(name, shown):
+    assert public_name(name) == shown

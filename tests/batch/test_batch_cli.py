@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,13 +15,18 @@ import pytest
 from commands import NO_KEYS
 from conftest import EXAMPLES, hear_interrupts
 
+from sow.batch import cost
 from sow.batch.ledger.ledger import Ledger
-from sow.batch.run_batch import run_batch
+from sow.batch.run_batch import Batch, run_batch
 from sow.batch.runners.options import Options
+from sow.batch.sources import make_job_source
 from sow.cli.batch_options import assigned_settings
 from sow.errors import UsageError
 from sow.pictures.recipe import Recipe
+from sow.service.budget import never_agree
+from sow.service.planning import PlannerChoice
 from sow.service.request import Request
+from sow.service.service import Service
 from sow.utils.limits import MAX_BATCH_SIZE
 
 SMALL = ("--canvas", "64", "--set", "cycles=1", "--planner", "offline")
@@ -130,6 +136,50 @@ def test_another_model_wants_another_folder(run_sow, manifest, tiny_folder):
     other = run_sow(*words, "--model", tiny_folder)
     assert other.returncode == 6
     assert "made with model=figures" in other.stderr
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [(job("many", count=10_000, canvas=512),),
+     (job("large", count=700, canvas=1024, settings={"cycles": 10}), job("one")),
+     tuple(job(f"j{n}", canvas=[1024, 1024], count=300) for n in range(3))],
+)  # fmt: skip
+def test_a_batch_that_costs_far_more_than_usual_is_asked_about_once(
+    run_sow, manifest, tmp_path, jobs
+):
+    words = ("batch", manifest(*jobs), "--out", "out", "--model", "figures", "--planner", "offline")
+    ran = run_sow(*words)
+    assert ran.returncode == 2
+    assert re.search(r"pictures may take \d+ UNet samples of 512x512.*--yes", ran.stderr)
+    assert not list(tmp_path.glob("out/*.png"))
+
+
+def test_only_pictures_that_are_left_count(manifest, tmp_path):
+    """Lines of one kind are counted together, on the canvas of the model."""
+    jobs = manifest(job("a", count=9_000), job("b", count=9_000), job("c", count=9_000))
+    asked = []
+
+    def counted():
+        batch = Batch(make_job_source(jobs, None, {}, tmp_path / "out"), tmp_path / "out",
+                      Options("figures", planner=PlannerChoice("offline")))  # fmt: skip
+        batch.confirm_cost(lambda line: asked.append(line) is None)
+        return batch.ledger
+
+    ledger = counted()
+    assert asked == []  # on 128x128 they take a sixteenth
+    with ledger.transaction() as database:
+        database.execute("UPDATE jobs SET job = json_set(job, '$.canvas', 512) WHERE id = 'a'")
+    ledger.close()
+    ledger = counted()
+    assert re.match(r"27000 pictures may take \d{6} ", asked.pop())
+    with ledger.transaction() as database:
+        database.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 8000) "
+            "INSERT INTO pictures SELECT 'a@' || i || '.png', 'a', i, '', '{}' FROM n"
+        )
+        database.execute("UPDATE jobs SET state = 'done' WHERE id = 'b'")
+    cost.confirm_cost(ledger, Service("figures"), never_agree)
+    ledger.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="interrupts are sent otherwise there")

@@ -7,14 +7,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sow.batch.ledger import registry
 from sow.batch.ledger.admission import admit, requeue_missing
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.manifest_check import JobSource
-from sow.batch.ledger.registry import MAX_DEATHS
+from sow.batch.ledger.registry import DEAD_AFTER, MAX_DEATHS
 from sow.batch.ledger.schema import VERSION, ledger_path
 from sow.batch.manifest.manifest import parse_jobs
 from sow.errors import OutputError
@@ -193,6 +195,28 @@ def test_a_runner_declared_dead_registers_again(ledger, folder):
         database.execute("DELETE FROM runners")
     assert not finish(ledger, lost)
     assert [claimed.job.id for claimed in ledger.claim(9)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("ahead", [60.0, 1e6, 1e18, float("inf")])
+def test_a_runner_whose_clock_is_ahead_is_not_waited_for_for_ever(ledger, monkeypatch, ahead):
+    admit_jobs(ledger, job("a"))
+    with ledger.transaction() as database:
+        database.execute("INSERT INTO runners VALUES (77, 'elsewhere', ?)", (time.time() + ahead,))
+        database.execute("UPDATE jobs SET state = 'running', owner = 77")
+    assert ledger.claim(9) == []  # it may live
+    clock = time.monotonic() + DEAD_AFTER - 5
+    monkeypatch.setattr(registry.time, "monotonic", lambda: clock)
+    assert ledger.claim(9) == []
+    with ledger.transaction() as database:
+        database.execute(
+            "UPDATE runners SET beat = beat * 0.999999999 WHERE number = 77"
+        )  # it does
+    assert ledger.claim(9) == []
+    clock += DEAD_AFTER - 5
+    if ahead != float("inf"):
+        assert ledger.claim(9) == []
+    clock += DEAD_AFTER
+    assert [claimed.job.id for claimed in ledger.claim(9)] == ["a"]
 
 
 def test_jobs_of_unknown_runners_are_requeued(ledger):

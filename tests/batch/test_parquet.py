@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
+from contextlib import suppress
+from itertools import islice
 
 import pytest
 
+from sow.batch.manifest import parquet_limits
 from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.manifest import read_jobs, read_manifest
+from sow.batch.manifest.parquet_limits import safe_batch_rows
 from sow.errors import UsageError
 
 pa = pytest.importorskip("pyarrow")
@@ -127,3 +131,89 @@ def test_large_row_groups_are_read_in_batches(tmp_path):
         held = max(held, pa.total_allocated_bytes() - before)
     assert count == number
     assert held < size / 4
+
+
+# ---- What unfolds.
+
+
+def repeated(value, number):
+    return pa.DictionaryArray.from_arrays(pa.array([0] * number, pa.int32()), [value])
+
+
+LONG = "a" * (2 * 2**20)
+BOMBS = {
+    "a long value": ({"prompt": [LONG * 5]}, "may unfold to more than 8 MB"),
+    "a long list of long values": ({"triples": [["c" * 2000] * 20_000]}, "in the lists of"),
+    "a long list": ({"box": pa.array([[1] * 10_001], pa.list_(pa.int8()))}, "in the lists of"),
+    "many columns": ({name: [LONG] for name in ("prompt", "subject", "mask", "plan", "id")},
+                     "may unfold to more than 8 MB"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("codec", ["zstd", "gzip"])
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_file_that_unfolds_to_too_much_is_refused_without_being_unfolded(
+    tmp_path, monkeypatch, kind, codec
+):
+    for limit, value in (("MAX_BYTES", 2**23), ("MAX_LIST_BYTES", 2**25),
+                         ("MAX_LIST_VALUES", 10_000)):  # fmt: skip
+        monkeypatch.setattr(parquet_limits, limit, value)
+    columns, why = BOMBS[kind]
+    path = written(tmp_path, pa.table(columns), compression=codec, dictionary_pagesize_limit=2**30)
+    assert path.stat().st_size < 2**17
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)
+    with pytest.raises(UsageError, match=why) as caught:
+        read_manifest(path)
+    assert str(path) in str(caught.value)
+
+
+def test_too_many_rows_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_limits, "MAX_ROWS", 3)
+    with pytest.raises(UsageError, match="more than 3 rows"):
+        rows(tmp_path, {"image": ["a.png"] * 4})
+
+
+@pytest.mark.parametrize("how", [
+    {"use_dictionary": False}, {"data_page_version": "2.0"}, {"compression": "none"},
+    {"use_dictionary": False, "column_encoding": {"prompt": "DELTA_BYTE_ARRAY"}},
+    {"dictionary_pagesize_limit": 2**30, "compression": "brotli"}, {"write_statistics": False},
+])  # fmt: skip
+def test_a_row_that_is_too_long_is_a_problem_of_its_own(tmp_path, how):
+    table = pa.table({"prompt": ["a man", LONG, "a man"], "image": ["a.png"] * 3})
+    found = list(read_manifest(written(tmp_path, table, **how)).rows())
+    assert [row.problem for row in found] == [None, "longer than 1 MiB", None]
+    assert [row.number for row in found] == [1, 2, 3]
+
+
+DELTAS = {"use_dictionary": False, "column_encoding": {"prompt": "DELTA_BYTE_ARRAY"}}
+
+
+@pytest.mark.parametrize("how", [{}, DELTAS])
+def test_long_values_that_rows_share_are_read_a_few_rows_at_a_time(tmp_path, how):
+    """Else 400 bytes are as many gigabytes."""
+    text = "a" * (2**20 - 2**12)
+    column = [text] * 600 if how else repeated(text, 600)
+    table = pa.table({"prompt": column, "image": ["a.png"] * 600})
+    path = written(tmp_path, table, **how)
+    assert path.stat().st_size < 2**16
+    with path.open("rb") as file:
+        footer = pq.ParquetFile(path).metadata
+        assert safe_batch_rows(file, footer, "x") <= 2**28 / len(text)
+    before = pa.total_allocated_bytes()
+    for row in islice(read_manifest(path).rows(), 400):
+        assert row.data["prompt"] == text
+        assert pa.total_allocated_bytes() - before < 2**29
+    usual = pa.table({"prompt": [f"a man, {n}" for n in range(2000)], "image": ["a.png"] * 2000})
+    path = written(tmp_path, usual)
+    with path.open("rb") as file:
+        assert safe_batch_rows(file, pq.ParquetFile(path).metadata, "x") == 256
+
+
+@pytest.mark.parametrize("at", range(4, 60, 3))
+def test_noise_in_a_page_header_is_one_line(tmp_path, at):
+    path = written(tmp_path, pa.table({"prompt": ["a man"] * 9}))
+    content = bytearray(path.read_bytes())
+    content[at : at + 3] = b"\xff\xff\xff"
+    path.write_bytes(content)
+    with suppress(UsageError):
+        list(read_manifest(path).rows())

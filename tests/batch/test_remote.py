@@ -213,3 +213,44 @@ def test_the_lease_is_of_a_machine_and_not_of_a_runner(far, machine, tmp_path):
     three.check()
     three.close()
     assert far.names() == set()
+
+
+@pytest.mark.parametrize("ahead", ["1e7", "1e300", "9" * 400, "Infinity"])
+def test_an_owner_whose_clock_is_ahead_is_not_waited_for_for_ever(
+    far, machine, tmp_path, monkeypatch, ahead
+):
+    """Its lease also has to change, by the clock of the machine that looks at it."""
+    from sow.storage.storage import Storage
+
+    def taken():
+        return lease.Lease(Storage(f"{far.address}/out"), tmp_path / "here", lambda: None)
+
+    def owned(token):
+        when = f"{time.time() + 1e7}" if ahead == "1e7" else ahead
+        far.put("out/.sow/owner.json", f'{{"host":"x","token":"{token}","time":{when}}}'.encode())
+
+    monkeypatch.setattr(lease, "HEARTBEAT_INTERVAL", 1000.0)
+    owned("one")
+    with pytest.raises(OutputError, match=r"'x', whose clock is ahead .* again in 120 s"):
+        taken()
+    clock = time.time() + lease.DEAD_AFTER + 1
+    monkeypatch.setattr(lease.time, "time", lambda: clock)
+    owned("two")  # it has been renewed
+    with pytest.raises(OutputError, match="clock is ahead"):
+        taken()
+    clock -= 500  # the clock here is set back: begin again
+    with pytest.raises(OutputError, match="clock is ahead"):
+        taken()
+    clock += lease.DEAD_AFTER + 1
+    taken().close()
+    assert far.names() == set()
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_lease(far, machine, tmp_path, monkeypatch):
+    from sow.storage.storage import Storage
+
+    one = lease.Lease(Storage(f"{far.address}/out"), tmp_path / "here", lambda: None)
+    monkeypatch.setattr(lease.time, "time", lambda: 1e9)
+    one.check()
+    assert json.loads(far.read("out/.sow/owner.json"))["time"] == 1e9
+    one.close()

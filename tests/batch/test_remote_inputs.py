@@ -84,6 +84,8 @@ def test_a_picture_that_many_share_is_fetched_once_and_gone_at_the_end(far, monk
         ("simplecache::s3://b/x", "chain"),
         ("s3://name:hush@b/x", "or a password"),
         ("https://host/x.png?X-Amz-Signature=hush", "may hold a key"),
+        ("abfs://container/x.png?sv=2026-01-01&sig=hush", "may hold a key"),
+        ("az://container/x.png?api_key=hush", "may hold a key"),
         ("s3://b/x\x1b[2J", "not printable"),
         ("zip://x", "only a layer"),
         ("s3://", "is not an address"),

@@ -10,6 +10,7 @@ from typing import Any
 from sow.batch.ledger.input_guard import RESERVED_NAMES
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.manifest_check import AdmissionReport, JobSource, ManifestCheck
+from sow.batch.ledger.private_paths import public_options, read_options
 from sow.batch.ledger.stores import Store
 from sow.errors import OutputError, UsageError
 
@@ -57,8 +58,9 @@ def admit(
         OutputError: if a file is in the way, or the folder was made with other options.
         UsageError: if there are no jobs, or a result would replace an input.
     """
-    current = json.dumps(options, sort_keys=True)
-    before = ledger.get_meta("options")
+    options = public_options(dict(options))
+    current, stored = json.dumps(options, sort_keys=True), ledger.get_meta("options")
+    before = None if stored is None else json.dumps(read_options(stored), sort_keys=True)
     redo_all = before is not None and before != current
     if redo_all and not force and ledger.fetch_all("SELECT 1 FROM pictures LIMIT 1"):
         raise OutputError(
@@ -80,6 +82,9 @@ def admit(
             for name in foreign:
                 ledger.store.archive(name)
             check.commit({"options": current, "manifest": fingerprint})
+    elif stored != current:  # of an older version
+        ledger.set_meta("options", current)
+    ledger.hide_folder(source.folder)
     ledger.options = current
     ledger.archive_retired()
     return found
@@ -123,8 +128,8 @@ def requeue_missing(ledger: Ledger) -> int:
 
 def _first_difference(before: str, options: Mapping[str, Any]) -> str:
     """Return the earlier value of the first option that differs."""
-    old = json.loads(before)
-    for name in sorted({*old, *options}):
+    old = read_options(before) or {}
+    for name in sorted({*old, *options} if old else ()):
         if old.get(name) != options.get(name):
             return f"{name}={old.get(name)}"
     return "other options"

@@ -17,6 +17,7 @@ from typing import Any
 
 from sow.batch.ledger.checks import ledger_errors
 from sow.batch.ledger.database import PASS, LedgerDatabase
+from sow.batch.ledger.private_paths import absolute_folder, relative_folder, without_paths
 from sow.batch.ledger.registry import RunnerRecord
 from sow.batch.ledger.stores import Store
 from sow.batch.manifest.input_files import InputFileCache
@@ -215,6 +216,7 @@ class Ledger(LedgerDatabase):
 
     def fail(self, claimed: ClaimedJob, reason: str) -> bool:
         """Mark a job as failed; return False if this runner no longer has it."""
+        reason = without_paths(reason, claimed.job, claimed.folder)
         with self.transaction() as database:
             runner = self._signed_in(database)
             return database.execute(
@@ -230,6 +232,14 @@ class Ledger(LedgerDatabase):
                 "UPDATE jobs SET state = 'waiting', attempts = 0 "
                 f"WHERE state = 'failed' AND pass = {PASS}"
             ).rowcount
+
+    def hide_folder(self, folder: str) -> None:
+        """Make the folder of the manifest relative, which older versions kept absolute."""
+        stored = relative_folder(folder, self.folder)
+        query = f"SELECT 1 FROM jobs WHERE pass = {PASS} AND folder = ? AND folder <> ? LIMIT 1"
+        if self.fetch_all(query, (folder, stored)):
+            with self.transaction() as database:
+                database.execute("UPDATE jobs SET folder = ? WHERE folder = ?", (stored, folder))
 
     def archive_retired(self) -> None:
         """Archive the old pictures of jobs that have changed."""
@@ -289,4 +299,5 @@ class Ledger(LedgerDatabase):
             seed
             for (seed,) in database.execute("SELECT seed FROM pictures WHERE job = ?", (job.id,))
         }
-        return ClaimedJob(job, line, folder, tuple(s for s in job.seeds if s not in made))
+        located = absolute_folder(folder, self.folder)
+        return ClaimedJob(job, line, located, tuple(s for s in job.seeds if s not in made))

@@ -14,6 +14,7 @@ from typing import Any
 
 from sow.batch.ledger.input_guard import InputGuard
 from sow.batch.ledger.ledger import Ledger
+from sow.batch.ledger.private_paths import relative_folder
 from sow.batch.manifest.input_checks import InputFileChecker
 from sow.batch.manifest.input_files import locate_files
 from sow.batch.manifest.job import TV2IJob
@@ -80,6 +81,7 @@ class ManifestCheck:
         """
         self._ledger, self._source, self._redo_all, self._force = ledger, source, redo_all, force
         self._found = AdmissionReport()
+        self._folder = relative_folder(source.folder, ledger.folder)
         # In an empty folder no file can be in the way, so none is looked up.
         self._snapshot = ledger.store.snapshot()
         self._empty = self._snapshot.is_empty()
@@ -216,5 +218,5 @@ class ManifestCheck:
             "INSERT INTO jobs (id, line, folder, job, digest, pictures, pass, state) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT (id) DO UPDATE SET "
             "line = excluded.line, folder = excluded.folder, pass = excluded.pass",
-            (name, line, self._source.folder, job, digest, pictures, number),
+            (name, line, self._folder, job, digest, pictures, number),
         )

@@ -46,6 +46,8 @@ class RunnerRecord:
                 "wait for that runner, or stop it",
             ) from None
         self._last_heartbeat = time.monotonic()
+        self._heard: dict[int, tuple[float, float]] = {}
+        """The heartbeats of runners on other hosts, and when this one first saw them."""
 
     @property
     def heartbeat_due(self) -> bool:
@@ -100,11 +102,24 @@ class RunnerRecord:
             return False
         lock.release()
         # A free lock proves nothing if the runner is on another host.
-        if host != self._host and time.time() - heartbeat <= DEAD_AFTER:
+        if host != self._host and self._may_live(number, heartbeat):
             return False
         with suppress(OSError):
             Path(lock.lock_file).unlink()
         return True
+
+    def _may_live(self, number: int, heartbeat: float) -> bool:
+        """Return whether a runner on another host may live, whatever its clock says.
+
+        A clock that is ahead would let a dead runner live on: it also has to be heard of again.
+        """
+        if time.time() - heartbeat > DEAD_AFTER:
+            return False
+        before, since = self._heard.get(number, (None, 0.0))
+        if before != heartbeat:
+            self._heard[number] = heartbeat, time.monotonic()
+            return True
+        return time.monotonic() - since <= DEAD_AFTER
 
 
 def lock_path(folder: Path, number: int) -> Path:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from sow.batch.manifest.cell_values import checked_columns, from_value
+from sow.batch.manifest.parquet_limits import safe_batch_rows
 from sow.batch.manifest.rows import (
     MAX_LINE,
     TOO_LONG,
@@ -22,8 +23,6 @@ from sow.batch.manifest.rows import (
 )
 from sow.errors import UsageError
 
-BATCH_ROWS = 256
-"""Rows of Parquet that are read at once."""
 CSV_HINT = "save it as CSV in UTF-8 with the column names in the first line"
 
 
@@ -129,18 +128,18 @@ def parquet_rows(path: Path) -> Rows:
     """Yield the rows of a Parquet file, numbered from 1.
 
     Raises:
-        UsageError: if the file cannot be read, or has unknown columns.
+        UsageError: if the file cannot be read, unfolds to too much, or has unknown columns.
     """
     parquet = parquet_module()
-    with open_for_reading(path) as file, _arrow_errors(path):
+    with open_for_reading(path) as file, open_for_reading(path) as pages, _arrow_errors(path):
         table = parquet.ParquetFile(file)
         fields = _parquet_fields(path, table.schema_arrow)
+        size = safe_batch_rows(pages, table.metadata, repr(str(path)))
         numbers = count(1)
-        for batch in table.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-            for values in _values(batch):
-                number = next(numbers)
-                if values is None:
-                    yield Row(number, None, "not UTF-8, or a type that no field has")
+        for batch in table.iter_batches(batch_size=size, use_threads=False):
+            for values, number in zip(_values(batch), numbers, strict=False):
+                if isinstance(values, str):
+                    yield Row(number, None, values)
                 elif any(value is not None for value in values):
                     yield _row(number, fields, values)
 
@@ -159,8 +158,25 @@ def _parquet_fields(path: Path, schema: Any) -> list[str]:
     return fields
 
 
-def _values(batch: Any) -> Iterator[list[Any] | None]:
-    """Yield the cells of each row; None for one that cannot be converted to Python."""
+def _values(batch: Any) -> Iterator[list[Any] | str]:
+    """Yield the cells of each row, or what is wrong with it."""
+    import pyarrow as pa
+
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    batch = pa.RecordBatch.from_arrays(columns, [str(n) for n in range(len(columns))])
+    if batch.nbytes > MAX_LINE:
+        for number in range(batch.num_rows):
+            row = batch.slice(number, 1)
+            yield from [TOO_LONG] if row.nbytes > MAX_LINE else _converted(row)
+        return
+    yield from _converted(batch)
+
+
+def _converted(batch: Any) -> Iterator[list[Any] | str]:
+    """Yield the cells of each row as Python values, or what is wrong with it."""
     try:
         columns = [column.to_pylist() for column in batch.columns]
     except (ValueError, OverflowError):  # a cell is invalid: find its row
@@ -169,7 +185,7 @@ def _values(batch: Any) -> Iterator[list[Any] | None]:
             try:
                 yield [column.to_pylist()[0] for column in row.columns]
             except (ValueError, OverflowError):
-                yield None
+                yield "not UTF-8, or a type that no field has"
         return
     yield from (list(cells) for cells in zip(*columns, strict=True))
 

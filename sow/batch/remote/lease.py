@@ -7,7 +7,9 @@ to finish removes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import secrets
 import socket
@@ -23,10 +25,13 @@ from sow.batch.ledger.registry import DEAD_AFTER, HEARTBEAT_INTERVAL
 from sow.batch.ledger.schema import LOCK_TIMEOUT, OWN_FOLDER
 from sow.errors import OutputError, SowError
 from sow.storage.storage import Storage
+from sow.utils.files import read_json_object, write_text
 
 LEASE_FILE = f"{OWN_FOLDER}/owner.json"
 MAX_BYTES = 10_000
 """The largest lease that is read."""
+MAX_TIME = 1e12
+"""Seconds; no clock is that far ahead, and JSON has numbers that no float can hold."""
 SETTLE = 1.0
 """Seconds between writing the lease and checking that no other machine wrote it as well."""
 
@@ -67,7 +72,9 @@ class Lease:
         Raises:
             OutputError: if another machine has taken it, or the storage cannot be asked.
         """
-        if self._lost_to is None and time.time() - self._renewed > DEAD_AFTER / 2:
+        # The one clock can be set back, the other may stand still while this machine sleeps.
+        since = max(abs(time.time() - self._renewed), time.monotonic() - self._renewed_monotonic)
+        if self._lost_to is None and since > DEAD_AFTER / 2:
             self._renew()  # this machine was asleep or offline: another may have it
         if self._lost_to is not None:
             raise OutputError(
@@ -148,16 +155,33 @@ class Lease:
     def _check_available(self, owner: dict[str, object] | None) -> None:
         if owner is None or owner.get("token") == self._token:
             return
-        last_renewed = owner.get("time")
-        silence = (
-            time.time() - last_renewed if isinstance(last_renewed, (int, float)) else DEAD_AFTER + 1
-        )
-        if silence <= DEAD_AFTER:
+        silence = time.time() - _time_of(owner)
+        if silence > DEAD_AFTER:
+            return
+        in_use = f"{self._storage.address!r} is in use by {_host_of(owner)}"
+        if silence >= -DEAD_AFTER:
             raise OutputError(
-                f"{self._storage.address!r} is in use by {_host_of(owner)}, last seen "
-                f"{max(0, silence):.0f} seconds ago",
+                f"{in_use}, last seen {max(0, silence):.0f} seconds ago",
                 f"wait for it or stop it; it counts as dead when unseen for {DEAD_AFTER:.0f} s",
             )
+        # By its own clock it would never count as dead.
+        if self._seconds_unchanged(owner) <= DEAD_AFTER:
+            raise OutputError(
+                f"{in_use}, whose clock is ahead of this one's",
+                "set the clocks; if that machine is dead, run the same command again in "
+                f"{DEAD_AFTER:.0f} s",
+            )
+
+    def _seconds_unchanged(self, owner: dict[str, object]) -> float:
+        """Return for how long this machine has seen a lease unchanged, by its own clock."""
+        note, now = self._own / "seen-owner.json", time.time()
+        content = hashlib.sha256(json.dumps(owner, sort_keys=True).encode()).hexdigest()
+        seen = read_json_object(note)
+        since = seen.get("since")
+        if seen.get("owner") != content or not isinstance(since, float) or now < since:
+            write_text(json.dumps({"owner": content, "since": now}), note, force=True)
+            return 0.0
+        return now - since
 
     def _renew_periodically(self) -> None:
         while self._lost_to is None and not self._stopped.wait(HEARTBEAT_INTERVAL):
@@ -182,7 +206,15 @@ class Lease:
     def _write_owner(self) -> None:
         content = {"host": self._host, "token": self._token, "time": round(time.time(), 3)}
         self._storage.put(LEASE_FILE, json.dumps(content).encode())
-        self._renewed = time.time()
+        self._renewed, self._renewed_monotonic = time.time(), time.monotonic()
+
+
+def _time_of(owner: dict[str, object]) -> float:
+    """Return when a lease was renewed, by its owner's clock; long ago if it is no number."""
+    renewed = owner.get("time")
+    if not isinstance(renewed, (int, float)) or renewed != renewed:  # NaN
+        return -math.inf
+    return float(max(-MAX_TIME, min(renewed, MAX_TIME)))
 
 
 def _host_of(owner: dict[str, object]) -> str:

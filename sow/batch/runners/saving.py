@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sow.batch.ledger.ledger import ClaimedJob
+from sow.batch.ledger.private_paths import public_name
 from sow.batch.runners.job_queue import JobQueue
 from sow.pictures.recipe import recipe_png_bytes
 from sow.service.face_check import FaceCheck
@@ -57,7 +58,8 @@ def metadata_of(generated: GeneratedPicture) -> dict[str, Any]:
         "id": job.id,
         "prompt": job.prompt or recipe.plan.prompt,
         "seed": generated.seed,
-        "picture": job.image,  # not "image": ImageFolder uses that column for file_name
+        "picture": job.image
+        and public_name(job.image),  # not "image": ImageFolder uses that column for file_name
         "plan_prompt": recipe.plan.prompt,
         "negative": recipe.plan.negative or None,
         "box": recipe.plan.box.model_dump() if not recipe.plan.text_only else None,
