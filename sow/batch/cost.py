@@ -65,7 +65,9 @@ def _costs(ledger: Ledger, model: Model | None) -> Iterator[tuple[int, float]]:
     for *kind, canvas, left in ledger.stream(KINDS):
         area = own_area
         if canvas is not None:
-            area = math.prod(as_canvas(json.loads(canvas) if str(canvas)[0] == "[" else canvas))
+            size = as_canvas(json.loads(canvas) if str(canvas)[0] == "[" else canvas)
+            # A shape without a size gets about as many pixels as the model's own canvas.
+            area = size[0] * size[1] if isinstance(size, tuple) else own_area
         yield left, samples_of(*kind) * area / REFERENCE_AREA
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -9,16 +10,18 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
-from sow.batch.ledger import registry
+from sow.batch.ledger import registry, schema
 from sow.batch.ledger.admission import admit, requeue_missing
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.ledger.registry import DEAD_AFTER, MAX_DEATHS
 from sow.batch.ledger.schema import VERSION, ledger_path
 from sow.batch.manifest.manifest import parse_jobs
+from sow.batch.open_ledger import read_ledger
 from sow.errors import OutputError
 
 OPTIONS = {"model": "figures"}
@@ -316,3 +319,44 @@ def test_a_full_disk_loses_nothing(ledger):
     ledger._database.execute("PRAGMA max_page_count = 1000000")
     assert list(ledger.picture_metadata()) == []
     assert finish(ledger, claimed)
+
+
+@pytest.mark.parametrize("name", ["begin.lock", "runner-1.lock"])
+def test_a_folder_in_the_place_of_a_lock_is_one_line(folder, name):
+    (folder / ".sow" / name).mkdir(parents=True)
+
+    def work():
+        with closing(Ledger(folder)) as opened:
+            admit_jobs(opened, job("a"))
+            opened.claim(1)
+
+    with pytest.raises(OutputError, match=rf"cannot be written to \(Is a directory: {name}\)"):
+        work()
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ESTALE, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_to_is_one_line(folder, monkeypatch, number):
+    """As root nothing is forbidden, so the system's answer is given for it."""
+
+    def refused(*words, **more):
+        raise OSError(number, os.strerror(number), str(folder / ".sow" / "begin.lock"))
+
+    monkeypatch.setattr(schema.FileLock, "acquire", refused)
+    with pytest.raises(OutputError, match="cannot be written to") as caught:
+        Ledger(folder)
+    assert os.strerror(number) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("statements", [
+    "ALTER TABLE jobs RENAME TO old; CREATE VIEW jobs AS WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+    "ALL SELECT i + 1 FROM n) SELECT 'x' AS id, i AS pass, 'done' AS state FROM n",
+    "CREATE TRIGGER endless AFTER UPDATE ON jobs BEGIN INSERT INTO retired SELECT i FROM (WITH "
+    "RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n); END",
+])  # fmt: skip
+def test_a_view_or_a_trigger_that_never_ends_is_not_begun(folder, statements):
+    Ledger(folder).close()
+    with closing(sqlite3.connect(ledger_path(folder))) as database:
+        database.executescript(statements)
+    with pytest.raises(OutputError, match="unexpected tables"), read_ledger(folder) as opened:
+        opened.counts()

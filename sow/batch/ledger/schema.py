@@ -222,15 +222,24 @@ def damaged_ledger(label: str, what: str) -> OutputError:
 
 @contextmanager
 def sqlite_errors(folder: Path) -> Iterator[None]:
-    """Turn errors of SQLite into an OutputError with one line.
+    """Turn errors of SQLite and of lock files into an OutputError with one line.
 
     Raises:
-        OutputError: for any error of SQLite.
+        OutputError: for any error of SQLite or of the system.
     """
     try:
         yield
     except sqlite3.Error as error:
         raise _as_output_error(error, folder) from None
+    except OSError as error:
+        raise unusable_folder(error, folder, "give another out=") from None
+
+
+def unusable_folder(error: OSError, folder: Path, hint: str) -> OutputError:
+    """Return the error for a folder in which a file cannot be opened or written."""
+    why = error.strerror or str(error)
+    file = f": {Path(error.filename).name}" if isinstance(error.filename, str) else ""
+    return OutputError(f"the folder {str(folder)!r} cannot be written to ({why}{file})", hint)
 
 
 def _as_output_error(error: sqlite3.Error, folder: Path) -> OutputError:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sow.batch.ledger.ledger import ClaimedJob, Ledger
+from sow.batch.ledger.schema import unusable_folder
 from sow.batch.remote.lease import Lease
 from sow.batch.remote.restoring import restore, snapshot_token
 from sow.batch.remote.snapshots import (
@@ -40,7 +41,10 @@ class RemoteLedger(Ledger):
         """
         storage, folder = Storage(address), folder or working_folder(address)
         make_folder(folder, "set SOW_CACHE", mode=0o700)
-        self._lease = Lease(storage, folder, lambda: sync_ledger(storage, folder))
+        try:
+            self._lease = Lease(storage, folder, lambda: sync_ledger(storage, folder))
+        except OSError as error:
+            raise unusable_folder(error, folder, "set SOW_CACHE") from None
         try:
             self._snapshots = SnapshotUploader(storage, folder, self._lease.check)
             store = RemoteStore(storage, folder, self._lease.check)

@@ -112,8 +112,8 @@ class SnapshotUploader:
             OutputError: if it cannot be written.
         """
         with (
-            self._exclusive(),
             sqlite_errors(self._folder),
+            self._exclusive(),
             closing(new_connection(self._folder)) as database,
         ):
             fingerprint = _fingerprint(database)

@@ -58,8 +58,8 @@ def metadata_of(generated: GeneratedPicture) -> dict[str, Any]:
         "id": job.id,
         "prompt": job.prompt or recipe.plan.prompt,
         "seed": generated.seed,
-        "picture": job.image
-        and public_name(job.image),  # not "image": ImageFolder uses that column for file_name
+        # Not "image": ImageFolder uses that column for file_name.
+        "picture": public_name(str(job.image)) if job.image else None,
         "plan_prompt": recipe.plan.prompt,
         "negative": recipe.plan.negative or None,
         "box": recipe.plan.box.model_dump() if not recipe.plan.text_only else None,
