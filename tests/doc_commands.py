@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import torch
 from commands import run_here
 from mllm_server import Server
+from safetensors.torch import save_file
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -64,6 +66,11 @@ def elsewhere(folder: Path, server: Server) -> Iterator[None]:
     for name, example in PICTURES.items():
         shutil.copy(EXAMPLES / example, folder / name)
     shutil.copytree(EXAMPLES, folder / "examples")
+    key = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    down, up = torch.ones(1, 128), torch.ones(64, 1)
+    save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up},
+              folder / "film.safetensors")  # fmt: skip
+    save_file({"emb_params": torch.ones(1, 128)}, folder / "my-cat.safetensors")
     (folder / "faces").mkdir()
     shutil.copy(EXAMPLES / "drawn-curls.png", folder / "faces")
     job = {"id": "one", "image": "img.png", "prompt": "a person in the snow"}

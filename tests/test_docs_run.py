@@ -48,10 +48,6 @@ NOT_RUN = {
     "sow batch jobs.jsonl --out results/ --runner ray --address auto": "it needs a cluster",
     "sow tune --model sd2.1 --faces photos/ --facenet facenet.safetensors --clip clip/": "weights "
     "of others",
-    "sow generate --model sd2.1 --lora film.safetensors:0.8 --face img.png "
-    "--prompt 'a man in the snow'": "weights of others; see tests/models",
-    "sow generate --model sd2.1 --embedding my-cat.safetensors --face cat.png --subject cat "
-    "--prompt 'my-cat in the snow'": "weights of others; see tests/models",
     "sow tune --model figures --limit 2 --out tune-figures/": "a minute; see tests/benchmarks",
     "sow tune --model figures": "half an hour; see tests/benchmarks",
     "sow bench study model --out studies/": "half an hour; see tests/benchmarks",
