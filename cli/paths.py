@@ -57,10 +57,11 @@ def picture_paths(
     spec: GenerationSpec, seeds: Sequence[int], out: Path | None, force: bool
 ) -> list[Path]:
     """Return the path of each picture; check that it can be written."""
+    from sow.plan.prompt_syntax import plain_text
     from sow.service.results import numbered_paths
 
     if out is None or out.suffix.lower() != ".png":
-        prompt = spec.user_prompt or spec.plan.prompt
+        prompt = plain_text(spec.user_prompt or spec.plan.prompt)
         words = "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48].strip("-")
         name = f"{spec.name[:60]}-{words or 'sow'}"
         name = f"_{name}" if is_device_name(name) else name

@@ -194,6 +194,7 @@ def test_every_setting_is_shared_or_each_jobs_own(tiny):
         "condition_guidance_scale": 1.0, "planted": "box", "rim": (0.02, 0.02), "replant": 2,
         "first_cycles": 1, "first_rim": (0.0, 1.0), "layout_steps": 1, "layout_pull": 0.5,
         "inversion_stride": 2, "outside_until": 3, "guided_until": 3, "first_guided_until": 2,
+            "prompt_syntax": "plain",
     }  # fmt: skip
     shared, own = Settings.names("shared by a batch"), Settings.names("each job's own")
     assert set(others) == set(Settings.model_fields) == {*shared, *own}

@@ -161,7 +161,8 @@ def test_every_prompt_is_encoded_once(tiny):
     hook = tiny.text_encoder.register_forward_pre_hook(
         lambda _, args, kwargs: seen.append(len(args[0])), with_kwargs=True
     )
-    latents(tiny, image=noise_picture(1), plan=[plan()] * 3, settings=QUICK,
+    plain = QUICK.changed(prompt_syntax="plain")  # here, the negative prompt has two chunks
+    latents(tiny, image=noise_picture(1), plan=[plan()] * 3, settings=plain,
             generator=[seeded(n) for n in range(3)])  # fmt: skip
     hook.remove()
     assert seen == [5]  # prompt, negative, suppress, encourage and the inversion's empty prompt

@@ -115,7 +115,7 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"settings": {"cycles": 10**9}}}, "cycles"),
         ({"recipe": {"extra": "x"}}, "extra"),
         ({"recipe": {"plan": {"canvas": [64, 64], "prompt": "x", "box": [0, 0, 8, 8]}}}, "not fit"),
-        ({"recipe": {"version": 6, "extra": 1}}, "a newer SOW"),
+        ({"recipe": {"version": 7, "extra": 1}}, "a newer SOW"),
         ({"recipe": {"version": "x"}}, "version"),
         ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
     ],
@@ -179,5 +179,5 @@ def test_a_recipe_of_version_3_tells_no_threads():
     data = {**json.loads(RECIPE.model_dump_json()), "version": 3}
     del data["threads"]
     old = Recipe.model_validate_json(json.dumps(data))
-    assert (old.version, old.threads) == (5, 0)
+    assert (old.version, old.threads) == (6, 0)
     assert old.settings == RECIPE.settings

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sow.errors import PlanError
 from sow.plan.box import Box
 from sow.plan.plan import Plan
+from sow.plan.prompt_syntax import plain_text
 from sow.plan.scene_graph import CONDITION, SceneObject, unused_id
 from sow.planners.base import PlanRequest
 from sow.planners.graph.nouns import condition_names, words_of
@@ -50,7 +51,7 @@ def build_graph(request: PlanRequest, plan: Plan) -> BuiltGraph:
     answered = _answered_triples(plan) if request.graph == "planner" else []
     if request.graph == "planner" and not answered:
         notes.append("the planner answered no relations: reading the graph from the prompt")
-    parsed = parse_sentence(plan.prompt)
+    parsed = parse_sentence(plain_text(plan.prompt))
     use_prompt = request.graph == "prompt" or (request.graph == "planner" and not answered)
     triples = [
         *spec.relations, *(request.triples or ()), *(parsed.triples if use_prompt else ())
@@ -142,7 +143,7 @@ class _NameResolver:
         if not plan.text_only and not any(spec.condition for spec in specs):
             related = {frozenset((subject, obj)) for subject, _, obj in triples}
             free = [name for name in (*all_names, *prompt_names) if _key(name) not in self._ids]
-            own_names = condition_names(free, related, plan.subject, plan.prompt)
+            own_names = condition_names(free, related, plan.subject, plain_text(plan.prompt))
             self._ids |= {_key(name): CONDITION for name in own_names}
         for name in sorted(all_names, key=lambda name: (-len(words_of(name)), name)):
             if _key(name) not in self._ids:

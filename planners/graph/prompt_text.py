@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from sow.plan.prompt_syntax import plain_text
 from sow.plan.scene_graph import CONDITION, article
 from sow.planners.graph.nouns import ARTICLES, kind_of, words_of
 from sow.planners.graph.scene_graph import Edge, SceneGraph
@@ -60,7 +61,7 @@ def phrase_of(label: str, prompt: str, other_labels: Collection[str]) -> str:
     """
     if kind_of(label) != "person":
         return label
-    found = re.search(rf"\b{re.escape(label)}((?:{WORN})+)", prompt, re.IGNORECASE)
+    found = re.search(rf"\b{re.escape(label)}((?:{WORN})+)", plain_text(prompt), re.IGNORECASE)
     if found is None or any(other in found[1].lower() for other in other_labels):
         return label
     return found[0]
@@ -89,7 +90,7 @@ def _mentions(text: str, phrase: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+    return " ".join(re.findall(r"[^\W_]+", plain_text(text).lower()))
 
 
 def _clause(edge: Edge, labels: Mapping[str, str], text: str) -> str:

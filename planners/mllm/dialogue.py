@@ -13,6 +13,7 @@ from sow.errors import PlannerError
 from sow.pictures.loading import GREY, fit_mask, over_grey, turned
 from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
 from sow.plan.plan import NOTHING, Plan
+from sow.plan.prompt_syntax import plain_text
 from sow.plan.scene_graph import scene_from_triples
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import (
@@ -163,13 +164,13 @@ class Dialogue:
         box: Box | None = None,
         subject: str | None = None,
     ) -> Question:
-        """Return the question of a stage, with the user's prompt and the canvas filled in."""
+        """Return the question of a stage, with the prompt's words and the canvas filled in."""
         width, height = self.request.size
         least, most = self._sizes()
         numbers = "" if box is None else f"[{box.x}, {box.y}, {box.width}, {box.height}]"
         text = self.planner.prompts.text(
             stage,
-            prompt=self.request.prompt.strip(),
+            prompt=plain_text(self.request.prompt.strip()),
             subject=subject or self.request.subject or self.sketch.subject,
             width=width,
             height=height,

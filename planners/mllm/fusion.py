@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from sow.errors import ModelError
+from sow.plan.prompt_syntax import escaped, plain_text
 
 TokenCounter = Callable[[str], int]
 """Counts the tokens of a prompt, including the start and end tokens."""
@@ -23,10 +24,10 @@ def fuse(
     limit: int = LIMIT,
     words: Collection[str] = (),
 ) -> str:
-    """Return the prompt followed by as many features as the text encoder reads.
+    """Return the prompt followed by as many features as the text encoder reads at once.
 
-    The user's prompt comes first and is not changed; if it is too long by itself, nothing is added.
-    Features without a new word are left out.
+    The user's prompt comes first, and keeps its weights; if it is longer by itself, nothing is
+    added. Features without a new word are left out; brackets in them are only brackets.
 
     Args:
         prompt: the user's prompt.
@@ -44,8 +45,8 @@ def fuse(
             continue
         if words and not set(new) <= set(words):
             continue
-        longer = f"{text}, {feature.strip(' ,.;')}"
-        if count(longer) <= limit:
+        longer = f"{text}, {escaped(feature.strip(' ,.;'))}"
+        if count(plain_text(longer)) <= limit:
             text = longer
     return text
 

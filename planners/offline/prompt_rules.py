@@ -6,14 +6,15 @@ import re
 from typing import Literal
 
 from sow.plan.plan import Setting
+from sow.plan.prompt_syntax import plain_text
 from sow.prompts import load_toml
 
 Side = Literal["left", "right"]
 
 
 def words(prompt: str) -> list[str]:
-    """Return the words of a prompt in lower case."""
-    return re.findall(r"[\w'-]+", prompt.lower())
+    """Return the words of a prompt in lower case, without weights."""
+    return re.findall(r"[\w'-]+", plain_text(prompt).lower())
 
 
 def mentions(prompt: str, phrases: list[str]) -> bool:

@@ -19,6 +19,7 @@ from sow.attention.edits import LogitEdit
 from sow.attention.kernel import CompiledEdits, edited_attention
 from sow.backbones.base import AttentionLayer, Backbone
 from sow.diffusion.algorithm import UNetCall
+from sow.diffusion.guidance import guidance_texts
 from sow.diffusion.jobs import Job
 
 
@@ -42,6 +43,15 @@ class RunContext:
     def of(cls, jobs: Sequence[Job], condition_mask: Tensor, backbone: Backbone) -> RunContext:
         """Return the context of these jobs, with all attention layers of the backbone."""
         return cls(jobs, condition_mask, backbone, backbone.attention_layers())
+
+    @cached_property
+    def text_tokens(self) -> int:
+        """The number of keys of cross-attention, M, in every call.
+
+        The texts of the inversion are the prompts or empty, and so no longer.
+        """
+        syntax = self.jobs[0].settings.prompt_syntax
+        return self.backbone.text_tokens(guidance_texts(self.jobs), syntax)
 
     @property
     def size(self) -> tuple[int, int]:

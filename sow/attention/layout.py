@@ -127,12 +127,15 @@ def _phrase_tokens(context: RunContext, phrases: Sequence[Sequence[Phrase]]) -> 
     The first dimension is the largest number of phrases of a picture.
     """
     max_phrases = max(map(len, phrases))
-    shape = (max_phrases, len(phrases), context.backbone.max_text_tokens)
-    found = torch.zeros(shape, dtype=torch.bool)
+    found = torch.zeros(max_phrases, len(phrases), context.text_tokens, dtype=torch.bool)
     for picture, (job, own) in enumerate(zip(context.jobs, phrases, strict=True)):
-        words = context.backbone.words(job.plan.prompt) if own else []
+        prompt, syntax = job.plan.prompt, job.settings.prompt_syntax
+        words = context.backbone.words(prompt, syntax) if own else []
+        length = context.backbone.text_tokens([[prompt]], syntax)
         for number, phrase in enumerate(own):
-            found[number, picture, find_tokens(phrase.text, words)] = True
+            # The prompt may be repeated, to be as long as the other texts.
+            copies = found[number, picture].view(-1, length)
+            copies[:, find_tokens(phrase.text, words)] = True
     return found
 
 

@@ -33,6 +33,7 @@ class Trace(AttentionControl):
         self.flow = torch.zeros(0, 0, 0, 0)
         self.indicators = torch.zeros(0, 0)
         self._words: list[list[tuple[str, list[int]]]] = []
+        self._lengths: list[int] = []
         self._heat = torch.zeros(0)
 
     def words(self, job: int = 0) -> list[tuple[str, Tensor]]:
@@ -42,11 +43,15 @@ class Trace(AttentionControl):
         and the steps of cycles and finish (DAAM: Tang et al., "What the DAAM", 2023). Maps of one
         picture are comparable: at every location, all tokens together sum to 1.
         """
-        words = self._words[job] if self._words else []
+        if not self._words:
+            return []
+        heat, length = self._heat[job], self._lengths[job]
+        if len(heat) % length == 0:  # the prompt may be repeated, to be as long as other texts
+            heat = heat.view(-1, length, *heat.shape[1:]).sum(0)
         return [
-            (word, self._heat[job, indices].mean(0))
-            for word, indices in words
-            if max(indices) < self._heat.shape[1]
+            (word, heat[indices].mean(0))
+            for word, indices in self._words[job]
+            if max(indices) < len(heat)
         ]
 
     def begin(self, context: RunContext) -> None:
@@ -96,7 +101,9 @@ class Trace(AttentionControl):
         """Average the maps; a cancelled run has fewer cycles."""
         context = self._context
         batch_size = len(context.jobs)
-        self._words = [context.backbone.words(job.plan.prompt) for job in context.jobs]
+        prompts = [(job.plan.prompt, job.settings.prompt_syntax) for job in context.jobs]
+        self._words = [context.backbone.words(*prompt) for prompt in prompts]
+        self._lengths = [context.backbone.text_tokens([[text]], syntax) for text, syntax in prompts]
         empty = torch.zeros(batch_size, 0, *context.size)
         self._heat = self._heat_mean.mean() if self._heat_mean.count else empty
         flow = [mean.mean()[:, 0] for mean in self._flow_means if mean.count]

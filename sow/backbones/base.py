@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from sow.settings.settings import PromptSyntax
+
 Texts = Sequence[Sequence[str]]
 """K branches of B prompts each."""
 
@@ -93,7 +95,6 @@ class Backbone(Protocol):
 
     vae_scale_factor: int
     channels: int
-    max_text_tokens: int
     device: torch.device
 
     def schedule(self, steps: int) -> Schedule:
@@ -105,14 +106,25 @@ class Backbone(Protocol):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode latents to pixels."""
 
-    def embed(self, groups: Sequence[Texts]) -> list[TextEmbeddings]:
-        """Encode several groups of texts, each distinct text once."""
+    def text_tokens(self, texts: Texts, syntax: PromptSyntax = "plain") -> int:
+        """Return the number of tokens of the embeddings of these texts."""
+
+    def embed(
+        self, groups: Sequence[Texts], syntax: PromptSyntax = "plain"
+    ) -> list[TextEmbeddings]:
+        """Encode several groups of texts, each distinct text once.
+
+        All get the `text_tokens` of all these texts: shorter ones are repeated.
+        """
 
     def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
         """Return the model's output for all guidance branches, in one call: `[K, B, c, h, w]`."""
 
-    def words(self, prompt: str) -> list[tuple[str, list[int]]]:
-        """Return the words of a prompt, without truncated ones, and their tokens' indices."""
+    def words(self, prompt: str, syntax: PromptSyntax = "plain") -> list[tuple[str, list[int]]]:
+        """Return the words of a prompt, without truncated ones, and their tokens' indices.
+
+        The indices are those in the prompt's own embeddings, before it is repeated.
+        """
 
     def attention_layers(self) -> list[AttentionLayer]:
         """Return all attention layers."""

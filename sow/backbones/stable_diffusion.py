@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 
 from sow.backbones.base import AttentionLayer, TextEmbeddings, Texts
+from sow.backbones.prompt_tokens import PromptTokens, tokenize_prompt
 from sow.backbones.schedule import DiffusionSchedule
-from sow.utils.libraries import quiet_libraries
+from sow.settings.settings import PromptSyntax
 
 
 class StableDiffusion:
@@ -23,9 +25,9 @@ class StableDiffusion:
         self.pipe = pipe
         self.vae_scale_factor: int = pipe.vae_scale_factor
         self.channels: int = pipe.unet.config.in_channels
-        self.max_text_tokens: int = pipe.tokenizer.model_max_length
         self.device: torch.device = pipe._execution_device
         self._dtype: torch.dtype = pipe.unet.dtype  # slow to read: diffusers searches all modules
+        self._tokenized: dict[tuple[str, PromptSyntax], PromptTokens] = {}
         self._factor: float = pipe.vae.config.scaling_factor
 
     def schedule(self, steps: int) -> DiffusionSchedule:
@@ -55,17 +57,52 @@ class StableDiffusion:
             [vae.decode(one, return_dict=False)[0] for one in scaled.chunk(len(scaled))]
         )
 
-    def embed(self, groups: Sequence[Texts]) -> list[TextEmbeddings]:
-        """Encode all texts in one call of the text encoder."""
+    def text_tokens(self, texts: Texts, syntax: PromptSyntax = "plain") -> int:
+        """Return the number of tokens that texts of these lengths have in common."""
+        return math.lcm(*(self._tokens(text, syntax).num_tokens for row in texts for text in row))
+
+    def embed(
+        self, groups: Sequence[Texts], syntax: PromptSyntax = "plain"
+    ) -> list[TextEmbeddings]:
+        """Encode the chunks of all texts in one call of the text encoder.
+
+        A text that is shorter than others is repeated. Cross-attention is the same for one copy
+        and for several: each key has its share of the attention.
+        """
         unique = list(dict.fromkeys(text for group in groups for row in group for text in row))
-        with quiet_libraries():  # diffusers warns about every text that is too long
-            embeddings: Tensor = self.pipe.encode_prompt(unique, self.device, 1, False)[0]
+        tokens = [self._tokens(text, syntax) for text in unique]
+        encoded = self._encode([ids for each in tokens for ids in each.ids(self.pipe.tokenizer)])
+        weights = [row for each in tokens for row in each.weights()]
+        chunks = iter(map(weighted, encoded, weights))
+        embeddings = {
+            text: torch.cat([next(chunks) for _ in each.chunks])
+            for text, each in zip(unique, tokens, strict=True)
+        }
+        length = self.text_tokens([unique], syntax)
+        stacked = torch.stack([e.repeat(length // len(e), 1) for e in embeddings.values()])
 
-        def stack(group: Texts) -> Tensor:
+        def of(group: Texts) -> Tensor:
             index = torch.tensor([[unique.index(text) for text in row] for row in group])
-            return embeddings[index.to(embeddings.device)]
+            return stacked[index.to(stacked.device)]
 
-        return [TextEmbeddings(stack(group), {}) for group in groups]
+        return [TextEmbeddings(of(group), {}) for group in groups]
+
+    def _tokens(self, text: str, syntax: PromptSyntax) -> PromptTokens:
+        key = (text, syntax)
+        if key not in self._tokenized:
+            self._tokenized[key] = tokenize_prompt(self.pipe, text, syntax)
+        return self._tokenized[key]
+
+    def _encode(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Return the embeddings of chunks of tokens, `[chunks, limit, width]`, as diffusers'
+        `encode_prompt` does, which takes text."""
+        encoder, ids = self.pipe.text_encoder, torch.tensor(rows, device=self.device)
+        mask = None
+        if getattr(encoder.config, "use_attention_mask", False):
+            end = (ids == self.pipe.tokenizer.eos_token_id).int().argmax(1, keepdim=True)
+            mask = (torch.arange(ids.shape[1], device=self.device) <= end).long()
+        output: Tensor = encoder(ids, attention_mask=mask)[0]
+        return output.to(encoder.dtype)
 
     def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
         """Compute in the precision of the UNet; return float32."""
@@ -78,35 +115,9 @@ class StableDiffusion:
         )[0]
         return output.float().view(texts.branches, *latents.shape)
 
-    def words(self, prompt: str) -> list[tuple[str, list[int]]]:
+    def words(self, prompt: str, syntax: PromptSyntax = "plain") -> list[tuple[str, list[int]]]:
         """Split a prompt as CLIP's tokenizer does; a textual inversion token is a word."""
-        tokenizer = self.pipe.tokenizer
-        text = self.pipe.maybe_convert_prompt(prompt, tokenizer)  # as `encode_prompt` does
-        ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
-        added = {*map(str, tokenizer.added_tokens_encoder)}
-        added |= {token.lower() for token in added}  # as they are found, if they are normalised
-        groups: list[list[int]] = []
-        open_word = False
-        names = tokenizer.convert_ids_to_tokens(ids)
-        for index, token in enumerate(names):
-            if token in tokenizer.all_special_tokens:
-                continue
-            if (open_word and token not in added) or (
-                token in added and groups and _continues(names[groups[-1][0]], token)
-            ):
-                groups[-1].append(index)
-            else:
-                groups.append([index])
-            # An added token is a whole word; the last token of any other word ends with a mark.
-            open_word = token not in added and not token.endswith("</w>")
-
-        def text_of(group: list[int]) -> str:
-            if names[group[0]] in added:
-                return str(names[group[0]])
-            text = str(tokenizer.decode([ids[index] for index in group]))
-            return text.replace("</w>", " ").strip()  # a copied tokenizer leaves the mark
-
-        return [(text_of(group), group) for group in groups]
+        return self._tokens(prompt, syntax).words(self.pipe.tokenizer)
 
     def attention_layers(self) -> list[AttentionLayer]:
         """Return the layers in the UNet's order; attn1 is self-attention, attn2 cross-attention."""
@@ -142,7 +153,21 @@ class StableDiffusion:
         self.pipe.unet.set_attn_processor(dict(processors))
 
 
-def _continues(word: str, token: str) -> bool:
-    """Return whether a token is another vector of an embedding: `cat_1` of `cat`."""
-    start, _, number = token.rpartition("_")
-    return start == word and number.isdigit()
+def weighted(embeddings: Tensor, weights: Sequence[float]) -> Tensor:
+    """Return a chunk's embeddings times their weights, with the mean of before.
+
+    As in AUTOMATIC1111's UI: without the mean the whole prompt would weigh more. Where the tokens
+    have no common sign the mean says little, so it changes by no more than the weights themselves.
+
+    Args:
+        embeddings: `[tokens, width]`.
+        weights: one for each token, 0 or more; 1 for those that are no words.
+    """
+    if all(weight == 1 for weight in weights):
+        return embeddings
+    factors = torch.tensor(weights, device=embeddings.device)
+    result = embeddings.float() * factors[:, None]
+    restored = (embeddings.float().mean() / result.mean()).nan_to_num(1.0)
+    return (result * restored.clamp(1 / max(weights), 1 / max(min(weights), 0.1))).to(
+        embeddings.dtype
+    )

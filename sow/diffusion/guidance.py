@@ -14,8 +14,16 @@ from torch import Tensor
 
 from sow.diffusion.algorithm import Denoise
 from sow.diffusion.jobs import BatchTensors, Job
+from sow.diffusion.prompts import branch_prompts
 from sow.diffusion.recording import num_conditions
 from sow.settings.settings import BRANCHES
+
+
+def guidance_texts(jobs: Sequence[Job]) -> list[tuple[str, ...]]:
+    """Return the texts of a batch's guidance: as many branches as one of its jobs needs, of B."""
+    branches = max(BRANCHES[job.outside] for job in jobs)
+    texts = [branch_prompts(job.plan, job.settings)[:branches] for job in jobs]
+    return list(zip(*texts, strict=True))
 
 
 class Guidance:

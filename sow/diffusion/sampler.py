@@ -22,12 +22,11 @@ from sow.diffusion.algorithm import (
     UNetCall,
     cyclic_one_way_diffusion,
 )
-from sow.diffusion.guidance import Guidance, classifier_free_guidance
+from sow.diffusion.guidance import Guidance, classifier_free_guidance, guidance_texts
 from sow.diffusion.inversion import inversion_batches
 from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.noise import NoiseTape
 from sow.diffusion.prefix import PrefixState
-from sow.diffusion.prompts import branch_prompts
 from sow.diffusion.recording import steps_of
 
 
@@ -121,11 +120,9 @@ class Sampler:
             backbone.device,
         )
         self.guidance = Guidance(jobs, tensors)
-        prompts = [
-            branch_prompts(job.plan, job.settings)[: self.guidance.max_conditions] for job in jobs
-        ]
         self.texts, *self.inversion_texts = backbone.embed(
-            [list(zip(*prompts, strict=True)), *(batch.texts for batch in self.inversions)]
+            [guidance_texts(jobs), *(batch.texts for batch in self.inversions)],
+            settings.prompt_syntax,
         )
         self.region_mask = tensors.first_region_mask
         self.text_only = all(job.plan.text_only for job in jobs)

@@ -38,7 +38,7 @@ TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
 # Whatever `save_png` writes can be read: room for the largest canvas, 8192 pixels a side, and a
 # condition that fills it, both of noise.
 MAX_BYTES = 512 * 2**20
-RECIPE_VERSION: Literal[5] = 5
+RECIPE_VERSION: Literal[6] = 6
 OLD_HASH = "(hashed as version 1 did)"
 RECORDED_PACKAGES = ("sow", "torch", "diffusers", "transformers")
 
@@ -69,7 +69,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[5] = RECIPE_VERSION
+    version: Literal[6] = RECIPE_VERSION
     plan: Plan
     settings: Settings
     seed: int = Field(ge=0, lt=2**63)
@@ -114,16 +114,19 @@ class Recipe(BaseModel):
 
         Version 1 had no batches, and its first pictures were not modulated; up to version 2 the
         whole box was planted, and once; up to version 3 threads were not recorded; up to version 4
-        the UNet was called at every state, for all branches of guidance.
+        the UNet was called at every state, for all branches of guidance; up to version 5 brackets
+        in prompts had no meaning, and long prompts were cut off.
         """
         check_version("recipe", value, RECIPE_VERSION)
-        if not isinstance(value, dict) or value.get("version") not in (1, 2, 3, 4):
+        if not isinstance(value, dict) or value.get("version") not in (1, 2, 3, 4, 5):
             return value
         version, value = value["version"], {**value, "version": RECIPE_VERSION}
         settings, is_first = value.get("settings"), version == 1
         if isinstance(settings, dict):
             # The defaults before those of the published method.
-            missing: dict[str, Any] = {**FAST, **NO_SKIPPING}
+            missing: dict[str, Any] = {"prompt_syntax": "plain"}
+            if version < 5:
+                missing |= {**FAST, **NO_SKIPPING}
             if is_first:
                 missing["alpha_plus"] = 0.0
             if version < 3:

@@ -30,6 +30,7 @@ from sow.attention.chain import build_chain
 from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
+from sow.backbones.prompt_tokens import tokenize_prompt
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.checkpoints.adapters import Adapters
 from sow.checkpoints.checked_pipeline import CheckedPipeline
@@ -47,8 +48,7 @@ from sow.pipeline.calls import (
 )
 from sow.pipeline.prefix_cache import PrefixCache
 from sow.plan.plan import Plan, check_canvas
-from sow.settings.settings import Settings
-from sow.utils.libraries import quiet_libraries
+from sow.settings.settings import PromptSyntax, Settings
 from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
@@ -157,12 +157,9 @@ class SowPipeline(CheckedPipeline):
         """Return the preset of this name with this checkpoint's changes."""
         return self.checkpoint_spec.preset(name)
 
-    def num_truncated_tokens(self, prompt: str) -> int:
-        """Return the number of tokens of a prompt beyond the text encoder's limit."""
-        with quiet_libraries():
-            text = self.maybe_convert_prompt(prompt, self.tokenizer)
-            count = len(self.tokenizer(text, truncation=False).input_ids)
-        return int(max(0, count - self.checkpoint_spec.token_limit))
+    def num_truncated_tokens(self, prompt: str, syntax: PromptSyntax = "weights") -> int:
+        """Return the number of tokens of a prompt that are not read."""
+        return tokenize_prompt(self, prompt, syntax).lost
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words of a prompt that this checkpoint does not know, in order.

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sow.plan.plan import Plan
+from sow.plan.prompt_syntax import plain_text, with_weights_of
 from sow.plan.scene_graph import SceneObject
 from sow.settings.inputs import MAX_PROMPT
 
@@ -23,21 +24,27 @@ def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
 
     if not known:
         return plan
-    reworded = reword(plan.prompt, known)
+    said = plain_text(plan.prompt)
+    reworded = reword(said, known)
     text = reworded.text
     if plan.subject == "face":
         text = with_person(text, known)
     elif not text and set(plan.subject.split()) <= set(known):
         text = f"a {plan.subject}"
-    if text == plan.prompt:
+    if text == said.strip():
         return plan
     notes = []
     if reworded.summary():
         notes.append(f"{name} does not know {reworded.summary()}")
     if not reworded.text:
-        notes.append(f"nothing of the prompt is left: `sow words` lists what {name} knows")
+        notes.append(
+            f"nothing of the prompt is left: `sow words` lists the English words of {name}"
+        )
     if text != reworded.text:
         notes.append(f'{name} is asked for "{text}": the prompt names no person')
+    text, lost = with_weights_of(plan.prompt, text, lambda words: _reworded(words, known))
+    if lost and reworded.text:
+        notes.append(f"the weight of {', '.join(lost)} is lost with these words")
     return plan.changed(
         prompt=(text or plan.prompt)[:MAX_PROMPT],
         objects=[_known(thing, known) for thing in plan.objects],
@@ -52,12 +59,14 @@ def with_negative(plan: Plan, negative: str, model: Model) -> Plan:
     text, known = negative.strip(), model.checkpoint_spec.words
     if not known or not text:
         return plan.changed(negative=text)
-    reworded = reword(text, known)
+    reworded = reword(plain_text(text), known)
     notes = [f"{model.name} does not know {reworded.summary()}"] if reworded.summary() else []
     if not reworded.text:
         notes.append("nothing of negative= is left: `sow words` lists what the model knows")
+    if reworded.text != plain_text(text):
+        text, _ = with_weights_of(text, reworded.text, lambda words: _reworded(words, known))
     return plan.changed(
-        negative=reworded.text[:MAX_PROMPT], notes=(*plan.notes, *(note[:500] for note in notes))
+        negative=text[:MAX_PROMPT], notes=(*plan.notes, *(note[:500] for note in notes))
     )
 
 
@@ -65,13 +74,20 @@ def _known(thing: SceneObject, known: Collection[str]) -> SceneObject:
     """Return an object labelled in known words, as in the prompt; without any, without its box,
     since nothing could be drawn there."""
     from sow.planners.graph.nouns import words_of
-    from sow.planners.rewording import reword
 
     if thing.box is None:
         return thing
-    words = " ".join(words_of(reword(thing.label, known).text))
+    words = _reworded(thing.label, known)
     if not words:
         return thing.model_copy(update={"box": None})
     if words == " ".join(words_of(thing.label)):
         return thing.model_copy(update={"label": words})
     return thing.model_copy(update={"label": words, "replaced": thing.replaced or thing.label})
+
+
+def _reworded(name: str, known: Collection[str]) -> str:
+    """Return a name in known words, without an article."""
+    from sow.planners.graph.nouns import words_of
+    from sow.planners.rewording import reword
+
+    return " ".join(words_of(reword(name, known).text))

@@ -9,6 +9,7 @@ from sow.diffusion.prompts import negative_prompt
 from sow.models.find import Model
 from sow.pictures.formats import is_photograph
 from sow.pictures.loading import over_grey
+from sow.plan.prompt_syntax import plain_text, weighted_fragments
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sow.plan.box import Box
     from sow.plan.plan import Plan
     from sow.service.resolved import ResolvedRequest
-    from sow.settings.settings import Settings
+    from sow.settings.settings import PromptSyntax, Settings
 
 MIN_FACE_LATENTS = 6
 """The width and height in latents below which few faces survive, as measured on `figures`.
@@ -96,11 +97,15 @@ def box_text(box: Box | None) -> str:
     return ",".join(map(str, box.model_dump())) if box else ""
 
 
-def prompt_notes(pipe: SowPipeline, prompt: str) -> Iterator[str]:
+def prompt_notes(
+    pipe: SowPipeline, prompt: str, syntax: PromptSyntax = "plain", name: str = "prompt"
+) -> Iterator[str]:
     """Yield notes on parts of a prompt that the model does not understand."""
-    lost = pipe.num_truncated_tokens(prompt)
+    if syntax == "plain" and weighted_fragments(prompt):
+        yield f"the brackets of the {name} are read as text: prompt_syntax=plain"
+    lost = pipe.num_truncated_tokens(prompt, syntax)
     if lost:
-        yield f"the last {lost} tokens of the prompt are cut off: shorten it"
-    unknown = pipe.unknown_words(prompt)
+        yield f"the last {lost} tokens of the {name} are cut off: shorten it"
+    unknown = pipe.unknown_words(prompt if syntax == "plain" else plain_text(prompt))
     if unknown:
         yield f"the model does not know these words: {', '.join(unknown)}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from sow.diffusion.prompts import branches_for, outside_of
+from sow.diffusion.prompts import branch_prompts, branches_for, outside_of
 from sow.pictures.recipe import EmbeddingRecord, LoraRecord, Recipe, versions
 from sow.service.batching import BatchLimit, run_in_batches
 from sow.service.methods import SOW, Method, MethodOutput, Sow
@@ -73,24 +73,39 @@ class EngineTask:
 
     Attributes:
         shares_prefix: the spec has other pictures too, whose first steps are the same.
+        text_tokens: the number of tokens of each of its texts, if known.
     """
 
     spec: GenerationSpec
     seed: int
     shares_prefix: bool = False
+    text_tokens: tuple[int, ...] = ()
 
     @property
     def batch_key(self) -> tuple[object, ...]:
-        """What the tasks of one call have in common: canvas, LoRAs, shared settings, guidance.
+        """What the tasks of one call have in common: canvas, LoRAs, texts, settings, guidance.
 
         Next to tasks that are guided for longer or by more prompts, a picture would cost more UNet
-        samples than it needs.
+        samples than it needs; next to longer prompts it would be rounded differently.
         """
         settings = self.spec.settings
         shared = (getattr(settings, name) for name in Settings.names(SHARED))
         outside = outside_of(self.spec.plan, settings)
         guidance = (settings.guided_until, settings.first_guided_until, outside)
-        return (self.spec.plan.canvas, self.spec.adapters, self.shares_prefix, *guidance, *shared)
+        return (
+            self.spec.plan.canvas, self.spec.adapters, self.text_tokens, self.shares_prefix,
+            *guidance, *shared,
+        )  # fmt: skip
+
+
+def text_tokens_of(pipe: SowPipeline, spec: GenerationSpec) -> tuple[int, ...]:
+    """Return the number of tokens of each text that guides a spec's pictures."""
+    from sow.backbones.prompt_tokens import tokenize_prompt
+    from sow.pipeline.adapters import with_adapters
+
+    texts, syntax = branch_prompts(spec.plan, spec.settings), spec.settings.prompt_syntax
+    with with_adapters(pipe, replace(spec.adapters, loras=())):
+        return tuple(tokenize_prompt(pipe, text, syntax).num_tokens for text in texts)
 
 
 def make_batch(

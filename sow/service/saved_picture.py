@@ -30,6 +30,7 @@ from sow.service.budget import UNTRUSTED_BUDGET, Agree
 from sow.service.fitting import resolve_settings
 from sow.service.known_words import in_known_words, with_negative
 from sow.service.results import GenerationSpec
+from sow.service.wording_notes import wording_notes
 from sow.settings.inputs import as_embeddings, as_loras
 from sow.utils.type_checks import as_path
 
@@ -190,7 +191,12 @@ class SavedPicture:
             plan = in_known_words(prompted, model.name, model.checkpoint_spec.words)
         if negative is not None:
             plan = with_negative(plan, negative, model)
-        notes = (*spec.notes, *plan.notes, *model.checkpoint_spec.canvas_notes(plan.canvas))
+        wording: list[str] = []
+        if prompt is not None or negative is not None:
+            words, absent = model.checkpoint_spec.words, negative or plan.negative
+            wording = list(wording_notes(prompt or plan.prompt, absent, plan, words))
+        canvas_notes = model.checkpoint_spec.canvas_notes(plan.canvas)
+        notes = (*spec.notes, *plan.notes, *wording, *canvas_notes)
         settings = resolve_settings(base, changes, likeness)
         return replace(spec, plan=plan, settings=settings, user_prompt=prompt or "", notes=notes)
 

@@ -43,6 +43,7 @@ from sow.service.results import GenerationSpec, Picture, Result
 from sow.service.saved_picture import Files, SavedPicture
 from sow.service.scene_reading import DetectedGraph, parse_labels, read_graph
 from sow.service.verification import check_relations
+from sow.service.wording_notes import wording_notes
 from sow.settings.inputs import check_negative, check_prompt
 from sow.settings.settings import Settings
 from sow.utils.type_checks import check_type
@@ -327,8 +328,14 @@ class Service:
         """Report and return notes on parts of the prompt that the model does not understand."""
         from sow.pipeline.adapters import with_adapters
 
+        plan, syntax = spec.plan, spec.settings.prompt_syntax
         with with_adapters(self.pipe, spec.adapters):
-            return self._report_notes(prompt_notes(self.pipe, spec.plan.prompt))
+            return self._report_notes(
+                [
+                    *prompt_notes(self.pipe, plan.prompt, syntax),
+                    *prompt_notes(self.pipe, plan.negative, syntax, "negative prompt"),
+                ]
+            )
 
     def graph(
         self, image: PictureLike, labels: str | Sequence[str], condition: str | None = None
@@ -421,6 +428,12 @@ class Service:
         notes += [
             *box_notes(resolved, plan, checkpoint.vae_scale_factor),
             *checkpoint.canvas_notes(plan.canvas),
+            *wording_notes(
+                resolved.prompt or plan.prompt,
+                plan.negative if resolved.negative is None else resolved.negative,
+                plan,
+                checkpoint.words,
+            ),
         ]
         self._report_notes(notes)
         if planned.origin:

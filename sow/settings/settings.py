@@ -20,6 +20,7 @@ NEGATIVE_PROMPT = "a bad quality and low-resolution image, extra fingers, deform
 
 Outside = Literal["pair", "joined", "none"]
 Gate = Literal["none", "above", "ramp", "below"]
+PromptSyntax = Literal["weights", "plain"]
 
 T = TypeVar("T")
 # Jobs of one batch share the UNet calls. Settings that determine the calls and their inputs are
@@ -84,6 +85,12 @@ class Settings(BaseModel):
         COW,
         "prompt encouraged outside the condition, with outside=pair",
         max_length=2000,
+    )
+    prompt_syntax: Shared[PromptSyntax] = setting(
+        "weights",
+        OURS,
+        "how prompts are read: weights = with (word:1.3), [word] and BREAK as in other tools, and "
+        "up to six times the text encoder's limit; plain = as they stand, cut off at its limit",
     )
     outside: Shared[Outside] = setting(
         "pair",

@@ -20,6 +20,7 @@ class Layout(AttentionControl):
 
     def begin(self, context):
         self.size, self.pictures = context.size, len(context.jobs)
+        self.tokens = torch.arange(context.text_tokens) % 32  # of each copy of the prompt
         self.known = {}
 
     def edits(self, layer):
@@ -27,7 +28,7 @@ class Layout(AttentionControl):
             height, width = (-(-side // layer.factor) for side in self.size)
             right = (torch.arange(height * width) % width >= width / 2).expand(self.pictures, -1)
             if layer.kind == "cross":
-                first = (torch.arange(32) == 1).expand(self.pictures, -1)
+                first = (self.tokens == 1).expand(self.pictures, -1)
                 edit = LogitEdit("forbid", right, first, None)
             else:
                 edit = LogitEdit("lower", right, ~right, 0.5 * right)

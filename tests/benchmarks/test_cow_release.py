@@ -66,7 +66,7 @@ def test_settings_of_a_job_or_a_checkpoint_do_not_count(figures):
     assert CowRelease(cycle_eta=0.0).resolve(service, asked).settings.cycle_eta == 0
     preset, ours = Settings.preset("cow"), RELEASED.model_dump()
     differing = {name for name, value in preset.model_dump().items() if value != ours[name]}
-    assert differing == {"inversion", "negative_prompt", "layout_steps"}
+    assert differing == {"inversion", "negative_prompt", "prompt_syntax", "layout_steps"}
 
 
 def test_the_mask_is_black_and_white_and_what_it_leaves_out_is_grey():

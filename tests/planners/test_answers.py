@@ -15,6 +15,7 @@ from PIL import Image
 from sow.errors import PlannerError, SowError
 from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box
 from sow.plan.plan import Plan, Region
+from sow.plan.prompt_syntax import parse_prompt, plain_text
 from sow.planners.base import PlanRequest
 from sow.planners.mllm.answers import BoxAnswer, RegionAnswer
 from sow.planners.mllm.asker import Asker, BadAnswer
@@ -230,3 +231,9 @@ def test_an_answer_in_a_markdown_fence_is_read():
     assert read(text, Position).box.height == 4
     with pytest.raises(BadAnswer, match=r"box\.x"):
         read('{"box": {"x": "left", "y": 2, "width": 3, "height": 4}}', Position)
+
+
+def test_brackets_in_features_weigh_nothing():
+    fused = fuse("an (old:1.2) man", ["scar (left:9)", "[thin] BREAK hair"], REAL)
+    assert plain_text(fused) == "an old man, scar (left:9), [thin] break hair"
+    assert [fragment.weight for part in parse_prompt(fused) for fragment in part] == [1, 1.2, 1]

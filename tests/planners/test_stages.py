@@ -145,6 +145,14 @@ def test_blanks_in_the_users_text_are_not_filled_in(server):
     assert plan.prompt.startswith("a man with $least and ${box}")
 
 
+def test_a_model_is_asked_in_plain_words_and_the_plan_keeps_the_weights(server):
+    weighted = "an (old:1.2) man with an [umbrella]"
+    request = dataclasses.replace(REQUEST, prompt=f"{weighted} <lora:x:1>")
+    plan = planner_of("openai", server).plan(request)
+    assert all("an old man with an umbrella\n" in asked.prompt for asked in server.asked)
+    assert plan.prompt.startswith(f"{weighted} <lora:x:1>, short gray hair")
+
+
 def test_a_plan_is_asked_for_once(server, tmp_path):
     planner = planner_of("openai", server, cache=AnswerCache(tmp_path / "answers"))
     first = planner.plan_result(REQUEST)

@@ -56,6 +56,7 @@ RELEASED = Settings.preset("cow").changed(
     planted="box",  # grey where the outline leaves it out
     outside="pair",
     negative_prompt="a bad quality and low resolution image,extra fingers,deformed hands",
+    prompt_syntax="plain",
     layout_steps=0,
 )
 SUPPRESSED = "human face"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sow.batch.runners.buckets import balanced_batch_size
@@ -11,7 +12,7 @@ from sow.errors import SowError
 from sow.models.devices import is_out_of_memory
 from sow.service.batching import BatchLimit, picture_too_large, run_in_batches
 from sow.service.methods import SOW, Method
-from sow.service.pipeline_calls import EngineTask, make_batch
+from sow.service.pipeline_calls import EngineTask, make_batch, text_tokens_of
 from sow.service.results import Picture
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class Engine:
         self._method = method
         self._limits: dict[object, BatchLimit] = {}
         self.busy, self.calls = 0.0, 0
+
+    def measured(self, tasks: Sequence[EngineTask]) -> list[EngineTask]:
+        """Return the tasks of one job with the lengths of their texts."""
+        if not self._method.engine:
+            return list(tasks)
+        lengths = text_tokens_of(self._service.pipe, tasks[0].spec)
+        return [replace(task, text_tokens=lengths) for task in tasks]
 
     def batch_size_for(self, task: EngineTask) -> int:
         """Return how many tasks like this one go into a call.

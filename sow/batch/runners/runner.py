@@ -171,7 +171,7 @@ class JobRunner:
         self, job: _ActiveJob, future: Future[list[EngineTask]]
     ) -> Iterator[JobResult]:
         try:
-            tasks = future.result()
+            tasks = self.engine.measured(future.result())
             for task in tasks:
                 self.engine.batch_size_for(task)
         except Exception as error:
