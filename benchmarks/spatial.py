@@ -45,6 +45,7 @@ LEAST = 0.1
 """How certain a detection has to be: what OWL-ViT's authors and LMD use."""
 
 Find = Callable[[Image.Image, Sequence[str]], dict[str, tuple[float, float]]]
+OnPicture = Callable[[int, float], object]
 """The centre of the most certain box for each of these words that is found in a picture."""
 
 
@@ -130,28 +131,40 @@ def origin(service: Service) -> str:
 
 
 def pictures(
-    service: Service, folder: Path, seeds: Sequence[int], limit: int
+    service: Service, folder: Path, seeds: Sequence[int], limit: int, on_picture: OnPicture
 ) -> Iterator[tuple[str, Sentence, Path]]:
-    """Yield a picture of each prompt and seed by each method; existing pictures are reused."""
+    """Yield a picture of each prompt and seed by each method; existing pictures are reused.
+
+    on_picture: called with 1 and the seconds of each, 0 for an existing one.
+    """
     prompts, folder = sentences()[:limit], folder / origin(service)
     work = [(m, s, seed) for s in prompts for seed in seeds for m in METHODS]
     for method, sentence, seed in bar(work, "pictures"):
         name = f"{sentence.prompt.removeprefix('a photo of ').replace(' ', '-')}-{seed}.png"
         path = folder / method.replace(" ", "-") / name
+        seconds = 0.0
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             request = Request(None, sentence.prompt, triples=[sentence.triple])
             made = replace(request, settings=dict(METHODS[method]))
-            service.generate(made, seed=seed).save(path)
+            result = service.generate(made, seed=seed)
+            result.save(path)
+            seconds = result.pictures[0].seconds
+        on_picture(1, seconds)
         yield method, sentence, path
 
 
 def spatial(
-    service: Service, find: Find, folder: Path, seeds: Sequence[int], limit: int = 100
+    service: Service,
+    find: Find,
+    folder: Path,
+    seeds: Sequence[int],
+    limit: int = 100,
+    on_picture: OnPicture = lambda pictures, seconds: None,
 ) -> list[str]:
     """Make the pictures, detect the objects and return the report as lines of Markdown."""
     results: dict[str, list[tuple[Sentence, bool, bool]]] = {method: [] for method in METHODS}
-    for method, sentence, path in pictures(service, folder, seeds, limit):
+    for method, sentence, path in pictures(service, folder, seeds, limit, on_picture):
         centres = find(load_image(path), (sentence.one, sentence.other))
         both = {sentence.one, sentence.other} <= set(centres)
         results[method].append((sentence, both, sentence.holds(centres)))

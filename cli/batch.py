@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import textwrap
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from sow.cli.arguments import RequestCommand
 from sow.cli.batch_options import (
     Address,
     BatchSize,
@@ -43,21 +45,31 @@ from sow.cli.options import (
     Yes,
     choice_of,
 )
-from sow.cli.output import command_group, print_always, print_json, print_note, printable, report
+from sow.cli.output import (
+    command_group,
+    print_always,
+    print_error,
+    print_json,
+    print_note,
+    printable,
+    report,
+)
 from sow.cli.request_options import with_request
-from sow.errors import INTERRUPTED, JOBS_FAILED
-from sow.planners.request import PLAN, RESULT
+from sow.cli.usage_errors import CommandGroup
+from sow.errors import INTERRUPTED, JOBS_FAILED, SowError
+from sow.planners.request import PLAN, RESULT, options_of
 from sow.service.request import Request
 
 if TYPE_CHECKING:
     from sow.batch.ledger.admission import BadManifest
     from sow.batch.run_batch import Batch
+    from sow.batch.runners.runner import JobResult
     from sow.cli.batch_progress import Progress
 
 RUN = "run"
 
 
-class RunByDefault(TyperGroup):
+class RunByDefault(CommandGroup):
     """`sow batch jobs.jsonl` is `sow batch run jobs.jsonl`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -67,15 +79,30 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+JOB_FIELDS = textwrap.fill(", ".join(["id", "seed", "num", *options_of(Request)]), 72)
+A_JOB = f"""\b
+A job is a line of the manifest:
+{{"image": "ada.png", "prompt": "a person in the snow", "num": 4}}
+
+\b
+Its fields, of which an image and a prompt are enough:
+{JOB_FIELDS}
+"""
+"""The end of the help: what a manifest contains."""
 app = command_group(
-    "Run many jobs from a manifest; the same command again continues.",
+    f"""Run many jobs from a manifest; the same command again continues.
+
+    \b
+    sow batch jobs.jsonl --out results/
+
+    {A_JOB}""",
     RunByDefault,
 )
 
 Folder = Annotated[str, typer.Argument(help="Folder with the results of a batch.")]
 
 
-@app.command(RUN)
+@app.command(RUN, cls=RequestCommand, epilog=A_JOB)
 @with_request(
     Request,
     only=("setting", "canvas", "matte", "negative", "lora", "embedding", "preset", "likeness",
@@ -181,10 +208,15 @@ def run(
         sys.exit(JOBS_FAILED)
 
 
-def run_with_progress(batch: Batch, progress: Progress) -> int:
+def run_with_progress(
+    batch: Batch,
+    progress: Progress,
+    on_result: Callable[[JobResult], object] = lambda result: None,
+    on_interrupt: Callable[[], object] = lambda: None,
+) -> int:
     """Run all jobs and return how many have failed, now and before.
 
-    An interrupt stops cleanly; a second one stops at once.
+    An interrupt stops cleanly, and then calls `on_interrupt`; a second one stops at once.
     """
     before = signal.getsignal(signal.SIGINT)
 
@@ -199,13 +231,19 @@ def run_with_progress(batch: Batch, progress: Progress) -> int:
         with progress, redirect_stdout(sys.stderr):  # stdout is for results, not for Ray's messages
             for result in results:
                 progress.add(result)
+                on_result(result)
     except KeyboardInterrupt:
         try:
             results.close()
         finally:
             print_always(interruption(batch, progress))
-            sys.stdout.flush()
-            os._exit(INTERRUPTED)  # does not wait for planners
+            try:
+                on_interrupt()
+            except SowError as error:
+                print_error(error)
+            finally:
+                sys.stdout.flush()
+                os._exit(INTERRUPTED)  # does not wait for planners
     finally:
         signal.signal(signal.SIGINT, before)
     print_note(progress.summary())

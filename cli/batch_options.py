@@ -97,12 +97,13 @@ def assigned_settings(request: Request) -> dict[str, Any]:
         UsageError: for a setting that does not exist, or does not go with preset and likeness.
     """
     from sow.service.fitting import resolve_settings
-    from sow.settings.settings import Settings
+    from sow.settings.settings import PSEUDO_SETTINGS, Settings
 
     texts: list[str] = [str(text) for text in request.settings or ()]
     changed = resolve_settings(Settings.preset(request.preset or "normal"), texts, request.likeness)
     assigned: dict[str, Any] = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
-        assigned[name] = float(value) if name == "likeness" else getattr(changed, name, None)
+        pseudo = name in PSEUDO_SETTINGS  # not a field, and read again for every job's preset
+        assigned[name] = float(value) if pseudo else getattr(changed, name, None)
     return assigned

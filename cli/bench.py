@@ -279,12 +279,29 @@ def canvas_of(options: Options) -> int:
 def run_program(
     program: Program, options: Options, out: Path, quiet: bool, force: bool = False
 ) -> None:
-    """Run the batch of every method, then write the report; finished work is reused."""
+    """Run the batch of every method, then write the report; finished work is reused.
+
+    An interrupt leaves a report of the pictures that are there.
+    """
     from sow.benchmarks.tv2i.running.bench import batch_of
-    from sow.benchmarks.tv2i.running.finishing import finish
+    from sow.benchmarks.tv2i.running.finishing import finish, part_begun, saved_pictures
     from sow.cli.batch import report_model_only, run_with_progress
     from sow.cli.batch_progress import Progress
+    from sow.cli.forecast import Forecast
 
+    def measure(part: Program) -> None:
+        for path in finish(part, out, lambda name: print_note(f"measuring {name}"), force):
+            typer.echo(str(path))
+
+    def report_part() -> None:
+        if (part := part_begun(program, out)).tasks:
+            print_note("reporting on what is there; Ctrl-C again ends at once")
+            measure(part)
+
+    there = sum(saved_pictures(program, out).values())
+    forecast = Forecast(program.num_pictures - there, print_note)
+    before = f", of which {there} are there" if there else ""
+    print_note(f"{program.num_pictures} pictures by {len(program.tasks)} methods{before}")
     for note in program.bench.listed.notes:
         print_always(note)
     for number, (entrant, bench) in enumerate(program.tasks, 1):
@@ -292,9 +309,14 @@ def run_program(
         pairs = f"{len(bench.listed.pairs)} pairs{seeds}"
         print_note(f"{number} of {len(program.tasks)}, {entrant.name}: {pairs}")
         batch = batch_of(bench, entrant, options, out, report_model_only, force)
-        run_with_progress(batch, Progress(batch, False, quiet))
-    for path in finish(program, out, lambda name: print_note(f"measuring {name}"), force):
-        typer.echo(str(path))
+        forecast.begin()
+        run_with_progress(
+            batch,
+            Progress(batch, False, quiet),
+            lambda result: forecast.add(len(result.files), result.seconds),
+            report_part,
+        )
+    measure(program)
 
 
 def _rules() -> PlannerChoice:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from sow.cli.interrupts import stop_on_interrupt
 from sow.cli.options import Changes, Device, Dtype, Json, Quiet
-from sow.cli.output import print_json, print_note, printable
-from sow.errors import INTERRUPTED
+from sow.cli.output import print_json, print_note
 from sow.utils.files import make_folder
-from sow.utils.output_folder import remove_unfinished
 
 
 def speed(
@@ -107,29 +101,6 @@ def speed(
         print_json(store.report.data())
     for path in targets_in(out):
         print_note(f"{path}")
-
-
-@contextmanager
-def stop_on_interrupt(summary: Callable[[], str]) -> Iterator[None]:
-    """End the program at once on an interrupt, with a line about what is saved.
-
-    Like `sow.cli.entry.exit_on_interrupt`: an exception would surface in a library as a traceback.
-    Saved results are complete on the disk.
-    """
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        remove_unfinished()
-        end = "\n" if os.isatty(2) else ""  # below a bar
-        os.write(2, f"{end}sow: interrupted; {printable(summary())}\n".encode(errors="replace"))
-        os._exit(INTERRUPTED)
-
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def split_names(text: str | None) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sow.benchmarks.studies import STUDIES, Option, Study, choose
+from sow.cli.interrupts import stop_on_interrupt
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, print_note, printable, report
 from sow.errors import UsageError
@@ -57,11 +58,16 @@ def command_of(study: Study) -> Callable[..., None]:
 
     def run(**values: Any) -> None:
         out, force, quiet = (values.pop(name) for name in ("out", "force", "quiet"))
-        from sow.benchmarks.output import StudyOutput, hide_bars
+        from sow.benchmarks.output import PICTURES, StudyOutput, hide_bars
 
         if quiet:
             hide_bars()
-        study.run(StudyOutput(out, command_line(study, values), force, print_note), values)
+        command = command_line(study, values)
+        study.check(values)
+        print_note(f"{study.duration} on one core with the usual numbers; Ctrl-C keeps pictures")
+        kept = f"pictures are kept in {out / PICTURES}; the same command goes on: {command}"
+        with stop_on_interrupt(lambda: kept):
+            study.run(StudyOutput(out, command, force, print_note), values)
 
     parts = [_parameter(option) for option in study.options]
     parts += [
@@ -202,6 +208,7 @@ def spatial(
     from sow.benchmarks.output import hide_bars
     from sow.benchmarks.spatial import detector as load
     from sow.benchmarks.spatial import spatial as run
+    from sow.cli.forecast import Forecast
     from sow.service.service import Service
 
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
@@ -210,7 +217,12 @@ def spatial(
     service.pipe.set_progress_bar_config(disable=True)
     if quiet:
         hide_bars()
-    lines = run(service, find, out, range(seed, seed + num), limit)
+    total = 2 * num * limit
+    forecast = Forecast(total, print_note)
+    print_note(f"{total} pictures, of which those that are in {out} are reused")
+    kept = f"pictures are kept in {out}; the same command goes on and writes {table}"
+    with stop_on_interrupt(lambda: kept):
+        lines = run(service, find, out, range(seed, seed + num), limit, forecast.add)
     title = f"# Spatial relations: {name}, {limit} sentences, seeds {seed} to {seed + num - 1}"
     write_text("\n".join([title, "", f"Found by {detector}.", "", *lines, ""]), table, force=force)
     print_note(f"{table}")

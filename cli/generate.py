@@ -62,7 +62,7 @@ VARIED = {"num", "seed", "preset", "settings", "likeness", "prompt", "negative",
 HOLDS = {True: "holds", False: "cannot be seen", None: "cannot be judged"}
 
 
-@with_request(Generation)
+@with_request(Generation, words=True)
 def generate(
     generation: Generation,
     model: ModelName = "auto",
@@ -98,7 +98,7 @@ def generate(
     """Grow a picture around a face (or with --subject, anything) as a sentence says.
 
     \b
-    sow generate --face img.png --prompt "an old person"
+    sow generate img.png "an old person"
     sow generate --face cat.png --subject cat --prompt "a cat in the snow"
     sow generate --face img.png --prompt "an old man" --likeness 0.3 --num 4
     """

@@ -20,17 +20,20 @@ from sow.cli import (
     tune,
     words,
 )
+from sow.cli.arguments import RequestCommand
 from sow.cli.output import print_always, print_error, set_quiet
+from sow.cli.usage_errors import CommandGroup, usage_line
 from sow.errors import INTERRUPTED, SowError, UsageError
 
 app = typer.Typer(
     name="sow",
+    cls=CommandGroup,
     help="Grow a whole picture around something that must stay recognisable.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("generate")(generate.generate)
-app.command("plan")(plan.plan)
+app.command("generate", cls=RequestCommand)(generate.generate)
+app.command("plan", cls=RequestCommand)(plan.plan)
 app.command("graph")(graph.graph)
 app.command("show")(show.show)
 app.command("settings")(settings.settings)
@@ -68,8 +71,7 @@ def main() -> None:
         print_error(error)
         sys.exit(error.exit_code)
     except ClickUsageError as error:
-        line = error.format_message() if hasattr(error, "format_message") else str(error)
-        print_always(f"sow: {' '.join(line.split())}")
+        print_always(f"sow: {' '.join(usage_line(error).split())}")
         sys.exit(UsageError.exit_code)
     except typer.Abort:  # the input ended at a question
         print_always("sow: interrupted")

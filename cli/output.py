@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from sow.cli.usage_errors import CommandGroup
 from sow.errors import SowError
 from sow.planners.request import options_of
 from sow.service.request import Generation
@@ -95,7 +95,7 @@ def _escape_unprintable(character: str) -> str:
     return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
-def command_group(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+def command_group(text: str, cls: type[CommandGroup] = CommandGroup) -> typer.Typer:
     """Return an empty group of commands, which prints its help if called without a command."""
     app = typer.Typer(cls=cls, help=text)
 

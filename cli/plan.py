@@ -32,7 +32,7 @@ from sow.planners.request import RESULT
 from sow.service.request import Request
 
 
-@with_request(Request, without=("preset", "settings", "likeness", "lora"))
+@with_request(Request, without=("preset", "settings", "likeness", "lora"), words=True)
 def plan(
     request: Request,
     model: ModelName = "auto",
@@ -86,7 +86,7 @@ def plan(
     """Print the plan as JSON and draw it over the canvas as a PNG.
 
     \b
-    sow plan --face img.png --prompt "a man in the forest" --out plan.json
+    sow plan img.png "a man in the forest" --out plan.json
     sow generate --face img.png --plan plan.json
     """
     from sow.pictures.drawing import draw_plan

@@ -10,11 +10,26 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from sow.cli.arguments import place_words
 from sow.cli.options import PLANNER
 from sow.planners.request import MODEL, PICTURE, PLAN, RESULT, Option, options_of
 from sow.service.request import Request
 
 T = TypeVar("T")
+WORDS = "words"
+PICTURE_AND_PROMPT = inspect.Parameter(
+    WORDS,
+    inspect.Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PICTURE] [PROMPT]",
+            help="The picture and the prompt, instead of --face and --prompt.",
+            show_default=False,
+        ),
+    ],
+)
 PANELS = (PICTURE, PLAN, MODEL, RESULT, PLANNER)
 """The panels of a command's help in their order; others come before them."""
 
@@ -37,12 +52,16 @@ CALLBACKS: dict[str, Callable[..., Any]] = {"preset": check_preset_name}
 
 
 def with_request(
-    record: type[T], only: Collection[str] | None = None, without: Collection[str] = ()
+    record: type[T],
+    only: Collection[str] | None = None,
+    without: Collection[str] = (),
+    words: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command out of a function whose first argument is a record of a request.
 
     The command has an option for each field of the record (`only` these, or all `without` some),
-    and then those of the function; it fills the record and passes it on.
+    and then those of the function; it fills the record and passes it on. words: the picture and the
+    prompt may also be given without options.
     """
     fields = {
         name: declared
@@ -56,10 +75,15 @@ def with_request(
 
         def command(**values: Any) -> None:
             filled = {name: values.pop(name, fields[name][0].default) for name in fields}
+            if given := values.pop(WORDS, None):
+                filled["image"], filled["prompt"] = place_words(
+                    given, filled["image"], filled["prompt"]
+                )
             # An option that may be repeated and was not is an empty list.
             run(record(**{name: None if v == [] else v for name, v in filled.items()}), **values)
 
         parts = [_parameter(name, *declared) for name, declared in fields.items()]
+        parts += [PICTURE_AND_PROMPT] * words
         parts += [part.replace(annotation=hints[part.name]) for part in own]
         parts = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in parts]
         parts.sort(key=_panel_place)

@@ -14,6 +14,7 @@ from sow.pictures.inputs import as_mask, as_picture
 from sow.plan.box import Box
 from sow.plan.canvas import CanvasShape
 from sow.plan.plan import CANVAS_MULTIPLE, DEFAULT_CANVAS, NOTHING, Plan, Region, Setting
+from sow.planners.argument_names import with_other_names
 from sow.planners.graph_spec import GraphSource, GraphSpec, Triple, as_graph, as_triples
 from sow.planners.request import RequestFields
 from sow.settings.inputs import as_box, as_canvas, as_regions, check_prompt
@@ -34,7 +35,7 @@ PICTURE_FIELDS = ("mask", "subject", "face_index", "box", "related")
 """Fields that describe the picture, and make no sense without one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReadFields(RequestFields):
     """The fields of a request after files are read and shorthands converted."""
 
@@ -50,7 +51,8 @@ class ReadFields(RequestFields):
     triples: tuple[Triple, ...] | None = None
 
 
-@dataclass(frozen=True)
+@with_other_names
+@dataclass(frozen=True, repr=False)
 class PlanRequest(ReadFields):
     """A picture, a prompt, and what the user has decided already, for a planner.
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sow.errors import PlanError
 from sow.plan.box import Box
+from sow.planners.relation_phrases import split_at_relation
 from sow.utils.files import read_regular
 from sow.utils.type_checks import PATH, check_type
 from sow.utils.validation import StrictModel, first_problem
@@ -28,6 +29,8 @@ MAX_OBJECTS, MAX_TRIPLES = 16, 48
 MAX_GRAPH_BYTES = 2**20
 """The limit of a graph file, several times what the largest graph takes."""
 MAX_PHRASE_LENGTH = 150
+MAX_TRIPLE_LENGTH = 500
+WRITE_A_TRIPLE = 'write triples="person,holding,red balloon": subject, relation, object'
 HELP = 'write {"relations": [["person", "holding", "red balloon"]]}, or see docs/graphs.md'
 
 
@@ -158,17 +161,33 @@ def _relations_as_rows(data: Any) -> Any:
 def as_triples(value: Any) -> tuple[Triple, ...]:
     """Return triples from texts such as "person,holding,red balloon", or from rows of three names.
 
+    Commas may be left out around a relation whose words are known: "person holding red balloon".
+
     Raises:
         PlanError: if one is not a triple, or there are too many.
         UsageError: if they are of another type.
     """
     check_type("triples", value, (Sequence,), "texts such as person,holding,red balloon")
     rows = [value] if isinstance(value, str) else list(value)
-    parts = [row.split(",") if isinstance(row, str) else row for row in rows[: MAX_TRIPLES + 1]]
+    parts = [_split(row) if isinstance(row, str) else row for row in rows[: MAX_TRIPLES + 1]]
     try:
         return GraphSpec.model_validate({"relations": parts}).relations
     except ValidationError as error:
         raise PlanError(
             f"not a triple: {first_problem(error)}",
-            'write triples="person,holding,red balloon": subject, relation, object',
+            WRITE_A_TRIPLE,
         ) from None
+
+
+def _split(text: str) -> Sequence[str]:
+    """Return the names and the relation of a text, in which commas may be left out.
+
+    Raises:
+        PlanError: if it has no commas and no known relation.
+    """
+    if "," in text:
+        return text.split(",")
+    triple = split_at_relation(text[:MAX_TRIPLE_LENGTH])
+    if triple is None:
+        raise PlanError(f"no relation that is known in the triple {text!r}", WRITE_A_TRIPLE)
+    return triple

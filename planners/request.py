@@ -11,6 +11,8 @@ from dataclasses import KW_ONLY, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sow.utils.representation import represent_changed
+
 if TYPE_CHECKING:
     from sow.pictures.inputs import PictureLike
     from sow.plan.box import Box
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 PICTURE, PLAN, MODEL, RESULT = "The picture", "The plan", "The model", "The result"
 """The panels of a command's help."""
 OPTION = "option"
+NUM_ALIASES = ("count", "num_images_per_prompt")
+"""Other names of a number of pictures."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Option:
         json: its type in a manifest, without None.
         argument: its type on the command line.
         flags: its names on the command line; without any, the field's name.
-        aliases: its other names in a manifest.
+        aliases: its other names, which are read too: `sow.planners.argument_names`.
         minimum, maximum: its range, both included.
     """
 
@@ -66,7 +70,7 @@ def values_for(record: type, source: object) -> dict[str, Any]:
     return {f.name: getattr(source, f.name) for f in fields(record) if hasattr(source, f.name)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RequestFields:
     """A picture, a prompt, and what the user has decided already; None leaves it open."""
 
@@ -75,7 +79,7 @@ class RequestFields:
         PICTURE,
         argument=Path,
         flags=("--face", "--image"),
-        aliases=("picture", "face"),
+        aliases=("picture", "face", "init_image"),
     )
     prompt: str | None = option("What to grow around it.", PICTURE, flags=("--prompt", "-p"))
     canvas: int | str | Sequence[int] | CanvasShape | None = option(
@@ -130,6 +134,10 @@ class RequestFields:
         argument=list[str],
         flags=("--triple",),
     )
+
+    def __repr__(self) -> str:
+        """Return what was decided."""
+        return represent_changed(self)
 
     @property
     def has_graph(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import EXAMPLES
+from diffusers import DPMSolverMultistepScheduler
 from helpers import QUICK, noise_picture, plan, seeded
 from PIL import Image
 
@@ -59,10 +60,10 @@ SLIPS = {
     "a mask of nowhere": ({"mask": "m.png"}, "no picture at 'm.png'"),
     "a mask of numbers": ({"mask": np.full((40, 48), 255)}, "mask= is an array of int64"),
     "a mask of nothing": ({"mask": Image.new("L", (48, 0))}, "only 48x0"),
-    "no plan": ({"plan": None}, "plan= is None; give a sow.Plan"),
+    "no plan": ({"plan": None}, "there is no plan; make a plan first"),
     "a plan of nowhere": ({"plan": "no.json"}, "cannot read the plan"),
     "a plan of words": ({"plan": {"prompt": "x"}}, "invalid plan: box"),
-    "a prompt for a plan": ({"plan": "an old person"}, "cannot read the plan"),
+    "a prompt for a plan": ({"plan": "an old person"}, "its file; make a plan first: plan="),
     "settings of no name": ({"settings": {"cycels": 5}}, "did you mean 'cycles'?"),
     "settings of no text": ({"settings": {5: 5}}, "no setting '5'"),
     "settings out of range": ({"settings": {"cycles": -5}}, "bad setting: cycles"),
@@ -82,6 +83,11 @@ SLIPS = {
     "a number of cycles": ({"return_cycles": 3}, "return_cycles= is an int"),
     "no function": ({"callback_on_step_end": "print"}, "callback_on_step_end= is a str"),
     "one tensor": ({"callback_on_step_end_tensor_inputs": "latents"}, "is a str; give a list"),
+    "a prompt": ({"prompt": "an old person"}, "no argument 'prompt'; make a plan first"),
+    "steps": ({"num_inference_steps": 20}, 'give settings={"num_inference_steps": 20}'),
+    "strength": ({"strength": 0.5}, "likeness"),
+    "a negative prompt": ({"negative_prompt": "hat"}, "plan=plan.changed(negative="),
+    "a slip of the finger": ({"imgae": PICTURE}, "no argument 'imgae'; did you mean 'image'?"),
     "tensors of None": ({"callback_on_step_end_tensor_inputs": None}, "is None"),
 }  # fmt: skip
 
@@ -153,7 +159,7 @@ DOORS = {
     "regions of a number": (lambda s: s.plan(sow.Request(FACE, "x", related=5)), "related="),
     "a seed of words": (lambda s: s.generate(REQUEST, seed="7"), "seed= is a str"),
     "half a seed": (lambda s: s.generate(REQUEST, seed=0.5), "seed= is a float"),
-    "a seed below zero": (lambda s: s.generate(REQUEST, seed=-1), "no seed -1"),
+    "a seed below -1": (lambda s: s.generate(REQUEST, seed=-2), "no seed -2"),
     "half a picture": (lambda s: s.generate(REQUEST, num=1.5), "num= is a float"),
     "a number of settings": (lambda s: s.resolve(asked(settings=5)), "settings= is an int"),
     "a preset in a list": (lambda s: s.resolve(asked(preset=["style"])), "no preset ['style']"),
@@ -181,6 +187,15 @@ DOORS = {
     "a trace of nothing": (lambda s: sow.trace(None).__enter__(), "pipe= is None"),
     "a planner asked in words": (lambda s: sow.OfflinePlanner().plan("img.png"),
                                  "request= is a str"),
+    "the name of a model": (lambda s: sow.SowPipeline.from_pretrained("figures"),
+                            'sow.load_pipeline("figures")'),
+    "no folder of a model": (lambda s: sow.SowPipeline.from_pretrained("sd2.1"),
+                             "takes a folder or a hub id, and 'sd2.1' is neither"),
+    "a scheduler for a pipeline": (
+        lambda s: sow.SowPipeline.from_pretrained(
+            "a/b", scheduler=DPMSolverMultistepScheduler()), "would not be used"),
+    "cycles for pictures after each cycle": (
+        lambda s: sow.generate(FACE, "x", model="figures", cycles=5), 'settings={"cycles": 5}'),
     "a condition of nowhere": (lambda s: Condition.prepare("no.png", plan()), "no picture at"),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from sow.benchmarks.output import progress_bar
 from sow.benchmarks.speed.attention import attention
 from sow.benchmarks.speed.compiling import compiling
 from sow.benchmarks.speed.cost import calls, wall
-from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, duration_text, sample_seconds
+from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, sample_seconds
 from sow.benchmarks.speed.hardware import hardware, shape_of
 from sow.benchmarks.speed.memory import memory
 from sow.benchmarks.speed.presets import presets
@@ -22,6 +22,7 @@ from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.errors import DeviceError, UsageError
 from sow.models import is_out_of_memory
+from sow.utils.durations import duration_text
 
 Growing = Callable[[Subject, int, Section | None], Iterator[Section]]
 """Yields a section as it grows, the last time whole; given subject, rounds, what there is of it."""

@@ -66,7 +66,7 @@ class Pair:
             "prompt": self.prompt,
             "setting": self.setting,
             "seed": self.seed,
-            "count": self.count,
+            "num": self.count,
             **self.given,
         }
         if self.mask is not None:

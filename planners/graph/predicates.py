@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, cast
 
+from sow.planners.relation_phrases import relation_phrases
 from sow.prompts import load_toml
 
 Place = Literal[
@@ -63,25 +64,20 @@ def word_list(name: str) -> frozenset[str]:
 @cache
 def predicates() -> dict[str, Predicate]:
     """Return all predicates by name."""
-    table = load_toml("predicates")
-    return {name: Predicate(name, entry["place"]) for name, entry in table.items()
-            if isinstance(entry, dict)}  # fmt: skip
+    return {
+        name: Predicate(name, cast(Place, one.place)) for name, one in relation_phrases().items()
+    }
 
 
 @cache
 def predicate_phrases() -> dict[str, PredicateMatch]:
     """Return every known phrase and the predicate it means."""
-    table, found = load_toml("predicates"), dict[str, PredicateMatch]()
+    found: dict[str, PredicateMatch] = {}
     for name, predicate in predicates().items():
-        phrases = [name, *_phrases(table[name], "words")]
-        found |= {phrase: PredicateMatch(predicate) for phrase in phrases}
-        swapped = _phrases(table[name], "turned")
-        found |= {phrase: PredicateMatch(predicate, True) for phrase in swapped}
+        phrases = relation_phrases()[name]
+        found |= dict.fromkeys(phrases.said, PredicateMatch(predicate))
+        found |= dict.fromkeys(phrases.turned, PredicateMatch(predicate, True))
     return found
-
-
-def _phrases(entry: dict[str, str], name: str) -> list[str]:
-    return [" ".join(words.split()) for words in entry.get(name, "").split(",") if words.strip()]
 
 
 def parse_predicate(text: str) -> PredicateMatch | None:

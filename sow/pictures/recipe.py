@@ -32,6 +32,7 @@ from sow.settings.presets import FAST, NO_SKIPPING
 from sow.settings.settings import Settings
 from sow.utils.files import png_bytes, write_png
 from sow.utils.limits import MAX_BATCH_SIZE
+from sow.utils.representation import represent
 from sow.utils.validation import UPDATE, check_version, first_problem, newer_version
 
 TEXT_KEY, CONDITION_CHUNK = "sow", b"soWc"
@@ -100,6 +101,13 @@ class Recipe(BaseModel):
         max_length=300,
         description="the method that made it, if not SOW; then it cannot be made again",
     )
+
+    def __repr__(self) -> str:
+        """Return what identifies the picture."""
+        return represent(
+            self, model=self.model, revision=self.revision[:12], seed=self.seed,
+            prompt=self.plan.prompt, settings=self.settings, method=self.method or None,
+        )  # fmt: skip
 
     @model_serializer(mode="wrap")
     def _without_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

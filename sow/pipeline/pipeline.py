@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -46,9 +46,16 @@ from sow.pipeline.calls import (
     make_step_end,
     unet_lock,
 )
+from sow.pipeline.other_arguments import (
+    check_is_plan,
+    check_model_name,
+    check_scheduler,
+    refuse_other_arguments,
+)
 from sow.pipeline.prefix_cache import PrefixCache
 from sow.plan.plan import Plan, check_canvas
 from sow.settings.settings import PromptSyntax, Settings
+from sow.utils.representation import represent
 from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
@@ -58,9 +65,14 @@ if TYPE_CHECKING:
 
 Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
+CALL_ARGUMENTS = (
+    "image", "plan", "settings", "mask", "generator", "output_type", "return_dict",
+    "return_cycles", "return_indicators", "callback_on_step_end",
+    "callback_on_step_end_tensor_inputs", "prefix_cache", "traces",
+)  # fmt: skip
 
 
-@dataclass
+@dataclass(repr=False)
 class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
     """The output of a call.
 
@@ -79,6 +91,13 @@ class SowPipelineOutput(BaseOutput):  # type: ignore[misc]
     nsfw_content_detected: list[bool] | None
     cycles: list[list[Any]] | None
     indicators: Tensor | None = None
+
+    def __repr__(self) -> str:
+        """Return what there is, not the pixels."""
+        return represent(
+            self, images=self.images, plans=self.plans, cycles=self.cycles,
+            nsfw_content_detected=self.nsfw_content_detected, indicators=self.indicators,
+        )  # fmt: skip
 
 
 class SowPipeline(CheckedPipeline):
@@ -131,6 +150,31 @@ class SowPipeline(CheckedPipeline):
         self.adapters = Adapters()
         self.warn: Callable[[str], None] = logging.getLogger(__name__).warning
         self._guidance_scale, self._num_timesteps, self._interrupt = 0.0, 0, False
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> Self:
+        """Load a checkpoint, a folder or a hub id, as diffusers does; pickles are never loaded.
+
+        `sow.load_pipeline` takes the names of `--model` too.
+
+        Raises:
+            ModelError: if it is neither, is not trusted, or lacks weights.
+            UsageError: for a scheduler whose steps would not be taken.
+        """
+        check_model_name(pretrained_model_name_or_path)
+        check_scheduler(kwargs.get("scheduler"))
+        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a scheduler that would not be used is refused.
+
+        Raises:
+            UsageError: for such a scheduler.
+        """
+        before = self.__dict__.get("scheduler") if name == "scheduler" else None
+        if before is not None:
+            check_scheduler(value, before)
+        super().__setattr__(name, value)
 
     @property
     def checkpoint_spec(self) -> CheckpointSpec:
@@ -187,7 +231,7 @@ class SowPipeline(CheckedPipeline):
     def __call__(
         self,
         image: Picture | Sequence[Picture],
-        plan: PlanLike | Sequence[PlanLike],
+        plan: PlanLike | Sequence[PlanLike] | None = None,
         settings: SettingsLike | Sequence[SettingsLike] = None,
         *,
         mask: PictureLike | Sequence[PictureLike | None] | None = None,
@@ -200,6 +244,7 @@ class SowPipeline(CheckedPipeline):
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         prefix_cache: PrefixCache | None = None,
         traces: Sequence[Trace] = (),
+        **others: Any,
     ) -> SowPipelineOutput:
         """Make one picture per job (the paper's Algorithm 1).
 
@@ -231,10 +276,14 @@ class SowPipeline(CheckedPipeline):
                 then computed alone. Not used with a callback, nor with `controls` other than a
                 `trace`, which only observes later calls.
             traces: observe this call only, unlike `trace`, which also observes other threads'.
+            others: arguments of diffusers' pipelines are refused with what to give instead.
 
         Raises:
             SowError: if an argument is invalid; the message is one line.
         """
+        refuse_other_arguments(others, CALL_ARGUMENTS)
+        check_is_plan(plan)
+        assert plan is not None
         if output_type not in OUTPUT_TYPES:
             raise UsageError(
                 f"unknown output_type {output_type!r}", f"choose one of {', '.join(OUTPUT_TYPES)}"

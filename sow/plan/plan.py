@@ -26,6 +26,7 @@ from sow.plan.canvas import MAX_SIDE, MIN_SIDE
 from sow.plan.placement import Placement, Region
 from sow.plan.scene_graph import CONDITION, Relation, SceneObject, scene_from_triples
 from sow.utils.files import read_regular
+from sow.utils.representation import represent
 from sow.utils.type_checks import as_path
 from sow.utils.validation import (
     UPDATE,
@@ -150,6 +151,14 @@ class Plan(StrictModel):
     notes: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(
         default=(), max_length=MAX_NOTES, description="notes for the user"
     )
+
+    def __repr__(self) -> str:
+        """Return the composition: the condition's box, regions and objects."""
+        return represent(
+            self, prompt=self.prompt, setting=self.setting, subject=self.subject,
+            canvas=self.canvas, box=self.box, related=[r.label for r in self.related] or None,
+            objects=[thing.label for thing in self.objects] or None, planner=self.planner,
+        )  # fmt: skip
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from sow.errors import UsageError
 from sow.models.devices import check_device_names
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
-from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED
+from sow.utils.limits import MAX_PICTURES, MAX_RETRIES, MAX_SEED, RANDOM_SEED
 from sow.utils.type_checks import INTEGERS, PATH, check_type
 
 
@@ -54,7 +54,7 @@ def check_seeds(seeds: Iterable[Any]) -> None:
 
 
 def consecutive_seeds(seed: int | None, num: int) -> range:
-    """Return `num` consecutive seeds from the first; None draws it at random.
+    """Return `num` consecutive seeds from the first; None and -1 draw it at random.
 
     Raises:
         UsageError: if `num` or the seed is out of range.
@@ -62,7 +62,8 @@ def consecutive_seeds(seed: int | None, num: int) -> range:
     check_type("num", num, INTEGERS, "a whole number")
     if not 1 <= num <= MAX_PICTURES:
         raise UsageError(f"{num} pictures", f"give num= from 1 to {MAX_PICTURES}")
-    first = secrets.randbelow(2**31) if seed is None else seed
+    first = secrets.randbelow(2**31) if seed in (None, RANDOM_SEED) else seed
+    assert first is not None  # mypy does not see it in a tuple
     check_seeds([first])
     return range(first, first + num)
 
@@ -76,3 +77,13 @@ def check_retries(retries: Any) -> None:
     check_type("retries", retries, INTEGERS, "a whole number")
     if not 0 <= retries <= MAX_RETRIES:
         raise UsageError(f"retries={retries}", f"give retries= from 0 to {MAX_RETRIES}")
+
+
+def check_flag(name: str, value: object, otherwise: str) -> None:
+    """Check that an argument is True or False.
+
+    Raises:
+        UsageError: if it is not; `otherwise` says what was perhaps meant.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}={value!r} is neither True nor False", otherwise)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sow.errors import UsageError
-from sow.planners.request import MODEL, PLAN, RESULT, RequestFields, option
-from sow.utils.limits import MAX_RETRIES, MAX_SEED
+from sow.planners.argument_names import with_other_names
+from sow.planners.request import MODEL, NUM_ALIASES, PLAN, RESULT, RequestFields, option
+from sow.utils.limits import MAX_RETRIES, MAX_SEED, RANDOM_SEED
 from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 NO_PICTURE = "give image=picture.png, or something to lay out without one: triples="
 
 
-@dataclass(frozen=True)
+@with_other_names
+@dataclass(frozen=True, repr=False)
 class Request(RequestFields):
     """A picture and a sentence, and what is decided already; None leaves a field open.
 
@@ -140,7 +142,8 @@ class Request(RequestFields):
             )
 
 
-@dataclass(frozen=True)
+@with_other_names
+@dataclass(frozen=True, repr=False)
 class Generation(Request):
     """A request, and how to carry it out: the arguments of `sow.generate`.
 
@@ -159,10 +162,10 @@ class Generation(Request):
 
     _: KW_ONLY
     seed: int | None = option(
-        "Seed of the first picture; the next ones count up. Default: random.",
+        "Seed of the first picture; the next ones count up. Default: random, as is -1.",
         RESULT,
         argument=int,
-        minimum=0,
+        minimum=RANDOM_SEED,
         maximum=MAX_SEED,
     )
     num: int = option(
@@ -171,6 +174,7 @@ class Generation(Request):
         default=1,
         argument=int,
         flags=("--num", "-n"),
+        aliases=NUM_ALIASES,
         minimum=1,
         maximum=1000,
     )

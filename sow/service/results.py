@@ -12,17 +12,18 @@ from sow.checkpoints.adapters import NO_ADAPTERS, Adapters
 from sow.errors import OutputError
 from sow.pictures.condition import Condition
 from sow.pictures.drawing import side_by_side
-from sow.pictures.recipe import Recipe, save_png
+from sow.pictures.recipe import Recipe, recipe_png_bytes, save_png
 from sow.plan.plan import Plan
 from sow.settings.settings import Settings
-from sow.utils.files import write_png
+from sow.utils.files import check_output_path, write_png
+from sow.utils.representation import represent
 
 if TYPE_CHECKING:
     from sow.service.face_check import FaceFindings
     from sow.service.verification import RelationCheck
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GenerationSpec:
     """Everything that a request's pictures depend on but their seeds.
 
@@ -56,8 +57,15 @@ class GenerationSpec:
     cache: str = "off"
     adapters: Adapters = NO_ADAPTERS
 
+    def __repr__(self) -> str:
+        """Return what is made, of what."""
+        return represent(
+            self, name=self.name, condition=self.condition.picture, plan=self.plan,
+            settings=self.settings, notes=self.notes or None,
+        )  # fmt: skip
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Picture:
     """A generated picture.
 
@@ -86,6 +94,18 @@ class Picture:
     seconds: float = 0.0
     calls: int = 0
     samples: int = 0
+
+    def __repr__(self) -> str:
+        """Return what it is, and what is wrong with it."""
+        return represent(
+            self,
+            image=self.image,
+            seed=self.recipe.seed,
+            prompt=self.recipe.plan.prompt,
+            cycles=len(self.cycles) or None,
+            flagged=self.flagged or None,
+            face_lost=self.face_lost or None,
+        )
 
     @property
     def face_lost(self) -> bool:
@@ -126,17 +146,40 @@ class Picture:
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the picture as a PNG with its recipe inside.
 
+        A file that has this picture already is left as it is.
+
         Raises:
-            OutputError: if it does not end in .png, exists and `force` is not set, or cannot be
-                written.
+            OutputError: if it does not end in .png, is another file and `force` is not set, or
+                cannot be written.
         """
-        if Path(path).suffix.lower() != ".png":
+        path = Path(path)
+        self.check_path(path, force)
+        if force or not self._is_at(path):
+            save_png(self.image, path, self.recipe, self.condition, force=force)
+        return path
+
+    def check_path(self, path: Path, force: bool) -> None:
+        """Check that the picture can be saved to a path.
+
+        Raises:
+            OutputError: as `save`.
+        """
+        if path.suffix.lower() != ".png":
             raise OutputError(
                 f"{str(path)!r} is not a PNG file",
                 "recipes are stored in PNGs: give a name that ends in .png",
             )
-        save_png(self.image, Path(path), self.recipe, self.condition, force=force)
-        return Path(path)
+        check_output_path(path, force or self._is_at(path))
+
+    def _is_at(self, path: Path) -> bool:
+        """Return whether a file is this picture, as `save` writes it."""
+        try:
+            if not path.is_file():
+                return False
+            written = recipe_png_bytes(self.image, self.recipe, self.condition)
+            return path.stat().st_size == len(written) and path.read_bytes() == written
+        except (OSError, ValueError):
+            return False
 
     def save_cycles(self, path: str | Path, *, force: bool = False) -> None:
         """Write the pictures after each cycle side by side, if there are any."""
@@ -144,7 +187,7 @@ class Picture:
             write_png(side_by_side(self.cycles), Path(path), force=force)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The pictures of one request.
 
@@ -156,6 +199,13 @@ class Result:
     pictures: tuple[Picture, ...]
     plan: Plan
     notes: tuple[str, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        """Return the pictures, their seeds and the prompt."""
+        return represent(
+            self, images=self.images, seeds=[picture.recipe.seed for picture in self.pictures],
+            prompt=self.plan.prompt, notes=self.notes or None,
+        )  # fmt: skip
 
     @property
     def image(self) -> Image.Image:
@@ -175,10 +225,15 @@ class Result:
     def save(self, path: str | Path, *, force: bool = False) -> list[Path]:
         """Write the pictures with their recipes to `path` or, if several, to numbered files.
 
+        Files that have these pictures already are left as they are. All names are checked before
+        anything is written.
+
         Raises:
-            OutputError: if a file exists and `force` is not set, or cannot be written.
+            OutputError: if another file exists and `force` is not set, or cannot be written.
         """
         paths = numbered_paths(Path(path), len(self.pictures))
+        for picture, to in zip(self.pictures, paths, strict=True):
+            picture.check_path(to, force)
         return [p.save(to, force=force) for p, to in zip(self.pictures, paths, strict=True)]
 
 

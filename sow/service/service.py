@@ -15,6 +15,7 @@ from sow.pictures.inputs import as_picture_with_notes
 from sow.pictures.recipe import pixels_sha256
 from sow.plan.plan import Plan
 from sow.service.arguments import (
+    check_flag,
     check_request,
     check_retries,
     check_seeds,
@@ -383,6 +384,7 @@ class Service:
         Raises:
             SowError: with one line that says what is wrong with the request.
         """
+        check_flag("cycles", cycles, 'for the cycles themselves, settings={"cycles": 5}')
         seeds, cycles_of = consecutive_seeds(seed, num), range(num if cycles else 0)
         spec = self.resolve(request)
         notes = (*spec.notes, *self.prompt_notes(spec))

@@ -104,3 +104,34 @@ def likeness_settings(likeness: float, guidance_scale: float, t1: int) -> dict[s
         )),
         "guided_until": t1 // 2 + 1 if value >= PRESERVE_THRESHOLDS[-1] else 1,
     }  # fmt: skip
+
+
+STATES = ("t1", "t2", "outside_until", "guided_until", "first_guided_until")
+"""Settings that are states, besides `preserve`; 1 is every state, however many there are."""
+
+
+def steps_settings(number: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with another number of steps, and every state where its noise was.
+
+    With twice the steps, states 5 and 7 are 10 and 14: the cycles keep their levels of noise and
+    take twice as many steps.
+
+    Raises:
+        UsageError: if it is not a whole number from 2 to 1000.
+    """
+    text = str(number).removesuffix(".0")
+    if not (text.isdecimal() and 2 <= int(text[:9]) <= 1000):
+        raise UsageError(f"num_inference_steps={number!r}", "give a whole number from 2 to 1000")
+    steps = int(text)
+    ratio = steps / settings["steps"]
+    moved = {name: settings[name] for name in STATES}
+    moved |= {name: max(1, round(state * ratio)) for name, state in moved.items() if state > 1}
+    moved["t2"] = min(steps, max(moved["t2"], moved["t1"] + 1))
+    moved["t1"] = min(moved["t1"], moved["t2"] - 1)
+    preserve = [min(moved["t1"], max(1, round(state * ratio))) for state in settings["preserve"]]
+    return {
+        "steps": steps,
+        **moved,
+        "preserve": tuple(dict.fromkeys(preserve)),
+        "layout_steps": round(settings["layout_steps"] * ratio),
+    }

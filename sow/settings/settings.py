@@ -6,13 +6,18 @@ that the paper leaves open and for a number that its text has lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sow.errors import UsageError
-from sow.settings.presets import PRESET_CHANGES, RENAMED_PRESETS, likeness_settings
+from sow.settings.presets import (
+    PRESET_CHANGES,
+    RENAMED_PRESETS,
+    likeness_settings,
+    steps_settings,
+)
 from sow.utils.suggestions import did_you_mean
 from sow.utils.validation import first_problem
 
@@ -35,6 +40,9 @@ FACTORS = (1, 2, 4, 8)
 # UNet samples per denoising step and picture, for each kind of guidance outside the condition.
 BRANCHES: dict[str, int] = {"pair": 4, "joined": 3, "none": 2, "prompt": 1}
 
+
+PSEUDO_SETTINGS = ("likeness", "num_inference_steps")
+"""Names that are set like settings, and stand for several of them."""
 
 # Sources of the defaults, as in `sow settings` and docs/settings.md.
 SEC_V, COW = "paper, Sec. V", "COW"
@@ -214,6 +222,12 @@ class Settings(BaseModel):
         0.3, OURS, "attention boost toward a phrase's box, and within the box", ge=0, le=1
     )
 
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Yield the fields that differ from the published method."""
+        for name, field in Settings.model_fields.items():
+            if getattr(self, name) != field.default:
+                yield name, getattr(self, name)
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if not self.t1 < self.t2 <= self.steps:
@@ -242,18 +256,24 @@ class Settings(BaseModel):
         if isinstance(name, str) and name in RENAMED_PRESETS:
             return cls().changed(**RENAMED_PRESETS[name][1])
         if not isinstance(name, str) or name not in PRESETS:
-            raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(PRESETS)}")
+            hint = did_you_mean(str(name), PRESETS, f"choose one of {', '.join(PRESETS)}")
+            raise UsageError(f"no preset {name!r}", hint)
         return PRESETS[name]
 
     def changed(self, **fields: Any) -> Settings:
         """Return a copy with some fields changed.
 
         `likeness`, from 0 (free to change) to 1 (as planted), is not a field: it sets
-        `condition_guidance_scale`, `preserve` and `guided_until`, unless they are given too.
+        `condition_guidance_scale`, `preserve` and `guided_until`, unless they are given too. Nor
+        is `num_inference_steps`: it sets `steps` and moves the states that are counted in them, so
+        that the cycles stay at their levels of noise.
 
         Raises:
             UsageError: if a field is unknown or a value out of its range.
         """
+        if "num_inference_steps" in fields:
+            number = fields.pop("num_inference_steps")
+            return self.changed(**steps_settings(number, self.model_dump())).changed(**fields)
         if "likeness" in fields:
             likeness = fields.pop("likeness")
             other = self.changed(**{"preserve": (), **fields})
@@ -263,7 +283,7 @@ class Settings(BaseModel):
             return self.changed(**{**numbers, **fields})
         for name in fields:
             if name not in Settings.model_fields:
-                names = ["likeness", *Settings.model_fields]
+                names = [*PSEUDO_SETTINGS, *Settings.model_fields]
                 hint = did_you_mean(name, names, "`sow settings` lists them")
                 raise UsageError(f"no setting {name!r}", hint)
         linked = self.replant == 0 and self.condition_guidance_scale == self.guidance_scale

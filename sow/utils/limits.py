@@ -8,3 +8,5 @@ MAX_SEED = 2**62
 MAX_RETRIES = 100
 MAX_PICTURES = 10**6
 """Pictures in one call: their seeds are held in a list."""
+RANDOM_SEED = -1
+"""Draws a seed at random, as in other programs."""

@@ -39,7 +39,8 @@ LIKE_MEANING: tuple[tuple[str, ...], ...] = (
     ("show", "info", "inspect", "view"),
     ("doctor", "diagnose"),
     ("words", "vocabulary", "vocab"),
-    ("figures", "figure", "drawn"),
+    ("figures", "figure", "drawn", "figures-tv2i"),
+    ("celeba-tv2i", "celeba", "celebamask-hq"),
     ("sd2.1", "sd21", "sd2", "stable-diffusion", "stable-diffusion-2-1"),
 )  # fmt: skip
 """Groups of words that mean one thing, as people who know other programs may call it."""

@@ -199,10 +199,10 @@ def test_a_wrong_header_is_refused_at_once(tmp_path, header, why):
 def test_every_field_that_is_not_text_is_parsed():
     """Otherwise a new field of a job would be text in every table."""
     assert {*cells.JSON_FIELDS, *cells.JSON_STARTS} == {
-        "seed", "count", "face_index", "related", "settings", "likeness", "canvas", "box", "plan",
+        "seed", "num", "face_index", "related", "settings", "likeness", "canvas", "box", "plan",
         "graph", "triples", "lora", "embedding",
     }  # fmt: skip
-    assert {"seed", "count", "face_index"} == cells.INTEGER_FIELDS
+    assert {"seed", "num", "face_index"} == cells.INTEGER_FIELDS
 
 
 def test_invalid_arguments(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,9 @@ import pytest
 from conftest import FIGURES
 from test_celeba import COUNT, celeba, copy
 
-from sow.benchmarks.tv2i.figures import intensified, known
+from sow.benchmarks.tv2i.figures import figures_pairs, intensified, known
+from sow.benchmarks.tv2i.metrics.judge_base import Verdicts
+from sow.benchmarks.tv2i.metrics.suites import figures_metrics
 from sow.benchmarks.tv2i.pairs import SETTINGS, Pair, PairList
 from sow.benchmarks.tv2i.running.ablations import (
     USUAL,
@@ -29,6 +32,7 @@ from sow.benchmarks.tv2i.running.ablations import (
     modules,
 )
 from sow.benchmarks.tv2i.running.bench import Bench, anywhere, entrants
+from sow.benchmarks.tv2i.running.finishing import finish, part_begun
 from sow.benchmarks.tv2i.running.program import TABLES, make_program
 from sow.benchmarks.tv2i.runs import read_results, write_run
 from sow.cli.main import main
@@ -359,3 +363,20 @@ def test_methods_have_their_weights():
 def test_outcomes_are_lines_of_json(run):
     lines = (run / "results.json").read_text().splitlines()
     assert [json.loads(line)["method"] for line in lines] == ["sow"] * 3 + ["sdedit"] * 3
+
+
+def test_an_interrupted_run_leaves_a_report_of_what_is_there(run, tmp_path):
+    """Two of the methods have pictures; the third and the variants have not begun."""
+    out = tmp_path / "out"
+    shutil.copytree(run, out)
+    listed = figures_pairs(out, "test", 3, True)
+    bench = Bench("figures-tv2i", "test", listed, figures_metrics(Verdicts()))
+    program = make_program(
+        bench, entrants(["sow", "sdedit", "cow"]), ("methods", "modules"), 2, 128
+    )
+    part = part_begun(program, out)
+    assert [entrant.name for entrant, _ in part.tasks] == ["sow", "sdedit"]
+    assert part.ablations == ()
+    finish(part, out)
+    words = (out / "report.md").read_text()
+    assert f"interrupted: 6 of {program.num_pictures} pictures are there. The same command" in words

@@ -17,7 +17,7 @@ from conftest import hear_interrupts
 import sow.settings.settings
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 from sow.benchmarks.speed import attention, cost, estimates, presets, report, sections
-from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, calls_of, duration_text, samples_of
+from sow.benchmarks.speed.estimates import SAMPLE_ESTIMATES, calls_of, samples_of
 from sow.benchmarks.speed.report import DECISIVE, facts_of, targets_in
 from sow.benchmarks.speed.sections import SECTIONS, Part, at_once, measured
 from sow.benchmarks.speed.store import ReportStore
@@ -26,6 +26,7 @@ from sow.benchmarks.speed.tables import Section, Table
 from sow.errors import DeviceError, OutputError, UsageError
 from sow.pipeline.calls import count_forwards
 from sow.settings.settings import BRANCHES, PRESETS, Settings
+from sow.utils.durations import duration_text
 
 QUICK = Settings(steps=4, t1=2, t2=3, cycles=1, preserve=(), outside="none")
 SHORT = {

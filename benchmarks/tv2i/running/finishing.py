@@ -6,8 +6,10 @@ import datetime
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from sow.batch.open_ledger import read_ledger
 from sow.benchmarks.tv2i.outcomes import OUTCOMES, Outcome, write_outcomes
 from sow.benchmarks.tv2i.pairs import OPEN, SPLITS, check_split
 from sow.benchmarks.tv2i.preference.marks import with_marks
@@ -19,7 +21,7 @@ from sow.benchmarks.tv2i.running.bench import Bench, Entrant
 from sow.benchmarks.tv2i.running.measuring import Hues, first_recipe, outcomes
 from sow.benchmarks.tv2i.running.program import Program
 from sow.benchmarks.tv2i.runs import RUN, Measure, Method, Run, read_results, read_run, write_run
-from sow.errors import OutputError, UsageError
+from sow.errors import OutputError, SowError, UsageError
 
 Tick = Callable[[str], object]
 
@@ -55,6 +57,40 @@ def finish(
     write_run(run, out / RUN, force=over)
     write_outcomes(marked, out / OUTCOMES, force=over)
     return write_report(report(read_results(out)), out, force=over)
+
+
+def saved_pictures(program: Program, out: Path) -> dict[str, int]:
+    """Return how many pictures of each entrant are saved in a folder of results."""
+    saved = {}
+    for entrant, _ in program.tasks:
+        try:
+            with read_ledger(out / entrant.folder) as ledger:
+                saved[entrant.name] = ledger.num_saved_pictures()
+        except SowError:  # it has not begun
+            saved[entrant.name] = 0
+    return saved
+
+
+def part_begun(program: Program, out: Path) -> Program:
+    """Return the part of an interrupted program of which there are pictures, with a note on it.
+
+    Tables of variants that have not all begun are left out.
+    """
+    saved = saved_pictures(program, out)
+    tasks = tuple(task for task in program.tasks if saved[task[0].name])
+    begun = {entrant.name for entrant, _ in tasks}
+    note = (
+        f"This run was interrupted: {sum(saved.values())} of {program.num_pictures} pictures are "
+        "there. The same command goes on."
+    )
+    return replace(
+        program,
+        bench=replace(program.bench, notes=(note, *program.bench.notes)),
+        tasks=tasks,
+        ablations=tuple(
+            table for table in program.ablations if {row.method for row in table.rows} <= begun
+        ),
+    )
 
 
 def described(program: Program, found: Sequence[Outcome], out: Path) -> Run:

@@ -32,6 +32,11 @@ class Program:
     tasks: tuple[tuple[Entrant, Bench], ...]
     ablations: tuple[Ablation, ...]
 
+    @property
+    def num_pictures(self) -> int:
+        """How many pictures all entrants make."""
+        return sum(len(pair.seeds) for _, bench in self.tasks for pair in bench.listed.pairs)
+
 
 def tables_of(text: str) -> tuple[str, ...]:
     """Return the names of tables in a comma-separated list.

@@ -145,7 +145,7 @@ class ManifestCheck:
         self._found.changed += changed
         self._staging.execute(
             "INSERT INTO staged VALUES (?, ?, ?, ?, ?)",
-            (job.id, line, job.as_json(), job.digest, job.count),
+            (job.id, line, job.as_json(), job.digest, len(job.seeds)),
         )
         return None
 

@@ -13,6 +13,7 @@ from sow.batch.manifest.rows import strict_json
 from sow.errors import UsageError
 from sow.planners.request import options_of
 from sow.service.request import Request
+from sow.utils.suggestions import did_you_mean
 
 
 def _json_types(field: str) -> set[Any]:
@@ -23,7 +24,7 @@ def _json_types(field: str) -> set[Any]:
 
 
 JSON_TYPES = {field: _json_types(field) for field in options_of(Request)}
-INTEGER_FIELDS = {"seed", "count"} | {f for f, types in JSON_TYPES.items() if types == {int}}
+INTEGER_FIELDS = {"seed", "num"} | {f for f, types in JSON_TYPES.items() if types == {int}}
 JSON_FIELDS = (
     INTEGER_FIELDS
     | {"canvas"}
@@ -49,12 +50,13 @@ def checked_columns(columns: Sequence[str], of: str) -> list[str]:
         UsageError: for an unknown column, or two columns for one field.
     """
     fields: list[str] = []
+    every = ", ".join(dict.fromkeys(FIELDS_BY_NAME.values()))
     for column in columns:
         name = column.strip()
         if name not in FIELDS_BY_NAME:
             raise UsageError(
                 f"{of} has a column {name[:80]!r}, which is not a field of a job",
-                f"its columns, between commas, may be {', '.join(FIELDS_BY_NAME)}",
+                did_you_mean(name, FIELDS_BY_NAME, f"its columns, between commas, may be {every}"),
             )
         if FIELDS_BY_NAME[name] in fields:
             field = FIELDS_BY_NAME[name]

@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from sow.errors import UsageError
+from sow.planners.argument_names import names_of, with_other_names
 from sow.planners.graph_spec import GRAPH_SOURCES, as_graph, as_triples
-from sow.planners.request import options_of, values_for
+from sow.planners.request import NUM_ALIASES, RESULT, option, options_of, values_for
 from sow.service.fitting import resolve_settings
 from sow.service.request import Request
 from sow.settings.inputs import as_box, as_canvas, as_plan, as_regions, split_weight
@@ -30,11 +31,12 @@ SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "tes
           "evaluation"}  # fmt: skip
 """Words in the name of a file that ImageFolder takes for a split, and then leaves out other files;
 generated ids contain none of them."""
-MAX_COUNT = 10_000
+MAX_NUM = 10_000
 """Pictures of one job."""
 
 
-@dataclass(frozen=True)
+@with_other_names
+@dataclass(frozen=True, repr=False)
 class TV2IJob(Request):
     """One job: a text and a visual condition to an image, or several of them.
 
@@ -47,7 +49,7 @@ class TV2IJob(Request):
             `_.+-` and blanks, at most 100; no two ids may differ in case only. By default it is
             made of the picture's name, the prompt and a hash of the job.
         seed: of the first picture; the next count up. By default it follows from the id.
-        count: how many pictures.
+        num: how many pictures, 1 if left out; also called `count`.
 
     Raises:
         UsageError: for a value of a wrong type or out of range.
@@ -57,7 +59,9 @@ class TV2IJob(Request):
     _: KW_ONLY
     id: str = ""
     seed: int | None = None
-    count: int = 1
+    num: int | None = option(
+        "How many pictures.", RESULT, json=int, aliases=NUM_ALIASES, minimum=1, maximum=MAX_NUM
+    )
 
     def __post_init__(self) -> None:
         """Check the values, convert paths and tuples to JSON, and make an id if there is none."""
@@ -162,18 +166,25 @@ class TV2IJob(Request):
         first = self.seed
         if first is None:
             first = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4]) >> 1
-        return range(first, first + self.count)
+        return range(first, first + (self.num or 1))
 
     @property
     def files(self) -> list[str]:
         """The names of the pictures, in the order of the seeds; no two jobs share one."""
-        if self.count == 1:
+        if len(self.seeds) == 1:
             return [f"{self.id}.png"]
         return [f"{self.id}@{seed}.png" for seed in self.seeds]
 
     def as_json(self) -> str:
-        """Return the fields that have been set, in a fixed order: equal jobs give equal text."""
-        return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
+        """Return the fields that have been set, in a fixed order: equal jobs give equal text.
+
+        The text is that of earlier versions, so that the job in a ledger is still the same: there
+        `num` is `count`, and one picture is not mentioned.
+        """
+        values = self.to_dict()
+        if (num := values.pop("num", 1)) != 1:
+            values["count"] = num
+        return json.dumps(values, sort_keys=True, ensure_ascii=False)
 
     @property
     def digest(self) -> str:
@@ -215,13 +226,12 @@ def _line_fields() -> dict[str, Any]:
     made: dict[str, Any] = {
         "id": (str, ""),
         "seed": (int | None, Field(None, ge=0, le=MAX_SEED)),
-        "count": (int, Field(1, ge=1, le=MAX_COUNT)),
     }
-    for name, (_, option) in options_of(Request).items():
-        range_: dict[str, Any] = {"ge": option.minimum, "le": option.maximum}
+    for name, (_, declared) in options_of(TV2IJob).items():
+        range_: dict[str, Any] = {"ge": declared.minimum, "le": declared.maximum}
         limits = {limit: value for limit, value in range_.items() if value is not None}
-        names = AliasChoices(name, *option.aliases)
-        made[name] = (option.json | None, Field(None, validation_alias=names, **limits))
+        names = AliasChoices(name, *declared.aliases)
+        made[name] = (declared.json | None, Field(None, validation_alias=names, **limits))
     return made
 
 
@@ -231,16 +241,7 @@ _Line = create_model(
     **_line_fields(),
 )
 """The fields of a line of a manifest."""
-FIELDS_BY_NAME = {
-    "id": "id",
-    "seed": "seed",
-    "count": "count",
-    **{
-        name: field
-        for field, (_, option) in options_of(Request).items()
-        for name in (field, *option.aliases)
-    },
-}
+FIELDS_BY_NAME = names_of(TV2IJob)
 """Every name that a line may use, and the field it stands for."""
 
 

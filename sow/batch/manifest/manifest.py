@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sow.batch.manifest.job import FIELDS_BY_NAME, TV2IJob
+from sow.batch.manifest.job import TV2IJob
 from sow.batch.manifest.rows import Row, Rows, is_utf8, json_rows, open_for_reading, text_rows
 from sow.batch.manifest.tables import csv_rows, parquet_rows
 from sow.errors import SowError, UsageError
+from sow.planners.argument_names import read_arguments
 from sow.utils.type_checks import as_path
 
 READERS: dict[str, Callable[[Path], Rows]] = {
@@ -227,16 +228,10 @@ def _by_field_name(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values by field name instead of alias; None counts as left out.
 
     Raises:
-        UsageError: if a field is given under two names.
+        UsageError: if a field is unknown, or given under two names.
     """
-    fields: dict[str, Any] = {}
-    for name, value in data.items():
-        field = FIELDS_BY_NAME.get(name, name)
-        if field in fields:
-            raise UsageError(f"{field} is given under two names", "leave one out")
-        if value is not None:
-            fields[field] = value
-    return fields
+    fields = read_arguments(TV2IJob, data, "field")
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _merge_defaults(fields: dict[str, Any], defaults_by_field: Mapping[str, Any]) -> dict[str, Any]:
