@@ -153,7 +153,7 @@ def interference(
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
     pipe, checkpoint = service.pipe, service.model
     try:
-        result = run(pipe, steps, strength)
+        result = run(pipe, steps, strength, print_note)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

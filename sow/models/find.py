@@ -25,6 +25,7 @@ from sow.checkpoints.spec import CheckpointSpec, words_of
 from sow.checkpoints.trust import PICKLES, check_configs, check_folder, folder_problem
 from sow.errors import ModelError
 from sow.models.hub import SD21, download_snapshot, hub_problem
+from sow.utils.suggestions import did_you_mean
 from sow.utils.type_checks import as_path
 
 Half = bool | Callable[[], bool]
@@ -170,10 +171,8 @@ def find_model(
         return Model(path.resolve().name, path, "folder", half=_prefer_half(half))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return _find_on_hub(name, revision, half, download)
-    raise ModelError(
-        f"no model {name!r}",
-        f"use auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id",
-    )
+    every = f"use auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id"
+    raise ModelError(f"no model {name!r}", did_you_mean(name, ("sd2.1", *BUNDLED), every))
 
 
 def _check_file(path: Path) -> None:

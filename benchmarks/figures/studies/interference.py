@@ -8,7 +8,8 @@ the other is how strong the interference is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from sow.diffusion.algorithm import Denoise
 from sow.pictures.drawing import labelled_grid, stacked
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
+from sow.utils.durations import duration_text
 
 KINDS = ("plain", "enhanced", "suppressed")
 GREY, WHITE = 128, 255
@@ -110,7 +112,12 @@ class Interference:
 
 
 @torch.no_grad()
-def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> Interference:
+def interference(
+    pipe: SowPipeline,
+    steps: int = 10,
+    strength: float = 0.8,
+    say: Callable[[str], object] = lambda line: None,
+) -> Interference:
     """Run the experiment: no prompt, no guidance, no randomness.
 
     The largest batch that the UNet sees has `steps` samples.
@@ -119,6 +126,7 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
         pipe: any Stable Diffusion.
         steps: S; the merged pictures are made from every state.
         strength: of the pull, 0 to 1.
+        say: is given a line about how long it takes, after the first part of it.
     """
     backbone = StableDiffusion(pipe)
     schedule = backbone.schedule(steps)
@@ -133,7 +141,12 @@ def interference(pipe: SowPipeline, steps: int = 10, strength: float = 0.8) -> I
         )[0].float()
         return output
 
+    before = time.monotonic()
     grey, white = (_inverted(pipe, backbone, steps, level, answer) for level in (GREY, WHITE))
+    # The two inversions took 2 S samples; a row of pictures takes 1 + 2 + … + S.
+    each = (time.monotonic() - before) / (2 * steps)
+    samples = (2 + len(KINDS)) * steps * (steps + 1) // 2
+    say(f"{duration_text(each * samples)} for {samples} more UNet samples")
     half = grey[0].shape[3] // 2
     merged = [
         torch.cat([g[..., :half], w[..., half:]], 3) for g, w in zip(grey, white, strict=True)
