@@ -15,6 +15,7 @@ from sow.cli.interrupts import stop_on_interrupt
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, print_note, printable, report
 from sow.errors import UsageError
+from sow.utils.files import make_folder
 
 Out = Annotated[
     Path,
@@ -64,6 +65,7 @@ def command_of(study: Study) -> Callable[..., None]:
             hide_bars()
         command = command_line(study, values)
         study.check(values)
+        make_folder(out, "give another out=")
         print_note(f"{study.duration} on one core with the usual numbers; Ctrl-C keeps pictures")
         kept = f"pictures are kept in {out / PICTURES}; the same command goes on: {command}"
         with stop_on_interrupt(lambda: kept):

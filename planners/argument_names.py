@@ -40,6 +40,7 @@ NOT_HERE = {
 """Arguments of other programs that nothing here corresponds to, and what to do instead."""
 
 
+@functools.cache
 def names_of(record: type) -> dict[str, str]:
     """Return every name of the fields of a record, and the field it stands for."""
     names = {f.name: f.name for f in fields(record)}
