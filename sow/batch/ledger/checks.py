@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.ledger.schema import damaged_ledger, ledger_path
-from sow.batch.manifest.job import MAX_COUNT, check_id
+from sow.batch.manifest.job import MAX_NUM, check_id
 from sow.utils.files import cache_folder, local_identity, read_regular
 
 FILE = re.compile(r"(.+?)(@\d{1,20})?\.png", re.ASCII)
@@ -125,7 +125,7 @@ def read_jobs(database: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
         _expect(hashlib.sha256(text.encode()).hexdigest() == digest, "a job")
         job = json.loads(text)
         _expect(isinstance(job, dict) and job.get("id") == name, "a job")
-        _expect(job.get("count", 1) == pictures and 1 <= pictures <= MAX_COUNT, "a job")
+        _expect(job.get("count", 1) == pictures and 1 <= pictures <= MAX_NUM, "a job")
         _expect("\0" not in folder and math.isfinite(row[10]), "a job")
         yield row
 
