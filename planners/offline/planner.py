@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box, check_inside
+from sow.plan.box import (
+    MAX_CONDITION_SHARE,
+    MIN_CONDITION_SHARE,
+    MIN_FACE_LATENTS,
+    Box,
+    check_inside,
+)
 from sow.plan.plan import Plan, Region
 from sow.planners.base import PlanRequest
 from sow.planners.offline.cropping import FACE, THING, crop_condition
@@ -68,7 +74,10 @@ def place(request: PlanRequest, crop: Box, subject: str) -> Box:
     """
     width, height = request.size
     shorter = min(width, height)
-    share = min(max(share_of_canvas(request.prompt), MIN_CONDITION_SHARE), MAX_CONDITION_SHARE)
+    largest = MAX_CONDITION_SHARE
+    share = min(max(share_of_canvas(request.prompt), MIN_CONDITION_SHARE), largest)
+    if subject == FACE:  # on a narrow canvas
+        share = min(max(share, MIN_FACE_LATENTS * request.vae_scale_factor / shorter), largest)
     scale = share * shorter / max(crop.width, crop.height)
     w, h = crop.width * scale, crop.height * scale
     side = side_of_subject(request.prompt, subject)

@@ -12,6 +12,13 @@ from sow.utils.validation import StrictModel
 
 # The paper keeps the condition between 180 and 256 px on its 512 px canvas (Sec. V).
 MIN_CONDITION_SHARE, MAX_CONDITION_SHARE = 180 / 512, 256 / 512
+MIN_FACE_LATENTS = 6
+"""The width and height in latents below which few faces survive, as measured on `figures`.
+
+Of three drawn faces with six seeds each, none was the same person to the judge when planted 2 to 5
+latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on both. Of
+25 others planted 5 wide, four were (benchmarks/figures/studies/results/finding.md).
+"""
 MAX_COORDINATE = 10**7
 """Pixels; no picture that can be loaded is wider."""
 Corners = tuple[float, float, float, float]

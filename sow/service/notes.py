@@ -9,6 +9,7 @@ from sow.diffusion.prompts import negative_prompt
 from sow.models.find import Model
 from sow.pictures.formats import is_photograph
 from sow.pictures.loading import over_grey
+from sow.plan.box import MIN_FACE_LATENTS
 from sow.plan.prompt_syntax import plain_text, weighted_fragments
 
 if TYPE_CHECKING:
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     from sow.service.resolved import ResolvedRequest
     from sow.settings.settings import PromptSyntax, Settings
 
-MIN_FACE_LATENTS = 6
-"""The width and height in latents below which few faces survive, as measured on `figures`.
-
-Of three drawn faces with six seeds each, none was the same person to the judge when planted 2 to 5
-latents wide (16 to 40 px), on canvases of 128 and of 192 px; 6 latents wide all were, on both. Of
-25 others planted 5 wide, four were (benchmarks/figures/studies/results/finding.md).
-"""
 MAX_STRETCH = 1.25
 """A condition whose shape is changed by more gets a note; the grid alone changes it by less."""
 

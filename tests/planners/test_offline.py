@@ -338,6 +338,13 @@ def test_the_subject_makes_room(prompt, side):
     assert {"left": x < 240, "right": x > 272, None: 240 <= x <= 272}[side]
 
 
+@pytest.mark.parametrize(("canvas", "side"), [((96, 160), 48), ((128, 128), 56), ((64, 64), 32)])
+def test_a_face_on_a_narrow_canvas_is_large_enough_to_survive(canvas, side):
+    """Six latents, unless that is more than half of the canvas."""
+    request = PlanRequest(Image.new("RGB", (64, 64)), "a king", canvas)
+    assert place(request, Box(x=0, y=0, width=64, height=64), "face").width == side
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.integers(16, 3000),
