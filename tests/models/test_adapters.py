@@ -259,8 +259,8 @@ def test_an_embedding_is_a_word_of_several_tokens(tiny, gold):
         assert torch.equal(text.prompt_embeds, same.prompt_embeds)
         other = [word for word, _ in StableDiffusion(tiny).words("a golden hat")]
         assert "gold" not in other
-        assert tiny.num_truncated_tokens("gold " * 10) == 0
-        assert tiny.num_truncated_tokens("gold " * 11) == 3 * 11 + 2 - 32
+        assert tiny.num_truncated_tokens("gold " * 10, "plain") == 0
+        assert tiny.num_truncated_tokens("gold " * 11, "plain") == 3 * 11 + 2 - 32
         assert draw(tiny) == bare  # its word is not in the prompt
         assert draw(tiny, "a person gold") != draw(tiny, "a person")
     assert tiny.tokenizer("a gold hat").input_ids == plain
