@@ -14,8 +14,8 @@ from sow.planners.offline.prompt_rules import names_person
 if TYPE_CHECKING:
     from PIL import Image
 
+    from sow.pictures.condition import Condition
     from sow.plan.plan import Plan
-    from sow.service.results import GenerationSpec
 
 MIN_DRAWN_SCORE, MIN_PHOTOGRAPHED_SCORE = 0.7, 0.6
 """The detectors' scores that suffice where a face is expected."""
@@ -67,7 +67,7 @@ class PlantedFace:
 
 
 class FaceCheck:
-    """Looks for the faces that a spec plants in pictures, where they were planted.
+    """Looks for the faces that a plan plants in pictures, where they were planted.
 
     MTCNN looks for photographed faces, another detector for drawn ones (see `planners/offline`):
     each for the faces that it finds in the planted condition itself, and only close by, so that
@@ -78,12 +78,11 @@ class FaceCheck:
         expects_face: the plan says that a face is planted.
     """
 
-    def __init__(self, spec: GenerationSpec) -> None:
-        plan = spec.plan
+    def __init__(self, condition: Condition, plan: Plan) -> None:
         self.expects_face = plan.subject == "face"
         self.faces: tuple[PlantedFace, ...] = ()
         if self.expects_face or (not plan.text_only and names_person(plan.subject)):
-            self.faces = _planted_faces(draw_condition(plan, spec.condition), plan)
+            self.faces = _planted_faces(draw_condition(plan, condition), plan)
 
     def look(self, image: Image.Image) -> FaceFindings | None:
         """Return what became of the planted faces in a picture; None if no face is planted."""

@@ -297,7 +297,7 @@ class Service:
         check_seeds(seeds)
         from sow.pipeline.adapters import with_adapters
 
-        face_check, with_cycles = FaceCheck(spec), set(cycles_of)
+        face_check, with_cycles = FaceCheck(spec.condition, spec.plan), set(cycles_of)
 
         def make_checked(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
             shown = [index for index, place in enumerate(places) if place in with_cycles]

@@ -47,16 +47,18 @@ def lost_in(face_check: FaceCheck, image: Image.Image) -> tuple[int, int]:
 
 
 def noted(spec, image: Image.Image) -> tuple[str, ...]:
-    return replace(picture_of(spec, image), faces=FaceCheck(spec).look(image)).notes
+    return replace(
+        picture_of(spec, image), faces=FaceCheck(spec.condition, spec.plan).look(image)
+    ).notes
 
 
 def test_a_face_that_is_there_is_seen(spec):
-    assert lost_in(FaceCheck(spec), planted(spec)) == (1, 0)
+    assert lost_in(FaceCheck(spec.condition, spec.plan), planted(spec)) == (1, 0)
     assert noted(spec, planted(spec)) == ()
 
 
 def test_a_face_that_is_not_there_is_missed(spec):
-    face_check, box = FaceCheck(spec), spec.plan.box
+    face_check, box = FaceCheck(spec.condition, spec.plan), spec.plan.box
     empty = Image.new("RGB", spec.plan.canvas, (90, 160, 110))
     elsewhere = planted(spec, at=(0, 128 - box.height))
     for image in (empty, elsewhere, planted(spec, at=(box.x + 16, box.y + 16), side=20)):
@@ -68,7 +70,7 @@ def test_a_face_that_is_not_there_is_missed(spec):
 
 def test_things_are_not_looked_at(service, spec):
     thing = service.resolve(Request("examples/drawn-curls.png", "a ball", subject="ball"))
-    assert FaceCheck(thing).look(Image.new("RGB", spec.plan.canvas)) is None
+    assert FaceCheck(thing.condition, thing.plan).look(Image.new("RGB", spec.plan.canvas)) is None
     blackened = replace(picture_of(spec, planted(spec)), flagged=True)
     assert ["blackened" in note for note in blackened.notes] == [True]
 
@@ -76,14 +78,17 @@ def test_things_are_not_looked_at(service, spec):
 def test_a_persons_face_is_looked_at_whatever_the_subject_is_called(service):
     request = Request("examples/drawn-curls.png", "a woman", subject="woman", matte="none")
     spec = service.resolve(request)
-    assert lost_in(FaceCheck(spec), planted(spec)) == (1, 0)
-    assert lost_in(FaceCheck(spec), Image.new("RGB", spec.plan.canvas)) == (1, 1)
+    assert lost_in(FaceCheck(spec.condition, spec.plan), planted(spec)) == (1, 0)
+    assert lost_in(FaceCheck(spec.condition, spec.plan), Image.new("RGB", spec.plan.canvas)) == (
+        1,
+        1,
+    )
 
 
 def test_a_photographs_face_is_looked_for_by_the_other_detector(service, astronaut):
     for canvas in (128, 256):
         spec = service.resolve(Request(astronaut, "a woman in the forest", canvas=canvas))
-        face_check, whole = FaceCheck(spec), planted(spec)
+        face_check, whole = FaceCheck(spec.condition, spec.plan), planted(spec)
         assert lost_in(face_check, whole) == (1, 0)
         face = face_check.faces[0].box
         destroyed = whole.copy()
@@ -97,7 +102,7 @@ def test_each_of_two_faces_is_looked_for(service):
         "examples/drawn-two.png", "two people", mask="examples/drawn-two-heads.png", canvas=256
     )
     spec = service.resolve(request)
-    face_check, whole = FaceCheck(spec), planted(spec)
+    face_check, whole = FaceCheck(spec.condition, spec.plan), planted(spec)
     assert lost_in(face_check, whole) == (2, 0)
     gone = whole.copy()
     gone.paste((90, 160, 110), face_check.faces[0].box.corners)
@@ -111,7 +116,7 @@ def test_a_small_face_on_a_tall_canvas_is_looked_at_closely(service):
         "examples/drawn-curls.png", "a woman", canvas=(256, 768), box=(96, 96, 48, 48)
     )
     spec = service.resolve(request)
-    face_check = FaceCheck(spec)
+    face_check = FaceCheck(spec.condition, spec.plan)
     assert lost_in(face_check, planted(spec)) == (1, 0)
     assert lost_in(face_check, Image.new("RGB", spec.plan.canvas, (90, 160, 110))) == (1, 1)
 
@@ -119,7 +124,7 @@ def test_a_small_face_on_a_tall_canvas_is_looked_at_closely(service):
 def test_where_no_face_is_recognised_it_is_said_that_nobody_looked(service):
     request = Request("examples/drawn-car-part.png", "a person", subject="face", matte="none")
     spec = service.resolve(request)
-    assert FaceCheck(spec).faces == ()
+    assert FaceCheck(spec.condition, spec.plan).faces == ()
     (note,) = noted(spec, planted(spec))
     assert note.startswith("nobody looked whether the planted face is in the picture of seed 7")
 

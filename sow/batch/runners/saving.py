@@ -39,7 +39,10 @@ def save(generated: GeneratedPicture, queue: JobQueue, extra_files: ExtraFiles) 
     """
     picture = generated.picture
     if not picture.flagged:
-        picture = replace(picture, faces=FaceCheck(generated.spec).look(picture.image))
+        picture = replace(
+            picture,
+            faces=FaceCheck(generated.spec.condition, generated.spec.plan).look(picture.image),
+        )
     generated, name = replace(generated, picture=picture), generated.claimed.file_of(generated.seed)
     files = {
         **extra_files(generated, name),
