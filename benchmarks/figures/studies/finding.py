@@ -29,9 +29,7 @@ from sow.plan.plan import Plan
 from sow.planners.offline.drawn_faces import find_drawn_faces
 from sow.planners.offline.faces import find_faces, find_photographed_faces
 from sow.service.face_check import FaceCheck
-from sow.service.results import GenerationSpec
 from sow.service.service import Service
-from sow.settings.settings import Settings
 
 FIRST = TESTING + 13_000_000
 ENOUGH = 0.4
@@ -115,9 +113,7 @@ def photographs() -> Iterator[str]:
     unseen = list[bool]()
     for person, other in zip(bar(people, "photographs"), others, strict=True):
         plan = Plan.parse({"canvas": CANVAS, "prompt": "a person", "box": PLACE, "subject": "face"})
-        face_check = FaceCheck(
-            GenerationSpec(Condition.prepare(person, plan), plan, Settings.preset("normal"), "", "")
-        )
+        face_check = FaceCheck(Condition.prepare(person, plan), plan)
         unseen.append(not face_check.faces)
         if not face_check.faces:
             continue
@@ -171,7 +167,7 @@ def _row(name: str, judge: Judge, work: Sequence[Trial], images: list[Image.Imag
         who = "nobody"
         if judged.here:
             who = "same" if judged.distance < SAME_PERSON else "another"
-        findings = FaceCheck(trial.work).look(image)
+        findings = FaceCheck(trial.work.condition, trial.work.plan).look(image)
         noticed[who].append(findings is not None and findings.lost > 0)
     cells = [f"{rate(s).percent()} of {len(s)}" if s else "none there" for s in noticed.values()]
     return f"| {name} | {len(work)} | {' | '.join(cells)} |"
