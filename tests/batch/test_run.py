@@ -13,7 +13,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from sow.batch.run_batch import Batch
-from sow.batch.runners import engine
+from sow.batch.runners import engine, runner
 from sow.batch.runners.buckets import Buckets, balanced_batch_size
 from sow.batch.runners.options import Options
 from sow.batch.runners.publishing import thumbnail_names
@@ -110,6 +110,16 @@ def test_no_two_pictures_share_a_thumbnail(batch_of, picture, tmp_path):
     made = {f".sow/thumbs/{file.name}".lower() for file in (tmp_path / "out/.sow/thumbs").iterdir()}
     assert made == set(names)
     assert thumbnail_names("x.png") == (".sow/thumbs/x.webp", ".sow/thumbs/x.condition.webp")
+
+
+def test_libraries_are_imported_before_several_threads_need_them(batch_of, picture, monkeypatch):
+    """Else the first plans of a language model fail: transformers cannot be imported twice."""
+    seen, plan_tasks = [], runner.JobRunner._plan_tasks
+    monkeypatch.setattr(runner, "import_module", seen.append)
+    monkeypatch.setattr(runner.JobRunner, "_plan_tasks", lambda self, claimed: (
+        seen.append("plan"), plan_tasks(self, claimed))[1])  # fmt: skip
+    assert all(result.done for result in batch_of(jobs_of(picture, 2)))
+    assert seen[:3] == ["sow.pipeline.pipeline", "plan", "plan"]
 
 
 def test_the_same_again_makes_nothing(batch_of, picture, tmp_path):

@@ -101,3 +101,25 @@ def test_parquet(tmp_path):
 
         cases.append(Case(f"parquet {number}", run))
     check(cases)
+
+
+def test_parquet(tmp_path):
+    """Footers and pages with something done to them: pyarrow and the limits read both."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table({
+        "id": ["one", "two"], "image": ["a.png", "a" * 500], "prompt": ["a man", "a man"],
+        "seed": [7, None], "box": [[8, 16, 56, 56], None], "related": [None, '{"body": [1, 2]}'],
+    })  # fmt: skip
+    sound, dice, cases = [], randomness("manifests parquet"), []
+    for how in ({}, {"compression": "gzip", "use_dictionary": False}, {"data_page_version": "2.0"}):
+        pq.write_table(table, tmp_path / "sound.parquet", **how)
+        sound.append((tmp_path / "sound.parquet").read_bytes())
+    path = tmp_path / "jobs.parquet"
+    for number in range(COUNT):
+
+        def run(content: bytes = mangled_bytes(dice, dice.choice(sound))) -> None:
+            path.write_bytes(content)
+            walked(path)
+
+        cases.append(Case(f"parquet {number}", run))
+    assert check(cases)["UsageError"] > COUNT // 10

@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,8 @@ class JobRunner:
             return
         model = self.service.model  # loaded here, so that its errors end the run and fail no job
         self.queue.record_model(f"{model.name} ({model.revision})")
+        # Planners need transformers too, which several threads cannot import at the same time.
+        import_module("sow.pipeline.pipeline")
         for claimed in claimed_jobs:
             future = planning.submit(self._plan_tasks, claimed)
             self._planning[future] = _ActiveJob(claimed, len(claimed.seeds))
