@@ -87,23 +87,6 @@ def test_lines(tmp_path, ending, made):
 
 
 def test_parquet(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    pq = pytest.importorskip("pyarrow.parquet")
-    dice = randomness("manifests parquet")
-    path, cases = tmp_path / "jobs.parquet", []
-    pq.write_table(pa.Table.from_pylist([JOBS[0]] * 10), path)
-    good = path.read_bytes()
-    for number in range(COUNT):
-
-        def run(data=mangled_bytes(dice, good)) -> None:
-            path.write_bytes(data)
-            walked(path)
-
-        cases.append(Case(f"parquet {number}", run))
-    check(cases)
-
-
-def test_parquet(tmp_path):
     """Footers and pages with something done to them: pyarrow and the limits read both."""
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     table = pa.table({

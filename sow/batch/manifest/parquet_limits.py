@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import SEEK_END
 from typing import Any, BinaryIO
 
 from sow.errors import UsageError
@@ -21,11 +22,14 @@ MAX_LIST_BYTES, MAX_LIST_VALUES = 2**30, 2**24
 """Bytes and values of a column of lists in a row group: one row may have all of them."""
 HEADER_BYTES, MAX_HEADER_BYTES = 2**12, 2**24
 """Bytes of a page's header: most have fewer than the first; pyarrow reads up to the second."""
-MAX_DEPTH = 8
-"""Levels of a header; it has four."""
+MAX_DEPTH = 16
+"""Levels of a header or a footer, counting lists; they have fewer than ten."""
 NUMBER_BYTES = 16
 """Bytes of a number and its levels."""
-TEXT_TYPES = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
+TEXT_TYPES = (6, 7)
+"""BYTE_ARRAY and FIXED_LEN_BYTE_ARRAY."""
+REPEATED, MAX_LEVELS = 2, 50
+"""How often an element of the schema may appear; levels of the schema."""
 DICTIONARY_PAGE, DATA_HEADERS = 2, {0: (5, 2), 3: (8, 4)}
 """The types of pages; for data, the header's field with the details, and the encoding's in it."""
 DICTIONARY_ENCODINGS, DELTA_BYTE_ARRAY = (2, 8), 7
@@ -58,33 +62,36 @@ class _Column:
         return self.pages + rows * self.reference + min(rows * self.largest, self.written)
 
 
-def safe_batch_rows(file: BinaryIO, footer: Any, shown: str) -> int:
+def safe_batch_rows(file: BinaryIO, shown: str) -> int:
     """Return how many rows of a Parquet file may be read at once.
+
+    The footer is read here: pyarrow's own view of it ends the process if a column lacks its
+    metadata.
 
     Args:
         file: the file; its position changes.
-        footer: pyarrow's `FileMetaData`.
         shown: the file in messages.
 
     Raises:
         UsageError: if it unfolds to too much.
-        ValueError: if a page's header is invalid.
+        ValueError: if its footer or a page's header is invalid.
     """
-    if footer.num_rows > MAX_ROWS:
+    footer = _read_footer(file)
+    if _number(footer, 3) > MAX_ROWS:
         raise UsageError(f"{shown} has more than {MAX_ROWS} rows", "split it")
-    rows = BATCH_ROWS
-    for index in range(footer.num_row_groups):
-        group, columns = footer.row_group(index), []
-        for number in range(footer.num_columns):
-            column = _measure(file, group.column(number))
-            has_lists = footer.schema.column(number).max_repetition_level > 0
-            if has_lists and (column.values > MAX_LIST_VALUES or column.unfolded > MAX_LIST_BYTES):
+    in_lists, rows = _leaves_in_lists(_items(footer, 2)), BATCH_ROWS
+    for group in _items(footer, 4):
+        chunks, columns = _items(group, 1), []
+        if len(chunks) != len(in_lists):
+            raise ValueError("a row group lacks a column")
+        for chunk, in_list in zip(chunks, in_lists, strict=True):
+            column = _measure(file, chunk)
+            if in_list and (column.values > MAX_LIST_VALUES or column.unfolded > MAX_LIST_BYTES):
                 raise UsageError(
-                    f"{shown} may unfold to {column.unfolded >> 20} MB in the lists of "
-                    f"{group.column(number).path_in_schema[:80]!r}",
+                    f"{shown} may unfold to {column.unfolded >> 20} MB in the lists of a column",
                     HINT,
                 )
-            columns.append(_Column(column.pages) if has_lists else column)
+            columns.append(_Column(column.pages) if in_list else column)
         while sum(column.bytes_of(rows) for column in columns) > MAX_BYTES:
             if rows == 1:
                 raise UsageError(
@@ -94,11 +101,53 @@ def safe_batch_rows(file: BinaryIO, footer: Any, shown: str) -> int:
     return rows
 
 
+def _read_footer(file: BinaryIO) -> dict[int, Any]:
+    """Return the fields of the file's metadata, by number."""
+    file.seek(0, SEEK_END)
+    end = file.tell() - 8
+    file.seek(max(0, end))
+    tail = file.read(8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or length > end:
+        raise ValueError("it has no footer")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError("its footer is too long")
+    file.seek(end - length)
+    try:
+        return _CompactReader(file.read(length)).read_struct(MAX_DEPTH)
+    except IndexError:
+        raise ValueError("its footer is cut off") from None
+
+
+def _leaves_in_lists(schema: list[Any]) -> list[bool]:
+    """Return for each column whether a row may have several of its values.
+
+    schema: the elements of the tree, each before its children.
+    """
+    leaves: list[bool] = []
+    remaining = iter(schema)
+
+    def visit(repeated: bool, depth: int) -> None:
+        element = next(remaining, None)
+        if element is None or depth > MAX_LEVELS:
+            raise ValueError("its schema is invalid")
+        repeated = repeated or (depth > 0 and element.get(3) == REPEATED)
+        children = _number(element, 5) if 5 in element else 0
+        if not children and depth > 0:
+            leaves.append(repeated)
+        for _ in range(children):
+            visit(repeated, depth + 1)
+
+    visit(False, 0)
+    return leaves
+
+
 def _measure(file: BinaryIO, chunk: Any) -> _Column:
     """Return the sizes of a column chunk, from the headers of its pages."""
     column, largest_page, dictionary = _Column(), 0, 0
-    is_text = chunk.physical_type in TEXT_TYPES
-    for kind, size, values, encoding in _pages(file, chunk):
+    metadata = chunk.get(3) if isinstance(chunk, dict) else None
+    is_text = _number(metadata, 1) in TEXT_TYPES
+    for kind, size, values, encoding in _pages(file, metadata):
         if kind == DICTIONARY_PAGE:
             dictionary = max(dictionary, size)
             continue
@@ -119,17 +168,17 @@ def _measure(file: BinaryIO, chunk: Any) -> _Column:
     return column
 
 
-def _pages(file: BinaryIO, chunk: Any) -> Iterator[tuple[int, int, int, int]]:
+def _pages(file: BinaryIO, metadata: Any) -> Iterator[tuple[int, int, int, int]]:
     """Yield type, uncompressed bytes, number of values and encoding of each page, as pyarrow does.
 
     Raises:
         ValueError: if a header is invalid.
     """
-    offset = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < offset:
-        offset = chunk.dictionary_page_offset
-    end, seen = offset + chunk.total_compressed_size, 0
-    while seen < chunk.num_values and offset < end:
+    offset, num_values = _number(metadata, 9), _number(metadata, 5)
+    if 11 in metadata and 0 < _number(metadata, 11) < offset:  # the dictionary's
+        offset = _number(metadata, 11)
+    end, seen = offset + _number(metadata, 7), 0
+    while seen < num_values and offset < end:
         header, length = _read_header(file, offset)
         kind, size, compressed = (_number(header, field) for field in (1, 2, 3))
         details, encoding = DATA_HEADERS.get(kind, (0, 0))
@@ -142,8 +191,15 @@ def _pages(file: BinaryIO, chunk: Any) -> Iterator[tuple[int, int, int, int]]:
 def _number(fields: Any, field: int) -> int:
     number = fields.get(field) if isinstance(fields, dict) else None
     if not isinstance(number, int) or number < 0:
-        raise ValueError("the header of a page is invalid")
+        raise ValueError("a header is invalid")
     return number
+
+
+def _items(fields: Any, field: int) -> list[Any]:
+    items = fields.get(field) if isinstance(fields, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError("a header is invalid")
+    return items
 
 
 def _read_header(file: BinaryIO, offset: int) -> tuple[dict[int, Any], int]:
@@ -162,7 +218,7 @@ def _read_header(file: BinaryIO, offset: int) -> tuple[dict[int, Any], int]:
 
 
 class _CompactReader:
-    """Reads a struct in Thrift's compact protocol; lists and texts are skipped.
+    """Reads a struct in Thrift's compact protocol; texts and fractions are skipped.
 
     Raises:
         IndexError: from any method, if the bytes end.
@@ -195,9 +251,8 @@ class _CompactReader:
             return self._skip(self._varint())
         if kind in (9, 10):
             head = self._byte()
-            for _ in range(self._varint() if head >> 4 == 15 else head >> 4):
-                self._value(head & 15, depth - 1)
-            return None
+            length = self._varint() if head >> 4 == 15 else head >> 4
+            return [self._value(head & 15, depth - 1) for _ in range(length)]
         if kind == 12:
             return self.read_struct(depth - 1)
         raise ValueError("the header of a page is invalid")  # it has no maps

@@ -134,7 +134,7 @@ def parquet_rows(path: Path) -> Rows:
     with open_for_reading(path) as file, open_for_reading(path) as pages, _arrow_errors(path):
         table = parquet.ParquetFile(file)
         fields = _parquet_fields(path, table.schema_arrow)
-        size = safe_batch_rows(pages, table.metadata, repr(str(path)))
+        size = safe_batch_rows(pages, repr(str(path)))
         numbers = count(1)
         for batch in table.iter_batches(batch_size=size, use_threads=False):
             for values, number in zip(_values(batch), numbers, strict=False):
