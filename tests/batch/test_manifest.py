@@ -127,6 +127,16 @@ def test_csv_equals_json_lines(tmp_path):
     assert said(read_manifest(written(tmp_path, jsonl, "jobs.ndjson"))) == WANTED
 
 
+@pytest.mark.parametrize(("mark", "name"), [(";", "jobs.csv"), ("\t", "jobs.csv"), (";", "a.tsv")])
+def test_columns_are_separated_as_in_the_header(tmp_path, mark, name):
+    """Spreadsheets write semicolons, and 0,3 for 0.3, in languages with a decimal comma."""
+    lines = ("face;prompt;likeness;box;seed", 'a.png;"a man; smiling, bald";0,3;8,16,56,56;7')
+    content = "\ufeff" + "\r\n".join(lines).replace("; ", "\0").replace(";", mark)
+    (row,) = rows(tmp_path, content.replace("\0", "; "), name)
+    assert row.data == {"image": "a.png", "prompt": "a man; smiling, bald", "likeness": 0.3,
+                        "box": [8, 16, 56, 56], "seed": 7}  # fmt: skip
+
+
 def test_tsv(tmp_path):
     path = written(tmp_path, "image\tprompt\tbox\na.png\ta man, smiling\t8,16,56,56\n", "jobs.tsv")
     (row,) = read_manifest(path).rows()
@@ -180,7 +190,8 @@ def test_an_unclosed_quote_is_limited_to_the_longest_line(tmp_path, monkeypatch)
     ("header", "why"),
     [
         ("image,prompt,colour", "'colour', which is not a field.*likeness"),
-        ("image;prompt", "'image;prompt', which is not a field.*between commas"),
+        ("image|prompt", "'image.prompt', which is not a field.*its columns may be"),
+        ("image,prompt;seed", "'prompt;seed', which is not a field"),
         ("image,face,prompt", "two columns for 'image'"),
         ("prompt,prompt", "two columns for 'prompt'"),
         ("prompt,", "column ''"),

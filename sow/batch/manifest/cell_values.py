@@ -38,6 +38,8 @@ JSON_STARTS = {
 }
 """How a cell starts that is JSON, in fields that may also be a file, a word or a phrase."""
 FOUR = re.compile(r"-?\d{1,8}(\s*,\s*-?\d{1,8}){3}", re.ASCII)
+DECIMAL_COMMA = re.compile(r"-?\d{1,8},\d{1,20}", re.ASCII)
+"""A number of a spreadsheet in a language that writes 0,3 for 0.3."""
 PAIR = re.compile(r"(\d{1,8})\s*[xX×]\s*(\d{1,8})", re.ASCII)
 EXACT = 2**53
 """From here on a float does not hold every whole number."""
@@ -56,7 +58,7 @@ def checked_columns(columns: Sequence[str], of: str) -> list[str]:
         if name not in FIELDS_BY_NAME:
             raise UsageError(
                 f"{of} has a column {name[:80]!r}, which is not a field of a job",
-                did_you_mean(name, FIELDS_BY_NAME, f"its columns, between commas, may be {every}"),
+                did_you_mean(name, FIELDS_BY_NAME, f"its columns may be {every}"),
             )
         if FIELDS_BY_NAME[name] in fields:
             field = FIELDS_BY_NAME[name]
@@ -82,6 +84,8 @@ def from_text(field: str, text: str) -> Any:
         return [int(pair[1]), int(pair[2])]
     if field == "canvas" and ":" in plain:
         return plain
+    if JSON_TYPES.get(field) == {float} and DECIMAL_COMMA.fullmatch(plain):
+        return float(plain.replace(",", "."))
     if field in JSON_FIELDS or plain.startswith(JSON_STARTS.get(field, "\0")):
         return _without_float(field, _json(field, plain))
     return text

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from sow.utils.type_checks import as_path
 READERS: dict[str, Callable[[Path], Rows]] = {
     ".jsonl": json_rows,
     ".ndjson": json_rows,
-    ".csv": partial(csv_rows, delimiter=","),
-    ".tsv": partial(csv_rows, delimiter="\t"),
+    ".csv": csv_rows,
+    ".tsv": csv_rows,
     ".parquet": parquet_rows,
 }
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -55,16 +55,17 @@ class _PhysicalLines:
         return line.decode("utf-8", "surrogateescape")
 
 
-def csv_rows(path: Path, delimiter: str) -> Rows:
+def csv_rows(path: Path) -> Rows:
     """Yield the rows of a CSV file, each with the number of the line where it starts.
+
+    Cells are separated by commas, semicolons or tabs, as those of the header are.
 
     Raises:
         UsageError: if the file cannot be read, or has unknown columns.
     """
     with open_for_reading(path) as file:
         lines = _PhysicalLines(file)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        fields = _header(path, reader)
+        reader, fields = _header(path, lines)
         while True:
             lines.bytes_read, start = 0, lines.number + 1
             try:
@@ -78,15 +79,23 @@ def csv_rows(path: Path, delimiter: str) -> Rows:
                 yield _csv_row(start, fields, cells)
 
 
-def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
+def _header(path: Path, lines: _PhysicalLines) -> tuple[Iterator[list[str]], list[str]]:
+    """Return a reader of the rows that follow, and the field of each column."""
     shown = repr(str(path))
     try:
+        first = next(lines, "")
+        reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
         columns = next(reader, [])
     except (csv.Error, _CsvError) as error:
         raise UsageError(f"the header of {shown} cannot be read: {error}", CSV_HINT) from None
     if not columns or not all(map(is_utf8, columns)):
         raise UsageError(f"{shown} has no header", CSV_HINT)
-    return checked_columns(columns, shown)
+    return reader, checked_columns(columns, shown)
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates the columns: spreadsheets write semicolons where commas are decimal."""
+    return next((mark for mark in ",\t;" if mark in header), ",")
 
 
 def _csv_row(number: int, fields: list[str], cells: list[str]) -> Row:
