@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -43,6 +43,7 @@ class Abilities:
     model: str
     form: Form = FORMS[0]
     folder: Path | None = None
+    _on_disk: Form | None = field(default=None, init=False, repr=False)
 
     def remember_in(self, folder: Path) -> None:
         """Remember what is found out in a folder, and read what is known there."""
@@ -56,14 +57,18 @@ class Abilities:
             and form in FORMS
         ):
             self.lower(form)
+            self._on_disk = form
 
     def lower(self, form: Form) -> None:
         """Ask in this form from now on, unless an even less strict one is needed."""
         self.form = max(self.form, form, key=FORMS.index)
 
     def store(self) -> None:
-        """Store the form, which has just been answered; failing to is no error."""
-        if self.folder is None or self.form == FORMS[0]:
+        """Store the form, which has just been answered; failing to is no error.
+
+        An entry is not renewed: when it expires, the strictest form is tried again.
+        """
+        if self.folder is None or self.form in (FORMS[0], self._on_disk):
             return
         path, until = self._path(self.folder), time.time() + KEPT_SECONDS
         entry = {"version": VERSION, "form": self.form, "until": until}
@@ -71,6 +76,7 @@ class Abilities:
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_stale(path.parent)
             write_text(json.dumps(entry), path, force=True)
+            self._on_disk = self.form
 
     def _path(self, folder: Path) -> Path:
         name = hashlib.sha256(json.dumps([self.address, self.model]).encode()).hexdigest()

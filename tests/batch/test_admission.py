@@ -228,6 +228,16 @@ def test_a_ledger_has_no_path_of_this_machine(ledger, folder, tmp_path):
         admit(ledger, source, other)
 
 
+def test_a_job_with_added_weights_fails_without_their_folder(ledger, tmp_path):
+    (tmp_path / "style.safetensors").touch()
+    lines = [job("a", lora=f"{tmp_path}/style.safetensors:0.5", embedding=["style.safetensors"])]
+    admit(ledger, make_job_source(lines, tmp_path), OPTIONS)
+    (claimed,) = ledger.claim(1)
+    assert ledger.fail(claimed, f"'{tmp_path}/style.safetensors' is no LoRA")
+    (failure,) = ledger.failures()
+    assert failure.reason == "'style.safetensors' is no LoRA"
+
+
 def test_what_older_versions_kept_is_taken_out(ledger, folder, tmp_path):
     options = {"model": str(tmp_path / "mine"), "base_url": "http://localhost:8000/v1"}
     source = make_job_source([job("a")], tmp_path)

@@ -16,7 +16,7 @@ from test_remote_hostile import OUTSIDE
 
 from sow.batch.export.export import export
 from sow.batch.gallery.gallery import ASSETS
-from sow.batch.ledger import checks
+from sow.batch.ledger import checks, schema
 from sow.batch.ledger.admission import admit
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.schema import OWN_FOLDER, ledger_path
@@ -194,6 +194,15 @@ def test_without_a_cache_folder_every_opening_checks(received, tmp_path, monkeyp
         database.execute("INSERT INTO retired VALUES ('../x.png')")
     with pytest.raises(OutputError, match="the name of a picture is invalid"):
         Ledger(received)
+
+
+def test_a_ledger_that_is_locked_is_not_called_damaged(received, monkeypatch):
+    monkeypatch.setattr(schema, "LOCK_TIMEOUT", 0.1)
+    with closing(sqlite3.connect(ledger_path(received), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OutputError, match="was locked for"):
+            Ledger(received)
+    Ledger(received).close()
 
 
 def test_a_row_without_end_is_refused(received, home):

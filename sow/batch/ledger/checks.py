@@ -61,6 +61,7 @@ def check_ledger(database: sqlite3.Connection, folder: Path, label: str) -> None
 
     Raises:
         OutputError: if a row is invalid.
+        sqlite3.Error: if the mark cannot be written.
     """
     mark = _mark_of(folder)
     marks = _read_marks(database)
@@ -76,14 +77,15 @@ def check_ledger(database: sqlite3.Connection, folder: Path, label: str) -> None
                 pass
         finally:
             database.execute("ROLLBACK")
-        database.execute("BEGIN IMMEDIATE")
-        # Its claim that a manifest was checked is not believed, nor that its lists are up to date.
-        database.execute("DELETE FROM meta WHERE name = 'manifest'")
-        database.execute("INSERT OR REPLACE INTO meta VALUES ('stale', '1')")
-        if mark is not None:
-            kept = " ".join([*_read_marks(database), mark][-MAX_MARKS:])
-            database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CHECKED, kept))
-        database.execute("COMMIT")
+    # A ledger that is locked or cannot be written to is not damaged.
+    database.execute("BEGIN IMMEDIATE")
+    # Its claim that a manifest was checked is not believed, nor that its lists are up to date.
+    database.execute("DELETE FROM meta WHERE name = 'manifest'")
+    database.execute("INSERT OR REPLACE INTO meta VALUES ('stale', '1')")
+    if mark is not None:
+        kept = " ".join([*_read_marks(database), mark][-MAX_MARKS:])
+        database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CHECKED, kept))
+    database.execute("COMMIT")
 
 
 def check_integrity(database: sqlite3.Connection) -> None:

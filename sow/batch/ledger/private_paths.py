@@ -89,5 +89,5 @@ def without_paths(text: str, job: TV2IJob, folder: str) -> str:
     with suppress(SowError):
         for name, path in locate_files(job, folder).items():
             if not is_address(path):
-                text = text.replace(path, public_name(getattr(job, name)))
+                text = text.replace(path, public_name(job.paths[name]))
     return ABSOLUTE.sub("…/", text if is_address(folder) else text.replace(f"{folder}{os.sep}", ""))

@@ -57,15 +57,24 @@ def write_metadata(ledger: Ledger) -> Path:
             line = _line_of(metadata)
             made.file.write(line)
             digest.update(line)
-        written = (ledger.get_meta(WRITTEN_LISTS) or "").split()
-        if written and _digest_of_list(ledger) not in (None, *written):
+        # Other runners write lists too. Each notes its own before it places it, so that one read
+        # before the notes is among them, also if its writer has been killed since.
+        before = _digest_of_list(ledger)
+        written = _note_list(ledger, digest.hexdigest())
+        if written and before not in (None, *written):
             moved = ledger.outputs.set_aside(METADATA, REPLACED)
             ledger.report("file", f"{METADATA} had been edited: it is {moved} now")
-        # Noted first: if this process is killed here, neither version is taken for an edited one.
-        kept = [*written, digest.hexdigest()][-MAX_LISTS:]
-        ledger.set_meta(WRITTEN_LISTS, " ".join(kept))
         made.place(METADATA, replace=True)
     return ledger.folder / METADATA
+
+
+def _note_list(ledger: Ledger, digest: str) -> list[str]:
+    """Note the SHA-256 of a list that is going to be placed; return those noted before."""
+    with ledger.transaction() as database:
+        written = (ledger.get_meta(WRITTEN_LISTS) or "").split()
+        kept = " ".join([*written, digest][-MAX_LISTS:])
+        database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (WRITTEN_LISTS, kept))
+    return written
 
 
 def _line_of(metadata: dict[str, Any]) -> bytes:
