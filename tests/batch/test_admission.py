@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from test_ledger import (  # noqa: F401  # the fixtures too
 )
 
 from sow.batch.ledger.admission import BadManifest, admit
+from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.manifest_check import JobSource
 from sow.batch.ledger.private_paths import absolute_folder, public_name, relative_folder
 from sow.batch.manifest.job import TV2IJob
@@ -254,6 +256,20 @@ def test_what_older_versions_kept_is_taken_out(ledger, folder, tmp_path):
     assert "s3cret" not in everything_in(ledger)
     assert str(tmp_path) not in everything_in(ledger)
     assert [claimed.folder for claimed in ledger.claim(1)] == [str(tmp_path.resolve())]
+
+
+def test_results_that_were_moved_go_on_with_the_same_manifest(folder, tmp_path):
+    source = replace(make_job_source([job("a"), job("b")], tmp_path), fingerprint="the same")
+    with closing(Ledger(folder)) as ledger:
+        admit(ledger, source, OPTIONS)
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    folder.rename(tmp_path / "far" / "away" / "out")
+    with closing(Ledger(tmp_path / "far" / "away" / "out")) as ledger:
+        admit(ledger, source, OPTIONS)
+        (claimed, _) = ledger.claim(9)
+        assert claimed.folder == str(tmp_path.resolve())
+        with ledger.input_files(claimed) as files:
+            assert files["image"].is_file()
 
 
 def test_a_manifest_is_found_where_links_lead(ledger, folder, tmp_path):

@@ -84,7 +84,7 @@ def admit(
             check.commit({"options": current, "manifest": fingerprint})
     elif stored != current:  # of an older version
         ledger.set_meta("options", current)
-    ledger.hide_folder(source.folder)
+    ledger.update_folder(source.folder)
     ledger.options = current
     ledger.archive_retired()
     return found

@@ -233,13 +233,17 @@ class Ledger(LedgerDatabase):
                 f"WHERE state = 'failed' AND pass = {PASS}"
             ).rowcount
 
-    def hide_folder(self, folder: str) -> None:
-        """Make the folder of the manifest relative, which older versions kept absolute."""
+    def update_folder(self, folder: str) -> None:
+        """Note where the manifest is, seen from the results, which may have been moved.
+
+        Older versions kept it as an absolute path, which jobs of earlier manifests lose as well.
+        """
         stored = relative_folder(folder, self.folder)
-        query = f"SELECT 1 FROM jobs WHERE pass = {PASS} AND folder = ? AND folder <> ? LIMIT 1"
-        if self.fetch_all(query, (folder, stored)):
+        outdated = f"folder <> ? AND (folder = ? OR pass = {PASS})"
+        values = (stored, folder)
+        if self.fetch_all(f"SELECT 1 FROM jobs WHERE {outdated} LIMIT 1", values):
             with self.transaction() as database:
-                database.execute("UPDATE jobs SET folder = ? WHERE folder = ?", (stored, folder))
+                database.execute(f"UPDATE jobs SET folder = ? WHERE {outdated}", (stored, *values))
 
     def archive_retired(self) -> None:
         """Archive the old pictures of jobs that have changed."""
