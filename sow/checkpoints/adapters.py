@@ -148,6 +148,8 @@ def read_embedding(path: Path) -> Embedding:
     (name, tensor), *more = _tensors(data, path.name).items()
     if more:
         raise ModelError(f"{path.name!r} has {len(more) + 1} tensors", "give an embedding with one")
+    if not tensor.numel():
+        raise ModelError(f"{path.name!r} has no vectors", "download it again")
     token = path.stem if name == "emb_params" else name
     if not TOKEN.fullmatch(token):
         raise ModelError(
@@ -223,6 +225,10 @@ def _layers(data: bytes, name: str) -> Layers:
     down, up, alphas = parts.values()
     if not down or down.keys() != up.keys() or not alphas.keys() <= down.keys():
         raise ModelError(f"{name!r} lacks tensors of its layers", "download it again")
+    for factor in (*down.values(), *up.values()):
+        if factor.ndim < 2 or not factor.numel():
+            wrong = "a number in place of a matrix" if factor.numel() else "an empty tensor"
+            raise ModelError(f"{name!r} has {wrong}", "download it again")
     if any(alpha.numel() != 1 for alpha in alphas.values()):
         raise ModelError(f"{name!r} has an alpha that is not one number", "download it again")
     scale = {layer: alpha.item() / len(down[layer]) for layer, alpha in alphas.items()}
@@ -261,7 +267,7 @@ def _scales_of_diffusers(data: bytes, down: Mapping[str, Tensor], name: str) -> 
             root = 0.5 if noted.get(f"{part}.use_rslora") else 1.0
             if alpha is not None:
                 scales[layer] = float(alpha) / len(tensor) ** root
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise ModelError(
             f"{name!r} has metadata that cannot be read", "download it again"
         ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from sow.checkpoints.files import is_regular_file, read_safetensors_header
 from sow.checkpoints.hub_cache import find_hub_config
-from sow.checkpoints.kinds import FileKind, foreign_format, recognise
+from sow.checkpoints.kinds import TITLES, FileKind, foreign_format, recognise
 from sow.checkpoints.published import PUBLISHED
 from sow.checkpoints.trust import check_configs
 from sow.checkpoints.weights import Header, check_dtypes
@@ -45,6 +45,8 @@ def read_header(file: Path) -> Header:
     foreign = foreign_format(file)
     if foreign is not None:
         raise ModelError(f"{file.name!r} is {foreign[0]}", foreign[1])
+    if str(file).encode(errors="replace").decode() != str(file):  # safetensors cannot open it
+        raise ModelError(f"the path of {file.name!r} is not valid Unicode", "rename it")
     try:
         return read_safetensors_header(file)
     except (OSError, ValueError, SafetensorError) as error:
@@ -62,8 +64,15 @@ def check_config(config: Any, kind: FileKind, name: str) -> None:
         name: the file's.
 
     Raises:
-        ModelError: if nothing says which configuration it has.
+        ModelError: if nothing says which configuration it has, or a bundled one is for another
+            family.
     """
+    family = PUBLISHED[config][0] if config in PUBLISHED else kind.base
+    if kind.base and kind.base != family:
+        raise ModelError(
+            f"{name!r} is {kind.what}, and config={config} is for {TITLES[family]}",
+            "leave out config=: it is recognised",
+        )
     if config is None and kind.base not in {base for base, _ in PUBLISHED.values()}:
         raise ModelError(
             f"{name!r} is not recognised as Stable Diffusion 1.x or 2.x",

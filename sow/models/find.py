@@ -65,13 +65,10 @@ class Model:
     @cached_property
     def checkpoint_spec(self) -> CheckpointSpec:
         """The checkpoint's own configuration; that of a single file is found by its tensors."""
-        if self.origin != "file":
-            spec = CheckpointSpec.from_folder(self.source)
-            words = spec.words | self.extra_words if spec.words else spec.words
-            return replace(spec, words=words)
-        folder = self._config_folder
+        folder = self._config_folder if self.origin == "file" else self.source
         spec = CheckpointSpec() if folder is None else CheckpointSpec.from_folder(folder)
-        return spec if self.is_probed else replace(spec, canvas_known=False)
+        words = spec.words | self.extra_words if spec.words else spec.words
+        return replace(spec, words=words, canvas_known=spec.canvas_known and self.is_probed)
 
     @cached_property
     def _config_folder(self) -> Path | None:

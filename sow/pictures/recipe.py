@@ -49,7 +49,7 @@ class AdapterRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(max_length=255, pattern=r"[^/\\]+\.safetensors$")
+    name: str = Field(max_length=255, pattern=r"^[^/\\]+\.safetensors$")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 

@@ -9,6 +9,7 @@ the text encoder's table of tokens; table and tokenizer are exchanged for larger
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -43,17 +44,14 @@ def with_adapters(pipe: SowPipeline, adapters: Adapters) -> Iterator[None]:
 @contextmanager
 def _with_loras(pipe: SowPipeline, loras: tuple[Lora, ...]) -> Iterator[None]:
     layers = _layers_of(pipe) if loras else {}
-    changes: dict[str, Tensor] = {}
-    for lora in loras:
-        for name in lora.layers.down:
-            change = _change(lora, name, layers)
-            if lora.weight:  # with 0 it is checked all the same
-                changes[name] = changes[name] + change if name in changes else change
-    originals = {name: layers[name].weight.data for name in changes}
+    originals: dict[str, Tensor] = {}
     try:
-        for name, change in changes.items():
-            weight = originals[name]
-            layers[name].weight.data = (weight.float() + change).to(weight.dtype)
+        # One layer after another: together, the changes would take as much memory as the model.
+        for name in dict.fromkeys(name for lora in loras for name in lora.layers.down):
+            merged = _merged(name, loras, layers)
+            if merged is not None:
+                originals[name] = layers[name].weight.data
+                layers[name].weight.data = merged
         yield
     finally:
         for name, weight in originals.items():
@@ -70,8 +68,22 @@ def _layers_of(pipe: SowPipeline) -> dict[str, Any]:
     }
 
 
-def _change(lora: Lora, name: str, layers: dict[str, Any]) -> Tensor:
-    """Return what a LoRA adds to a layer's weight.
+def _merged(name: str, loras: tuple[Lora, ...], layers: dict[str, Any]) -> Tensor | None:
+    """Return a layer's weight with what LoRAs add to it; None if that is nothing.
+
+    Raises:
+        ModelError: if one does not fit the layer.
+    """
+    changes = [_change(lora, name, layers) for lora in loras if name in lora.layers.down]
+    added = [change for change in changes if change is not None]
+    if not added:
+        return None
+    weight: Tensor = layers[name].weight.data
+    return (weight.float() + functools.reduce(torch.add, added)).to(weight.dtype)
+
+
+def _change(lora: Lora, name: str, layers: dict[str, Any]) -> Tensor | None:
+    """Return what a LoRA adds to a layer's weight; None if its own weight is 0.
 
     Raises:
         ModelError: if the model does not have the layer, or one of another shape.
@@ -92,6 +104,8 @@ def _change(lora: Lora, name: str, layers: dict[str, Any]) -> Tensor:
             f"{tuple(weight.shape)}, and {tuple(up.shape)} by {tuple(down.shape)} does not fit it",
             "give a LoRA for the model",
         )
+    if lora.weight == 0:
+        return None
     product = up.flatten(1) @ down.flatten(1)
     return product.reshape(weight.shape) * (lora.weight * lora.layers.scale.get(name, 1.0))
 

@@ -93,7 +93,8 @@ class LazyModel:
         with self._find_lock:
             if not self._reported:
                 self._reported = True
-                self._report("model", f"{self.model.name} ({self.model.revision}) on {pipe.device}")
+                found = self._find()
+                self._report("model", f"{found.name} ({found.revision}) on {pipe.device}")
         return pipe
 
     def _load(self) -> SowPipeline:
@@ -121,7 +122,8 @@ class LazyModel:
         with self._find_lock:
             if self._pipe is None and not self._reading:
                 self._reading = True
-                files = loaded_files(self.model.source, self.model.half).values()
+                found = self._find()  # not `model`, which may wait for a thread that waits here
+                files = loaded_files(found.source, found.half).values()
                 Thread(target=read_ahead, args=(files,), daemon=True).start()
 
     def start_loading(self) -> None:

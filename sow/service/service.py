@@ -330,7 +330,7 @@ class Service:
         from sow.pipeline.adapters import with_adapters
 
         plan, syntax = spec.plan, spec.settings.prompt_syntax
-        with with_adapters(self.pipe, spec.adapters):
+        with with_adapters(self.pipe, replace(spec.adapters, loras=())):  # they change no token
             return self._report_notes(
                 [
                     *prompt_notes(self.pipe, plan.prompt, syntax),

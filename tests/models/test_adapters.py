@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from conftest import EXAMPLES
 from helpers import seeded
 from PIL import Image
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from sow.backbones.stable_diffusion import StableDiffusion
@@ -25,8 +27,8 @@ from sow.checkpoints.adapters import (
 )
 from sow.errors import ModelError, UsageError
 from sow.pictures.condition import Condition
-from sow.pictures.recipe import read_recipe
-from sow.pipeline.adapters import with_adapters
+from sow.pictures.recipe import LoraRecord, read_recipe
+from sow.pipeline.adapters import _change, with_adapters
 from sow.pipeline.prefix_cache import pipeline_key
 from sow.plan.plan import Plan
 from sow.service.pipeline_calls import EngineTask
@@ -191,6 +193,10 @@ KEY = f"lora_unet_{TO_K.replace('.', '_')}"
           f"{KEY}.diff_b": torch.ones(8)}, "a tensor that SOW does not know"),
         ({f"{KEY}.lora_down.weight": torch.ones(2, 8, dtype=torch.int64)}, "unsupported dtype"),
         ({f"{KEY}.lora_down.weight": torch.ones(4, 2048)}, "is for SDXL"),
+        ({f"{KEY}.lora_down.weight": torch.ones(0, 8), f"{KEY}.lora_up.weight": torch.ones(8, 0),
+          f"{KEY}.alpha": torch.tensor(1.0)}, "an empty tensor"),
+        ({f"{KEY}.lora_down.weight": torch.tensor(1.0), f"{KEY}.lora_up.weight": torch.ones(8, 2),
+          f"{KEY}.alpha": torch.tensor(1.0)}, "a number in place of a matrix"),
         ({f"{KEY}.hada_w1_a": torch.ones(4, 4)}, "a LyCORIS file"),
         ({"emb_params": torch.ones(2, 768)}, "an embedding .*; give a LoRA"),
     ],
@@ -200,6 +206,42 @@ def test_a_file_that_cannot_be_used_as_a_lora_gets_one_line(tmp_path, tensors, s
     with pytest.raises(ModelError, match=says) as caught:
         read_lora(tmp_path / "a.safetensors")
     assert "\n" not in str(caught.value)
+
+
+def test_an_embedding_without_vectors_gets_one_line(tmp_path):
+    save_file({"emb_params": torch.ones(0, 768)}, tmp_path / "gold.safetensors")
+    with pytest.raises(ModelError, match="has no vectors"):
+        read_embedding(tmp_path / "gold.safetensors")
+
+
+def test_a_path_that_is_not_unicode_gets_a_line_of_its_own(tmp_path):
+    save_file({"emb_params": torch.ones(1, 768)}, tmp_path / "a.safetensors")
+    file = (tmp_path / "a.safetensors").rename(tmp_path / "caf\udce9.safetensors")
+    with pytest.raises(ModelError, match="is not valid Unicode; rename it"):
+        read_embedding(file)
+
+
+def test_a_recipe_names_no_folders():
+    """It may come from anybody, and its names are looked for beside the picture."""
+    for name in ("../a.safetensors", "/etc/a.safetensors", "c:\\a.safetensors", "a.safetensors/b"):
+        with pytest.raises(ValidationError, match="name"):
+            LoraRecord(name=name, sha256="0" * 64, weight=1)
+    assert LoraRecord(name="a b.safetensors", sha256="0" * 64, weight=1).name == "a b.safetensors"
+
+
+def test_changes_of_weights_are_not_kept_while_pictures_are_made(tiny, tmp_path, monkeypatch):
+    """All together they would take as much memory as the model."""
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def change(*args):
+        result = _change(*args)
+        made.append(weakref.ref(result))
+        return result
+
+    monkeypatch.setattr("sow.pipeline.adapters._change", change)
+    with with_adapters(tiny, lora_of(tiny, tmp_path / "a.safetensors")):
+        assert made
+        assert not any(reference() is not None for reference in made)
 
 
 def test_pickles_and_missing_files_are_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import threading
 
 import pytest
 import torch
@@ -213,6 +214,33 @@ def test_one_step_tells_epsilon_from_v_once(figures, v_figures, small_world, tmp
     assert found.checkpoint_spec.canvas_known
     again = load_pipeline(found, device="cpu", dtype="float32")
     assert again.scheduler.config.prediction_type == kind
+
+
+def unprobed(file):
+    """A checkpoint of 2.x, of which only its UNet tells what it predicts."""
+    save_file({name: torch.zeros(shape) for name, shape in whole(1024).items()}, file)
+    return file
+
+
+def test_reading_ahead_does_not_wait_for_a_thread_that_loads(tmp_path):
+    lazy = sow.Service(str(unprobed(tmp_path / "m.safetensors")))._lazy_model
+    reader = threading.Thread(target=lazy.start_reading, daemon=True)
+    with lazy._load_lock:  # a thread that loads needs what `start_reading` holds
+        reader.start()
+        reader.join(60)
+        assert not reader.is_alive()
+
+
+def test_a_bundled_configuration_of_another_family_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"2.x, and config=sd1 is for Stable Diffusion 1.x") as no:
+        load_pipeline(unprobed(tmp_path / "m.safetensors"), device="cpu", config="sd1")
+    assert no.value.hint == "leave out config=: it is recognised"
+
+
+def test_words_of_embeddings_are_known_in_single_files_too(tmp_path):
+    file = unprobed(tmp_path / "m.safetensors")
+    model = find_model(file, config=str(BUNDLED["figures"])).with_words({"gold"})
+    assert {"gold", "person"} <= model.checkpoint_spec.words
 
 
 def test_weights_that_do_not_tell_are_asked_about(small_world, tmp_path):
