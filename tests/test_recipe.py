@@ -73,7 +73,7 @@ def test_nothing_is_overwritten_or_left_half_written(tmp_path, picture, conditio
     before = path.read_bytes()
 
     def full(self, file, *_, **__):
-        file.write_bytes(b"half a pic")
+        file.write(b"half a pic")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
@@ -104,6 +104,14 @@ def tampered(picture, condition, **changes):
     return info
 
 
+def lora(name):
+    return {"name": name, "sha256": "0" * 64, "weight": 1}
+
+
+def embedding(token):
+    return {"name": "a.safetensors", "sha256": "0" * 64, "token": token}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -118,6 +126,11 @@ def tampered(picture, condition, **changes):
         ({"recipe": {"version": 7, "extra": 1}}, "a newer SOW"),
         ({"recipe": {"version": "x"}}, "version"),
         ({"recipe": {"versions": {"x" * 100: "1"}}}, "versions"),
+        ({"recipe": {"loras": [lora("/etc/a.safetensors")]}}, "loras"),
+        ({"recipe": {"loras": [lora("../a.safetensors")]}}, "loras"),
+        ({"recipe": {"loras": [lora(r"\\server\share\a.safetensors")]}}, "loras"),
+        ({"recipe": {"embeddings": [embedding("")]}}, "embeddings"),
+        ({"recipe": {"embeddings": [embedding("two words")]}}, "embeddings"),
     ],
 )
 def test_tampered_recipes_get_one_line(tmp_path, picture, condition, changes, says):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sow.batch.ledger.database import PASS
+from sow.batch.ledger.schema import PASS
 from sow.errors import SowError
 from sow.models.tuned import default_preset
 from sow.service.budget import REFERENCE_AREA, USER_BUDGET, Agree, confirm, count_unet_samples

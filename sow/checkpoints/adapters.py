@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -172,8 +174,8 @@ def _read(path: Path, role: str) -> tuple[FileKind, bytes]:
             f"{path.name!r} is a pickle, which can run code when it is loaded",
             f"give {article} as a .safetensors file",
         )
-    if not path.exists():
-        raise ModelError(f"there is no {role} {path.name!r}", "check its name")
+    if not os.path.exists(path):  # noqa: PTH110  # unlike pathlib's, also for a name too long
+        raise ModelError(f"there is no {role} {path.name[:100]!r}", "check its name")
     header = read_header(path)
     if path.suffix != ".safetensors":
         raise ModelError(f"{path.name!r} does not end in .safetensors", "rename it")
@@ -211,7 +213,7 @@ def _layers(data: bytes, name: str) -> Layers:
     """Return the layers of a LoRA.
 
     Raises:
-        ModelError: if it has tensors that a LoRA does not have, or half of a layer.
+        ModelError: if it has tensors that a LoRA does not have, empty ones, or half of a layer.
     """
     parts: dict[str, dict[str, Tensor]] = {"down": {}, "up": {}, "alpha": {}}
     for key, tensor in _tensors(data, name).items():
@@ -267,7 +269,9 @@ def _scales_of_diffusers(data: bytes, down: Mapping[str, Tensor], name: str) -> 
             root = 0.5 if noted.get(f"{part}.use_rslora") else 1.0
             if alpha is not None:
                 scales[layer] = float(alpha) / len(tensor) ** root
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        if not all(map(math.isfinite, scales.values())):
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ModelError(
             f"{name!r} has metadata that cannot be read", "download it again"
         ) from None

@@ -49,6 +49,7 @@ class AdapterRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # A recipe may come from anybody: a folder or a server before the name would be looked into.
     name: str = Field(max_length=255, pattern=r"^[^/\\]+\.safetensors$")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -62,7 +63,7 @@ class LoraRecord(AdapterRecord):
 class EmbeddingRecord(AdapterRecord):
     """An embedding, and the word that stands for it."""
 
-    token: str = Field(max_length=80)
+    token: str = Field(pattern=r"^[^\s,]{2,80}$")
 
 
 class Recipe(BaseModel):

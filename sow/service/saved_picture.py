@@ -129,7 +129,8 @@ class SavedPicture:
         for one in given:
             if one.sha256 == record.sha256:
                 return one
-        for folder in (self.folder, Path()):
+        has_drive = Path(record.name).name != record.name  # it would be looked into, on Windows
+        for folder in () if has_drive else (self.folder, Path()):
             with suppress(ModelError):
                 found = read(folder / record.name)
                 if found.sha256 == record.sha256:

@@ -127,12 +127,32 @@ def test_a_ledger_that_lies_is_refused_in_one_line(received, home, kind):
 
 
 @pytest.mark.parametrize(
-    "spoilt", ["'$.unet_samples', 'x'", "'$.unet_calls', -1", "'$.seconds', -1", "'$.notes[0]', 1"]
-)
+    "spoilt",
+    ["'$.unet_samples', 'x'", "'$.unet_calls', -1", "'$.seconds', -1", "'$.notes[0]', 1",
+     f"'$.seconds', json('1{'0' * 400}')", f"'$.unet_calls', json('1{'0' * 400}')"],
+)  # fmt: skip
 def test_what_reports_are_made_of_is_checked(received, home, spoilt):
     with closing(sqlite3.connect(ledger_path(received))) as database, database:
         database.execute(f"UPDATE pictures SET told = json_set(told, {spoilt})")
     assert "the metadata of a picture" in refused(received, home)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "what"),
+    [
+        ("UPDATE jobs SET pass = pass + 1", "a job"),  # the next manifest would carry them out
+        ("UPDATE jobs SET attempts = 9223372036854775807", "a job"),
+        ("UPDATE sqlite_sequence SET seq = 9223372036854775807", "a runner"),
+        ("UPDATE sqlite_sequence SET seq = 'x'", "a runner"),
+        ("INSERT INTO runners VALUES (-1, 'x', 0)", "a runner"),
+        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) "
+         "INSERT INTO runners SELECT i, 'x', 1e300 FROM n", "a runner"),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_batch_would_write_are_refused(received, home, spoilt, what):
+    with closing(sqlite3.connect(ledger_path(received))) as database, database:
+        database.execute(spoilt)
+    assert f"({what} is invalid)" in refused(received, home)
 
 
 def test_a_lone_surrogate_is_listed(received):

@@ -244,6 +244,22 @@ def test_changes_of_weights_are_not_kept_while_pictures_are_made(tiny, tmp_path,
         assert not any(reference() is not None for reference in made)
 
 
+@pytest.mark.parametrize("noted", [f"1{'0' * 400}", "1e999", "NaN", '"nan"', "[" * 10_000, "[]"])
+def test_an_alpha_that_is_no_number_gets_one_line(tmp_path, noted):
+    save_file(
+        {f"{KEY}.lora_A.weight": torch.ones(2, 8), f"{KEY}.lora_B.weight": torch.ones(8, 2)},
+        tmp_path / "a.safetensors", {"lora_adapter_metadata": f'{{"unet.lora_alpha": {noted}}}'},
+    )  # fmt: skip
+    with pytest.raises(ModelError, match="has metadata that cannot be read"):
+        read_lora(tmp_path / "a.safetensors")
+
+
+def test_a_name_too_long_gets_one_line(tmp_path):
+    for read in (read_lora, read_embedding):
+        with pytest.raises(ModelError, match=r"there is no .* 'xxx"):
+            read(tmp_path / f"{'x' * 300}.safetensors")
+
+
 def test_pickles_and_missing_files_are_refused(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"PK\x03\x04")
     with pytest.raises(ModelError, match=r"pickle.*; give an embedding as a .safetensors file"):

@@ -21,13 +21,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sow.batch.ledger.schema import damaged_ledger, ledger_path
+from sow.batch.ledger.schema import PASS, damaged_ledger, ledger_path
 from sow.batch.manifest.job import MAX_NUM, check_id
 from sow.utils.files import cache_folder, local_identity, read_regular
 
 FILE = re.compile(r"(.+?)(@\d{1,20})?\.png", re.ASCII)
 TOKENS = re.compile(r"[0-9a-f]{32}( [0-9a-f]{32})*", re.ASCII)
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+MAX_SECONDS, MAX_COUNT = 1e9, 2**31
+"""More than any picture takes, and more than there are attempts or runners."""
+MAX_RUNNERS = 10_000
+"""Runners of one ledger, each of which is looked for."""
 KEY_NAME, KEY_BYTES = "ledgers.key", 32
 """The file of the key in the cache folder, and its size."""
 CHECKED, MAX_MARKS = "checked", 8
@@ -71,6 +75,7 @@ def check_ledger(database: sqlite3.Connection, folder: Path, label: str) -> None
         database.execute("BEGIN")
         try:
             check_integrity(database)
+            _check_runners(database)
             rows = (read_notes(database), read_jobs(database), read_pictures(database, database),
                     read_retired(database))  # fmt: skip
             for _ in chain.from_iterable(rows):
@@ -97,6 +102,17 @@ def check_integrity(database: sqlite3.Connection) -> None:
     _expect(database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",), "its integrity")
 
 
+def _check_runners(database: sqlite3.Connection) -> None:
+    """Check that more runners can be registered, and that those who are can be looked for."""
+    (registered,) = database.execute("SELECT count(*) FROM runners").fetchone()
+    numbers = (
+        "SELECT count(*) FROM (SELECT seq AS n FROM sqlite_sequence UNION ALL SELECT number "
+        "FROM runners) WHERE typeof(n) <> 'integer' OR n NOT BETWEEN 0 AND ?"
+    )
+    (wrong,) = database.execute(numbers, (MAX_COUNT,)).fetchone()
+    _expect(registered <= MAX_RUNNERS and not wrong, "a runner")
+
+
 def read_notes(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     """Yield the notes, except for the manifest's, which this machine has to check itself."""
     notes = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
@@ -115,8 +131,10 @@ def read_notes(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
 def read_jobs(database: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of the jobs; running ones become waiting.
 
-    A job is compared with its id and its digest; it is read when the manifest asks for it.
+    A job is compared with its id and its digest; it is read when the manifest asks for it. One
+    whose manifest is still to come would be carried out with the next.
     """
+    (latest,) = database.execute(f"SELECT {PASS}").fetchone()
     rows = database.execute(
         "SELECT id, line, folder, job, digest, pictures, pass, "
         "iif(state = 'running', 'waiting', state), attempts, error, seconds FROM jobs"
@@ -128,7 +146,8 @@ def read_jobs(database: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
         job = json.loads(text)
         _expect(isinstance(job, dict) and job.get("id") == name, "a job")
         _expect(job.get("count", 1) == pictures and 1 <= pictures <= MAX_NUM, "a job")
-        _expect("\0" not in folder and math.isfinite(row[10]), "a job")
+        _expect("\0" not in folder and 0 <= row[10] < math.inf, "a job")
+        _expect(row[6] <= latest and 0 <= row[8] <= MAX_COUNT, "a job")
         yield row
 
 
@@ -173,8 +192,8 @@ def _is_metadata(metadata: Any, file: str, job: str, seed: int) -> bool:
         (metadata.get("file_name"), metadata.get("id"), metadata.get("seed")) == (file, job, seed)
         and isinstance(metadata.get("prompt"), str)
         and isinstance(seconds, (int, float))
-        and 0 <= seconds < math.inf
-        and all(type(count) is int and count >= 0 for count in counts)
+        and 0 <= seconds <= MAX_SECONDS
+        and all(type(count) is int and 0 <= count <= 2**53 for count in counts)
         and isinstance(notes, list)
         and all(isinstance(note, str) for note in notes)
         and isinstance(metadata.get("box"), (dict, list, type(None)))

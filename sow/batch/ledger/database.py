@@ -12,13 +12,11 @@ from typing import Any
 
 from sow.batch.gallery.gallery import Failure
 from sow.batch.ledger.checks import check_ledger
-from sow.batch.ledger.schema import connect, new_connection, sqlite_errors
+from sow.batch.ledger.schema import PASS, connect, new_connection, sqlite_errors
 from sow.batch.ledger.stores import LocalStore, Store
 from sow.utils.output_folder import OutputFolder
 
 STATES = ("waiting", "running", "done", "failed")
-PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
-"""SQL: the number of the latest admission; jobs of the current manifest have it."""
 
 
 class LedgerDatabase:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sow.batch.ledger.checks import ledger_errors
-from sow.batch.ledger.database import PASS, LedgerDatabase
+from sow.batch.ledger.database import LedgerDatabase
 from sow.batch.ledger.private_paths import absolute_folder, relative_folder, without_paths
 from sow.batch.ledger.registry import RunnerRecord
+from sow.batch.ledger.schema import PASS
 from sow.batch.ledger.stores import Store
 from sow.batch.manifest.input_files import InputFileCache
 from sow.batch.manifest.job import TV2IJob

@@ -70,6 +70,8 @@ WHEN (NEW.state = 'failed') <> (OLD.state = 'failed') BEGIN
     INSERT OR REPLACE INTO meta VALUES ('stale', '1'); END;
 """
 """`stale` is set while `metadata.jsonl` and `index.html` are behind the ledger."""
+PASS = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pass')"
+"""SQL: the number of the latest admission; jobs of the current manifest have it."""
 
 
 def ledger_path(folder: Path) -> Path:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sow.batch.ledger.database import PASS
 from sow.batch.ledger.schema import (
     LEDGER_NAME,
     LOCK_TIMEOUT,
     OWN_FOLDER,
+    PASS,
     ledger_path,
     new_connection,
     sqlite_errors,
