@@ -101,11 +101,11 @@ def place_words(words: Sequence[str], image: Any, prompt: Any) -> tuple[Any, Any
     if image is None and (found := _picture_among(rest)) is not None:
         rest.remove(found)
         image = Path(found)
+    if more := sum(map(_is_file, rest)):
+        raise UsageError(
+            f"{1 + more} pictures at once", "give one; for many, see `sow batch --help`"
+        )
     if len(rest) > 1:
-        if any(_is_file(word) for word in rest):
-            raise UsageError(
-                f"{len(words)} pictures at once", "give one; for many, see `sow batch --help`"
-            )
         if image is None:
             raise UsageError(f"neither of {rest[0]!r} and {rest[1]!r} is a file", IN_QUOTES)
         raise UsageError(f"what is {rest[-1]!r}?", IN_QUOTES)

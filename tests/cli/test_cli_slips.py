@@ -76,7 +76,9 @@ def test_words_without_options(words, image, prompt, expected):
     [
         (["an old man", "in the snow"], None, None, "is a file; put the prompt in quotes"),
         ([FACE, "an", "old", "person"], None, None, "put the prompt in quotes"),
-        ([FACE, FACE, "a man"], None, None, "pictures at once; .*sow batch"),
+        ([FACE, FACE, "a man"], None, None, "^2 pictures at once; .*sow batch"),
+        ([FACE, FACE], None, None, "^2 pictures at once"),
+        ([FACE], "a.png", None, "^2 pictures at once"),
         ([FACE, "a man"], None, "a woman", "given twice"),
         (["a man", "in snow"], FACE, None, "what is 'in snow'"),
     ],
