@@ -109,13 +109,14 @@ def test_its_grammar_makes_legal_json_and_a_plan(llama, run_sow, tmp_path):
     from conftest import EXAMPLES
 
     words = ("plan", "--model", "figures", "--face", EXAMPLES / "drawn-curls.png", "--prompt",
-             "a person in a red coat", "--base-url", llama, "--no-draw", "--json")  # fmt: skip
+             "a person in a red coat", "--base-url", llama, "--planner-calls", "1", "--no-draw",
+             "--json")  # fmt: skip
     env = {"SOW_CACHE": str(tmp_path), "OPENAI_API_KEY": "", "SOW_PLANNER_KEY": ""}
     done = run_sow(*words, "--planner", "openai", env=env)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)["plan"]
     assert plan["prompt"].startswith("a person in a red coat")
-    assert plan["planner"].startswith("openai chat-latest (recognition 2")
+    assert plan["planner"].startswith("openai chat-latest (everything 2")
     (note,) = [note for note in plan["notes"] if "refuses json_schema" in note]
     assert "response_format" in note
     (remembered,) = (tmp_path / "servers").iterdir()
@@ -126,5 +127,5 @@ def test_what_it_makes_without_a_grammar_is_no_answer(llama):
     asker = OpenAIAsker("tiny", None, llama, 0)
     asker.abilities.lower("plain")
     with pytest.raises(Exception, match="no usable answer") as caught:
-        StagedPlanner(asker, seconds=60).plan(REQUEST)
+        StagedPlanner(asker, calls=1, seconds=60).plan(REQUEST)
     assert str(caught.value).isprintable()
