@@ -109,6 +109,10 @@ def place_words(words: Sequence[str], image: Any, prompt: Any) -> tuple[Any, Any
         if image is None:
             raise UsageError(f"neither of {rest[0]!r} and {rest[1]!r} is a file", IN_QUOTES)
         raise UsageError(f"what is {rest[-1]!r}?", IN_QUOTES)
+    if rest and Path(rest[0]).suffix and _is_file(rest[0]):
+        raise UsageError(
+            f"{rest[0]!r} is a file, not a prompt", "give a plan with --plan plan.json"
+        )
     if rest and prompt is not None:
         raise UsageError(f"the prompt is given twice: {rest[0]!r}", "leave one out")
     return image, rest[0] if rest else prompt
@@ -116,7 +120,7 @@ def place_words(words: Sequence[str], image: Any, prompt: Any) -> tuple[Any, Any
 
 def _picture_among(words: Sequence[str]) -> str | None:
     named = [word for word in words if Path(word).suffix.lower() in PICTURE_SUFFIXES]
-    return next(filter(_is_file, words), named[0] if named else None)
+    return next(filter(_is_file, [*named, *words]), named[0] if named else None)
 
 
 def _is_file(word: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from sow.cli.usage_errors import CommandGroup
-from sow.errors import SowError
+from sow.errors import SowError, in_one_line
 from sow.planners.request import options_of
 from sow.service.request import Generation
 
@@ -74,7 +74,7 @@ def report(kind: str, line: str) -> None:
 def print_error(error: SowError) -> None:
     """Print an error and its hint in one line, with options instead of arguments."""
     hint = use_option_names(error.hint)
-    print_always(f"sow: {error.what}; {hint}" if hint else f"sow: {error.what}")
+    print_always(f"sow: {in_one_line(error.what, hint)}")
 
 
 def print_json(data: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from typer.core import TyperGroup
 
 from sow.errors import UsageError
-from sow.utils.suggestions import did_you_mean
+from sow.planners.argument_names import setting_names
+from sow.utils.suggestions import did_you_mean, suggest
 
 
 class CommandGroup(TyperGroup):
@@ -53,8 +54,10 @@ def unknown_option(error: Any) -> str:
     """Return the line for an option that a command does not have."""
     context = error.ctx
     known = [flag for part in context.command.params for flag in part.opts if flag[:2] == "--"]
-    hint = did_you_mean(error.option_name, known, f"`{_path_of(context)} --help` lists them")
-    return f"no option {error.option_name}; {hint}"
+    hint = f"`{_path_of(context)} --help` lists them"
+    if "--set" in known and suggest(error.option_name, known) is None:
+        known = [f"--{name.replace('_', '-')}" for name in setting_names()]
+    return f"no option {error.option_name}; {did_you_mean(error.option_name, known, hint)}"
 
 
 def _path_of(context: Any) -> str:

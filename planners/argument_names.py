@@ -49,12 +49,16 @@ def names_of(record: type) -> dict[str, str]:
     return names
 
 
-def setting_of(name: str) -> str | None:
-    """Return the setting that an argument names, under its own name or another program's."""
+def setting_names() -> tuple[str, ...]:
+    """Return every name of a setting, its own and other programs'."""
     from sow.settings.settings import PSEUDO_SETTINGS, Settings
 
-    setting = SETTINGS_BY_OTHER_NAMES.get(name, name)
-    return setting if setting in (*PSEUDO_SETTINGS, *Settings.model_fields) else None
+    return (*PSEUDO_SETTINGS, *Settings.model_fields, *SETTINGS_BY_OTHER_NAMES)
+
+
+def setting_of(name: str) -> str | None:
+    """Return the setting that an argument names, under its own name or another program's."""
+    return SETTINGS_BY_OTHER_NAMES.get(name, name) if name in setting_names() else None
 
 
 def read_arguments(
@@ -83,8 +87,10 @@ def read_arguments(
         elif "settings" in names and (setting := setting_of(name)) is not None:
             settings[setting] = value
         else:
-            every = ", ".join(dict.fromkeys(names.values()))
-            meant = did_you_mean(name, (*names, *SIZES), f"choose from {every}")
+            every = f"choose from {', '.join(dict.fromkeys(names.values()))}"
+            if "settings" in names:
+                every = did_you_mean(name, setting_names(), every)
+            meant = did_you_mean(name, (*names, *SIZES), every)
             raise UsageError(f"no {kind} {name!r}", NOT_HERE.get(name, meant))
     if size:
         read["canvas"] = _canvas(size, read.get("canvas"))

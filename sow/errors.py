@@ -26,7 +26,13 @@ class SowError(Exception):
 
     def __init__(self, what: str, hint: str = "") -> None:
         self.what, self.hint = _line(what), _line(hint)
-        super().__init__(f"{self.what}; {self.hint}" if self.hint else self.what)
+        super().__init__(in_one_line(self.what, self.hint))
+
+
+def in_one_line(what: str, hint: str) -> str:
+    """Return what is wrong and what to do about it; a question mark between them is enough."""
+    between = " " if what.endswith("?") else "; "
+    return f"{what}{between}{hint}" if hint else what
 
 
 def _line(text: str) -> str:

@@ -87,18 +87,19 @@ class PlannerChoice:
             return self.name
         return "openai" if self.base_url else available_vendor()
 
-    def planner(self, vendor: str, model: Model) -> StagedPlanner:
+    def planner(self, vendor: str, model: Model, *, only_preview: bool = False) -> StagedPlanner:
         """Return the planner that asks a vendor, with the limits of the model's checkpoint.
 
         Raises:
-            PlannerError: if the vendor cannot be asked: without a key or a package.
+            PlannerError: if the vendor cannot be asked: without a package, or without a key
+                unless its questions will only be shown.
         """
         from sow.planners.mllm.fusion import token_counter
         from sow.planners.mllm.planner import StagedPlanner
         from sow.prompts import Prompts
 
         return StagedPlanner(
-            asker=make_asker(vendor, self.planner_model, self.base_url),
+            asker=make_asker(vendor, self.planner_model, self.base_url, only_preview=only_preview),
             calls=self.planner_calls,
             prompts=Prompts(None if self.prompts is None else Path(self.prompts)),
             count=token_counter(model.tokenizer_home),
@@ -228,7 +229,7 @@ def preview_request(request: PlanRequest, choice: PlannerChoice, model: Model) -
     vendor = choice.vendor()
     if vendor is None:
         raise UsageError("nothing would be sent: plans are made by rules", "name a planner=")
-    planner = choice.planner(vendor, model)
+    planner = choice.planner(vendor, model, only_preview=True)
     if request.image is None:
         raise UsageError("nothing would be sent: there is no picture", "give image=")
     picture, questions = planner.questions(without_graph(request))

@@ -26,6 +26,8 @@ PlanLike = Plan | str | os.PathLike[str] | Mapping[str, Any]
 SettingsLike = Mapping[str, Any] | Settings | None
 """Changes of a preset, or settings that replace it."""
 MAX_PROMPT = 4000
+SMALLEST_WRITTEN = 32
+"""Pixels of the longer side of a canvas that is written as text: 9x16 is a shape that was meant."""
 MAX_LORA_WEIGHT = 5.0
 MAX_ADAPTERS = 10
 """LoRAs, and embeddings, of one picture."""
@@ -171,6 +173,8 @@ def as_canvas(value: Any) -> tuple[int, int] | CanvasShape:
     legal = (isinstance(side, int) and MIN_SIDE <= side <= MAX_SIDE for side in pair)
     if len(pair) != 2 or not all(legal):
         raise UsageError(f"{value!r} is not a canvas", hint)
+    if isinstance(value, str) and max(pair) < SMALLEST_WRITTEN:
+        raise UsageError(f"a canvas of {value} px is too small", "write a shape as 9:16")
     return pair
 
 

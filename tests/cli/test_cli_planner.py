@@ -99,6 +99,9 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(run_sow, server, e
     assert "a person in a red coat" in shown["questions"][0]["prompt"]
     assert shown["picture"]["bytes"] > 100
     assert server.asked == []
+    for vendor in ("gemini", "openai"):
+        without_key = run_sow(*ASK, "--planner", vendor, "--dry-run")
+        assert json.loads(without_key.stdout)["vendor"] == vendor, without_key.stderr
     nobody = run_sow(*ASK, "--planner", "offline", "--dry-run", env=env)
     assert nobody.returncode == 2
 

@@ -80,7 +80,9 @@ def test_words_without_options(words, image, prompt, expected):
         ([FACE, FACE], None, None, "^2 pictures at once"),
         ([FACE], "a.png", None, "^2 pictures at once"),
         ([FACE, "a man"], None, "a woman", "given twice"),
-        (["a man", "in snow"], FACE, None, "what is 'in snow'"),
+        (["a man", "in snow"], FACE, None, "what is 'in snow'\\? put the prompt in quotes"),
+        ([FACE, __file__], None, None, "is a file, not a prompt; give a plan with --plan"),
+        ([__file__, FACE], None, None, "test_cli_slips.py' is a file, not a prompt"),
     ],
 )
 def test_words_that_cannot_be_told_apart(words, image, prompt, says):
@@ -96,6 +98,11 @@ COMMANDS = {
     "a benchmark": (("bench", "figures"), "did you mean 'figures-tv2i'?"),
     "an option misspelt": (("generate", "--promt", "x"), "did you mean '--prompt'?"),
     "an option of like meaning": (("generate", "--output", "x"), "did you mean '--out'?"),
+    "another program's option misspelt": (("generate", "--stepz", "3"), "did you mean '--steps'?"),
+    "a setting misspelt": (("generate", "--guidance-scal", "3"),
+                           "did you mean '--guidance-scale'?"),
+    "a shape as a size": (("generate", FACE, "x", "--canvas", "9x16", "--model", "figures"),
+                          "a canvas of 9x16 px is too small; write a shape as 9:16"),
     "an option of no meaning": (("generate", "--colour", "x"), "--colour; `sow generate --help`"),
     "too much likeness": (("generate", "--likeness", "2"), "--likeness takes a number from 0 to 1"),
     "a likeness of words": (("generate", "--likeness", "high"), "takes a number from 0 to 1"),

@@ -138,6 +138,8 @@ def make_asker(
     model: str | None = None,
     base_url: str | None = None,
     environment: Mapping[str, str] | None = None,
+    *,
+    only_preview: bool = False,
 ) -> Asker:
     """Return an asker for a vendor's model.
 
@@ -146,6 +148,7 @@ def make_asker(
         model: the model; None uses the environment's, or the default.
         base_url: the server; None uses the environment's, or the vendor's own.
         environment: the environment variables; None uses those of the process.
+        only_preview: nothing will be asked, so no key is necessary.
 
     Raises:
         UsageError: if the vendor is unknown.
@@ -167,6 +170,8 @@ def make_asker(
         raise UsageError("base_url= contains a key", KEY_HINT)
     key = vendor.key_for(address, environment)
     if key is None and address == vendor.home:
-        raise PlannerError(f"{name}: no API key", f"set {vendor.keys[0]}")
+        if not only_preview:
+            raise PlannerError(f"{name}: no API key", f"set {vendor.keys[0]}")
+        key = "none"  # the SDKs want one before anything is asked
     chosen = model or environment.get(vendor.model_variable) or vendor.model
     return vendor.asker(package, chosen, key, address)
