@@ -14,9 +14,12 @@ from sow.errors import PlannerError, SowError
 from sow.planners.mllm.abilities import FORMS, Abilities, Form
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.reading import nested_in, objects_in, split_reasoning
+from sow.planners.mllm.server_words import MAX_WORDS, server_words
 from sow.planners.mllm.transport import MIN_KEY_LENGTH, host_of, silenced_sdk_logs
 
 REDACTED = "…"
+MIN_CUT_LENGTH = 4
+"""The characters of a key at the end of a line that count as its beginning."""
 MAX_LEGAL = 8
 """The legal answers in one text that are looked at."""
 
@@ -105,8 +108,22 @@ class Asker(ABC):
     def line(self, text: str, length: int = 300) -> str:
         """Return a printable line without anything that looks like an API key."""
         # Unprintable characters first: removing them could join two halves of a key.
-        line = self.redact("".join(c if c.isprintable() else " " for c in text))
+        line = self._without_cut_key(
+            self.redact("".join(c if c.isprintable() else " " for c in text))
+        )
         return re.sub(r"(?i)\b(sk-|AIza)[\w\-*.]{4,}", REDACTED, line)[:length]
+
+    def words_in(self, body: bytes | str) -> str:
+        """Return what the body of an error says (see `server_words`), without the key."""
+        return self.line(server_words(body), MAX_WORDS)
+
+    def _without_cut_key(self, text: str) -> str:
+        """Return a text without the beginning of the key, where it was cut off inside of it."""
+        key = (self._key or "").lower() if self._key_pattern else ""
+        for length in range(len(key) - 1, MIN_CUT_LENGTH - 1, -1):
+            if text.lower().endswith(key[:length]):
+                return text[:-length] + REDACTED
+        return text
 
     def protocol_error(self, why: str = "") -> PlannerError:
         """Return the error for a server that does not speak the vendor's API."""
@@ -208,9 +225,10 @@ class Asker(ABC):
 
 
 def _spellings(key: str) -> re.Pattern[str]:
-    """Return a pattern for a key in any case (host names have none), and escaped as in JSON."""
-    letters = (rf"(?:{re.escape(c)}|\\+u{ord(c):04x})" for c in key)
-    return re.compile("".join(letters), re.IGNORECASE)
+    """Return a pattern for a key in any case (host names have none), escaped as in JSON or an
+    address, and with spaces or line breaks inside."""
+    letters = (rf"(?:{re.escape(c)}|\\+u{ord(c):04x}|%{ord(c):02x})" for c in key)
+    return re.compile(r"\s*".join(letters), re.IGNORECASE)
 
 
 def _problems(error: ValueError) -> str:

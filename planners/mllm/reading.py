@@ -12,8 +12,8 @@ from typing import Any
 
 MAX_TEXT = 2**18
 """The characters at the end of a text in which an answer is looked for."""
-MAX_STARTS = 2000
-"""The braces from which an object is tried to be read."""
+MAX_STARTS, MAX_WORK = 2000, 2**22
+"""The braces from which an object is tried to be read, and the characters read in vain."""
 MAX_NESTED = 500
 """The values inside an object that are looked through."""
 MAX_MENDED, MAX_MENDED_LENGTH, MAX_DEPTH = 20, 2**13, 32
@@ -56,11 +56,14 @@ def objects_in(text: str, mend: bool = True) -> Iterator[dict[str, Any]]:
             its last closing brace stays out, so no number is taken that may have lost digits.
     """
     text = text[-MAX_TEXT:]
-    position, starts, mended = 0, 0, 0
-    while starts < MAX_STARTS and (position := text.find("{", position)) >= 0:
+    position, starts, mended, work = 0, 0, 0, 0
+    while starts < MAX_STARTS and work < MAX_WORK and (position := text.find("{", position)) >= 0:
         starts += 1
-        with suppress(ValueError, RecursionError):
+        try:
             value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            work += getattr(error, "pos", position) - position
+        else:
             yield value
             continue
         if mend and mended < MAX_MENDED:

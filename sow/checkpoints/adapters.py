@@ -153,7 +153,7 @@ def read_embedding(path: Path) -> Embedding:
     if not tensor.numel():
         raise ModelError(f"{path.name!r} has no vectors", "download it again")
     token = path.stem if name == "emb_params" else name
-    if not TOKEN.fullmatch(token):
+    if not (TOKEN.fullmatch(token) and token.isprintable()):
         raise ModelError(
             f"{path.name!r} would be called {token[:80]!r} in a prompt, which is not one word",
             "rename the file",
@@ -204,7 +204,7 @@ def _tensors(data: bytes, name: str) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load(data)
     except (SafetensorError, ValueError) as error:
         raise ModelError(f"{name!r} is damaged ({error})"[:400], "download it again") from None
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+    if not all(bool(tensor.float().isfinite().all()) for tensor in tensors.values()):
         raise ModelError(f"{name!r} has nan or infinity among its numbers", "download it again")
     return tensors
 
@@ -298,7 +298,7 @@ def check_tokens(embeddings: Iterable[Embedding], vocabulary: Mapping[str, int])
     Raises:
         ModelError: if not: a prompt would then mean something else.
     """
-    known = {word.removesuffix("</w>") for word in vocabulary}
+    known = {*vocabulary, *(word.removesuffix("</w>") for word in vocabulary)}
     seen: dict[str, str] = {}
     for embedding in embeddings:
         for token in embedding.tokens:

@@ -21,7 +21,7 @@ TAG = r"<(?i:lora|lyco|hypernet):[^<>]*>"
 BREAK = "BREAK"
 _TOKEN = re.compile(
     rf"(?P<tag>{TAG})|(?P<escaped>\\[()\[\]\\])|(?P<open>[(\[])|(?P<square>\])"
-    rf"|(?P<round>(?::\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*)?\))"
+    rf"|(?P<round>(?::\s*(?P<weight>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*)?\))"
     rf"|(?P<break>\b{BREAK}\b)|(?P<text>[^\\()\[\]:<B]+|.)",
     re.DOTALL,
 )
@@ -83,8 +83,11 @@ def _parts(pieces: list[tuple[str | None, float]]) -> Iterator[tuple[Fragment, .
 
 
 def _limited(weight: float) -> float:
-    """Return a weight within its limits; without the rounding errors of 1.1 / 1.1."""
-    return round(min(max(weight, 0.0), MAX_WEIGHT), 6)
+    """Return a weight within its limits; without the rounding errors of 1.1 / 1.1.
+
+    Zero times a number too large for a float is nan, and here 0.
+    """
+    return round(min(max(0.0, weight), MAX_WEIGHT), 6)  # max keeps the first, next to nan
 
 
 def plain_text(prompt: str) -> str:

@@ -74,9 +74,11 @@ def guidance_notes(resolved: ResolvedRequest, plan: Plan, settings: Settings) ->
 
 def adapter_notes(adapters: Adapters, plan: Plan, settings: Settings) -> Iterator[str]:
     """Yield notes on what was given for the model and changes nothing."""
-    prompts = f"{plan.prompt}\n{negative_prompt(plan, settings)}"
+    prompts = [plan.prompt, negative_prompt(plan, settings)]
+    if settings.prompt_syntax == "weights":
+        prompts = [plain_text(prompt) for prompt in prompts]
     for embedding in adapters.embeddings:
-        if not embedding.pattern.search(prompts):
+        if not any(map(embedding.pattern.search, prompts)):
             yield (
                 f"the prompt does not name {embedding.token}, so the embedding {embedding.name!r} "
                 "has no effect"

@@ -20,6 +20,7 @@ from sow.backbones.stable_diffusion import StableDiffusion
 from sow.batch.manifest.job import TV2IJob
 from sow.checkpoints.adapters import (
     Adapters,
+    Embedding,
     check_family,
     read_adapters,
     read_embedding,
@@ -31,6 +32,7 @@ from sow.pictures.recipe import LoraRecord, read_recipe
 from sow.pipeline.adapters import _change, with_adapters
 from sow.pipeline.prefix_cache import pipeline_key
 from sow.plan.plan import Plan
+from sow.service.notes import adapter_notes
 from sow.service.pipeline_calls import EngineTask
 from sow.service.results import GenerationSpec
 from sow.settings.inputs import as_loras
@@ -208,12 +210,6 @@ def test_a_file_that_cannot_be_used_as_a_lora_gets_one_line(tmp_path, tensors, s
     assert "\n" not in str(caught.value)
 
 
-def test_an_embedding_without_vectors_gets_one_line(tmp_path):
-    save_file({"emb_params": torch.ones(0, 768)}, tmp_path / "gold.safetensors")
-    with pytest.raises(ModelError, match="has no vectors"):
-        read_embedding(tmp_path / "gold.safetensors")
-
-
 def test_a_path_that_is_not_unicode_gets_a_line_of_its_own(tmp_path):
     save_file({"emb_params": torch.ones(1, 768)}, tmp_path / "a.safetensors")
     file = (tmp_path / "a.safetensors").rename(tmp_path / "caf\udce9.safetensors")
@@ -258,6 +254,21 @@ def test_a_name_too_long_gets_one_line(tmp_path):
     for read in (read_lora, read_embedding):
         with pytest.raises(ModelError, match=r"there is no .* 'xxx"):
             read(tmp_path / f"{'x' * 300}.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("tensors", "says"),
+    [
+        ({"emb_params": torch.ones(0, 768)}, "has no vectors"),
+        ({"emb_params": torch.ones(3, 0)}, "has no vectors"),
+        ({"emb_params": torch.full((1, 768), 1e300, dtype=torch.float64)}, "nan or infinity"),
+        ({"a\x1b[31m": torch.ones(1, 768)}, "which is not one word"),
+    ],
+)
+def test_a_file_that_cannot_be_used_as_an_embedding_gets_one_line(tmp_path, tensors, says):
+    save_file(tensors, tmp_path / "abc.safetensors")
+    with pytest.raises(ModelError, match=says):
+        read_embedding(tmp_path / "abc.safetensors")
 
 
 def test_pickles_and_missing_files_are_refused(tmp_path):
@@ -332,12 +343,23 @@ def test_words_that_the_model_has_already_cannot_be_taken(tiny, gold):
     wide = replace(gold, vectors=torch.ones(1, 7))
     for embeddings, says in (
         ((taken,), "already knows as a word"),
+        ((replace(gold, token=word),), "already knows as a word"),  # as CLIP notes it
         ((gold, gold), "are both called 'gold'; rename"),
         ((wide,), "vectors of 7 numbers, and the model reads 32"),
     ):
         given = Adapters(embeddings=embeddings)
         with pytest.raises(ModelError, match=says), with_adapters(tiny, given):
             pass
+
+
+def test_an_embedding_counts_as_named_if_the_words_of_a_prompt_name_it():
+    embeddings = tuple(Embedding("a", "0" * 64, token, "", torch.ones(1, 8))
+                       for token in ("bad(hand)", "gold"))  # fmt: skip
+    plan = PLAN.changed(prompt=r"a man <lora:gold:1>, bad\(hand\)", negative="")
+    for syntax, unused in (("weights", "gold"), ("plain", "bad(hand)")):
+        notes = list(adapter_notes(Adapters(embeddings=embeddings), plan,
+                                   Settings(prompt_syntax=syntax)))  # fmt: skip
+        assert [note.split(",")[0] for note in notes] == [f"the prompt does not name {unused}"]
 
 
 def test_pictures_with_other_loras_are_made_in_other_calls(tiny, tmp_path):

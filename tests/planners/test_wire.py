@@ -22,6 +22,7 @@ from planner_helpers import ASKERS, KEY, REQUEST, asker_of, planner_of
 from sow.errors import PlannerError, UsageError
 from sow.planners.mllm.asker import Asker, BadAnswer
 from sow.planners.mllm.planner import StagedPlanner
+from sow.planners.mllm.reading import objects_in
 from sow.planners.mllm.transport import MAX_ANSWER_BYTES, check_address, run
 from sow.planners.mllm.vendors.registry import make_asker
 from sow.service.planning import PlannerChoice
@@ -124,6 +125,26 @@ def test_a_key_in_a_refusal_or_in_the_name_of_a_field_is_struck_out(server, name
     assert sum("by rules" in note for note in plan.notes) == 1
     assert "secret" not in plan.to_json()
     assert all("secret" not in asked.prompt for asked in server.asked)  # the repair shows it
+
+
+PLAIN = "hush-0123456789-abcdefghijk"
+SPELT = {
+    "cut off": f"{PLAIN} " * 200, "in lines": "\n".join(PLAIN), "between": "\u200b".join(PLAIN),
+    "in an address": "".join(f"%{ord(letter):02x}" for letter in PLAIN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [400, 401])
+@pytest.mark.parametrize("spelt", SPELT)
+def test_a_key_in_an_error_is_struck_out_however_it_is_cut_or_broken(server, spelt, status):
+    """Keys are as long as lines are short: 1000 characters of a server's words end inside one."""
+    server.reply = lambda asked: (status, {"error": {"message": SPELT[spelt]}})
+    asker = ASKERS["openai"]("m", PLAIN, server.address + "/v1", 0)
+    with pytest.raises(PlannerError) as caught:
+        StagedPlanner(asker).plan(REQUEST)
+    assert "0123" not in (said := str(caught.value).replace(" ", ""))
+    assert "hush" not in said
+    assert "%68" not in said
 
 
 def test_what_an_sdk_warns_of_does_not_reach_the_terminal(server, capfd, recwarn):
@@ -252,6 +273,12 @@ def test_a_fence_with_millions_of_blanks_is_read_in_a_moment():
     with pytest.raises(BadAnswer):
         asker.parse('{"a":' + " " * 2_000_000 + "1}", Position)
     assert time.process_time() - started < 5
+
+
+def test_a_list_inside_of_many_objects_is_not_read_once_for_each():
+    started = time.process_time()
+    assert list(objects_in('{"a":' * 900 + "[" + "1," * 100_000)) == []
+    assert time.process_time() - started < 2
 
 
 @given(st.text(max_size=40))

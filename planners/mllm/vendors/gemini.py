@@ -9,7 +9,7 @@ from typing import Any
 from sow.planners.mllm.abilities import FORMS, Form
 from sow.planners.mllm.answers import AnswerType
 from sow.planners.mllm.asker import Asker, BadAnswer, FormRefused
-from sow.planners.mllm.server_words import ABOUT_FORM, server_words
+from sow.planners.mllm.server_words import ABOUT_FORM
 from sow.planners.mllm.transport import REDIRECT_HEADER, http_client
 
 STOPPED = (
@@ -106,7 +106,7 @@ def status_error(asker: Asker, code: int | None, message: str, form: Form) -> Ex
     if code == 400 and form != "plain" and ABOUT_FORM.search(message):
         # Gemma, for one: "JSON mode is not enabled".
         failure = asker.failure(f"{code} {message}", "try again, or use planner=offline")
-        return FormRefused(FORMS[FORMS.index(form) + 1], server_words(message), failure)
+        return FormRefused(FORMS[FORMS.index(form) + 1], asker.words_in(message), failure)
     if code in (401, 403) or "API key" in message:
         return asker.failure("the API key was rejected", "check GEMINI_API_KEY")
     if code == 404:

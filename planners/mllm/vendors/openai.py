@@ -95,7 +95,7 @@ class OpenAIAsker(Asker):
         # Some servers and routers report errors with status 200.
         error = getattr(answer, "error", None) or getattr(first, "error", None)
         if error:
-            words = server_words(json.dumps(error, default=str))
+            words = self.words_in(json.dumps(error, default=str))
             raise self._refusal_of_form(form, words, 200) or self._spoken(words)
         if not isinstance(choices, list):
             raise self.protocol_error()
@@ -149,7 +149,7 @@ class OpenAIAsker(Asker):
             return self.failure(str(error), "try again, or use planner=offline")
         if error.response.is_redirect:
             return self.redirect_error(error.response.headers.get(REDIRECT_HEADER))
-        words, status = _words_of(error), error.status_code
+        words, status = self._words_of(error), error.status_code
         said = f": {words}" if words else ""
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
             return self.failure(f"the API key was rejected{said}", f"check {self._key_name()}")
@@ -158,6 +158,12 @@ class OpenAIAsker(Asker):
         if status in REFUSALS and (refused := self._refusal_of_form(form, words, status)):
             return refused
         return self._spoken(words, status)
+
+    def _words_of(self, error: Any) -> str:
+        """Return what the body of an error response says."""
+        with suppress(Exception):  # the body may not have been read
+            return self.words_in(error.response.content)
+        return ""
 
     def _key_name(self) -> str:
         return "OPENAI_API_KEY" if self.host == HOST else "SOW_PLANNER_KEY"
@@ -198,7 +204,7 @@ class OpenAIAsker(Asker):
 
     def _not_found(self, error: Any, models: Sequence[str], form: Form) -> Exception:
         """Return the error for a path or a model that a server does not have."""
-        words = _words_of(error)
+        words = self._words_of(error)
         if refused := self._refusal_of_form(form, words, 404):
             return refused  # a router has no server that takes it
         if self._about(ABOUT_PICTURES, words):
@@ -220,13 +226,6 @@ async def _models(client: Any) -> list[str]:
         page = await client.with_options(max_retries=0, timeout=5.0).models.list()
         return [str(model.id) for model in page.data[:100] if getattr(model, "id", None)]
     return []
-
-
-def _words_of(error: Any) -> str:
-    """Return what the body of an error response says."""
-    with suppress(Exception):  # the body may not have been read
-        return server_words(error.response.content)
-    return ""
 
 
 def _text(content: Any) -> str:
