@@ -134,6 +134,36 @@ def test_a_result_is_saved_again_and_never_over_another(tmp_path):
     assert other.save(tmp_path / "a.png", force=True) == first
 
 
+@pytest.mark.parametrize("name", ["face.png", "link.png", "sub/../face.png"])
+def test_a_result_never_replaces_what_it_was_made_from(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    noise_picture(2, (64, 64)).save("face.png")
+    (tmp_path / "link.png").symlink_to("face.png")
+    before = (tmp_path / "face.png").read_bytes()
+    inputs = sow.Request("face.png", "a man", plan={}).input_paths
+    monkeypatch.chdir(tmp_path / "sub")  # inputs were named from elsewhere
+    made = Result((replace(picture(), inputs=inputs),), plan())
+    with pytest.raises(OutputError, match="would replace a file that the picture was made from"):
+        made.save(tmp_path / name, force=True)
+    assert (tmp_path / "face.png").read_bytes() == before
+    assert (tmp_path / "link.png").is_symlink()
+
+
+def test_specs_know_what_they_were_read_from(tmp_path):
+    face = tmp_path / "face.png"
+    noise_picture(2, (64, 64)).save(face)
+    service = sow.Service("figures", planner=sow.PlannerChoice("offline"))
+    assert service.resolve(sow.Request(face, "a man")).inputs == (face,)
+    made = picture()
+    recipe = made.recipe.model_copy(update={"model": "figures", "revision": service.model.revision})
+    made = replace(made, recipe=recipe)
+    made.save(tmp_path / "made.png")
+    assert sow.Service.of_recipe(tmp_path / "made.png")[1].inputs == (tmp_path / "made.png",)
+    spec = sow.Service.like(tmp_path / "made.png", prompt="a man")[1]
+    assert spec.inputs == (tmp_path / "made.png",)
+
+
 def test_representations_are_short_and_show_no_pixels(tiny):
     made = Result((picture(7), picture(8)), plan())
     spec = GenerationSpec(picture().condition, plan(), Settings().changed(cycles=2), "a", "")

@@ -257,6 +257,7 @@ def _with_recipes(
             seconds=seconds,
             calls=forwards.calls,
             samples=round(forwards.samples / len(tasks)),
+            inputs=spec.inputs,
         )
 
 

@@ -92,6 +92,12 @@ class Request(RequestFields):
         """The names of the fields that are not None."""
         return [f.name for f in fields(Request) if getattr(self, f.name) is not None]
 
+    @property
+    def input_paths(self) -> tuple[Path, ...]:
+        """The files that it may be read from; a plan or graph given as text leads nowhere."""
+        named = (self.image, self.mask, self.plan, self.graph)
+        return tuple(Path(one).absolute() for one in named if isinstance(one, (str, Path)))
+
     def with_preset(self, name: str) -> Request:
         """Return the request with another preset, and nothing that changes it."""
         return replace(self, preset=name, settings=None, likeness=None)

@@ -15,7 +15,7 @@ from sow.pictures.drawing import side_by_side
 from sow.pictures.recipe import Recipe, recipe_png_bytes, save_png
 from sow.plan.plan import Plan
 from sow.settings.settings import Settings
-from sow.utils.files import check_output_path, write_png
+from sow.utils.files import check_output_path, local_identity, write_png
 from sow.utils.representation import represent
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class GenerationSpec:
         user_prompt: the user's prompt, for the names of results.
         notes: messages for the user.
         cache: whether the plan came from the cache: `hit`, `miss` or `off`.
+        inputs: the files that it was read from, which no result may replace.
     """
 
     condition: Condition
@@ -56,6 +57,7 @@ class GenerationSpec:
     notes: tuple[str, ...] = ()
     cache: str = "off"
     adapters: Adapters = NO_ADAPTERS
+    inputs: tuple[Path, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         """Return what is made, of what."""
@@ -81,6 +83,7 @@ class Picture:
         seconds: the time it took, its share of a batch.
         calls: UNet calls, which the pictures of a batch share.
         samples: UNet samples of this picture alone.
+        inputs: the files that it was made from, which it may not replace.
     """
 
     image: Image.Image
@@ -94,6 +97,7 @@ class Picture:
     seconds: float = 0.0
     calls: int = 0
     samples: int = 0
+    inputs: tuple[Path, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         """Return what it is, and what is wrong with it."""
@@ -149,12 +153,12 @@ class Picture:
         A file that has this picture already is left as it is.
 
         Raises:
-            OutputError: if it does not end in .png, is another file and `force` is not set, or
-                cannot be written.
+            OutputError: if it does not end in .png, is another file and `force` is not set, is a
+                file that the picture was made from, or cannot be written.
         """
         path = Path(path)
         self.check_path(path, force)
-        if force or not self._is_at(path):
+        if not self._is_at(path):
             save_png(self.image, path, self.recipe, self.condition, force=force)
         return path
 
@@ -169,7 +173,18 @@ class Picture:
                 f"{str(path)!r} is not a PNG file",
                 "recipes are stored in PNGs: give a name that ends in .png",
             )
-        check_output_path(path, force or self._is_at(path))
+        if not self._is_at(path):
+            self._check_no_input(path)
+            check_output_path(path, force)
+
+    def _check_no_input(self, path: Path) -> None:
+        """Compare files, not names: another path or a link may lead to an input."""
+        identity = local_identity(path)
+        if identity is not None and identity in map(local_identity, self.inputs):
+            raise OutputError(
+                f"{str(path)!r} would replace a file that the picture was made from",
+                "choose another name",
+            )
 
     def _is_at(self, path: Path) -> bool:
         """Return whether a file is this picture, as `save` writes it."""
@@ -184,6 +199,7 @@ class Picture:
     def save_cycles(self, path: str | Path, *, force: bool = False) -> None:
         """Write the pictures after each cycle side by side, if there are any."""
         if self.cycles:
+            self._check_no_input(Path(path))
             write_png(side_by_side(self.cycles), Path(path), force=force)
 
 
@@ -229,7 +245,8 @@ class Result:
         anything is written.
 
         Raises:
-            OutputError: if another file exists and `force` is not set, or cannot be written.
+            OutputError: if another file exists and `force` is not set, is a file that the pictures
+                were made from, or cannot be written.
         """
         paths = numbered_paths(Path(path), len(self.pictures))
         for picture, to in zip(self.pictures, paths, strict=True):

@@ -175,6 +175,7 @@ class Service:
             notes=(*model.notes, *planned.notes, *notes),
             cache=planned.cache,
             adapters=resolved.adapters,
+            inputs=request.input_paths,
         )
 
     @classmethod
@@ -214,7 +215,7 @@ class Service:
         service = cls(**saved.service_options(model, revision, dtype), **options)
         check_family(adapters, service.model.base, service.model.name)
         spec = saved.spec_to_reproduce(service.model, service._lazy_model.device)
-        spec = replace(spec, adapters=adapters)
+        spec = replace(spec, adapters=adapters, inputs=(Path(path).absolute(),))
         return service, service._report_spec(spec), saved.recipe.seed
 
     @classmethod
@@ -261,7 +262,12 @@ class Service:
         known = service.model.with_words(adapters.words)
         spec = saved.spec_to_vary(known, prompt, negative, preset, settings, likeness)
         unused = adapter_notes(adapters, spec.plan, spec.settings)
-        spec = replace(spec, adapters=adapters, notes=(*spec.notes, *unused))
+        spec = replace(
+            spec,
+            adapters=adapters,
+            notes=(*spec.notes, *unused),
+            inputs=(Path(path).absolute(),),
+        )
         USER_BUDGET.check(spec.plan, spec.settings, 1, service._agree)
         return service, service._report_spec(spec)
 
