@@ -78,9 +78,8 @@ def crop_condition(request: PlanRequest) -> ConditionCrop:
         return _crop_thing(request, subject)
     faces = find_faces(image)
     turn = 0 if faces else turn_to_face(image)
-    if turn:
+    if turn and (faces := find_faces(turned(image, turn))):
         request = replace(request, image=turned(image, turn))
-        faces = find_faces(request.picture)
     if request.face_index is not None or faces:
         return _crop_face(request, faces, turn)
     if not subject and (has_turned_face(image) or not may_be_face(request)):

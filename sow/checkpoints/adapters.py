@@ -104,7 +104,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Adapters:
-    """The LoRAs and embeddings of a picture; equal if they change a model equally."""
+    """The LoRAs and embeddings of a picture."""
 
     loras: tuple[Lora, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
@@ -112,6 +112,17 @@ class Adapters:
     def __bool__(self) -> bool:
         """Return whether there are any."""
         return bool(self.loras or self.embeddings)
+
+    @property
+    def key(self) -> tuple[tuple[str, str | float], ...]:
+        """What a model changed by them is known by; equal if they change a model equally.
+
+        It has no tensors, which whatever keeps the key would keep too.
+        """
+        return (
+            *((lora.sha256, lora.weight) for lora in self.loras),
+            *((embedding.sha256, embedding.token) for embedding in self.embeddings),
+        )
 
     @property
     def words(self) -> frozenset[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,18 @@ INSTEAD = {
 SAMPLED_AS = "DDIMScheduler"
 
 
-def refuse_other_arguments(others: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def refuse_other_arguments(others: Mapping[str, Any], call: Callable[..., Any]) -> None:
     """Check that a call has no arguments but its own.
+
+    Args:
+        others: the arguments that are not.
+        call: what was called.
 
     Raises:
         UsageError: if it has; the message says what to give instead.
     """
+    kinds = {name: parameter.kind for name, parameter in signature(call).parameters.items()}
+    known = [name for name, kind in kinds.items() if kind is not Parameter.VAR_KEYWORD]
     for name in others:
         hint = INSTEAD.get(name) or did_you_mean(name, known, f"choose from {', '.join(known)}")
         raise UsageError(f"the pipeline has no argument {name!r}", hint)

@@ -65,11 +65,6 @@ if TYPE_CHECKING:
 
 Callback = Callable[["SowPipeline", int, Any, dict[str, Any]], dict[str, Any]]
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
-CALL_ARGUMENTS = (
-    "image", "plan", "settings", "mask", "generator", "output_type", "return_dict",
-    "return_cycles", "return_indicators", "callback_on_step_end",
-    "callback_on_step_end_tensor_inputs", "prefix_cache", "traces",
-)  # fmt: skip
 
 
 @dataclass(repr=False)
@@ -281,7 +276,7 @@ class SowPipeline(CheckedPipeline):
         Raises:
             SowError: if an argument is invalid; the message is one line.
         """
-        refuse_other_arguments(others, CALL_ARGUMENTS)
+        refuse_other_arguments(others, self.__call__)
         check_is_plan(plan)
         assert plan is not None
         if output_type not in OUTPUT_TYPES:

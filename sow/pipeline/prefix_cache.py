@@ -96,7 +96,8 @@ def pipeline_key(pipe: Any) -> Sequence[Hashable]:
     parts = (pipe.unet, pipe.vae, pipe.text_encoder)
     weights = hash(tuple(weight for part in parts for weight in _weights(part)))
     scheduler = f"{type(pipe.scheduler).__name__}{sorted(map(str, pipe.scheduler.config.items()))}"
-    return weights, pipe.adapters, scheduler, str(pipe._execution_device), torch.get_num_threads()
+    device, threads = str(pipe._execution_device), torch.get_num_threads()
+    return weights, pipe.adapters.key, scheduler, device, threads
 
 
 def _weights(part: torch.nn.Module) -> Iterator[tuple[int, int, torch.dtype]]:

@@ -93,7 +93,7 @@ class EngineTask:
         outside = outside_of(self.spec.plan, settings)
         guidance = (settings.guided_until, settings.first_guided_until, outside)
         return (
-            self.spec.plan.canvas, self.spec.adapters, self.text_tokens, self.shares_prefix,
+            self.spec.plan.canvas, self.spec.adapters.key, self.text_tokens, self.shares_prefix,
             *guidance, *shared,
         )  # fmt: skip
 

@@ -28,7 +28,7 @@ from sow.checkpoints.adapters import (
 )
 from sow.errors import ModelError, UsageError
 from sow.pictures.condition import Condition
-from sow.pictures.recipe import LoraRecord, read_recipe
+from sow.pictures.recipe import EmbeddingRecord, LoraRecord, read_recipe
 from sow.pipeline.adapters import _change, with_adapters
 from sow.pipeline.prefix_cache import pipeline_key
 from sow.plan.plan import Plan
@@ -217,6 +217,22 @@ def test_a_path_that_is_not_unicode_gets_a_line_of_its_own(tmp_path):
         read_embedding(file)
 
 
+def test_keys_do_not_keep_the_tensors(tiny, tmp_path):
+    adapters = lora_of(tiny, tmp_path / "a.safetensors")
+    layers = weakref.ref(adapters.loras[0].layers)
+    with with_adapters(tiny, adapters):
+        kept = pipeline_key(tiny), adapters.key
+    del adapters
+    assert kept
+    assert layers() is None
+
+
+def test_a_recipe_names_words():
+    for token in ("", "a b", "a,b"):
+        with pytest.raises(ValidationError, match="token"):
+            EmbeddingRecord(name="a.safetensors", sha256="0" * 64, token=token)
+
+
 def test_a_recipe_names_no_folders():
     """It may come from anybody, and its names are looked for beside the picture."""
     for name in ("../a.safetensors", "/etc/a.safetensors", "c:\\a.safetensors", "a.safetensors/b"):
@@ -368,8 +384,10 @@ def test_pictures_with_other_loras_are_made_in_other_calls(tiny, tmp_path):
     specs = [spec, replace(spec, adapters=first),
              replace(spec, adapters=lora_of(tiny, tmp_path / "a.safetensors", 0.5)),
              replace(spec, adapters=lora_of(tiny, tmp_path / "a.safetensors", seed=1))]  # fmt: skip
-    assert len({EngineTask(one, 0).batch_key for one in specs}) == 4
+    keys = {EngineTask(one, 0).batch_key for one in specs}
+    assert len(keys) == 4
     again = replace(spec, adapters=lora_of(tiny, tmp_path / "b.safetensors", seed=0))
+    assert EngineTask(again, 0).batch_key in keys  # the same file under another name
     assert again.adapters.loras[0].layers is first.loras[0].layers  # read once
 
 

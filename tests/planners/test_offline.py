@@ -14,6 +14,7 @@ from sow.pictures.loading import turned
 from sow.plan.box import MAX_CONDITION_SHARE, MIN_CONDITION_SHARE, Box, iou
 from sow.plan.plan import Plan
 from sow.planners.base import PlanRequest
+from sow.planners.offline import cropping
 from sow.planners.offline.faces import find_faces, likely_face
 from sow.planners.offline.neighbours import own_part
 from sow.planners.offline.planner import OfflinePlanner, place, related_regions
@@ -139,6 +140,14 @@ def test_a_picture_on_its_side_is_turned_if_that_shows_a_face(astronaut, turn):
     ).picture  # fmt: skip
     assert make(aside, "a rocket in the desert", subject="rocket").turn == 0
     assert make(aside, matte="none").turn == 0
+
+
+def test_a_picture_is_not_turned_for_a_face_that_is_then_not_found(monkeypatch):
+    """Its boxes would be in pixels of the turned picture, and the picture would not."""
+    monkeypatch.setattr(cropping, "turn_to_face", lambda image: 90)
+    picture = Image.linear_gradient("L").resize((96, 40)).convert("RGB")
+    plan = make(picture, "a tower")
+    assert (plan.turn, plan.crop.is_inside(picture.size)) == (0, True)
 
 
 @pytest.mark.parametrize("turn", [90, 270])
