@@ -6,6 +6,7 @@ given any.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import secrets
 import shutil
@@ -138,6 +139,20 @@ class Storage:
         """
         with self._open(name) as source:
             return bytes(source.read(max_bytes))
+
+    def sha256_of(self, name: str) -> str | None:
+        """Return the SHA-256 of a file; None if it is missing.
+
+        Raises:
+            SowError: if it is unreadable.
+        """
+        if self.size_of(name) is None:
+            return None
+        digest = hashlib.sha256()
+        with self._open(name) as source:
+            while chunk := source.read(CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def list_folder(self, folder: str = "") -> dict[str, str]:
         """Return the names in a folder itself with their types; empty if there is no such folder.

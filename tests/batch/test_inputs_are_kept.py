@@ -16,7 +16,6 @@ from test_run import batch_of, hashes, jobs_of, picture  # noqa: F401
 from sow.batch.ledger.admission import admit
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.run_batch import run_batch
-from sow.batch.runners import publishing
 from sow.batch.runners.publishing import write_metadata
 from sow.batch.sources import make_job_source as source_of
 from sow.errors import UsageError
@@ -287,25 +286,25 @@ def test_a_list_that_was_edited_is_set_aside(ledger, folder):
     edited = (folder / "metadata.jsonl").read_bytes()
     write_metadata(ledger)
     moved = ".sow/replaced/metadata.jsonl"
-    assert told == [("file", f"metadata.jsonl had been edited: it is {moved} now")]
+    assert told == [("file", f"there was another metadata.jsonl: it is {moved} now")]
     assert (folder / moved).read_bytes() == edited
     assert "mine.png" not in (folder / "metadata.jsonl").read_text()
 
 
 def test_a_list_of_another_runner_is_not_taken_for_an_edited_one(ledger, folder, monkeypatch):
-    told, read = [], publishing._digest_of_list
+    told, read = [], ledger.store.digest_of
     ledger.report = lambda kind, line: told.append((kind, line))
     admit(ledger, make_job_source([job("b")], folder), OPTIONS)
     write_metadata(ledger)
 
-    def read_late(one):
-        monkeypatch.setattr(publishing, "_digest_of_list", read)
+    def read_late(name):
+        monkeypatch.setattr(ledger.store, "digest_of", read)
         with closing(Ledger(folder)) as other:
             (claimed,) = other.claim(9)
             finish(other, claimed)
             write_metadata(other)
-        return read(one)
+        return read(name)
 
-    monkeypatch.setattr(publishing, "_digest_of_list", read_late)
+    monkeypatch.setattr(ledger.store, "digest_of", read_late)
     write_metadata(ledger)
     assert told == []

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from far import all_of, batch, jobs, killed_after, time_passes
 from far_fixtures import face, far, machine  # noqa: F401
+from test_ledger import OPTIONS, job, make_job_source
 from test_run import hashes, jobs_of
 
-from sow.batch.ledger.admission import BadManifest
+from sow.batch.ledger.admission import BadManifest, admit
 from sow.batch.open_ledger import read_ledger
 from sow.batch.remote import lease, snapshots
+from sow.batch.remote.ledger import RemoteLedger
+from sow.batch.runners.publishing import Publisher
 from sow.errors import OutputError, UsageError
 
 
@@ -29,6 +33,38 @@ def test_the_same_pictures_as_here(far, face, tiny_folder, tmp_path):
     told = far.read("out/metadata.jsonl").decode().splitlines()
     assert [json.loads(line)["picture"] for line in told] == ["faces/face.png"] * 4
     assert b"sow" in far.read("out/index.html")
+
+
+@pytest.mark.parametrize("second", ["first", "another"])
+def test_a_list_that_was_edited_there_is_set_aside(far, machine, tmp_path, second):
+    """Also by a machine that has not written it."""
+    (tmp_path / "face.png").touch()
+
+    def publish(number):
+        said = []
+        with closing(RemoteLedger(f"{far.address}/out")) as ledger:
+            ledger.report = lambda kind, line: said.append(line)
+            lines = [job(f"j{n}", image=str(tmp_path / "face.png")) for n in range(number)]
+            admit(ledger, make_job_source(lines, tmp_path), OPTIONS)
+            for claimed in ledger.claim(9):
+                (seed,), name = claimed.seeds, claimed.job.id
+                told = {"file_name": f"{name}.png", "id": name, "seed": seed, "prompt": "a",
+                        "seconds": 1.0, "notes": []}  # fmt: skip
+                ledger.record(claimed, seed, {f"{name}.png": b"a picture"}, told, 1.0)
+            for _ in range(2):
+                ledger.set_meta("stale", "1")
+                Publisher(ledger).publish()
+        return said
+
+    assert publish(1) == publish(1) == []
+    edited = far.read("out/metadata.jsonl") + b'{"file_name": "mine.png"}\n'
+    far.put("out/metadata.jsonl", edited)
+    machine(second)
+    moved = ".sow/replaced/metadata.jsonl"
+    assert publish(1) == [f"there was another metadata.jsonl: it is {moved} now"]
+    assert far.read(f"out/{moved}") == edited
+    assert far.read("out/metadata.jsonl").count(b"\n") == 1
+    assert publish(2) == []
 
 
 def test_every_mix_of_here_and_there(far, face, tiny_folder, tmp_path):

@@ -27,6 +27,7 @@ from sow.utils.files import cache_folder, local_identity, read_regular
 
 FILE = re.compile(r"(.+?)(@\d{1,20})?\.png", re.ASCII)
 TOKENS = re.compile(r"[0-9a-f]{32}( [0-9a-f]{32})*", re.ASCII)
+HASHES = re.compile(r"[0-9a-f]{64}( [0-9a-f]{64})*", re.ASCII)
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 MAX_SECONDS, MAX_COUNT = 1e9, 2**31
 """More than any picture takes, and more than there are attempts or runners."""
@@ -120,6 +121,7 @@ def read_notes(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
         "pass": NUMBER.fullmatch,
         "snapshots": lambda text: text == "" or TOKENS.fullmatch(text),
         "options": lambda text: isinstance(json.loads(text), dict),
+        "lists": HASHES.fullmatch,
         "model": lambda text: isinstance(text, str),
     }
     for name, validate in validators.items():

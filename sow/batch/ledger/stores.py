@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -71,6 +72,9 @@ class Store(Protocol):
 
     def is_folder(self, name: str) -> bool:
         """Return whether this name is a folder."""
+
+    def digest_of(self, name: str) -> str | None:
+        """Return the SHA-256 of a file; None if there is none, "" if it is no file."""
 
     def missing(self, names: Iterable[str]) -> Iterator[str]:
         """Yield the names that do not exist."""
@@ -177,6 +181,16 @@ class LocalStore:
         """Return whether this name is a folder."""
         status = self._folder.stat(name)
         return status is not None and S_ISDIR(status.st_mode)
+
+    def digest_of(self, name: str) -> str | None:
+        """Return the SHA-256 of a file; None if there is none, "" if it is no file."""
+        try:
+            with self._folder.open(name) as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return ""
 
     def missing(self, names: Iterable[str]) -> Iterator[str]:
         """Yield the names that do not exist, or are links to nothing."""

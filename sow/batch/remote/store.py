@@ -105,6 +105,18 @@ class RemoteStore:
         """Return whether this is a folder."""
         return self._storage.entry_type_of(name) == "directory"
 
+    def digest_of(self, name: str) -> str | None:
+        """Return the SHA-256 of a file; None if there is none.
+
+        One that was published here, and is as long as it was, is not read again.
+        """
+        published = self._published_digests.get(name)
+        if published is not None:
+            size = self._storage.size_of(name)
+            if size == (self._folder / name).stat().st_size:
+                return published.hex()
+        return self._storage.sha256_of(name)
+
     def missing(self, names: Iterable[str]) -> Iterator[str]:
         """Yield those of the names that do not exist."""
         remaining = iter(names)
@@ -122,6 +134,7 @@ class RemoteStore:
         names = (f"{REPLACED}/{stem}{f'-{n}' if n else ''}{dot}{suffix}" for n in count())
         free = next(candidate for candidate in names if not self.exists(candidate))
         self._storage.move(name, free)
+        self._published_digests.pop(name, None)  # the same content is to be uploaded again
         return free
 
     def publish(self, names: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sow.batch.gallery.gallery import ASSETS, CHUNK_NAME, PAGE, Entry, thumbnail, write_gallery
 from sow.batch.ledger.ledger import Ledger
 from sow.batch.ledger.schema import METADATA, OWN_FOLDER, THUMBNAILS
-from sow.batch.ledger.stores import REPLACED, write_errors
+from sow.batch.ledger.stores import write_errors
 from sow.batch.runners.saving import GeneratedPicture
 from sow.errors import OutputError
 
@@ -59,11 +59,12 @@ def write_metadata(ledger: Ledger) -> Path:
             digest.update(line)
         # Other runners write lists too. Each notes its own before it places it, so that one read
         # before the notes is among them, also if its writer has been killed since.
-        before = _digest_of_list(ledger)
+        before = ledger.store.digest_of(METADATA)
         written = _note_list(ledger, digest.hexdigest())
         if written and before not in (None, *written):
-            moved = ledger.outputs.set_aside(METADATA, REPLACED)
-            ledger.report("file", f"{METADATA} had been edited: it is {moved} now")
+            moved = ledger.store.archive(METADATA)
+            if moved is not None:
+                ledger.report("file", f"there was another {METADATA}: it is {moved} now")
         made.place(METADATA, replace=True)
     return ledger.folder / METADATA
 
@@ -83,17 +84,6 @@ def _line_of(metadata: dict[str, Any]) -> bytes:
         return line.encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can hold and UTF-8 cannot
         return f"{json.dumps(metadata)}\n".encode()
-
-
-def _digest_of_list(ledger: Ledger) -> str | None:
-    """Return the SHA-256 of `metadata.jsonl`; None if there is none, "" if it is no file."""
-    try:
-        with ledger.outputs.open(METADATA) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return ""
 
 
 def write_page(ledger: Ledger, title: str) -> Path:
