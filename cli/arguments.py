@@ -101,18 +101,18 @@ def place_words(words: Sequence[str], image: Any, prompt: Any) -> tuple[Any, Any
     if image is None and (found := _picture_among(rest)) is not None:
         rest.remove(found)
         image = Path(found)
-    if more := sum(map(_is_file, rest)):
+    if more := [word for word in rest if _is_file(word)]:
+        if Path(more[0]).suffix.lower() not in PICTURE_SUFFIXES:
+            raise UsageError(
+                f"{more[0]!r} is a file, not a prompt", "give a plan with --plan plan.json"
+            )
         raise UsageError(
-            f"{1 + more} pictures at once", "give one; for many, see `sow batch --help`"
+            f"{1 + len(more)} pictures at once", "give one; for many, see `sow batch --help`"
         )
     if len(rest) > 1:
         if image is None:
             raise UsageError(f"neither of {rest[0]!r} and {rest[1]!r} is a file", IN_QUOTES)
         raise UsageError(f"what is {rest[-1]!r}?", IN_QUOTES)
-    if rest and Path(rest[0]).suffix and _is_file(rest[0]):
-        raise UsageError(
-            f"{rest[0]!r} is a file, not a prompt", "give a plan with --plan plan.json"
-        )
     if rest and prompt is not None:
         raise UsageError(f"the prompt is given twice: {rest[0]!r}", "leave one out")
     return image, rest[0] if rest else prompt
