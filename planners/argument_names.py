@@ -80,12 +80,10 @@ def read_arguments(
             if field in read:
                 raise UsageError(f"{field} is given under two names", "leave one out")
             read[field] = value
-        elif value is None:
-            continue
         elif name in SIZES and "canvas" in names:
-            size[name] = value
+            size |= {name: value} if value is not None else {}
         elif "settings" in names and (setting := setting_of(name)) is not None:
-            settings[setting] = value
+            settings |= {setting: value} if value is not None else {}
         else:
             every = f"choose from {', '.join(dict.fromkeys(names.values()))}"
             if "settings" in names:

@@ -49,6 +49,7 @@ def test_a_request_reads_them(written, read):
         ({"generator": 7}, "give seed=7"),
         ({"output_type": "np"}, ".images"),
         ({"promt": "x"}, "no argument 'promt'; did you mean 'prompt'?"),
+        ({"promt": None}, "no argument 'promt'; did you mean 'prompt'?"),
         ({"colour": "x"}, "no argument 'colour'; choose from image, prompt"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sow.plan.plan import Plan
+from sow.plan.prompt_syntax import closed
 from sow.settings.settings import BRANCHES, Outside, Settings
 
 
@@ -20,7 +21,7 @@ def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
     if settings.outside == "none":
         return plan.prompt, negative
     if settings.outside == "joined":
-        return plan.prompt, negative, _joined(plan.suppress, negative)
+        return plan.prompt, negative, _joined(settings, plan.suppress, negative)
     if not plan.suppress:
         return plan.prompt, negative, "", ""
     return plan.prompt, negative, plan.suppress, settings.encourage_prompt
@@ -28,12 +29,15 @@ def branch_prompts(plan: Plan, settings: Settings) -> tuple[str, ...]:
 
 def negative_prompt(plan: Plan, settings: Settings) -> str:
     """Return the text of the unconditional branch: the plan's words first, then the settings'."""
-    return _joined(plan.negative, settings.negative_prompt)
+    return _joined(settings, plan.negative, settings.negative_prompt)
 
 
-def _joined(*texts: str) -> str:
-    """Return the texts that are not empty, as one."""
-    return ", ".join(text for text in texts if text)
+def _joined(settings: Settings, *texts: str) -> str:
+    """Return the texts that are not empty, as one. A bracket that one leaves open ends with it."""
+    *first, last = [text for text in texts if text] or [""]
+    if settings.prompt_syntax == "weights":
+        first = [closed(text) for text in first]
+    return ", ".join([*first, last])
 
 
 def outside_of(plan: Plan, settings: Settings) -> Outside:

@@ -101,6 +101,19 @@ def plain_text(prompt: str) -> str:
     return ", ".join(text for text in (" ".join(t.split()).rstrip(",;") for t in texts) if text)
 
 
+def closed(prompt: str) -> str:
+    """Return a prompt whose open brackets are closed at its end, so that text may follow it."""
+    depth = {"(": 0, "[": 0}
+    for match in _TOKEN.finditer(prompt):
+        if match["open"] is not None:
+            depth[match[0]] += 1
+        elif match["round"] is not None:
+            depth["("] = max(0, depth["("] - 1)
+        elif match["square"] is not None:
+            depth["["] = max(0, depth["["] - 1)
+    return prompt + ")" * depth["("] + "]" * depth["["]
+
+
 def escaped(text: str) -> str:
     """Return text as a prompt that means nothing but its words."""
     text = re.sub(rf"\b{BREAK}\b", BREAK.lower(), text).replace("<", "< ")

@@ -85,9 +85,15 @@ class SavedPicture:
         recorded one.
 
         Raises:
+            UsageError: for a weight; the recipe has it.
             ModelError: if one is not found, or one was given that the recipe does not have.
         """
-        given = read_adapters(as_loras(lora), as_embeddings(embedding))
+        files = as_loras(lora)
+        if any(weight is not None for _, weight in files):
+            raise UsageError(
+                "the recipe has the weights of its LoRAs", "give lora=file without a weight"
+            )
+        given = read_adapters(files, as_embeddings(embedding))
         loras = [
             replace(found, weight=record.weight)
             for record in self.recipe.loras

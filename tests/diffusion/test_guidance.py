@@ -84,6 +84,16 @@ def test_what_must_not_be_seen_is_pushed_away_in_the_whole_picture(outside):
     assert outside_of(NAMED.changed(suppress=""), settings) == "none"
 
 
+def test_a_bracket_left_open_ends_with_its_text():
+    open_ = PLAN.changed(negative="(glasses, [a hat")
+    words = Settings(negative_prompt="blurry").negative_prompt
+    assert branch_prompts(open_, Settings(negative_prompt=words))[1] == (
+        "(glasses, [a hat)], blurry"
+    )
+    plain = Settings(negative_prompt=words, prompt_syntax="plain")
+    assert branch_prompts(open_, plain)[1] == "(glasses, [a hat, blurry"
+
+
 def test_a_plan_without_negative_words_is_written_as_before():
     assert "negative" not in PLAN.to_json()
     assert Plan.parse(NAMED.to_json()) == NAMED

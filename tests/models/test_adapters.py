@@ -447,6 +447,10 @@ def test_the_recipe_records_them_and_finds_them_again(run_sow, files):
                     "elsewhere/renamed.safetensors", "--lora", "other.safetensors")  # fmt: skip
     assert wrong.returncode == 5
     assert "'other.safetensors' is none of the files that the recipe" in wrong.stderr
+    weighed = run_sow("generate", "--recipe", "a.png", "--model", "m", "--out", "d.png", "--lora",
+                      "elsewhere/renamed.safetensors:0.9")  # fmt: skip
+    assert weighed.returncode == 2
+    assert "the recipe has the weights of its LoRAs" in weighed.stderr
     like = run_sow("generate", "--like", "a.png", "--model", "m", "--out", "e.png", "--seed", 1,
                    "--lora", "other.safetensors:2")  # fmt: skip
     assert like.returncode == 0, like.stderr
