@@ -59,6 +59,6 @@ def read_ledger(folder: Path | str) -> Iterator[Ledger]:
             yield ledger
         return
     if not ledger_path(Path(folder)).is_file():
-        raise OutputError(f"no batch has run in {str(folder)!r}", "sow batch jobs.jsonl --out")
+        raise OutputError(f"no batch has run in {str(folder)!r}", "give the out= folder of a batch")
     with closing(Ledger(Path(folder))) as ledger:
         yield ledger

@@ -96,7 +96,7 @@ def test_all_that_is_wrong_is_told_at_once(run_sow, manifest):
     ("words", "code", "said"),
     [
         (("batch", "nothing.jsonl", "--out", "out"), 2, "nothing.jsonl"),
-        (("batch", "status", "nowhere"), 6, "no batch has run in 'nowhere'"),
+        (("batch", "status", "nowhere"), 6, "no batch has run in 'nowhere'; give the --out folder"),
         (("batch", "export", "nowhere", "--to", "parquet", "--out", "x"), 6, "no batch has run"),
         (("batch", "nothing.jsonl", "--out", "out", "--batch-size", "65"), 2, "--batch-size"),
         (("batch",), 0, "Usage"),

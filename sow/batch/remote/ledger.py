@@ -96,7 +96,7 @@ def open_remote_ledger(address: str) -> Iterator[Ledger]:
     with tempfile.TemporaryDirectory(prefix="sow-") as name:
         file = download_snapshot(storage, Path(name))
         if file is None:
-            raise OutputError(f"no batch has run in {address!r}", "sow batch jobs.jsonl --out")
+            raise OutputError(f"no batch has run in {address!r}", "give the out= folder of a batch")
         if snapshot_token(file, address) not in known_tokens(folder):
             folder = Path(name) / "out"
             folder.mkdir()
