@@ -63,17 +63,17 @@ class Answer(BaseModel):
 
 
 class BoxAnswer(Answer):
-    """A box as it was answered; asked for in canvas pixels, not yet clamped.
+    """A box in canvas pixels, not yet clamped."""
 
-    Attributes:
-        order: `named`, or how the four numbers were listed: then the fields are those numbers in
-            that order, whatever they are called. `boxes.py` finds out what was meant.
-    """
+    # Vendors are sent the docstring, as the schema's description. Although pixels are asked for,
+    # other scales are answered: `boxes.py` finds out what was meant.
 
     x: FiniteFloat
     y: FiniteFloat
     width: FiniteFloat
     height: FiniteFloat
+    # How four numbers were listed: then the fields are those numbers in that order, whatever they
+    # are called.
     order: SkipJsonSchema[Order] = "named"
 
     @model_validator(mode="before")

@@ -198,6 +198,8 @@ def _cut_object(pixels: Levels, found: Flags | None) -> Flags | None:
     radii = np.hypot((columns / width - 0.5) * 2, (rows / height - 0.5) * 2)
     core = radii <= 0.25
     if found is None:
+        if _is_flat(pixels):  # GrabCut takes minutes where all colours are one
+            return None
         labels = np.full((height, width), PROBABLY_BACKGROUND, np.uint8)
         labels[radii <= 1.1] = PROBABLY_FOREGROUND
         labels[core] = FOREGROUND
@@ -209,6 +211,12 @@ def _cut_object(pixels: Levels, found: Flags | None) -> Flags | None:
         if 0.08 <= found.mean() <= 0.85 and _edge_share(pixels, found) >= MIN_OBJECT_EDGE
         else None
     )
+
+
+def _is_flat(pixels: Levels) -> bool:
+    """Return whether too few pixels differ from the rest to be an object."""
+    usual = np.median(pixels, axis=(0, 1))
+    return bool((np.abs(pixels - usual).max(-1) > 4).mean() < 0.01)
 
 
 def _edge_share(pixels: Levels, found: Flags) -> float:

@@ -99,3 +99,11 @@ def test_rembg_says_what_is_somebody_and_the_rest_is_done_here():
 
     assert (rembg_foreground(image, cut) == true).all()
     assert asked == [((256, 256), True)]
+
+
+def test_a_speck_on_one_colour_is_no_object_and_is_not_searched_for(monkeypatch):
+    """GrabCut would take a minute of two cores for it."""
+    monkeypatch.setattr("sow.pictures.matte._grab_cut", None)
+    picture = Image.new("RGB", (300, 300), (200, 200, 200))
+    picture.putpixel((150, 40), (0, 0, 0))
+    assert extract_matte(picture) is None
