@@ -147,6 +147,8 @@ def _crop_head(
 
     part: the part of the picture to stay in, if somebody else is near.
     """
+    from sow.pictures.matte import has_background  # imports numpy
+
     image = request.picture
     around = _around_face(face, part or _whole(image))
     if request.matte == "box":
@@ -156,9 +158,11 @@ def _crop_head(
     if request.matte == "ellipse":
         return ConditionCrop(around, FACE, inside, notes=notes)
     matte = Matte(head=head, by=_method(request), within=part)
-    found = _outlined(image, matte)
+    fills = matte.by == "grabcut" and not has_background(image.size, head, part)
+    found = None if fills else _outlined(image, matte)
     if found is None:
-        note = "the outline of the head was not found: using an ellipse"
+        why = "the head fills the picture" if fills else "the outline of the head was not found"
+        note = f"{why}: using an ellipse"
         return ConditionCrop(around, FACE, inside, notes=(*notes, note))
     crop = _crop(found) if part is None else _cut(_crop(found), part)
     return ConditionCrop(crop, FACE, _cut(head, crop), matte, notes)

@@ -45,6 +45,8 @@ MIN_DISTANCE, MIN_OBJECT_EDGE = 30.0, 0.75
 (RGB) along this share of it."""
 MIN_HEAD_EDGE = 0.7
 """That share for a head that is only assumed to be there."""
+MIN_FREE_BORDER = 0.5
+"""The least share of the borders above the chin that must lie outside the ellipse."""
 MIN_HEAD_AREA, MAX_HEAD_AREA = 0.45, 2.2
 """Limits of a head's area as a share of the ellipse's, both inside the picture."""
 
@@ -71,17 +73,8 @@ def extract_matte(
     Raises:
         PictureError: if the head or `within` lies outside the picture, or `rembg` is not installed.
     """
-    whole = Box(x=0, y=0, width=image.width, height=image.height)
-    if within is not None:
-        if not within.is_inside(image.size):
-            raise PictureError(
-                "the part of the picture to search is outside it",
-                "make the plan for this picture",
-            )
-        whole = within
-    area = whole if head is None else _search_box(head, whole)
-    scale = min(1.0, WORKING_SIDE / max(area.width, area.height))
-    size = (max(8, round(area.width * scale)), max(8, round(area.height * scale)))
+    area = _area(image.size, head, within)
+    size = _working_size(area)
     part = image.convert("RGB").resize(size, Image.Resampling.LANCZOS, box=area.corners)
     cut = _matte_of(part.tobytes(), size, area, head, by)
     if cut is None:
@@ -90,6 +83,22 @@ def extract_matte(
     soft = Image.fromarray(cut).resize((area.width, area.height), Image.Resampling.BICUBIC)
     matte.paste(soft, (area.x, area.y))
     return matte
+
+
+def has_background(size: tuple[int, int], head: Box, within: Box | None = None) -> bool:
+    """Return whether enough is to be seen around a head for GrabCut to know the background.
+
+    If the head fills the picture, what is at the borders is its hair, which would be cut off.
+
+    Args:
+        size: `(width, height)` of the picture.
+        head: as in `extract_matte`.
+        within: as in `extract_matte`.
+    """
+    area = _area(size, head, within)
+    at = _Ellipse.of(head, area, _working_size(area))
+    border = _border_mask(at.radii.shape) & (at.below_chin < 0)
+    return bool((at.radii[border] > 1).mean() >= MIN_FREE_BORDER)
 
 
 def has_clear_outline(image: Image.Image, matte: Image.Image) -> bool:
@@ -112,6 +121,21 @@ def _matte_of(
     else:
         cut = _cut_head(pixels, _Ellipse.of(head, area, size), found)
     return None if cut is None else _feather(cut)
+
+
+def _area(size: tuple[int, int], head: Box | None, within: Box | None) -> Box:
+    """Return the part of a picture that is searched."""
+    if within is not None and not within.is_inside(size):
+        raise PictureError(
+            "the part of the picture to search is outside it", "make the plan for this picture"
+        )
+    whole = within or Box(x=0, y=0, width=size[0], height=size[1])
+    return whole if head is None else _search_box(head, whole)
+
+
+def _working_size(area: Box) -> tuple[int, int]:
+    scale = min(1.0, WORKING_SIDE / max(area.width, area.height))
+    return max(8, round(area.width * scale)), max(8, round(area.height * scale))
 
 
 def _search_box(head: Box, picture: Box) -> Box:
