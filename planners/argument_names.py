@@ -80,6 +80,8 @@ def read_arguments(
             if field in read:
                 raise UsageError(f"{field} is given under two names", "leave one out")
             read[field] = value
+        elif value is None and name in NOT_HERE:
+            continue
         elif name in SIZES and "canvas" in names:
             size |= {name: value} if value is not None else {}
         elif "settings" in names and (setting := setting_of(name)) is not None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from sow.plan.box import Box, gap, iou
 from sow.planners.graph.flow import around
@@ -16,7 +13,11 @@ from sow.planners.graph.nouns import kind_of
 from sow.planners.graph.predicates import Predicate
 from sow.planners.graph.solver import BODY_WIDTH
 
-Heat = NDArray[np.floating]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Heat: TypeAlias = "NDArray[np.floating]"
 PhraseQuery = tuple[str, tuple[str, ...]]
 """A sentence, and the phrases in it whose attention maps are wanted."""
 
@@ -79,6 +80,9 @@ def find_duplicates(
 
 def box_from_heat(heat: Heat, canvas: tuple[int, int]) -> Box:
     """Return the box around the highest peak of a map `[h, w]` of the whole canvas."""
+    import cv2
+    import numpy as np
+
     fine = cv2.resize(heat.astype(np.float32), canvas, interpolation=cv2.INTER_LINEAR)
     low, high = float(np.median(fine)), float(fine.max())
     inside = (fine >= low + HEAT_THRESHOLD * (high - low)).astype(np.uint8)
@@ -90,6 +94,8 @@ def box_from_heat(heat: Heat, canvas: tuple[int, int]) -> Box:
 
 def box_of_head(maps: Sequence[Heat], canvas: tuple[int, int]) -> Box:
     """Return the box of a person's head, by the maps of the phrases `HEAD`."""
+    import numpy as np
+
     shares = [heat / max(float(heat.max()), 1e-6) for heat in maps]
     return box_from_heat(np.mean(shares, axis=0), canvas)
 
@@ -117,6 +123,8 @@ def detect_objects(
     canvas: tuple[int, int],
 ) -> dict[str, DetectedObject]:  # fmt: skip
     """Return where every label is, by the maps of the phrases of :func:`phrase_queries`."""
+    import numpy as np
+
     heats: dict[str, list[Heat]] = {}
     detected = dict[str, DetectedObject]()
     people = [label for label in labels if kind_of(label) == "person"]

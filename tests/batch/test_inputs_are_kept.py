@@ -21,6 +21,9 @@ from sow.batch.sources import make_job_source as source_of
 from sow.errors import UsageError
 from sow.storage.identity import identity_of
 
+JOBS = 16
+"""More than a runner finishes while one result is awaited, on a busy machine too."""
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -205,16 +208,16 @@ def test_a_picture_that_was_written_and_not_recorded_is_nothing_foreign(ledger, 
 
 
 def test_resuming_sets_aside_what_was_put_there(batch_of, picture, tmp_path):
-    lines = jobs_of(picture, 3)
+    lines = jobs_of(picture, JOBS)
     results = iter(batch_of(lines, size=1))
     next(results)
     results.close()
-    (missing, *_) = {f"j{n}.png" for n in range(3)} - hashes(tmp_path / "out").keys()
+    (missing, *_) = {f"j{n}.png" for n in range(JOBS)} - hashes(tmp_path / "out").keys()
     (tmp_path / "out" / missing).write_bytes(b"mine")
     told = []
     again = batch_of(lines, size=1, report=lambda kind, line: told.append(line))
     assert all(result.done for result in again)
-    assert len(hashes(tmp_path / "out")) == 3
+    assert len(hashes(tmp_path / "out")) == JOBS
     assert (tmp_path / "out/.sow/replaced" / missing).read_bytes() == b"mine"
     note = f"another file had the name {missing}: it is .sow/replaced/{missing} now"
     assert note in told
@@ -222,14 +225,14 @@ def test_resuming_sets_aside_what_was_put_there(batch_of, picture, tmp_path):
 
 
 def test_resuming_in_storage_sets_aside_too(far, tiny_folder):
-    manifest, out = far.manifest(*jobs(4)), f"{far.address}/out"
+    manifest, out = far.manifest(*jobs(JOBS)), f"{far.address}/out"
     results = iter(batch(manifest, out, tiny_folder, size=1))
     next(results)
     results.close()
-    (missing, *_) = sorted({f"j{n}.png" for n in range(4)} - far.pictures().keys())
+    (missing, *_) = sorted({f"j{n}.png" for n in range(JOBS)} - far.pictures().keys())
     far.put(f"out/{missing}", b"mine")
     assert all(result.done for result in all_of(manifest, out, tiny_folder).values())
-    assert len(far.pictures()) == 4
+    assert len(far.pictures()) == JOBS
     assert far.read(f"out/.sow/replaced/{missing}") == b"mine"
     assert b"another file had the name" in far.read("out/metadata.jsonl")
 

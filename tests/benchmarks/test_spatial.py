@@ -103,7 +103,7 @@ def test_another_model_does_not_take_them(tmp_path):
         service = Service(given.pop("model", small), device="cpu", **given)
         service.pipe.set_progress_bar_config(disable=True)
         before = set(tmp_path.glob("out/**/*.png"))
-        list(pictures(service, tmp_path / "out", [3], 1))
+        list(pictures(service, tmp_path / "out", [3], 1, lambda count, seconds: None))
         return set(tmp_path.glob("out/**/*.png")) - before
 
     assert len(made()) == 2

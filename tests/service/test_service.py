@@ -237,17 +237,12 @@ BAD = {
     "a region of words": ({"image": FACE, "prompt": "x", "related": {"coat": "low"}},
                           PlanError, "related region"),
     "a canvas": ({"image": FACE, "prompt": "x", "canvas": 5}, UsageError, "not a canvas"),
-    "a canvas off the grid": ({"image": FACE, "prompt": "x", "canvas": 136}, PlanError,
-                              "multiples of 32"),
     "a prompt of numbers": ({"image": FACE, "prompt": 5}, UsageError, "prompt= is an int"),
     "a negative face": ({"image": FACE, "prompt": "x", "face_index": -1}, UsageError, "from 0"),
     "a speck": ({"image": Image.new("RGB", (2, 2)), "prompt": "x"}, PictureError, "only 2x2"),
     "half a pixel": ({"image": FACE, "prompt": "x", "canvas": 128.5}, UsageError, "not a canvas"),
     "a numbered region": ({"image": FACE, "prompt": "x", "related": {1: [0, 0, 8, 8]}},
                           PlanError, "no name"),
-    "a plan off the grid": ({"image": FACE, "plan": {"canvas": [136, 128], "prompt": "x",
-                                                     "box": [0, 0, 64, 64]}},
-                            PlanError, "multiples of 32"),
     "both": ({"image": FACE, "plan": "p.json", "subject": "cat"}, UsageError, "for making a plan"),
 }  # fmt: skip
 
