@@ -112,7 +112,7 @@ def place_words(words: Sequence[str], image: Any, prompt: Any) -> tuple[Any, Any
     if len(rest) > 1:
         if image is None:
             raise UsageError(f"neither of {rest[0]!r} and {rest[1]!r} is a file", IN_QUOTES)
-        raise UsageError(f"what is {rest[-1]!r}?", IN_QUOTES)
+        raise UsageError(f"unexpected argument {rest[-1]!r}", IN_QUOTES)
     if rest and prompt is not None:
         raise UsageError(f"the prompt is given twice: {rest[0]!r}", "leave one out")
     return image, rest[0] if rest else prompt

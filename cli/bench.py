@@ -287,7 +287,7 @@ def run_program(
     from sow.benchmarks.tv2i.running.finishing import finish, part_begun, saved_pictures
     from sow.cli.batch import report_model_only, run_with_progress
     from sow.cli.batch_progress import Progress
-    from sow.cli.forecast import Forecast
+    from sow.cli.long_runs import Forecast
 
     def measure(part: Program) -> None:
         for path in finish(part, out, lambda name: print_note(f"measuring {name}"), force):

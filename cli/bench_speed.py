@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sow.cli.interrupts import stop_on_interrupt
+from sow.cli.long_runs import stop_on_interrupt
 from sow.cli.options import Changes, Device, Dtype, Json, Quiet
 from sow.cli.output import print_json, print_note
 from sow.utils.files import make_folder

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sow.benchmarks.studies import STUDIES, Option, Study, choose
-from sow.cli.interrupts import stop_on_interrupt
+from sow.cli.long_runs import stop_on_interrupt
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, print_note, printable, report
 from sow.errors import UsageError
@@ -67,7 +67,7 @@ def command_of(study: Study) -> Callable[..., None]:
         study.check(values)
         make_folder(out, "give another out=")
         print_note(f"{study.duration} on one core with the usual numbers; Ctrl-C keeps pictures")
-        kept = f"pictures are kept in {out / PICTURES}; the same command goes on: {command}"
+        kept = f"pictures are kept in {out / PICTURES}; to continue, run {command} again"
         with stop_on_interrupt(lambda: kept):
             study.run(StudyOutput(out, command, force, print_note), values)
 
@@ -210,7 +210,7 @@ def spatial(
     from sow.benchmarks.output import hide_bars
     from sow.benchmarks.spatial import detector as load
     from sow.benchmarks.spatial import spatial as run
-    from sow.cli.forecast import Forecast
+    from sow.cli.long_runs import Forecast
     from sow.service.service import Service
 
     service = Service(model, revision=revision, device=device, dtype=dtype, report=report)
@@ -222,7 +222,7 @@ def spatial(
     total = 2 * num * limit
     forecast = Forecast(total, print_note)
     print_note(f"{total} pictures, of which those that are in {out} are reused")
-    kept = f"pictures are kept in {out}; the same command goes on and writes {table}"
+    kept = f"pictures are kept in {out}; run the same command to continue and write {table}"
     with stop_on_interrupt(lambda: kept):
         lines = run(service, find, out, range(seed, seed + num), limit, forecast.add)
     title = f"# Spatial relations: {name}, {limit} sentences, seeds {seed} to {seed + num - 1}"

@@ -35,7 +35,7 @@ NOT_HERE = {
     "scheduler": "pictures are sampled with DDIM; settings eta and cycle_eta change its noise",
     "ip_adapter_image": "give image=: what it shows is planted",
     "control_image": "give image=: what it shows is planted",
-    "batch_size": "give num=: as many at a time are made as fit into memory",
+    "batch_size": "give num=; SOW makes as many at a time as fit into memory",
 }  # fmt: skip
 """Arguments of other programs that nothing here corresponds to, and what to do instead."""
 
@@ -131,5 +131,5 @@ def with_other_names(record: type[T]) -> type[T]:
     def init(self: T, *args: Any, **values: Any) -> None:
         made(self, *args, **read_arguments(record, values))
 
-    record.__init__ = init  # type: ignore[method-assign, assignment]
+    record.__init__ = init  # type: ignore[method-assign, assignment]  # a decorator may
     return record

@@ -189,5 +189,5 @@ def _split(text: str) -> Sequence[str]:
         return text.split(",")
     triple = split_at_relation(text[:MAX_TRIPLE_LENGTH])
     if triple is None:
-        raise PlanError(f"no relation that is known in the triple {text!r}", WRITE_A_TRIPLE)
+        raise PlanError(f"the triple {text!r} names no known relation", WRITE_A_TRIPLE)
     return triple

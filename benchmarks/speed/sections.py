@@ -22,7 +22,7 @@ from sow.benchmarks.speed.subject import RANDOM, Subject
 from sow.benchmarks.speed.tables import Section
 from sow.errors import DeviceError, UsageError
 from sow.models import is_out_of_memory
-from sow.utils.durations import duration_text
+from sow.utils.representation import duration_text
 
 Growing = Callable[[Subject, int, Section | None], Iterator[Section]]
 """Yields a section as it grows, the last time whole; given subject, rounds, what there is of it."""

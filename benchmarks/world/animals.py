@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-import skia
-
 from sow.benchmarks.world.sheet import (
     INK,
     Colour,
+    Figure,
     Point,
     Sheet,
     darker,
@@ -251,30 +250,19 @@ SPECIES: dict[str, Species] = {
 }
 
 
-class Animal:
+class Animal(Figure):
     """An animal on a sheet."""
 
     def __init__(
         self, sheet: Sheet, species: str, coat: Colour, random: Random, name: str = "animal"
     ) -> None:
-        self.sheet, self.kind, self.species, self.coat, self.random, self.name = (
-            sheet,
-            species,
-            SPECIES[species],
-            coat,
-            random,
-            name,
-        )
+        super().__init__(sheet)
+        self.kind, self.species, self.name = species, SPECIES[species], name
+        self.coat, self.random = coat, random
         self.a, self.b = self.species.wide, self.species.tall
-        self.line = max(0.9, min(1.6, sheet.scale * 0.028))
         self.belly = self.species.belly or lighter(coat, 0.35)
         if sum(abs(x - y) for x, y in zip(self.belly, coat, strict=True)) < 60:
             self.belly = darker(coat, 0.1)
-
-    def fill(self, path: skia.Path, colour: Colour, **more: object) -> None:
-        """Fill a path with a line that suits the animal's size."""
-        more.setdefault("width", self.line)
-        self.sheet.fill(path, colour, **more)  # type: ignore[arg-type]
 
     def draw(self, sitting: bool = True) -> None:
         """Draw body and head."""

@@ -11,6 +11,7 @@ import skia
 from sow.benchmarks.world.people import COLOURS, Hand, Person
 from sow.benchmarks.world.sheet import (
     Colour,
+    Figure,
     Point,
     Sheet,
     darker,
@@ -58,11 +59,12 @@ BARE_ARMS = ("t-shirt", "dress", "vest", "gown", "overalls", "apron")
 """Garments with short sleeves, or none."""
 
 
-class Body:
+class Body(Figure):
     """The body of a person on a sheet, without the head."""
 
     def __init__(self, sheet: Sheet, person: Person) -> None:
-        self.sheet, self.person, self.identity = sheet, person, person.identity
+        super().__init__(sheet)
+        self.person, self.identity = person, person.identity
         self.skin = self.identity.skin_colour
         self.random = Random(f"{person.identity}{person.garment}")
         self.tall = self.identity.aspect
@@ -75,12 +77,6 @@ class Body:
         self.feet = self.low + (2.6 if child else 4.2)
         self.cloth = person.garment.rgb
         self.kind = person.garment.type
-        self.line = max(0.9, min(1.6, sheet.scale * 0.028))
-
-    def fill(self, path: skia.Path, colour: Colour, **more: object) -> None:
-        """Fill a path with a line that suits the body's size."""
-        more.setdefault("width", self.line)
-        self.sheet.fill(path, colour, **more)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ order
 

@@ -14,6 +14,7 @@ from sow.benchmarks.world.people import EYES, Identity, Person
 from sow.benchmarks.world.sheet import (
     INK,
     Colour,
+    Figure,
     Point,
     Sheet,
     darker,
@@ -52,11 +53,12 @@ def face_path(identity: Identity, scale: float = 1.0) -> skia.Path:
     return smooth([(x * scale, y * scale) for x, y in points])
 
 
-class Head:
+class Head(Figure):
     """The head of a person on a sheet."""
 
     def __init__(self, sheet: Sheet, person: Person) -> None:
-        self.sheet, self.person, self.identity = sheet, person, person.identity
+        super().__init__(sheet)
+        self.person, self.identity = person, person.identity
         self.random = Random(str(person.identity))
         self.skin = self.identity.skin_colour
         self.hair = self.identity.hair_colour
@@ -64,7 +66,6 @@ class Head:
         self.child = self.identity.age == "child"
         self.level = 0.12 if self.child else 0.0  # of the eyes: low in a child's face
         self.turn = person.turn
-        self.line = max(0.9, min(1.6, sheet.scale * 0.028))
 
     # ------------------------------------------------------------------ order
 
@@ -95,11 +96,6 @@ class Head:
         if self.identity.glasses != "none":
             with self.sheet.named(f"{name}:glasses"):
                 self._glasses()
-
-    def fill(self, path: skia.Path, colour: Colour, **more: object) -> None:
-        """Fill a path with a line that suits the head's size."""
-        more.setdefault("width", self.line)
-        self.sheet.fill(path, colour, **more)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ the face
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import numpy as np
 import skia
@@ -369,3 +370,31 @@ class Sheet:
         """Return where any of the parts is visible, bool (height, width)."""
         numbers = [self.parts.index(part) for part in parts if part in self.parts]
         return np.isin(self.part_map(), numbers)
+
+
+class FillOptions(TypedDict, total=False):
+    """The options of `Sheet.fill`, without the width of the outline."""
+
+    outline: Colour | bool | None
+    volume: float
+    alpha: float
+    to: Colour | None
+
+
+class Figure:
+    """Something on a sheet whose outlines have the width that suits its size."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        self.line = max(0.9, min(1.6, sheet.scale * 0.028))
+
+    def fill(
+        self,
+        path: skia.Path,
+        colour: Colour,
+        *,
+        width: float | None = None,
+        **options: Unpack[FillOptions],
+    ) -> None:
+        """Fill a path, as `Sheet.fill`; width: of the outline in pixels, by default `line`."""
+        self.sheet.fill(path, colour, width=self.line if width is None else width, **options)

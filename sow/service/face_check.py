@@ -33,7 +33,7 @@ class FaceFindings:
     """What became of the planted faces in a result.
 
     Attributes:
-        planted: how many faces a detector finds in what is planted; with 0, nobody looked.
+        planted: how many faces a detector finds in what is planted; with 0, none was checked.
         lost: how many of them are not found in the result.
     """
 

@@ -125,7 +125,7 @@ class Picture:
         found = []
         if self.faces is not None and not self.faces.planted:
             found.append(
-                "nobody looked whether the planted face is in the picture of seed "
+                "the planted face was not checked in the picture of seed "
                 f"{self.recipe.seed}: no face is recognised in what is planted"
             )
         if self.face_lost:

@@ -144,7 +144,7 @@ class SavedPicture:
         flag = "lora" if read is read_lora else "embedding"
         raise ModelError(
             f"the recipe needs {record.name!r} (sha256 {record.sha256[:12]}…), which is neither "
-            "beside the picture nor here",
+            "beside the picture nor in the current folder",
             f"give it with {flag}=",
         )
 

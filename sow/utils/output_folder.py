@@ -53,7 +53,7 @@ class _Place:
 
     def __call__(self, name: str) -> str:
         """Return what to call an entry, together with `handle`."""
-        return name if self.handle is not None else os.path.join(self.path, name)  # noqa: PTH118
+        return name if self.handle is not None else os.path.join(self.path, name)  # noqa: PTH118  # text
 
     def stat(self, name: str) -> os.stat_result | None:
         """Return the status of an entry itself, not of what a link leads to."""
@@ -65,11 +65,11 @@ class _Place:
     def names(self) -> list[str]:
         """Return the names of all entries."""
         if self.handle is None:
-            return os.listdir(self.path)  # noqa: PTH208
+            return os.listdir(self.path)  # noqa: PTH208  # as below
         # A handle of its own: reading a folder moves the position that threads would share.
         handle = os.open(".", os.O_RDONLY, dir_fd=self.handle)
         try:
-            return os.listdir(handle)  # noqa: PTH208
+            return os.listdir(handle)  # noqa: PTH208  # pathlib knows no handles
         finally:
             os.close(handle)
 

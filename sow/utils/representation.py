@@ -1,4 +1,4 @@
-"""Short representations: what was decided, and of pictures and arrays their size."""
+"""Short texts: what was decided, the sizes of pictures and arrays, durations."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ def _cut(text: str) -> str:
 def _is_same(value: Any, default: Any) -> bool:
     """Return whether a value is a default; arrays are not compared."""
     return value is default or (type(value) is type(default) and bool(value == default))
+
+
+def duration_text(seconds: float | None) -> str:
+    """Return a duration in words; None: unknown."""
+    if seconds is None:
+        return "duration unknown"
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 100:
+        return f"about {round(seconds, -1):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} min"
+    hours, left = divmod(round(minutes, -1), 60)
+    return f"about {hours} h {left} min" if left else f"about {hours} h"

@@ -96,7 +96,7 @@ def test_every_result_tells_what_became_of_the_planted_face(batch_of, picture, t
     lines = map(json.loads, (tmp_path / "out/metadata.jsonl").read_text().splitlines())
     notes = {line["id"]: " ".join(line["notes"]) for line in lines}
     assert "the planted face was not found in the picture of seed 0" in notes["j0"]
-    assert "nobody looked whether the planted face is in the picture of seed 0" in notes["car"]
+    assert "the planted face was not checked in the picture of seed 0" in notes["car"]
 
 
 def test_no_two_pictures_share_a_thumbnail(batch_of, picture, tmp_path):

@@ -26,7 +26,7 @@ from sow.benchmarks.speed.tables import Section, Table
 from sow.errors import DeviceError, OutputError, UsageError
 from sow.pipeline.calls import count_forwards
 from sow.settings.settings import BRANCHES, PRESETS, Settings
-from sow.utils.durations import duration_text
+from sow.utils.representation import duration_text
 
 QUICK = Settings(steps=4, t1=2, t2=3, cycles=1, preserve=(), outside="none")
 SHORT = {

@@ -80,7 +80,12 @@ def test_words_without_options(words, image, prompt, expected):
         ([FACE, FACE], None, None, "^2 pictures at once"),
         ([FACE], "a.png", None, "^2 pictures at once"),
         ([FACE, "a man"], None, "a woman", "given twice"),
-        (["a man", "in snow"], FACE, None, "what is 'in snow'\\? put the prompt in quotes"),
+        (
+            ["a man", "in snow"],
+            FACE,
+            None,
+            "unexpected argument 'in snow'; put the prompt in quotes",
+        ),
         ([FACE, __file__], None, None, "is a file, not a prompt; give a plan with --plan"),
         ([__file__, FACE], None, None, "test_cli_slips.py' is a file, not a prompt"),
     ],

@@ -1,4 +1,4 @@
-"""Looking inside from the command line: `--explain` and `sow bench interference`."""
+"""Looking inside from the command line: `--explain` and `sow bench interference`, its forecast."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from sow.benchmarks.figures.studies.interference import KINDS, interference
 from sow.benchmarks.studies import STUDIES
+from sow.cli.long_runs import Forecast
 
 FACE = EXAMPLES / "drawn-beard.png"
 BASE = ("generate", "--model", "figures", "--set", "cycles=2", "--seed", "1", "--face", FACE,
@@ -128,3 +129,21 @@ def test_a_study_writes_where_it_is_told_and_nothing_over(run_sow, tmp_path):
     assert table.read_text() == "precious"
     assert run_sow(*words, "--force").returncode == 0
     assert table.read_text() != "precious"
+
+
+def test_the_end_is_estimated_from_the_first_picture_and_again_at_every_method():
+    said: list[str] = []
+    now = [0.0]
+    forecast = Forecast(61, said.append, lambda: now[0])
+    forecast.begin()
+    assert said == []  # nothing is known yet
+    now[0] = 100.0  # of which the model took 98
+    forecast.add(1, 2.0)
+    assert said[-1].startswith("about 2 min for 60 more pictures, if all are like the first")
+    now[0] += 20.0
+    forecast.add(2, 4.0)
+    forecast.begin()
+    assert said[-1] == "about 7 min left, for 58 pictures"
+    forecast.add(58, 0.0)  # were there before
+    forecast.begin()
+    assert len(said) == 2

@@ -1,4 +1,4 @@
-"""PredicateMatch what a user wrote in the words a small model knows."""
+"""Say what a user wrote in the words a small model knows; find what a prompt says is absent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sow
 from sow.cli.main import app
 from sow.models.find import find_model
 from sow.plan.plan import Plan
+from sow.planners.negation import find_negations
 from sow.planners.rewording import group_words, reword, with_person
 from sow.prompts import load_toml
 from sow.service.known_words import in_known_words
@@ -166,3 +167,28 @@ def test_sow_words_lists_them_all_in_groups(tiny_folder):
     free = CliRunner().invoke(app, ["words", "--model", str(tiny_folder)])
     assert free.stdout == "tiny understands any English words\n"
     assert group_words({"zorblax", "man"}) == {"people": ["man"], "others": ["zorblax"]}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("a man without glasses", {"without glasses": ["glasses"]}),
+        ("a man in a coat, no hat, in the snow", {"no hat": ["hat"]}),
+        ("a woman, not smiling", {"not smiling": ["smiling"]}),
+        ("without a red hat or any glasses",
+         {"without a red hat or any glasses": ["red hat", "glasses"]}),
+        ("a man who isn't wearing a hat", {"isn't wearing a hat": ["hat"]}),
+        ("he doesn’t have a beard", {"doesn’t have a beard": ["beard"]}),
+        ("not in the city", {"not in the city": ["city"]}),
+        ("a man (without (glasses:1.2):1.1) at night", {"without glasses": ["glasses"]}),
+        ("No people. No cars!", {"No people": ["people"], "No cars": ["cars"]}),
+        ("without glasses and in a coat", {"without glasses": ["glasses"]}),
+        ("no one in the street", {}),
+        ("yes and no, a man", {}),
+        ("a knot, a notebook, northern Norway, nothing", {}),
+        ("without", {}),
+        ("...", {}),
+    ],
+)  # fmt: skip
+def test_what_is_absent(prompt, found):
+    assert {n.said: list(n.absent) for n in find_negations(prompt)} == found

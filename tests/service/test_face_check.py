@@ -126,7 +126,7 @@ def test_where_no_face_is_recognised_it_is_said_that_nobody_looked(service):
     spec = service.resolve(request)
     assert FaceCheck(spec.condition, spec.plan).faces == ()
     (note,) = noted(spec, planted(spec))
-    assert note.startswith("nobody looked whether the planted face is in the picture of seed 7")
+    assert note.startswith("the planted face was not checked in the picture of seed 7")
 
 
 def test_near_and_alike_is_the_same_place():

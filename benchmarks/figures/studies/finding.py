@@ -128,7 +128,7 @@ def photographs() -> Iterator[str]:
         f"| {name} | {rate(lost).percent()} of {len(lost)} |" for name, lost in shown.items()
     )
     yield ""
-    yield f"Of {rate(unseen).percent()} of {len(unseen)} it is said that nobody looked."
+    yield f"Of {rate(unseen).percent()} of {len(unseen)} the note says that it was not checked."
 
 
 def _compressed(person: Image.Image, quality: int) -> Image.Image:

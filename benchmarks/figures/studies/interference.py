@@ -28,7 +28,7 @@ from sow.diffusion.algorithm import Denoise
 from sow.pictures.drawing import labelled_grid, stacked
 from sow.pipeline.calls import unet_lock
 from sow.pipeline.pipeline import SowPipeline
-from sow.utils.durations import duration_text
+from sow.utils.representation import duration_text
 
 KINDS = ("plain", "enhanced", "suppressed")
 GREY, WHITE = 128, 255

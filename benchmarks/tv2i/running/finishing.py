@@ -81,7 +81,7 @@ def part_begun(program: Program, out: Path) -> Program:
     begun = {entrant.name for entrant, _ in tasks}
     note = (
         f"This run was interrupted: {sum(saved.values())} of {program.num_pictures} pictures are "
-        "there. The same command goes on."
+        "there. Run the same command to continue."
     )
     return replace(
         program,

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -79,8 +80,7 @@ def check_ledger(database: sqlite3.Connection, folder: Path, label: str) -> None
             _check_runners(database)
             rows = (read_notes(database), read_jobs(database), read_pictures(database, database),
                     read_retired(database))  # fmt: skip
-            for _ in chain.from_iterable(rows):
-                pass
+            deque(chain.from_iterable(rows), maxlen=0)  # reading checks each row
         finally:
             database.execute("ROLLBACK")
     # A ledger that is locked or cannot be written to is not damaged.

@@ -1,15 +1,22 @@
-"""How long many pictures will take: told once the first is there, and again as methods begin."""
+"""Commands that take long: say how long, and stop at once with a line about what is kept."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
-from sow.utils.durations import duration_text
+from sow.cli.output import printable
+from sow.errors import INTERRUPTED
+from sow.utils.output_folder import remove_unfinished
+from sow.utils.representation import duration_text
 
 
 class Forecast:
-    """Foresees the end of a run from the time of the pictures that it has made.
+    """Estimates when a run ends, from the time of the pictures that it has made.
 
     Attributes:
         left: pictures that are not there yet.
@@ -35,7 +42,7 @@ class Forecast:
     def add(self, pictures: int, seconds: float) -> None:
         """Count pictures that took `seconds` together; after the first, say what all will take.
 
-        Pictures that took no time were there before, and foretell nothing.
+        Pictures that took no time were there before and say nothing about the rest.
         """
         if not seconds:
             self.left = max(0, self.left - pictures)
@@ -56,3 +63,26 @@ class Forecast:
     @property
     def _each(self) -> float:
         return self._seconds / max(1, self._made)
+
+
+@contextmanager
+def stop_on_interrupt(summary: Callable[[], str]) -> Iterator[None]:
+    """End the program at once on an interrupt, with a line about what is saved.
+
+    Like `sow.cli.entry.exit_on_interrupt`: an exception would surface in a library as a traceback.
+    Saved results are complete on the disk.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        remove_unfinished()
+        end = "\n" if os.isatty(2) else ""  # below a bar
+        os.write(2, f"{end}sow: interrupted; {printable(summary())}\n".encode(errors="replace"))
+        os._exit(INTERRUPTED)
+
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
