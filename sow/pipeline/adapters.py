@@ -131,7 +131,8 @@ def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> It
     first = larger.convert_tokens_to_ids(embeddings[0].tokens[0])
     weights = table.weight.detach()[:first]  # beyond it, no token uses them
     unused = weights.new_zeros(first - len(weights), weights.shape[1])
-    extended: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]  # torch has no types for it
+    # torch has no types for `from_pretrained`.
+    extended: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]
         torch.cat([weights, unused, rows])
     )
     try:
