@@ -261,11 +261,10 @@ def _around_face(face: Box, picture: Box) -> Box:
     x, y = face.centre
     side = CROP_MARGIN * max(face.width, face.height)
     wanted = Box.around(x, y - 0.06 * side, side, side)
-    left, top = max(wanted.x, picture.x), max(wanted.y, picture.y)
-    right, bottom = min(wanted.right, picture.right), min(wanted.bottom, picture.bottom)
-    if right - left < 8 or bottom - top < 8:
+    square = wanted.intersection(picture)
+    if square is None or square.width < 8 or square.height < 8:
         raise PictureError("the face lies outside the picture", "give a picture that shows it")
-    return Box(x=left, y=top, width=right - left, height=bottom - top)
+    return square
 
 
 def _head(face: Box) -> Box:

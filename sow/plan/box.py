@@ -132,8 +132,12 @@ class Box(StrictModel):
 
     def cut(self, canvas: tuple[int, int]) -> Box | None:
         """Return what of the box is inside the canvas, or None."""
-        left, top = max(0, self.x), max(0, self.y)
-        right, bottom = min(canvas[0], self.right), min(canvas[1], self.bottom)
+        return self.intersection(Box(x=0, y=0, width=canvas[0], height=canvas[1]))
+
+    def intersection(self, other: Box) -> Box | None:
+        """Return what the box and another have in common, or None."""
+        left, top = max(self.x, other.x), max(self.y, other.y)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
         if right <= left or bottom <= top:
             return None
         return Box(x=left, y=top, width=right - left, height=bottom - top)

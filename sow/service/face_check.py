@@ -144,9 +144,8 @@ def _share_centre(one: Box, other: Box) -> bool:
 
 def _detect_inside(detect: Detector, image: Image.Image, region: Box) -> list[Box]:
     """Return what a detector finds in a region, in pixels of the whole picture."""
-    left, top = max(0, region.x), max(0, region.y)
-    right, bottom = min(image.width, region.right), min(image.height, region.bottom)
-    if right <= left or bottom <= top:
+    part = region.cut(image.size)
+    if part is None:
         return []
-    found = detect(image.crop((left, top, right, bottom)))
-    return [box.model_copy(update={"x": box.x + left, "y": box.y + top}) for box in found]
+    found = detect(image.crop(part.corners))
+    return [box.model_copy(update={"x": box.x + part.x, "y": box.y + part.y}) for box in found]
