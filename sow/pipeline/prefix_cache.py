@@ -88,8 +88,9 @@ def job_key(job: Job) -> Sequence[Hashable]:
 def pipeline_key(pipe: Any) -> Sequence[Hashable]:
     """Return everything of a pipeline that prefixes depend on: weights, schedule, device.
 
-    LoRAs and embeddings of requests are known by their hashes. The scale of one that diffusers
-    loaded may change without changing any weight, so with these no two keys are equal.
+    LoRAs of requests are known by their hashes. With an embedding no two keys are equal: each call
+    has a table of its own. Nor with a LoRA that diffusers loaded: its scale may change without
+    changing any weight.
     """
     if getattr(pipe.unet, "peft_config", None) or getattr(pipe.text_encoder, "peft_config", None):
         return (object(),)
