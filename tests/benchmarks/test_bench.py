@@ -379,4 +379,4 @@ def test_an_interrupted_run_leaves_a_report_of_what_is_there(run, tmp_path):
     assert part.ablations == ()
     finish(part, out)
     words = (out / "report.md").read_text()
-    assert f"interrupted: 6 of {program.num_pictures} pictures are there. The same command" in words
+    assert f"interrupted: 6 of {program.num_pictures} pictures are there. Run the same" in words
