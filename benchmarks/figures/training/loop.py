@@ -121,7 +121,7 @@ class Trainer:
             self.step += 1
             self.seconds = time.monotonic() - started
             if self.step % self.config.log_every == 0 or self.step == 20:
-                self.log({key: float(np.mean([s[key] for s in seen])) for key in seen[0]})
+                self.log({key: float(np.nanmean([s[key] for s in seen])) for key in seen[0]})
                 seen = []
             if self.step % self.config.save_every == 0 or self.step == self.config.steps:
                 self.save()
