@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
 from diffusers import EDMEulerScheduler, FlowMatchEulerDiscreteScheduler, StableDiffusionPipeline
@@ -16,7 +17,9 @@ import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
 from sow.errors import ModelError, UsageError
 from sow.pictures.condition import Condition
+from sow.pipeline.calls import Progress
 from sow.pipeline.compiling import compile_blocks
+from sow.pipeline.prefix_cache import PrefixCache
 from sow.settings.settings import Settings
 
 
@@ -254,3 +257,39 @@ def test_compiled_blocks_stay_compiled(gate):
     assert again <= first  # other numbers of rows: at most once more
     assert compilations(**job(settings, box=(24, 0, 32, 40), related=(0, 40, 64, 24))) == 0
     torch._dynamo.reset()
+
+
+def test_progress_counts_all_calls_and_shows_each_cycle_without_changing_the_picture(tiny):
+    """With the inversion computed, and with it from the cache."""
+    expected, cache = latents(tiny, **job(ON)), PrefixCache()
+    alone = latents(tiny, **job(ON), prefix_cache=PrefixCache())
+    for saved in (False, True):
+        seen: list[Progress] = []
+        shown: list[Image.Image] = []
+
+        def watch(progress: Progress, seen=seen, shown=shown) -> None:
+            seen.append(progress)
+            if progress.preview:
+                shown.extend(progress.preview())
+
+        made = latents(tiny, **job(ON), prefix_cache=cache, on_progress=watch)
+        assert torch.equal(made, alone)
+        assert torch.allclose(made, expected, atol=1e-4)
+        counts = [progress.calls for progress in seen]
+        assert counts == sorted(counts)
+        assert counts[-1] == seen[-1].total
+        assert len(set(counts)) > (2 if saved else seen[-1].total - 2)
+        assert seen[-1].cycles == len(shown) == ON.cycles > 0
+        assert np.asarray(shown[0]).std() > 0
+
+
+def test_an_exception_of_the_progress_ends_the_call_and_leaves_the_pipe_usable(tiny):
+    expected = latents(tiny, **job())
+
+    def stop(progress: Progress) -> None:
+        if progress.calls == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tiny(**job(), on_progress=stop)
+    assert torch.equal(latents(tiny, **job()), expected)

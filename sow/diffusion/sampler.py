@@ -131,6 +131,7 @@ class Sampler:
         self.cycles: list[Tensor] = []
         self._placed: dict[int, Tensor] = {}
         self._step_end: Callable[[StepEnd], None] = lambda step: None
+        self._cycle_end: Callable[[Tensor], object] = lambda clean: None
         self._cancelled: Callable[[], bool] = lambda: False
         self._replayed: deque[tuple[Tensor, ...]] = deque()
         self._recorded: list[tuple[Tensor, ...]] | None = None
@@ -146,14 +147,16 @@ class Sampler:
         step_end: Callable[[StepEnd], None] = lambda step: None,
         cancelled: Callable[[], bool] = lambda: False,
         prefix: PrefixState | None = None,
+        cycle_end: Callable[[Tensor], object] = lambda clean: None,
     ) -> SamplerOutput:
         """Make the pictures.
 
         step_end: called after every UNet call; may change the step. cancelled: called before
         every UNet call; True ends the run with the latest prediction. prefix: the results of the
-        first calls, instead of calling the backbone.
+        first calls, instead of calling the backbone. cycle_end: called after every cycle with the
+        clean latents that it predicts.
         """
-        self._step_end, self._cancelled = step_end, cancelled
+        self._step_end, self._cancelled, self._cycle_end = step_end, cancelled, cycle_end
         self._replayed.extend(prefix.results if prefix else ())
         with self.controls.installed():
             try:
@@ -162,9 +165,9 @@ class Sampler:
                 latents = self.clean
         return SamplerOutput(latents, self.cycles)
 
-    def run_prefix(self) -> PrefixState:
+    def run_prefix(self, step_end: Callable[[StepEnd], None] = lambda step: None) -> PrefixState:
         """Run up to the first step that needs noise, and return the results."""
-        self._recorded = []
+        self._recorded, self._step_end = [], step_end
         with self.controls.installed(), suppress(PrefixComplete):
             self._algorithm()
         return PrefixState(tuple(self._recorded))
@@ -232,6 +235,7 @@ class Sampler:
     def end_cycle(self) -> None:
         """Keep the clean latents that the cycle predicts."""
         self.cycles.append(self.clean)
+        self._cycle_end(self.clean)
 
     def replant(self, x: Tensor, left: int) -> None:
         """Paste the condition into the clean picture, which becomes the seed canvas."""

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from PIL import Image
 from torch import Tensor
 
 from sow.backbones.base import TextEmbeddings
@@ -125,13 +126,72 @@ def job_indices(return_cycles: Any, count: int) -> list[int]:
     return list(return_cycles)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a call is.
+
+    Attributes:
+        calls: the UNet calls that were made or saved.
+        total: those of the whole call.
+        cycles: the cycles that have ended.
+        preview: returns what the pictures look like at the end of the latest cycle, decoded at half
+            the resolution or less; None if no cycle has ended since the last report.
+    """
+
+    calls: int
+    total: int
+    cycles: int = 0
+    preview: Callable[[], list[Image.Image]] | None = None
+
+
+class ProgressReports:
+    """Counts the UNet calls and cycles of a call, for its progress bar and for the caller."""
+
+    def __init__(
+        self,
+        total: int,
+        bar: Any,
+        report: Callable[[Progress], object] | None,
+        decode: Callable[[Tensor], list[Image.Image]],
+    ) -> None:
+        self._total, self._bar, self._report, self._decode = total, bar, report, decode
+        self._calls = self._cycles = 0
+
+    def count(self, calls: int = 1) -> None:
+        """Count UNet calls."""
+        self._bar.update(calls)
+        self._calls += calls
+        if self._report:
+            self._report(Progress(self._calls, self._total, self._cycles))
+
+    def cycle_end(self, clean: Tensor) -> None:
+        """Count a cycle, which predicts the clean latents `[B, c, h, w]`."""
+        self._cycles += 1
+        if self._report:
+
+            def preview() -> list[Image.Image]:
+                return self._decode(reduced(clean))
+
+            self._report(Progress(self._calls, self._total, self._cycles, preview))
+
+
+PREVIEW_LATENTS = 32
+"""The longer side of the latents that a preview is decoded from."""
+
+
+def reduced(latents: Tensor) -> Tensor:
+    """Return latents of at most `PREVIEW_LATENTS` on the longer side, means of their neighbours."""
+    factor = -(-max(latents.shape[-2:]) // PREVIEW_LATENTS)
+    return torch.nn.functional.avg_pool2d(latents, factor, ceil_mode=True)
+
+
 def make_step_end(
-    pipe: Any, callback: Any, tensor_inputs: Sequence[str], bar: Any
+    pipe: Any, callback: Any, tensor_inputs: Sequence[str], reports: ProgressReports
 ) -> Callable[[StepEnd], None]:
-    """Return the function to run after every UNet call: progress bar and user callback."""
+    """Return the function to run after every UNet call: progress and the user's callback."""
 
     def step_end(step: StepEnd) -> None:
-        bar.update()
+        reports.count()
         if callback is None or pipe._interrupt:
             return
         tensors = {

@@ -40,6 +40,8 @@ from sow.diffusion.sampler import Sampler
 from sow.errors import UsageError
 from sow.pipeline.calls import (
     CALLBACK_TENSORS,
+    Progress,
+    ProgressReports,
     check_finite,
     check_tensor_inputs,
     job_indices,
@@ -237,6 +239,7 @@ class SowPipeline(CheckedPipeline):
         return_indicators: bool = False,
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        on_progress: Callable[[Progress], object] | None = None,
         prefix_cache: PrefixCache | None = None,
         traces: Sequence[Trace] = (),
         **others: Any,
@@ -267,6 +270,8 @@ class SowPipeline(CheckedPipeline):
                 then the latest prediction of the clean latents. diffusers' own callbacks work.
             callback_on_step_end_tensor_inputs: some of `latents`, `condition_mask`, `prompt_embeds`
                 (the guidance branches one after another, the prompt's last).
+            on_progress: called after every UNet call and every cycle; unlike a callback it changes
+                nothing, so caches are used. An exception that it raises ends the call.
             prefix_cache: caches the UNet calls that all seeds of a plan share; each picture's are
                 then computed alone. Not used with a callback, nor with `controls` other than a
                 `trace`, which only observes later calls.
@@ -306,13 +311,18 @@ class SowPipeline(CheckedPipeline):
             sampler = Sampler(backbone, jobs, tensors, self.canvas_multiple, chain)
             self._num_timesteps = sampler.unet_calls
             with self.progress_bar(total=sampler.unet_calls) as bar:
+                reports = ProgressReports(
+                    sampler.unet_calls, bar, on_progress,
+                    lambda clean: self.decode_images(backbone, clean, "pil")[0],
+                )  # fmt: skip
                 prefix = None
                 if prefix_cache is not None and callback_on_step_end is None:
-                    prefix = prefix_cache.get(self, sampler, bar.update)
+                    prefix = prefix_cache.get(self, sampler, reports.count)
                 result = sampler.run(
-                    step_end=make_step_end(self, callback_on_step_end, tensor_inputs, bar),
+                    step_end=make_step_end(self, callback_on_step_end, tensor_inputs, reports),
                     cancelled=lambda: self._interrupt,
                     prefix=prefix,
+                    cycle_end=reports.cycle_end,
                 )
 
             images, flagged = self.decode_images(backbone, result.latents, output_type)

@@ -20,7 +20,7 @@ from sow.attention.trace import Trace
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.prefix import PrefixState, shared_calls
-from sow.diffusion.sampler import Sampler
+from sow.diffusion.sampler import Sampler, StepEnd
 
 MAX_PREFIXES = 16
 """Cached prefixes; at 512 x 512, each takes 1 to 2 MB."""
@@ -44,7 +44,8 @@ class PrefixCache:
         Args:
             pipe: the pipeline of the sampler.
             sampler: its jobs make the batch.
-            on_progress: called with the number of UNet calls that the prefix replaces.
+            on_progress: called with numbers of UNet calls that were made or saved; they add up to
+                those that the prefix replaces.
         """
         calls = shared_calls([job.settings for job in sampler.jobs])
         has_other_controls = not all(isinstance(control, Trace) for control in pipe.controls)
@@ -52,11 +53,20 @@ class PrefixCache:
             return None
         keys = [(*pipeline_key(pipe), *job_key(job)) for job in sampler.jobs]
         found: dict[Hashable, PrefixState] = {}
+        left = calls
+
+        def step_end(_: StepEnd) -> None:
+            nonlocal left
+            if left:  # the prefixes of other pictures do not count
+                left -= 1
+                on_progress(1)
+
         for key, job in zip(keys, sampler.jobs, strict=True):
             if key not in found:
-                found[key] = self._entries.get(key) or compute_prefix(pipe, job, sampler.grid)
+                cached = self._entries.get(key)
+                found[key] = cached or compute_prefix(pipe, job, sampler.grid, step_end)
         self._store(found)
-        on_progress(calls)
+        on_progress(left)
         return PrefixState.stacked([found[key] for key in keys])
 
     def _store(self, found: dict[Hashable, PrefixState]) -> None:
@@ -67,13 +77,15 @@ class PrefixCache:
             self._entries.popitem(last=False)
 
 
-def compute_prefix(pipe: Any, job: Job, grid: int) -> PrefixState:
+def compute_prefix(
+    pipe: Any, job: Job, grid: int, step_end: Callable[[StepEnd], None] = lambda step: None
+) -> PrefixState:
     """Compute the prefix of one picture alone; its generator is not used."""
     backbone = StableDiffusion(pipe)
     jobs = [replace(job, generator=torch.Generator())]
     tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
     chain = build_chain(RunContext.of(jobs, tensors.condition_mask, backbone))
-    return Sampler(backbone, jobs, tensors, grid, chain).run_prefix()
+    return Sampler(backbone, jobs, tensors, grid, chain).run_prefix(step_end)
 
 
 def job_key(job: Job) -> Sequence[Hashable]:

@@ -7,7 +7,7 @@ plan, planting and matte are the same; their cost is counted at the denoiser.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from sow.attention.trace import Trace
+    from sow.pipeline.calls import Progress
     from sow.pipeline.pipeline import SowPipeline
     from sow.pipeline.prefix_cache import PrefixCache
     from sow.service.request import Request
@@ -112,6 +113,7 @@ class Sow(Method):
         cycles_of: Sequence[int] = (),
         prefix_cache: PrefixCache | None = None,
         traces: Sequence[Trace] = (),
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> MethodOutput:
         """Draw with the pipeline.
 
@@ -119,6 +121,7 @@ class Sow(Method):
             cycles_of: indices of the pictures whose cycles are returned too.
             prefix_cache: what seeds share.
             traces: record this call.
+            on_progress: called after every UNet call and every cycle.
         """
         import torch
 
@@ -130,6 +133,7 @@ class Sow(Method):
             return_cycles=cycles_of,
             prefix_cache=prefix_cache,
             traces=traces,
+            on_progress=on_progress,
         )
         return MethodOutput(out.images, out.nsfw_content_detected, out.cycles)
 

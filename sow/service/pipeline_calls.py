@@ -19,7 +19,7 @@ from sow.utils.limits import MAX_SEED
 
 if TYPE_CHECKING:
     from sow.models.find import Model
-    from sow.pipeline.calls import ForwardCounter
+    from sow.pipeline.calls import ForwardCounter, Progress
     from sow.pipeline.pipeline import SowPipeline
     from sow.pipeline.prefix_cache import PrefixCache
     from sow.service.lazy_model import Report
@@ -34,6 +34,7 @@ def make_pictures(
     explain: bool,
     report: Report,
     prefix_cache: PrefixCache | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[Picture]:
     """Yield one picture per seed, computing as many per call as memory allows.
 
@@ -41,6 +42,7 @@ def make_pictures(
         cycles_of: indices of the seeds whose cycles are returned too.
         explain: add a sheet of what the words and the condition did to every picture.
         prefix_cache: what seeds share. A reproduced picture only uses it if the original did.
+        on_progress: called after every UNet call and every cycle of each call.
 
     Raises:
         DeviceError: if not even one picture fits into memory.
@@ -48,7 +50,8 @@ def make_pictures(
     from sow.models.memory import max_batch_size
 
     whole_batch = spec.batch_size > 0 and not spec.begun_alone
-    calls = _PipelineCalls(pipe, model, spec, explain, None if whole_batch else prefix_cache)
+    cache = None if whole_batch else prefix_cache
+    calls = _PipelineCalls(pipe, model, spec, explain, cache, on_progress)
     branches, canvas = branches_for(spec.plan, spec.settings), spec.plan.canvas
     if spec.batch_size:  # a reproduced picture needs a batch of the original size
         if max_batch_size(pipe, canvas, branches, spec.batch_size) == spec.batch_size:
@@ -159,10 +162,12 @@ class _PipelineCalls:
         spec: GenerationSpec,
         explain: bool,
         prefix_cache: PrefixCache | None,
+        on_progress: Callable[[Progress], object] | None,
     ) -> None:
         from sow.diffusion.prefix import is_deterministic
 
         self.pipe, self.model, self.spec, self.explain = pipe, model, spec, explain
+        self.on_progress = on_progress
         # Cached steps are not traced: if they are all there is, the sheet would be empty.
         untraced = explain and is_deterministic(spec.settings)
         self.prefix_cache = None if pipe.controls or untraced else prefix_cache
@@ -189,8 +194,9 @@ class _PipelineCalls:
             count_forwards(pipe.unet) as forwards,
         ):
             output = SOW.draw(
-                pipe, [spec] * len(seeds), seeds, cycles_of, self.prefix_cache, traces=traces
-            )
+                pipe, [spec] * len(seeds), seeds, cycles_of, self.prefix_cache, traces,
+                self.on_progress,
+            )  # fmt: skip
         seconds = (time.monotonic() - started) / len(seeds)
         cycles = dict(zip(cycles_of, output.cycles or (), strict=False))
         begun_alone = self.prefix_cache is not None

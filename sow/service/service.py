@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ from sow.utils.type_checks import check_type
 
 if TYPE_CHECKING:
     from sow.pictures.inputs import PictureLike
+    from sow.pipeline.calls import Progress
     from sow.pipeline.pipeline import SowPipeline
     from sow.pipeline.prefix_cache import PrefixCache
 
@@ -111,6 +113,16 @@ class Service:
             ModelError, DeviceError: if it cannot be loaded.
         """
         return self._lazy_model.pipe
+
+    def with_planner(self, planner: PlannerChoice, report: Report | None = None) -> Service:
+        """Return a service with the same model, which is loaded once, and another planner.
+
+        report: what it calls with messages for the user, instead of this one's.
+        """
+        check_type("planner", planner, (PlannerChoice,), "a sow.PlannerChoice")
+        other = copy(self)
+        other._planner, other._report = planner, report or self._report
+        return other
 
     @property
     def prefix_cache(self) -> PrefixCache:
@@ -280,6 +292,7 @@ class Service:
         explain: bool = False,
         verify: bool = False,
         retries: int = 0,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Iterator[Picture]:
         """Make one picture per seed; those of one UNet call are yielded together.
 
@@ -291,6 +304,8 @@ class Service:
             verify: check whether the relations of the plan hold: `Picture.checks`.
             retries: verify, and try up to this many other seeds for a picture in which a relation
                 does not hold or the face is lost; the best picture is kept.
+            on_progress: called after every UNet call and every cycle of each call of the pipeline;
+                an exception that it raises ends the work.
 
         Raises:
             DeviceError: if not even one picture fits into the device's memory.
@@ -308,8 +323,9 @@ class Service:
         def make_checked(seeds: Sequence[int], places: Sequence[int]) -> Iterator[Picture]:
             shown = [index for index, place in enumerate(places) if place in with_cycles]
             pictures = make_pictures(
-                self.pipe, self.model, spec, seeds, shown, explain, self._report, self.prefix_cache
-            )
+                self.pipe, self.model, spec, seeds, shown, explain, self._report,
+                self.prefix_cache, on_progress,
+            )  # fmt: skip
             for picture in pictures:
                 if picture.flagged:
                     yield picture
