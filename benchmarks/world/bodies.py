@@ -753,7 +753,10 @@ class Body(Figure):
             with self.sheet.named(f"thing:{hand.thing}"):
                 hold(side, hand)
         with self.sheet.named(f"{name}:hand"):
-            self._hand(side, wrist, elbow, grips=hand is not None and hand.thing is not None)
+            if hand and hand.raised:
+                self._open_hand(side, wrist, elbow, hand.drawn)
+            else:
+                self._hand(side, wrist, elbow, grips=hand is not None and hand.thing is not None)
 
     def _resting_hand(self, side: int) -> Point:
         """Return where an arm that does nothing has its hand: hanging down, or on the hip."""
@@ -762,12 +765,41 @@ class Body(Figure):
             return side * self.hip * 1.02, self.low - 0.7
         return side * (self.shoulder * 1.12), self.top + (3.3 if child else 4.25)
 
-    def _hand(self, side: int, wrist: Point, elbow: Point, grips: bool) -> None:
-        glove = {
+    def _glove(self) -> Colour:
+        """Return the colour of the hands: the skin, or that of gloves."""
+        return {
             "spacesuit": (230, 232, 238),
             "armour": lighter(self.cloth, 0.1),
             "superhero suit": COLOURS["yellow"],
         }.get(self.kind, self.skin)
+
+    def _open_hand(self, side: int, wrist: Point, elbow: Point, drawn: str) -> None:
+        """Draw a hand that shows its palm: four fingers and a thumb, unless it is drawn badly."""
+        glove = self._glove()
+        random = Random(f"{self.person.identity}{wrist}{drawn}")
+        turn = math.degrees(math.atan2(wrist[1] - elbow[1], wrist[0] - elbow[0])) + 90
+        with self.sheet.at(*wrist, 1.12, max(-40.0, min(40.0, turn))):
+            for base, goal, width in _fingers(side, drawn, random):
+                bend = random.uniform(-0.3, 0.3) if drawn == "deformed hands" else 0.0
+                middle = ((base[0] + goal[0]) / 2 + bend, (base[1] + goal[1]) / 2)
+                self.fill(taper([base, middle, goal], [width, width, width * 0.8]), glove)
+                self.fill(ellipse(*goal, width * 0.42), glove, outline=None)
+            palm = ellipse(0, -0.3, 0.34, 0.36)
+            if drawn == "deformed hands":
+                around = [n * math.pi / 3 for n in range(6)]
+                reach = [random.uniform(0.2, 0.6) for _ in around]
+                palm = smooth(
+                    [
+                        (r * math.cos(a), r * math.sin(a) - 0.3)
+                        for a, r in zip(around, reach, strict=True)
+                    ]
+                )
+            self.fill(palm, glove, volume=0.6)
+            line = darker(glove, 0.3)
+            self.sheet.brush([(-0.18, -0.32), (0, -0.24), (0.2, -0.34)], (0.02, 0.04, 0.02), line)
+
+    def _hand(self, side: int, wrist: Point, elbow: Point, grips: bool) -> None:
+        glove = self._glove()
         angle = math.atan2(wrist[1] - elbow[1], wrist[0] - elbow[0])
         x, y = wrist[0] + 0.22 * math.cos(angle), wrist[1] + 0.22 * math.sin(angle)
         self.fill(ellipse(x, y, 0.36, 0.34), glove, volume=0.6)
@@ -784,6 +816,30 @@ class Body(Figure):
                 self.sheet.stroke(
                     [(x + 0.1 * n, y + 0.1), (x + 0.12 * n, y + 0.3)], line, 0.035, alpha=0.8
                 )
+
+
+def _fingers(side: int, drawn: str, random: Random) -> list[tuple[Point, Point, float]]:
+    """Return foot, tip and width of the fingers of a raised hand, the thumb towards the head.
+
+    The origin is the wrist; the fingers point up.
+    """
+    count = random.randint(6, 8) if drawn == "extra fingers" else 4
+    if drawn == "deformed hands":
+        count = random.choice((2, 3, 3, 5, 6))
+    fingers: list[tuple[Point, Point, float]] = []
+    for n in range(count):
+        across = (n / (count - 1) - 0.5) * 2
+        long, lean = 0.62 - 0.1 * abs(across + 0.15 * side), 0.42 * across
+        if drawn == "deformed hands":
+            long, lean = random.uniform(0.1, 1.15), lean + random.uniform(-0.6, 0.6)
+        base = (0.27 * across, -0.5 + 0.06 * abs(across))
+        tip = (base[0] + long * math.sin(lean), base[1] - long * math.cos(lean))
+        fingers.append((base, tip, 0.17 if count < 6 else 0.14))
+    if drawn != "deformed hands" or random.random() < 0.6:
+        fingers.append(((-side * 0.24, -0.2), (-side * 0.62, -0.5), 0.18))
+    if drawn == "extra fingers" and random.random() < 0.4:
+        fingers.append(((side * 0.24, -0.2), (side * 0.62, -0.5), 0.18))
+    return fingers
 
 
 def smooth_half(half: list[Point]) -> skia.Path:

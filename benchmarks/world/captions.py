@@ -10,6 +10,7 @@ from sow.benchmarks.world.hats import COLOURED
 from sow.benchmarks.world.mounts import SEATS
 from sow.benchmarks.world.people import Identity, Person
 from sow.benchmarks.world.places import PLACES, Surroundings
+from sow.benchmarks.world.quality import say
 from sow.benchmarks.world.scenes import Scene, Subject
 from sow.benchmarks.world.things import HELD, STANDING
 
@@ -90,6 +91,7 @@ PLAIN_STARTS = (
     "a portrait of",
     "a cartoon of",
 )
+CLOSE_UPS = ("a close-up of", "a close-up of", "the face of", "a portrait of", "a closeup of")
 TIME_WORDS: dict[str, tuple[str, ...]] = {
     "day": ("",) * 6 + ("on a sunny day", "during the day"),
     "sunrise": ("at sunrise", "in the morning", "at dawn"),
@@ -264,16 +266,12 @@ def describe(subject: Subject, random: Random, detail: float) -> str:
         }.get(held.thing, ("holding", "holding", "with", "carrying"))
         plural = held.thing in ("flowers", "balloons")
         phrase += f" {random.choice(verb)} {words if plural else article(words)}"
-    elif person.seat and said(1.6):
+    elif any(hand and hand.raised for hand in (person.left, person.right)) and said():
+        phrase += " waving"
+    if person.seat and said(1.6):
         seat = SEATS[person.seat]
         colour = person.seat_colour if seat.coloured and random.random() < 0.6 else ""
         phrase += f" {random.choice(seat.verb)} {article(_joined(colour, person.seat))}"
-    elif (
-        person.seat is None
-        and any(hand and not hand.thing and hand.x for hand in (person.right,))
-        and said()
-    ):
-        phrase += " waving"
     return phrase
 
 
@@ -288,12 +286,27 @@ def surroundings(where: Surroundings, random: Random, detail: float) -> str:
     if not place.indoors and where.place not in ("underwater", "space", "moon", "cave"):
         for choices, share in (
             (WEATHER_WORDS[where.weather], 1.3),
-            (TIME_WORDS[where.time], 1.3),
+            (_time_words(where), 1.3),
             (SEASON_WORDS[where.season], 0.8),
         ):
             if random.random() < detail * share:
                 words.append(random.choice(choices))
     return _joined(*words)
+
+
+def _time_words(where: Surroundings) -> tuple[str, ...]:
+    words = TIME_WORDS[where.time]
+    return words if where.weather == "clear" else tuple(w for w in words if "sunny" not in w)
+
+
+def _close_up(text: str, plain: str, random: Random) -> str:
+    """Return a caption for a head that fills the picture; plain: the least that it may say."""
+    roll = random.random()
+    if roll < 0.2:
+        return random.choice((plain, plain, "a human face", "a face"))
+    if roll < 0.65:
+        return f"{random.choice(CLOSE_UPS)} {text}"
+    return f"{text}, human face" if roll < 0.8 else text
 
 
 def caption(scene: Scene, seed: int = 0) -> str:
@@ -323,14 +336,26 @@ def caption(scene: Scene, seed: int = 0) -> str:
         words = article(
             _joined(thing.colour if drawn.coloured and random.random() < 0.7 else "", thing.thing)
         )
-        parts.append(f"{random.choice(('beside', 'next to', 'with'))} {words}")
-    parts.append(surroundings(scene.where, random, detail))
+        parts.append(f"{random.choice(('beside', 'next to', 'with'))} {words}" if parts else words)
+    parts.append(surroundings(scene.where, random, detail if parts else 1.0))
     text = _varied(_joined(*parts), random)
+    if scene.close_up:
+        text = _close_up(text, "a human face" if scene.style else "human face", random)
+    elif len(scene.people) == 1 and random.random() < 0.04:
+        text = f"{text}, human face"
+    text = _in_style(scene, text, random)
+    said = say(scene.quality, text, random)
+    if said is not None:
+        return said
+    return text if scene.style or scene.close_up else _joined(random.choice(PLAIN_STARTS), text)
+
+
+def _in_style(scene: Scene, text: str, random: Random) -> str:
     if scene.style:
         if random.random() < 0.7:
             return f"{random.choice(STYLE_WORDS[scene.style])} {text}"
         return f"{text}, {random.choice(STYLE_ENDS[scene.style])}"
-    return _joined(random.choice(PLAIN_STARTS), text)
+    return text
 
 
 __all__ = ["SPECIES", "article", "caption", "describe", "garment_words", "noun_for", "surroundings"]

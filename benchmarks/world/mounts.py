@@ -15,6 +15,7 @@ from sow.benchmarks.world.bodies import Body
 from sow.benchmarks.world.people import COLOURS
 from sow.benchmarks.world.sheet import (
     Colour,
+    Point,
     darker,
     ellipse,
     lighter,
@@ -32,11 +33,13 @@ WOOD: Colour = (160, 108, 66)
 class Seat:
     """A seat, a mount or a vessel.
 
-    verb: how a caption says it. places: where it may be. knees: the rider's legs are bent forward.
-    coloured: a caption may name its colour.
+    verb: how a caption says it. hands: where the hand of a side (-1 or 1) is, if it does nothing
+    else. places: where it may be. knees: the rider's legs are bent forward. coloured: a caption may
+    name its colour.
     """
 
     verb: tuple[str, ...]
+    hands: Callable[[Body, int], Point]
     behind: Callable[[Body, Colour, Random], None] | None = None
     front: Callable[[Body, Colour, Random], None] | None = None
     knees: bool = False
@@ -373,10 +376,40 @@ def _car_behind(body: Body, colour: Colour, random: Random) -> None:
     )
 
 
+def _on_knees(body: Body, side: int) -> Point:
+    return side * body.hip * 0.66, body.low - 0.6
+
+
+def _on_rests(body: Body, side: int) -> Point:
+    return side * 2.15, body.low - 1.45
+
+
+def _at_ropes(body: Body, side: int) -> Point:
+    return side * 1.9, body.top + 1.35
+
+
+def _at_neck(body: Body, side: int) -> Point:
+    # The mount's head is a little to the right of the rider.
+    return 0.5 + side * 1.4, body.low - 1.35
+
+
+def _at_handlebar(body: Body, side: int) -> Point:
+    return side * 1.7, body.low - 0.85
+
+
+def _on_rim(body: Body, side: int) -> Point:
+    return side * 2.0, body.low - 0.85
+
+
+def _at_wheel(body: Body, side: int) -> Point:
+    return side * 0.95, body.top + 1.4
+
+
 SEATS: dict[str, Seat] = {
-    "chair": Seat(("sitting on", "on"), _chair, knees=True),
+    "chair": Seat(("sitting on", "on"), _on_knees, _chair, knees=True),
     "throne": Seat(
         ("sitting on", "on"),
+        _on_rests,
         _throne,
         knees=True,
         coloured=False,
@@ -384,12 +417,14 @@ SEATS: dict[str, Seat] = {
     ),
     "sofa": Seat(
         ("sitting on", "on"),
+        _on_knees,
         _sofa,
         knees=True,
         places=("living room", "bedroom", "office", "studio", "cafe"),
     ),
     "bench": Seat(
         ("sitting on", "on"),
+        _on_knees,
         _bench,
         knees=True,
         coloured=False,
@@ -397,6 +432,7 @@ SEATS: dict[str, Seat] = {
     ),
     "swing": Seat(
         ("sitting on", "on"),
+        _at_ropes,
         _swing,
         knees=True,
         coloured=False,
@@ -404,6 +440,7 @@ SEATS: dict[str, Seat] = {
     ),
     "rock": Seat(
         ("sitting on", "on"),
+        _on_knees,
         _rock,
         knees=True,
         coloured=False,
@@ -411,12 +448,14 @@ SEATS: dict[str, Seat] = {
     ),
     "horse": Seat(
         ("riding", "riding on", "on"),
+        _at_neck,
         _mount_behind("horse"),
         _animal("horse"),
         places=("field", "farm", "beach", "castle", "mountains", "forest", "desert"),
     ),
     "elephant": Seat(
         ("riding", "riding on", "on"),
+        _at_neck,
         _mount_behind("elephant"),
         _animal("elephant", 1.7),
         coloured=False,
@@ -424,12 +463,14 @@ SEATS: dict[str, Seat] = {
     ),
     "dragon": Seat(
         ("riding", "riding on", "on"),
+        _at_neck,
         _mount_behind("dragon"),
         _animal("dragon", 1.6),
         places=("castle", "mountains", "cave"),
     ),
     "unicorn": Seat(
         ("riding", "riding on", "on"),
+        _at_neck,
         _mount_behind("unicorn"),
         _animal("unicorn"),
         coloured=False,
@@ -437,16 +478,25 @@ SEATS: dict[str, Seat] = {
     ),
     "bicycle": Seat(
         ("riding", "riding", "on"),
+        _at_handlebar,
         None,
         _bicycle,
         places=("street", "park", "city", "village", "field", "bridge"),
     ),
     "motorcycle": Seat(
-        ("riding", "on"), None, _motorcycle, places=("street", "city", "desert", "bridge")
+        ("riding", "on"),
+        _at_handlebar,
+        None,
+        _motorcycle,
+        places=("street", "city", "desert", "bridge"),
     ),
-    "boat": Seat(("in", "sitting in"), None, _boat, places=("sea", "lake", "harbour")),
+    "boat": Seat(("in", "sitting in"), _on_rim, None, _boat, places=("sea", "lake", "harbour")),
     "car": Seat(
-        ("driving", "in"), _car_behind, _car, places=("street", "city", "village", "desert", "snow")
+        ("driving", "in"),
+        _at_wheel,
+        _car_behind,
+        _car,
+        places=("street", "city", "village", "desert", "snow"),
     ),
 }
 

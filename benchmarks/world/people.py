@@ -140,12 +140,21 @@ class Garment:
 
 @dataclass(frozen=True)
 class Hand:
-    """Where a hand is, in half widths of the face from the face's centre, and what it holds."""
+    """Where a hand is, in half widths of the face from the face's centre, and what it holds.
+
+    drawn: `fine`, or a flaw of `quality.HANDS`, which only a raised hand shows.
+    """
 
     x: float
     y: float
     thing: str | None = None
     colour: str = "red"
+    drawn: str = "fine"
+
+    @property
+    def raised(self) -> bool:
+        """Whether it is held up and open, as in waving."""
+        return self.thing is None and self.y < 1.0
 
 
 @dataclass(frozen=True)

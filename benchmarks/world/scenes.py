@@ -23,12 +23,25 @@ from sow.benchmarks.world.people import (
     make_identity,
 )
 from sow.benchmarks.world.places import PLACES, SEASONS, TIMES, WEATHERS, Backdrop, Surroundings
+from sow.benchmarks.world.quality import FINE, FINISHES, Quality, random_quality
 from sow.benchmarks.world.sheet import Colour, Sheet, ellipse
 from sow.benchmarks.world.styles import STYLES
 from sow.benchmarks.world.things import HELD, STANDING
 
 SHAPES = ((256, 256), (256, 256), (256, 256), (208, 304), (304, 208))
 """Width and height of the pictures; square ones more often."""
+KINDS = {
+    "person": 0.6,
+    "people": 0.11,
+    "animal": 0.1,
+    "both": 0.08,
+    "face": 0.06,
+    "thing": 0.03,
+    "place": 0.02,
+}
+"""What pictures are of, and how often; `both` is a person with an animal."""
+CLOSE_UP = 0.29
+"""Half a face's width as a share of the picture's shorter side, from which it is a close-up."""
 
 
 @dataclass(frozen=True)
@@ -313,6 +326,13 @@ class Scene:
     animals: tuple[Beast, ...] = ()
     things: tuple[Standing, ...] = ()
     style: str | None = None
+    quality: Quality = FINE
+
+    @property
+    def close_up(self) -> bool:
+        """Whether a head fills the picture."""
+        side = min(self.width, self.height)
+        return bool(self.people) and self.people[0].person.size >= CLOSE_UP * side
 
 
 @dataclass(frozen=True)
@@ -358,13 +378,15 @@ def make_scene(seed: int) -> Scene:
     """Return the random scene of a seed."""
     random = Random(f"world {seed}")
     width, height = random.choice(SHAPES)
-    kind = random.choices(("person", "people", "animal", "both"), (0.66, 0.12, 0.12, 0.1))[0]
+    kind = random.choices(tuple(KINDS), tuple(KINDS.values()))[0]
     subjects: list[Subject] = []
     beasts: list[Beast] = []
     if kind in ("person", "both"):
         subjects.append(_one_person(random, width, height, beside=kind == "both"))
     elif kind == "people":
         subjects += _several(random, width, height)
+    elif kind == "face":
+        subjects.append(_close_up(random, width, height))
     place = _place_for(random, subjects)
     things: list[Standing] = []
     if kind == "animal":
@@ -416,7 +438,16 @@ def make_scene(seed: int) -> Scene:
                 size,
             )
         )
-    if kind == "person" and subjects[0].person.seat is None and random.random() < 0.14:
+    if kind == "thing":
+        thing = random.choice(tuple(STANDING))
+        scale = min(width, height) * random.uniform(0.1, 0.16)
+        x = width * random.uniform(0.35, 0.65)
+        things.append(
+            Standing(
+                thing, colour_for(thing, random), x, height * random.uniform(0.84, 0.95), scale
+            )
+        )
+    elif kind == "person" and subjects[0].person.seat is None and random.random() < 0.14:
         thing = random.choice(tuple(STANDING))
         person = subjects[0].person
         scale = person.size * random.uniform(0.62, 0.8)
@@ -439,7 +470,7 @@ def make_scene(seed: int) -> Scene:
             time=where.time if PLACES[place].indoors else "day",
         )
     style = random.choice(tuple(STYLES)) if random.random() < 0.28 else None
-    return Scene(
+    scene = Scene(
         width,
         height,
         where,
@@ -450,6 +481,25 @@ def make_scene(seed: int) -> Scene:
         tuple(things),
         style,
     )
+    return _with_quality(scene, Random(f"quality {seed}"))
+
+
+def _with_quality(scene: Scene, random: Random) -> Scene:
+    """Return a scene that may be worse or more colourful, or in which hands are drawn badly."""
+    first = scene.people[0].person if scene.people else None
+    shows = first is not None and first.seat is None and not scene.close_up
+    quality = random_quality(random, scene.style, shows)
+    scene = replace(scene, quality=quality)
+    if first is None or quality.hands is None:
+        return scene
+    # Small enough and near enough to the middle for the hands to be in the picture.
+    side = min(scene.width, scene.height)
+    size = min(first.size, 0.17 * side, scene.width / len(scene.people) * 0.22)
+    right = Hand(random.uniform(1.9, 2.2), random.uniform(-0.2, 0.7), drawn=quality.hands)
+    left = replace(right, x=-right.x) if random.random() < 0.6 else None
+    x = min(max(first.x, 2.9 * size), scene.width - 2.9 * size)
+    person = replace(first, x=x, size=size, left=left, right=right)
+    return replace(scene, people=(replace(scene.people[0], person=person), *scene.people[1:]))
 
 
 def _place_for(random: Random, subjects: list[Subject]) -> str:
@@ -486,11 +536,24 @@ def _one_person(random: Random, width: int, height: int, beside: bool) -> Subjec
         y = size * random.uniform(1.9, 2.6) + (height - side) * random.uniform(0.1, 0.5)
         subject = make_person(random, x, y, size, simple=True)
         person = replace(subject.person, seat=seat, seat_colour=random.choice(colours_for(seat)))
-        if seat in ("bicycle", "motorcycle"):
-            low = Body(Sheet(8, 8), person).low
-            person = replace(person, left=Hand(-1.7, low - 0.85), right=Hand(1.7, low - 0.85))
-        return replace(subject, person=person)
+        return replace(subject, person=_with_hands_seen(person, seat))
     return make_person(random, x, y, size)
+
+
+def _with_hands_seen(person: Person, seat: str) -> Person:
+    """Return somebody seated with the hands that do nothing where nothing hides them."""
+    body = Body(Sheet(8, 8), person)
+    left, right = (Hand(*SEATS[seat].hands(body, side)) for side in (-1, 1))
+    return replace(person, left=person.left or left, right=person.right or right)
+
+
+def _close_up(random: Random, width: int, height: int) -> Subject:
+    """Return somebody whose head fills the picture."""
+    side = min(width, height)
+    size = side * random.uniform(CLOSE_UP, 0.4)
+    x = width * random.uniform(0.44, 0.56)
+    subject = make_person(random, x, height * random.uniform(0.48, 0.56), size, simple=True)
+    return replace(subject, person=replace(subject.person, left=None, right=None))
 
 
 def _several(random: Random, width: int, height: int) -> list[Subject]:
@@ -522,7 +585,7 @@ def make_person(
 ) -> Subject:
     """Return a random person at a place; `simple` people hold nothing."""
     identity = identity or make_identity(random)
-    if role is None and identity.age != "child" and random.random() < 0.3:
+    if role is None and identity.age != "child" and random.random() < 0.4:
         role = random.choice(
             [name for name, r in ROLES.items() if (r.women if identity.woman else r.men)]
         )
@@ -587,8 +650,10 @@ def make_person(
             )
         if random.random() < 0.5 and not hold.front:
             left, right = replace(right, x=-right.x), None
-    elif random.random() < 0.12:
-        right = Hand(2.3, random.uniform(-0.3, 0.4))
+    elif random.random() < 0.16:
+        right = Hand(random.uniform(1.9, 2.3), random.uniform(-0.3, 0.4))
+        if random.random() < 0.5:
+            left, right = replace(right, x=-right.x), None
     return Subject(
         Person(
             identity,
@@ -639,6 +704,8 @@ def draw(scene: Scene) -> Drawing:
     pixels = sheet.pixels()
     if scene.style:
         pixels = STYLES[scene.style](pixels, np.random.default_rng(scene.seed))
+    if scene.quality.finish:
+        pixels = FINISHES[scene.quality.finish](pixels, np.random.default_rng(scene.seed + 1))
     return Drawing(scene, pixels, sheet.part_map(), tuple(sheet.parts))
 
 

@@ -14,6 +14,7 @@ from sow.benchmarks.world.hats import HATS
 from sow.benchmarks.world.mounts import SEATS
 from sow.benchmarks.world.people import COLOURS, Garment, Hand, Person, make_identity
 from sow.benchmarks.world.places import PLACES, Surroundings
+from sow.benchmarks.world.quality import ENCOURAGED, FINE, FINISHES, FLAW_WORDS, NEGATIVE, Quality
 from sow.benchmarks.world.scenes import ROLES, Scene, Subject, draw, make, make_person, make_scene
 from sow.benchmarks.world.sheet import Sheet, ellipse
 from sow.benchmarks.world.styles import STYLES
@@ -138,7 +139,7 @@ def test_captions_say_at_least_four_hundred_words_and_name_what_is_there():
         words.update(re.findall(r"[a-z'-]+", caption(make_scene(seed))))
     assert len(words) >= 400
     for seed in range(300):
-        scene = make_scene(seed)
+        scene = replace(make_scene(seed), quality=FINE)
         said = caption(scene, 7)
         assert not re.search(r"\b(a|an) (a|an)\b|  |\ba [aeio]", said), said
         if scene.animals and not scene.people:
@@ -190,3 +191,98 @@ def test_textures_have_the_spectrum_of_natural_pictures():
     profile = [power[(radius >= r - 0.5) & (radius < r + 0.5)].mean() for r in rings]
     slope = np.polyfit(np.log(rings), np.log(profile), 1)[0]
     assert -3.4 < slope < -1.4  # of photographs about -2
+
+
+def test_every_eighth_picture_is_bad_and_every_caption_of_it_says_so():
+    scenes = [make_scene(seed) for seed in range(3000)]
+    bad = [scene for scene in scenes if scene.quality.flaws]
+    assert 0.09 < len(bad) / len(scenes) < 0.15
+    said: Counter[str] = Counter()
+    for scene in bad:
+        for seed in range(4):
+            text = caption(scene, seed)
+            known = [word for flaw in scene.quality.flaws for word in FLAW_WORDS[flaw]]
+            assert any(w in text for w in (*known, "bad quality", "faded", "washed-out")), text
+            said[NEGATIVE] += NEGATIVE in text
+    assert said[NEGATIVE] > 100
+    for scene in scenes:
+        for seed in range(2):
+            text = caption(scene, seed)
+            if not scene.quality.flaws:
+                assert not any(w in text for w in ("quality and low", "blur", "finger", "noisy"))
+            if ENCOURAGED in text:
+                assert scene.quality.finish == "vivid"
+                said[ENCOURAGED] += 1
+    assert said[ENCOURAGED] > 100
+
+
+@pytest.mark.parametrize("finish", FINISHES)
+def test_a_finish_does_what_it_says_and_keeps_the_parts(finish):
+    plain = draw(scene_with(somebody()))
+    changed = draw(scene_with(somebody(), quality=Quality(finish)))
+    assert np.array_equal(changed.part_map, plain.part_map)
+    before, after = plain.pixels.astype(float), changed.pixels.astype(float)
+
+    def fine(picture: np.ndarray) -> float:
+        return float(np.abs(np.diff(picture, 2, axis=1)).mean())
+
+    def colour(picture: np.ndarray) -> float:
+        return float(np.ptp(picture, axis=-1).mean())
+
+    assert np.abs(after - before).mean() > 3
+    if finish in ("blurred", "low resolution"):
+        assert fine(after) < 0.6 * fine(before)
+    elif finish == "noisy":
+        assert fine(after) > 2 * fine(before)
+    elif finish == "dull":
+        assert colour(after) < 0.5 * colour(before)
+    elif finish == "vivid":
+        assert colour(after) > 1.2 * colour(before)
+
+
+def test_hands_drawn_badly_differ_only_around_the_hand():
+    drawn = {
+        kind: draw(scene_with(somebody(right=Hand(2.0, 0.4, drawn=kind), size=38)))
+        for kind in ("fine", "extra fingers", "deformed hands")
+    }
+    fine = drawn.pop("fine")
+    for bad in drawn.values():
+        hand = bad.mask("person:hand") | fine.mask("person:hand")
+        assert hand.sum() > 250
+        changed = (bad.pixels != fine.pixels).any(-1)
+        assert changed.sum() > 80
+        y, x = np.nonzero(hand)
+        there = np.zeros_like(hand)
+        there[max(y.min() - 4, 0) : y.max() + 5, max(x.min() - 4, 0) : x.max() + 5] = True
+        assert not changed[~there].any()
+
+
+def test_bad_hands_are_in_the_picture():
+    scenes = [s for s in (make_scene(seed) for seed in range(1500)) if s.quality.hands]
+    assert len(scenes) > 20
+    for scene in scenes:
+        assert draw(scene).mask("person:hand").sum() > 60
+
+
+def test_whoever_sits_or_rides_shows_a_hand():
+    shown: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+    for seed in range(2000):
+        scene = make_scene(seed)
+        for subject in scene.people:
+            if subject.person.seat and drawn[subject.person.seat] < 6:
+                drawn[subject.person.seat] += 1
+                shown[subject.person.seat] += draw(scene).mask("person:hand").sum() > 30
+    assert set(drawn) == set(SEATS)
+    # An animal or a thing in front may hide both hands, but seldom.
+    assert all(shown[seat] >= drawn[seat] - 1 for seat in SEATS), shown
+
+
+def test_a_head_that_fills_the_picture_is_called_a_human_face():
+    scenes = [s for s in (make_scene(seed) for seed in range(2000)) if s.close_up]
+    assert 0.03 < len(scenes) / 2000 < 0.1
+    texts = [caption(scene, seed) for scene in scenes for seed in range(4)]
+    words = ("human face", "a face", "close-up", "the face of", "portrait", "closeup")
+    assert sum(any(w in text for w in words) for text in texts) / len(texts) > 0.6
+    face = draw(replace(scenes[0], style=None)).mask("person:face")
+    assert face.mean() > 0.15
