@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 SOW := $(BIN)/sow
 
-.PHONY: demo test fuzz test-floors lint docs gallery clean
+.PHONY: demo studio test fuzz test-floors lint docs gallery clean
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -31,6 +31,14 @@ demo: $(VENV)/.installed
 	  --prompt "a person wearing a blue suit in the city" --draw demo/photograph-plan.png \
 	  --out demo/photograph-plan.json --force
 	@echo "Look at the pictures in demo/: drawn.png, photograph.png and their plans."
+
+$(VENV)/.installed-studio: pyproject.toml $(VENV)/.installed
+	$(INSTALL) -e '.[studio]'
+	touch $@
+
+# The page, with an example loaded.
+studio: $(VENV)/.installed-studio
+	$(SOW) studio --model figures --open
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \

@@ -17,6 +17,7 @@ from sow.cli import (
     plan,
     settings,
     show,
+    studio,
     tune,
     words,
 )
@@ -36,6 +37,7 @@ app.command("generate", cls=RequestCommand)(generate.generate)
 app.command("plan", cls=RequestCommand)(plan.plan)
 app.command("graph")(graph.graph)
 app.command("show")(show.show)
+app.command("studio")(studio.studio)
 app.command("settings")(settings.settings)
 app.command("words")(words.words)
 app.command("download")(download.download)

@@ -48,12 +48,14 @@ FLOORS = (
     ("batch.runners",),
     ("batch.export",),
     ("batch",),
+    ("studio",),
     ("benchmarks",),
     ("benchmarks.world",),
     ("benchmarks.batch",),
     ("benchmarks.figures",),
     ("benchmarks.figures.world",),
     ("benchmarks.figures.training",),
+    ("benchmarks.world.training",),
     ("benchmarks.figures.judge",),
     ("benchmarks.speed",),
     ("benchmarks.tv2i",),
@@ -70,8 +72,10 @@ FLOORS = (
 )
 # Old import paths that the README of earlier versions gave; they only pass on.
 DOORS = {"benchmarks.same_pictures"}
-DEVELOPMENT = {"benchmarks.world"}
+DEVELOPMENT = {"benchmarks.world", "benchmarks.world.training"}
 """Rooms that nothing of `sow` imports, which need the extra `dev`: it draws with Skia."""
+EXTRAS = {"studio": "gradio"}
+"""Rooms that are imported only if their extra is installed, and what it brings."""
 
 
 def modules() -> dict[str, Path]:
@@ -176,7 +180,8 @@ def test_what_is_imported_at_the_top_is_installed_with_sow():
             wanted = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 wanted = [node.module]
-            for package in {module.split(".")[0] for module in wanted} - {"sow"}:
+            packages = {module.split(".")[0] for module in wanted}
+            for package in packages - {"sow", EXTRAS.get(room(name))}:
                 if package not in sys.stdlib_module_names:
                     assert declared & {canonicalize_name(one) for one in homes[package]}, name
 

@@ -1,0 +1,46 @@
+"""Our own components: HTML, CSS and JavaScript in `page/`, as Gradio's `gr.HTML` runs them.
+
+A component's HTML is drawn once; its JavaScript draws what is in `props.value`, calls
+`trigger("event", data)` for an event, and is told of new values by `watch("value", …)`.
+
+They are functions: for a class of its own, Gradio would write a file beside the module.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+PAGE = Path(__file__).parent / "page"
+
+
+def stage(**options: Any) -> gr.HTML:
+    """Return the canvas: a picture is dropped, planted, placed, and becomes visible here.
+
+    Value: see `sow.studio.views.stage_view`; while a picture is made, its `job` is `moment_view`.
+    Events: `bring` (`data`, a data URL, and `name`), `choose` (`face`, an index, or -1 for all of
+    the picture), `placed` (the value's boxes have changed).
+    """
+    return _component("stage", **options)
+
+
+def look(**options: Any) -> gr.HTML:
+    """Return the grid of finished pictures. Value: see `sow.studio.views.pictures_view`."""
+    return _component("look", **options)
+
+
+def _component(name: str, scripts: tuple[str, ...] = (), **options: Any) -> gr.HTML:
+    """Return a component of `page/name.html`, `.css` and `.js`, with other scripts before it."""
+    return gr.HTML(
+        html_template=_part(f"{name}.html"),
+        css_template=_part(f"{name}.css"),
+        js_on_load="\n".join(_part(f"{script}.js") for script in (*scripts, name)),
+        apply_default_css=False,
+        **options,
+    )
+
+
+def _part(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
