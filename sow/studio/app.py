@@ -100,7 +100,8 @@ class Page:
         for moment in self.studio.make(session, wish_of(*controls)):
             view = view or stage_view(self.studio, session)
             yield {**view, "job": moment_view(moment)}, gr.skip()
-        yield stage_view(self.studio, session), pictures_view(session.results)
+        if moment.stage == "done":
+            yield stage_view(self.studio, session), pictures_view(session.results)
 
     def cancel(self, request: gr.Request) -> None:
         """Cancel was clicked."""

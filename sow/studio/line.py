@@ -1,67 +1,95 @@
-"""The queue: one job at a time, and nobody waits for two jobs of somebody else."""
+"""The queue: one job at a time, and owners take turns."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import zip_longest
+
+from sow.errors import UsageError
+
+MAX_WAITING = 100
+"""Jobs that may wait."""
 
 
 class Ticket:
-    """A place in the line."""
+    """A place in the line; whoever has one leaves the line when the job is done or given up."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
 
 
 class Line:
-    """Whose turn it is. Owners take turns: the second job of one comes after the first of all."""
+    """Whose turn it is; threads may share it.
 
-    def __init__(self) -> None:
-        self._waiting: list[Ticket] = []
+    Owners take turns: while an owner waits, no other starts twice. So the second job of one comes
+    after the first of everybody who was there when the first ended, and nobody starves.
+    """
+
+    def __init__(self, limit: int = MAX_WAITING) -> None:
+        self._limit = limit
+        self._waiting: dict[str, list[Ticket]] = {}
+        """The tickets of each owner; the owner whose turn is next comes first."""
         self._current: Ticket | None = None
         self._changed = threading.Condition()
 
-    @contextmanager
-    def ticket(self, owner: str) -> Iterator[Ticket]:
-        """Stand in the line for a while; leaving gives the turn to the next."""
-        ticket = Ticket(owner)
+    def join(self, owner: str) -> Ticket:
+        """Stand in the line.
+
+        Raises:
+            UsageError: if it is too long.
+        """
         with self._changed:
-            ahead = sum(one.owner == owner for one in [*self._waiting, self._current] if one)
-            # After the tickets of all others that are their owner's first, second … too.
-            place = len(self._waiting)
-            while place and self._round(place - 1) > ahead:
-                place -= 1
-            self._waiting.insert(place, ticket)
-            self._changed.notify_all()
-        try:
-            yield ticket
-        finally:
-            with self._changed:
-                if self._current is ticket:
-                    self._current = None
-                elif ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                self._changed.notify_all()
+            if sum(map(len, self._waiting.values())) >= self._limit:
+                raise UsageError("too many pictures are waiting", "try again later")
+            ticket = Ticket(owner)
+            self._waiting.setdefault(owner, []).append(ticket)
+            self._next()
+            return ticket
 
-    def _round(self, place: int) -> int:
-        """Return how many tickets of the same owner are before the one at a place."""
-        owner = self._waiting[place].owner
-        before = [*self._waiting[:place], *([self._current] if self._current else [])]
-        return sum(one.owner == owner for one in before)
-
-    def wait(self, ticket: Ticket, seconds: float) -> int:
-        """Wait for a ticket's turn, and return how many are before it: 0 if it is its turn."""
+    def leave(self, ticket: Ticket) -> None:
+        """Give up a place; one that is not in the line any more may leave again."""
         with self._changed:
-            self._changed.wait_for(lambda: self._may_start(ticket), seconds)
-            if self._may_start(ticket):
-                if self._current is not ticket:
-                    self._waiting.remove(ticket)
-                    self._current = ticket
-                return 0
-            return self._waiting.index(ticket) + (self._current is not None)
+            theirs = self._waiting.get(ticket.owner, [])
+            if ticket is self._current:
+                self._current = None
+                if theirs:  # their turn comes again after everybody else's
+                    self._waiting[ticket.owner] = self._waiting.pop(ticket.owner)
+            elif ticket in theirs:
+                theirs.remove(ticket)
+                if not theirs:
+                    del self._waiting[ticket.owner]
+            self._next()
 
-    def _may_start(self, ticket: Ticket) -> bool:
-        if self._current is ticket:
-            return True
-        return self._current is None and bool(self._waiting) and self._waiting[0] is ticket
+    def place(self, ticket: Ticket) -> int | None:
+        """Return how many are before a ticket, 0 if it is its turn, None if it has left."""
+        with self._changed:
+            return self._place(ticket)
+
+    def wait(self, ticket: Ticket, place: int | None) -> int | None:
+        """Wait until a ticket is not at a place any more, and return where it is now."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._place(ticket) != place)
+            return self._place(ticket)
+
+    def _next(self) -> None:
+        """Let the next one start if nobody is at it, and tell everybody."""
+        if self._current is None and self._waiting:
+            self._current = self._order()[0]
+            theirs = self._waiting[self._current.owner]
+            theirs.remove(self._current)
+            if not theirs:
+                del self._waiting[self._current.owner]
+        self._changed.notify_all()
+
+    def _order(self) -> list[Ticket]:
+        """Return who waits, in the order of their turns: everybody's first, then their second …"""
+        at_work = self._current and self._current.owner
+        owners = sorted(self._waiting, key=lambda owner: owner == at_work)
+        rounds = zip_longest(*(self._waiting[owner] for owner in owners))
+        return [ticket for one in rounds for ticket in one if ticket is not None]
+
+    def _place(self, ticket: Ticket) -> int | None:
+        if ticket is self._current:
+            return 0
+        order = self._order()
+        return 1 + order.index(ticket) if ticket in order else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
     from sow.plan.box import Box
     from sow.plan.plan import Plan
     from sow.service.results import GenerationSpec, Picture
+    from sow.studio.job import Job
 
 MAX_SESSIONS = 200
+MAX_PIXELS = 1_000_000_000
+"""Pixels of the users' pictures in all sessions: three gigabytes."""
+MAX_RESULTS, MAX_RESULT_PIXELS = 60, 2**25
+"""Pictures that a session remembers, and their pixels: a hundred megabytes."""
+MAX_JOBS = 4
+"""Jobs of a session at once."""
 IDLE = 3600.0
 """Seconds without an event after which a session ends, if its browser did not say so."""
 
@@ -26,7 +34,8 @@ class Session:
     """What one browser works on.
 
     Attributes:
-        key: Gradio's name of the browser's page.
+        key: the name of the browser's page; who knows it can use the session.
+        owner: whose it is, for the line: a person may have several pages open.
         picture: the user's picture, RGB or RGBA.
         name: its file name, for the names of results.
         faces: the faces found in it, the largest first, in its pixels.
@@ -37,11 +46,12 @@ class Session:
         planned_for: what the plan was made for; another wish needs another plan.
         spec: what was made last.
         results: what was made, the latest first.
-        cancelled: set to end what is being made.
+        jobs: what is waiting or being made.
         used: when it was last used, on the monotonic clock.
     """
 
     key: str
+    owner: str = ""
     picture: Image.Image | None = None
     name: str = "picture"
     faces: tuple[Box, ...] = ()
@@ -52,8 +62,38 @@ class Session:
     planned_for: tuple[object, ...] = ()
     spec: GenerationSpec | None = None
     results: list[Picture] = field(default_factory=list)
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    jobs: list[Job] = field(default_factory=list)
     used: float = field(default_factory=time.monotonic)
+
+    def remember(self, pictures: Sequence[Picture]) -> None:
+        """Put pictures before the results, and forget the oldest if they are too many."""
+        self.results[:0] = pictures
+        del self.results[MAX_RESULTS:]
+        pixels = [one.image.width * one.image.height for one in self.results]
+        while len(pixels) > 1 and sum(pixels) > MAX_RESULT_PIXELS:
+            del pixels[-1], self.results[-1]
+
+    def start(self, job: Callable[[], Job]) -> Job:
+        """Start a job, unless there are too many.
+
+        Raises:
+            UsageError: if there are.
+        """
+        self.jobs = [one for one in self.jobs if not one.ended]
+        if len(self.jobs) >= MAX_JOBS:
+            raise UsageError("your other pictures are waiting", "wait for them, or cancel them")
+        self.jobs.append(started := job())
+        return started
+
+    def cancel(self) -> None:
+        """Give up all jobs."""
+        for job in self.jobs:
+            job.cancel()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something is waiting or being made."""
+        return any(not job.ended for job in self.jobs)
 
 
 class Sessions:
@@ -67,30 +107,54 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def get(self, key: str) -> Session:
+    def get(self, key: str, owner: str = "") -> Session:
         """Return the session of a page, a new one if there is none.
 
         Raises:
             UsageError: if there are too many sessions.
         """
+        self.end_idle()
         with self._lock:
-            self._end_idle()
             if key not in self._sessions:
                 if len(self._sessions) >= self._limit:
                     raise UsageError("too many people are here", "try again later")
-                self._sessions[key] = Session(key)
+                self._sessions[key] = Session(key, owner)
             session = self._sessions[key]
             session.used = time.monotonic()
             return session
 
+    def check_room(self, session: Session, size: tuple[int, int]) -> None:
+        """Check that a session may take a picture of a size.
+
+        Raises:
+            UsageError: if all sessions together would hold too much.
+        """
+        with self._lock:
+            others = [one.picture for one in self._sessions.values() if one is not session]
+        held = sum(one.width * one.height for one in others if one is not None)
+        if held + size[0] * size[1] > MAX_PIXELS:
+            raise UsageError("too many pictures are here", "try again later, or a smaller one")
+
     def end(self, key: str) -> None:
-        """Forget everything of a page, and cancel what is being made for it."""
+        """Forget everything of a page, and give up what is being made for it."""
         with self._lock:
             session = self._sessions.pop(key, None)
         if session is not None:
-            session.cancelled.set()
+            session.cancel()
 
-    def _end_idle(self) -> None:
+    def end_idle(self) -> None:
+        """End the sessions that nobody has used for long."""
         now = time.monotonic()
-        for key in [k for k, s in self._sessions.items() if now - s.used > self._idle]:
-            self._sessions.pop(key).cancelled.set()
+        with self._lock:
+            idle = [
+                session.key
+                for session in self._sessions.values()
+                if now - session.used > self._idle and not session.at_work
+            ]
+        for key in idle:
+            self.end(key)
+
+    def end_all(self) -> None:
+        """End all of them."""
+        for key in list(self._sessions):
+            self.end(key)

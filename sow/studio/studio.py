@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import queue
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 from PIL import Image
 
-from sow.errors import SowError, UsageError
+from sow.errors import UsageError
 from sow.pictures.condition import Condition
 from sow.pictures.inputs import as_mask
 from sow.pictures.loading import check_size, open_image, upright_rgb
@@ -25,14 +23,13 @@ from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import Picture
 from sow.service.service import Service
+from sow.studio.job import Job, Moment
 from sow.studio.line import Line
 from sow.studio.session import Session, Sessions
 
 PLACEHOLDER = "a person"
 """The prompt of a plan that is made before anything is written."""
 OFFLINE = PlannerChoice("offline")
-POLL = 0.1
-"""Seconds between two looks at whether somebody cancelled."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +59,6 @@ class Wish:
     explain: bool = False
 
 
-@dataclass(frozen=True)
-class Moment:
-    """Where a job is.
-
-    Attributes:
-        stage: `waiting` in the line, `making`, `done`, `cancelled` or `failed`.
-        place: how many jobs are before it.
-        done: the share of the UNet calls that were made, 0 to 1.
-        preview: what the first picture looks like so far.
-        message: what went wrong.
-        pictures: the finished pictures.
-    """
-
-    stage: Literal["waiting", "making", "done", "cancelled", "failed"]
-    place: int = 0
-    done: float = 0.0
-    preview: Image.Image | None = None
-    message: str = ""
-    pictures: tuple[Picture, ...] = ()
-
-
-class Cancelled(Exception):
-    """Raised inside of a call of the pipeline to end it."""
-
-
 class Studio:
     """The page's side of a service; threads may share it.
 
@@ -109,6 +81,7 @@ class Studio:
         """
         with open_image(io.BytesIO(data), repr(name[-80:])) as image:
             check_size(image.size, repr(name[-80:]))
+            self.sessions.check_room(session, image.size)
             picture = upright_rgb(image)
         session.picture, session.name = picture, name
         session.faces = tuple(find_faces(picture))
@@ -183,51 +156,20 @@ class Studio:
 
     def make(self, session: Session, wish: Wish) -> Iterator[Moment]:
         """Make the pictures of a wish, and tell where they are."""
-        session.cancelled.clear()
-        with self.line.ticket(session.key) as ticket:
-            while place := self.line.wait(ticket, POLL):
-                if session.cancelled.is_set():
-                    yield Moment("cancelled")
-                    return
-                yield Moment("waiting", place)
-            yield from self._make(session, wish)
-
-    def _make(self, session: Session, wish: Wish) -> Iterator[Moment]:
-        """Make the pictures in a thread of their own, and tell what it says."""
-        moments: queue.Queue[Moment] = queue.Queue()
-
-        def on_progress(progress: Progress) -> None:
-            if session.cancelled.is_set():
-                raise Cancelled
-            preview = progress.preview()[0] if progress.preview else None
-            moments.put(Moment("making", done=progress.calls / progress.total, preview=preview))
-
-        def work() -> None:
-            try:
-                pictures = self._pictures(session, wish, on_progress)
-                moments.put(Moment("done", done=1.0, pictures=pictures))
-            except Cancelled:
-                moments.put(Moment("cancelled"))
-            except SowError as error:
-                moments.put(Moment("failed", message=str(error)))
-            except Exception as error:
-                moments.put(Moment("failed", message=f"something went wrong: {error}"))
-                raise
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
+        work = partial(self._pictures, session, wish)
         try:
-            while True:
-                moment = moments.get()
-                yield moment
-                if moment.stage in ("done", "cancelled", "failed"):
-                    return
+            job = session.start(lambda: Job(self.line, session.owner, work))
+        except UsageError as error:  # too much is waiting
+            yield Moment("failed", message=str(error))
+            return
+        try:
+            yield from job.moments()
         finally:  # also if nobody listens any more
-            if thread.is_alive():
-                session.cancelled.set()
-            thread.join()
+            job.cancel()
 
-    def _pictures(self, session: Session, wish: Wish, on_progress: Any) -> tuple[Picture, ...]:
+    def _pictures(
+        self, session: Session, wish: Wish, on_progress: Callable[[Progress], None]
+    ) -> tuple[Picture, ...]:
         if session.plan is None or session.planned_for != _planned_for(wish):
             self.plan(session, wish)
         request = replace(
@@ -240,12 +182,12 @@ class Studio:
         pictures = tuple(
             service.make(session.spec, seeds, explain=wish.explain, on_progress=on_progress)
         )
-        session.results[:0] = pictures
+        session.remember(pictures)
         return pictures
 
     def cancel(self, session: Session) -> None:
         """End what is being made for a session, or leave the line."""
-        session.cancelled.set()
+        session.cancel()
 
 
 def _planned_for(wish: Wish) -> tuple[object, ...]:

@@ -16,8 +16,9 @@ from sow.pictures.loading import over_grey
 from sow.pictures.recipe import recipe_png_bytes
 from sow.plan.box import Box
 from sow.service.results import Picture
+from sow.studio.job import Moment
 from sow.studio.session import Session
-from sow.studio.studio import Moment, Studio
+from sow.studio.studio import Studio
 
 SHOWN_SIDE = 1024
 """The longer side of the user's picture as the page shows it, at most."""

@@ -1,0 +1,139 @@
+"""One wish on its way: it waits in the line, is made in its own thread, and can be given up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sow.errors import SowError
+from sow.studio.line import Line
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sow.pipeline.calls import Progress
+    from sow.service.results import Picture
+
+LOG = logging.getLogger(__name__)
+ENDS = ("done", "cancelled", "failed")
+PAUSE = 0.1
+"""Seconds between two moments that are told: a browser draws no more, and each costs time."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a job is.
+
+    Attributes:
+        stage: `waiting` in the line, `making`, `done`, `cancelled` or `failed`.
+        place: how many jobs are before it.
+        done: the share of the UNet calls that were made, 0 to 1.
+        preview: what the first picture looks like so far.
+        message: what went wrong.
+        pictures: the finished pictures.
+    """
+
+    stage: Literal["waiting", "making", "done", "cancelled", "failed"]
+    place: int = 0
+    done: float = 0.0
+    preview: Image.Image | None = None
+    message: str = ""
+    pictures: tuple[Picture, ...] = ()
+
+
+class Cancelled(Exception):
+    """Raised inside of a call of the pipeline to end it."""
+
+
+class Job:
+    """Work that waits for its turn, in a thread that starts at once.
+
+    Args:
+        line: the line that it stands in.
+        owner: whose it is, for the line.
+        make: makes the pictures; what it is given is to be called with the progress.
+
+    Raises:
+        UsageError: if the line is too long.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        owner: str,
+        make: Callable[[Callable[[Progress], None]], tuple[Picture, ...]],
+    ) -> None:
+        self._line, self._make = line, make
+        self._ticket = line.join(owner)
+        self._cancelled = threading.Event()
+        self._latest: Moment | None = None
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, daemon=True, name="sow: makes pictures").start()
+
+    def cancel(self) -> None:
+        """Give it up: leave the line, or end what is being made after its current UNet call."""
+        self._cancelled.set()
+        if self._line.place(self._ticket) != 0:  # else its thread leaves, when it has stopped
+            self._line.leave(self._ticket)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is done, failed or given up."""
+        return self._latest is not None and self._latest.stage in ENDS
+
+    def moments(self) -> Iterator[Moment]:
+        """Yield where it is, whenever that changes, until it has ended.
+
+        Some moments are left out, and never the last one.
+        """
+        seen: Moment | None = None
+        while seen is None or seen.stage not in ENDS:
+            seen = self._after(seen)
+            yield seen
+
+    def _after(self, seen: Moment | None) -> Moment:
+        """Return the latest moment once it is another than what was seen, and not too soon."""
+        with self._changed:
+            if seen is not None:
+                self._changed.wait_for(lambda: self.ended, PAUSE)
+            self._changed.wait_for(lambda: self._latest is not seen)
+            assert self._latest is not None
+            return self._latest
+
+    def _tell(self, moment: Moment) -> None:
+        with self._changed:
+            self._latest = moment
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            moment = self._wait_and_make()
+        except Cancelled:
+            moment = Moment("cancelled")
+        except SowError as error:
+            moment = Moment("failed", message=str(error))
+        except Exception:
+            LOG.exception("a job of the page failed")
+            moment = Moment("failed", message="something went wrong; the server's log says what")
+        self._line.leave(self._ticket)
+        self._tell(moment)
+
+    def _wait_and_make(self) -> Moment:
+        place = self._line.place(self._ticket)
+        while place:
+            self._tell(Moment("waiting", place))
+            place = self._line.wait(self._ticket, place)
+        if place is None or self._cancelled.is_set():
+            raise Cancelled
+        self._tell(Moment("making"))
+        return Moment("done", done=1.0, pictures=self._make(self._on_progress))
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+        before = self._latest.preview if self._latest else None
+        preview = progress.preview()[0] if progress.preview else before
+        self._tell(Moment("making", done=progress.calls / progress.total, preview=preview))
