@@ -31,6 +31,22 @@ def look(**options: Any) -> gr.HTML:
     return _component("look", **options)
 
 
+def form(**options: Any) -> gr.HTML:
+    """Return the controls: the prompt, Generate, and the choices.
+
+    Value: see `sow.studio.form.FormValue`. Props: `about`, see `sow.studio.form.about`; `job`, see
+    `sow.studio.views.moment_view`, with an `id` that no two jobs share. An event that returns
+    `gr.HTML(job=…)` leaves the value, which is being typed, as it is.
+    Events: `make`, `cancel`, `reshape` (the format was changed).
+    """
+    return _component("form", job=None, **options)
+
+
+def header(model_line: str) -> gr.HTML:
+    """Return the head of the page. Value: what the model is."""
+    return _component("header", value=model_line, elem_id="header")
+
+
 def _component(name: str, scripts: tuple[str, ...] = (), **options: Any) -> gr.HTML:
     """Return a component of `page/name.html`, `.css` and `.js`, with other scripts before it."""
     return gr.HTML(

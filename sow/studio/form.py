@@ -1,0 +1,88 @@
+"""What the controls of the page say: data from a browser, which may be anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sow.errors import UsageError
+from sow.models.find import Model
+from sow.plan.box import Box
+from sow.settings.inputs import MAX_PROMPT
+from sow.settings.settings import PRESETS
+from sow.studio.studio import Wish
+from sow.utils.limits import MAX_SEED
+from sow.utils.validation import first_problem
+
+MAX_PICTURES = 8
+
+
+class FormValue(BaseModel):
+    """The value of the component `form`.
+
+    Attributes:
+        prompt, negative, setting, preset: as in `sow.Request`; empty if left open.
+        canvas: a shape, such as `2:3`; empty for the model's own.
+        num: how many pictures.
+        seed: of the first one; None for a new one each time.
+        likeness: None if the slider was not touched.
+        explain: also make the sheet that explains each picture.
+    """
+
+    model_config = ConfigDict(extra="ignore", strict=False)
+
+    prompt: str = Field("", max_length=MAX_PROMPT)
+    negative: str = Field("", max_length=MAX_PROMPT)
+    setting: str = ""
+    preset: str = ""
+    canvas: str = ""
+    num: int = Field(1, ge=1, le=MAX_PICTURES)
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    likeness: float | None = Field(None, ge=0, le=1)
+    explain: bool = False
+
+
+def wish_of(stage: Any, form: Any) -> Wish:
+    """Return what the stage and the form say.
+
+    Raises:
+        UsageError: if that is nothing that the page can send.
+    """
+    try:
+        said = FormValue.model_validate(form or {})
+        piece = stage.get("piece") if isinstance(stage, dict) else None
+        box = Box.model_validate(piece["box"]) if isinstance(piece, dict) else None
+    except (ValidationError, KeyError) as error:
+        problem = first_problem(error) if isinstance(error, ValidationError) else "no box"
+        raise UsageError(f"this cannot be made: {problem}", "reload the page") from None
+    return Wish(
+        prompt=said.prompt,
+        negative=said.negative or None,
+        setting=said.setting or None,
+        preset=said.preset or None,
+        canvas=said.canvas or None,
+        box=box,
+        likeness=said.likeness,
+        seed=said.seed,
+        num=said.num,
+        explain=said.explain,
+    )
+
+
+def about(model: Model) -> dict[str, Any]:
+    """Return what the form needs to know of a model: its name, presets, whether it lists words."""
+    presets = [name for name in PRESETS if name != "text"]  # which plants nothing
+    return {
+        "name": model.name,
+        "presets": presets,
+        "lists_words": bool(model.checkpoint_spec.words),
+    }
+
+
+def model_line(model: Model) -> str:
+    """Return a model's name and what it is, in one line for the head of the page."""
+    width, height = model.checkpoint_spec.canvas
+    size = f"{width} px" if width == height else f"{width} x {height} px"
+    what = "a small drawn world" if model.name == "figures" else "Stable Diffusion"
+    return f"{model.name}: {what}, {size}"
