@@ -51,7 +51,6 @@ from sow.cli.output import (
     print_error,
     print_json,
     print_note,
-    printable,
     report,
 )
 from sow.cli.request_options import with_request
@@ -59,6 +58,7 @@ from sow.cli.usage_errors import CommandGroup
 from sow.errors import INTERRUPTED, JOBS_FAILED, SowError
 from sow.planners.request import PLAN, RESULT, options_of
 from sow.service.request import Request
+from sow.utils.representation import printable
 
 if TYPE_CHECKING:
     from sow.batch.ledger.admission import BadManifest

@@ -13,9 +13,10 @@ from typer.core import TyperGroup
 from sow.benchmarks.studies import STUDIES, Option, Study, choose
 from sow.cli.long_runs import stop_on_interrupt
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
-from sow.cli.output import print_json, print_note, printable, report
+from sow.cli.output import print_json, print_note, report
 from sow.errors import UsageError
 from sow.utils.files import make_folder
+from sow.utils.representation import printable
 
 Out = Annotated[
     Path,

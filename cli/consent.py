@@ -9,8 +9,9 @@ from pathlib import Path
 
 import typer
 
-from sow.cli.output import print_always, print_note, printable
+from sow.cli.output import print_always, print_note
 from sow.errors import OutputError
+from sow.utils.representation import printable
 
 
 def confirm_once(yes: bool) -> Callable[[str], bool]:

@@ -9,7 +9,8 @@ import typer
 
 from sow.cli.options import Device, Dtype, Force, Json, ModelName, Quiet, Revision
 from sow.cli.output import print_json, print_note, report
-from sow.cli.paths import check_no_overwrite, unused_path
+from sow.cli.paths import check_no_overwrite
+from sow.utils.files import unused_path
 
 
 def graph(

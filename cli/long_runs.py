@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from sow.cli.output import printable
 from sow.errors import INTERRUPTED
 from sow.utils.output_folder import remove_unfinished
-from sow.utils.representation import duration_text
+from sow.utils.representation import duration_text, printable
 
 
 class Forecast:

@@ -14,6 +14,7 @@ from sow.cli.usage_errors import CommandGroup
 from sow.errors import SowError, in_one_line
 from sow.planners.request import options_of
 from sow.service.request import Generation
+from sow.utils.representation import printable
 
 # The command line's names of the library's arguments.
 OPTION_NAMES = {
@@ -36,11 +37,6 @@ def use_option_names(text: str) -> str:
         return f"--{name}" if value in ("", "True") else f"--{name} {value}"
 
     return re.sub(r"(?<![\w-])([a-z_]+)=(True|[\w.\"-]*)", option, text)
-
-
-def printable(text: object) -> str:
-    """Replace control characters, so that quoted text cannot send commands to the terminal."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 _quiet: ContextVar[bool] = ContextVar("_quiet", default=False)

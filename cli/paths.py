@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sow.errors import OutputError, UsageError
-from sow.utils.files import check_output_path, is_device_name, make_folder, remove_stale
+from sow.utils.files import check_output_path, make_folder, remove_stale, unused_path
 
 if TYPE_CHECKING:
     from sow.service.results import GenerationSpec
@@ -57,15 +55,11 @@ def picture_paths(
     spec: GenerationSpec, seeds: Sequence[int], out: Path | None, force: bool
 ) -> list[Path]:
     """Return the path of each picture; check that it can be written."""
-    from sow.plan.prompt_syntax import plain_text
+    from sow.service.names import default_name
     from sow.service.results import numbered_paths
 
     if out is None or out.suffix.lower() != ".png":
-        prompt = plain_text(spec.user_prompt or spec.plan.prompt)
-        words = "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48].strip("-")
-        name = f"{spec.name[:60]}-{words or 'sow'}"
-        name = f"_{name}" if is_device_name(name) else name
-        targets = [(out or Path()) / f"{name}-{seed}.png" for seed in seeds]
+        targets = [(out or Path()) / default_name(spec, seed) for seed in seeds]
     else:
         targets = numbered_paths(out, len(seeds))
     for target in targets:
@@ -83,14 +77,6 @@ def path_of_seed(path: Path, out: Path | None, planned_seed: int, seed: int) -> 
         return path
     stem = path.stem.removesuffix(str(planned_seed)) + str(seed)
     return unused_path(path.with_stem(stem), force=False)
-
-
-def unused_path(path: Path, force: bool) -> Path:
-    """Return a default path, numbered if it exists and `force` is not set."""
-    names = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
-    if force or not os.path.lexists(path):
-        return path
-    return next(name for name in names if not os.path.lexists(name))
 
 
 def contact_sheet_path(targets: list[Path], out: Path | None, force: bool) -> Path:

@@ -26,10 +26,11 @@ from sow.cli.options import (
     choice_of,
 )
 from sow.cli.output import print_json, print_note, report
-from sow.cli.paths import check_no_overwrite, unused_path
+from sow.cli.paths import check_no_overwrite
 from sow.cli.request_options import files_of, with_request
 from sow.planners.request import RESULT
 from sow.service.request import Request
+from sow.utils.files import unused_path
 
 
 @with_request(Request, without=("preset", "settings", "likeness", "lora"), words=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sow.cli.options import Json
-from sow.cli.output import print_json, printable
-
-if TYPE_CHECKING:
-    from sow.pictures.recipe import EmbeddingRecord, LoraRecord, Recipe
+from sow.cli.output import print_json
 
 
 def show(
@@ -20,6 +17,7 @@ def show(
 ) -> None:
     """Show the recipe inside a picture."""
     from sow.pictures.recipe import read_recipe
+    from sow.service.recipe_rows import recipe_rows
 
     recipe, _ = read_recipe(picture)
     if json:
@@ -38,42 +36,3 @@ def show(
     with console.capture() as drawn:
         console.print(table)
     typer.echo(drawn.get(), nl=False)  # rich fails if standard output cannot encode a character
-
-
-def _lora(record: LoraRecord) -> str:
-    return f"{record.name}:{record.weight:g} (sha256 {record.sha256})"
-
-
-def _embedding(record: EmbeddingRecord) -> str:
-    return f"{record.token}: {record.name} (sha256 {record.sha256})"
-
-
-def recipe_rows(recipe: Recipe) -> dict[str, str]:
-    """Return what to show of a recipe, without control characters."""
-    data = recipe.model_dump(mode="json")
-    plan, settings = data["plan"], data["settings"]
-    threads = f", {recipe.threads} threads" if recipe.threads else ""
-    shown = {
-        "prompt": plan["prompt"],
-        **({"negative": plan["negative"]} if recipe.plan.negative else {}),
-        "canvas": "x".join(map(str, plan["canvas"])),
-        "box": plan["box"],
-        "related": ", ".join(f"{r['label']} {r['box']}" for r in plan["related"]) or "-",
-        "setting": plan["setting"],
-        "subject": f"{plan['subject']} (suppressed elsewhere: {plan['suppress'] or '-'})",
-        "planner": plan["planner"],
-        "notes": "; ".join(plan["notes"]) or "-",
-        **({"loras": ", ".join(map(_lora, recipe.loras))} if recipe.loras else {}),
-        **(
-            {"embeddings": ", ".join(map(_embedding, recipe.embeddings))}
-            if recipe.embeddings
-            else {}
-        ),
-        **({"drawn by": recipe.method} if recipe.method else {}),
-        "seed": recipe.seed,
-        "model": f"{recipe.model} ({recipe.revision})",
-        "run on": f"{recipe.device}, {recipe.dtype}{threads}",
-        "versions": ", ".join(f"{k} {v}" for k, v in recipe.versions.items()),
-        "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
-    }
-    return {name: printable(value) for name, value in shown.items()}

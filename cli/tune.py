@@ -17,10 +17,11 @@ from sow.cli.options import (
     Quiet,
     Revision,
 )
-from sow.cli.output import print_always, print_json, print_note, printable, report
+from sow.cli.output import print_always, print_json, print_note, report
 from sow.cli.paths import make_out_folder
 from sow.errors import UsageError
 from sow.planners.request import MODEL, PICTURE, RESULT
+from sow.utils.representation import printable
 
 if TYPE_CHECKING:
     from sow.benchmarks.tuning.measures import Measuring

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from sow.cli.options import Json, ModelName, Revision
-from sow.cli.output import print_json, printable, report
+from sow.cli.output import print_json, report
+from sow.utils.representation import printable
 
 
 def words(model: ModelName = "auto", revision: Revision = None, json: Json = False) -> None:

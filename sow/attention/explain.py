@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
@@ -46,11 +47,23 @@ def explain(
     return stacked(parts)
 
 
+def word_maps(trace: Trace, job: int = 0) -> tuple[tuple[str, Image.Image], ...]:
+    """Return each word's heat map, 8-bit grey, of the latents' size; white: its maximum."""
+    return tuple(
+        (word, Image.fromarray(_levels(heat / max(float(heat.max()), 1e-9))))
+        for word, heat in trace.words(job)
+    )
+
+
+def _levels(heat: Tensor) -> Any:
+    """Return a map in [0, 1] as 8-bit grey levels."""
+    return (heat.clamp(0, 1) * 255).byte().numpy()
+
+
 def _overlay(image: Image.Image, heat: Tensor) -> Image.Image:
     """Return a map in [0, 1], dark blue to yellow, over the picture in grey."""
-    levels = (heat.clamp(0, 1) * 255).byte().numpy()
     warm = ImageOps.colorize(
-        Image.fromarray(levels), black=(20, 12, 70), mid=(205, 60, 90), white=(255, 240, 130)
+        Image.fromarray(_levels(heat)), black=(20, 12, 70), mid=(205, 60, 90), white=(255, 240, 130)
     )
     warm = warm.resize(image.size, Image.Resampling.BICUBIC)
     return Image.blend(ImageOps.grayscale(image).convert("RGB"), warm, 0.65)

@@ -8,6 +8,7 @@ cannot be made again. Neither holds a key, a path or a time.
 from __future__ import annotations
 
 import hashlib
+import io
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -200,25 +201,64 @@ def read_recipe(path: Path) -> tuple[Recipe, Condition]:
     Raises:
         PictureError: if the file has no recipe, or an invalid one.
     """
-    name = display_name(path)
-    with open_image(path, name, ("PNG",), MAX_BYTES) as picture:
+    return read_saved(path)[1:]
+
+
+def read_saved(source: Path | bytes, name: str = "") -> tuple[Image.Image, Recipe, Condition]:
+    """Read a picture that `sow generate` wrote, with its recipe and its condition.
+
+    Args:
+        source: a file, or what is in it.
+        name: for messages; by default the file's.
+
+    Raises:
+        PictureError: if it has no recipe, or an invalid one.
+    """
+    name = name or (display_name(source) if isinstance(source, Path) else "the picture")
+    opened = source if isinstance(source, Path) else io.BytesIO(source)
+    with open_image(opened, name, ("PNG",), MAX_BYTES) as picture:
         assert isinstance(picture, PngImagePlugin.PngImageFile)
         decode(picture)
         text, private = picture.text.get(TEXT_KEY), picture.private_chunks
+        image = picture.convert("RGB")
     chunks = [chunk[1] for chunk in private if chunk[0] == CONDITION_CHUNK]
     if text is None or not chunks:
-        raise PictureError(f"{name} has no recipe", "give a picture written by `sow generate`")
+        raise _no_recipe(name)
+    recipe = _parsed(text, name)
+    box = recipe.plan.box
+    try:
+        condition = Condition.from_png(chunks[0], (box.width, box.height))
+    except PictureError as error:
+        raise PictureError(f"the recipe in {name} is damaged: {error.what}") from None
+    image.info = {}
+    return image, recipe, condition
+
+
+def peek_recipe(path: Path) -> Recipe:
+    """Read only the recipe of a picture; no pixel is decoded.
+
+    Raises:
+        PictureError: if the file has no recipe, or an invalid one.
+    """
+    name = display_name(path)
+    with open_image(path, name, ("PNG",), MAX_BYTES) as picture:
+        text = picture.info.get(TEXT_KEY)
+    if not isinstance(text, str):
+        raise _no_recipe(name)
+    return _parsed(text, name)
+
+
+def _no_recipe(name: str) -> PictureError:
+    return PictureError(f"{name} has no recipe", "give a picture written by `sow generate`")
+
+
+def _parsed(text: str, name: str) -> Recipe:
     if len(text) > MAX_PLAN_BYTES:
         raise PictureError(f"the recipe in {name} is too long")
     try:
-        recipe = Recipe.model_validate_json(text)
-        box = recipe.plan.box
-        condition = Condition.from_png(chunks[0], (box.width, box.height))
+        return Recipe.model_validate_json(text)
     except ValidationError as error:
         newer = newer_version(error)
         if newer:
             raise PictureError(f"{name} was made by a newer SOW: {newer}", UPDATE) from None
         raise PictureError(f"the recipe in {name} is damaged: {first_problem(error)}") from None
-    except PictureError as error:
-        raise PictureError(f"the recipe in {name} is damaged: {error.what}") from None
-    return recipe, condition

@@ -180,6 +180,7 @@ class _PipelineCalls:
         cycles_of: indices of the pictures whose cycles are returned too.
         """
         from sow.attention.explain import explain as explain_sheet
+        from sow.attention.explain import word_maps
         from sow.attention.trace import Trace
         from sow.pipeline.adapters import with_adapters
         from sow.pipeline.calls import count_forwards
@@ -210,6 +211,7 @@ class _PipelineCalls:
                 explained=explain_sheet(traces[0], picture.image, spec.plan, spec.condition, place)
                 if traces
                 else None,
+                word_maps=word_maps(traces[0], place) if traces else (),
             )
             for place, picture in enumerate(pictures)
             if only is None or place == only

@@ -77,6 +77,8 @@ class Picture:
         condition: what was planted.
         cycles: on request, the picture after each cycle.
         explained: on request, a sheet of what its words and the condition did.
+        word_maps: with `explained`, the words of the prompt, each with where the picture attended
+            to it: 8-bit grey, of the latents' size, white where it did most.
         flagged: the checkpoint's safety checker blackened it.
         faces: what became of the planted faces in it; None if none is planted.
         checks: on request, which relations of its plan can be seen in it.
@@ -91,6 +93,7 @@ class Picture:
     condition: Condition
     cycles: tuple[Image.Image, ...] = ()
     explained: Image.Image | None = None
+    word_maps: tuple[tuple[str, Image.Image], ...] = ()
     flagged: bool = False
     faces: FaceFindings | None = None
     checks: tuple[RelationCheck, ...] = ()

@@ -25,7 +25,7 @@ from sow.checkpoints.adapters import (
 from sow.errors import ModelError, PictureError, UsageError
 from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
-from sow.pictures.recipe import OLD_HASH, AdapterRecord, Recipe, read_recipe, versions
+from sow.pictures.recipe import OLD_HASH, AdapterRecord, Recipe, read_saved, versions
 from sow.service.budget import UNTRUSTED_BUDGET, Agree
 from sow.service.fitting import resolve_settings
 from sow.service.known_words import in_known_words, with_negative
@@ -35,6 +35,8 @@ from sow.settings.inputs import as_embeddings, as_loras
 from sow.utils.type_checks import as_path
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from sow.pictures.condition import Condition
 
 
@@ -47,11 +49,13 @@ class SavedPicture:
     """The contents of a picture that `sow generate` wrote.
 
     Attributes:
+        image: the picture.
         condition: the planted pixels.
         name: the file's, without its ending.
-        folder: where the file is.
+        folder: where the file is, beside which LoRAs and embeddings are looked for.
     """
 
+    image: Image.Image
     recipe: Recipe
     condition: Condition
     name: str
@@ -68,14 +72,22 @@ class SavedPicture:
             UsageError: if it costs more and the user does not agree.
         """
         path = as_path("path", path)
-        recipe, condition = read_recipe(path)
+        return cls(*read_saved(path), path.stem, path.parent)._checked(agree)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, agree: Agree) -> SavedPicture:
+        """Read what is in such a file; otherwise as `read`."""
+        return cls(*read_saved(data, repr(name[-80:])), name)._checked(agree)
+
+    def _checked(self, agree: Agree) -> SavedPicture:
+        recipe = self.recipe
         if recipe.method:
             raise PictureError(
-                f"{path.name} was made by the comparison method {recipe.method}, not by SOW",
+                f"{self.name!r} was made by the comparison method {recipe.method}, not by SOW",
                 "run its benchmark to make it again; `sow show` prints its recipe",
             )
         UNTRUSTED_BUDGET.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
-        return cls(recipe, condition, path.stem, path.parent)
+        return self
 
     def find_adapters(self, lora: Files = None, embedding: Files = None) -> Adapters:
         """Return the recipe's LoRAs and embeddings, found by name and hash.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sow.checkpoints.adapters import check_family
+from sow.checkpoints.adapters import NO_ADAPTERS, Adapters, check_family
 from sow.errors import UsageError
 from sow.models.find import Model
 from sow.models.tuned import default_preset
@@ -225,10 +225,8 @@ class Service:
         saved = SavedPicture.read(path, options.get("agree", never_agree))
         adapters = saved.find_adapters(lora, embedding)
         service = cls(**saved.service_options(model, revision, dtype), **options)
-        check_family(adapters, service.model.base, service.model.name)
-        spec = saved.spec_to_reproduce(service.model, service._lazy_model.device)
-        spec = replace(spec, adapters=adapters, inputs=(Path(path).absolute(),))
-        return service, service._report_spec(spec), saved.recipe.seed
+        spec = service.reproduce(saved, adapters)
+        return service, replace(spec, inputs=(Path(path).absolute(),)), saved.recipe.seed
 
     @classmethod
     def like(
@@ -270,18 +268,44 @@ class Service:
         resolve_settings(base, settings, likeness)
         adapters = saved.replace_adapters(lora, embedding)
         service = cls(**saved.service_options(model, revision, dtype), **options)
-        check_family(adapters, service.model.base, service.model.name)
-        known = service.model.with_words(adapters.words)
+        spec = service.vary(
+            saved, adapters, prompt=prompt, negative=negative, preset=preset, settings=settings,
+            likeness=likeness,
+        )  # fmt: skip
+        return service, replace(spec, inputs=(Path(path).absolute(),))
+
+    def reproduce(self, saved: SavedPicture, adapters: Adapters = NO_ADAPTERS) -> GenerationSpec:
+        """Return the spec that reproduces a picture with its own seed, if the model is the same.
+
+        Raises:
+            ModelError: if the adapters are for another family of models.
+        """
+        check_family(adapters, self.model.base, self.model.name)
+        spec = saved.spec_to_reproduce(self.model, self._lazy_model.device)
+        return self._report_spec(replace(spec, adapters=adapters))
+
+    def vary(
+        self,
+        saved: SavedPicture,
+        adapters: Adapters = NO_ADAPTERS,
+        *,
+        prompt: str | None = None,
+        negative: str | None = None,
+        preset: str | None = None,
+        settings: SettingsChanges = None,
+        likeness: float | None = None,
+    ) -> GenerationSpec:
+        """Return a spec for more pictures with a picture's composition, as `like` does.
+
+        Raises:
+            SowError: for invalid changes.
+        """
+        check_family(adapters, self.model.base, self.model.name)
+        known = self.model.with_words(adapters.words)
         spec = saved.spec_to_vary(known, prompt, negative, preset, settings, likeness)
         unused = adapter_notes(adapters, spec.plan, spec.settings)
-        spec = replace(
-            spec,
-            adapters=adapters,
-            notes=(*spec.notes, *unused),
-            inputs=(Path(path).absolute(),),
-        )
-        USER_BUDGET.check(spec.plan, spec.settings, 1, service._agree)
-        return service, service._report_spec(spec)
+        USER_BUDGET.check(spec.plan, spec.settings, 1, self._agree)
+        return self._report_spec(replace(spec, adapters=adapters, notes=(*spec.notes, *unused)))
 
     def make(
         self,

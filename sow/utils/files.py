@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedReader
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -57,6 +58,14 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(handle)
         raise OSError(0, "not a regular file", str(path))
     return os.fdopen(handle, "rb")
+
+
+def unused_path(path: Path, force: bool) -> Path:
+    """Return a default path, numbered if it exists and `force` is not set."""
+    names = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    if force or not os.path.lexists(path):
+        return path
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def is_device_name(name: str) -> bool:

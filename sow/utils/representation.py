@@ -26,6 +26,11 @@ def represent_changed(record: Any) -> str:
     })  # fmt: skip
 
 
+def printable(text: object) -> str:
+    """Replace control characters, so that quoted text cannot send commands to a terminal."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
 def short(value: Any) -> str:
     """Return a value in a few words: the size of a picture or an array, the start of a text."""
     size, shape = getattr(value, "size", None), getattr(value, "shape", None)

@@ -14,9 +14,10 @@ from PIL import Image
 
 from sow.cli.generate import what_next
 from sow.cli.main import main
-from sow.cli.paths import contact_sheet_path, explanation_path, path_of_seed, unused_path
+from sow.cli.paths import contact_sheet_path, explanation_path, path_of_seed
 from sow.service.request import Generation
 from sow.settings.settings import Settings
+from sow.utils.files import unused_path
 
 
 @pytest.fixture

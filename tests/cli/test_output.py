@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import unicodedata
 
-from sow.cli.output import as_json, printable
+from sow.cli.output import as_json
+from sow.utils.representation import printable
 
 LETTERS = [chr(code) for code in range(0x110000)]
 # Controls, writing directions and other signs that are not seen, line ends, halves of letters.

@@ -14,11 +14,11 @@ from hostile_recipes import changed, words_changed
 from PIL import Image, PngImagePlugin
 
 from sow.cli.output import as_json
-from sow.cli.show import recipe_rows
 from sow.errors import PictureError
 from sow.pictures.condition import Condition
 from sow.pictures.recipe import CONDITION_CHUNK, TEXT_KEY, Recipe, read_recipe, save_png
 from sow.plan.plan import Plan
+from sow.service.recipe_rows import recipe_rows
 from sow.settings.settings import Settings
 
 PLAN = Plan.parse({
