@@ -27,11 +27,13 @@ class Rewording:
         text: the sentence in known words; empty if nothing of it is known.
         replaced: unknown words and their replacements.
         left_out: unknown words and what was left out with them, as text for a note.
+        unknown: the unknown words of both, in lower case.
     """
 
     text: str
     replaced: tuple[tuple[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Return the changes as a list in one line; empty if there are none."""
@@ -50,7 +52,8 @@ def reword(prompt: str, known: Collection[str]) -> Rewording:
     rewriter = _Rewriter(frozenset(known))
     clauses = [rewriter.rewrite(clause) for clause in re.split(r"[,;:.!?()\[\]\"\n]+", prompt)]
     text = ", ".join(clause for clause in clauses if clause)
-    return Rewording(text, tuple(rewriter.replaced), tuple(rewriter.left_out))
+    unknown = tuple(dict.fromkeys(rewriter.unknown))
+    return Rewording(text, tuple(rewriter.replaced), tuple(rewriter.left_out), unknown)
 
 
 def group_words(known: Collection[str]) -> dict[str, list[str]]:
@@ -162,13 +165,14 @@ class _Rewriter:
 
     Attributes:
         known: the known words.
-        replaced, left_out: as in `Rewording`, of all clauses so far.
+        replaced, left_out, unknown: as in `Rewording`, of all clauses so far.
     """
 
     def __init__(self, known: frozenset[str]) -> None:
         self.known = known
         self.replaced: list[tuple[str, str]] = []
         self.left_out: list[str] = []
+        self.unknown: list[str] = []
 
     def rewrite(self, clause: str) -> str:
         """Return a clause in known words; empty if nothing of it is known."""
@@ -277,6 +281,7 @@ class _Rewriter:
         known = self.known_form(word)
         if known != word and known not in _singulars(word):
             self.replaced.append((word, known))
+            self.unknown.append(word)
         return known
 
     def _leave_out(self, words: Sequence[str]) -> str:
@@ -284,6 +289,7 @@ class _Rewriter:
         silent = _word_list("little") | _word_list("articles")
         unknown = [word for word in words if word not in self.known | silent]
         if unknown:
+            self.unknown += unknown
             gone, missing = " ".join(w for w in words if w not in silent), " ".join(unknown)
             suggestions = [near for word in unknown for near in self._suggestions(word)]
             note = "left out" if gone == missing else f"{gone} left out"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sow.plan.plan import Plan
@@ -14,23 +16,69 @@ if TYPE_CHECKING:
     from sow.models.find import Model
 
 
+@dataclass(frozen=True)
+class Understood:
+    """What a model that lists its words makes of a prompt.
+
+    Attributes:
+        unknown: where the words are that it does not know: `(start, end)` in the prompt.
+        asked: what it is asked instead; empty if nothing of the prompt is left.
+    """
+
+    unknown: tuple[tuple[int, int], ...]
+    asked: str
+
+
+def understood(prompt: str, subject: str, known: Collection[str]) -> Understood:
+    """Return what a model makes of a prompt, as `in_known_words` rewords a plan.
+
+    Args:
+        prompt: as the user writes it, with weights.
+        subject: what is planted, such as `face`.
+        known: the words that the model knows; empty if it does not list them.
+    """
+    from sow.planners.rewording import reword
+
+    if not known:
+        return Understood((), plain_text(prompt))
+    reworded = reword(plain_text(prompt), known)
+    places = [
+        match.span()
+        for words in reworded.unknown
+        for match in re.finditer(rf"(?<!\w){_spaced(words)}(?!\w)", prompt, re.IGNORECASE)
+    ]
+    return Understood(tuple(sorted(places)), _text_for(subject, reworded.text, known))
+
+
+def _spaced(words: str) -> str:
+    """Return a pattern for words that any white space may separate."""
+    return r"\s+".join(map(re.escape, words.split()))
+
+
+def _text_for(subject: str, text: str, known: Collection[str]) -> str:
+    """Return a reworded text that has a person for a face, and something if nothing is left."""
+    from sow.planners.rewording import with_person
+
+    if subject == "face":
+        return with_person(text, known)
+    if not text and set(subject.split()) <= set(known):
+        return f"a {subject}"
+    return text
+
+
 def in_known_words(plan: Plan, name: str, known: Collection[str]) -> Plan:
     """Reword a plan's prompt for a model that lists the words it knows, and add notes.
 
     Planners read the user's own words, so the rest of the plan stays as it is. Without a known
     word the model would draw an empty street, so a face always gets a person to belong to.
     """
-    from sow.planners.rewording import reword, with_person
+    from sow.planners.rewording import reword
 
     if not known:
         return plan
     said = plain_text(plan.prompt)
     reworded = reword(said, known)
-    text = reworded.text
-    if plan.subject == "face":
-        text = with_person(text, known)
-    elif not text and set(plan.subject.split()) <= set(known):
-        text = f"a {plan.subject}"
+    text = _text_for(plan.subject, reworded.text, known)
     if text == said.strip():
         return plan
     notes = []

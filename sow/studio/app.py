@@ -10,7 +10,7 @@ import gradio as gr
 
 from sow.errors import SowError
 from sow.studio import components
-from sow.studio.form import about, model_line, wish_of
+from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.job import Moment
 from sow.studio.session import Session
 from sow.studio.studio import Studio
@@ -38,10 +38,16 @@ class Page:
     def lay_out(self) -> None:
         """Make the components."""
         model = self.studio.service.model
+
+        def words(said: Any) -> dict[str, Any]:  # no method: Gradio marks it with an attribute
+            return words_of(model, said if isinstance(said, dict) else {})
+
         components.header(model_line(model))
         with gr.Row(elem_id="studio"):  # a grid, by theme.css
             self.stage = components.stage(elem_id="stage")
-            self.form = components.form(elem_id="form", about=about(model))
+            self.form = components.form(
+                elem_id="form", about=about(model), server_functions=[words]
+            )
             self.look = components.look(elem_id="look")
 
     @property

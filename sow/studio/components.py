@@ -37,9 +37,10 @@ def form(**options: Any) -> gr.HTML:
     Value: see `sow.studio.form.FormValue`. Props: `about`, see `sow.studio.form.about`; `job`, see
     `sow.studio.views.moment_view`, with an `id` that no two jobs share. An event that returns
     `gr.HTML(job=…)` leaves the value, which is being typed, as it is.
+    It asks the server's function `words` what the model makes of the prompt (`form.words_of`).
     Events: `make`, `cancel`, `reshape` (the format was changed).
     """
-    return _component("form", job=None, **options)
+    return _component("form", ("words",), job=None, **options)
 
 
 def header(model_line: str) -> gr.HTML:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sow.errors import UsageError
 from sow.models.find import Model
 from sow.plan.box import Box
+from sow.service.known_words import understood
 from sow.settings.inputs import MAX_PROMPT
 from sow.settings.settings import PRESETS
 from sow.studio.studio import Wish
@@ -68,6 +69,20 @@ def wish_of(stage: Any, form: Any) -> Wish:
         num=said.num,
         explain=said.explain,
     )
+
+
+def words_of(model: Model, said: Any) -> dict[str, Any]:
+    """Return what the form shows of a prompt while it is typed, if the model lists its words.
+
+    Keys: `marks`, the unknown words as `[start, end]` in characters; `unknown`, these words;
+    `asked`, what the model is asked instead, empty if nothing is left.
+
+    said: `prompt` and `subject`, from a browser.
+    """
+    prompt, subject = (str(said.get(key, ""))[:MAX_PROMPT] for key in ("prompt", "subject"))
+    found = understood(prompt, subject or "face", model.checkpoint_spec.words)
+    words = dict.fromkeys(prompt[start:end] for start, end in found.unknown)
+    return {"marks": found.unknown, "unknown": list(words), "asked": found.asked}
 
 
 def about(model: Model) -> dict[str, Any]:

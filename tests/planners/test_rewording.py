@@ -16,7 +16,7 @@ from sow.plan.plan import Plan
 from sow.planners.negation import find_negations
 from sow.planners.rewording import group_words, reword, with_person
 from sow.prompts import load_toml
-from sow.service.known_words import in_known_words
+from sow.service.known_words import in_known_words, understood
 from sow.service.request import Request
 from sow.service.service import Service
 
@@ -192,3 +192,31 @@ def test_sow_words_lists_them_all_in_groups(tiny_folder):
 )  # fmt: skip
 def test_what_is_absent(prompt, found):
     assert {n.said: list(n.absent) for n in find_negations(prompt)} == found
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unknown"),
+    [
+        ("a man in a red coat", []),
+        ("a King on a velvet  throne", ["King", "velvet", "throne"]),
+        ("a (velvet throne:1.3), a velvet hat", ["velvet", "throne", "velvet"]),
+        ("🎩 a queen", ["queen"]),
+        ("two dogs in hats", []),
+        ("", []),
+    ],
+)
+def test_unknown_words_are_found_where_they_stand(prompt, unknown):
+    found = understood(prompt, "face", WORDS)
+    assert [prompt[start:end] for start, end in found.unknown] == unknown
+
+
+@pytest.mark.parametrize("prompt", ["a king on a velvet throne", "zzz", "in the snow", "a dog"])
+@pytest.mark.parametrize("subject", ["face", "cat"])
+def test_what_is_asked_instead_is_what_the_plan_is_reworded_to(prompt, subject):
+    plan = Plan(prompt=prompt, box=(32, 16, 64, 64), canvas=(128, 128), subject=subject)
+    reworded = in_known_words(plan, "figures", WORDS)
+    assert understood(prompt, subject, WORDS).asked == reworded.prompt
+
+
+def test_a_model_that_lists_no_words_knows_all():
+    assert understood("a velvet throne", "face", ()).unknown == ()

@@ -38,6 +38,7 @@ function write(value) {
   if (value.likeness !== undefined) state.likeness = value.likeness;
   drawLikeness();
   drawSeed();
+  showWords();
 }
 
 // ------------------------------------------------------------------ likeness and seed
@@ -137,6 +138,7 @@ form.addEventListener("keydown", (event) => {
 });
 form.addEventListener("input", (event) => {
   if (event.target.name === "likeness") state.likeness = Number(event.target.value);
+  if (event.target.name === "prompt") showWords();
   drawLikeness();
   drawSeed();
   tell();
@@ -164,3 +166,4 @@ write(props.value || {});
 drawJob();
 watch("value", () => write(props.value || {}));
 watch("job", drawJob);
+watch("subject", askWords);
