@@ -56,6 +56,7 @@ FLOORS = (
     ("benchmarks.figures.world",),
     ("benchmarks.figures.training",),
     ("benchmarks.world.training",),
+    ("benchmarks.world.judge",),
     ("benchmarks.figures.judge",),
     ("benchmarks.speed",),
     ("benchmarks.tv2i",),
@@ -72,7 +73,7 @@ FLOORS = (
 )
 # Old import paths that the README of earlier versions gave; they only pass on.
 DOORS = {"benchmarks.same_pictures"}
-DEVELOPMENT = {"benchmarks.world", "benchmarks.world.training"}
+DEVELOPMENT = {"benchmarks.world", "benchmarks.world.training", "benchmarks.world.judge"}
 """Rooms that nothing of `sow` imports, which need the extra `dev`: it draws with Skia."""
 EXTRAS = {"studio": "gradio"}
 """Rooms that are imported only if their extra is installed, and what it brings."""

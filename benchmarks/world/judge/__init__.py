@@ -1,0 +1,1 @@
+"""The judge of the drawn world: networks, trained on the renderer's truth, that read pictures."""
