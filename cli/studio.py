@@ -2,40 +2,93 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sow.cli.options import Device, Dtype, ModelName
-from sow.cli.output import report
-from sow.errors import UsageError
+from sow.cli.output import print_json, print_note, report
+from sow.errors import INTERRUPTED, UsageError
 
 
 def studio(
     model: ModelName = "auto",
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Default: this machine only.")
+        str, typer.Option(help="Address to listen on. Others than this machine's own need --auth.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Port to listen on. Default: a free one from 7860."),
+        typer.Option(
+            min=0, max=65535, help="Port to listen on; 0: any. Default: a free one from 7860."
+        ),
     ] = None,
+    auth: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--auth",
+            metavar="USER:PASSWORD",
+            help="Who may use the page; may be repeated. Others on this machine can read it: "
+            "better give a file, or the variable SOW_STUDIO_AUTH.",
+        ),
+    ] = None,
+    auth_file: Annotated[
+        Path | None, typer.Option(help="File of users and passwords, one user:password per line.")
+    ] = None,
+    share: Annotated[
+        bool,
+        typer.Option("--share", help="Give the page a public address through Gradio's servers."),
+    ] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")] = Path(
         "studio"
     ),
     device: Device = "auto",
     dtype: Dtype = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Start a web page where a picture is planted by hand (needs the extra studio)."""
     from sow.service.service import Service
 
     try:
-        from sow.studio.launch import launch
+        from sow.studio.access import check_access, read_accounts
+        from sow.studio.launch import serve
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise
         raise UsageError("sow studio needs Gradio", "run pip install 'sow[studio]'") from None
+    accounts = read_accounts(auth or (), auth_file)
+    check_access(host, share, accounts)  # before a model is looked for
     service = Service(model, device=device, dtype=dtype, report=report)
-    launch(service, out, server_name=host, server_port=port, inbrowser=open_page)
+    interrupted = _interrupts()
+    with serve(service, out, host=host, port=port, accounts=accounts, share=share) as served:
+        address = served.share_url or served.url
+        if as_json:
+            print_json({"url": served.url, "share_url": served.share_url})
+        else:
+            typer.echo(address)
+        print_note("Ctrl-C ends the page")
+        if open_page:
+            webbrowser.open(address)
+        interrupted.wait()
+    print_note("sow: interrupted")
+    raise typer.Exit(INTERRUPTED)
+
+
+def _interrupts() -> threading.Event:
+    """Return what is set by Ctrl-C, or by what else asks a server to end.
+
+    The second one ends it at once, as it ends other commands.
+    """
+    interrupted, before = threading.Event(), signal.getsignal(signal.SIGINT)
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    return interrupted

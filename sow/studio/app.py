@@ -11,17 +11,21 @@ import gradio as gr
 from sow.errors import SowError
 from sow.studio import components
 from sow.studio.form import about, model_line, wish_of, words_of
+from sow.studio.guard import owner_of
 from sow.studio.job import Moment
 from sow.studio.session import Session
 from sow.studio.studio import Studio
 from sow.studio.views import from_data_url, moment_view, pictures_view, stage_view
+
+DELETE = (600, 3600)
+"""How often Gradio looks for files that programs sent, and from what age it deletes them, in s."""
 
 
 def build(studio: Studio) -> gr.Blocks:
     """Return the page."""
     page = Page(studio)
     blocks: gr.Blocks
-    with gr.Blocks(title="SOW Studio", analytics_enabled=False) as blocks:
+    with gr.Blocks(title="SOW Studio", analytics_enabled=False, delete_cache=DELETE) as blocks:
         page.lay_out()
         page.wire()
         blocks.unload(page.leave)
@@ -110,7 +114,22 @@ class Page:
 
     def leave(self, request: gr.Request) -> None:
         """The page was closed."""
-        self.studio.sessions.end(str(request.session_hash))
+        self.studio.sessions.end(session_key(request))
 
     def _session(self, request: gr.Request) -> Session:
-        return self.studio.sessions.get(str(request.session_hash))
+        return self.studio.sessions.get(session_key(request), person(request))
+
+
+def session_key(request: gr.Request) -> str:
+    """Return the name of a page's session: who knows Gradio's name of it cannot use it."""
+    return f"{_browser(request)}/{request.session_hash}"
+
+
+def person(request: gr.Request) -> str:
+    """Return who stands in the line: a user, else a browser, else a machine."""
+    client = request.client.host if request.client else ""
+    return request.username or _browser(request) or client
+
+
+def _browser(request: gr.Request) -> str:
+    return owner_of(request.request.scope) if request.request else ""
