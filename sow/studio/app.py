@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from sow.errors import SowError
+from sow.pictures.inputs import as_mask
+from sow.pictures.loading import open_image
 from sow.studio import components
+from sow.studio.examples import EXAMPLES, find_example
 from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.guard import owner_of
 from sow.studio.job import Moment
+from sow.studio.placing import read_placing
 from sow.studio.session import Session
 from sow.studio.studio import Studio
-from sow.studio.views import from_data_url, moment_view, pictures_view, stage_view
+from sow.studio.views import (
+    empty_view,
+    from_data_url,
+    moment_view,
+    pictures_view,
+    placing_view,
+    stage_view,
+)
+from sow.studio.wording import error_text
 
 DELETE = (600, 3600)
 """How often Gradio looks for files that programs sent, and from what age it deletes them, in s."""
@@ -48,7 +61,7 @@ class Page:
 
         components.header(model_line(model))
         with gr.Row(elem_id="studio"):  # a grid, by theme.css
-            self.stage = components.stage(elem_id="stage")
+            self.stage = components.stage(value=empty_view(), elem_id="stage")
             self.form = components.form(
                 elem_id="form", about=about(model), server_functions=[words]
             )
@@ -62,8 +75,16 @@ class Page:
     def wire(self) -> None:
         """Say what is called when."""
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        self.stage.bring(self.bring, self.controls, self.stage, **hidden)
-        self.form.reshape(self.place, self.controls, self.stage, **hidden)
+        for event, does in (
+            (self.stage.bring, self.bring),
+            (self.stage.choose, self.choose),
+            (self.stage.turn, self.turn),
+            (self.stage.paint, self.paint),
+            (self.stage.placed, self.placed),
+            (self.form.reshape, self.place),
+        ):
+            event(does, self.controls, self.stage, **hidden)
+        self.stage.example(self.example, self.controls, [self.stage, self.form], **hidden)
         self.form.make(
             self.make, self.controls, [self.stage, self.look, self.form],
             concurrency_limit=None, **hidden,
@@ -73,40 +94,107 @@ class Page:
     # ------------------------------------------------------------------ events
 
     def bring(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
-        """A picture was dropped."""
+        """A picture was dropped, pasted, chosen or taken."""
         session = self._session(request)
+
+        def bring() -> None:
+            data = from_data_url(_sent(event, "data"))
+            self.studio.bring(session, data, str(_sent(event, "name") or "picture"))
+
+        return self._plant(session, controls, bring)
+
+    def example(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
+        """One of the pictures to start with was clicked."""
+        session, example = self._session(request), find_example(_sent(event, "name"))
+        stage, form = controls
+        form = form if isinstance(form, dict) else {}
+        # Its prompt is used if nothing else was written than that of another example.
+        if form.get("prompt", "") in ("", *(one.prompt for one in EXAMPLES)):
+            form = {**form, "prompt": example.prompt}
+        view = self._plant(
+            session, (stage, form), lambda: self.studio.bring(session, example.read(), example.name)
+        )
+        return view, form
+
+    def choose(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
+        """One of the faces was clicked, or all of the picture."""
+        session, face = self._session(request), _sent(event, "face")
+        index = face if isinstance(face, int) and face >= 0 else None
+        return self._plant(session, controls, lambda: self.studio.choose(session, index))
+
+    def turn(self, request: gr.Request, *controls: Any) -> Any:
+        """The picture was turned."""
+        session = self._session(request)
+        return self._plant(session, controls, lambda: self.studio.turn(session))
+
+    def paint(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
+        """Somebody painted what is planted; without a mask, the outline that was found is used."""
+        session, problem = self._session(request), ""
         try:
-            data = from_data_url(event.data)
-            self.studio.bring(session, data, str(event.name))
-            self.studio.plan(session, wish_of(*controls))
+            mask = None
+            if _sent(event, "mask") is not None:
+                data = io.BytesIO(from_data_url(_sent(event, "mask")))
+                with open_image(data, "the mask", ("PNG",)) as image:
+                    mask = as_mask(image)
+            self.studio.place(session, read_placing(controls[0]))
+            self.studio.paint(session, mask)
         except SowError as error:
-            raise gr.Error(str(error)) from None
-        return stage_view(self.studio, session)
+            problem = error_text(error)
+        return stage_view(self.studio, session, problem)
+
+    def placed(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
+        """The piece or a region was moved."""
+        session, problem = self._session(request), ""
+        try:
+            self.studio.place(session, read_placing(controls[0]))
+        except SowError as error:
+            problem = error_text(error)
+        edit = _sent(event, "edit")
+        return placing_view(self.studio, session, problem, edit if isinstance(edit, int) else None)
 
     def place(self, request: gr.Request, *controls: Any) -> Any:
-        """The format was changed."""
+        """The format or the prompt was changed."""
         session = self._session(request)
+        if session.picture is None:
+            return gr.skip()
+        return self._plant(session, controls, lambda: None)
+
+    def _plant(self, session: Session, controls: Any, act: Callable[[], None]) -> dict[str, Any]:
+        """Do something with the picture, plan again, and return what the stage shows."""
+        problem = ""
+        try:
+            act()
+        except SowError as error:
+            problem = error_text(error)  # what was there before stays
         if session.picture is not None:
-            self.studio.plan(session, wish_of(*controls))
-        return stage_view(self.studio, session)
+            try:
+                self.studio.plan(session, wish_of(*controls))
+            except SowError as error:
+                session.problem = error_text(error)
+        return stage_view(self.studio, session, problem)
 
     def make(self, request: gr.Request, *controls: Any) -> Iterator[Any]:
         """Generate was clicked."""
         session, job = self._session(request), next(self._jobs)
-        view: dict[str, Any] = {}
-        for moment in self._moments(session, controls):
-            view = view or stage_view(self.studio, session)
+        for view, moment in self._moments(session, controls):
             shown = moment_view(moment)
-            said = {key: value for key, value in shown.items() if key != "preview"}
-            yield {**view, "job": shown}, gr.skip(), gr.HTML(job={**said, "id": job})
-        if moment.stage == "done":
-            yield stage_view(self.studio, session), pictures_view(session.results), gr.skip()
+            said = {key: shown[key] for key in ("stage", "place", "done", "message")}
+            pictures = pictures_view(session.results) if moment.stage == "done" else gr.skip()
+            yield {**view, "job": shown}, pictures, gr.HTML(job={**said, "id": job})
 
-    def _moments(self, session: Session, controls: tuple[Any, ...]) -> Iterator[Moment]:
+    def _moments(
+        self, session: Session, controls: tuple[Any, ...]
+    ) -> Iterator[tuple[dict[str, Any], Moment]]:
+        """Yield the moments of a job, with what else the stage shows."""
         try:
-            yield from self.studio.make(session, wish_of(*controls))
+            wish, view = wish_of(*controls), {}
+            if session.picture is not None and not self.studio.is_planned(session, wish):
+                view = self._plant(session, controls, lambda: None)
+            for moment in self.studio.make(session, wish):
+                yield view, moment
+                view = {}
         except SowError as error:
-            yield Moment("failed", message=str(error))
+            yield {}, Moment("failed", message=str(error))
 
     def cancel(self, request: gr.Request) -> None:
         """Cancel was clicked."""
@@ -133,3 +221,9 @@ def person(request: gr.Request) -> str:
 
 def _browser(request: gr.Request) -> str:
     return owner_of(request.request.scope) if request.request else ""
+
+
+def _sent(event: gr.EventData, name: str) -> Any:
+    """Return a part of what an event of the page sent, or None; it may be anything."""
+    data = event._data
+    return data.get(name) if isinstance(data, dict) else None

@@ -19,11 +19,16 @@ PAGE = Path(__file__).parent / "page"
 def stage(**options: Any) -> gr.HTML:
     """Return the canvas: a picture is dropped, planted, placed, and becomes visible here.
 
-    Value: see `sow.studio.views.stage_view`; while a picture is made, its `job` is `moment_view`.
-    Events: `bring` (`data`, a data URL, and `name`), `choose` (`face`, an index, or -1 for all of
-    the picture), `placed` (the value's boxes have changed).
+    Value that it is sent: `sow.studio.views.empty_view`, then `stage_view`, and parts of it:
+    `placing_view`, and `moment_view` as `job` while a picture is made. Value that it sends back:
+    `box` and `regions` (boxes by label), both only if the user moved them.
+
+    Events: `bring` (`data`, a data URL, and `name`), `example` (`name`), `choose` (`face`, an
+    index, or -1 for all of the picture), `turn`, `paint` (`mask`, a data URL of the piece's size
+    as the page shows it, or None), `placed` (`edit`, a number that comes back).
     """
-    return _component("stage", **options)
+    scripts = ("boxes", "bringing", "painting", "placing")
+    return _component("stage", scripts, **options)
 
 
 def look(**options: Any) -> gr.HTML:
@@ -38,7 +43,7 @@ def form(**options: Any) -> gr.HTML:
     `sow.studio.views.moment_view`, with an `id` that no two jobs share. An event that returns
     `gr.HTML(job=…)` leaves the value, which is being typed, as it is.
     It asks the server's function `words` what the model makes of the prompt (`form.words_of`).
-    Events: `make`, `cancel`, `reshape` (the format was changed).
+    Events: `make`, `cancel`, `reshape` (what the plan depends on was changed).
     """
     return _component("form", ("words",), job=None, **options)
 

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sow.errors import UsageError
 from sow.models.find import Model
-from sow.plan.box import Box
 from sow.service.known_words import understood
 from sow.settings.inputs import MAX_PROMPT
 from sow.settings.settings import PRESETS
+from sow.studio.placing import read_placing
 from sow.studio.studio import Wish
 from sow.utils.limits import MAX_SEED
 from sow.utils.validation import first_problem
@@ -52,18 +52,17 @@ def wish_of(stage: Any, form: Any) -> Wish:
     """
     try:
         said = FormValue.model_validate(form or {})
-        piece = stage.get("piece") if isinstance(stage, dict) else None
-        box = Box.model_validate(piece["box"]) if isinstance(piece, dict) else None
-    except (ValidationError, KeyError) as error:
-        problem = first_problem(error) if isinstance(error, ValidationError) else "no box"
-        raise UsageError(f"this cannot be made: {problem}", "reload the page") from None
+    except ValidationError as error:
+        raise UsageError(
+            f"this cannot be made: {first_problem(error)}", "reload the page"
+        ) from None
     return Wish(
         prompt=said.prompt,
         negative=said.negative or None,
         setting=said.setting or None,
         preset=said.preset or None,
         canvas=said.canvas or None,
-        box=box,
+        placing=read_placing(stage),
         likeness=said.likeness,
         seed=said.seed,
         num=said.num,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sow.errors import UsageError
+from sow.studio.placing import NOTHING_MOVED, Placing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,8 +43,12 @@ class Session:
         face_index: the chosen face; None if something else is planted.
         whole: all of the picture is planted, without looking for a face.
         mask: what the user painted: white is planted. Grey, of the picture's size.
-        plan: where it goes.
+        plan: where it goes, as it was planned.
+        placing: what the user moved since.
         planned_for: what the plan was made for; another wish needs another plan.
+        picture_notes: what the user should know of the picture.
+        notes: what the user should know of the plan.
+        problem: what cannot be done with the picture, until something else is chosen.
         spec: what was made last.
         results: what was made, the latest first.
         jobs: what is waiting or being made.
@@ -59,7 +64,11 @@ class Session:
     whole: bool = False
     mask: Image.Image | None = None
     plan: Plan | None = None
+    placing: Placing = NOTHING_MOVED
     planned_for: tuple[object, ...] = ()
+    picture_notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
     spec: GenerationSpec | None = None
     results: list[Picture] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
-from sow.errors import UsageError
+from sow.errors import SowError, UsageError
 from sow.pictures.condition import Condition
-from sow.pictures.inputs import as_mask
-from sow.pictures.loading import check_size, open_image, upright_rgb
+from sow.pictures.inputs import as_mask, as_picture, as_picture_with_notes
+from sow.pictures.loading import open_image, turned
 from sow.pipeline.calls import Progress
 from sow.plan.box import Box
-from sow.plan.plan import Region
+from sow.plan.plan import Plan
 from sow.planners.offline.faces import find_faces
 from sow.service.arguments import consecutive_seeds
 from sow.service.planning import PlannerChoice
@@ -25,6 +25,7 @@ from sow.service.results import Picture
 from sow.service.service import Service
 from sow.studio.job import Job, Moment
 from sow.studio.line import Line
+from sow.studio.placing import NOTHING_MOVED, Placing, placed, with_own_labels
 from sow.studio.session import Session, Sessions
 
 PLACEHOLDER = "a person"
@@ -39,8 +40,7 @@ class Wish:
     Attributes:
         prompt, negative, setting, likeness, preset: as in `sow.Request`.
         canvas: its shape, such as `2:3`; None for the model's own.
-        box: where the condition goes, in canvas pixels.
-        related: the regions that belong to it, by label.
+        placing: what the user moved on the canvas.
         seed: of the first picture; None for a random one.
         num: how many pictures.
         explain: also make the sheet that explains each picture.
@@ -52,8 +52,7 @@ class Wish:
     likeness: float | None = None
     preset: str | None = None
     canvas: str | None = None
-    box: Box | None = None
-    related: Mapping[str, Box] | None = None
+    placing: Placing = NOTHING_MOVED
     seed: int | None = None
     num: int = 1
     explain: bool = False
@@ -77,16 +76,24 @@ class Studio:
         """Take a user's picture, and look for faces.
 
         Raises:
-            PictureError: if it cannot be read or used.
+            PictureError: if it cannot be read or used; then the one before stays.
         """
         with open_image(io.BytesIO(data), repr(name[-80:])) as image:
-            check_size(image.size, repr(name[-80:]))
             self.sessions.check_room(session, image.size)
-            picture = upright_rgb(image)
-        session.picture, session.name = picture, name
-        session.faces = tuple(find_faces(picture))
+            picture, notes = as_picture_with_notes(image)
+        session.name, session.picture_notes = name, notes
+        self._take(session, picture)
+
+    def _take(self, session: Session, picture: Image.Image) -> None:
+        """Make it the session's picture, and forget what was decided about the one before."""
+        session.picture, session.faces = picture, tuple(find_faces(picture))
         session.face_index = 0 if session.faces else None
-        session.whole, session.mask, session.plan, session.planned_for = False, None, None, ()
+        session.whole, session.mask = False, None
+        self._forget_plan(session)
+
+    def _forget_plan(self, session: Session) -> None:
+        session.plan, session.planned_for, session.placing = None, (), NOTHING_MOVED
+        session.notes, session.problem = (), ""
 
     def choose(self, session: Session, face_index: int | None) -> None:
         """Plant one of the faces, or all of the picture.
@@ -97,56 +104,126 @@ class Studio:
         if face_index is not None and not 0 <= face_index < len(session.faces):
             raise UsageError(f"there is no face {face_index}", "click one of the outlines")
         session.face_index, session.whole = face_index, face_index is None
-        session.mask, session.plan = None, None
+        session.mask = None
+        self._forget_plan(session)
+
+    def turn(self, session: Session) -> None:
+        """Turn the picture clockwise by 90 degrees."""
+        if session.picture is not None:
+            self._take(session, turned(session.picture, 90))
 
     def paint(self, session: Session, mask: Image.Image | None) -> None:
-        """Plant what the user painted: white, in a mask of the planted part; None for the matte."""
+        """Plant what the user painted: white, in a mask of the planted part; None for the matte.
+
+        Raises:
+            PictureError: if it keeps nothing; then the mask before stays.
+        """
         if mask is None or session.picture is None or session.plan is None:
             session.mask = None
             return
         crop = session.plan.crop or Box(
             x=0, y=0, width=session.picture.width, height=session.picture.height
         )
-        whole = Image.new("L", session.picture.size, 0)
+        whole, before = Image.new("L", session.picture.size, 0), session.mask
         whole.paste(as_mask(mask).resize((crop.width, crop.height)), (crop.x, crop.y))
         session.mask = whole
+        try:
+            self.condition(session)
+        except SowError:
+            session.mask = before
+            raise
 
     # ------------------------------------------------------------------ place
 
     def plan(self, session: Session, wish: Wish, planner: PlannerChoice = OFFLINE) -> list[str]:
         """Make the plan of a wish, and return notes for the user.
 
+        What the user placed stays, if it is the same piece on the same canvas.
+
         Raises:
             SowError: if there is no picture, or no plan.
         """
-        request = replace(self._request(session, wish), box=None, related=None)
+        request = self._plan_request(session, wish)
         planned = self.service.with_planner(planner).plan(request)
-        session.plan, session.planned_for = planned.plan, _planned_for(wish)
+        plan, before = with_own_labels(planned.plan), session.plan
+        if plan.turn:  # from now on the page shows it as it is planted
+            session.picture = turned(as_picture(session.picture), plan.turn)
+            session.faces = tuple(find_faces(session.picture))
+            plan, session.mask = plan.changed(turn=0), None
+        same = before is not None and (before.crop, before.canvas) == (plan.crop, plan.canvas)
+        session.placing = wish.placing if same else NOTHING_MOVED
+        session.plan, session.planned_for = plan, _planned_for(wish)
+        session.notes, session.problem = planned.notes, ""
         return list(planned.notes)
 
-    def condition(self, session: Session) -> Condition:
-        """Return what is planted.
+    def is_planned(self, session: Session, wish: Wish) -> bool:
+        """Return whether there is a plan, and it was made for this wish."""
+        return session.plan is not None and session.planned_for == _planned_for(wish)
+
+    def place(self, session: Session, placing: Placing) -> None:
+        """Take where the user put the piece and its regions.
+
+        Raises:
+            PlanError: if a box is not on the canvas.
+        """
+        if session.plan is None:
+            return
+        placed(session.plan, placing, self.grid)
+        session.placing = placing
+
+    def placed_plan(self, session: Session) -> Plan:
+        """Return the plan with what the user moved.
 
         Raises:
             UsageError: if there is no plan.
         """
-        if session.picture is None or session.plan is None:
+        if session.plan is None:
             raise UsageError("no picture is planted", "drop a picture on the canvas")
-        return Condition.prepare(session.picture, session.plan, session.mask)
+        return placed(session.plan, session.placing, self.grid)
 
-    def _request(self, session: Session, wish: Wish) -> Request:
+    def piece_notes(self, session: Session) -> list[str]:
+        """Return what the service says of where the piece was put."""
+        plan = self.placed_plan(session)
+        request = Request(image=session.picture, plan=plan, canvas=plan.canvas, mask=_mask(session))
+        return list(self.service.with_planner(OFFLINE).plan(request).notes)
+
+    @property
+    def grid(self) -> int:
+        """The pixels that boxes are multiples of."""
+        return self.service.model.checkpoint_spec.vae_scale_factor
+
+    def condition(self, session: Session, larger: int = 1) -> Condition:
+        """Return what is planted, or the same with this many times its pixels.
+
+        Raises:
+            UsageError: if there is no plan.
+            PictureError: if the mask keeps nothing.
+        """
+        plan = self.placed_plan(session)
+        plan = plan.scaled((plan.canvas[0] * larger, plan.canvas[1] * larger))
+        return Condition.prepare(session.picture, plan, _mask(session))
+
+    def _plan_request(self, session: Session, wish: Wish) -> Request:
+        """Return the request for a plan. What was painted changes no crop, so it is not in it."""
         if session.picture is None:
             raise UsageError("no picture is planted", "drop a picture on the canvas")
         return Request(
             image=session.picture,
             prompt=wish.prompt.strip() or PLACEHOLDER,
             canvas=wish.canvas,
-            mask=session.mask,
             face_index=session.face_index if len(session.faces) > 1 else None,
-            matte="none" if session.whole and session.mask is None else None,
+            matte="none" if session.whole else None,
             setting=wish.setting,
-            box=wish.box,
-            related=_regions(wish.related),
+        )
+
+    def _make_request(self, session: Session, wish: Wish) -> Request:
+        """Return the request for pictures of the plan as it was placed."""
+        plan = self.placed_plan(session)
+        return Request(
+            image=session.picture,
+            plan=plan,
+            canvas=plan.canvas,  # or it would be fitted to the model's shorter side
+            mask=_mask(session),
             negative=wish.negative or None,
             preset=wish.preset,
             likeness=wish.likeness,
@@ -170,12 +247,11 @@ class Studio:
     def _pictures(
         self, session: Session, wish: Wish, on_progress: Callable[[Progress], None]
     ) -> tuple[Picture, ...]:
-        if session.plan is None or session.planned_for != _planned_for(wish):
+        if not self.is_planned(session, wish):
             self.plan(session, wish)
-        request = replace(
-            self._request(session, wish), plan=session.plan, canvas=None, face_index=None,
-            matte=None, prompt=None,
-        )  # fmt: skip
+        else:
+            self.place(session, wish.placing)
+        request = self._make_request(session, wish)
         service = self.service.with_planner(OFFLINE)
         session.spec = service.resolve(request)
         seeds = consecutive_seeds(wish.seed, wish.num)
@@ -195,7 +271,8 @@ def _planned_for(wish: Wish) -> tuple[object, ...]:
     return wish.prompt.strip(), wish.setting, wish.canvas
 
 
-def _regions(related: Mapping[str, Box] | None) -> tuple[Region, ...] | None:
-    if related is None:
-        return None
-    return tuple(Region(label=label, box=box) for label, box in related.items())
+def _mask(session: Session) -> Image.Image | None:
+    """Return what the user painted, or all of an opaque picture if that is planted."""
+    if session.mask is None and session.whole and session.picture is not None:
+        return Image.new("L", session.picture.size, 255) if session.picture.mode == "RGB" else None
+    return session.mask

@@ -16,12 +16,17 @@ from sow.pictures.loading import over_grey
 from sow.pictures.recipe import recipe_png_bytes
 from sow.plan.box import Box
 from sow.service.results import Picture
+from sow.studio.examples import EXAMPLES
 from sow.studio.job import Moment
+from sow.studio.placing import usual_sizes
 from sow.studio.session import Session
 from sow.studio.studio import Studio
+from sow.studio.wording import for_page
 
 SHOWN_SIDE = 1024
 """The longer side of the user's picture as the page shows it, at most."""
+PIECE_SIDE = 512
+"""The longer side of the planted piece as the page shows it, about."""
 
 
 def data_url(image: Image.Image, format: str = "PNG") -> str:
@@ -51,52 +56,127 @@ def from_data_url(text: Any, max_bytes: int = 64 * 2**20) -> bytes:
         raise UsageError("this is not a picture", "drop a PNG, a JPEG or a WebP") from None
 
 
-def stage_view(studio: Studio, session: Session) -> dict[str, Any]:
-    """Return what the stage shows: the picture with its faces, and what is planted where.
+def empty_view() -> dict[str, Any]:
+    """Return what the stage shows before there is a picture: `mode` and `examples`.
 
-    Keys: `mode` (`empty` or `place`), `canvas` (`[width, height]`), `grid` (pixels that boxes are
-    multiples of), `picture` (`src`, `width`, `height` of the user's picture, `faces` as boxes in
-    its pixels, `chosen`), `piece` (`src`, `box` in canvas pixels, `subject`), and `regions`
-    (`label`, `box`).
+    Each example has a `name`, a `src`, a `prompt` and `alt`.
     """
-    spec = studio.service.model.checkpoint_spec
-    view: dict[str, Any] = {
+    return {
         "mode": "empty",
-        "canvas": list(spec.canvas),
-        "grid": spec.vae_scale_factor,
+        "examples": [
+            {
+                "name": example.name,
+                "src": _data_url(example.read(), "PNG"),
+                "prompt": example.prompt,
+                "alt": example.alt,
+            }
+            for example in EXAMPLES
+        ],
     }
-    if session.picture is None or session.plan is None:
+
+
+def stage_view(studio: Studio, session: Session, problem: str = "") -> dict[str, Any]:
+    """Return all that the stage shows; the page adds what it is sent later (`placing_view`).
+
+    problem: what went wrong just now.
+
+    Keys: `mode` (`empty`, `plant` if the picture cannot be planted as it is, or `place`),
+    `picture` (`src`, `width`, `height` of the user's picture, `faces` as boxes in its pixels,
+    `chosen`, `whole`), `piece` (`src`, `mask`, whose alpha says what is kept, `ratio` of width to
+    height, `subject`, `painted`), `grid` (pixels that its box is a multiple of), `sizes` (between
+    which pixels its longer side works best), and what `placing_view` returns. `job` is empty.
+    """
+    view: dict[str, Any] = {"mode": "empty", "job": None, "picture": None, "piece": None}
+    if session.picture is None:
+        return view | placing_view(studio, session, problem)
+    view |= {"mode": "plant", "picture": _picture_view(session)}
+    if session.plan is not None:
+        view |= {"mode": "place", "piece": _piece_view(studio, session)}
+        view |= {"grid": studio.grid, "sizes": list(usual_sizes(session.plan.canvas))}
+    return view | placing_view(studio, session, problem)
+
+
+def placing_view(
+    studio: Studio, session: Session, problem: str = "", edit: int | None = None
+) -> dict[str, Any]:
+    """Return what changes when something was moved.
+
+    Keys: `canvas` (`[width, height]`), `box` in canvas pixels, `moved` (whether the user put it
+    there), `regions` (`label`, `box`, `moved`), `notes`, `problem` (sentences for the user), and
+    `edit` (the number of the page's change that this answers; None if it answers none).
+    """
+    view: dict[str, Any] = {
+        "edit": edit,
+        "problem": problem or session.problem,
+        "notes": [for_page(note) for note in _notes(studio, session)],
+        "box": None,
+        "regions": [],
+    }
+    if session.plan is None:
         return view
-    plan, condition = session.plan, studio.condition(session)
+    plan, placing = studio.placed_plan(session), session.placing
+    return view | {
+        "canvas": list(plan.canvas),
+        "box": _list(plan.box),
+        "moved": placing.box is not None,
+        "regions": [
+            {"label": r.label, "box": _list(r.box), "moved": r.label in placing.regions}
+            for r in plan.related
+        ],
+    }
+
+
+def _notes(studio: Studio, session: Session) -> list[str]:
+    several = len(session.faces) > 1 and not session.whole
+    faces = f"{len(session.faces)} faces were found; click the one to plant"
+    notes = [*session.picture_notes, *([faces] if several else []), *session.notes]
+    if session.plan is not None and session.placing.box is not None:
+        notes += studio.piece_notes(session)
+    return list(dict.fromkeys(notes))
+
+
+def _picture_view(session: Session) -> dict[str, Any]:
+    assert session.picture is not None
     shown = over_grey(session.picture)
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    return view | {
-        "mode": "place",
-        "canvas": list(plan.canvas),
-        "picture": {
-            "src": data_url(shown, "JPEG"),
-            "width": session.picture.width,
-            "height": session.picture.height,
-            "faces": [_list(face) for face in session.faces],
-            "chosen": session.face_index,
-        },
-        "piece": {
-            "src": data_url(condition.to_rgba()),
-            "box": _list(plan.box),
-            "subject": plan.subject,
-        },
-        "regions": [{"label": r.label, "box": _list(r.box)} for r in plan.related],
+    return {
+        "src": data_url(shown, "JPEG"),
+        "width": session.picture.width,
+        "height": session.picture.height,
+        "faces": [_list(face) for face in session.faces],
+        "chosen": None if session.whole else session.face_index,
+        "whole": session.whole,
+    }
+
+
+def _piece_view(studio: Studio, session: Session) -> dict[str, Any]:
+    plan = studio.placed_plan(session)
+    longer = max(plan.box.width, plan.box.height)
+    shown = studio.condition(session, larger=min(8, max(1, PIECE_SIDE // longer)))
+    crop = plan.crop or Box(x=0, y=0, width=shown.picture.width, height=shown.picture.height)
+    mask = Image.new("LA", shown.mask.size, 255)
+    mask.putalpha(shown.mask)
+    return {
+        "src": data_url(shown.picture, "JPEG"),
+        "mask": data_url(mask),
+        "ratio": crop.width / crop.height,
+        "subject": plan.subject,
+        "painted": session.mask is not None,
     }
 
 
 def moment_view(moment: Moment) -> dict[str, Any]:
-    """Return what the stage shows of a job: `stage`, `place`, `done`, `preview`, `message`."""
+    """Return what the stage shows of a job.
+
+    Keys: `stage`, `place`, `done`, `preview`, `message`, and `picture`, the first finished one.
+    """
     return {
         "stage": moment.stage,
         "place": moment.place,
         "done": round(moment.done, 4),
         "preview": moment.preview and data_url(moment.preview, "JPEG"),
-        "message": moment.message,
+        "message": moment.message and for_page(moment.message),
+        "picture": data_url(moment.pictures[0].image) if moment.pictures else None,
     }
 
 

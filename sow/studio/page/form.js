@@ -145,7 +145,7 @@ form.addEventListener("input", (event) => {
 });
 form.addEventListener("change", (event) => {
   if (event.target.name === "num") step(0);
-  if (event.target.name === "canvas") trigger("reshape");
+  if (["canvas", "prompt", "setting"].includes(event.target.name)) trigger("reshape");
 });
 at(".less").addEventListener("click", () => step(-1));
 at(".more-one").addEventListener("click", () => step(1));

@@ -1,33 +1,112 @@
 const at = (selector) => element.querySelector(selector);
 
-function draw() {
-  const view = props.value || { mode: "empty", canvas: [1, 1] };
-  const [width, height] = view.canvas;
-  at(".sheet").style.aspectRatio = `${width} / ${height}`;
-  const piece = at(".piece");
-  piece.hidden = !view.piece;
-  if (view.piece) {
-    piece.querySelector("img").src = view.piece.src;
-    const [x, y, w, h] = view.piece.box;
-    Object.assign(piece.style, {
-      left: `${(100 * x) / width}%`, top: `${(100 * y) / height}%`,
-      width: `${(100 * w) / width}%`, height: `${(100 * h) / height}%`,
-    });
+// What the page shows. The server sends all of it or parts, which are merged here; `edit` counts
+// what was moved on the page, so that an answer to an older move changes nothing.
+const state = {
+  mode: "empty", canvas: [1, 1], grid: 8, sizes: [0, 1e9], picture: null, piece: null, box: null,
+  moved: false, regions: [], notes: [], problem: "", job: null, finished: null, edit: 0,
+};
+
+const working = () => state.job !== null || state.finished !== null;
+
+function received() {
+  const view = props.value;
+  if (!view || "page" in view) return; // it is the page's own
+  const before = state.piece;
+  const late = view.edit !== undefined && view.edit !== null && view.edit < state.edit;
+  if (!late) Object.assign(state, view);
+  state.edit = Math.max(state.edit, props.value.edit || 0);
+  if (view.job !== undefined) follow(view.job);
+  if (view.examples) drawExamples(view.examples);
+  draw();
+  if (state.piece && state.piece !== before) {
+    drawPiece();
+    if (easel.open) openPainter();
   }
-  const job = view.job;
-  const preview = at(".preview");
-  if (job && job.preview) preview.src = job.preview;
-  preview.hidden = !(job && preview.getAttribute("src"));
-  at(".said").textContent = job ? `${job.stage} ${Math.round(100 * job.done)} % ${job.message}` : "";
+  remind();
 }
 
-at(".drop input").addEventListener("change", (event) => {
-  const file = event.target.files[0];
-  if (!file) return;
-  const reader = new FileReader();
-  reader.onload = () => trigger("bring", { data: reader.result, name: file.name });
-  reader.readAsDataURL(file);
-});
+// What becomes of a job: its previews, and then the finished picture.
+function follow(job) {
+  state.job = job && ["waiting", "making"].includes(job.stage) ? job : null;
+  state.finished = job?.picture || null;
+  if (job === null || job.stage === "waiting") state.preview = null;
+  if (job?.preview) state.preview = job.preview;
+  if (job && !state.job && !state.finished) state.preview = null;
+  if (job) closePainter();
+}
 
-watch("value", draw);
-draw();
+function draw() {
+  at(".stage").dataset.mode = state.mode;
+  at(".empty").hidden = state.mode !== "empty" || !at(".camera").hidden;
+  at(".work").hidden = state.mode === "empty";
+  say(state.problem);
+  drawSheet();
+  if (state.mode === "empty") return;
+  drawSource();
+  drawBox();
+  drawRegions();
+  at(".notes").replaceChildren(...state.notes.map((note) => {
+    const item = document.createElement("li");
+    item.textContent = note;
+    return item;
+  }));
+}
+
+function drawSheet() {
+  const sheet = at(".sheet"), shown = at(".shown"), source = state.finished || state.preview;
+  sheet.style.setProperty("--ratio", state.canvas[0] / state.canvas[1]);
+  sheet.classList.toggle("working", working());
+  shown.hidden = !source;
+  if (source && shown.getAttribute("src") !== source) shown.src = source;
+  shown.alt = state.finished ? "The finished picture" : source ? "The picture as it forms" : "";
+  at(".piece").hidden = !state.box || Boolean(source);
+  at(".regions").hidden = working();
+  at(".again").hidden = !state.finished;
+  at(".numbers").disabled = working() || !state.box;
+  at(".brush").disabled = working() || !state.piece;
+  for (const name of ["all", "turn"]) at(`.${name}`).disabled = working();
+}
+
+function drawSource() {
+  const { picture } = state, image = at(".source img");
+  if (image.getAttribute("src") !== picture.src) image.src = picture.src;
+  at(".all").setAttribute("aria-pressed", picture.whole);
+  const faces = at(".faces");
+  faces.replaceChildren(...picture.faces.map((face, index) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-label", `Plant face ${index + 1} of ${picture.faces.length}`);
+    button.setAttribute("aria-pressed", index === picture.chosen);
+    const [w, h] = [picture.width, picture.height];
+    const [left, top] = [Math.max(0, face[0]), Math.max(0, face[1])];
+    Object.assign(button.style, {
+      left: `${(100 * left) / w}%`, top: `${(100 * top) / h}%`,
+      width: `${(100 * (Math.min(w, face[0] + face[2]) - left)) / w}%`,
+      height: `${(100 * (Math.min(h, face[1] + face[3]) - top)) / h}%`,
+    });
+    button.addEventListener("click", () => trigger("choose", { face: index }));
+    return button;
+  }));
+}
+
+function say(problem) {
+  for (const line of element.querySelectorAll(".problem")) {
+    line.textContent = problem;
+    line.hidden = !problem;
+  }
+}
+
+const complain = (problem) => { state.problem = problem; say(problem); };
+const busy = (text) => { complain(""); at(".said").textContent = text; };
+
+listenForPictures();
+listenToCamera();
+listenToPainter();
+listenToPiece();
+at(".all").addEventListener("click", () => trigger("choose", { face: -1 }));
+at(".turn").addEventListener("click", () => trigger("turn"));
+at(".brush").addEventListener("click", openPainter);
+at(".again").addEventListener("click", () => { state.finished = state.preview = null; draw(); });
+watch("value", received);
+received();
