@@ -28,8 +28,12 @@ from sow.benchmarks.world.sheet import Colour, Sheet, ellipse
 from sow.benchmarks.world.styles import STYLES
 from sow.benchmarks.world.things import HELD, STANDING
 
-SHAPES = ((256, 256), (256, 256), (256, 256), (208, 304), (304, 208))
-"""Width and height of the pictures; square ones more often."""
+SHAPES = ((256, 256), (256, 256), (256, 256), (192, 320), (320, 192))
+"""Width and height of the pictures; square ones more often.
+
+The sides are multiples of 64, as Stable Diffusion's architecture asks of a canvas; the others are
+what a canvas of 2:3 or 3:2 becomes.
+"""
 KINDS = {
     "person": 0.6,
     "people": 0.11,

@@ -6,13 +6,13 @@ drawings lack: overlapping shaded shapes of all sizes (dead leaves), 1/f noise, 
 
 from __future__ import annotations
 
-import argparse
 from multiprocessing import Pool
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 SIDE = 128
 Numbers = NDArray[np.float32]
@@ -93,21 +93,15 @@ def _one(seed: int) -> NDArray[np.uint8]:
     return texture(np.random.default_rng(seed))
 
 
-def main() -> None:
+def render_textures(folder: Path, count: int) -> None:
     """Write `textures.npy`, uint8 (count, 128, 128, 3)."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=6000)
-    arguments = parser.parse_args()
-    shape = (arguments.count, SIDE, SIDE, 3)
-    unfinished = arguments.folder / "textures.part.npy"
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "textures.part.npy"
+    shape = (count, SIDE, SIDE, 3)
     store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-    with Pool() as pool:
-        for n, crop in enumerate(pool.imap(_one, range(arguments.count), chunksize=20)):
+    with Pool() as pool, tqdm(total=count, desc="textures", disable=None) as bar:
+        for n, crop in enumerate(pool.imap(_one, range(count), chunksize=20)):
             store[n] = crop
+            bar.update()
     store.flush()
-    unfinished.rename(arguments.folder / "textures.npy")
-
-
-if __name__ == "__main__":
-    main()
+    unfinished.rename(folder / "textures.npy")

@@ -41,17 +41,18 @@ def encode(folder: Path) -> None:
     print(f"latents before scaling: mean {mean.tolist()}, deviation {deviation.tolist()}")
 
 
+@torch.no_grad()
 def fold_scale(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> None:
     """Fold a shift and a scale per channel into the layers next to the latents.
 
-    mean, deviation: of the latents as they come out now, (4,). Afterwards SCALING times the
+    mean, deviation: of the latents as they come out now, (channels,). Afterwards SCALING times the
     latents have mean 0 and deviation 1, and decoding undoes it: the picture stays the same.
     """
-    scale = 1 / (deviation * SCALING)
+    scale, channels = 1 / (deviation * SCALING), len(mean)
     into, out = vae.quant_conv, vae.post_quant_conv
-    into.weight[:4] *= scale[:, None, None, None]
-    into.bias[:4] = (into.bias[:4] - mean) * scale
-    into.bias[4:] += 2 * torch.log(scale)  # the log variances
+    into.weight[:channels] *= scale[:, None, None, None]
+    into.bias[:channels] = (into.bias[:channels] - mean) * scale
+    into.bias[channels:] += 2 * torch.log(scale)  # the log variances
     out.bias += out.weight[:, :, 0, 0] @ mean
     out.weight /= scale[None, :, None, None]
     vae.register_to_config(scaling_factor=SCALING)

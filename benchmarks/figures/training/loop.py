@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ class TrainingConfig:
     """How long and how fast to train.
 
     steps: optimiser steps. learning_rate: its peak, after `warmup` steps; from the share
-    `hold` of the steps on it falls in a straight line to a hundredth. ema: decay of the average
-    of the weights that is kept as the result.
+    `hold` of the run on it falls in a straight line to a hundredth. ema: decay of the average
+    of the weights that is kept as the result. hours: the run also ends after so much training
+    time, and its schedule follows whichever of the two is nearer to its end. A checkpoint is
+    saved every `save_every` steps and every `save_minutes`.
     """
 
     steps: int
@@ -37,11 +40,21 @@ class TrainingConfig:
     seed: int = 0
     log_every: int = 100
     save_every: int = 500
+    hours: float = math.inf
+    save_minutes: float = math.inf
 
-    def rate(self, step: int) -> float:
+    def done(self, step: int, seconds: float = 0.0) -> float:
+        """Return which share of the run is over, 0 to 1."""
+        return min(1.0, max(step / self.steps, seconds / (3600 * self.hours)))
+
+    def rate(self, step: int, seconds: float = 0.0) -> float:
         """Return the learning rate of a step."""
-        left = (1 - step / self.steps) / (1 - self.hold)
+        left = (1 - self.done(step, seconds)) / (1 - self.hold)
         return self.learning_rate * min(1, (step + 1) / self.warmup, max(0.01, left))
+
+
+Measure = Callable[[Mapping[str, nn.Module]], dict[str, float]]
+"""The averaged models -> numbers for the log."""
 
 
 class Matrices:
@@ -111,24 +124,41 @@ class Trainer:
         ]
         self.step, self.seconds = 0, 0.0
         self.resume()
+        self.saved = self.step, self.seconds
 
-    def run(self, loss: Loss) -> dict[str, Any]:
-        """Train to the end and return the averaged models, ready to use."""
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over."""
+        return self.config.done(self.step, self.seconds) >= 1
+
+    def run(
+        self, loss: Loss, measure: Measure | None = None, measure_every: int = 1000
+    ) -> dict[str, Any]:
+        """Train to the end and return the averaged models, ready to use.
+
+        measure: measures the averaged models every `measure_every` steps.
+        """
         seen: list[dict[str, float]] = []
         started = time.monotonic() - self.seconds
-        while self.step < self.config.steps:
+        while not self.finished:
             seen.append(self._one(loss))
             self.step += 1
             self.seconds = time.monotonic() - started
             if self.step % self.config.log_every == 0 or self.step == 20:
                 self.log({key: float(np.nanmean([s[key] for s in seen])) for key in seen[0]})
                 seen = []
-            if self.step % self.config.save_every == 0 or self.step == self.config.steps:
+            if measure and (self.step % measure_every == 0 or self.finished):
+                with torch.no_grad():
+                    self.log(measure(self.averages))
+            minutes = (self.seconds - self.saved[1]) / 60
+            if self.step % self.config.save_every == 0 or minutes >= self.config.save_minutes:
                 self.save()
+        if self.saved[0] != self.step:
+            self.save()
         return {name: model.eval() for name, model in self.averages.items()}
 
     def _one(self, loss: Loss) -> dict[str, float]:
-        rate = self.config.rate(self.step)
+        rate = self.config.rate(self.step, self.seconds)
         for optimizer in (self.muon.optimizer, self.adam):
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -176,6 +206,7 @@ class Trainer:
         unfinished = self.checkpoint.with_suffix(".part")
         save_file(self._state(), unfinished, metadata=about)
         unfinished.replace(self.checkpoint)
+        self.saved = self.step, self.seconds
 
     def resume(self) -> None:
         """Resume from the checkpoint, if there is one."""
@@ -200,3 +231,16 @@ class Trainer:
             optimizer.load_state_dict(state)
         self.step, self.seconds = int(about["step"]), float(about["seconds"])
         print(f"going on from step {self.step}", flush=True)
+
+
+def load_averages(models: dict[str, nn.Module], folder: Path) -> int:
+    """Copy the averaged weights of a run that may still go on into models; return its step.
+
+    models: as the trainer got them, in the same order. folder: the trainer's.
+    """
+    with safe_open(folder / "checkpoint.safetensors", "pt") as file:
+        parameters = [p for m in models.values() for p in m.parameters() if p.requires_grad]
+        with torch.no_grad():
+            for n, parameter in enumerate(parameters):
+                parameter.copy_(file.get_tensor(f"average.{n}"))
+        return int(file.metadata()["step"])

@@ -36,11 +36,17 @@ def pack(folder: Path) -> None:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    write_bundle(pipe, folder, SOW_SETTINGS)
+
+
+def write_bundle(pipe: StableDiffusionPipeline, folder: Path, settings: dict[str, str]) -> None:
+    """Write `bundle/` in half precision, with settings for `sow` and the words that it knows."""
     bundle = folder / "bundle"
     pipe.to(dtype=torch.float16).save_pretrained(bundle, safe_serialization=True)
     index = bundle / "model_index.json"
     about = json.loads(index.read_text(encoding="utf-8"))
-    about["sow_settings"] = SOW_SETTINGS
+    if settings:
+        about["sow_settings"] = settings
     words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
     about["sow_words"] = " ".join(words)
     index.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

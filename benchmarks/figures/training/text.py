@@ -53,7 +53,11 @@ def _merged(parts: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 def make_tokenizer(folder: Path) -> None:
     """Write `tokenizer/`, and `words.json`, the words that the model will know."""
-    words = vocabulary(load_captions(folder))
+    write_tokenizer(folder, vocabulary(load_captions(folder)), LENGTH)
+
+
+def write_tokenizer(folder: Path, words: list[str], length: int) -> None:
+    """Write `tokenizer/` and `words.json` for these words; length: of a prompt in tokens."""
     merges = merges_for(words)
     characters = [chr(code) for code in range(33, 127)]
     tokens = [*characters, *(c + "</w>" for c in characters), *(a + b for a, b in merges)]
@@ -65,7 +69,7 @@ def make_tokenizer(folder: Path) -> None:
     (source / "merges.txt").write_text("\n".join(lines) + "\n")
     settings = {
         "tokenizer_class": "CLIPTokenizer",
-        "model_max_length": LENGTH,
+        "model_max_length": length,
         "bos_token": START,
         "eos_token": END,
         "unk_token": END,
@@ -88,24 +92,24 @@ def load_tokenizer(folder: Path) -> CLIPTokenizer:
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> list[list[int]]:
-    """Return token numbers, 32 for every caption."""
-    numbers: list[list[int]] = tokenizer(
-        captions, padding="max_length", max_length=LENGTH, truncation=True
-    ).input_ids
+    """Return token numbers, for every caption as many as the tokenizer's longest prompt has."""
+    numbers: list[list[int]] = tokenizer(captions, padding="max_length", truncation=True).input_ids
     return numbers
 
 
-def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """Return CLIP's text model with two layers of width 128."""
+def new_text_encoder(
+    tokenizer: CLIPTokenizer, width: int = WIDTH, layers: int = 2
+) -> CLIPTextModel:
+    """Return a small version of CLIP's text model."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=3 * WIDTH,
-            num_hidden_layers=2,
+            hidden_size=width,
+            intermediate_size=3 * width,
+            num_hidden_layers=layers,
             num_attention_heads=4,
-            max_position_embeddings=LENGTH,
-            projection_dim=WIDTH,
+            max_position_embeddings=tokenizer.model_max_length,
+            projection_dim=width,
             hidden_act="gelu",
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,

@@ -18,6 +18,9 @@ from sow.benchmarks.figures.training.vae import as_tensor, edges
 HELD_BACK = 256
 """The last crops of each kind are for measuring, not for training."""
 KL_WEIGHT = 1e-4
+TRAINING_CONFIG = TrainingConfig(
+    steps=8000, learning_rate=2e-3, warmup=50, hold=0.4, ema=0.995, seed=1, save_minutes=10
+)
 TEXTURES = 0.5
 """The share of crops that are procedural textures."""
 HALVED = 0.25
