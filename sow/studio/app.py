@@ -129,49 +129,44 @@ class Page:
 
     def paint(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """Somebody painted what is planted; without a mask, the outline that was found is used."""
-        session, problem = self._session(request), ""
-        try:
+        session, painted = self._session(request), _sent(event, "mask")
+
+        def paint() -> None:
             mask = None
-            if _sent(event, "mask") is not None:
-                data = io.BytesIO(from_data_url(_sent(event, "mask")))
-                with open_image(data, "the mask", ("PNG",)) as image:
+            if painted is not None:
+                with open_image(io.BytesIO(from_data_url(painted)), "the mask", ("PNG",)) as image:
                     mask = as_mask(image)
             self.studio.place(session, read_placing(controls[0]))
             self.studio.paint(session, mask)
-        except SowError as error:
-            problem = error_text(error)
-        return stage_view(self.studio, session, problem)
+
+        with session.lock:
+            return stage_view(self.studio, session, _problem_of(paint))
 
     def placed(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """The piece or a region was moved."""
-        session, problem = self._session(request), ""
-        try:
-            self.studio.place(session, read_placing(controls[0]))
-        except SowError as error:
-            problem = error_text(error)
-        edit = _sent(event, "edit")
-        return placing_view(self.studio, session, problem, edit if isinstance(edit, int) else None)
+        session, edit = self._session(request), _sent(event, "edit")
+        with session.lock:
+            problem = _problem_of(lambda: self.studio.place(session, read_placing(controls[0])))
+            return placing_view(
+                self.studio, session, problem, edit if isinstance(edit, int) else None
+            )
 
     def place(self, request: gr.Request, *controls: Any) -> Any:
         """The format or the prompt was changed."""
         session = self._session(request)
         if session.picture is None:
             return gr.skip()
-        return self._plant(session, controls, lambda: None)
+        view = self._plant(session, controls, lambda: None)
+        del view["job"]  # a picture that is shown stays
+        return view
 
     def _plant(self, session: Session, controls: Any, act: Callable[[], None]) -> dict[str, Any]:
         """Do something with the picture, plan again, and return what the stage shows."""
-        problem = ""
-        try:
-            act()
-        except SowError as error:
-            problem = error_text(error)  # what was there before stays
-        if session.picture is not None:
-            try:
-                self.studio.plan(session, wish_of(*controls))
-            except SowError as error:
-                session.problem = error_text(error)
-        return stage_view(self.studio, session, problem)
+        with session.lock:
+            problem = _problem_of(act)  # if there is one, what was there before stays
+            if session.picture is not None:
+                session.problem = _problem_of(lambda: self.studio.plan(session, wish_of(*controls)))
+            return stage_view(self.studio, session, problem)
 
     def make(self, request: gr.Request, *controls: Any) -> Iterator[Any]:
         """Generate was clicked."""
@@ -221,6 +216,15 @@ def person(request: gr.Request) -> str:
 
 def _browser(request: gr.Request) -> str:
     return owner_of(request.request.scope) if request.request else ""
+
+
+def _problem_of(act: Callable[[], object]) -> str:
+    """Do something, and return what was wrong with it as a sentence, or nothing."""
+    try:
+        act()
+    except SowError as error:
+        return error_text(error)
+    return ""
 
 
 def _sent(event: gr.EventData, name: str) -> Any:

@@ -53,6 +53,7 @@ class Session:
         results: what was made, the latest first.
         jobs: what is waiting or being made.
         used: when it was last used, on the monotonic clock.
+        lock: held while something of the picture or its plan changes.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Session:
     results: list[Picture] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     used: float = field(default_factory=time.monotonic)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def remember(self, pictures: Sequence[Picture]) -> None:
         """Put pictures before the results, and forget the oldest if they are too many."""

@@ -153,8 +153,8 @@ class Studio:
         same = before is not None and (before.crop, before.canvas) == (plan.crop, plan.canvas)
         session.placing = wish.placing if same else NOTHING_MOVED
         session.plan, session.planned_for = plan, _planned_for(wish)
-        session.notes, session.problem = planned.notes, ""
-        return list(planned.notes)
+        session.notes, session.problem = (*plan.notes, *planned.notes), ""
+        return list(session.notes)
 
     def is_planned(self, session: Session, wish: Wish) -> bool:
         """Return whether there is a plan, and it was made for this wish."""
@@ -185,7 +185,8 @@ class Studio:
         """Return what the service says of where the piece was put."""
         plan = self.placed_plan(session)
         request = Request(image=session.picture, plan=plan, canvas=plan.canvas, mask=_mask(session))
-        return list(self.service.with_planner(OFFLINE).plan(request).notes)
+        service = self.service.with_planner(OFFLINE, report=lambda kind, line: None)
+        return list(service.plan(request).notes)
 
     @property
     def grid(self) -> int:
@@ -232,8 +233,17 @@ class Studio:
     # ------------------------------------------------------------------ generate
 
     def make(self, session: Session, wish: Wish) -> Iterator[Moment]:
-        """Make the pictures of a wish, and tell where they are."""
-        work = partial(self._pictures, session, wish)
+        """Make the pictures of a wish, and tell where they are.
+
+        Raises:
+            SowError: if there is no picture, or it cannot be planted as the wish says.
+        """
+        if self.is_planned(session, wish):
+            self.place(session, wish.placing)
+        else:
+            self.plan(session, wish)
+        # Now, not when its turn comes: what is shown is what is made.
+        work = partial(self._pictures, session, wish, self._make_request(session, wish))
         try:
             job = session.start(lambda: Job(self.line, session.owner, work))
         except UsageError as error:  # too much is waiting
@@ -245,13 +255,12 @@ class Studio:
             job.cancel()
 
     def _pictures(
-        self, session: Session, wish: Wish, on_progress: Callable[[Progress], None]
+        self,
+        session: Session,
+        wish: Wish,
+        request: Request,
+        on_progress: Callable[[Progress], None],
     ) -> tuple[Picture, ...]:
-        if not self.is_planned(session, wish):
-            self.plan(session, wish)
-        else:
-            self.place(session, wish.placing)
-        request = self._make_request(session, wish)
         service = self.service.with_planner(OFFLINE)
         session.spec = service.resolve(request)
         seeds = consecutive_seeds(wish.seed, wish.num)

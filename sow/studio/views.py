@@ -130,6 +130,8 @@ def _notes(studio: Studio, session: Session) -> list[str]:
     several = len(session.faces) > 1 and not session.whole
     faces = f"{len(session.faces)} faces were found; click the one to plant"
     notes = [*session.picture_notes, *([faces] if several else []), *session.notes]
+    if session.plan is not None and session.plan.subject == "thing":
+        notes.append("say in the prompt what it is, or paint what of it to plant")
     if session.plan is not None and session.placing.box is not None:
         notes += studio.piece_notes(session)
     return list(dict.fromkeys(notes))
@@ -150,14 +152,18 @@ def _picture_view(session: Session) -> dict[str, Any]:
 
 
 def _piece_view(studio: Studio, session: Session) -> dict[str, Any]:
+    assert session.picture is not None
     plan = studio.placed_plan(session)
-    longer = max(plan.box.width, plan.box.height)
-    shown = studio.condition(session, larger=min(8, max(1, PIECE_SIDE // longer)))
-    crop = plan.crop or Box(x=0, y=0, width=shown.picture.width, height=shown.picture.height)
-    mask = Image.new("LA", shown.mask.size, 255)
-    mask.putalpha(shown.mask)
+    larger = min(8, max(1, PIECE_SIDE // max(plan.box.width, plan.box.height)))
+    kept = studio.condition(session, larger).mask
+    mask = Image.new("LA", kept.size, 255)
+    mask.putalpha(kept)
+    # All of the crop, also what is not kept now: it may be added with the brush.
+    picture = over_grey(session.picture)
+    crop = plan.crop or Box(x=0, y=0, width=picture.width, height=picture.height)
+    piece = picture.resize(kept.size, Image.Resampling.LANCZOS, box=crop.corners)
     return {
-        "src": data_url(shown.picture, "JPEG"),
+        "src": data_url(piece, "JPEG"),
         "mask": data_url(mask),
         "ratio": crop.width / crop.height,
         "subject": plan.subject,

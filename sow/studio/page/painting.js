@@ -106,7 +106,7 @@ function listenToPainter() {
   at(".add").addEventListener("click", () => choose(true));
   at(".remove").addEventListener("click", () => choose(false));
   at(".undo").addEventListener("click", () => { easel.mask = easel.steps.pop(); drawVeil(); });
-  at(".reset").addEventListener("click", () => trigger("paint", { mask: null }));
+  at(".reset").addEventListener("click", () => { busy("Finding the outline…"); trigger("paint", { mask: null }); });
   at(".painter .leave").addEventListener("click", closePainter);
   at(".painter .done").addEventListener("click", () => {
     trigger("paint", { mask: paintedMask() });

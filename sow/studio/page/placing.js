@@ -47,6 +47,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 function afterKey(event, what) {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const box = what.box(), grid = state.grid, arrow = ARROWS[event.key];
+  if (event.shiftKey && arrow && !what.ratio()) return stretched(box, "se", [
+    box[0] + box[2] + arrow[0] * grid, box[1] + box[3] + arrow[1] * grid], 0, 1, state.canvas);
   const grow = { "+": 1, "=": 1, "-": -1, "_": -1 }[event.key] || (event.shiftKey && arrow ? arrow[0] + arrow[1] : 0);
   if (grow) return grown(box, grow * grid, what.ratio(), what.ratio() ? grid : 1, state.canvas);
   return arrow ? moved(box, arrow[0] * grid, arrow[1] * grid, what.step(), state.canvas) : null;

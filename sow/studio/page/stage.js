@@ -14,8 +14,8 @@ function received() {
   if (!view || "page" in view) return; // it is the page's own
   const before = state.piece;
   const late = view.edit !== undefined && view.edit !== null && view.edit < state.edit;
-  if (!late) Object.assign(state, view);
-  state.edit = Math.max(state.edit, props.value.edit || 0);
+  if (!late) Object.assign(state, view, { edit: state.edit });
+  at(".wait").hidden = true;
   if (view.job !== undefined) follow(view.job);
   if (view.examples) drawExamples(view.examples);
   draw();
@@ -54,12 +54,13 @@ function draw() {
 }
 
 function drawSheet() {
-  const sheet = at(".sheet"), shown = at(".shown"), source = state.finished || state.preview;
-  sheet.style.setProperty("--ratio", state.canvas[0] / state.canvas[1]);
+  const sheet = at(".sheet"), shown = at(".shown"), source = state.finished || state.preview
+    || (state.mode === "plant" && state.picture.src);
+  at(".stage").style.setProperty("--ratio", state.canvas[0] / state.canvas[1]);
   sheet.classList.toggle("working", working());
   shown.hidden = !source;
   if (source && shown.getAttribute("src") !== source) shown.src = source;
-  shown.alt = state.finished ? "The finished picture" : source ? "The picture as it forms" : "";
+  shown.alt = state.finished ? "The finished picture" : working() ? "The picture as it forms" : "";
   at(".piece").hidden = !state.box || Boolean(source);
   at(".regions").hidden = working();
   at(".again").hidden = !state.finished;
@@ -85,7 +86,7 @@ function drawSource() {
       width: `${(100 * (Math.min(w, face[0] + face[2]) - left)) / w}%`,
       height: `${(100 * (Math.min(h, face[1] + face[3]) - top)) / h}%`,
     });
-    button.addEventListener("click", () => trigger("choose", { face: index }));
+    button.addEventListener("click", () => { busy("Planting it…"); trigger("choose", { face: index }); });
     return button;
   }));
 }
@@ -98,14 +99,18 @@ function say(problem) {
 }
 
 const complain = (problem) => { state.problem = problem; say(problem); };
-const busy = (text) => { complain(""); at(".said").textContent = text; };
+const busy = (text) => {
+  complain("");
+  for (const line of element.querySelectorAll(".wait, .said")) line.textContent = text;
+  at(".wait").hidden = !text;
+};
 
 listenForPictures();
 listenToCamera();
 listenToPainter();
 listenToPiece();
-at(".all").addEventListener("click", () => trigger("choose", { face: -1 }));
-at(".turn").addEventListener("click", () => trigger("turn"));
+at(".all").addEventListener("click", () => { busy("Planting it…"); trigger("choose", { face: -1 }); });
+at(".turn").addEventListener("click", () => { busy("Planting it…"); trigger("turn"); });
 at(".brush").addEventListener("click", openPainter);
 at(".again").addEventListener("click", () => { state.finished = state.preview = null; draw(); });
 watch("value", received);
