@@ -13,6 +13,7 @@ from sow.errors import SowError
 from sow.pictures.inputs import as_mask
 from sow.pictures.loading import open_image
 from sow.studio import components
+from sow.studio.asking import plan_for_me
 from sow.studio.examples import EXAMPLES, find_example
 from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.guard import owner_of
@@ -63,7 +64,9 @@ class Page:
         with gr.Row(elem_id="studio"):  # a grid, by theme.css
             self.stage = components.stage(value=empty_view(), elem_id="stage")
             self.form = components.form(
-                elem_id="form", about=about(model), server_functions=[words]
+                elem_id="form",
+                about=about(model),
+                server_functions=[words],
             )
             self.look = components.look(elem_id="look")
 
@@ -85,6 +88,7 @@ class Page:
         ):
             event(does, self.controls, self.stage, **hidden)
         self.stage.example(self.example, self.controls, [self.stage, self.form], **hidden)
+        self.form.plan(self.plan, self.controls, [self.stage, self.form], **hidden)
         self.form.make(
             self.make, self.controls, [self.stage, self.look, self.form],
             concurrency_limit=None, **hidden,
@@ -167,6 +171,18 @@ class Page:
             if session.picture is not None:
                 session.problem = _problem_of(lambda: self.studio.plan(session, wish_of(*controls)))
             return stage_view(self.studio, session, problem)
+
+    def plan(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
+        """`Plan for me` was clicked, or what it asks was agreed to."""
+        session, turn = self._session(request), next(self._jobs)
+        try:
+            wish = wish_of(*controls)
+            by_model, agreed_to = _sent(event, "by") == "model", str(_sent(event, "agreed_to"))
+            said = plan_for_me(self.studio, session, wish, by_model, agreed_to)
+        except SowError as error:
+            said = {"problem": error_text(error)}
+        view = stage_view(self.studio, session) if "prompt" in said else gr.skip()
+        return view, gr.HTML(planned={**said, "id": turn})
 
     def make(self, request: gr.Request, *controls: Any) -> Iterator[Any]:
         """Generate was clicked."""

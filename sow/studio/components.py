@@ -40,12 +40,14 @@ def form(**options: Any) -> gr.HTML:
     """Return the controls: the prompt, Generate, and the choices.
 
     Value: see `sow.studio.form.FormValue`. Props: `about`, see `sow.studio.form.about`; `job`, see
-    `sow.studio.views.moment_view`, with an `id` that no two jobs share. An event that returns
+    `sow.studio.views.moment_view`; `planned`, see `sow.studio.asking.plan_for_me`; both with an
+    `id`, since the page takes no notice of what it has seen before. An event that returns
     `gr.HTML(job=…)` leaves the value, which is being typed, as it is.
     It asks the server's function `words` what the model makes of the prompt (`form.words_of`).
-    Events: `make`, `cancel`, `reshape` (what the plan depends on was changed).
+    Events: `make`, `cancel`, `reshape` (what the plan depends on was changed), `plan` (`by`, `rules`
+    or `model`, and `agreed_to`, a host).
     """
-    return _component("form", ("words",), job=None, **options)
+    return _component("form", ("words", "planning"), job=None, planned=None, **options)
 
 
 def header(model_line: str) -> gr.HTML:

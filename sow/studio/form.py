@@ -11,6 +11,7 @@ from sow.models.find import Model
 from sow.service.known_words import understood
 from sow.settings.inputs import MAX_PROMPT
 from sow.settings.settings import PRESETS
+from sow.studio.asking import language_model
 from sow.studio.placing import read_placing
 from sow.studio.studio import Wish
 from sow.utils.limits import MAX_SEED
@@ -85,12 +86,15 @@ def words_of(model: Model, said: Any) -> dict[str, Any]:
 
 
 def about(model: Model) -> dict[str, Any]:
-    """Return what the form needs to know of a model: its name, presets, whether it lists words."""
+    """Return what the form needs to know: the model's `name` and `presets`, whether it
+    `lists_words`, and the `planner` (`sow.studio.asking.language_model`).
+    """
     presets = [name for name in PRESETS if name != "text"]  # which plants nothing
     return {
         "name": model.name,
         "presets": presets,
         "lists_words": bool(model.checkpoint_spec.words),
+        "planner": language_model(),
     }
 
 

@@ -52,6 +52,7 @@ class Session:
         spec: what was made last.
         results: what was made, the latest first.
         jobs: what is waiting or being made.
+        agreed_to: the hosts that may be sent the prompt and the planted part.
         used: when it was last used, on the monotonic clock.
         lock: held while something of the picture or its plan changes.
     """
@@ -73,6 +74,7 @@ class Session:
     spec: GenerationSpec | None = None
     results: list[Picture] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
+    agreed_to: set[str] = field(default_factory=set)
     used: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -159,6 +160,19 @@ class Studio:
     def is_planned(self, session: Session, wish: Wish) -> bool:
         """Return whether there is a plan, and it was made for this wish."""
         return session.plan is not None and session.planned_for == _planned_for(wish)
+
+    def keep_plan_for(self, session: Session, wish: Wish) -> None:
+        """Use the plan as it is for another wish too, such as that with the plan's prompt."""
+        session.planned_for = _planned_for(wish)
+
+    def what_is_sent(self, session: Session, wish: Wish, planner: PlannerChoice) -> dict[str, Any]:
+        """Return exactly what a vendor would be sent for a plan; nothing is sent.
+
+        Raises:
+            SowError: if there is no picture, or the vendor cannot be asked.
+        """
+        request = self._plan_request(session, wish)
+        return self.service.with_planner(planner).preview_request(request)
 
     def place(self, session: Session, placing: Placing) -> None:
         """Take where the user put the piece and its regions.

@@ -49,10 +49,9 @@ function drawLikeness() {
   if (!untouched) slider.value = state.likeness;
   slider.classList.toggle("untouched", untouched);
   at(".reset").hidden = untouched;
-  const said = untouched ? "as the preset has it"
-    : `${Number(slider.value).toFixed(2)}, from 0 (free to change) to 1 (as planted)`;
-  at("#sow-likeness-said").textContent = said;
-  slider.setAttribute("aria-valuetext", said);
+  const said = untouched ? "as the preset has it" : Number(slider.value).toFixed(2);
+  at(".value").textContent = said;
+  slider.setAttribute("aria-valuetext", untouched ? said : `${said}; 0 is free to change, 1 as planted`);
 }
 
 function drawSeed() {
@@ -137,6 +136,7 @@ form.addEventListener("keydown", (event) => {
   }
 });
 form.addEventListener("input", (event) => {
+  if (event.target.name === "planner") return;
   if (event.target.name === "likeness") state.likeness = Number(event.target.value);
   if (event.target.name === "prompt") showWords();
   drawLikeness();
@@ -162,8 +162,10 @@ function drawAbout() {
 }
 
 drawAbout();
+drawPlanner();
 write(props.value || {});
 drawJob();
 watch("value", () => write(props.value || {}));
 watch("job", drawJob);
+watch("planned", drawPlanned);
 watch("subject", askWords);
