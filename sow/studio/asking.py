@@ -7,6 +7,7 @@ from typing import Any
 
 from sow.planners.mllm.vendors.registry import available_vendor, make_asker, why_no_vendor
 from sow.service.planning import PlannerChoice
+from sow.studio.placing import NOTHING_MOVED
 from sow.studio.session import Session
 from sow.studio.studio import Studio, Wish
 
@@ -40,7 +41,7 @@ def plan_for_me(
         SowError: if there is no picture, or no plan.
     """
     vendor = available_vendor() if by_model else None
-    by = "rules"
+    by, wish = "rules", replace(wish, placing=NOTHING_MOVED)
     if vendor is None:
         notes = studio.plan(session, wish)
     else:

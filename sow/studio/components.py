@@ -44,8 +44,8 @@ def form(**options: Any) -> gr.HTML:
     `id`, since the page takes no notice of what it has seen before. An event that returns
     `gr.HTML(job=…)` leaves the value, which is being typed, as it is.
     It asks the server's function `words` what the model makes of the prompt (`form.words_of`).
-    Events: `make`, `cancel`, `reshape` (what the plan depends on was changed), `plan` (`by`, `rules`
-    or `model`, and `agreed_to`, a host).
+    Events: `make`, `cancel`, `reshape` (what the plan depends on was changed), `plan` (`by`,
+    `rules` or `model`, and `agreed_to`, a host).
     """
     return _component("form", ("words", "planning"), job=None, planned=None, **options)
 

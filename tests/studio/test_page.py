@@ -166,9 +166,14 @@ def test_an_error_is_a_sentence_beside_generate(page):
         expect(page.locator("#form .go .label")).to_have_text("Generate")
 
 
+def go(page):
+    page.click("#form .go")  # it says "Cancel" at once
+    expect(page.locator("#form .go .label")).to_have_text("Generate")
+
+
 def test_what_the_controls_say_is_what_is_wished(page, wishes):
     page.fill("#sow-prompt", "a man in a red coat")
-    page.click("#form .go")
+    go(page)
     page.locator("#form .format").get_by_label("2:3").check(force=True)
     page.locator("#form .more-one").click()
     page.fill("#sow-seed", "7")
@@ -178,8 +183,7 @@ def test_what_the_controls_say_is_what_is_wished(page, wishes):
     page.select_option("#sow-setting", "style")
     page.select_option("#sow-preset", "cow")
     page.get_by_label("Explain each picture").check()
-    page.click("#form .go")
-    expect(page.locator("#form .go .label")).to_have_text("Generate")
+    go(page)
     assert wishes == [
         Wish("a man in a red coat"),
         Wish("a man in a red coat", "a hat", "style", 1.0, "cow", "2:3", seed=7, num=2,
@@ -190,10 +194,9 @@ def test_what_the_controls_say_is_what_is_wished(page, wishes):
 def test_the_die_keeps_a_seed_and_the_cross_forgets_it(page, wishes):
     page.click("#form .die")
     kept = int(page.input_value("#sow-seed"))
-    page.click("#form .go")
+    go(page)
     page.click("#form .clear")
-    page.click("#form .go")
-    expect(page.locator("#form .go .label")).to_have_text("Generate")
+    go(page)
     assert [wish.seed for wish in wishes] == [kept, None]
 
 
