@@ -27,9 +27,10 @@ from sow.models.find import BUNDLED, Model, find_model
 from sow.models.hub import SD21
 from sow.pictures.recipe import OLD_HASH, AdapterRecord, Recipe, read_saved, versions
 from sow.service.budget import UNTRUSTED_BUDGET, Agree
+from sow.service.face_check import FaceCheck
 from sow.service.fitting import resolve_settings
 from sow.service.known_words import in_known_words, with_negative
-from sow.service.results import GenerationSpec
+from sow.service.results import GenerationSpec, Picture
 from sow.service.wording_notes import wording_notes
 from sow.settings.inputs import as_embeddings, as_loras
 from sow.utils.type_checks import as_path
@@ -71,15 +72,37 @@ class SavedPicture:
             PictureError: if it has no recipe, or was made by another method than SOW.
             UsageError: if it costs more and the user does not agree.
         """
-        path = as_path("path", path)
-        return cls(*read_saved(path), path.stem, path.parent)._checked(agree)
+        saved = cls.read_any(as_path("path", path))
+        saved.check(agree)
+        return saved
+
+    @classmethod
+    def read_any(cls, path: Path) -> SavedPicture:
+        """Read a picture to look at it; before its recipe is carried out, `check` it.
+
+        Raises:
+            PictureError: if it has no recipe.
+        """
+        return cls(*read_saved(path), path.stem, path.parent)
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str, agree: Agree) -> SavedPicture:
         """Read what is in such a file; otherwise as `read`."""
-        return cls(*read_saved(data, repr(name[-80:])), name)._checked(agree)
+        saved = cls(*read_saved(data, repr(name[-80:])), name)
+        saved.check(agree)
+        return saved
 
-    def _checked(self, agree: Agree) -> SavedPicture:
+    def look_at(self) -> Picture:
+        """Return the picture, and whether its planted faces are in it."""
+        faces = FaceCheck(self.condition, self.recipe.plan).look(self.image)
+        return Picture(self.image, self.recipe, self.condition, faces=faces)
+
+    def check(self, agree: Agree) -> None:
+        """Check that the recipe was made by SOW, and stays within the untrusted budget.
+
+        Raises:
+            PictureError, UsageError: as `read`.
+        """
         recipe = self.recipe
         if recipe.method:
             raise PictureError(
@@ -87,7 +110,6 @@ class SavedPicture:
                 "run its benchmark to make it again; `sow show` prints its recipe",
             )
         UNTRUSTED_BUDGET.check(recipe.plan, recipe.settings, recipe.batch_size, agree)
-        return self
 
     def find_adapters(self, lora: Files = None, embedding: Files = None) -> Adapters:
         """Return the recipe's LoRAs and embeddings, found by name and hash.

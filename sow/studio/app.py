@@ -22,15 +22,21 @@ from sow.studio.placing import read_placing
 from sow.studio.session import Session
 from sow.studio.studio import Studio
 from sow.studio.views import (
+    SHOWN_PICTURES,
     empty_view,
     from_data_url,
+    look_view,
     moment_view,
-    pictures_view,
+    picture_view,
     placing_view,
     stage_view,
 )
 from sow.studio.wording import error_text
 
+Moments = tuple[dict[str, Any], Moment]
+"""Where a job is, and what else the stage shows."""
+MAX_QUERY = 200
+"""Letters of a search."""
 DELETE = (600, 3600)
 """How often Gradio looks for files that programs sent, and from what age it deletes them, in s."""
 
@@ -41,7 +47,7 @@ def build(studio: Studio) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title="SOW Studio", analytics_enabled=False, delete_cache=DELETE) as blocks:
         page.lay_out()
-        page.wire()
+        page.wire(blocks)
         blocks.unload(page.leave)
     return blocks
 
@@ -69,13 +75,14 @@ class Page:
                 server_functions=[words],
             )
             self.look = components.look(elem_id="look")
+        self.viewer = components.viewer(elem_id="viewer")
 
     @property
     def controls(self) -> list[Any]:
         """The components that a wish is read from, in the order of `wish_of`."""
         return [self.stage, self.form]
 
-    def wire(self) -> None:
+    def wire(self, blocks: gr.Blocks) -> None:
         """Say what is called when."""
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         for event, does in (
@@ -94,6 +101,16 @@ class Page:
             concurrency_limit=None, **hidden,
         )  # fmt: skip
         self.form.cancel(self.cancel, None, None, **hidden)
+        self.look.search(self.search, None, self.look, **hidden)
+        self.look.more(self.more, None, self.look, **hidden)
+        self.look.open(self.open, None, self.viewer, **hidden)
+        self.viewer.step(self.step, None, self.viewer, **hidden)
+        self.viewer.vary(
+            self.vary, self.controls, [self.stage, self.look, self.form],
+            concurrency_limit=None, **hidden,
+        )  # fmt: skip
+        self.viewer.explain(self.explain, None, self.viewer, concurrency_limit=None, **hidden)
+        blocks.load(self.look_around, None, self.look, **hidden)
 
     # ------------------------------------------------------------------ events
 
@@ -186,37 +203,118 @@ class Page:
 
     def make(self, request: gr.Request, *controls: Any) -> Iterator[Any]:
         """Generate was clicked."""
-        session, job = self._session(request), next(self._jobs)
-        for view, moment in self._moments(session, controls):
-            shown = moment_view(moment)
-            said = {key: shown[key] for key in ("stage", "place", "done", "message")}
-            pictures = pictures_view(session.results) if moment.stage == "done" else gr.skip()
-            yield {**view, "job": shown}, pictures, gr.HTML(job={**said, "id": job})
+        session = self._session(request)
 
-    def _moments(
-        self, session: Session, controls: tuple[Any, ...]
-    ) -> Iterator[tuple[dict[str, Any], Moment]]:
-        """Yield the moments of a job, with what else the stage shows."""
-        try:
+        def start() -> Iterator[Moments]:
             wish, view = wish_of(*controls), {}
             if session.picture is not None and not self.studio.is_planned(session, wish):
                 view = self._plant(session, controls, lambda: None)
             for moment in self.studio.make(session, wish):
                 yield view, moment
                 view = {}
-        except SowError as error:
-            yield {}, Moment("failed", message=str(error))
+
+        yield from self._show(session, start())
+
+    def _show(self, session: Session, moments: Iterator[Moments]) -> Iterator[Any]:
+        """Show a job on the stage and in the form, and then its pictures in the grid."""
+        job = next(self._jobs)
+        for view, moment in _with_failure(moments):
+            shown, pictures = moment_view(moment), gr.skip()
+            if moment.stage == "done":
+                session.query = ""  # so that they are seen
+                pictures = look_view(self.studio, session)
+            yield {**view, "job": shown}, pictures, gr.HTML(job={**_said(shown), "id": job})
 
     def cancel(self, request: gr.Request) -> None:
         """Cancel was clicked."""
         self.studio.cancel(self._session(request))
+
+    # ------------------------------------------------------------------ look
+
+    def look_around(self, request: gr.Request) -> Any:
+        """The page was opened: there may be pictures from before."""
+        return look_view(self.studio, self._session(request))
+
+    def search(self, event: gr.EventData, request: gr.Request) -> Any:
+        """Words were written into the search."""
+        session = self._session(request)
+        session.query, session.shown = str(_sent(event, "query") or "")[:MAX_QUERY], 0
+        return look_view(self.studio, session)
+
+    def more(self, request: gr.Request) -> Any:
+        """The end of the grid was reached."""
+        session = self._session(request)
+        session.shown += SHOWN_PICTURES
+        return look_view(self.studio, session)
+
+    def open(self, event: gr.EventData, request: gr.Request) -> Any:
+        """A picture of the grid was clicked."""
+        return self._view(self._session(request), _sent(event, "name"))
+
+    def step(self, event: gr.EventData, request: gr.Request) -> Any:
+        """The next picture, or the one before, is to be shown."""
+        session = self._session(request)
+        name = _sent(event, "name")
+        names = [entry.name for entry in self.studio.pictures(session, session.query)]
+        if not names:
+            return self._view(session, name)
+        at = names.index(name) if name in names else 0
+        return self._view(
+            session, names[(at + (1 if _sent(event, "by") == 1 else -1)) % len(names)]
+        )
+
+    def _view(self, session: Session, name: object) -> dict[str, Any]:
+        view: dict[str, Any] = {"id": next(self._jobs)}
+        try:
+            return view | picture_view(self.studio, session, self.studio.picture(session, name))
+        except SowError as error:
+            return view | {"problem": str(error)}
+
+    def vary(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Iterator[Any]:
+        """More pictures like one are wanted."""
+        session = self._session(request)
+
+        def start() -> Iterator[Moments]:
+            wish, entry = wish_of(*controls), self.studio.picture(session, _sent(event, "name"))
+            for moment in self.studio.vary(session, entry, wish.num, explain=wish.explain):
+                yield {}, moment
+
+        yield from self._show(session, start())
+
+    def explain(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """It is to be shown what the words did."""
+        session, name = self._session(request), _sent(event, "name")
+
+        def start() -> Iterator[Moments]:
+            for moment in self.studio.explain(session, self.studio.picture(session, name)):
+                yield {}, moment
+
+        for _, moment in _with_failure(start()):
+            yield gr.HTML(job={**_said(moment_view(moment)), "name": name})
+        if moment.stage == "done":
+            yield self._view(session, name)
 
     def leave(self, request: gr.Request) -> None:
         """The page was closed."""
         self.studio.sessions.end(session_key(request))
 
     def _session(self, request: gr.Request) -> Session:
-        return self.studio.sessions.get(session_key(request), person(request))
+        session = self.studio.sessions.get(session_key(request), person(request))
+        session.user = request.username or ""
+        return session
+
+
+def _with_failure(moments: Iterator[Moments]) -> Iterator[Moments]:
+    """Yield moments; that a job could not be started is one too."""
+    try:
+        yield from moments
+    except SowError as error:
+        yield {}, Moment("failed", message=str(error))
+
+
+def _said(moment: dict[str, Any]) -> dict[str, Any]:
+    """Return a moment without its picture."""
+    return {key: moment[key] for key in ("stage", "place", "done", "message")}
 
 
 def session_key(request: gr.Request) -> str:

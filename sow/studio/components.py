@@ -32,8 +32,22 @@ def stage(**options: Any) -> gr.HTML:
 
 
 def look(**options: Any) -> gr.HTML:
-    """Return the grid of finished pictures. Value: see `sow.studio.views.pictures_view`."""
+    """Return the grid of finished pictures.
+
+    Value: see `sow.studio.views.look_view`. Events: `open` (`name`), `search` (`query`), `more`.
+    """
     return _component("look", **options)
+
+
+def viewer(**options: Any) -> gr.HTML:
+    """Return the large view of a picture.
+
+    Value: see `sow.studio.views.picture_view`, with an `id` that no two openings share. Props:
+    `job`, see `sow.studio.views.moment_view`, while a picture is explained.
+    Events, all with `name`: `step` (`by`, 1 for the next and -1 for the one before), `vary`, `use`,
+    `explain`.
+    """
+    return _component("viewer", job=None, **options)
 
 
 def form(**options: Any) -> gr.HTML:

@@ -75,7 +75,7 @@ def serve(
     """
     check_access(host, share, accounts)
     port = free_port(host, port)
-    studio = Studio(service, out)
+    studio = Studio(service, out, shared=not accounts)
     with _private_gradio() as folder:
         blocks = build(studio)
         blocks.queue(default_concurrency_limit=None, api_open=False)

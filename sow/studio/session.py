@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 
     from sow.plan.box import Box
     from sow.plan.plan import Plan
-    from sow.service.results import GenerationSpec, Picture
+    from sow.service.results import GenerationSpec
     from sow.studio.job import Job
 
 MAX_SESSIONS = 200
 MAX_PIXELS = 1_000_000_000
 """Pixels of the users' pictures in all sessions: three gigabytes."""
-MAX_RESULTS, MAX_RESULT_PIXELS = 60, 2**25
-"""Pictures that a session remembers, and their pixels: a hundred megabytes."""
 MAX_JOBS = 4
 """Jobs of a session at once."""
 IDLE = 3600.0
@@ -50,7 +48,10 @@ class Session:
         notes: what the user should know of the plan.
         problem: what cannot be done with the picture, until something else is chosen.
         spec: what was made last.
-        results: what was made, the latest first.
+        user: who signed in; empty if nobody has to.
+        made: the names of the pictures that were made for it.
+        query: what the pictures are searched for.
+        shown: how many pictures its grid shows.
         jobs: what is waiting or being made.
         agreed_to: the hosts that may be sent the prompt and the planted part.
         used: when it was last used, on the monotonic clock.
@@ -72,19 +73,14 @@ class Session:
     notes: tuple[str, ...] = ()
     problem: str = ""
     spec: GenerationSpec | None = None
-    results: list[Picture] = field(default_factory=list)
+    user: str = ""
+    made: set[str] = field(default_factory=set)
+    query: str = ""
+    shown: int = 0
     jobs: list[Job] = field(default_factory=list)
     agreed_to: set[str] = field(default_factory=set)
     used: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
-
-    def remember(self, pictures: Sequence[Picture]) -> None:
-        """Put pictures before the results, and forget the oldest if they are too many."""
-        self.results[:0] = pictures
-        del self.results[MAX_RESULTS:]
-        pixels = [one.image.width * one.image.height for one in self.results]
-        while len(pixels) > 1 and sum(pixels) > MAX_RESULT_PIXELS:
-            del pixels[-1], self.results[-1]
 
     def start(self, job: Callable[[], Job]) -> Job:
         """Start a job, unless there are too many.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,13 @@ from sow.plan.box import Box
 from sow.plan.plan import Plan
 from sow.planners.offline.faces import find_faces
 from sow.service.arguments import consecutive_seeds
+from sow.service.budget import never_agree
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
-from sow.service.results import Picture
+from sow.service.results import GenerationSpec, Picture
+from sow.service.saved_picture import SavedPicture
 from sow.service.service import Service
+from sow.studio.history import Entry, Folder, History
 from sow.studio.job import Job, Moment
 from sow.studio.line import Line
 from sow.studio.placing import NOTHING_MOVED, Placing, placed, with_own_labels
@@ -32,6 +35,8 @@ from sow.studio.session import Session, Sessions
 PLACEHOLDER = "a person"
 """The prompt of a plan that is made before anything is written."""
 OFFLINE = PlannerChoice("offline")
+Work = Callable[[Callable[[Progress], None]], tuple[Picture, ...]]
+"""Makes pictures; what it is given is to be called with the progress."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,13 @@ class Studio:
     Args:
         service: makes plans and pictures.
         out: the folder of the results.
+        shared: whoever reaches the page sees all pictures in that folder, also those of before.
+            Otherwise those who signed in have a folder each, and others see what they made.
     """
 
-    def __init__(self, service: Service, out: Path) -> None:
-        self.service, self.out = service, out
-        self.sessions, self.line = Sessions(), Line()
+    def __init__(self, service: Service, out: Path, *, shared: bool = False) -> None:
+        self.service, self.shared = service, shared
+        self.sessions, self.line, self.history = Sessions(), Line(), History(out)
 
     # ------------------------------------------------------------------ plant
 
@@ -258,6 +265,9 @@ class Studio:
             self.plan(session, wish)
         # Now, not when its turn comes: what is shown is what is made.
         work = partial(self._pictures, session, wish, self._make_request(session, wish))
+        yield from self._run(session, work)
+
+    def _run(self, session: Session, work: Work) -> Iterator[Moment]:
         try:
             job = session.start(lambda: Job(self.line, session.owner, work))
         except UsageError as error:  # too much is waiting
@@ -278,15 +288,89 @@ class Studio:
         service = self.service.with_planner(OFFLINE)
         session.spec = service.resolve(request)
         seeds = consecutive_seeds(wish.seed, wish.num)
-        pictures = tuple(
-            service.make(session.spec, seeds, explain=wish.explain, on_progress=on_progress)
-        )
-        session.remember(pictures)
-        return pictures
+        return self._save(session, session.spec, service.make(
+            session.spec, seeds, explain=wish.explain, on_progress=on_progress
+        ))  # fmt: skip
+
+    def _save(
+        self, session: Session, spec: GenerationSpec, pictures: Iterable[Picture]
+    ) -> tuple[Picture, ...]:
+        """Save each picture as soon as it is made: what is given up later is kept."""
+        saved = []
+        for picture in pictures:
+            entry = self.folder_of(session).add(picture, spec, session.name)
+            session.made.add(entry.name)
+            saved.append(picture)
+        return tuple(saved)
 
     def cancel(self, session: Session) -> None:
         """End what is being made for a session, or leave the line."""
         session.cancel()
+
+    # ------------------------------------------------------------------ look
+
+    def folder_of(self, session: Session) -> Folder:
+        """Return the folder in which a session's pictures are."""
+        return self.history.folder(session.user)
+
+    def pictures(self, session: Session, query: str = "") -> list[Entry]:
+        """Return the pictures that a session may see, the newest first.
+
+        query: words, all of which are in a picture's prompt, seed, notes or name.
+        """
+        entries = self.folder_of(session).entries()
+        if not (self.shared or session.user):
+            entries = [entry for entry in entries if entry.name in session.made]
+        return [entry for entry in entries if entry.holds(query)]
+
+    def picture(self, session: Session, name: object) -> Entry:
+        """Return a picture by its name, which comes from a browser and may be anything.
+
+        Raises:
+            UsageError: if there is none that this session may see.
+        """
+        entry = self.folder_of(session).find(name)
+        if entry is None or not (self.shared or session.user or entry.name in session.made):
+            raise UsageError("this picture is gone", "choose another")
+        return entry
+
+    def saved(self, session: Session, entry: Entry) -> SavedPicture:
+        """Read a picture whose recipe is to be carried out.
+
+        Raises:
+            SowError: if it is gone, or its recipe costs more than one may that is from anybody.
+        """
+        saved = self.folder_of(session).open(entry)
+        if entry.name not in session.made:
+            saved.check(never_agree)
+        return saved
+
+    def vary(
+        self, session: Session, entry: Entry, num: int, *, explain: bool = False
+    ) -> Iterator[Moment]:
+        """Make more pictures with a picture's plan and planted pixels, with new seeds."""
+
+        def work(on_progress: Callable[[Progress], None]) -> tuple[Picture, ...]:
+            saved = self.saved(session, entry)
+            spec = self.service.vary(saved, saved.find_adapters())
+            seeds = consecutive_seeds(None, num)
+            pictures = self.service.make(spec, seeds, explain=explain, on_progress=on_progress)
+            return self._save(session, spec, pictures)
+
+        yield from self._run(session, work)
+
+    def explain(self, session: Session, entry: Entry) -> Iterator[Moment]:
+        """Make a picture again to see what its words and the condition did, and keep that."""
+
+        def work(on_progress: Callable[[Progress], None]) -> tuple[Picture, ...]:
+            saved = self.saved(session, entry)
+            spec = self.service.reproduce(saved, saved.find_adapters())
+            seeds = [saved.recipe.seed]
+            for again in self.service.make(spec, seeds, explain=True, on_progress=on_progress):
+                self.folder_of(session).explain(entry, again)
+            return ()
+
+        yield from self._run(session, work)
 
 
 def _planned_for(wish: Wish) -> tuple[object, ...]:

@@ -15,14 +15,18 @@ from sow.errors import UsageError
 from sow.pictures.loading import over_grey
 from sow.pictures.recipe import recipe_png_bytes
 from sow.plan.box import Box
-from sow.service.results import Picture
+from sow.service.recipe_rows import recipe_rows
 from sow.studio.examples import EXAMPLES
+from sow.studio.history import Entry
 from sow.studio.job import Moment
 from sow.studio.placing import usual_sizes
 from sow.studio.session import Session
 from sow.studio.studio import Studio
 from sow.studio.wording import for_page
+from sow.utils.representation import printable
 
+SHOWN_PICTURES = 24
+"""How many pictures the grid shows before somebody asks for more."""
 SHOWN_SIDE = 1024
 """The longer side of the user's picture as the page shows it, at most."""
 PIECE_SIDE = 512
@@ -186,17 +190,68 @@ def moment_view(moment: Moment) -> dict[str, Any]:
     }
 
 
-def pictures_view(pictures: list[Picture]) -> list[dict[str, Any]]:
-    """Return what the grid shows: `src` (a PNG with its recipe), `seed`, `prompt`, `notes`."""
-    return [
-        {
-            "src": _data_url(recipe_png_bytes(p.image, p.recipe, p.condition), "PNG"),
-            "seed": p.recipe.seed,
-            "prompt": p.recipe.plan.prompt,
-            "notes": list(p.notes),
-        }
-        for p in pictures
-    ]
+def look_view(studio: Studio, session: Session) -> dict[str, Any]:
+    """Return what the grid shows.
+
+    Keys: `pictures` (`name`, `thumb`, `width` and `height` of the picture, `prompt`, `seed`,
+    `wrong`: whether its face is lost, or it could not be saved), `found` (how many there are in
+    all), `query`.
+    """
+    entries, folder = studio.pictures(session, session.query), studio.folder_of(session)
+    session.shown = max(session.shown, SHOWN_PICTURES)
+    return {
+        "query": session.query,
+        "found": len(entries),
+        "pictures": [
+            {
+                "name": entry.name,
+                "thumb": data_url(folder.thumb(entry), "JPEG"),
+                "width": entry.recipe.plan.canvas[0],
+                "height": entry.recipe.plan.canvas[1],
+                "prompt": printable(entry.recipe.plan.prompt),
+                "seed": entry.recipe.seed,
+                "wrong": entry.faulty,
+            }
+            for entry in entries[: session.shown]
+        ],
+    }
+
+
+def picture_view(studio: Studio, session: Session, entry: Entry) -> dict[str, Any]:
+    """Return what the large view shows.
+
+    Keys: `name`, `file` (what it is called when it is downloaded), `src` (a PNG with its recipe),
+    `width`, `height`, `prompt`, `seed`, `recipe` (names and values), `notes`, `place` and `of` (its
+    place among those in the grid), `explained`: `sheet` and `words` (`word`, `map`) or None.
+
+    Raises:
+        PictureError: if it is gone.
+    """
+    folder = studio.folder_of(session)
+    saved = folder.open(entry)
+    names = [one.name for one in studio.pictures(session, session.query)]
+    explained = folder.explanation(entry)
+    recipe = saved.recipe
+    return {
+        "name": entry.name,
+        "file": printable(entry.name).replace(" ", "_"),
+        "src": _data_url(recipe_png_bytes(saved.image, recipe, saved.condition), "PNG"),
+        "width": saved.image.width,
+        "height": saved.image.height,
+        "prompt": printable(recipe.plan.prompt),
+        "seed": recipe.seed,
+        "recipe": [[name, value] for name, value in recipe_rows(recipe).items()],
+        "notes": [printable(note) for note in entry.notes or ()],
+        "place": names.index(entry.name) + 1 if entry.name in names else 0,
+        "of": len(names),
+        "explained": explained
+        and {
+            "sheet": data_url(explained.sheet),
+            "words": [
+                {"word": printable(word), "map": data_url(heat)} for word, heat in explained.words
+            ],
+        },
+    }
 
 
 def _list(box: Box) -> list[int]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sow.errors import SowError, UsageError
 from sow.studio.job import Job
 from sow.studio.line import Line
-from sow.studio.session import MAX_JOBS, MAX_RESULTS, Session, Sessions
+from sow.studio.session import MAX_JOBS, Session, Sessions
 
 # What happens: an owner joins (a letter), or the ticket with this number leaves.
 EVENTS = st.lists(st.one_of(st.sampled_from("abcd"), st.integers(0, 40)), max_size=60)
@@ -225,18 +225,7 @@ class Held:
     """A picture of a size."""
 
     def __init__(self, side):
-        self.image = self
         self.width = self.height = side
-
-
-def test_a_session_remembers_so_many_pictures():
-    session = Session("a")
-    for number in range(MAX_RESULTS + 5):
-        session.remember([Held(number + 1)])
-    assert [one.width for one in session.results[:2]] == [MAX_RESULTS + 5, MAX_RESULTS + 4]
-    assert len(session.results) == MAX_RESULTS
-    session.remember([Held(8000)])
-    assert [one.width for one in session.results] == [8000]
 
 
 def test_a_session_has_so_many_jobs():
