@@ -38,7 +38,7 @@ $(VENV)/.installed-studio: pyproject.toml $(VENV)/.installed
 
 # The page, with an example loaded.
 studio: $(VENV)/.installed-studio
-	$(SOW) studio --model figures --open
+	$(SOW) studio --model figures --face examples/drawn-beard.png --prompt "a man in a red coat" --open
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \

@@ -17,6 +17,12 @@ from sow.errors import INTERRUPTED, UsageError
 
 def studio(
     model: ModelName = "auto",
+    face: Annotated[
+        Path | None, typer.Option("--face", "--image", help="Picture that the page begins with.")
+    ] = None,
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", help="Prompt that the page begins with.")
+    ] = "",
     host: Annotated[
         str, typer.Option(help="Address to listen on. Others than this machine's own need --auth.")
     ] = "127.0.0.1",
@@ -55,6 +61,7 @@ def studio(
 
     try:
         from sow.studio.access import check_access, read_accounts
+        from sow.studio.examples import Start
         from sow.studio.launch import serve
     except ModuleNotFoundError as error:
         if error.name != "gradio":
@@ -62,9 +69,12 @@ def studio(
         raise UsageError("sow studio needs Gradio", "run pip install 'sow[studio]'") from None
     accounts = read_accounts(auth or (), auth_file)
     check_access(host, share, accounts)  # before a model is looked for
+    start = Start.of(face, prompt) if face or prompt else None
     service = Service(model, device=device, dtype=dtype, report=report)
     interrupted = _interrupts()
-    with serve(service, out, host=host, port=port, accounts=accounts, share=share) as served:
+    with serve(
+        service, out, host=host, port=port, accounts=accounts, share=share, start=start
+    ) as served:
         address = served.share_url or served.url
         if as_json:
             print_json({"url": served.url, "share_url": served.share_url})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from sow.pictures.inputs import as_mask
 from sow.pictures.loading import open_image
 from sow.studio import components
 from sow.studio.asking import plan_for_me
-from sow.studio.examples import EXAMPLES, find_example
+from sow.studio.examples import EXAMPLES, Start, find_example
 from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.guard import owner_of
 from sow.studio.job import Moment
@@ -40,14 +41,22 @@ MAX_QUERY = 200
 DELETE = (600, 3600)
 """How often Gradio looks for files that programs sent, and from what age it deletes them, in s."""
 
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""The page shows itself what is going on; programs have events of their own."""
 
-def build(studio: Studio) -> gr.Blocks:
-    """Return the page."""
-    page = Page(studio)
+
+def build(studio: Studio, start: Start | None = None) -> gr.Blocks:
+    """Return the page.
+
+    start: what it begins with.
+    """
+    page = Page(studio, start)
     blocks: gr.Blocks
     with gr.Blocks(title="SOW Studio", analytics_enabled=False, delete_cache=DELETE) as blocks:
         page.lay_out()
         page.wire(blocks)
+        if start is not None:
+            blocks.load(page.begin, None, [page.stage, page.form], **HIDDEN)
         blocks.unload(page.leave)
     return blocks
 
@@ -55,8 +64,8 @@ def build(studio: Studio) -> gr.Blocks:
 class Page:
     """The components of the page and what happens when they are used."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+    def __init__(self, studio: Studio, start: Start | None = None) -> None:
+        self.studio, self.start = studio, start or Start()
         self._jobs = itertools.count()
 
     def lay_out(self) -> None:
@@ -84,7 +93,6 @@ class Page:
 
     def wire(self, blocks: gr.Blocks) -> None:
         """Say what is called when."""
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         for event, does in (
             (self.stage.bring, self.bring),
             (self.stage.choose, self.choose),
@@ -93,26 +101,35 @@ class Page:
             (self.stage.placed, self.placed),
             (self.form.reshape, self.place),
         ):
-            event(does, self.controls, self.stage, **hidden)
-        self.stage.example(self.example, self.controls, [self.stage, self.form], **hidden)
-        self.form.plan(self.plan, self.controls, [self.stage, self.form], **hidden)
+            event(does, self.controls, self.stage, **HIDDEN)
+        self.stage.example(self.example, self.controls, [self.stage, self.form], **HIDDEN)
+        self.form.plan(self.plan, self.controls, [self.stage, self.form], **HIDDEN)
         self.form.make(
             self.make, self.controls, [self.stage, self.look, self.form],
-            concurrency_limit=None, **hidden,
+            concurrency_limit=None, **HIDDEN,
         )  # fmt: skip
-        self.form.cancel(self.cancel, None, None, **hidden)
-        self.look.search(self.search, None, self.look, **hidden)
-        self.look.more(self.more, None, self.look, **hidden)
-        self.look.open(self.open, None, self.viewer, **hidden)
-        self.viewer.step(self.step, None, self.viewer, **hidden)
+        self.form.cancel(self.cancel, None, None, **HIDDEN)
+        self.look.search(self.search, None, self.look, **HIDDEN)
+        self.look.more(self.more, None, self.look, **HIDDEN)
+        self.look.open(self.open, None, self.viewer, **HIDDEN)
+        self.viewer.step(self.step, None, self.viewer, **HIDDEN)
         self.viewer.vary(
             self.vary, self.controls, [self.stage, self.look, self.form],
-            concurrency_limit=None, **hidden,
+            concurrency_limit=None, **HIDDEN,
         )  # fmt: skip
-        self.viewer.explain(self.explain, None, self.viewer, concurrency_limit=None, **hidden)
-        blocks.load(self.look_around, None, self.look, **hidden)
+        self.viewer.explain(self.explain, None, self.viewer, concurrency_limit=None, **HIDDEN)
+        blocks.load(self.look_around, None, self.look, **HIDDEN)
 
     # ------------------------------------------------------------------ events
+
+    def begin(self, request: gr.Request) -> Any:
+        """The page was opened."""
+        form = {"prompt": self.start.prompt}
+        if not self.start.picture:
+            return gr.skip(), form
+        session, start = self._session(request), self.start
+        bring = partial(self.studio.bring, session, start.picture, start.name)
+        return self._plant(session, (None, form), bring), form
 
     def bring(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """A picture was dropped, pasted, chosen or taken."""

@@ -11,8 +11,6 @@ from sow.studio.placing import NOTHING_MOVED
 from sow.studio.session import Session
 from sow.studio.studio import Studio, Wish
 
-MAX_NOTES = 3
-
 
 def language_model() -> dict[str, str]:
     """Return the language model that can be asked: `vendor`, `model`, `host`; else `why` none."""
@@ -28,7 +26,7 @@ def plan_for_me(
 ) -> dict[str, Any]:
     """Plan a wish, and return what the form shows of it.
 
-    Either `prompt`, the richer one, `by`, who made the plan, and `notes`; or `ask`, what the user
+    Either `prompt`, the richer one, and `by`, who made the plan; or `ask`, what the user
     has to agree to before anything is sent: `vendor`, `model`, `host`, `bytes` of the picture and
     the `questions`.
 
@@ -43,7 +41,7 @@ def plan_for_me(
     vendor = available_vendor() if by_model else None
     by, wish = "rules", replace(wish, placing=NOTHING_MOVED)
     if vendor is None:
-        notes = studio.plan(session, wish)
+        studio.plan(session, wish)
     else:
         choice = PlannerChoice(vendor, cache=False)  # nothing of a user stays on disk
         sent = studio.what_is_sent(session, wish, choice)
@@ -51,13 +49,12 @@ def plan_for_me(
             session.agreed_to.add(agreed_to)
         if sent["host"] not in session.agreed_to:
             return {"ask": _what_to_agree_to(sent)}
-        notes = studio.plan(session, wish, choice)
+        studio.plan(session, wish, choice)
         by = f"{vendor} {sent['model']}, asked at {sent['host']}"
     assert session.plan is not None
     prompt = session.plan.prompt
     studio.keep_plan_for(session, replace(wish, prompt=prompt))
-    notes = [*notes, *session.plan.notes]
-    return {"prompt": prompt, "by": by, "notes": list(dict.fromkeys(notes))[:MAX_NOTES]}
+    return {"prompt": prompt, "by": by}
 
 
 def _what_to_agree_to(sent: dict[str, Any]) -> dict[str, Any]:

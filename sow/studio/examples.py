@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sow.errors import UsageError
+from sow.pictures.inputs import as_picture
+from sow.settings.inputs import check_prompt
 
 FOLDER = Path(__file__).parent / "page" / "examples"
 
@@ -27,6 +29,36 @@ class Example:
     def read(self) -> bytes:
         """Return its file's bytes."""
         return (FOLDER / self.name).read_bytes()
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a page begins with.
+
+    Attributes:
+        picture: the bytes of a picture to plant; empty for none.
+        name: its file's.
+        prompt: what is written already.
+    """
+
+    picture: bytes = b""
+    name: str = ""
+    prompt: str = ""
+
+    @classmethod
+    def of(cls, face: Path | None, prompt: str) -> Start:
+        """Read what a page shall begin with.
+
+        Raises:
+            PictureError: if the picture cannot be read.
+            UsageError: if the prompt is none.
+        """
+        if prompt:
+            check_prompt(prompt)
+        if face is None:
+            return cls(prompt=prompt)
+        as_picture(face)  # says what is wrong with it now, and not to everybody who opens the page
+        return cls(face.read_bytes(), face.name, prompt)
 
 
 EXAMPLES = (

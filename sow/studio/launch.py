@@ -21,6 +21,7 @@ from sow.service.service import Service
 from sow.studio.access import Account, check_access, free_port, is_local
 from sow.studio.app import build
 from sow.studio.components import PAGE
+from sow.studio.examples import Start
 from sow.studio.guard import MAX_BODY, Guard
 from sow.studio.session import MAX_SESSIONS
 from sow.studio.studio import Studio
@@ -57,6 +58,7 @@ def serve(
     port: int | None = None,
     accounts: Sequence[Account] = (),
     share: bool = False,
+    start: Start | None = None,
     **options: Any,
 ) -> Iterator[Served]:
     """Serve the page while the block runs; afterwards nothing of what people brought is left.
@@ -68,6 +70,7 @@ def serve(
         port: 0 takes a free one, None the first that is free from 7860.
         accounts: who may use it; all who can reach it, if there are none.
         share: also give it a public address, through Gradio's servers.
+        start: what every page begins with.
         options: of `gr.Blocks.launch`.
 
     Raises:
@@ -77,7 +80,7 @@ def serve(
     port = free_port(host, port)
     studio = Studio(service, out, shared=not accounts)
     with _private_gradio() as folder:
-        blocks = build(studio)
+        blocks = build(studio, start)
         blocks.queue(default_concurrency_limit=None, api_open=False)
         # System fonts: a page that loads nothing from elsewhere tells nobody who looks at it.
         theme = gr.themes.Base(font=FONT, font_mono=MONO)

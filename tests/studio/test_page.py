@@ -15,6 +15,7 @@ from sow.errors import UsageError
 
 pytest.importorskip("gradio", reason="the extra studio is not installed")
 
+from sow.studio.examples import Start
 from sow.studio.form import wish_of
 from sow.studio.job import Job, Moment
 from sow.studio.launch import serve
@@ -110,6 +111,25 @@ def test_the_marks_lie_under_the_words(page):
         (name) => getComputedStyle(e)[name])"""
     styles = [page.eval_on_selector(f"#form {name}", style) for name in ("textarea", ".backdrop")]
     assert styles[0] == styles[1]
+
+
+def test_what_is_asked_depends_on_what_is_planted(page):
+    page.fill("#sow-prompt", "zzyzx in the snow")
+    expect(page.locator("#sow-words")).to_contain_text("asked for “a person in the snow”")
+    page.set_input_files("#stage input[type=file]", FACE.parent / "drawn-car-part.png")
+    expect(page.locator("#sow-words")).to_contain_text("asked for “in the snow”")
+
+
+def test_a_page_can_begin_with_a_picture_and_a_prompt(browser, served, tmp_path):
+    start = Start.of(FACE, "a man in a red coat")
+    with (
+        serve(served.studio.service, tmp_path, port=0, start=start) as begun,
+        opened_page(browser, begun.url) as page,
+    ):
+        expect(page.locator("#stage .piece")).to_be_visible()
+        expect(page.locator("#sow-prompt")).to_have_value("a man in a red coat")
+        page.click("#form .go")
+        expect(page.locator("#look img")).to_have_count(1)
 
 
 def test_control_enter_makes_a_picture(page):

@@ -168,4 +168,3 @@ drawJob();
 watch("value", () => write(props.value || {}));
 watch("job", drawJob);
 watch("planned", drawPlanned);
-watch("subject", askWords);

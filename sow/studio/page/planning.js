@@ -29,8 +29,7 @@ function drawPlanned() {
   tellPlanned(planned.problem || "", Boolean(planned.problem));
   showConsent(planned.ask || null);
   if (planned.prompt === undefined) return;
-  const notes = planned.notes.map((note) => ` ${note}.`).join("");
-  tellPlanned(`Planned by ${planned.by}.${notes}`);
+  tellPlanned(`Planned by ${planned.by}.`);
   write({ prompt: planned.prompt });
   tell();
 }

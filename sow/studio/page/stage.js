@@ -20,6 +20,7 @@ function received() {
   if (view.examples) drawExamples(view.examples);
   draw();
   if (state.piece && state.piece !== before) {
+    document.dispatchEvent(new CustomEvent("sow-subject", { detail: state.piece.subject }));
     drawPiece();
     if (easel.open) openPainter();
   }

@@ -1,6 +1,6 @@
 // The words of the prompt that the model does not know: underlined behind the text, named below it.
 const PAUSE = 150; // milliseconds without typing before the server is asked
-const words = { asked: 0, timer: 0, text: null };
+const words = { asked: 0, timer: 0, text: null, subject: "face" };
 
 function showWords() {
   const field = element.querySelector("textarea");
@@ -17,7 +17,7 @@ async function askWords() {
   const turn = ++words.asked;
   const prompt = element.querySelector("textarea").value;
   const found = prompt.trim()
-    ? await server.words({ prompt, subject: props.subject || "face" })
+    ? await server.words({ prompt, subject: words.subject })
     : { marks: [], unknown: [], asked: "" };
   if (turn !== words.asked || !found) return; // a later question is on its way
   mark(prompt, found.marks);
@@ -68,3 +68,15 @@ function fit(field) {
 element.querySelector("textarea").addEventListener("scroll", (event) => {
   element.querySelector(".backdrop").scrollTop = event.target.scrollTop;
 });
+
+// What is planted decides what a prompt without a person becomes.
+document.addEventListener("sow-subject", (event) => {
+  if (event.detail === words.subject) return;
+  words.subject = event.detail;
+  if (words.text) showAgain();
+});
+
+function showAgain() {
+  words.text = null;
+  showWords();
+}
