@@ -83,6 +83,32 @@ def test_predicting_the_right_v_costs_nothing_and_noisy_times_keep_their_weight(
     assert errors.max() < 1e-6
 
 
+def test_batches_leave_out_what_is_held_back_and_do_not_follow_the_order_of_the_rows(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(denoiser, "HELD_BACK", 10)
+    store = Store(tmp_path)
+    store.append(100, [chunk(60, 0), chunk(40, 60, width=6)])
+    lessons = denoiser.Lessons(store)
+    random = np.random.default_rng(0)
+    shapes, places, early = set(), [], []
+    for _ in range(60):
+        latents, tokens = lessons.batch(random)
+        numbers = latents[:, 0, 0, 0].numpy()
+        assert (tokens[:, 0].numpy() == numbers).all()
+        shapes.add(latents.shape[-1])
+        seen = numbers if latents.shape[-1] == 4 else numbers - 60
+        places.append(seen.min())
+        early.append(seen[: denoiser.BATCH // 2].mean() - seen[denoiser.BATCH // 2 :].mean())
+    assert shapes == {4, 6}
+    assert min(places) == 10
+    assert abs(np.mean(early)) < 3
+    assert [len(latents) for latents, _ in lessons.held_back()] == [10, 10]
+    store.append(20, [chunk(20, 100)])
+    lessons.refresh()
+    assert len(lessons.shapes["4x5"].latents) == 80
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder in which every stage has run for a moment, and what the command printed last."""
