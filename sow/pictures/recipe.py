@@ -45,6 +45,10 @@ OLD_HASH = "(hashed as version 1 did)"
 RECORDED_PACKAGES = ("sow", "torch", "diffusers", "transformers")
 
 
+class NoRecipe(PictureError):
+    """A picture that has no recipe."""
+
+
 class AdapterRecord(BaseModel):
     """A file that was added to the model: its name, without folders, and its hash."""
 
@@ -234,22 +238,24 @@ def read_saved(source: Path | bytes, name: str = "") -> tuple[Image.Image, Recip
     return image, recipe, condition
 
 
-def peek_recipe(path: Path) -> Recipe:
-    """Read only the recipe of a picture; no pixel is decoded.
+def peek_recipe(source: Path | bytes, name: str = "") -> Recipe:
+    """Read only the recipe of a picture, as `read_saved`; no pixel is decoded.
 
     Raises:
-        PictureError: if the file has no recipe, or an invalid one.
+        NoRecipe: if it is a picture without a recipe.
+        PictureError: if it is none, or its recipe is invalid.
     """
-    name = display_name(path)
-    with open_image(path, name, ("PNG",), MAX_BYTES) as picture:
+    name = name or (display_name(source) if isinstance(source, Path) else "the picture")
+    opened = source if isinstance(source, Path) else io.BytesIO(source)
+    with open_image(opened, name, ("PNG",), MAX_BYTES) as picture:
         text = picture.info.get(TEXT_KEY)
     if not isinstance(text, str):
         raise _no_recipe(name)
     return _parsed(text, name)
 
 
-def _no_recipe(name: str) -> PictureError:
-    return PictureError(f"{name} has no recipe", "give a picture written by `sow generate`")
+def _no_recipe(name: str) -> NoRecipe:
+    return NoRecipe(f"{name} has no recipe", "give a picture written by `sow generate`")
 
 
 def _parsed(text: str, name: str) -> Recipe:

@@ -13,6 +13,7 @@ import gradio as gr
 from sow.errors import SowError
 from sow.pictures.inputs import as_mask
 from sow.pictures.loading import open_image
+from sow.service.saved_picture import SavedPicture
 from sow.studio import components
 from sow.studio.asking import plan_for_me
 from sow.studio.examples import EXAMPLES, Start, find_example
@@ -20,6 +21,7 @@ from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.guard import owner_of
 from sow.studio.job import Moment
 from sow.studio.placing import read_placing
+from sow.studio.restoring import recipe_in
 from sow.studio.session import Session
 from sow.studio.studio import Studio
 from sow.studio.views import (
@@ -94,7 +96,7 @@ class Page:
     def wire(self, blocks: gr.Blocks) -> None:
         """Say what is called when."""
         for event, does in (
-            (self.stage.bring, self.bring),
+            (self.stage.finished, self.finished),
             (self.stage.choose, self.choose),
             (self.stage.turn, self.turn),
             (self.stage.paint, self.paint),
@@ -102,6 +104,8 @@ class Page:
             (self.form.reshape, self.place),
         ):
             event(does, self.controls, self.stage, **HIDDEN)
+        self.stage.bring(self.bring, self.controls, [self.stage, self.form], **HIDDEN)
+        self.viewer.use(self.use, self.controls, [self.stage, self.form], **HIDDEN)
         self.stage.example(self.example, self.controls, [self.stage, self.form], **HIDDEN)
         self.form.plan(self.plan, self.controls, [self.stage, self.form], **HIDDEN)
         self.form.make(
@@ -133,13 +137,31 @@ class Page:
 
     def bring(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """A picture was dropped, pasted, chosen or taken."""
-        session = self._session(request)
-
-        def bring() -> None:
+        session, saved = self._session(request), None
+        name = str(_sent(event, "name") or "picture")
+        try:
             data = from_data_url(_sent(event, "data"))
-            self.studio.bring(session, data, str(_sent(event, "name") or "picture"))
+            saved = recipe_in(data, name)
+        except SowError as error:
+            return stage_view(self.studio, session, error_text(error)), gr.skip()
+        if saved is not None:
+            return self._restore(session, saved)
+        view = self._plant(session, controls, lambda: self.studio.bring(session, data, name))
+        return view, gr.skip()
 
-        return self._plant(session, controls, bring)
+    def _restore(self, session: Session, saved: SavedPicture) -> Any:
+        """Show everything as it was when a picture was made; return the stage and the form."""
+        with session.lock:
+            try:
+                form = self.studio.restore(session, saved)
+            except SowError as error:
+                return stage_view(self.studio, session, error_text(error)), gr.skip()
+            return stage_view(self.studio, session), form
+
+    def finished(self, request: gr.Request, *controls: Any) -> Any:
+        """The finished picture that everything came from is to be planted itself."""
+        session = self._session(request)
+        return self._plant(session, controls, lambda: self.studio.plant_finished(session))
 
     def example(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """One of the pictures to start with was clicked."""
@@ -297,6 +319,15 @@ class Page:
                 yield {}, moment
 
         yield from self._show(session, start())
+
+    def use(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
+        """Everything is to be as it was for a picture."""
+        session = self._session(request)
+        try:
+            saved = self.studio.saved(session, self.studio.picture(session, _sent(event, "name")))
+        except SowError as error:
+            return stage_view(self.studio, session, error_text(error)), gr.skip()
+        return self._restore(session, saved)
 
     def explain(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """It is to be shown what the words did."""

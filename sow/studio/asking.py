@@ -41,6 +41,7 @@ def plan_for_me(
     vendor = available_vendor() if by_model else None
     by, wish = "rules", replace(wish, placing=NOTHING_MOVED)
     if vendor is None:
+        session.kept = None  # a new plan is wanted, not that of a finished picture
         studio.plan(session, wish)
     else:
         choice = PlannerChoice(vendor, cache=False)  # nothing of a user stays on disk
@@ -49,6 +50,7 @@ def plan_for_me(
             session.agreed_to.add(agreed_to)
         if sent["host"] not in session.agreed_to:
             return {"ask": _what_to_agree_to(sent)}
+        session.kept = None
         studio.plan(session, wish, choice)
         by = f"{vendor} {sent['model']}, asked at {sent['host']}"
     assert session.plan is not None

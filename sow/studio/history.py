@@ -20,7 +20,7 @@ from PIL import Image
 
 from sow.errors import OutputError, PictureError, SowError
 from sow.pictures.loading import display_name, open_image
-from sow.pictures.recipe import MAX_BYTES, Recipe, peek_recipe
+from sow.pictures.recipe import MAX_BYTES, NoRecipe, Recipe, peek_recipe
 from sow.service.names import default_name
 from sow.service.saved_picture import SavedPicture
 from sow.utils.files import make_folder, remove_stale
@@ -173,9 +173,10 @@ class Folder:
     def _read(self, name: str, made: int) -> Entry | None:
         try:
             return Entry(name, peek_recipe(self.path / name), made)
+        except NoRecipe:
+            pass
         except PictureError as error:
-            if "has no recipe" not in error.what:
-                LOG.warning("not listed: %s", error.what)
+            LOG.warning("not listed: %s", error.what)
         except Exception:
             LOG.warning("not listed: %r cannot be read", name[-80:])
         return None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sow.plan.plan import Plan
     from sow.service.results import GenerationSpec
     from sow.studio.job import Job
+    from sow.studio.restoring import Kept
 
 MAX_SESSIONS = 200
 MAX_PIXELS = 1_000_000_000
@@ -42,6 +43,7 @@ class Session:
         whole: all of the picture is planted, without looking for a face.
         mask: what the user painted: white is planted. Grey, of the picture's size.
         plan: where it goes, as it was planned.
+        kept: the finished picture that everything was taken from, if it was.
         placing: what the user moved since.
         planned_for: what the plan was made for; another wish needs another plan.
         picture_notes: what the user should know of the picture.
@@ -67,6 +69,7 @@ class Session:
     whole: bool = False
     mask: Image.Image | None = None
     plan: Plan | None = None
+    kept: Kept | None = None
     placing: Placing = NOTHING_MOVED
     planned_for: tuple[object, ...] = ()
     picture_notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sow.errors import SowError, UsageError
 from sow.pictures.condition import Condition
 from sow.pictures.inputs import as_mask, as_picture, as_picture_with_notes
 from sow.pictures.loading import open_image, turned
+from sow.pictures.recipe import pixels_sha256
 from sow.pipeline.calls import Progress
 from sow.plan.box import Box
 from sow.plan.plan import Plan
@@ -24,12 +25,13 @@ from sow.service.budget import never_agree
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import GenerationSpec, Picture
-from sow.service.saved_picture import SavedPicture
+from sow.service.saved_picture import SavedPicture, find_model_differences
 from sow.service.service import Service
 from sow.studio.history import Entry, Folder, History
 from sow.studio.job import Job, Moment
 from sow.studio.line import Line
 from sow.studio.placing import NOTHING_MOVED, Placing, placed, with_own_labels
+from sow.studio.restoring import AS_MADE, Kept, form_of
 from sow.studio.session import Session, Sessions
 
 PLACEHOLDER = "a person"
@@ -92,15 +94,49 @@ class Studio:
         session.name, session.picture_notes = name, notes
         self._take(session, picture)
 
-    def _take(self, session: Session, picture: Image.Image) -> None:
+    def restore(self, session: Session, saved: SavedPicture) -> dict[str, Any]:
+        """Work on what a finished picture came of, and return the form's value for it.
+
+        The user's picture stays if it is the same; otherwise the planted piece is all there is.
+
+        Raises:
+            SowError: if nothing is planted in it, or its LoRAs and embeddings are not here.
+        """
+        recipe, model = saved.recipe, self.service.model
+        if recipe.plan.text_only:
+            raise UsageError("nothing is planted in this picture", "choose another")
+        kept, plan = Kept(saved, saved.find_adapters()), with_own_labels(recipe.plan)
+        own = session.picture
+        if own is None or plan.turn or pixels_sha256(own) != recipe.picture_sha256:
+            self._take(session, saved.condition.picture, faces=())
+            session.name, session.picture_notes = saved.name, ()
+            plan = plan.changed(turn=0, crop=None, matte=None, ellipse=None)
+        session.whole, session.mask, session.problem = False, None, ""
+        session.kept, session.plan, session.placing = kept, plan, NOTHING_MOVED
+        session.notes = (*find_model_differences(recipe, model),)
+        form = form_of(recipe, model)
+        session.planned_for = (plan.prompt.strip(), plan.setting, form["canvas"] or None)
+        return form
+
+    def plant_finished(self, session: Session) -> None:
+        """Take the finished picture that everything came from as a picture to plant."""
+        if session.kept is not None:
+            session.picture_notes = ()
+            self._take(session, session.kept.saved.image)
+
+    def _take(
+        self, session: Session, picture: Image.Image, faces: tuple[Box, ...] | None = None
+    ) -> None:
         """Make it the session's picture, and forget what was decided about the one before."""
-        session.picture, session.faces = picture, tuple(find_faces(picture))
+        session.picture = picture
+        session.faces = tuple(find_faces(picture)) if faces is None else faces
         session.face_index = 0 if session.faces else None
         session.whole, session.mask = False, None
         self._forget_plan(session)
 
     def _forget_plan(self, session: Session) -> None:
         session.plan, session.planned_for, session.placing = None, (), NOTHING_MOVED
+        session.kept = None
         session.notes, session.problem = (), ""
 
     def choose(self, session: Session, face_index: int | None) -> None:
@@ -151,6 +187,8 @@ class Studio:
         Raises:
             SowError: if there is no picture, or no plan.
         """
+        if session.kept is not None:
+            return self._adapt_plan(session, wish)
         request = self._plan_request(session, wish)
         planned = self.service.with_planner(planner).plan(request)
         plan, before = with_own_labels(planned.plan), session.plan
@@ -162,6 +200,23 @@ class Studio:
         session.placing = wish.placing if same else NOTHING_MOVED
         session.plan, session.planned_for = plan, _planned_for(wish)
         session.notes, session.problem = (*plan.notes, *planned.notes), ""
+        return list(session.notes)
+
+    def _adapt_plan(self, session: Session, wish: Wish) -> list[str]:
+        """Change what a wish changes in the plan of a finished picture; the rest stays."""
+        self.place(session, wish.placing)
+        before, own = self.placed_plan(session), self.service.model.checkpoint_spec.canvas
+        same = len(session.planned_for) == 3 and session.planned_for[2] == wish.canvas
+        planned = self.service.with_planner(OFFLINE).plan(Request(
+            image=session.picture,
+            plan=before,
+            prompt=wish.prompt.strip() or PLACEHOLDER,
+            setting=wish.setting,
+            canvas=before.canvas if same else wish.canvas or own,
+        ))  # fmt: skip
+        session.plan, session.planned_for = planned.plan, _planned_for(wish)
+        session.placing = NOTHING_MOVED
+        session.notes, session.problem = planned.notes, ""
         return list(session.notes)
 
     def is_planned(self, session: Session, wish: Wish) -> bool:
@@ -222,6 +277,8 @@ class Studio:
             PictureError: if the mask keeps nothing.
         """
         plan = self.placed_plan(session)
+        if session.kept is not None and session.mask is None:
+            return session.kept.condition(plan, larger)
         plan = plan.scaled((plan.canvas[0] * larger, plan.canvas[1] * larger))
         return Condition.prepare(session.picture, plan, _mask(session))
 
@@ -240,14 +297,16 @@ class Studio:
 
     def _make_request(self, session: Session, wish: Wish) -> Request:
         """Return the request for pictures of the plan as it was placed."""
-        plan = self.placed_plan(session)
+        plan, kept = self.placed_plan(session), session.kept
+        as_made = wish.preset == AS_MADE
         return Request(
             image=session.picture,
             plan=plan,
             canvas=plan.canvas,  # or it would be fitted to the model's shorter side
             mask=_mask(session),
-            negative=wish.negative or None,
-            preset=wish.preset,
+            negative=wish.negative or ("" if kept else None),
+            preset=None if as_made else wish.preset,
+            settings=kept.saved.recipe.settings if as_made and kept else None,
             likeness=wish.likeness,
         )
 
@@ -264,7 +323,8 @@ class Studio:
         else:
             self.plan(session, wish)
         # Now, not when its turn comes: what is shown is what is made.
-        work = partial(self._pictures, session, wish, self._make_request(session, wish))
+        request, changes = self._make_request(session, wish), self._kept_parts(session)
+        work = partial(self._pictures, session, wish, request, changes)
         yield from self._run(session, work)
 
     def _run(self, session: Session, work: Work) -> Iterator[Moment]:
@@ -283,14 +343,25 @@ class Studio:
         session: Session,
         wish: Wish,
         request: Request,
+        kept: dict[str, Any],
         on_progress: Callable[[Progress], None],
     ) -> tuple[Picture, ...]:
         service = self.service.with_planner(OFFLINE)
-        session.spec = service.resolve(request)
+        session.spec = replace(service.resolve(request), **kept)
         seeds = consecutive_seeds(wish.seed, wish.num)
         return self._save(session, session.spec, service.make(
             session.spec, seeds, explain=wish.explain, on_progress=on_progress
         ))  # fmt: skip
+
+    def _kept_parts(self, session: Session) -> dict[str, Any]:
+        """Return what of a spec is exactly as in the finished picture it came from."""
+        if session.kept is None:
+            return {}
+        return {
+            "condition": self.condition(session),
+            "picture_sha256": session.kept.saved.recipe.picture_sha256,
+            "adapters": session.kept.adapters,
+        }
 
     def _save(
         self, session: Session, spec: GenerationSpec, pictures: Iterable[Picture]
@@ -380,6 +451,8 @@ def _planned_for(wish: Wish) -> tuple[object, ...]:
 
 def _mask(session: Session) -> Image.Image | None:
     """Return what the user painted, or all of an opaque picture if that is planted."""
+    if session.mask is None and session.kept is not None and session.picture is not None:
+        return Image.new("L", session.picture.size, 255)  # its own outline replaces it
     if session.mask is None and session.whole and session.picture is not None:
         return Image.new("L", session.picture.size, 255) if session.picture.mode == "RGB" else None
     return session.mask

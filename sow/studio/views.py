@@ -105,12 +105,14 @@ def placing_view(
 ) -> dict[str, Any]:
     """Return what changes when something was moved.
 
-    Keys: `canvas` (`[width, height]`), `box` in canvas pixels, `moved` (whether the user put it
-    there), `regions` (`label`, `box`, `moved`), `notes`, `problem` (sentences for the user), and
-    `edit` (the number of the page's change that this answers; None if it answers none).
+    Keys: `kept` (whether everything is as in a finished picture), `canvas` (`[width, height]`),
+    `box` in canvas pixels, `moved` (whether the user put it there), `regions` (`label`, `box`,
+    `moved`), `notes`, `problem` (sentences for the user), and `edit` (the number of the page's
+    change that this answers; None if it answers none).
     """
     view: dict[str, Any] = {
         "edit": edit,
+        "kept": session.kept is not None,
         "problem": problem or session.problem,
         "notes": [for_page(note) for note in _notes(studio, session)],
         "box": None,
@@ -133,7 +135,13 @@ def placing_view(
 def _notes(studio: Studio, session: Session) -> list[str]:
     several = len(session.faces) > 1 and not session.whole
     faces = f"{len(session.faces)} faces were found; click the one to plant"
-    notes = [*session.picture_notes, *([faces] if several else []), *session.notes]
+    made = "this is how a finished picture was made: its piece, its place and its settings"
+    notes = [
+        *([made] if session.kept else []),
+        *session.picture_notes,
+        *([faces] if several else []),
+        *session.notes,
+    ]
     if session.plan is not None and session.plan.subject == "thing":
         notes.append("say in the prompt what it is, or paint what of it to plant")
     if session.plan is not None and session.placing.box is not None:

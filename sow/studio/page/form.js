@@ -30,6 +30,9 @@ function tell() {
 function write(value) {
   for (const name of ["prompt", "negative", "setting", "preset", "canvas"]) {
     const field = form.elements.namedItem(name);
+    if (name === "preset" && value.preset && ![...field.options].some((option) => option.value === value.preset)) {
+      field.append(new Option(value.preset)); // settings that have no name
+    }
     if (value[name] !== undefined && field.value !== (value[name] ?? "")) field.value = value[name] ?? "";
   }
   if (value.num) form.elements.namedItem("num").value = value.num;

@@ -67,7 +67,8 @@ function drawSheet() {
   at(".again").hidden = !state.finished;
   at(".numbers").disabled = working() || !state.box;
   at(".brush").disabled = working() || !state.piece;
-  for (const name of ["all", "turn"]) at(`.${name}`).disabled = working();
+  at(".finished").hidden = !state.kept;
+  for (const name of ["all", "turn", "finished"]) at(`.${name}`).disabled = working();
 }
 
 function drawSource() {
@@ -112,6 +113,7 @@ listenToPainter();
 listenToPiece();
 at(".all").addEventListener("click", () => { busy("Planting it…"); trigger("choose", { face: -1 }); });
 at(".turn").addEventListener("click", () => { busy("Planting it…"); trigger("turn"); });
+at(".finished").addEventListener("click", () => { busy("Planting it…"); trigger("finished"); });
 at(".brush").addEventListener("click", openPainter);
 at(".again").addEventListener("click", () => { state.finished = state.preview = null; draw(); });
 watch("value", received);
