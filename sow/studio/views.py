@@ -135,12 +135,14 @@ def placing_view(
 def _notes(studio: Studio, session: Session) -> list[str]:
     several = len(session.faces) > 1 and not session.whole
     faces = f"{len(session.faces)} faces were found; click the one to plant"
+    name = studio.service.model.name
+    said = (f"{name} does not know", f"{name} is asked for", "nothing of the prompt is left")
     made = "this is how a finished picture was made: its piece, its place and its settings"
     notes = [
         *([made] if session.kept else []),
         *session.picture_notes,
         *([faces] if several else []),
-        *session.notes,
+        *(note for note in session.notes if not note.startswith(said)),  # the form says these
     ]
     if session.plan is not None and session.plan.subject == "thing":
         notes.append("say in the prompt what it is, or paint what of it to plant")

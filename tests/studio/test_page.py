@@ -4,12 +4,12 @@ in light and dark, on a desk and on a phone."""
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from browsing import chromium, expect
 from mllm_server import Server, small
+from pages import visited
 
 from sow.errors import UsageError
 
@@ -33,25 +33,9 @@ def browser():
         yield started
 
 
-@contextmanager
-def opened_page(browser, url, **how):
-    """A page of its own; at the end it must have asked nobody but its server, without errors."""
-    context = browser.new_context(**{**DESK, **how})
-    context.set_default_timeout(30_000)
-    page, asked, wrong = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(url)
-    page.wait_for_selector("#sow-prompt")
-    yield page
-    context.close()
-    assert wrong == []
-    assert [one for one in asked if not one.startswith((url, "data:", "blob:"))] == []
-
-
 @pytest.fixture
 def page(browser, served):
-    with opened_page(browser, served.url) as page:
+    with visited(browser, served.url) as page:
         yield page
 
 
@@ -124,7 +108,7 @@ def test_a_page_can_begin_with_a_picture_and_a_prompt(browser, served, tmp_path)
     start = Start.of(FACE, "a man in a red coat")
     with (
         serve(served.studio.service, tmp_path, port=0, start=start) as begun,
-        opened_page(browser, begun.url) as page,
+        visited(browser, begun.url) as page,
     ):
         expect(page.locator("#stage .piece")).to_be_visible()
         expect(page.locator("#sow-prompt")).to_have_value("a man in a red coat")
@@ -137,7 +121,8 @@ def test_control_enter_makes_a_picture(page):
     page.fill("#sow-prompt", "a man in a red coat")
     page.press("#sow-prompt", "Control+Enter")
     expect(page.locator("#form .go .label")).to_have_text("Cancel")
-    expect(page.locator("#look img")).to_have_count(1)
+    expect(page.locator("#form .said")).to_have_text("Done.")
+    expect(page.locator("#look img")).not_to_have_count(0)
     expect(page.locator("#form .go .label")).to_have_text("Generate")
 
 
@@ -152,12 +137,13 @@ def test_what_is_typed_while_a_picture_is_made_stays(page):
     plant(page)
     page.click("#form .go")
     page.fill("#sow-prompt", "a woman in the snow")
-    expect(page.locator("#look img")).to_have_count(1)
+    expect(page.locator("#form .said")).to_have_text("Done.")
     assert page.input_value("#sow-prompt") == "a woman in the snow"
 
 
 def test_cancel_cancels(page, gate):
     plant(page)
+    before = page.locator("#look img").count()
     page.click("#form .go")
     expect(page.locator("#form .left")).to_have_text("starting")
     expect(page.locator("#form .go .label")).to_have_text("Cancel")
@@ -165,7 +151,7 @@ def test_cancel_cancels(page, gate):
     gate.set()
     expect(page.locator("#form .go .label")).to_have_text("Generate")
     expect(page.locator("#form .said")).to_have_text("Cancelled.")
-    expect(page.locator("#look img")).to_have_count(0)
+    expect(page.locator("#look img")).to_have_count(before)
 
 
 def test_the_place_in_line_is_said_and_can_be_left(page, served):
@@ -263,7 +249,7 @@ def served_with_key(served, model_server, tmp_path_factory):
 def test_a_language_model_is_sent_nothing_before_the_user_agrees(
     browser, served_with_key, model_server
 ):
-    with opened_page(browser, served_with_key.url) as page:
+    with visited(browser, served_with_key.url) as page:
         plant(page)
         page.fill("#sow-prompt", "an old man with an umbrella")
         page.click("#form .plan-for-me")
@@ -289,14 +275,14 @@ def test_a_language_model_is_sent_nothing_before_the_user_agrees(
         expect(page.locator("#form .planned")).to_have_text("Planning …")
         expect(page.locator("#form .planned")).to_contain_text("Planned by openai")
         assert len(model_server.asked) > asked
-    with opened_page(browser, served_with_key.url) as page:  # another session is asked again
+    with visited(browser, served_with_key.url) as page:  # another session is asked again
         plant(page)
         page.click("#form .plan-for-me")
         expect(page.locator("#form .who")).to_be_visible()
 
 
 def test_dark_or_light_is_the_systems_until_it_is_chosen(browser, served):
-    with opened_page(browser, served.url, color_scheme="dark") as page:
+    with visited(browser, served.url, color_scheme="dark") as page:
         button = page.get_by_role("button", name="Dark colours")
         expect(page.locator("body.dark")).to_have_count(1)
         expect(button).to_have_attribute("aria-pressed", "true")
@@ -308,7 +294,7 @@ def test_dark_or_light_is_the_systems_until_it_is_chosen(browser, served):
 
 
 def test_on_a_phone_generate_is_within_reach_and_nothing_is_wider_than_the_screen(browser, served):
-    with opened_page(browser, served.url, **PHONE) as page:
+    with visited(browser, served.url, **PHONE) as page:
         plant(page)
         box = page.locator("#form .go").bounding_box()
         assert box["y"] > 844 * 0.75
@@ -344,7 +330,7 @@ def check_accessible(page, state):
 
 
 def test_axe_finds_nothing_serious(browser, served, gate):
-    with opened_page(browser, served.url, reduced_motion="reduce") as page:
+    with visited(browser, served.url, reduced_motion="reduce") as page:
         check_accessible(page, "empty")
         page.click("#form .go")
         expect(page.locator("#form .problem")).to_be_visible()
@@ -360,12 +346,16 @@ def test_axe_finds_nothing_serious(browser, served, gate):
         expect(page.locator("#form .progress")).to_be_visible()
         check_accessible(page, "making")
         gate.set()
-        expect(page.locator("#look img")).not_to_have_count(0)
+        expect(page.locator("#form .said")).to_have_text("Done.")
         check_accessible(page, "made")
+        page.locator("#look .grid button").first.click()
+        page.locator("#viewer .explain .ask").click()
+        expect(page.locator("#viewer .words li")).not_to_have_count(0)
+        check_accessible(page, "a picture large, with what its words did")
 
 
 def test_axe_finds_nothing_serious_in_the_question(browser, served_with_key):
-    with opened_page(browser, served_with_key.url) as page:
+    with visited(browser, served_with_key.url) as page:
         plant(page)
         page.click("#form .plan-for-me")
         page.locator("#form .exactly summary").click()
