@@ -21,11 +21,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts t
 # Nobody's consent or tuned presets decide a test.
 os.environ["SOW_CONFIG"] = tempfile.mkdtemp(prefix="sow-tests-")
 
-from commands import run_here, run_process
+from commands import load_once, run_here, run_process
 from helpers import draw_quickly
 
 import sow
 from sow.benchmarks.checkpoints import TINY, random_pipeline
+from sow.models import load
 
 # Half a million objects of libraries are looked through whenever Python looks for garbage.
 gc.set_threshold(100_000, 10, 10)
@@ -88,6 +89,21 @@ def tiny_folder(tiny, tmp_path_factory):
 def faces():
     """Three drawn identities by name."""
     return {name: Image.open(EXAMPLES / f"{name}.png").convert("RGB") for name in FACES}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A page on a free port: `url`, `studio`, `folder`. Its pictures are made in four steps."""
+    pytest.importorskip("gradio", reason="the extra studio is not installed")
+    from sow.studio.launch import serve
+
+    out = tmp_path_factory.mktemp("studio") / "results"
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setattr(load, "load_pipeline", load_once)
+        draw_quickly(changes.setattr)
+        service = sow.Service("figures", device="cpu", dtype="float32")
+        with serve(service, out, port=0) as page:
+            yield page
 
 
 @pytest.fixture(scope="session")

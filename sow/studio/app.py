@@ -15,6 +15,7 @@ from sow.pictures.inputs import as_mask
 from sow.pictures.loading import open_image
 from sow.service.saved_picture import SavedPicture
 from sow.studio import components
+from sow.studio.api import Endpoints
 from sow.studio.asking import plan_for_me
 from sow.studio.examples import EXAMPLES, Start, find_example
 from sow.studio.form import about, model_line, wish_of, words_of
@@ -60,6 +61,7 @@ def build(studio: Studio, start: Start | None = None) -> gr.Blocks:
         if start is not None:
             blocks.load(page.begin, None, [page.stage, page.form], **HIDDEN)
         blocks.unload(page.leave)
+        Endpoints(studio, page._session).wire()
     return blocks
 
 

@@ -27,7 +27,7 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 GET = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/login_check/?|/logout"
     r"|/(assets|static|svelte)/.*"
-    r"|/gradio_api/(info/?|startup-events|queue/data|heartbeat/\w+|upload_progress|file=(?!\w+:).*)"
+    r"|/gradio_api/(info/?|startup-events|queue/data|heartbeat/[\w-]+|upload_progress|file=(?!\w+:).*)"
 )
 POST = re.compile(r"/login/?|/gradio_api/(queue/join|cancel|reset/?|upload|component_server/?)")
 WAYS = {"GET": GET, "HEAD": GET, "POST": POST}

@@ -21,6 +21,10 @@ LOG = logging.getLogger(__name__)
 ENDS = ("done", "cancelled", "failed")
 PAUSE = 0.1
 """Seconds between two moments that are told: a browser draws no more, and each costs time."""
+AGAIN = 1.0
+"""Seconds after which a moment is told again."""
+Work = Callable[[Callable[["Progress"], None]], tuple["Picture", ...]]
+"""Makes pictures; what it is given is to be called with the progress."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,13 @@ class Job:
     Args:
         line: the line that it stands in.
         owner: whose it is, for the line.
-        make: makes the pictures; what it is given is to be called with the progress.
+        make: what is done when it is its turn.
 
     Raises:
         UsageError: if the line is too long.
     """
 
-    def __init__(
-        self,
-        line: Line,
-        owner: str,
-        make: Callable[[Callable[[Progress], None]], tuple[Picture, ...]],
-    ) -> None:
+    def __init__(self, line: Line, owner: str, make: Work) -> None:
         self._line, self._make = line, make
         self._ticket = line.join(owner)
         self._cancelled = threading.Event()
@@ -87,7 +86,8 @@ class Job:
     def moments(self) -> Iterator[Moment]:
         """Yield where it is, whenever that changes, until it has ended.
 
-        Some moments are left out, and never the last one.
+        Some moments are left out, and never the last one. If nothing changes for long, the latest
+        one is told again: a generator can only be closed when it yields.
         """
         seen: Moment | None = None
         while seen is None or seen.stage not in ENDS:
@@ -95,11 +95,13 @@ class Job:
             yield seen
 
     def _after(self, seen: Moment | None) -> Moment:
-        """Return the latest moment once it is another than what was seen, and not too soon."""
+        """Return the latest moment, not too soon, and not long after it has changed."""
         with self._changed:
             if seen is not None:
                 self._changed.wait_for(lambda: self.ended, PAUSE)
-            self._changed.wait_for(lambda: self._latest is not seen)
+            self._changed.wait_for(
+                lambda: self._latest is not seen, None if seen is None else AGAIN
+            )
             assert self._latest is not None
             return self._latest
 

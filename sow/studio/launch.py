@@ -136,6 +136,7 @@ def _private_gradio() -> Iterator[Path]:
         GRADIO_TEMP_DIR=str(folder),
         GRADIO_EXAMPLES_CACHE=str(folder / "examples"),
         GRADIO_ANALYTICS_ENABLED="False",
+        GRADIO_HEARTBEAT_INTERVAL="5",  # a program that leaves says so at the next one
     )
     try:
         yield folder

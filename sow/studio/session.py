@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sow.errors import UsageError
@@ -56,6 +57,7 @@ class Session:
         shown: how many pictures its grid shows.
         jobs: what is waiting or being made.
         agreed_to: the hosts that may be sent the prompt and the planted part.
+        files: of a program, what it sent and got; they end with the session.
         used: when it was last used, on the monotonic clock.
         lock: held while something of the picture or its plan changes.
     """
@@ -82,6 +84,7 @@ class Session:
     shown: int = 0
     jobs: list[Job] = field(default_factory=list)
     agreed_to: set[str] = field(default_factory=set)
+    files: set[Path] = field(default_factory=set)
     used: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
@@ -153,6 +156,8 @@ class Sessions:
             session = self._sessions.pop(key, None)
         if session is not None:
             session.cancel()
+            for file in session.files:
+                file.unlink(missing_ok=True)
 
     def end_idle(self) -> None:
         """End the sessions that nobody has used for long."""

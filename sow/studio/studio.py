@@ -28,7 +28,7 @@ from sow.service.results import GenerationSpec, Picture
 from sow.service.saved_picture import SavedPicture, find_model_differences
 from sow.service.service import Service
 from sow.studio.history import Entry, Folder, History
-from sow.studio.job import Job, Moment
+from sow.studio.job import Job, Moment, Work
 from sow.studio.line import Line
 from sow.studio.placing import NOTHING_MOVED, Placing, placed, with_own_labels
 from sow.studio.restoring import AS_MADE, Kept, form_of
@@ -37,8 +37,6 @@ from sow.studio.session import Session, Sessions
 PLACEHOLDER = "a person"
 """The prompt of a plan that is made before anything is written."""
 OFFLINE = PlannerChoice("offline")
-Work = Callable[[Callable[[Progress], None]], tuple[Picture, ...]]
-"""Makes pictures; what it is given is to be called with the progress."""
 
 
 @dataclass(frozen=True)
@@ -325,9 +323,10 @@ class Studio:
         # Now, not when its turn comes: what is shown is what is made.
         request, changes = self._make_request(session, wish), self._kept_parts(session)
         work = partial(self._pictures, session, wish, request, changes)
-        yield from self._run(session, work)
+        yield from self.follow(session, work)
 
-    def _run(self, session: Session, work: Work) -> Iterator[Moment]:
+    def follow(self, session: Session, work: Work) -> Iterator[Moment]:
+        """Let work wait for its turn, and tell where it is; it ends when nobody listens."""
         try:
             job = session.start(lambda: Job(self.line, session.owner, work))
         except UsageError as error:  # too much is waiting
@@ -346,10 +345,9 @@ class Studio:
         kept: dict[str, Any],
         on_progress: Callable[[Progress], None],
     ) -> tuple[Picture, ...]:
-        service = self.service.with_planner(OFFLINE)
-        session.spec = replace(service.resolve(request), **kept)
+        session.spec = replace(self.offline.resolve(request), **kept)
         seeds = consecutive_seeds(wish.seed, wish.num)
-        return self._save(session, session.spec, service.make(
+        return self._save(session, session.spec, self.offline.make(
             session.spec, seeds, explain=wish.explain, on_progress=on_progress
         ))  # fmt: skip
 
@@ -373,6 +371,32 @@ class Studio:
             session.made.add(entry.name)
             saved.append(picture)
         return tuple(saved)
+
+    @property
+    def offline(self) -> Service:
+        """The service, with plans by rules: nobody else is asked, and nobody's key is used."""
+        return self.service.with_planner(OFFLINE)
+
+    def carry_out(
+        self,
+        session: Session,
+        request: Request,
+        seed: int,
+        num: int,
+        explain: bool,
+        notes: list[str],
+        on_progress: Callable[[Progress], None],
+    ) -> tuple[Picture, ...]:
+        """Make the pictures of a request, and add what is to be said about them to the notes.
+
+        Raises:
+            SowError: if it cannot be made.
+        """
+        seeds = consecutive_seeds(seed, num)
+        spec = self.offline.resolve(request)
+        notes += spec.notes
+        pictures = self.offline.make(spec, seeds, explain=explain, on_progress=on_progress)
+        return self._save(session, spec, pictures)
 
     def cancel(self, session: Session) -> None:
         """End what is being made for a session, or leave the line."""
@@ -428,7 +452,7 @@ class Studio:
             pictures = self.service.make(spec, seeds, explain=explain, on_progress=on_progress)
             return self._save(session, spec, pictures)
 
-        yield from self._run(session, work)
+        yield from self.follow(session, work)
 
     def explain(self, session: Session, entry: Entry) -> Iterator[Moment]:
         """Make a picture again to see what its words and the condition did, and keep that."""
@@ -441,7 +465,7 @@ class Studio:
                 self.folder_of(session).explain(entry, again)
             return ()
 
-        yield from self._run(session, work)
+        yield from self.follow(session, work)
 
 
 def _planned_for(wish: Wish) -> tuple[object, ...]:
