@@ -56,12 +56,12 @@ def build(studio: Studio, start: Start | None = None) -> gr.Blocks:
     page = Page(studio, start)
     blocks: gr.Blocks
     with gr.Blocks(title="SOW Studio", analytics_enabled=False, delete_cache=DELETE) as blocks:
+        Endpoints(studio, page._session).wire()  # first: events of the page take names too
         page.lay_out()
         page.wire(blocks)
         if start is not None:
             blocks.load(page.begin, None, [page.stage, page.form], **HIDDEN)
         blocks.unload(page.leave)
-        Endpoints(studio, page._session).wire()
     return blocks
 
 
