@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,9 @@ def _told_to_programs() -> Iterator[None]:
 
 
 def _upload(session: Session, image: Any) -> Path:
-    """Return where a picture is that was uploaded; the file goes with the session.
+    """Return where a picture is that was uploaded; it ends with the session.
+
+    Gradio gives the same pictures of two sessions the same place, so this is another.
 
     Raises:
         UsageError: if it was not.
@@ -188,8 +191,21 @@ def _upload(session: Session, image: Any) -> Path:
         raise error from None
     if Path(get_upload_folder()).resolve() not in path.parents or not path.is_file():
         raise error
-    session.files.add(path)
-    return path
+    session.keep(path)
+    own = _new_folder() / path.name
+    try:
+        shutil.copyfile(path, own)
+    except OSError:  # it has just ended with another's session
+        raise error from None
+    session.keep(own)
+    return own
+
+
+def _new_folder() -> Path:
+    """Return a folder whose name nobody can guess."""
+    folder = Path(get_upload_folder()).resolve() / secrets.token_hex(16)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def _told(
@@ -208,14 +224,13 @@ def _told(
 
 
 def _files(session: Session, picture: Picture) -> Iterator[gr.FileData]:
-    """Write a picture, and the sheet that explains it, to files whose names nobody can guess."""
-    folder = Path(get_upload_folder()).resolve() / secrets.token_hex(16)
-    folder.mkdir(mode=0o700)
+    """Write a picture, and the sheet that explains it, to files."""
+    folder = _new_folder()
     written = {"": recipe_png_bytes(picture.image, picture.recipe, picture.condition)}
     if picture.explained is not None:
         written[".explain"] = png_bytes(picture.explained)
     for ending, data in written.items():
         path = folder / f"{picture.recipe.seed}{ending}.png"
         path.write_bytes(data)
-        session.files.add(path)
+        session.keep(path)
         yield gr.FileData(path=str(path), orig_name=path.name, mime_type="image/png")

@@ -28,6 +28,7 @@ MAX_JOBS = 4
 """Jobs of a session at once."""
 IDLE = 3600.0
 """Seconds without an event after which a session ends, if its browser did not say so."""
+Stamp = tuple[int, int] | None
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Session:
         shown: how many pictures its grid shows.
         jobs: what is waiting or being made.
         agreed_to: the hosts that may be sent the prompt and the planted part.
-        files: of a program, what it sent and got; they end with the session.
+        files: of a program, what it sent and got, with their stamps; they end with the session.
         used: when it was last used, on the monotonic clock.
         lock: held while something of the picture or its plan changes.
     """
@@ -84,9 +85,13 @@ class Session:
     shown: int = 0
     jobs: list[Job] = field(default_factory=list)
     agreed_to: set[str] = field(default_factory=set)
-    files: set[Path] = field(default_factory=set)
+    files: dict[Path, Stamp] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    def keep(self, file: Path) -> None:
+        """Let a file end with the session."""
+        self.files[file] = stamp_of(file)
 
     def start(self, job: Callable[[], Job]) -> Job:
         """Start a job, unless there are too many.
@@ -156,8 +161,9 @@ class Sessions:
             session = self._sessions.pop(key, None)
         if session is not None:
             session.cancel()
-            for file in session.files:
-                file.unlink(missing_ok=True)
+            for file, stamp in session.files.items():
+                if stamp_of(file) == stamp:  # else it is another's, who sent the same picture
+                    file.unlink(missing_ok=True)
 
     def end_idle(self) -> None:
         """End the sessions that nobody has used for long."""
@@ -175,3 +181,12 @@ class Sessions:
         """End all of them."""
         for key in list(self._sessions):
             self.end(key)
+
+
+def stamp_of(file: Path) -> Stamp:
+    """Return what tells a file from another of its name; None if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
