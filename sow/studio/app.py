@@ -167,8 +167,11 @@ class Page:
 
     def example(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """One of the pictures to start with was clicked."""
-        session, example = self._session(request), find_example(_sent(event, "name"))
-        stage, form = controls
+        session, (stage, form) = self._session(request), controls
+        try:
+            example = find_example(_sent(event, "name"))
+        except SowError as error:
+            return stage_view(self.studio, session, error_text(error)), gr.skip()
         form = form if isinstance(form, dict) else {}
         # Its prompt is used if nothing else was written than that of another example.
         if form.get("prompt", "") in ("", *(one.prompt for one in EXAMPLES)):
