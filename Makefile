@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 SOW := $(BIN)/sow
 
-.PHONY: demo studio test fuzz test-floors lint docs gallery clean
+.PHONY: demo studio test fuzz test-floors lint docs gallery studio-pictures clean
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -84,6 +84,10 @@ docs: $(VENV)/.installed-dev
 # Makes the pictures of docs/gallery.md with the commands on that page. Run it when `figures` changes.
 gallery: $(VENV)/.installed-dev
 	$(BIN)/python tests/gallery.py
+
+# Makes the pictures of docs/studio.md by driving the page. It needs chromium.
+studio-pictures: $(VENV)/.installed-dev
+	$(BIN)/python tests/studio_pictures.py
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

@@ -25,6 +25,9 @@ from sow.pictures.recipe import read_recipe, save_png
 NOT_RUN = {
     "make demo": "it installs",
     "make test": "it is what runs this",
+    "make studio": "it installs, and serves a page until it is ended; see tests/studio",
+    "sow studio --open": "as above",
+    "sow studio --model figures --face img.png --prompt 'a man in a red coat' --open": "as above",
     "pip install 'sow[s3]'": "it installs",
     "sow batch s3://bucket/jobs.jsonl --out s3://bucket/results": "a bucket; see tests/batch",
     "sow batch status s3://bucket/results": "a bucket; see tests/batch",
