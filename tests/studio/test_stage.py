@@ -326,6 +326,20 @@ def test_a_finger_paints(visit):
     assert page.mask().getpixel((8, 2)) > 250
 
 
+def test_keys_paint(visit):
+    page = visit()
+    bring(page, heads()[0])
+    page.locator("#stage .brush").click()
+    page.locator("#stage .painter .remove").click()
+    page.locator("#stage .veil").focus()
+    page.keyboard.press(" ")
+    page.locator("#stage .painter .done").click()
+    until(lambda: page.session().mask is not None)
+    mask = page.mask()
+    assert mask.getpixel((mask.width // 2, mask.height // 2)) == 0
+    assert mask.getpixel((mask.width // 2, mask.height // 3)) == 255
+
+
 def test_paste_and_drop_bring_a_picture(visit):
     page = visit()
     put = """([kind, url, target]) => fetch(url).then((got) => got.blob()).then((blob) => {
@@ -340,7 +354,7 @@ def test_paste_and_drop_bring_a_picture(visit):
     page.locator("#stage .piece canvas[data-drawn]").wait_for()
     assert page.session().name == "it.png"
     assert len(page.session().faces) == 1
-    page.evaluate(put, ["drop", as_url(side_by_side(2)), ".sheet"])
+    page.evaluate(put, ["drop", as_url(side_by_side(2)), "#form"])
     expect(page.locator("#stage .faces button")).to_have_count(2)
 
 

@@ -19,15 +19,22 @@ function listenForPictures() {
   for (const input of element.querySelectorAll(".file")) {
     input.addEventListener("change", () => { bring(input.files[0]); input.value = ""; });
   }
+  // Anywhere on the page: a file that misses the stage would replace the page.
+  const files = (event) => event.dataTransfer?.types.includes("Files");
   for (const kind of ["dragenter", "dragover"]) {
-    stage.addEventListener(kind, (event) => { event.preventDefault(); stage.classList.add("over"); });
+    document.addEventListener(kind, (event) => {
+      if (!files(event)) return; // text, for the prompt
+      event.preventDefault();
+      stage.classList.add("over");
+    });
   }
-  stage.addEventListener("dragleave", (event) => {
-    if (!stage.contains(event.relatedTarget)) stage.classList.remove("over");
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) stage.classList.remove("over");
   });
-  stage.addEventListener("drop", (event) => {
-    event.preventDefault();
+  document.addEventListener("drop", (event) => {
     stage.classList.remove("over");
+    if (!files(event)) return;
+    event.preventDefault();
     bring(event.dataTransfer.files[0]);
   });
   document.addEventListener("paste", (event) => {

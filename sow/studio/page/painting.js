@@ -24,12 +24,14 @@ async function openPainter() {
   drawVeil();
   at(".sheet").hidden = true;
   at(".painter").hidden = false;
+  at(".below").hidden = true;
 }
 
 function closePainter() {
   easel.open = false;
   at(".sheet").hidden = false;
   at(".painter").hidden = true;
+  at(".below").hidden = false;
 }
 
 function drawVeil() {
@@ -49,12 +51,25 @@ function remember() {
   easel.steps = [...easel.steps.slice(-29), step];
 }
 
+// How wide the brush is, in pixels of the mask.
+const brushWidth = () => (Number(at(".size input").value) / 100) * Math.max(easel.mask.width, easel.mask.height);
+
+// Shows the brush at a point of the mask.
+function showRing([x, y]) {
+  const { width, height } = easel.mask, ring = at(".ring"), size = brushWidth();
+  ring.hidden = false;
+  Object.assign(ring.style, {
+    left: `${(100 * x) / width}%`, top: `${(100 * y) / height}%`,
+    width: `${(100 * size) / width}%`, height: `${(100 * size) / height}%`,
+  });
+}
+
 function stroke(from, to) {
   const pen = easel.mask.getContext("2d");
   pen.globalCompositeOperation = easel.adding ? "source-over" : "destination-out";
   pen.strokeStyle = "#fff";
   pen.lineCap = pen.lineJoin = "round";
-  pen.lineWidth = (Number(at(".size input").value) / 100) * Math.max(easel.mask.width, easel.mask.height);
+  pen.lineWidth = brushWidth();
   pen.beginPath();
   pen.moveTo(...from);
   pen.lineTo(to[0] + 0.01, to[1]); // a click is a dot
@@ -90,6 +105,7 @@ function listenToPainter() {
     stroke(last, last);
   });
   veil.addEventListener("pointermove", (event) => {
+    showRing(point(event));
     if (!last) return;
     for (const one of event.getCoalescedEvents?.() || [event]) {
       const next = point(one);
@@ -98,6 +114,8 @@ function listenToPainter() {
     }
   });
   for (const kind of ["pointerup", "pointercancel"]) veil.addEventListener(kind, () => { last = null; });
+  veil.addEventListener("pointerleave", () => { at(".ring").hidden = true; });
+  listenToBrushKeys(veil);
   const choose = (adding) => {
     easel.adding = adding;
     at(".add").setAttribute("aria-pressed", adding);
@@ -111,5 +129,24 @@ function listenToPainter() {
   at(".painter .done").addEventListener("click", () => {
     trigger("paint", { mask: paintedMask() });
     closePainter();
+  });
+}
+
+// The brush by keyboard: arrows move it, Space paints where it is and, held, along its way.
+function listenToBrushKeys(veil) {
+  let spot = null, held = false;
+  const centre = () => [easel.mask.width / 2, easel.mask.height / 2];
+  veil.addEventListener("focus", () => { if (veil.matches(":focus-visible")) showRing(spot ||= centre()); });
+  veil.addEventListener("blur", () => { at(".ring").hidden = true; held = false; });
+  veil.addEventListener("keyup", (event) => { if (event.key === " ") held = false; });
+  veil.addEventListener("keydown", (event) => {
+    const arrow = ARROWS[event.key], step = Math.max(1, brushWidth() / 3);
+    if (!arrow && event.key !== " ") return;
+    event.preventDefault();
+    const from = spot || centre();
+    spot = arrow ? [clamp(from[0] + arrow[0] * step, 0, veil.width), clamp(from[1] + arrow[1] * step, 0, veil.height)] : from;
+    if (event.key === " " && !held) { held = true; remember(); }
+    if (held) stroke(from, spot);
+    showRing(spot);
   });
 }

@@ -65,7 +65,9 @@ function drawSheet() {
   at(".piece").hidden = !state.box || Boolean(source);
   at(".regions").hidden = working();
   at(".again").hidden = !state.finished;
-  at(".numbers").disabled = working() || !state.box;
+  at(".numbers").disabled = working();
+  at(".numbers").hidden = !state.box;
+  at(".source").hidden = state.mode === "plant"; // it is on the canvas
   at(".brush").disabled = working() || !state.piece;
   at(".finished").hidden = !state.kept;
   for (const name of ["all", "turn", "finished"]) at(`.${name}`).disabled = working();
@@ -74,6 +76,7 @@ function drawSheet() {
 function drawSource() {
   const { picture } = state, image = at(".source img");
   if (image.getAttribute("src") !== picture.src) image.src = picture.src;
+  at(".source").classList.toggle("many", picture.faces.length > 1);
   at(".all").setAttribute("aria-pressed", picture.whole);
   const faces = at(".faces");
   faces.replaceChildren(...picture.faces.map((face, index) => {
