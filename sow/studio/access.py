@@ -78,12 +78,17 @@ def free_port(host: str, port: int | None) -> int:
     """
     wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else [port]
     problem = OSError()
+    try:
+        family, _, _, _, (address, *_) = socket.getaddrinfo(
+            host.strip("[]"), None, type=socket.SOCK_STREAM
+        )[0]
+    except OSError as error:
+        wanted, problem = [], error
     for number in wanted:
         try:
-            address = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)[0]
-            with socket.socket(*address[:3]) as trial:
+            with socket.socket(family) as trial:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                trial.bind(address[4])
+                trial.bind((address, number))
                 return int(trial.getsockname()[1])
         except OSError as error:
             problem = error
