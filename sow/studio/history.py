@@ -257,7 +257,8 @@ def folder_name(user: str) -> str:
 
 def clean_name(source: str) -> str:
     """Return what can be in a file's name of the name of a user's picture, without its ending."""
-    stem = re.split(r"[/\\]", source)[-1].rpartition(".")[0] or source
+    last = re.split(r"[/\\]", source)[-1]
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", last) or source
     return re.sub(r"[^\w.-]+", "-", stem, flags=re.ASCII).strip(".-_")[:60] or "picture"
 
 

@@ -22,6 +22,7 @@ from sow.plan.plan import Plan
 from sow.planners.offline.faces import find_faces
 from sow.service.arguments import consecutive_seeds
 from sow.service.budget import never_agree
+from sow.service.names import source_of
 from sow.service.planning import PlannerChoice
 from sow.service.request import Request
 from sow.service.results import GenerationSpec, Picture
@@ -107,7 +108,7 @@ class Studio:
         own = session.picture
         if own is None or plan.turn or pixels_sha256(own) != recipe.picture_sha256:
             self._take(session, saved.condition.picture, faces=())
-            session.name, session.picture_notes = saved.name, ()
+            session.name, session.picture_notes = source_of(saved.name, recipe), ()
             plan = plan.changed(turn=0, crop=None, matte=None, ellipse=None)
         session.whole, session.mask, session.problem = False, None, ""
         session.kept, session.plan, session.placing = kept, plan, NOTHING_MOVED
@@ -347,9 +348,10 @@ class Studio:
     ) -> tuple[Picture, ...]:
         session.spec = replace(self.offline.resolve(request), **kept)
         seeds = consecutive_seeds(wish.seed, wish.num)
-        return self._save(session, session.spec, self.offline.make(
+        pictures = self.offline.make(
             session.spec, seeds, explain=wish.explain, on_progress=on_progress
-        ))  # fmt: skip
+        )
+        return self._save(session, session.spec, pictures, session.name)
 
     def _kept_parts(self, session: Session) -> dict[str, Any]:
         """Return what of a spec is exactly as in the finished picture it came from."""
@@ -362,12 +364,15 @@ class Studio:
         }
 
     def _save(
-        self, session: Session, spec: GenerationSpec, pictures: Iterable[Picture]
+        self, session: Session, spec: GenerationSpec, pictures: Iterable[Picture], source: str
     ) -> tuple[Picture, ...]:
-        """Save each picture as soon as it is made: what is given up later is kept."""
+        """Save each picture as soon as it is made: what is given up later is kept.
+
+        source: the name of what is planted, for theirs.
+        """
         saved = []
         for picture in pictures:
-            entry = self.folder_of(session).add(picture, spec, session.name)
+            entry = self.folder_of(session).add(picture, spec, source)
             session.made.add(entry.name)
             saved.append(picture)
         return tuple(saved)
@@ -450,7 +455,7 @@ class Studio:
             spec = self.service.vary(saved, saved.find_adapters())
             seeds = consecutive_seeds(None, num)
             pictures = self.service.make(spec, seeds, explain=explain, on_progress=on_progress)
-            return self._save(session, spec, pictures)
+            return self._save(session, spec, pictures, source_of(saved.name, saved.recipe))
 
         yield from self.follow(session, work)
 

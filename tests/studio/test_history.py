@@ -14,6 +14,7 @@ from PIL import Image
 import sow
 from sow.errors import OutputError, PictureError, UsageError
 from sow.pictures.recipe import read_recipe, save_png
+from sow.service.names import default_name, source_of
 from sow.service.request import Request
 from sow.service.service import Service
 from sow.studio import history
@@ -152,6 +153,15 @@ def test_what_cannot_be_saved_is_kept_and_says_so(made, tmp_path, monkeypatch):
     assert folder.entries() == [entry]
     assert folder.open(entry).image.tobytes() == picture.image.tobytes()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_names_of_more_pictures_do_not_grow(made):
+    picture, spec = made
+    for source in ("drawn-beard", "a-man-7"):
+        name = default_name(replace(spec, name=source), 7)
+        for stem in (name[:-4], f"{name[:-4]}-2"):
+            assert source_of(stem, picture.recipe) == source
+    assert source_of("holiday", picture.recipe) == "holiday"
 
 
 def test_users_have_folders_of_their_own(tmp_path):

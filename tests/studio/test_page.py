@@ -17,6 +17,7 @@ pytest.importorskip("gradio", reason="the extra studio is not installed")
 
 from sow.studio.examples import Start
 from sow.studio.form import wish_of
+from sow.studio.history import History
 from sow.studio.job import Job, Moment
 from sow.studio.launch import serve
 from sow.studio.studio import Wish
@@ -31,6 +32,12 @@ KEY = "sk-very-secret-1234567890"
 def browser():
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(served, tmp_path):
+    """The page lists the pictures of all tests before, unless their folder is another."""
+    served.studio.history = History(tmp_path / "results")
 
 
 @pytest.fixture
