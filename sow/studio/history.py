@@ -61,14 +61,20 @@ class Entry:
     unsaved: SavedPicture | None = field(default=None, repr=False)
 
     def holds(self, query: str) -> bool:
-        """Return whether all words of a query are in its prompt, seed, notes or name."""
+        """Return whether all words of a query are in its prompt, seed, notes or name.
+
+        A number is found as a whole, so that 11 does not find seed 110.
+        """
         plan = self.recipe.plan
         parts = (
             plan.prompt, plan.negative, f"seed {self.recipe.seed}", self.name, *plan.notes,
             *(self.notes or ()),
         )  # fmt: skip
         text = "\n".join(parts).casefold()
-        return all(word in text for word in query.casefold().split())
+        return all(
+            re.search(rf"(?<!\d){word}(?!\d)", text) if word.isdecimal() else word in text
+            for word in query.casefold().split()
+        )
 
 
 @dataclass(frozen=True)

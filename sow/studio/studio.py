@@ -401,7 +401,7 @@ class Studio:
         spec = self.offline.resolve(request)
         notes += spec.notes
         pictures = self.offline.make(spec, seeds, explain=explain, on_progress=on_progress)
-        return self._save(session, spec, pictures)
+        return self._save(session, spec, pictures, session.name)
 
     def cancel(self, session: Session) -> None:
         """End what is being made for a session, or leave the line."""

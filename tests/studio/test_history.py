@@ -93,7 +93,7 @@ def test_a_restart_lists_the_newest_first_and_looks_for_the_face_when_it_is_open
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [("", 2), ("SNOW", 1), ("man snow", 1), ("snow woman", 0), ("seed 12", 1), ("12", 1),
+    [("", 2), ("SNOW", 1), ("man snow", 1), ("snow woman", 0), ("seed 12", 1), ("12", 1), ("1", 0),
      ("  ", 2), ("glasses", 1), ("*", 0), ("<img", 0)],
 )  # fmt: skip
 def test_words_seeds_and_notes_are_found(made, tmp_path, query, found):
