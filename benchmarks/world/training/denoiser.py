@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from numpy.typing import NDArray
 from torch import nn
 from transformers import CLIPTextModel
@@ -74,8 +75,11 @@ def new_models(folder: Path) -> dict[str, nn.Module]:
     """Return the untrained denoiser and text encoder for a folder's latents and words."""
     store = Store(latents_folder(folder))
     channels = next(iter(store.sizes.values()))[0][0]
+    unet = new_denoiser(channels).to(memory_format=torch.channels_last)
+    # On a CPU, attention as plain products trains a fifth faster than with the library's kernel.
+    unet.set_attn_processor(AttnProcessor())
     return {
-        "unet": new_denoiser(channels).to(memory_format=torch.channels_last),
+        "unet": unet,
         "text_encoder": new_text_encoder(load_tokenizer(folder), WIDTH, LAYERS),
     }
 

@@ -61,15 +61,16 @@ def draw_sheet(
     pipe.set_progress_bar_config(disable=True)
     for n, (prompt, (width, height)) in enumerate(PROMPTS):
         x, y = n % columns * cell, n // columns * (cell + text)
-        picture = pipe(
-            prompt,
-            negative_prompt=negative,
-            width=width,
-            height=height,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            generator=torch.Generator().manual_seed(seed),
-        ).images[0]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            picture = pipe(
+                prompt,
+                negative_prompt=negative,
+                width=width,
+                height=height,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                generator=torch.Generator().manual_seed(seed),
+            ).images[0]
         sheet.paste(picture, (x, y))
         pen.text((x, y + height + 2), "\n".join(textwrap.wrap(prompt, 48)), fill="black")
     return sheet
