@@ -81,6 +81,7 @@ def studio(
         else:
             typer.echo(address)
         print_note("Ctrl-C ends the page")
+        service.start_loading()  # while somebody looks at the page
         if open_page:
             webbrowser.open(address)
         interrupted.wait()

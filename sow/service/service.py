@@ -114,6 +114,13 @@ class Service:
         """
         return self._lazy_model.pipe
 
+    def start_loading(self) -> None:
+        """Load the model in the background, so that the first picture does not wait for it.
+
+        What is wrong with it is said where it is needed.
+        """
+        self._lazy_model.start_loading()
+
     def with_planner(self, planner: PlannerChoice, report: Report | None = None) -> Service:
         """Return a service with the same model, which is loaded once, and another planner.
 

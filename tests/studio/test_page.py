@@ -3,6 +3,7 @@ in light and dark, on a desk and on a phone."""
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -138,6 +139,24 @@ def test_enter_in_a_field_makes_none(page):
     page.locator("#form .more summary").click()
     page.press("#sow-negative", "Enter")
     expect(page.locator("#form .go .label")).to_have_text("Generate")
+
+
+def test_the_picture_becomes_visible_while_it_forms(page, monkeypatch):
+    seen, before = threading.Event(), Job._on_progress
+
+    def wait_after_a_cycle(job, progress):
+        before(job, progress)
+        if progress.preview:
+            seen.wait(60)
+
+    monkeypatch.setattr(Job, "_on_progress", wait_after_a_cycle)
+    plant(page)
+    page.click("#form .go")
+    forming = page.get_by_alt_text("The picture as it forms")
+    expect(forming).to_have_attribute("src", re.compile("^data:image/"))
+    expect(page.locator("#form .go .label")).to_have_text("Cancel")
+    seen.set()
+    expect(page.locator("#form .said")).to_have_text("Done.")
 
 
 def test_what_is_typed_while_a_picture_is_made_stays(page):
