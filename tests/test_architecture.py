@@ -75,7 +75,7 @@ FLOORS = (
 DOORS = {"benchmarks.same_pictures"}
 DEVELOPMENT = {"benchmarks.world", "benchmarks.world.training", "benchmarks.world.judge"}
 """Rooms that nothing of `sow` imports, which need the extra `dev`: it draws with Skia."""
-EXTRAS = {"studio": "gradio"}
+EXTRAS = {"studio": {"gradio", "starlette"}}
 """Rooms that are imported only if their extra is installed, and what it brings."""
 
 
@@ -182,7 +182,7 @@ def test_what_is_imported_at_the_top_is_installed_with_sow():
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 wanted = [node.module]
             packages = {module.split(".")[0] for module in wanted}
-            for package in packages - {"sow", EXTRAS.get(room(name))}:
+            for package in packages - {"sow"} - EXTRAS.get(room(name), set()):
                 if package not in sys.stdlib_module_names:
                     assert declared & {canonicalize_name(one) for one in homes[package]}, name
 
