@@ -45,6 +45,7 @@ LONG = (
     "benchmarks/test_speed.py", "benchmarks/test_speed_keeping.py", "planners/test_wire.py",
     "batch/test_batch_cli.py", "service/test_scene_reading.py", "service/test_service.py",
     "batch/test_gallery_page.py", "fuzz/test_fuzz_plans.py", "cli/test_cli_asking.py",
+    "benchmarks/test_world_training.py",
 )  # fmt: skip
 """The files that take longest, in this order. A worker runs a whole file: see `make test`."""
 

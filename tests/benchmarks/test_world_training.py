@@ -177,12 +177,12 @@ def test_the_packed_checkpoint_knows_the_published_words_and_draws(trained):
         assert len(load_tokenizer(trained[0])(prompt).input_ids) < words.LENGTH
     condition = trained[0] / "condition.png"
     Image.fromarray(np.load(trained[0] / "crops.npy")[0]).save(condition)
-    for canvas, size in ((None, (256, 256)), ("2:3", (192, 320))):
-        result = sow.generate(
-            condition, "a woman in a park", model=str(bundle), canvas=canvas, matte="none"
-        )
-        # No resizing: the shapes that it is trained on are those that it is asked for.
-        assert result.images[0].size == size
+    assert pipe.canvas == (256, 256)
+    result = sow.generate(
+        condition, "a woman", model=str(bundle), canvas="2:3", matte="none", settings={"cycles": 1}
+    )
+    # One of the shapes that it is trained on.
+    assert result.images[0].size == (192, 320)
 
 
 def test_a_sheet_shows_the_averaged_weights_of_a_checkpoint(trained, monkeypatch):
