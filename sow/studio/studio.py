@@ -151,9 +151,16 @@ class Studio:
         self._forget_plan(session)
 
     def turn(self, session: Session) -> None:
-        """Turn the picture clockwise by 90 degrees."""
-        if session.picture is not None:
-            self._take(session, turned(session.picture, 90))
+        """Turn the picture clockwise by 90 degrees, or a face upside down.
+
+        A face on its side would be turned back: the planner makes it upright.
+        """
+        if session.picture is None:
+            return
+        whole = session.whole
+        self._take(session, turned(session.picture, 180 if session.faces and not whole else 90))
+        if whole:
+            self.choose(session, None)
 
     def paint(self, session: Session, mask: Image.Image | None) -> None:
         """Plant what the user painted: white, in a mask of the planted part; None for the matte.

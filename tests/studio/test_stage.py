@@ -207,6 +207,32 @@ def test_a_finger_moves_and_resizes_it(visit):
     until(lambda: is_where_it_is_shown(page))
 
 
+def test_a_late_answer_does_not_pull_it_from_under_the_hand(visit, served, monkeypatch):
+    page = visit()
+    bring(page, heads()[0])
+    answered, place = [], served.studio.place
+
+    def slowly(session, placing):
+        time.sleep(0.5)
+        place(session, placing)
+        answered.append(placing)
+
+    monkeypatch.setattr(served.studio, "place", slowly)
+    drag(page, middle(page), (-80, 0))
+    start = middle(page)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(start[0], start[1] + 120, steps=4)
+    held = shown(page)
+    until(lambda: answered)
+    page.wait_for_timeout(300)
+    assert shown(page) == held
+    page.mouse.up()
+    until(lambda: len(answered) == 2)
+    until(lambda: is_where_it_is_shown(page))
+    assert shown(page) == held
+
+
 def test_numbers_are_typed(visit):
     page = visit()
     bring(page, heads()[0])

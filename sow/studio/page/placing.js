@@ -5,16 +5,17 @@ function movable(node, what) {
   let drag = null;
   const toCanvas = () => state.canvas[0] / at(".sheet").getBoundingClientRect().width;
   node.addEventListener("pointerdown", (event) => {
-    if (event.button > 0 || working()) return;
+    if (drag || event.button > 0 || working()) return;
     event.preventDefault();
+    state.edit += 1; // an answer to an older move would pull it away from under the hand
     node.focus({ preventScroll: true });
     node.setPointerCapture(event.pointerId);
     const corner = event.target.dataset.corner || "";
-    drag = { x: event.clientX, y: event.clientY, box: what.box(), corner };
+    drag = { id: event.pointerId, x: event.clientX, y: event.clientY, box: what.box(), corner };
     at(".sheet").classList.add("dragging");
   });
   node.addEventListener("pointermove", (event) => {
-    if (!drag) return;
+    if (drag?.id !== event.pointerId) return;
     const scale = toCanvas(), { box, corner } = drag;
     const dx = (event.clientX - drag.x) * scale, dy = (event.clientY - drag.y) * scale;
     const at_corner = [
@@ -23,12 +24,11 @@ function movable(node, what) {
     what.put(corner ? stretched(box, corner, at_corner, what.ratio(), what.step(), state.canvas)
       : moved(box, dx, dy, what.step(), state.canvas));
   });
-  const drop = () => {
-    if (!drag) return;
-    const changed = String(drag.box) !== String(what.box());
+  const drop = (event) => {
+    if (drag?.id !== event.pointerId) return;
     drag = null;
     at(".sheet").classList.remove("dragging");
-    if (changed) what.done();
+    what.done();
   };
   for (const kind of ["pointerup", "pointercancel"]) node.addEventListener(kind, drop);
   node.addEventListener("keydown", (event) => {
@@ -78,17 +78,19 @@ function drawBox() {
   hint.textContent = `${longer < least ? "Smaller" : "Larger"} than what works best: ${least} to ${most} px.`;
 }
 
-// Says to the server what was moved: at once, or when the keys have rested.
+// Says what was moved: to a screen reader, and to the server, at once or when the keys have rested.
 let resting = 0;
-function placed(soon) {
+function placed(name, [x, y, width, height], soon) {
   state.edit += 1;
   remind();
-  at(".said").textContent = `Piece at ${state.box.slice(0, 2).join(", ")}, ${state.box.slice(2).join(" by ")} pixels`;
+  at(".said").textContent = `${name} at ${x}, ${y}, ${width} by ${height} pixels`;
   clearTimeout(resting);
   const say = () => trigger("placed", { edit: state.edit });
   if (soon) resting = setTimeout(say, 250);
   else say();
 }
+
+const placedPiece = (soon) => placed("Piece", state.box, soon);
 
 // What the page knows, as the value that comes with every event.
 function remind() {
@@ -100,7 +102,7 @@ function listenToPiece() {
   movable(at(".piece"), {
     box: () => state.box,
     put: (box) => { state.box = box; state.moved = true; drawBox(); },
-    done: placed,
+    done: placedPiece,
     ratio: () => state.piece.ratio,
     step: () => state.grid,
   });
@@ -110,7 +112,7 @@ function listenToPiece() {
       if (Number.isFinite(value)) state.box = withNumber(index, value);
       state.moved = true;
       drawBox();
-      placed();
+      placedPiece();
     });
   });
 }
@@ -149,7 +151,7 @@ function regionNode(index) {
   movable(node, {
     box: () => state.regions[index].box,
     put: (box) => { Object.assign(state.regions[index], { box, moved: true }); drawRegions(); },
-    done: placed,
+    done: (soon) => placed(state.regions[index].label, state.regions[index].box, soon),
     ratio: () => 0,
     step: () => 1,
   });
