@@ -22,6 +22,7 @@ from sow.benchmarks.world.quality import ENCOURAGED, NEGATIVE
 from sow.benchmarks.world.training import __main__ as command
 from sow.benchmarks.world.training import crops, denoiser, latents, pack, sheet, vae, words
 from sow.benchmarks.world.training.store import Encoded, Store
+from sow.errors import UsageError
 
 SHORT = {"steps": 2, "save_every": 2, "log_every": 2}
 
@@ -88,6 +89,8 @@ def test_batches_leave_out_what_is_held_back_and_do_not_follow_the_order_of_the_
 ):
     monkeypatch.setattr(denoiser, "HELD_BACK", 10)
     store = Store(tmp_path)
+    with pytest.raises(UsageError, match="too few latents"):
+        denoiser.Lessons(store)
     store.append(100, [chunk(60, 0), chunk(40, 60, width=6)])
     lessons = denoiser.Lessons(store)
     random = np.random.default_rng(0)

@@ -26,6 +26,7 @@ from sow.benchmarks.figures.training.text import load_tokenizer, new_text_encode
 from sow.benchmarks.figures.training.unet import times
 from sow.benchmarks.world.training.latents import latents_folder
 from sow.benchmarks.world.training.store import Encoded, Store
+from sow.errors import UsageError
 
 BATCH = 40
 DROPPED = 0.1
@@ -96,6 +97,11 @@ class Lessons:
         self.store.refresh()
         read = {shape: self.store.read(shape) for shape in sorted(self.store.rows)}
         self.shapes = {s: rows for s, rows in read.items() if len(rows.latents) > HELD_BACK}
+        if not self.shapes:
+            raise UsageError(
+                f"{self.store.folder} has too few latents to train on",
+                "run the stage latents, or wait until it has written more",
+            )
         sizes = np.array([len(rows.latents) - HELD_BACK for rows in self.shapes.values()])
         self.shares = sizes / sizes.sum()
 
