@@ -167,7 +167,7 @@ def _placed(words: list[str], text: str, random: Random) -> str:
 
 
 def random_quality(random: Random, style: str | None, hands_shown: bool) -> Quality:
-    """Return the quality of a picture: 12 % are bad, 14 % colourful.
+    """Return the quality of a picture: 12 % are bad, 13 % colourful.
 
     style: the picture's style. hands_shown: somebody in it can show a hand.
     """
