@@ -22,6 +22,7 @@ OPTION_NAMES = {
     **{name: name for name in ("config", "device", "dtype", "force", "model", "out", "planner",
                                "prompts", "revision")},
     "planner_model": "planner-model", "base_url": "base-url", "agree": "yes",
+    "auth": "auth", "auth_file": "auth-file", "host": "host", "port": "port", "share": "share",
     "planner_timeout": "planner-timeout", "planner_calls": "planner-calls",
     "skip_bad": "skip-bad", "prompts_file": "prompts-file", "retry_failed": "retry-failed",
 }  # fmt: skip

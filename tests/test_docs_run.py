@@ -60,7 +60,10 @@ NOT_RUN = {
     "python -m sow.benchmarks.figures.judge.train": "a quarter of an hour",
 }
 """Commands that are not run here, and why."""
-SNIPPETS_NOT_RUN = {'.to("cuda")': "it needs a GPU, and weights from the hub"}
+SNIPPETS_NOT_RUN = {
+    '.to("cuda")': "it needs a GPU, and weights from the hub",
+    "gradio_client": "it needs a running page; see tests/studio/test_api.py",
+}
 """Python that is not run here, by what is in it, and why."""
 NOT_THERE: dict[str, str] = {}
 """Pictures whose subject the judge does not find where it was planted, and why."""

@@ -180,8 +180,11 @@ PREVIEW_LATENTS = 32
 
 
 def reduced(latents: Tensor) -> Tensor:
-    """Return latents of at most `PREVIEW_LATENTS` on the longer side, means of their neighbours."""
-    factor = -(-max(latents.shape[-2:]) // PREVIEW_LATENTS)
+    """Return latents of at most `PREVIEW_LATENTS` on the longer side, means of their neighbours.
+
+    They are at most half as many: decoding all of a small model's takes as long as a UNet call.
+    """
+    factor = max(2, -(-max(latents.shape[-2:]) // PREVIEW_LATENTS))
     return torch.nn.functional.avg_pool2d(latents, factor, ceil_mode=True)
 
 

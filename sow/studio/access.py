@@ -31,7 +31,9 @@ def read_accounts(given: Iterable[str], file: Path | None = None) -> list[Accoun
             lines += read_regular(file).decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "not a text"
-            raise UsageError(f"auth_file={file} cannot be read ({why.lower()})") from None
+            raise UsageError(
+                f"the file of accounts {file} cannot be read ({why.lower()})"
+            ) from None
     return [_account(line.strip()) for line in lines if line.strip()]
 
 
@@ -55,9 +57,9 @@ def check_access(host: str, share: bool, accounts: Sequence[Account]) -> None:
     """
     if accounts or (is_local(host) and not share):
         return
-    how = "share=True" if share else f"host={host}"
+    where = "a public address" if share else host
     raise UsageError(
-        f"with {how} others can use this machine",
+        f"at {where} others can use this machine",
         f"add auth=user:password, auth_file= or the variable {VARIABLE}",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,8 @@ LOG = logging.getLogger(__name__)
 ENDS = ("done", "cancelled", "failed")
 PAUSE = 0.1
 """Seconds between two moments that are told: a browser draws no more, and each costs time."""
+PREVIEW_SHARE = 0.05
+"""The share of the time that previews may take; the first one is always shown."""
 AGAIN = 1.0
 """Seconds after which a moment is told again."""
 Work = Callable[[Callable[["Progress"], None]], tuple["Picture", ...]]
@@ -70,6 +73,7 @@ class Job:
         self._cancelled = threading.Event()
         self._latest: Moment | None = None
         self._changed = threading.Condition()
+        self._started, self._preview_seconds = 0.0, 0.0
         threading.Thread(target=self._run, daemon=True, name="sow: makes pictures").start()
 
     def cancel(self) -> None:
@@ -130,12 +134,20 @@ class Job:
             place = self._line.wait(self._ticket, place)
         if place is None or self._cancelled.is_set():
             raise Cancelled
+        self._started = time.monotonic()
         self._tell(Moment("making"))
         return Moment("done", done=1.0, pictures=self._make(self._on_progress))
+
+    def _seconds(self) -> float:
+        """Return for how long it has been made."""
+        return time.monotonic() - self._started
 
     def _on_progress(self, progress: Progress) -> None:
         if self._cancelled.is_set():
             raise Cancelled
-        before = self._latest.preview if self._latest else None
-        preview = progress.preview()[0] if progress.preview else before
+        preview = self._latest.preview if self._latest else None
+        if progress.preview and self._preview_seconds <= PREVIEW_SHARE * self._seconds():
+            before = self._seconds()
+            preview = progress.preview()[0]
+            self._preview_seconds += self._seconds() - before
         self._tell(Moment("making", done=progress.calls / progress.total, preview=preview))
