@@ -142,9 +142,8 @@ class Endpoints:
                     related=related,
                     plan=plan,
                 )
-                session.name = picture.name
                 return self._studio.carry_out(
-                    session, wanted, seed, num, bool(explain), notes, on_progress
+                    session, wanted, picture.name, seed, num, bool(explain), on_progress, notes
                 )
 
             for moment in self._studio.follow(session, work):

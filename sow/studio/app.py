@@ -20,7 +20,7 @@ from sow.studio.asking import plan_for_me
 from sow.studio.examples import EXAMPLES, Start, find_example
 from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.guard import owner_of
-from sow.studio.job import Moment
+from sow.studio.job import ENDS, Moment
 from sow.studio.placing import read_placing
 from sow.studio.restoring import recipe_in
 from sow.studio.session import Session
@@ -46,6 +46,8 @@ DELETE = (600, 3600)
 
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """The page shows itself what is going on; programs have events of their own."""
+LATEST: dict[str, Any] = {**HIDDEN, "trigger_mode": "always_last"}
+"""Of several that come while one is answered the last one is answered too; Gradio drops it else."""
 
 
 def build(studio: Studio, start: Start | None = None) -> gr.Blocks:
@@ -105,20 +107,20 @@ class Page:
             (self.stage.placed, self.placed),
             (self.form.reshape, self.place),
         ):
-            event(does, self.controls, self.stage, **HIDDEN)
-        self.stage.bring(self.bring, self.controls, [self.stage, self.form], **HIDDEN)
-        self.viewer.use(self.use, self.controls, [self.stage, self.form], **HIDDEN)
-        self.stage.example(self.example, self.controls, [self.stage, self.form], **HIDDEN)
+            event(does, self.controls, self.stage, **LATEST)
+        self.stage.bring(self.bring, self.controls, [self.stage, self.form], **LATEST)
+        self.viewer.use(self.use, self.controls, [self.stage, self.form], **LATEST)
+        self.stage.example(self.example, self.controls, [self.stage, self.form], **LATEST)
         self.form.plan(self.plan, self.controls, [self.stage, self.form], **HIDDEN)
         self.form.make(
             self.make, self.controls, [self.stage, self.look, self.form],
             concurrency_limit=None, **HIDDEN,
         )  # fmt: skip
         self.form.cancel(self.cancel, None, None, **HIDDEN)
-        self.look.search(self.search, None, self.look, **HIDDEN)
+        self.look.search(self.search, None, self.look, **LATEST)
         self.look.more(self.more, None, self.look, **HIDDEN)
-        self.look.open(self.open, None, self.viewer, **HIDDEN)
-        self.viewer.step(self.step, None, self.viewer, **HIDDEN)
+        self.look.open(self.open, None, self.viewer, **LATEST)
+        self.viewer.step(self.step, None, self.viewer, **LATEST)
         self.viewer.vary(
             self.vary, self.controls, [self.stage, self.look, self.form],
             concurrency_limit=None, **HIDDEN,
@@ -242,7 +244,8 @@ class Page:
             said = plan_for_me(self.studio, session, wish, by_model, agreed_to)
         except SowError as error:
             said = {"problem": error_text(error)}
-        view = stage_view(self.studio, session) if "prompt" in said else gr.skip()
+        with session.lock:
+            view = stage_view(self.studio, session) if "prompt" in said else gr.skip()
         return view, gr.HTML(planned={**said, "id": turn})
 
     def make(self, request: gr.Request, *controls: Any) -> Iterator[Any]:
@@ -251,8 +254,9 @@ class Page:
 
         def start() -> Iterator[Moments]:
             wish, view = wish_of(*controls), {}
-            if session.picture is not None and not self.studio.is_planned(session, wish):
-                view = self._plant(session, controls, lambda: None)
+            with session.lock:  # the prompt's own event may be at it
+                if session.picture is not None and not self.studio.is_planned(session, wish):
+                    view = self._plant(session, controls, lambda: None)
             for moment in self.studio.make(session, wish):
                 yield view, moment
                 view = {}
@@ -264,7 +268,7 @@ class Page:
         job = next(self._jobs)
         for view, moment in _with_failure(moments):
             shown, pictures = moment_view(moment), gr.skip()
-            if moment.stage == "done":
+            if moment.stage in ENDS:  # some may have been made before it was given up
                 session.query = ""  # so that they are seen
                 pictures = look_view(self.studio, session)
             yield {**view, "job": shown}, pictures, gr.HTML(job={**_said(shown), "id": job})

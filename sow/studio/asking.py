@@ -7,7 +7,6 @@ from typing import Any
 
 from sow.planners.mllm.vendors.registry import available_vendor, make_asker, why_no_vendor
 from sow.service.planning import PlannerChoice
-from sow.studio.placing import NOTHING_MOVED
 from sow.studio.session import Session
 from sow.studio.studio import Studio, Wish
 
@@ -39,10 +38,9 @@ def plan_for_me(
         SowError: if there is no picture, or no plan.
     """
     vendor = available_vendor() if by_model else None
-    by, wish = "rules", replace(wish, placing=NOTHING_MOVED)
+    by = "rules"
     if vendor is None:
-        session.kept = None  # a new plan is wanted, not that of a finished picture
-        studio.plan(session, wish)
+        studio.plan(session, wish, anew=True)
     else:
         choice = PlannerChoice(vendor, cache=False)  # nothing of a user stays on disk
         sent = studio.what_is_sent(session, wish, choice)
@@ -50,12 +48,11 @@ def plan_for_me(
             session.agreed_to.add(agreed_to)
         if sent["host"] not in session.agreed_to:
             return {"ask": _what_to_agree_to(sent)}
-        session.kept = None
-        studio.plan(session, wish, choice)
+        studio.plan(session, wish, choice, anew=True)
         by = f"{vendor} {sent['model']}, asked at {sent['host']}"
-    assert session.plan is not None
-    prompt = session.plan.prompt
-    studio.keep_plan_for(session, replace(wish, prompt=prompt))
+    with session.lock:
+        prompt = studio.placed_plan(session).prompt
+        studio.keep_plan_for(session, replace(wish, prompt=prompt))
     return {"prompt": prompt, "by": by}
 
 

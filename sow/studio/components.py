@@ -21,7 +21,8 @@ def stage(**options: Any) -> gr.HTML:
 
     Value that it is sent: `sow.studio.views.empty_view`, then `stage_view`, and parts of it:
     `placing_view`, and `moment_view` as `job` while a picture is made. Value that it sends back:
-    `box` and `regions` (boxes by label), both only if the user moved them.
+    `box` and `regions` (boxes by label), both only if the user moved them, and the `version` that
+    they were moved on.
 
     Events: `bring` (`data`, a data URL, and `name`), `example` (`name`), `choose` (`face`, an
     index, or -1 for all of the picture), `turn`, `paint` (`mask`, a data URL of the piece's size

@@ -23,10 +23,12 @@ class Placing:
     Attributes:
         box: of the planted piece.
         regions: of related regions, by label. They no longer follow the piece.
+        version: the `Session.version` of what was moved; None for what is there now.
     """
 
     box: Box | None = None
     regions: Mapping[str, Box] = field(default_factory=dict)
+    version: int | None = None
 
 
 NOTHING_MOVED = Placing()
@@ -37,6 +39,7 @@ class _Sent(StrictModel):
 
     box: Box | None = None
     regions: dict[str, Box] = Field(default={})
+    version: int | None = None
 
 
 def read_placing(value: Any) -> Placing:
@@ -56,7 +59,7 @@ def read_placing(value: Any) -> Placing:
         ) from None
     if len(sent.regions) > MAX_REGIONS:
         raise UsageError("there are too many regions", "place it again")
-    return Placing(sent.box, sent.regions)
+    return Placing(sent.box, sent.regions, sent.version)
 
 
 def placed(plan: Plan, placing: Placing, grid: int) -> Plan:

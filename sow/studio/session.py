@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from sow.plan.box import Box
     from sow.plan.plan import Plan
-    from sow.service.results import GenerationSpec
     from sow.studio.job import Job
     from sow.studio.restoring import Kept
 
@@ -47,11 +46,11 @@ class Session:
         plan: where it goes, as it was planned.
         kept: the finished picture that everything was taken from, if it was.
         placing: what the user moved since.
+        version: counts the pieces and canvases; what was moved on an earlier one is not meant.
         planned_for: what the plan was made for; another wish needs another plan.
         picture_notes: what the user should know of the picture.
         notes: what the user should know of the plan.
         problem: what cannot be done with the picture, until something else is chosen.
-        spec: what was made last.
         user: who signed in; empty if nobody has to.
         made: the names of the pictures that were made for it.
         query: what the pictures are searched for.
@@ -74,11 +73,11 @@ class Session:
     plan: Plan | None = None
     kept: Kept | None = None
     placing: Placing = NOTHING_MOVED
+    version: int = 0
     planned_for: tuple[object, ...] = ()
     picture_notes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
-    spec: GenerationSpec | None = None
     user: str = ""
     made: set[str] = field(default_factory=set)
     query: str = ""
@@ -99,11 +98,12 @@ class Session:
         Raises:
             UsageError: if there are.
         """
-        self.jobs = [one for one in self.jobs if not one.ended]
-        if len(self.jobs) >= MAX_JOBS:
-            raise UsageError("your other pictures are waiting", "wait for them, or cancel them")
-        self.jobs.append(started := job())
-        return started
+        with self.lock:
+            self.jobs = [one for one in self.jobs if not one.ended]
+            if len(self.jobs) >= MAX_JOBS:
+                raise UsageError("your other pictures are waiting", "wait for them, or cancel them")
+            self.jobs.append(started := job())
+            return started
 
     def cancel(self) -> None:
         """Give up all jobs."""

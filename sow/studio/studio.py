@@ -23,7 +23,7 @@ from sow.planners.offline.faces import find_faces
 from sow.service.arguments import consecutive_seeds
 from sow.service.budget import never_agree
 from sow.service.names import source_of
-from sow.service.planning import PlannerChoice
+from sow.service.planning import PlannerChoice, PlanningResult
 from sow.service.request import Request
 from sow.service.results import GenerationSpec, Picture
 from sow.service.saved_picture import SavedPicture, find_model_differences
@@ -113,6 +113,7 @@ class Studio:
         session.whole, session.mask, session.problem = False, None, ""
         session.kept, session.plan, session.placing = kept, plan, NOTHING_MOVED
         session.notes = (*find_model_differences(recipe, model),)
+        session.version += 1
         form = form_of(recipe, model)
         session.planned_for = (plan.prompt.strip(), plan.setting, form["canvas"] or None)
         return form
@@ -135,6 +136,7 @@ class Studio:
 
     def _forget_plan(self, session: Session) -> None:
         session.plan, session.planned_for, session.placing = None, (), NOTHING_MOVED
+        session.version += 1
         session.kept = None
         session.notes, session.problem = (), ""
 
@@ -185,30 +187,54 @@ class Studio:
 
     # ------------------------------------------------------------------ place
 
-    def plan(self, session: Session, wish: Wish, planner: PlannerChoice = OFFLINE) -> list[str]:
-        """Make the plan of a wish, and return notes for the user.
+    def plan(
+        self,
+        session: Session,
+        wish: Wish,
+        planner: PlannerChoice = OFFLINE,
+        *,
+        anew: bool = False,
+    ) -> None:
+        """Make the plan of a wish.
 
         What the user placed stays, if it is the same piece on the same canvas.
 
+        Args:
+            session, wish: what to plan, for whom.
+            planner: makes the plan; it may take its time, so the session is not locked meanwhile.
+            anew: make a new plan from a finished picture too, and place everything as it says.
+
         Raises:
-            SowError: if there is no picture, or no plan.
+            SowError: if there is no picture, no plan, or something else was chosen meanwhile.
         """
-        if session.kept is not None:
-            return self._adapt_plan(session, wish)
-        request = self._plan_request(session, wish)
+        if session.kept is not None and not anew:
+            self._adapt_plan(session, wish)
+            return
+        version, request = session.version, self._plan_request(session, wish)
         planned = self.service.with_planner(planner).plan(request)
+        with session.lock:
+            if session.version != version:
+                raise UsageError("something else was chosen meanwhile", "plan again")
+            self._take_plan(session, planned, wish, anew)
+
+    def _take_plan(self, session: Session, planned: PlanningResult, wish: Wish, anew: bool) -> None:
         plan, before = with_own_labels(planned.plan), session.plan
         if plan.turn:  # from now on the page shows it as it is planted
             session.picture = turned(as_picture(session.picture), plan.turn)
             session.faces = tuple(find_faces(session.picture))
+            session.face_index = 0 if session.faces else None
             plan, session.mask = plan.changed(turn=0), None
         same = before is not None and (before.crop, before.canvas) == (plan.crop, plan.canvas)
-        session.placing = wish.placing if same else NOTHING_MOVED
+        if anew or not same:
+            session.placing = NOTHING_MOVED
+        session.version += not same
+        session.kept = None
         session.plan, session.planned_for = plan, _planned_for(wish)
         session.notes, session.problem = (*plan.notes, *planned.notes), ""
-        return list(session.notes)
+        if same and not anew:
+            self.place(session, wish.placing)
 
-    def _adapt_plan(self, session: Session, wish: Wish) -> list[str]:
+    def _adapt_plan(self, session: Session, wish: Wish) -> None:
         """Change what a wish changes in the plan of a finished picture; the rest stays."""
         self.place(session, wish.placing)
         before, own = self.placed_plan(session), self.service.model.checkpoint_spec.canvas
@@ -222,8 +248,8 @@ class Studio:
         ))  # fmt: skip
         session.plan, session.planned_for = planned.plan, _planned_for(wish)
         session.placing = NOTHING_MOVED
+        session.version += planned.plan.canvas != before.canvas
         session.notes, session.problem = planned.notes, ""
-        return list(session.notes)
 
     def is_planned(self, session: Session, wish: Wish) -> bool:
         """Return whether there is a plan, and it was made for this wish."""
@@ -243,12 +269,12 @@ class Studio:
         return self.service.with_planner(planner).preview_request(request)
 
     def place(self, session: Session, placing: Placing) -> None:
-        """Take where the user put the piece and its regions.
+        """Take where the user put the piece and its regions, unless another one came meanwhile.
 
         Raises:
             PlanError: if a box is not on the canvas.
         """
-        if session.plan is None:
+        if session.plan is None or placing.version not in (None, session.version):
             return
         placed(session.plan, placing, self.grid)
         session.placing = placing
@@ -324,13 +350,16 @@ class Studio:
         Raises:
             SowError: if there is no picture, or it cannot be planted as the wish says.
         """
-        if self.is_planned(session, wish):
-            self.place(session, wish.placing)
-        else:
-            self.plan(session, wish)
-        # Now, not when its turn comes: what is shown is what is made.
-        request, changes = self._make_request(session, wish), self._kept_parts(session)
-        work = partial(self._pictures, session, wish, request, changes)
+        with session.lock:
+            if self.is_planned(session, wish):
+                self.place(session, wish.placing)
+            else:
+                self.plan(session, wish)
+            # Now, not when its turn comes: what is shown is what is made.
+            work = partial(
+                self.carry_out, session, self._make_request(session, wish), session.name,
+                wish.seed, wish.num, wish.explain, **self._kept_parts(session),
+            )  # fmt: skip
         yield from self.follow(session, work)
 
     def follow(self, session: Session, work: Work) -> Iterator[Moment]:
@@ -344,21 +373,6 @@ class Studio:
             yield from job.moments()
         finally:  # also if nobody listens any more
             job.cancel()
-
-    def _pictures(
-        self,
-        session: Session,
-        wish: Wish,
-        request: Request,
-        kept: dict[str, Any],
-        on_progress: Callable[[Progress], None],
-    ) -> tuple[Picture, ...]:
-        session.spec = replace(self.offline.resolve(request), **kept)
-        seeds = consecutive_seeds(wish.seed, wish.num)
-        pictures = self.offline.make(
-            session.spec, seeds, explain=wish.explain, on_progress=on_progress
-        )
-        return self._save(session, session.spec, pictures, session.name)
 
     def _kept_parts(self, session: Session) -> dict[str, Any]:
         """Return what of a spec is exactly as in the finished picture it came from."""
@@ -393,22 +407,34 @@ class Studio:
         self,
         session: Session,
         request: Request,
-        seed: int,
+        source: str,
+        seed: int | None,
         num: int,
         explain: bool,
-        notes: list[str],
         on_progress: Callable[[Progress], None],
+        notes: list[str] | None = None,
+        **kept: Any,
     ) -> tuple[Picture, ...]:
-        """Make the pictures of a request, and add what is to be said about them to the notes.
+        """Make the pictures of a request and save them.
+
+        Args:
+            session: whose they are.
+            request: what they show.
+            source: the name of what is planted, for theirs.
+            seed, num, explain: as in `Wish`.
+            on_progress: is called with the progress.
+            notes: what is to be said about all of them is added here.
+            kept: fields of the spec that stay as they are in a finished picture.
 
         Raises:
             SowError: if it cannot be made.
         """
         seeds = consecutive_seeds(seed, num)
-        spec = self.offline.resolve(request)
-        notes += spec.notes
+        spec = replace(self.offline.resolve(request), **kept)
+        if notes is not None:
+            notes += spec.notes
         pictures = self.offline.make(spec, seeds, explain=explain, on_progress=on_progress)
-        return self._save(session, spec, pictures, session.name)
+        return self._save(session, spec, pictures, source)
 
     def cancel(self, session: Session) -> None:
         """End what is being made for a session, or leave the line."""

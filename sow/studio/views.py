@@ -107,11 +107,13 @@ def placing_view(
 
     Keys: `kept` (whether everything is as in a finished picture), `canvas` (`[width, height]`),
     `box` in canvas pixels, `moved` (whether the user put it there), `regions` (`label`, `box`,
-    `moved`), `notes`, `problem` (sentences for the user), and `edit` (the number of the page's
-    change that this answers; None if it answers none).
+    `moved`), `notes`, `problem` (sentences for the user), `version` (what the page is to send with
+    what is moved on this piece and canvas), and `edit` (the number of the page's change that this
+    answers; None if it answers none).
     """
     view: dict[str, Any] = {
         "edit": edit,
+        "version": session.version,
         "kept": session.kept is not None,
         "problem": problem or session.problem,
         "notes": [for_page(note) for note in _notes(studio, session)],

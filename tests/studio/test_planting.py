@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from brought import as_bytes, from_url, heads, shapes, side_by_side
 from PIL import Image, ImageDraw
@@ -98,6 +100,15 @@ def test_a_turned_picture_is_shown_as_it_is_planted(studio):
     assert len(session.faces) == 1
     assert session.plan.turn == 0
     assert session.plan.crop == upright.plan.crop
+
+
+def test_of_two_faces_in_a_turned_picture_one_is_chosen(studio):
+    session = brought(studio, side_by_side(2).rotate(90, expand=True))
+    assert len(session.faces) == 2
+    assert stage_view(studio, session)["picture"]["chosen"] == 0
+    studio.plan(session, Wish(prompt="a man"))
+    crop, face = session.plan.crop, session.faces[0]
+    assert abs(crop.centre[0] - face.centre[0]) < 40
 
 
 def test_a_picture_is_turned_by_hand(studio):
@@ -249,6 +260,59 @@ def test_other_words_keep_what_was_placed_and_another_format_does_not(studio):
     studio.plan(session, Wish(prompt="a man", canvas="2:3", placing=put))
     assert session.placing == Placing()
     assert studio.placed_plan(session).canvas == (96, 160)
+
+
+def test_what_was_moved_on_an_earlier_piece_or_canvas_is_not_meant(studio):
+    session = brought(studio, side_by_side(2), Wish(prompt="a man"))
+    for act, wish in (
+        (lambda: studio.choose(session, 1), Wish(prompt="a man")),
+        (lambda: None, Wish(prompt="a man", canvas="2:3")),
+    ):
+        put = Placing(Box(x=8, y=56, width=40, height=40), version=session.version)
+        studio.place(session, put)
+        assert placing_view(studio, session)["box"] == [8, 56, 40, 40]
+        act()
+        studio.plan(session, wish)
+        planned = studio.placed_plan(session)
+        studio.place(session, put)
+        studio.plan(session, replace(wish, prompt="a man in a forest", placing=put))
+        assert studio.placed_plan(session).box == planned.box
+    studio.place(session, replace(put, version=session.version))
+    assert numbers(studio.placed_plan(session).box) == [8, 56, 40, 40]
+
+
+def test_a_box_that_is_not_on_the_canvas_is_refused_and_the_plan_stays(studio):
+    session = brought(studio, heads()[0])
+    outside = Placing(Box(x=8, y=8, width=4000, height=4000))
+    with pytest.raises(SowError, match="the piece"):
+        studio.plan(session, Wish(prompt="a man", placing=outside))
+    assert stage_view(studio, session)["mode"] == "place"
+
+
+def test_a_plan_that_took_its_time_is_not_that_of_another_picture(studio, monkeypatch):
+    session = brought(studio, heads()[0])
+    plan = sow.Service.plan
+
+    def slowly(service, request):
+        planned = plan(service, request)
+        studio.bring(session, as_bytes(heads()[1]), "another.png")
+        return planned
+
+    monkeypatch.setattr(sow.Service, "plan", slowly)
+    with pytest.raises(SowError, match="something else was chosen meanwhile; plan again"):
+        studio.plan(session, Wish())
+    assert session.plan is None
+
+
+def test_pictures_are_named_after_what_was_planted_when_they_were_asked_for(studio, quick_pictures):
+    session = brought(studio, heads()[0])
+    before = studio.line.join("somebody")
+    moments = studio.make(session, Wish(prompt="a man", seed=3))
+    assert next(moments).stage == "waiting"
+    studio.bring(session, as_bytes(heads()[1]), "another.png")
+    studio.line.leave(before)
+    assert [*moments][-1].stage == "done"
+    assert session.made == {"somebody-a-man-3.png"}
 
 
 def test_what_is_placed_is_what_a_request_says(studio):

@@ -18,6 +18,7 @@ from sow.pictures.condition import Condition
 from sow.pictures.recipe import recipe_png_bytes
 from sow.plan.box import Box
 from sow.service.service import Service
+from sow.studio.asking import plan_for_me
 from sow.studio.form import wish_of
 from sow.studio.placing import Placing
 from sow.studio.restoring import AS_MADE, form_of, recipe_in
@@ -121,6 +122,23 @@ def test_the_users_picture_stays_if_it_is_the_same(studio, session, made):
     assert made_again(studio, session, form).image.tobytes() == made.image.tobytes()
     studio.choose(session, 0)  # from the beginning
     studio.plan(session, wish_of({}, form))
+    assert studio.condition(session).to_png() != made.condition.to_png()
+
+
+def test_a_new_plan_leaves_the_finished_picture_only_when_it_is_made(
+    studio, session, made, monkeypatch
+):
+    studio.restore(session, recipe_in(as_png(made), "a.png"))
+
+    def refused(*_):
+        raise UsageError("no plan")
+
+    with monkeypatch.context() as changes:
+        changes.setattr(Service, "plan", refused)
+        with pytest.raises(UsageError, match="no plan"):
+            plan_for_me(studio, session, WISH)
+    assert studio.condition(session).to_png() == made.condition.to_png()
+    assert plan_for_me(studio, session, WISH)["by"] == "rules"
     assert studio.condition(session).to_png() != made.condition.to_png()
 
 

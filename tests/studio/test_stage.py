@@ -279,13 +279,23 @@ def test_what_is_shown_is_what_is_made_and_placing_can_go_on(visit, served):
     where = shown(page)
     page.locator("#form .go").click()  # at once: the server may not have heard of the move
     page.locator("#stage .again").wait_for(timeout=60_000)
-    made = numbers(page.session().spec.plan.box)
+    made = numbers(served.studio.pictures(page.session())[0].recipe.plan.box)
     assert max(abs(a - b) for a, b in zip(made, where, strict=True)) < 1
     assert not page.locator("#stage .piece").is_visible()
     assert page.locator("#stage .shown").get_attribute("src").startswith("data:image/png")
     page.locator("#stage .again").click()
     expect(page.locator("#stage .piece")).to_be_visible()
     assert max(abs(a - b) for a, b in zip(shown(page), where, strict=True)) < 1
+
+
+def test_of_formats_that_are_chosen_at_once_the_last_one_counts(visit):
+    page = visit()
+    bring(page, heads()[0])
+    for shape in ("3:2", "2:3", "9:16", ""):
+        choose_format(page, shape)
+    choose_format(page, "3:2")
+    until(lambda: page.plan().canvas == FORMATS["3:2"])
+    until(lambda: is_where_it_is_shown(page))
 
 
 def test_a_face_is_chosen_by_click_and_by_key_or_all_of_it(visit):

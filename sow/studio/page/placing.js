@@ -95,7 +95,9 @@ const placedPiece = (soon) => placed("Piece", state.box, soon);
 // What the page knows, as the value that comes with every event.
 function remind() {
   const regions = state.regions.filter((region) => region.moved).map((region) => [region.label, region.box]);
-  props.value = { page: state.edit, box: state.moved ? state.box : null, regions: Object.fromEntries(regions) };
+  props.value = {
+    page: state.edit, version: state.version, box: state.moved ? state.box : null, regions: Object.fromEntries(regions),
+  };
 }
 
 function listenToPiece() {

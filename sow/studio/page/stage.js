@@ -4,7 +4,7 @@ const at = (selector) => element.querySelector(selector);
 // what was moved on the page, so that an answer to an older move changes nothing.
 const state = {
   mode: "empty", canvas: [1, 1], grid: 8, sizes: [0, 1e9], picture: null, piece: null, box: null,
-  moved: false, regions: [], notes: [], problem: "", job: null, finished: null, edit: 0,
+  moved: false, regions: [], notes: [], problem: "", job: null, finished: null, edit: 0, version: null,
 };
 
 const working = () => state.job !== null || state.finished !== null;
