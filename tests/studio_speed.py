@@ -1,0 +1,92 @@
+"""How long a picture takes on the page, beside sampling alone: `python tests/studio_speed.py`.
+
+Prints the median seconds of further pictures of one plan, on an idle machine: of `Service.make`
+alone, in a process of its own, before and after; and from the click on Generate until the picture
+is shown in the browser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from browsing import chromium, expect
+
+ROOT = Path(__file__).parents[1]
+FACE, PROMPT = ROOT / "examples" / "drawn-beard.png", "a man in a red coat"
+ALONE = """
+import sys, time
+import sow
+model, face, prompt, count = *sys.argv[1:4], int(sys.argv[4])
+service = sow.Service(model, planner=sow.PlannerChoice("offline"))
+service.pipe.set_progress_bar_config(disable=True)
+spec = service.resolve(sow.Request(image=face, prompt=prompt))
+for seed in range(count + 1):
+    started = time.perf_counter()
+    list(service.make(spec, [seed]))
+    if seed:
+        print(time.perf_counter() - started)
+"""
+
+
+def alone(model: str, count: int) -> list[float]:
+    """Return the seconds of pictures made by the service alone, without the first."""
+    command = [sys.executable, "-c", ALONE, model, str(FACE), PROMPT, str(count)]
+    made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return [float(line) for line in made.stdout.split()]
+
+
+def on_the_page(model: str, count: int) -> list[float]:
+    """Return the seconds from click to shown picture, without the first."""
+    with tempfile.TemporaryDirectory() as out, chromium() as browser:
+        command = [sys.executable, "-m", "sow", "studio", "--model", model, "--port", "0"]
+        command += ["--out", out, "--face", str(FACE), "--prompt", PROMPT]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert server.stdout is not None
+        try:
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found is not None
+            page = browser.new_page(viewport={"width": 1280, "height": 860})
+            page.set_default_timeout(600_000)
+            page.goto(found.group(0))
+            page.locator("#stage .piece").wait_for()
+            return [_click_to_shown(page, number + 1) for number in range(count + 1)][1:]
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _click_to_shown(page, number: int) -> float:
+    started = time.perf_counter()
+    page.locator("#form .go").click()
+    expect(page.locator("#look .grid img")).to_have_count(number, timeout=600_000)
+    took = time.perf_counter() - started
+    page.wait_for_timeout(500)
+    return took
+
+
+def main() -> None:
+    """Measure, and print one line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="figures")
+    parser.add_argument("--count", type=int, default=10)
+    options = parser.parse_args()
+    before = alone(options.model, options.count)
+    page = on_the_page(options.model, options.count)
+    after = alone(options.model, options.count)
+    for name, seconds in (("alone", before), ("page", page), ("alone again", after)):
+        print(
+            f"{name}: {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f}"
+        )
+    ratio = statistics.median(page) / statistics.median(before + after)
+    print(f"page over alone: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
