@@ -348,13 +348,15 @@ class Studio:
         """Make the pictures of a wish, and tell where they are.
 
         Raises:
-            SowError: if there is no picture, or it cannot be planted as the wish says.
+            SowError: if there is no picture or no prompt, or it cannot be planted as the wish says.
         """
         with session.lock:
             if self.is_planned(session, wish):
                 self.place(session, wish.placing)
             else:
                 self.plan(session, wish)
+            if not wish.prompt.strip():
+                raise UsageError("nothing is written", "say what should grow around the picture")
             # Now, not when its turn comes: what is shown is what is made.
             work = partial(
                 self.carry_out, session, self._make_request(session, wish), session.name,

@@ -3,10 +3,12 @@ in light and dark, on a desk and on a phone."""
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browsing import chromium, expect
 from mllm_server import Server, small
@@ -15,6 +17,8 @@ from pages import visited
 from sow.errors import UsageError
 
 pytest.importorskip("gradio", reason="the extra studio is not installed")
+
+from PIL import Image
 
 from sow.studio.examples import Start
 from sow.studio.form import wish_of
@@ -47,9 +51,10 @@ def page(browser, served):
         yield page
 
 
-def plant(page, file=FACE):
+def plant(page, file=FACE, prompt="a man in a coat"):
     page.set_input_files("#stage input[type=file]", file)
     expect(page.locator("#stage .piece")).to_be_visible()
+    page.fill("#sow-prompt", prompt)
 
 
 @pytest.fixture
@@ -180,6 +185,20 @@ def test_cancel_cancels(page, gate):
     expect(page.locator("#look img")).to_have_count(before)
 
 
+def test_another_face_is_chosen_when_the_picture_is_made_and_not_before(page, gate):
+    plant(page, FACE.parent / "drawn-two.png")
+    faces = page.locator("#stage .faces button")
+    expect(faces.first).to_have_attribute("aria-pressed", "true")
+    page.click("#form .go")
+    for button in (faces.last, page.locator("#stage .all"), page.locator("#stage .brush")):
+        expect(button).to_be_disabled()
+    gate.set()
+    expect(page.get_by_alt_text("The finished picture")).to_be_visible()
+    faces.last.click()
+    expect(faces.last).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#stage .piece")).to_be_visible()
+
+
 def test_the_place_in_line_is_said_and_can_be_left(page, served):
     plant(page)
     somebody = served.studio.line.join("somebody else")
@@ -196,6 +215,21 @@ def test_an_error_is_a_sentence_beside_generate(page):
         page.click("#form .go")
         expect(problem).to_contain_text("drop a picture")
         expect(page.locator("#form .go .label")).to_have_text("Generate")
+
+
+def test_nothing_is_made_of_nothing_and_a_sentence_goes_when_it_is_no_longer_so(page):
+    problem, planned = page.locator("#form .problem"), page.locator("#form .planned")
+    page.click("#form .go")
+    expect(problem).to_have_text("No picture is planted; drop a picture on the canvas.")
+    page.click("#form .plan-for-me")
+    expect(planned).to_contain_text("drop a picture")
+    plant(page, prompt="")
+    expect(problem).to_be_hidden()
+    expect(planned).to_have_text("")
+    page.click("#form .go")
+    expect(problem).to_have_text("Nothing is written; say what should grow around the picture.")
+    page.fill("#sow-prompt", "a man")
+    expect(problem).to_be_hidden()
 
 
 def go(page):
@@ -317,6 +351,35 @@ def test_dark_or_light_is_the_systems_until_it_is_chosen(browser, served):
         page.reload()
         expect(button).to_have_attribute("aria-pressed", "false")
         expect(page.locator("body.dark")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_ticked_looks_ticked(browser, served, scheme):
+    with visited(browser, served.url, color_scheme=scheme) as page:
+        page.locator("#form .more summary").click()
+        box = page.locator("#form [name=explain]")
+        box.check()
+        box.blur()
+        with Image.open(io.BytesIO(box.screenshot())) as shown:
+            red, green, _ = np.moveaxis(np.asarray(shown.convert("RGB"), int), -1, 0)
+        assert (green > red + 40).mean() > 0.5
+
+
+@pytest.mark.parametrize("canvas", ["", "9:16", "3:2"])
+def test_everything_begins_at_the_same_edge(browser, served, canvas):
+    with visited(browser, served.url, **DESK) as page:
+        plant(page)
+        page.locator(f"#form [name=canvas][value='{canvas}']").check(force=True)
+        expect(page.locator("#stage .wait")).to_be_hidden()
+        edges = [
+            page.locator(f"#{part}").bounding_box()["x"]
+            for part in ("header h1", "stage .mat >> visible=true", "stage .source")
+        ]
+        assert max(edges) - min(edges) < 1
+        page.set_input_files("#stage .other input", FACE.parent / "drawn-two.png")
+        expect(page.locator("#stage .faces button")).to_have_count(2)
+        rows = {box.bounding_box()["y"] for box in page.locator("#stage .numbers input").all()}
+        assert len(rows) == 1
 
 
 def test_on_a_phone_generate_is_within_reach_and_nothing_is_wider_than_the_screen(browser, served):

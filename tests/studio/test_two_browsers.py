@@ -68,8 +68,9 @@ def test_a_page_that_is_closed_leaves_the_line_and_is_forgotten(served):
         with visited(browser, served.url) as page:
             page.set_input_files("#stage input[type=file]", EXAMPLES / "drawn-curls.png")
             expect(page.locator("#stage .piece")).to_be_visible()
+            page.fill("#sow-prompt", "a man in a coat")
             page.click("#form .go")
-            expect(page.locator("#form .go .label")).to_have_text("Cancel")
+            expect(page.locator("#form .left")).to_have_text("1 before you")
             behind = served.studio.line.join("a third one")
             assert served.studio.line.place(behind) == 2
         assert forgotten(served.studio)

@@ -49,7 +49,7 @@ function write(value) {
 function drawLikeness() {
   const slider = at("#sow-likeness");
   const untouched = state.likeness === null;
-  if (!untouched) slider.value = state.likeness;
+  slider.value = untouched ? 0.5 : state.likeness;
   slider.classList.toggle("untouched", untouched);
   at(".reset").hidden = untouched;
   const said = untouched ? "as the preset has it" : Number(slider.value).toFixed(2);
@@ -89,11 +89,12 @@ function drawProgress(job) {
   const percent = Math.round(100 * job.done);
   at(".fill").style.width = `${percent}%`;
   at(".track").setAttribute("aria-valuenow", percent);
-  at(".left").textContent = job.stage === "waiting" ? before(job.place) : timeLeft(job.done);
-  say(job.stage === "waiting" ? before(job.place) : `Making: ${25 * Math.floor(percent / 25)} %`);
+  const waiting = job.stage === "waiting" && before(job.place);
+  at(".left").textContent = waiting || timeLeft(job.done);
+  say(waiting || `Making: ${25 * Math.floor(percent / 25)} %`);
 }
 
-const before = (place) => (place === 1 ? "1 before you" : `${place} before you`);
+const before = (place) => (place ? `${place} before you` : "starting");
 
 function timeLeft(done) {
   const spent = (performance.now() - state.since) / 1000;
@@ -107,6 +108,12 @@ function say(text) { // a screen reader hears it only when it changes
   if (at(".said").textContent !== text) at(".said").textContent = text;
 }
 
+// What was wrong may not be so any more.
+function forgive() {
+  at(".problem").hidden = true;
+  if (at(".planned").classList.contains("wrong")) tellPlanned("");
+}
+
 // ------------------------------------------------------------------ events
 
 function go() {
@@ -115,9 +122,9 @@ function go() {
     return;
   }
   tell();
+  forgive();
   props.job = { stage: "waiting", place: 0, done: 0, message: "" };
   drawJob();
-  at(".left").textContent = "starting";
   trigger("make");
 }
 
@@ -145,7 +152,9 @@ form.addEventListener("input", (event) => {
   drawLikeness();
   drawSeed();
   tell();
+  forgive();
 });
+document.addEventListener("sow-subject", forgive); // something is planted now
 form.addEventListener("change", (event) => {
   if (event.target.name === "num") step(0);
   if (["canvas", "prompt", "setting"].includes(event.target.name)) trigger("reshape");

@@ -25,6 +25,7 @@ async function openPainter() {
   at(".sheet").hidden = true;
   at(".painter").hidden = false;
   at(".below").hidden = true;
+  at(".easel").scrollIntoView({ block: "nearest" });
 }
 
 function closePainter() {

@@ -68,9 +68,9 @@ function drawSheet() {
   at(".numbers").disabled = working();
   at(".numbers").hidden = !state.box;
   at(".source").hidden = state.mode === "plant"; // it is on the canvas
-  at(".brush").disabled = working() || !state.piece;
+  at(".brush").disabled = state.job !== null || !state.piece;
   at(".finished").hidden = !state.kept;
-  for (const name of ["all", "turn", "finished"]) at(`.${name}`).disabled = working();
+  for (const name of ["all", "turn", "finished"]) at(`.${name}`).disabled = state.job !== null;
 }
 
 function drawSource() {
@@ -84,6 +84,7 @@ function drawSource() {
     button.type = "button";
     button.setAttribute("aria-label", `Plant face ${index + 1} of ${picture.faces.length}`);
     button.setAttribute("aria-pressed", index === picture.chosen);
+    button.disabled = state.job !== null;
     const [w, h] = [picture.width, picture.height];
     const [left, top] = [Math.max(0, face[0]), Math.max(0, face[1])];
     Object.assign(button.style, {

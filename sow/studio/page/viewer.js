@@ -160,6 +160,7 @@ function tell(event, more = {}) {
 
 function leaveFor(event) {
   dialog.close();
+  document.querySelector("#stage").scrollIntoView(); // what happens now is seen there
   tell(event);
 }
 
