@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ from sow.studio.wording import error_text
 
 Moments = tuple[dict[str, Any], Moment]
 """Where a job is, and what else the stage shows."""
+MAX_EDIT = 2**53
+"""Above it, browsers know no whole numbers."""
 MAX_QUERY = 200
 """Letters of a search."""
 DELETE = (600, 3600)
@@ -78,8 +81,10 @@ class Page:
         """Make the components."""
         model = self.studio.service.model
 
-        def words(said: Any) -> dict[str, Any]:  # no method: Gradio marks it with an attribute
-            return words_of(model, said if isinstance(said, dict) else {})
+        # No method: Gradio marks it with an attribute. Not on the thread that serves everybody.
+        async def words(said: Any) -> dict[str, Any]:
+            prompt = said if isinstance(said, dict) else {}
+            return await asyncio.to_thread(words_of, model, prompt)
 
         components.header(model_line(model))
         with gr.Row(elem_id="studio"):  # a grid, by theme.css
@@ -214,9 +219,8 @@ class Page:
         session, edit = self._session(request), _sent(event, "edit")
         with session.lock:
             problem = _problem_of(lambda: self.studio.place(session, read_placing(controls[0])))
-            return placing_view(
-                self.studio, session, problem, edit if isinstance(edit, int) else None
-            )
+            known = type(edit) is int and abs(edit) < MAX_EDIT
+            return placing_view(self.studio, session, problem, edit if known else None)
 
     def place(self, request: gr.Request, *controls: Any) -> Any:
         """The format or the prompt was changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
@@ -18,6 +19,7 @@ pytest.importorskip("gradio", reason="the extra studio is not installed")
 import httpx
 
 from sow.studio.access import check_access, free_port, read_accounts
+from sow.studio.guard import MAX_WRONG
 from sow.studio.launch import serve
 
 FACE = EXAMPLES / "drawn-curls.png"
@@ -141,7 +143,8 @@ def test_paths_that_were_not_uploaded_are_not_read(served, web):
         rest = ["", "", "", "", None, "", None, None, None, -1, 1, False]
         for name, data in (("plan", ["a woman", "", ""]), ("generate", rest)):
             said = ask(served, web, name, [image, *data])
-            assert '"success":false' in said, said  # by Gradio, or by us
+            refused = ('"success":false', "not where it is")  # by Gradio, or by us
+            assert any(one in said for one in refused), said
             assert "root:" not in said
 
 
@@ -176,6 +179,63 @@ def test_requests_are_bounded(served, web, monkeypatch):
         )
         raw.sendall("\r\n".join([*head, "", ""]).encode())
         assert b" 413 " in raw.recv(100)
+
+
+def raw(served, *head, body=b""):
+    """Send a request as it is, and return how its answer begins."""
+    lines = "\r\n".join([*head, "Host: localhost", "", ""]).encode()
+    with socket.create_connection(("127.0.0.1", httpx.URL(served.url).port), timeout=10) as wire:
+        wire.sendall(lines + body)
+        return wire.recv(100)
+
+
+def test_a_length_that_is_not_the_length(served):
+    answer = raw(
+        served,
+        "POST /gradio_api/queue/join HTTP/1.1",
+        "Content-Length: 5",
+        "Transfer-Encoding: chunked",
+    )
+    assert b" 411 " in answer
+
+
+def test_what_makes_gradio_fail_is_refused_or_one_line(served, web, caplog, capfd):
+    assert b" 403 " in raw(served, "GET / HTTP/1.1", "Origin: http://[")
+    for path in ("queue/join", "cancel"):
+        assert web.post(f"/gradio_api/{path}", content=b"[" * 4000).status_code == 400
+    join = "/gradio_api/queue/join"
+    good = {"data": [], "fn_index": functions(served, web)["search"], "session_hash": "odd"}
+    for odd in (
+        {"session_hash": "\ud800"}, {"session_hash": "a/b"}, {"session_hash": 5},
+        {"session_hash": None}, {"event_data": {"query": "\ud800"}},
+    ):  # fmt: skip
+        # As programs write it: with "\ud800" in ASCII.
+        assert web.post(join, content=json.dumps({**good, **odd})).status_code == 400
+    assert web.get("/gradio_api/queue/data?session_hash=%ff").status_code == 400
+    assert web.get("/gradio_api/heartbeat/" + "a" * 100).status_code == 400
+    assert '"success":true' in ask(served, web, "search", [], session="fine")
+    caplog.clear()
+    assert web.post(join, json={**good, "fn_index": 999}).status_code == 500
+    words = {"session_hash": "a", "component_id": 9999, "fn_name": "words", "data": 1}
+    assert web.post("/gradio_api/component_server", json=words).status_code == 500
+    assert web.get("/static/" + "a" * 5000).status_code == 500
+    assert [len(record.getMessage().splitlines()) for record in caplog.records] == [1, 1, 1]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_the_server_fetches_nothing_that_somebody_names(served, web):
+    file = {"path": "https://example.com/a.png", "meta": {"_type": "gradio.FileData"}}
+    for data in ([file, "a woman", "", ""], [None, {"prompt": "a", "x": [file]}]):
+        assert "not where it is" in ask(served, web, "plan", data)
+
+
+def test_a_number_that_no_browser_knows_comes_back_as_none(served, web):
+    functions_of_page = functions(served, web)
+    body = {"data": [None, None], "fn_index": functions_of_page["placed"], "session_hash": "edit"}
+    web.post("/gradio_api/queue/join", json={**body, "event_data": {"edit": 10**30}})
+    with web.stream("GET", "/gradio_api/queue/data?session_hash=edit") as events:
+        said = next(line for line in events.iter_lines() if "completed" in line or "error" in line)
+    assert '"edit":null' in said
 
 
 # ---------------------------------------------------------------------- whose it is
@@ -263,6 +323,12 @@ def test_with_accounts_nothing_is_told_to_who_has_not_signed_in(tmp_path):
         assert wrong.status_code == 400
         right = web.post("/login", data={"username": "ann", "password": "password of ann"})
         assert right.status_code == 200
+        assert web.get("/gradio_api/info").status_code == 200
+        for attempt in range(20):  # after the one above
+            wrong = web.post("/login", data={"username": "bob", "password": f"guess {attempt}"})
+            assert wrong.status_code == (400 if attempt < MAX_WRONG - 1 else 429)
+        right = web.post("/login", data={"username": "bob", "password": "password of bob"})
+        assert right.status_code == 429  # or a guess could be told from it
         assert web.get("/gradio_api/info").status_code == 200
 
 
