@@ -23,6 +23,7 @@ from sow.planners.offline.faces import find_faces
 from sow.service.arguments import consecutive_seeds
 from sow.service.budget import never_agree
 from sow.service.names import source_of
+from sow.service.notes import model_notes
 from sow.service.planning import PlannerChoice, PlanningResult
 from sow.service.request import Request
 from sow.service.results import GenerationSpec, Picture
@@ -230,7 +231,8 @@ class Studio:
         session.version += not same
         session.kept = None
         session.plan, session.planned_for = plan, _planned_for(wish)
-        session.notes, session.problem = (*plan.notes, *planned.notes), ""
+        notes = model_notes(self.service.model, as_picture(session.picture))
+        session.notes, session.problem = (*notes, *plan.notes, *planned.notes), ""
         if same and not anew:
             self.place(session, wish.placing)
 

@@ -16,7 +16,7 @@ def for_page(text: str) -> str:
     before the semicolon.
     """
     said = [part for part in re.split(r"; ", text) if not ARGUMENT.search(part)]
-    sentence = "; ".join(said or [ARGUMENT.sub("", text)]).strip()
+    sentence = "; ".join(said or [ARGUMENT.sub("", text)]).replace("`", "").strip()
     return sentence[:1].upper() + sentence[1:] + ("" if sentence.endswith((".", "?", "!")) else ".")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from brought import as_bytes, from_url, heads, shapes, side_by_side
@@ -53,6 +54,15 @@ def test_five_faces_are_outlined_and_another_can_be_planted(studio):
     assert len(crops) == 3
     with pytest.raises(SowError, match="there is no face 5; click one of the outlines"):
         studio.choose(session, 5)
+
+
+def test_a_photograph_on_figures_is_warned_of_before_a_picture_is_made(studio):
+    said = "Figures knows only a small drawn world: a photograph planted in it looks odd; "
+    with Image.open(Path(__file__).parents[2] / "examples" / "astronaut.jpg") as photograph:
+        session = brought(studio, photograph)
+    notes = stage_view(studio, session)["notes"]
+    assert notes == [said + "use Stable Diffusion 2.1 for photographs."]
+    assert stage_view(studio, brought(studio, heads()[0]))["notes"] == []
 
 
 def test_all_of_it_is_planted(studio):
