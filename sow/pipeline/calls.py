@@ -136,12 +136,14 @@ class Progress:
         cycles: the cycles that have ended.
         preview: returns what the pictures look like at the end of the latest cycle, decoded at half
             the resolution or less; None if no cycle has ended since the last report.
+        pictures: how many the call makes.
     """
 
     calls: int
     total: int
     cycles: int = 0
     preview: Callable[[], list[Image.Image]] | None = None
+    pictures: int = 1
 
 
 class ProgressReports:
@@ -153,26 +155,26 @@ class ProgressReports:
         bar: Any,
         report: Callable[[Progress], object] | None,
         decode: Callable[[Tensor], list[Image.Image]],
+        pictures: int,
     ) -> None:
         self._total, self._bar, self._report, self._decode = total, bar, report, decode
+        self._pictures = pictures
         self._calls = self._cycles = 0
 
     def count(self, calls: int = 1) -> None:
         """Count UNet calls."""
         self._bar.update(calls)
         self._calls += calls
-        if self._report:
-            self._report(Progress(self._calls, self._total, self._cycles))
+        self._tell()
 
     def cycle_end(self, clean: Tensor) -> None:
         """Count a cycle, which predicts the clean latents `[B, c, h, w]`."""
         self._cycles += 1
+        self._tell(lambda: self._decode(reduced(clean)))
+
+    def _tell(self, preview: Callable[[], list[Image.Image]] | None = None) -> None:
         if self._report:
-
-            def preview() -> list[Image.Image]:
-                return self._decode(reduced(clean))
-
-            self._report(Progress(self._calls, self._total, self._cycles, preview))
+            self._report(Progress(self._calls, self._total, self._cycles, preview, self._pictures))
 
 
 PREVIEW_LATENTS = 32

@@ -313,7 +313,7 @@ class SowPipeline(CheckedPipeline):
             with self.progress_bar(total=sampler.unet_calls) as bar:
                 reports = ProgressReports(
                     sampler.unet_calls, bar, on_progress,
-                    lambda clean: self.decode_images(backbone, clean, "pil")[0],
+                    lambda clean: self.decode_images(backbone, clean, "pil")[0], len(jobs),
                 )  # fmt: skip
                 prefix = None
                 if prefix_cache is not None and callback_on_step_end is None:

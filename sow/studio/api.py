@@ -146,7 +146,7 @@ class Endpoints:
                     session, wanted, picture.name, seed, num, bool(explain), on_progress, notes
                 )
 
-            for moment in self._studio.follow(session, work):
+            for moment in self._studio.follow(session, work, num):
                 if moment.stage == "failed":
                     raise gr.Error(moment.message, print_exception=False)
                 if moment.stage == "cancelled":

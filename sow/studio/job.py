@@ -62,13 +62,16 @@ class Job:
         line: the line that it stands in.
         owner: whose it is, for the line.
         make: what is done when it is its turn.
+        count: how many pictures it makes.
 
     Raises:
         UsageError: if the line is too long.
     """
 
-    def __init__(self, line: Line, owner: str, make: Work) -> None:
-        self._line, self._make = line, make
+    def __init__(self, line: Line, owner: str, make: Work, count: int = 1) -> None:
+        self._line, self._make, self._count = line, make, count
+        self._finished = 0
+        self._progress: Progress | None = None
         self._ticket = line.join(owner)
         self._cancelled = threading.Event()
         self._latest: Moment | None = None
@@ -150,4 +153,12 @@ class Job:
             before = self._seconds()
             preview = progress.preview()[0]
             self._preview_seconds += self._seconds() - before
-        self._tell(Moment("making", done=progress.calls / progress.total, preview=preview))
+        self._tell(Moment("making", done=self._share(progress), preview=preview))
+
+    def _share(self, progress: Progress) -> float:
+        """Return what share is made: one call of the pipeline may make some of the pictures."""
+        before, self._progress = self._progress, progress
+        if before and (progress.calls, progress.cycles) < (before.calls, before.cycles):
+            self._finished += before.pictures
+        made = self._finished + progress.pictures * progress.calls / progress.total
+        return min(made / self._count, 1.0)

@@ -364,12 +364,15 @@ class Studio:
                 self.carry_out, session, self._make_request(session, wish), session.name,
                 wish.seed, wish.num, wish.explain, **self._kept_parts(session),
             )  # fmt: skip
-        yield from self.follow(session, work)
+        yield from self.follow(session, work, wish.num)
 
-    def follow(self, session: Session, work: Work) -> Iterator[Moment]:
-        """Let work wait for its turn, and tell where it is; it ends when nobody listens."""
+    def follow(self, session: Session, work: Work, count: int = 1) -> Iterator[Moment]:
+        """Let work wait for its turn, and tell where it is; it ends when nobody listens.
+
+        count: how many pictures it makes.
+        """
         try:
-            job = session.start(lambda: Job(self.line, session.owner, work))
+            job = session.start(lambda: Job(self.line, session.owner, work, count))
         except UsageError as error:  # too much is waiting
             yield Moment("failed", message=str(error))
             return
@@ -494,7 +497,7 @@ class Studio:
             pictures = self.service.make(spec, seeds, explain=explain, on_progress=on_progress)
             return self._save(session, spec, pictures, source_of(saved.name, saved.recipe))
 
-        yield from self.follow(session, work)
+        yield from self.follow(session, work, num)
 
     def explain(self, session: Session, entry: Entry) -> Iterator[Moment]:
         """Make a picture again to see what its words and the condition did, and keep that."""

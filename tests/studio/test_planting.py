@@ -13,6 +13,7 @@ import sow
 from sow.errors import SowError
 from sow.plan.box import Box
 from sow.plan.plan import Plan
+from sow.studio.job import Job
 from sow.studio.placing import Placing, placed, read_placing, usual_sizes, with_own_labels
 from sow.studio.session import Session
 from sow.studio.studio import Studio, Wish
@@ -323,6 +324,24 @@ def test_pictures_are_named_after_what_was_planted_when_they_were_asked_for(stud
     studio.line.leave(before)
     assert [*moments][-1].stage == "done"
     assert session.made == {"somebody-a-man-3.png"}
+
+
+def test_progress_is_that_of_all_pictures_however_many_fit_into_memory(
+    studio, quick_pictures, monkeypatch
+):
+    monkeypatch.setattr("sow.models.memory.MAX_BATCH_SIZE", 1)
+    done, tell = [], Job._tell
+
+    def noted(job, moment):  # who looks may miss some
+        done.append(moment.done)
+        tell(job, moment)
+
+    monkeypatch.setattr(Job, "_tell", noted)
+    session = brought(studio, heads()[0])
+    assert [*studio.make(session, Wish(prompt="a man", seed=3, num=3))][-1].stage == "done"
+    assert done == sorted(done)
+    assert any(0 < share < 1 / 3 for share in done)
+    assert len(session.made) == 3
 
 
 def test_what_is_placed_is_what_a_request_says(studio):

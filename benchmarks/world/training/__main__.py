@@ -31,6 +31,7 @@ def stages(options: argparse.Namespace) -> dict[str, Stage]:
         config = replace(config, steps=options.steps or 100_000_000, hours=options.hours)
 
     def stage(result: str, work: Callable[[], None]) -> Stage:
+        """Return a stage that ends with this file or folder."""
         return Stage((folder / result).exists, work)
 
     return {
@@ -42,7 +43,7 @@ def stages(options: argparse.Namespace) -> dict[str, Stage]:
             lambda: store.Store(latents.latents_folder(folder)).scenes >= options.scenes,
             lambda: latents.encode(folder, options.scenes, options.workers),
         ),
-        "denoiser": stage("unet", lambda: denoiser.train_denoiser(folder, config)),
+        "denoiser": stage("text_encoder", lambda: denoiser.train_denoiser(folder, config)),
         "pack": stage("bundle", lambda: pack.pack(folder)),
     }
 

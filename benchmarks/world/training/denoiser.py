@@ -8,6 +8,7 @@ one. The same keeps the inversion of a picture well conditioned.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -211,4 +212,5 @@ def save(models: Mapping[str, UNet2DConditionModel | CLIPTextModel], folder: Pat
     for name, model in models.items():
         unfinished = folder / f"{name}.part"
         model.save_pretrained(unfinished)
+        shutil.rmtree(folder / name, ignore_errors=True)  # of a run that ended between the two
         unfinished.rename(folder / name)
