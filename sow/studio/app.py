@@ -6,12 +6,13 @@ import asyncio
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from sow.errors import SowError
+from sow.errors import SowError, UsageError
 from sow.pictures.inputs import as_mask
 from sow.pictures.loading import open_image
 from sow.service.saved_picture import SavedPicture
@@ -24,7 +25,7 @@ from sow.studio.guard import owner_of
 from sow.studio.job import ENDS, Moment
 from sow.studio.placing import read_placing
 from sow.studio.restoring import recipe_in
-from sow.studio.session import Session
+from sow.studio.session import LARGE, Session
 from sow.studio.studio import Studio
 from sow.studio.views import (
     SHOWN_PICTURES,
@@ -160,7 +161,7 @@ class Page:
 
     def _restore(self, session: Session, saved: SavedPicture) -> Any:
         """Show everything as it was when a picture was made; return the stage and the form."""
-        with session.lock:
+        with self._alone(session):
             try:
                 form = self.studio.restore(session, saved)
             except SowError as error:
@@ -207,17 +208,19 @@ class Page:
             mask = None
             if painted is not None:
                 with open_image(io.BytesIO(from_data_url(painted)), "the mask", ("PNG",)) as image:
+                    if image.width * image.height > LARGE:  # the page sends one of the piece's
+                        raise UsageError("what was painted is too large", "paint it again")
                     mask = as_mask(image)
             self.studio.place(session, read_placing(controls[0]))
             self.studio.paint(session, mask)
 
-        with session.lock:
+        with self._alone(session):
             return stage_view(self.studio, session, _problem_of(paint))
 
     def placed(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """The piece or a region was moved."""
         session, edit = self._session(request), _sent(event, "edit")
-        with session.lock:
+        with self._alone(session):
             problem = _problem_of(lambda: self.studio.place(session, read_placing(controls[0])))
             known = type(edit) is int and abs(edit) < MAX_EDIT
             return placing_view(self.studio, session, problem, edit if known else None)
@@ -233,11 +236,13 @@ class Page:
 
     def _plant(self, session: Session, controls: Any, act: Callable[[], None]) -> dict[str, Any]:
         """Do something with the picture, plan again, and return what the stage shows."""
-        with session.lock:
+        with self._alone(session):
             problem = _problem_of(act)  # if there is one, what was there before stays
-            if session.picture is not None:
+            if session.picture is None:
+                return stage_view(self.studio, session, problem)
+            with self.studio.sessions.work_on(session.picture.size):
                 session.problem = _problem_of(lambda: self.studio.plan(session, wish_of(*controls)))
-            return stage_view(self.studio, session, problem)
+                return stage_view(self.studio, session, problem)
 
     def plan(self, event: gr.EventData, request: gr.Request, *controls: Any) -> Any:
         """`Plan for me` was clicked, or what it asks was agreed to."""
@@ -248,7 +253,7 @@ class Page:
             said = plan_for_me(self.studio, session, wish, by_model, agreed_to)
         except SowError as error:
             said = {"problem": error_text(error)}
-        with session.lock:
+        with self._alone(session):
             view = stage_view(self.studio, session) if "prompt" in said else gr.skip()
         return view, gr.HTML(planned={**said, "id": turn})
 
@@ -258,7 +263,7 @@ class Page:
 
         def start() -> Iterator[Moments]:
             wish, view = wish_of(*controls), {}
-            with session.lock:  # the prompt's own event may be at it
+            with self._alone(session):  # the prompt's own event may be at it
                 if session.picture is not None and not self.studio.is_planned(session, wish):
                     view = self._plant(session, controls, lambda: None)
             for moment in self.studio.make(session, wish):
@@ -358,6 +363,16 @@ class Page:
     def leave(self, request: gr.Request) -> None:
         """The page was closed."""
         self.studio.sessions.end(session_key(request))
+
+    @contextmanager
+    def _alone(self, session: Session) -> Iterator[None]:
+        """Let the events of a session work on its picture one after the other."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.studio.sessions.event_of(session))
+            except SowError as error:  # more than anybody clicks
+                raise gr.Error(error_text(error), print_exception=False) from None
+            yield
 
     def _session(self, request: gr.Request) -> Session:
         session = self.studio.sessions.get(session_key(request), person(request))

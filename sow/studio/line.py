@@ -7,8 +7,8 @@ from itertools import zip_longest
 
 from sow.errors import UsageError
 
-MAX_WAITING = 100
-"""Jobs that may wait."""
+MAX_WAITING, MAX_OF_ONE = 100, 60
+"""Jobs that may wait, and those of one owner: nobody keeps all others out."""
 
 
 class Ticket:
@@ -36,9 +36,11 @@ class Line:
         """Stand in the line.
 
         Raises:
-            UsageError: if it is too long.
+            UsageError: if it is too long, or too much of it is this owner's.
         """
         with self._changed:
+            if len(self._waiting.get(owner, ())) >= MAX_OF_ONE:
+                raise UsageError("your other pictures are waiting", "wait for them, or cancel them")
             if sum(map(len, self._waiting.values())) >= self._limit:
                 raise UsageError("too many pictures are waiting", "try again later")
             ticket = Ticket(owner)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     from sow.studio.restoring import Kept
 
 MAX_SESSIONS = 200
+MAX_PAGES = 40
+"""Sessions of one owner; a new one ends the one that was not used for longest."""
+MAX_EVENTS = 12
+"""Events of one owner that are at work on pictures at once; each holds a thread and its picture."""
+LARGE = 16_000_000
+"""Pixels of a picture that is worked on alone: it takes ten bytes each."""
+AT_ONCE = 4
+"""Smaller pictures that are worked on at once."""
 MAX_PIXELS = 1_000_000_000
 """Pixels of the users' pictures in all sessions: three gigabytes."""
 MAX_JOBS = 4
@@ -123,6 +133,8 @@ class Sessions:
         self._limit, self._idle = limit, idle
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
+        self._events: Counter[str] = Counter()
+        self._small, self._large = threading.Semaphore(AT_ONCE), threading.Semaphore(1)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -134,6 +146,8 @@ class Sessions:
             UsageError: if there are too many sessions.
         """
         self.end_idle()
+        if owner and key not in self._sessions:
+            self._make_room(owner)
         with self._lock:
             if key not in self._sessions:
                 if len(self._sessions) >= self._limit:
@@ -142,6 +156,39 @@ class Sessions:
             session = self._sessions[key]
             session.used = time.monotonic()
             return session
+
+    def _make_room(self, owner: str) -> None:
+        """End the session of an owner that was not used for longest, if there are many."""
+        with self._lock:
+            theirs = [one for one in self._sessions.values() if one.owner == owner]
+        idle = [one for one in theirs if not one.at_work]
+        if len(theirs) >= MAX_PAGES and idle:
+            self.end(min(idle, key=lambda one: one.used).key)
+
+    @contextmanager
+    def event_of(self, session: Session) -> Iterator[None]:
+        """Have a session to oneself in the block, after the events that came before.
+
+        Raises:
+            UsageError: if too many events of its owner wait.
+        """
+        with self._lock:
+            if self._events[session.owner] >= MAX_EVENTS:
+                raise UsageError("too much is being done for you at once", "wait a moment")
+            self._events[session.owner] += 1
+        try:
+            with session.lock:
+                yield
+        finally:
+            with self._lock:
+                self._events[session.owner] -= 1
+                self._events += Counter()  # forgets those who have none
+
+    @contextmanager
+    def work_on(self, size: tuple[int, int]) -> Iterator[None]:
+        """Work on a picture of a size in the block when there is memory for that."""
+        with self._large if size[0] * size[1] > LARGE else self._small:
+            yield
 
     def check_room(self, session: Session, size: tuple[int, int]) -> None:
         """Check that a session may take a picture of a size.

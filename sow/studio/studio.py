@@ -39,6 +39,8 @@ from sow.studio.session import Session, Sessions
 PLACEHOLDER = "a person"
 """The prompt of a plan that is made before anything is written."""
 OFFLINE = PlannerChoice("offline")
+MAX_NAME = 200
+"""Letters that are kept of the name of a user's picture."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,14 @@ class Studio:
         Raises:
             PictureError: if it cannot be read or used; then the one before stays.
         """
-        with open_image(io.BytesIO(data), repr(name[-80:])) as image:
+        with (
+            open_image(io.BytesIO(data), repr(name[-80:])) as image,
+            self.sessions.work_on(image.size),
+        ):
             self.sessions.check_room(session, image.size)
             picture, notes = as_picture_with_notes(image)
-        session.name, session.picture_notes = name, notes
-        self._take(session, picture)
+            session.name, session.picture_notes = name[-MAX_NAME:], notes
+            self._take(session, picture)
 
     def restore(self, session: Session, saved: SavedPicture) -> dict[str, Any]:
         """Work on what a finished picture came of, and return the form's value for it.
@@ -161,7 +166,8 @@ class Studio:
         if session.picture is None:
             return
         whole = session.whole
-        self._take(session, turned(session.picture, 180 if session.faces and not whole else 90))
+        with self.sessions.work_on(session.picture.size):
+            self._take(session, turned(session.picture, 180 if session.faces and not whole else 90))
         if whole:
             self.choose(session, None)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sow.errors import SowError, UsageError
 from sow.studio.job import Job
-from sow.studio.line import Line
-from sow.studio.session import MAX_JOBS, Session, Sessions
+from sow.studio.line import MAX_OF_ONE, Line
+from sow.studio.session import MAX_EVENTS, MAX_JOBS, MAX_PAGES, Session, Sessions
 
 # What happens: an owner joins (a letter), or the ticket with this number leaves.
 EVENTS = st.lists(st.one_of(st.sampled_from("abcd"), st.integers(0, 40)), max_size=60)
@@ -265,3 +265,61 @@ def test_there_are_so_many_sessions_and_so_many_pixels():
         sessions.check_room(two, (30_000, 30_000))
     sessions.end("one")
     sessions.check_room(two, (30_000, 30_000))
+
+
+def test_nobody_keeps_all_others_out():
+    line = Line()
+    for _ in range(MAX_OF_ONE + 1):  # one is at work
+        line.join("a")
+    with pytest.raises(UsageError, match="your other pictures are waiting"):
+        line.join("a")
+    line.join("b")
+    sessions = Sessions()
+    first, second = sessions.get("0", "a"), sessions.get("1", "a")
+    job = first.start(lambda: Gate().job(line, "b"))
+    for number in range(2, 300):
+        sessions.get(str(number), "a")
+    assert len(sessions) == MAX_PAGES
+    assert sessions.get("0", "a") is first  # something is made for it
+    assert sessions.get("1", "a") is not second
+    sessions.get("someone", "b")
+    sessions.end_all()
+    assert stages(job)[-1] == "cancelled"
+
+
+def test_one_person_has_so_many_events_and_large_pictures_wait_for_each_other():
+    sessions, hold, began, order = Sessions(), threading.Event(), threading.Semaphore(0), []
+
+    def wait(session):
+        with sessions.event_of(session):
+            began.release()
+            hold.wait(60)
+
+    threads = [
+        threading.Thread(target=wait, args=(sessions.get(str(n), "a"),)) for n in range(MAX_EVENTS)
+    ]
+    for thread in threads:
+        thread.start()
+        began.acquire()
+    with (
+        pytest.raises(UsageError, match="too much is being done for you"),
+        sessions.event_of(sessions.get("0", "a")),
+    ):
+        pass
+    with sessions.event_of(sessions.get("b", "b")):
+        pass
+    hold.set()
+    for thread in threads:
+        thread.join()
+    with sessions.event_of(sessions.get("0", "a")), sessions.work_on((9000, 9000)):
+
+        def other():
+            with sessions.work_on((9000, 9000)):
+                order.append("large")
+
+        waiting = threading.Thread(target=other)
+        waiting.start()
+        with sessions.work_on((100, 100)):  # is not kept waiting
+            order.append("small")
+    waiting.join()
+    assert order == ["small", "large"]
