@@ -74,9 +74,12 @@ def serve(
         options: of `gr.Blocks.launch`.
 
     Raises:
-        UsageError: if others could use it without a password, or the address cannot be had.
+        UsageError: if others could use it without a password, the address cannot be had,
+            or the results would go into a file.
     """
     check_access(host, share, accounts)
+    if os.path.lexists(out) and not out.is_dir():
+        raise UsageError(f"out={out} is not a folder", "choose another")
     port = free_port(host, port)
     studio = Studio(service, out, shared=not accounts)
     with _private_gradio() as folder:

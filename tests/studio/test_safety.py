@@ -346,6 +346,17 @@ def test_a_port_that_is_taken_and_a_host_that_is_not_here():
     assert free_port("127.0.0.1", 0) > 0
 
 
+def test_results_do_not_go_into_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "none")
+    for name in ("file", "nowhere"):
+        with (
+            pytest.raises(UsageError, match=f"{name} is not a folder; choose another"),
+            serve(sow.Service("figures", device="cpu"), tmp_path / name, port=0),
+        ):
+            pass
+
+
 # ---------------------------------------------------------------------- who is asked
 
 
