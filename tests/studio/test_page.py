@@ -266,6 +266,16 @@ def test_the_die_keeps_a_seed_and_the_cross_forgets_it(page, wishes):
     assert [wish.seed for wish in wishes] == [kept, None]
 
 
+def test_the_seed_that_is_shown_is_the_one_that_is_used(page, wishes):
+    largest = 2**53 - 1
+    for typed, used in ((10**10, 10**10), (10**20, largest)):
+        page.fill("#sow-seed", str(typed))
+        page.locator("#sow-seed").blur()
+        expect(page.locator("#sow-seed")).to_have_value(str(used))
+        go(page)
+    assert [wish.seed for wish in wishes] == [10**10, largest]
+
+
 @pytest.mark.parametrize(
     "said",
     [

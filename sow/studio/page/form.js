@@ -1,7 +1,7 @@
 // The form: what it says is `props.value`; how the job is, `props.job`; what the model is, `props.about`.
 const at = (selector) => element.querySelector(selector);
 const form = at(".form");
-const MAX_SEED = 4294967295;
+const MAX_SEED = Number.MAX_SAFE_INTEGER; // larger ones cannot be told apart here
 const state = { likeness: null, running: false, since: 0 };
 
 // ------------------------------------------------------------------ what the form says
@@ -157,6 +157,7 @@ form.addEventListener("input", (event) => {
 document.addEventListener("sow-subject", forgive); // something is planted now
 form.addEventListener("change", (event) => {
   if (event.target.name === "num") step(0);
+  if (event.target.name === "seed") event.target.value = read().seed ?? ""; // what is shown is what is used
   if (["canvas", "prompt", "setting"].includes(event.target.name)) trigger("reshape");
 });
 at(".less").addEventListener("click", () => step(-1));
