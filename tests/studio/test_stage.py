@@ -247,6 +247,20 @@ def test_numbers_are_typed(visit):
     until(lambda: is_where_it_is_shown(page))
 
 
+def test_an_answer_does_not_replace_a_number_that_is_being_written(visit):
+    page = visit()
+    bring(page, heads()[0])
+    page.locator("#stage .numbers [name=y]").fill("40")
+    before = page.locator("#stage .numbers [name=x]").input_value()
+    # The piece moves and the server answers, before the number is entered.
+    page.locator("#stage .piece").dispatch_event("keydown", {"key": "ArrowLeft"})
+    until(lambda: page.session().placing.box is not None)
+    expect(page.locator("#stage .numbers [name=y]")).to_have_value("40")
+    expect(page.locator("#stage .numbers [name=x]")).not_to_have_value(before)
+    page.locator("#stage .numbers [name=y]").press("Enter")
+    until(lambda: page.plan().box.y == 40)
+
+
 def test_a_region_follows_until_it_is_touched(visit):
     page = visit()
     bring(page, heads()[0])

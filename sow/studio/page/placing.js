@@ -63,14 +63,15 @@ function put(node, [x, y, width, height]) {
 }
 
 const NUMBERS = ["x", "y", "width", "height"];
+let typed = null; // the field in which a number is being written: an answer does not replace it
 
 function drawBox() {
   if (!state.box) return;
   put(at(".piece"), state.box);
   NUMBERS.forEach((name, index) => {
     const field = at(`.numbers [name=${name}]`);
-    field.value = state.box[index];
     field.step = state.grid;
+    if (field !== typed) field.value = state.box[index];
   });
   const longer = Math.max(state.box[2], state.box[3]), [least, most] = state.sizes;
   const hint = at(".hint");
@@ -109,7 +110,11 @@ function listenToPiece() {
     step: () => state.grid,
   });
   NUMBERS.forEach((name, index) => {
-    at(`.numbers [name=${name}]`).addEventListener("change", (event) => {
+    const field = at(`.numbers [name=${name}]`);
+    field.addEventListener("input", () => { typed = field; });
+    field.addEventListener("blur", () => { typed = null; drawBox(); });
+    field.addEventListener("change", (event) => {
+      typed = null;
       const value = Number.parseInt(event.target.value, 10);
       if (Number.isFinite(value)) state.box = withNumber(index, value);
       state.moved = true;
