@@ -22,7 +22,7 @@ from sow.studio.asking import plan_for_me
 from sow.studio.examples import EXAMPLES, Start, find_example
 from sow.studio.form import about, model_line, wish_of, words_of
 from sow.studio.guard import owner_of
-from sow.studio.job import ENDS, Moment
+from sow.studio.job import ENDS, LOG, UNEXPECTED, Moment
 from sow.studio.placing import read_placing
 from sow.studio.restoring import recipe_in
 from sow.studio.session import LARGE, Session
@@ -259,7 +259,12 @@ class Page:
 
     def make(self, request: gr.Request, *controls: Any) -> Iterator[Any]:
         """Generate was clicked."""
-        session = self._session(request)
+        try:
+            session = self._session(request)
+        except SowError as error:  # too many people are here
+            shown = moment_view(Moment("failed", message=error_text(error)))
+            yield {"job": shown}, gr.skip(), gr.HTML(job={**_said(shown), "id": next(self._jobs)})
+            return
 
         def start() -> Iterator[Moments]:
             wish, view = wish_of(*controls), {}
@@ -386,6 +391,9 @@ def _with_failure(moments: Iterator[Moments]) -> Iterator[Moments]:
         yield from moments
     except SowError as error:
         yield {}, Moment("failed", message=str(error))
+    except Exception:  # else the form would wait for ever
+        LOG.exception("a job of the page could not be started")
+        yield {}, Moment("failed", message=UNEXPECTED)
 
 
 def _said(moment: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 ENDS = ("done", "cancelled", "failed")
+UNEXPECTED = "something went wrong; the server's log says what"
 PAUSE = 0.1
 """Seconds between two moments that are told: a browser draws no more, and each costs time."""
 PREVIEW_SHARE = 0.05
@@ -126,7 +127,7 @@ class Job:
             moment = Moment("failed", message=str(error))
         except Exception:
             LOG.exception("a job of the page failed")
-            moment = Moment("failed", message="something went wrong; the server's log says what")
+            moment = Moment("failed", message=UNEXPECTED)
         self._line.leave(self._ticket)
         self._tell(moment)
 

@@ -217,6 +217,31 @@ def test_an_error_is_a_sentence_beside_generate(page):
         expect(page.locator("#form .go .label")).to_have_text("Generate")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("secret"), "something went wrong; the server's log says what"),
+        (UsageError("too many people are here", "try again later"), "too many people are here"),
+    ],
+)
+def test_what_fails_before_a_job_starts_is_said_and_generate_comes_back(
+    page, served, monkeypatch, error, said
+):
+    plant(page)
+
+    def fail(*_):
+        raise error
+
+    if isinstance(error, UsageError):
+        monkeypatch.setattr(served.studio.sessions, "get", fail)
+    else:
+        monkeypatch.setattr(served.studio, "make", fail)
+    page.locator("#form .go").click()
+    expect(page.locator("#form .problem")).to_contain_text(said, ignore_case=True)
+    expect(page.locator("#form .go .label")).to_have_text("Generate")
+    assert "secret" not in page.content()
+
+
 def test_nothing_is_made_of_nothing_and_a_sentence_goes_when_it_is_no_longer_so(page):
     problem, planned = page.locator("#form .problem"), page.locator("#form .planned")
     page.click("#form .go")
