@@ -6,7 +6,6 @@ drawings lack: overlapping shaded shapes of all sizes (dead leaves), 1/f noise, 
 
 from __future__ import annotations
 
-from multiprocessing import Pool
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from sow.benchmarks.world.processes import shared_by_cores
+
 SIDE = 128
+CHUNK = 50
 Numbers = NDArray[np.float32]
 
 
@@ -88,9 +90,8 @@ def _pink_noise(random: np.random.Generator, size: int) -> Numbers:
     return (noise[..., None] * random.uniform(0.01, 0.12) * tint).astype(np.float32)
 
 
-def _one(seed: int) -> NDArray[np.uint8]:
-    cv2.setNumThreads(1)
-    return texture(np.random.default_rng(seed))
+def _chunk(seeds: range) -> NDArray[np.uint8]:
+    return np.stack([texture(np.random.default_rng(seed)) for seed in seeds])
 
 
 def render_textures(folder: Path, count: int) -> None:
@@ -99,9 +100,10 @@ def render_textures(folder: Path, count: int) -> None:
     unfinished = folder / "textures.part.npy"
     shape = (count, SIDE, SIDE, 3)
     store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-    with Pool() as pool, tqdm(total=count, desc="textures", disable=None) as bar:
-        for n, crop in enumerate(pool.imap(_one, range(count), chunksize=20)):
-            store[n] = crop
-            bar.update()
+    chunks = [range(n, min(n + CHUNK, count)) for n in range(0, count, CHUNK)]
+    with tqdm(total=count, desc="textures", disable=None) as bar:
+        for seeds, crops in zip(chunks, shared_by_cores(_chunk, chunks), strict=True):
+            store[seeds.start : seeds.stop] = crops
+            bar.update(len(seeds))
     store.flush()
     unfinished.rename(folder / "textures.npy")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from multiprocessing import Pool
 from pathlib import Path
 from random import Random
 
@@ -26,6 +25,7 @@ from sow.benchmarks.world.judge.classes import (
 )
 from sow.benchmarks.world.judge.networks import CELL
 from sow.benchmarks.world.people import Person, make_identity
+from sow.benchmarks.world.processes import shared_by_cores
 from sow.benchmarks.world.quality import FLAWS
 from sow.benchmarks.world.scenes import SHAPES, Drawing, Scene, draw, make_scene
 
@@ -247,8 +247,8 @@ def draw_lessons(count: int, folder: Path) -> None:
     count: a multiple of 30; the same count gives the same lessons.
     """
     found: dict[tuple[int, int], list[Lesson]] = {shape: [] for shape in sorted(set(SHAPES))}
-    with Pool() as pool, tqdm(total=count, desc="lessons", disable=None) as bar:
-        for lessons in pool.imap(_chunk, range(0, count, CHUNK)):
+    with tqdm(total=count, desc="lessons", disable=None) as bar:
+        for lessons in shared_by_cores(_chunk, range(0, count, CHUNK)):
             for one in lessons:
                 found[one.pixels.shape[1], one.pixels.shape[0]].append(one)
             bar.update(CHUNK)

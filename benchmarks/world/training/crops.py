@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from multiprocessing import Pool
 from pathlib import Path
 from random import Random
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from sow.benchmarks.world.processes import shared_by_cores
 from sow.benchmarks.world.scenes import Drawing, make
 
 SIDE = 128
@@ -41,8 +41,8 @@ def render_crops(folder: Path, count: int) -> None:
     unfinished = folder / "crops.part.npy"
     shape = (count, SIDE, SIDE, 3)
     store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-    with Pool() as pool, tqdm(total=count, desc="crops", disable=None) as bar:
-        for first, crops in pool.imap_unordered(_chunk, range(0, count, CHUNK)):
+    with tqdm(total=count, desc="crops", disable=None) as bar:
+        for first, crops in shared_by_cores(_chunk, range(0, count, CHUNK)):
             store[first : first + CHUNK] = crops
             bar.update(CHUNK)
     store.flush()
