@@ -45,7 +45,9 @@ LONG = (
     "benchmarks/test_speed.py", "benchmarks/test_speed_keeping.py", "planners/test_wire.py",
     "batch/test_batch_cli.py", "service/test_scene_reading.py", "service/test_service.py",
     "batch/test_gallery_page.py", "fuzz/test_fuzz_plans.py", "cli/test_cli_asking.py",
-    "benchmarks/test_world_training.py",
+    "benchmarks/test_world_training.py", "studio/test_killed.py", "studio/test_stage.py",
+    "studio/test_page.py", "studio/test_look.py", "studio/test_two_browsers.py",
+    "studio/test_safety.py",
 )  # fmt: skip
 """The files that take longest, in this order. A worker runs a whole file: see `make test`."""
 
