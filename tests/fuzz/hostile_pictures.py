@@ -22,6 +22,9 @@ TAGS = (0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0111, 0x0112, 0x0115, 0x0116, 
         0x011B, 0x0128, 0x0142, 0x0143, 0x0144, 0x0152, 0x0153, 0x8769, 0x8773, 0x8825, 0xA005,
         0x9286, 0x02BC)  # fmt: skip
 
+WRITABLE = {"jpeg": ("L", "RGB", "CMYK", "YCbCr"), "group4": ("1",), "webp": ()}
+"""The modes that a TIFF takes with these. With others, Pillow 12.3 does not refuse: it crashes."""
+
 
 @lru_cache(maxsize=1)
 def seeds() -> dict[str, bytes]:
@@ -40,6 +43,8 @@ def seeds() -> dict[str, bytes]:
         ways += [(kind, {"save_all": True, "append_images": [image.rotate(90)]}) for kind in
                  ("GIF", "PNG", "WEBP", "AVIF", "TIFF")]  # fmt: skip
         for number, (kind, options) in enumerate(ways):
+            if mode not in WRITABLE.get(options.get("compression"), MODES):
+                continue
             written = io.BytesIO()
             try:
                 image.save(written, kind, exif=exif, icc_profile=SRGB, **options)
