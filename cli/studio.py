@@ -18,18 +18,21 @@ from sow.errors import INTERRUPTED, UsageError
 def studio(
     model: ModelName = "auto",
     face: Annotated[
-        Path | None, typer.Option("--face", "--image", help="Picture that the page begins with.")
+        Path | None, typer.Option("--face", "--image", help="Picture to start with.")
     ] = None,
-    prompt: Annotated[
-        str, typer.Option("--prompt", "-p", help="Prompt that the page begins with.")
-    ] = "",
+    prompt: Annotated[str, typer.Option("--prompt", "-p", help="Prompt to start with.")] = "",
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Others than this machine's own need --auth.")
+        str,
+        typer.Option(
+            help="Address to listen on. If other machines can reach it, --auth is required."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Port to listen on; 0: any. Default: a free one from 7860."
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 is any free one. Default: the first free one from 7860.",
         ),
     ] = None,
     auth: Annotated[
@@ -37,16 +40,20 @@ def studio(
         typer.Option(
             "--auth",
             metavar="USER:PASSWORD",
-            help="Who may use the page; may be repeated. Others on this machine can read it: "
-            "better give a file, or the variable SOW_STUDIO_AUTH.",
+            help="Who may use the page. May be repeated. Other users of this machine can see it in "
+            "the list of processes; --auth-file and the variable SOW_STUDIO_AUTH are safer.",
         ),
     ] = None,
     auth_file: Annotated[
-        Path | None, typer.Option(help="File of users and passwords, one user:password per line.")
+        Path | None,
+        typer.Option(help="File that lists who may use the page, one user:password per line."),
     ] = None,
     share: Annotated[
         bool,
-        typer.Option("--share", help="Give the page a public address through Gradio's servers."),
+        typer.Option(
+            "--share",
+            help="Give the page a public address through Gradio's servers; --auth is required.",
+        ),
     ] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")] = Path(

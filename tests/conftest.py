@@ -21,6 +21,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several: before torch counts t
 # Nobody's consent or tuned presets decide a test.
 os.environ["SOW_CONFIG"] = tempfile.mkdtemp(prefix="sow-tests-")
 
+from browsing import chromium
 from commands import load_once, run_here, run_process
 from helpers import draw_quickly
 
@@ -92,6 +93,13 @@ def tiny_folder(tiny, tmp_path_factory):
 def faces():
     """Three drawn identities by name."""
     return {name: Image.open(EXAMPLES / f"{name}.png").convert("RGB") for name in FACES}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A chromium; tests are skipped where there is none."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

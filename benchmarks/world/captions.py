@@ -10,7 +10,7 @@ from sow.benchmarks.world.hats import COLOURED
 from sow.benchmarks.world.mounts import SEATS
 from sow.benchmarks.world.people import Identity, Person
 from sow.benchmarks.world.places import PLACES, Surroundings
-from sow.benchmarks.world.quality import say
+from sow.benchmarks.world.quality import quality_caption
 from sow.benchmarks.world.scenes import Scene, Subject
 from sow.benchmarks.world.things import HELD, STANDING
 
@@ -344,7 +344,7 @@ def caption(scene: Scene, seed: int = 0) -> str:
     elif len(scene.people) == 1 and random.random() < 0.04:
         text = f"{text}, human face"
     text = _in_style(scene, text, random)
-    said = say(scene.quality, text, random)
+    said = quality_caption(scene.quality, text, random)
     if said is not None:
         return said
     return text if scene.style or scene.close_up else _joined(random.choice(PLAIN_STARTS), text)

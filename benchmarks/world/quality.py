@@ -124,7 +124,7 @@ FINE = Quality()
 """Neither bad nor made more colourful: most pictures."""
 
 
-def say(quality: Quality, text: str, random: Random) -> str | None:
+def quality_caption(quality: Quality, text: str, random: Random) -> str | None:
     """Return a caption with the words for its quality, or None if it says nothing of it.
 
     text: what the picture shows. A flaw is always said.

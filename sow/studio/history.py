@@ -180,7 +180,7 @@ class Folder:
         try:
             return Entry(name, peek_recipe(self.path / name), made)
         except NoRecipe:
-            pass
+            return None
         except PictureError as error:
             LOG.warning("not listed: %s", error.what)
         except Exception:

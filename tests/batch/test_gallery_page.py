@@ -7,18 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from browsing import ATTACKS, chromium, expect, opened
+from browsing import ATTACKS, expect, opened
 from PIL import Image
 
 from sow.batch.gallery.gallery import ASSETS, CHUNK_ROWS, Entry, Failure, thumbnail, write_gallery
 
 COUNT = 60
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from browsing import ATTACKS, chromium, expect, opened
+from browsing import ATTACKS, expect, opened
 from tv2i_runs import drawn_run
 
 from sow.benchmarks.tv2i.preference.answers import read_answers, read_votes
@@ -13,12 +13,6 @@ from sow.benchmarks.tv2i.preference.key import read_key
 from sow.benchmarks.tv2i.preference.survey import write_survey
 from sow.benchmarks.tv2i.preference.votes import votes
 from sow.benchmarks.tv2i.runs import Results
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from browsing import ATTACKS, chromium, expect, opened
+from browsing import ATTACKS, expect, opened
 from tv2i_runs import METHODS, drawn_run
 
 from sow.benchmarks.tv2i.report.report import report
 from sow.benchmarks.tv2i.report.writing import write_report
 from sow.benchmarks.tv2i.runs import Measure, Method, Results
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browsing import ATTACKS, chromium, expect
-from pages import visited
+from browsing import ATTACKS, expect, visited
 
 pytest.importorskip("gradio", reason="the extra studio is not installed")
 
@@ -21,12 +20,6 @@ from sow.studio.history import History
 
 FACE = Path(__file__).parents[2] / "examples" / "drawn-beard.png"
 PROMPT = "a man in a red coat"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import chromium, expect
+from browsing import expect, visited
 from mllm_server import Server, small
-from pages import visited
 
 from sow.errors import UsageError
 
@@ -31,12 +30,6 @@ FACE = Path(__file__).parents[2] / "examples" / "drawn-beard.png"
 DESK = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 KEY = "sk-very-secret-1234567890"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
@@ -439,8 +432,11 @@ def check_accessible(page, state):
     found = []
     for colours in ("light", "dark"):
         page.evaluate(
-            """dark => { document.body.classList.toggle('dark', dark); return new Promise(
-            (drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))); }""",
+            """async (dark) => {
+            document.body.classList.toggle('dark', dark);
+            await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+            const changing = document.getAnimations().filter((one) => one instanceof CSSTransition);
+            await Promise.allSettled(changing.map((one) => one.finished)); }""",
             colours == "dark",
         )
         # A phone has the same colours, and this is the slowest of these tests.

@@ -8,9 +8,8 @@ import socket
 import stat
 
 import pytest
-from browsing import chromium
+from browsing import chromium, visited
 from conftest import EXAMPLES
-from pages import visited
 
 import sow
 from sow.errors import UsageError

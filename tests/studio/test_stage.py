@@ -6,16 +6,10 @@ import time
 
 import pytest
 from brought import as_bytes, as_url, heads, shapes, side_by_side
-from browsing import chromium, expect
+from browsing import expect
 
 SIZES = {"phone": (390, 844), "laptop": (1280, 800), "large": (1920, 1200)}
 FORMATS = {"": (128, 128), "3:2": (160, 96), "9:16": (96, 160)}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

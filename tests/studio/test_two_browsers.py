@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from browsing import chromium, expect
+from browsing import chromium, expect, visited
 from conftest import EXAMPLES
-from pages import visited
 
 import sow
 from sow.pictures.recipe import read_recipe

@@ -190,25 +190,27 @@ class Judge:
 
 def as_input(pixels: NDArray[np.uint8]) -> torch.Tensor:
     """Convert uint8 (B, H, W, 3) to float (B, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.tensor(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def square(box: Box) -> tuple[float, float, float, float]:
-    """Return the square in which a head is read: left, top, right, bottom."""
+    """Return the square in which a head or a figure is read: left, top, right, bottom."""
     side = max(box.width, box.height) * (1 + 2 * MARGIN)
     x, y = box.x + box.width / 2, box.y + box.height / 2
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
 def cut_head(
-    picture: NDArray[np.uint8], corners: tuple[float, float, float, float]
+    picture: NDArray[np.uint8],
+    corners: tuple[float, float, float, float],
+    size: int = HEAD_SIZE,
 ) -> NDArray[np.uint8]:
-    """Cut a square out of a picture (grey outside it), resized to HEAD_SIZE."""
+    """Cut a square out of a picture (grey outside it), resized to `size` pixels."""
     left, top, right, _ = (round(c) for c in corners)
     side = max(1, right - left)
     ground = Image.new("RGB", (side, side), (128, 128, 128))
     ground.paste(Image.fromarray(picture), (-left, -top))
-    return np.asarray(ground.resize((HEAD_SIZE, HEAD_SIZE), Image.Resampling.BILINEAR))
+    return np.asarray(ground.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -9,6 +9,7 @@ is pasted, so that what a diffusion model gets wrong is no news to the judge.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def train_picture_net(
 ) -> PictureNet:
     """Train the network for parts, colours, scene, style and clothing."""
     torch.manual_seed(config.seed)
-    net = _ready(PictureNet())
+    net = ready_to_train(PictureNet())
     weights = torch.ones(len(PARTS))
     weights[[NECK, HAND]] = 3.0
 
@@ -136,7 +137,8 @@ def train_picture_net(
     return trained
 
 
-def _ready(net: nn.Module) -> nn.Module:
+def ready_to_train(net: nn.Module) -> nn.Module:
+    """Return a network as it is trained fastest on a CPU."""
     net = net.to(memory_format=torch.channels_last)
     use_fast_groupnorm(net)
     return net.train()
@@ -152,7 +154,20 @@ def _label_loss(logits: dict[str, torch.Tensor], truth: torch.Tensor) -> torch.T
     return torch.stack(losses).mean()
 
 
-def jittered(corners: NDArray[np.int16], random: Random) -> tuple[float, float, float, float]:
+def contrast(embedding: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Return a loss that is small if two of a kind are near and all others far, and how often the
+    nearest is the other of the two.
+
+    embedding: (2 N, width), unit vectors; rows n and N + n are of one kind.
+    """
+    alike = embedding @ embedding.T / TEMPERATURE
+    alike.fill_diagonal_(-1e9)
+    partner = torch.arange(len(embedding)).roll(len(embedding) // 2)
+    found = (alike.argmax(1) == partner).float().mean().item()
+    return functional.cross_entropy(alike, partner), found
+
+
+def jittered(corners: Sequence[int], random: Random) -> tuple[float, float, float, float]:
     """Return a square about a head, slightly displaced, since heads are not found exactly."""
     left, top, right, bottom = (float(c) for c in corners)
     side = max(right - left, bottom - top) * random.uniform(1.02, 1.3)
@@ -167,7 +182,7 @@ def train_head_net(
     """Train the network for identity, by contrast: two pictures of one person are near, all others
     far."""
     torch.manual_seed(config.seed)
-    net = _ready(HeadNet())
+    net = ready_to_train(HeadNet())
     seen = (lessons.who >= 0) & (lessons.heads[:, 2] > lessons.heads[:, 0])
     twins: dict[int, list[int]] = {}
     for number in np.flatnonzero(seen):
@@ -180,21 +195,20 @@ def train_head_net(
         chosen = random.choice(len(pairs), HEAD_BATCH, replace=False)
         two = np.array([random.choice(pairs[n], 2, replace=False) for n in chosen])
         numbers = two.T.reshape(-1)
-        crops = [cut_head(lessons.pictures[n], jittered(lessons.heads[n], random)) for n in numbers]
+        crops = [
+            cut_head(lessons.pictures[n], jittered(lessons.heads[n].tolist(), random))
+            for n in numbers
+        ]
         x = blemished(as_tensor(np.stack(crops)), generator)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             embedding, looks = net(x)
-        alike = embedding @ embedding.T / TEMPERATURE
-        alike.fill_diagonal_(-1e9)
-        partner = torch.arange(2 * HEAD_BATCH).roll(HEAD_BATCH)
-        contrast = functional.cross_entropy(alike, partner)
+        apart, found = contrast(embedding)
         truth = torch.from_numpy(lessons.looks[numbers, len(PICTURE) :].astype(np.int64))
         label_loss = _label_loss(looks, truth)
-        right = (alike.argmax(1) == partner).float().mean().item()
-        return contrast + label_loss, {
-            "contrast": contrast.item(),
+        return apart + label_loss, {
+            "contrast": apart.item(),
             "looks": label_loss.item(),
-            "partner_found": right,
+            "partner_found": found,
         }
 
     trained = Trainer({"net": net}, config, folder / "head-training").run(loss)["net"]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
+from sow.benchmarks.figures.judge.judge import as_input, cut_head, square
 from sow.benchmarks.world.judge.classes import (
     BEARD,
     BODY,
@@ -25,17 +26,13 @@ from sow.benchmarks.world.judge.classes import (
     PICTURE,
     SHADES,
 )
-from sow.benchmarks.world.judge.networks import CELL, CropNet, PictureNet, body_net, head_net
-from sow.benchmarks.world.judge.train import cut
+from sow.benchmarks.world.judge.networks import CELL, CROP, CropNet, PictureNet, body_net, head_net
 from sow.plan.box import Box, iou
 
 LEAST_FACE = 150
 """Pixels; a face of a group is 34 px wide and has some 900."""
 LEAST_CELLS = 2
 """Cells of 8 pixels that a thing must cover."""
-MARGIN = 0.08
-"""How much is added on every side of a head before it is read, as a share of its size."""
-BATCH = 16
 MULTIPLE = 16
 Mask = NDArray[np.bool_]
 
@@ -90,8 +87,8 @@ class Judge:
     def load(cls, path: Path) -> Judge:
         """Load what `train` wrote."""
         tensors = {key: value.float() for key, value in load_file(path).items()}
-        nets = {"picture": PictureNet(), "head": head_net(), "body": body_net()}
-        for name, net in nets.items():
+        picture, head, body = PictureNet(), head_net(), body_net()
+        for name, net in (("picture", picture), ("head", head), ("body", body)):
             net.load_state_dict(
                 {
                     key.removeprefix(f"{name}."): value
@@ -99,7 +96,7 @@ class Judge:
                     if key.startswith(f"{name}.")
                 }
             )
-        return cls(nets["picture"], nets["head"], nets["body"])  # type: ignore[arg-type]
+        return cls(picture, head, body)
 
     @torch.no_grad()
     def look(self, images: list[Image.Image], planted: list[Box] | None = None) -> list[Verdict]:
@@ -112,7 +109,7 @@ class Judge:
             if image.width % MULTIPLE or image.height % MULTIPLE:
                 raise ValueError(f"a picture of {image.size}: sides must be multiples of 16")
             pixels = np.asarray(image.convert("RGB"))
-            reading = self.picture(_input(pixels[None]))
+            reading = self.picture(as_input(pixels[None]))
             parts = reading.parts[0].argmax(0).byte().numpy()
             heads = find_heads(parts, None if planted is None else planted[n])
             kinds = reading.kinds[0].argmax(0).numpy()
@@ -139,16 +136,9 @@ class Judge:
         if not heads:
             return {}, None
         box = getattr(heads[0], which)
-        embedding, logits = net(_input(cut(pixels, square(box))[None]))
+        embedding, logits = net(as_input(cut_head(pixels, square(box), CROP)[None]))
         answers = {name: questions[name][int(one[0].argmax())] for name, one in logits.items()}
         return answers, embedding[0].numpy()
-
-
-def square(box: Box) -> tuple[float, float, float, float]:
-    """Return the square in which a head or a figure is read: left, top, right, bottom."""
-    side = max(box.width, box.height) * (1 + 2 * MARGIN)
-    x, y = box.centre
-    return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
 def find_heads(parts: NDArray[np.uint8], near: Box | None = None) -> tuple[Head, ...]:
@@ -205,8 +195,3 @@ def find_things(kinds: NDArray[np.int64], shades: NDArray[np.int64]) -> tuple[Fo
                 colour = SHADES[int(np.bincount(shades[cells]).argmax())]
                 found.append(Found(KINDS[number], colour, cells))
     return tuple(sorted(found, key=lambda one: -int(one.cells.sum())))
-
-
-def _input(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    """Convert uint8 (B, H, W, 3) to float (B, 3, H, W) in [-1, 1]."""
-    return torch.tensor(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -9,19 +9,24 @@ to the judge.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from numpy.typing import NDArray
-from PIL import Image
 from safetensors.torch import save_file
-from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
+from sow.benchmarks.figures.judge.judge import cut_head
+from sow.benchmarks.figures.judge.train import (
+    as_pictures,
+    blemished,
+    contrast,
+    jittered,
+    ready_to_train,
+)
 from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
 from sow.benchmarks.figures.training.vae import as_tensor
 from sow.benchmarks.world.judge.classes import (
@@ -42,10 +47,9 @@ PICTURE_TRAINING = TrainingConfig(steps=2500, learning_rate=2e-3, hold=0.4, ema=
 HEAD_TRAINING = TrainingConfig(steps=1500, learning_rate=2e-3, hold=0.4, ema=0.99, seed=4)
 BODY_TRAINING = TrainingConfig(steps=800, learning_rate=2e-3, hold=0.4, ema=0.99, seed=5)
 PICTURE_BATCH, CROP_BATCH = 12, 48
-TEMPERATURE = 0.1
 Random = np.random.Generator
-Crop = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels; it may leave the picture."""
+Place = tuple[int, int]
+"""A person: the index of the shape, and of the person in its lessons."""
 
 
 @torch.no_grad()
@@ -57,19 +61,7 @@ def through_vae(lessons: Lessons, vae: AutoencoderKL) -> None:
         x = as_tensor(lessons.pixels[batch])
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made = vae.decode(vae.encode(x).latent_dist.mean).sample.float()
-        levels = ((made.clamp(-1, 1) + 1) * 127.5).round().byte()
-        lessons.pixels[batch] = levels.permute(0, 2, 3, 1).numpy()
-
-
-def blemished(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return pictures with noise and changed brightness and contrast."""
-    shape = (len(x), 1, 1, 1)
-    strength = 0.06 * torch.rand(shape, generator=generator)
-    contrast = 1 + 0.2 * (torch.rand(shape, generator=generator) - 0.5)
-    light = 0.12 * (torch.rand(shape, generator=generator) - 0.5)
-    noise = torch.randn(x.shape, generator=generator)
-    changed = (x * contrast + light + noise * strength).clamp(-1, 1)
-    return changed.contiguous(memory_format=torch.channels_last)
+        lessons.pixels[batch] = as_pictures(made)
 
 
 def train_picture_net(
@@ -77,7 +69,7 @@ def train_picture_net(
 ) -> PictureNet:
     """Train the network for parts, things, colours and labels; each batch is of one shape."""
     torch.manual_seed(config.seed)
-    net = _ready(PictureNet())
+    net = ready_to_train(PictureNet())
     weights = torch.ones(len(PARTS))
     weights[[NECK, GLASSES, FACE]] = 3.0
     kind_weights = torch.full((len(KINDS),), 3.0)
@@ -141,22 +133,19 @@ def label_losses(
     return torch.stack(losses).mean(), right
 
 
-def jittered(box: tuple[int, ...], random: Random) -> Crop:
-    """Return a square about a box, slightly displaced, since heads are not found exactly."""
-    left, top, right, bottom = box
-    side = max(right - left, bottom - top) * random.uniform(1.02, 1.3)
-    x = (left + right) / 2 + random.uniform(-0.06, 0.06) * side
-    y = (top + bottom) / 2 + random.uniform(-0.06, 0.06) * side
-    return x - side / 2, y - side / 2, x + side / 2, y + side / 2
+def _crops(
+    all_lessons: list[Lessons], chosen: Sequence[Place], of: str, random: Random
+) -> torch.Tensor:
+    """Return squares about the heads or the bodies of people, (N, 3, 96, 96) in [-1, 1].
 
-
-def cut(picture: NDArray[np.uint8], corners: Crop) -> NDArray[np.uint8]:
-    """Cut a square out of a picture (grey outside it), resized to CROP."""
-    left, top, right, _ = (round(c) for c in corners)
-    side = max(1, right - left)
-    ground = Image.new("RGB", (side, side), (128, 128, 128))
-    ground.paste(Image.fromarray(picture), (-left, -top))
-    return np.asarray(ground.resize((CROP, CROP), Image.Resampling.BILINEAR))
+    of: `head` or `body`.
+    """
+    crops = []
+    for shape, number in chosen:
+        where, person = all_lessons[shape].people[number]
+        box = jittered(getattr(person, of), random)
+        crops.append(cut_head(all_lessons[shape].pixels[where], box, CROP))
+    return as_tensor(np.stack(crops))
 
 
 def train_head_net(
@@ -165,7 +154,7 @@ def train_head_net(
     """Train the network for heads. Identity by contrast: two pictures of one person are near, all
     others far."""
     torch.manual_seed(config.seed)
-    net = _ready(head_net())
+    net = ready_to_train(head_net())
     twins: dict[int, list[tuple[int, int]]] = {}
     for shape, lessons in enumerate(all_lessons):
         for number, (_, person) in enumerate(lessons.people):
@@ -179,21 +168,14 @@ def train_head_net(
         count = min(CROP_BATCH, len(pairs))
         drawn = [pairs[n] for n in random.choice(len(pairs), count, replace=False)]
         two = [[found[k] for k in random.choice(len(found), 2, replace=False)] for found in drawn]
-        crops, truth = [], []
-        for shape, number in [pair[0] for pair in two] + [pair[1] for pair in two]:
-            where, person = all_lessons[shape].people[number]
-            crops.append(cut(all_lessons[shape].pixels[where], jittered(person.head, random)))
-            truth.append(person.looks)
-        x = blemished(as_tensor(np.stack(crops)), generator)
+        chosen = [pair[0] for pair in two] + [pair[1] for pair in two]
+        x = blemished(_crops(all_lessons, chosen, "head", random), generator)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             embedding, looks = net(x)
-        alike = embedding @ embedding.T / TEMPERATURE
-        alike.fill_diagonal_(-1e9)
-        partner = torch.arange(2 * count).roll(count)
-        contrast = functional.cross_entropy(alike, partner)
+        apart, found = contrast(embedding)
+        truth = [all_lessons[shape].people[number][1].looks for shape, number in chosen]
         label_loss, right = label_losses(looks, torch.tensor(truth))
-        found = (alike.argmax(1) == partner).float().mean().item()
-        return contrast + label_loss, {"contrast": contrast.item(), "partner_found": found, **right}
+        return apart + label_loss, {"contrast": apart.item(), "partner_found": found, **right}
 
     trained = Trainer({"net": net}, config, folder / "head-training").run(loss)["net"]
     assert isinstance(trained, CropNet)
@@ -205,7 +187,7 @@ def train_body_net(
 ) -> CropNet:
     """Train the network for what somebody wears."""
     torch.manual_seed(config.seed)
-    net = _ready(body_net())
+    net = ready_to_train(body_net())
     dressed = [
         (shape, number)
         for shape, lessons in enumerate(all_lessons)
@@ -216,34 +198,27 @@ def train_body_net(
     def loss(
         step: int, generator: torch.Generator, random: Random
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        crops, truth = [], []
-        for n in random.integers(len(dressed), size=2 * CROP_BATCH):
-            shape, number = dressed[n]
-            where, person = all_lessons[shape].people[number]
-            crops.append(cut(all_lessons[shape].pixels[where], jittered(person.body, random)))
-            truth.append(person.wears)
-        x = blemished(as_tensor(np.stack(crops)), generator)
+        chosen = [dressed[n] for n in random.integers(len(dressed), size=2 * CROP_BATCH)]
+        x = blemished(_crops(all_lessons, chosen, "body", random), generator)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             _, wears = net(x)
-        label_loss, right = label_losses(wears, torch.tensor(truth))
-        return label_loss, right
+        truth = [all_lessons[shape].people[number][1].wears for shape, number in chosen]
+        return label_losses(wears, torch.tensor(truth))
 
     trained = Trainer({"net": net}, config, folder / "body-training").run(loss)["net"]
     assert isinstance(trained, CropNet)
     return trained
 
 
-def _ready(net: nn.Module) -> nn.Module:
-    net = net.to(memory_format=torch.channels_last)
-    use_fast_groupnorm(net)
-    return net.train()
-
-
 def main() -> None:
     """Train the networks and write them, in half precision, to `judge.safetensors`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/world/judge"))
-    parser.add_argument("--vae", type=Path, help="folder of the autoencoder")
+    parser.add_argument(
+        "--vae",
+        type=Path,
+        help="folder of the autoencoder that a third of the pictures pass through",
+    )
     parser.add_argument("--lessons", type=int, default=LESSONS)
     options = parser.parse_args()
     torch.set_flush_denormal(True)

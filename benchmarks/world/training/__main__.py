@@ -56,10 +56,17 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=Path("build/world"))
     parser.add_argument("--scenes", type=int, default=80_000, help="scenes to encode")
-    parser.add_argument("--workers", type=int, default=2, help="processes that render and encode")
-    parser.add_argument("--threads", type=int, help="of training")
-    parser.add_argument("--steps", type=int, help="of the denoiser's training")
-    parser.add_argument("--hours", type=float, default=math.inf, help="of the denoiser's training")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="processes that draw and encode scenes"
+    )
+    parser.add_argument("--threads", type=int, help="CPU threads for training")
+    parser.add_argument("--steps", type=int, help="steps of the denoiser's training")
+    parser.add_argument(
+        "--hours",
+        type=float,
+        default=math.inf,
+        help="end the denoiser's training after so many hours",
+    )
     options = parser.parse_args()
     torch.set_flush_denormal(True)
     if options.threads:

@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from sow.benchmarks.figures.training.groupnorm import use_fast_groupnorm
 from sow.benchmarks.figures.training.loop import Trainer, TrainingConfig
-from sow.benchmarks.figures.training.vae import as_tensor, edges
+from sow.benchmarks.figures.training.vae import as_tensor, edges, measure
 
 HELD_BACK = 256
 """The last crops of each kind are for measuring, not for training."""
 KL_WEIGHT = 1e-4
+CHANNELS = 16
 TRAINING_CONFIG = TrainingConfig(
     steps=8000, learning_rate=2e-3, warmup=50, hold=0.4, ema=0.995, seed=1, save_minutes=10
 )
@@ -30,12 +31,13 @@ Latents that scale as pictures do are easier to denoise (EQ-VAE, Kouzelis et al.
 """
 
 
-def new_vae(channels: int = 16, factor: int = 8) -> AutoencoderKL:
-    """Return a smaller version of SD's autoencoder without attention.
+def new_vae() -> AutoencoderKL:
+    """Return a smaller version of SD's autoencoder without attention: f = 8, 16 channels.
 
-    channels: of the latents. factor: pixels of a latent's side, 8 or 16.
+    Pilots of as many steps with f = 16 and 32 channels kept 4 dB less of drawings, and 5 dB less of
+    a photographed head of 96 pixels, in which no face was found.
     """
-    widths = {8: (32, 64, 96, 128), 16: (32, 64, 96, 128, 128)}[factor]
+    widths = (32, 64, 96, 128)
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
@@ -43,7 +45,7 @@ def new_vae(channels: int = 16, factor: int = 8) -> AutoencoderKL:
         up_block_types=["UpDecoderBlock2D"] * len(widths),
         block_out_channels=widths,
         layers_per_block=1,
-        latent_channels=channels,
+        latent_channels=CHANNELS,
         norm_num_groups=16,
         sample_size=256,
         mid_block_add_attention=False,
@@ -76,13 +78,11 @@ class Crops:
         }
 
 
-def train_vae(
-    data: Path, folder: Path, config: TrainingConfig, channels: int = 16, factor: int = 8
-) -> None:
+def train_vae(data: Path, folder: Path, config: TrainingConfig = TRAINING_CONFIG) -> None:
     """Train on the crops in `data` and save `vae/` (diffusers layout, not yet scaled)."""
     crops = Crops(data)
     torch.manual_seed(config.seed)
-    vae = new_vae(channels, factor).to(memory_format=torch.channels_last)
+    vae = new_vae().to(memory_format=torch.channels_last)
     vae.train()
     use_fast_groupnorm(vae)
 
@@ -113,15 +113,3 @@ def train_vae(
     trained.save_pretrained(folder / "vae")
     for kind, pictures in crops.held_back().items():
         print(f"held-out {kind}: {measure(trained, pictures):.2f} dB", flush=True)
-
-
-@torch.no_grad()
-def measure(vae: AutoencoderKL, pictures: NDArray[np.uint8]) -> float:
-    """Return the mean PSNR in dB of pictures through the autoencoder (uint8 NHWC in)."""
-    values: list[float] = []
-    for start in range(0, len(pictures), 16):
-        x = as_tensor(np.array(pictures[start : start + 16]))
-        made = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
-        error = ((made - x) / 2).square().mean((1, 2, 3))
-        values += (-10 * torch.log10(error)).tolist()
-    return float(np.mean(values))
