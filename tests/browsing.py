@@ -28,6 +28,7 @@ def expect(what):
 def chromium():
     """A browser, and playwright's module."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    api.expect.set_options(timeout=60_000)  # the machine may be busy
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("there is no chromium")

@@ -13,10 +13,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from browsing import chromium, expect
+from browsing import chromium
 
 ROOT = Path(__file__).parents[1]
 FACE, PROMPT = ROOT / "examples" / "drawn-beard.png", "a man in a red coat"
@@ -62,11 +61,23 @@ def on_the_page(model: str, count: int) -> list[float]:
             server.wait()
 
 
+SHOWN = """
+async (number) => {
+  const grid = document.querySelector("#look .grid");
+  const shown = new Promise((done) => new MutationObserver(() => {
+    if (grid.querySelectorAll("img").length >= number) done();
+  }).observe(grid, { childList: true }));
+  const clicked = performance.now();
+  document.querySelector("#form .go").click();
+  await shown;
+  return (performance.now() - clicked) / 1000;
+}
+"""
+"""Asked in the page: who looks from outside, looks late."""
+
+
 def _click_to_shown(page, number: int) -> float:
-    started = time.perf_counter()
-    page.locator("#form .go").click()
-    expect(page.locator("#look .grid img")).to_have_count(number, timeout=600_000)
-    took = time.perf_counter() - started
+    took = page.evaluate(SHOWN, number)
     page.wait_for_timeout(500)
     return took
 

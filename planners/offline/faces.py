@@ -33,9 +33,9 @@ FaceDetection = tuple[float, float, float, float, float]
 @cache
 def _detector(thresholds: tuple[float, float, float]) -> Any:
     """Return MTCNN with the least scores of its three networks."""
-    from facenet_pytorch import MTCNN
-
     with MODEL_BUILD_LOCK:
+        from facenet_pytorch import MTCNN
+
         return MTCNN(keep_all=True, device="cpu", thresholds=list(thresholds))
 
 

@@ -42,7 +42,8 @@ def load_pipeline(
     """
     import torch
 
-    from sow.pipeline.pipeline import SowPipeline
+    with MODEL_BUILD_LOCK:
+        from sow.pipeline.pipeline import SowPipeline
 
     device = choose_device(device)
     precision = choose_dtype(dtype, device)

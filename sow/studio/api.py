@@ -78,7 +78,7 @@ class Endpoints:
                 canvas=canvas or None,
                 setting=setting or None,
             )
-            planned = self._studio.offline.plan(wanted)
+            planned = self._studio.make_plan(wanted)
             return {"plan": json.loads(planned.plan.to_json()), "notes": list(planned.notes)}
 
     def generate(

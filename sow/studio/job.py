@@ -1,4 +1,4 @@
-"""One wish on its way: it waits in the line, is made in its own thread, and can be given up."""
+"""One wish on its way: it waits in the line, is made, and can be given up."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 ENDS = ("done", "cancelled", "failed")
 UNEXPECTED = "something went wrong; the server's log says what"
-PAUSE = 0.1
-"""Seconds between two moments that are told: a browser draws no more, and each costs time."""
+PAUSE = 0.25
+"""Seconds between two moments that are told: each costs time, also in the browser."""
 PREVIEW_SHARE = 0.05
 """The share of the time that previews may take; the first one is always shown."""
 AGAIN = 1.0
@@ -57,7 +57,7 @@ class Cancelled(Exception):
 
 
 class Job:
-    """Work that waits for its turn, in a thread that starts at once.
+    """Work that waits for its turn in a thread of its own, which starts at once.
 
     Args:
         line: the line that it stands in.
@@ -78,7 +78,7 @@ class Job:
         self._latest: Moment | None = None
         self._changed = threading.Condition()
         self._started, self._preview_seconds = 0.0, 0.0
-        threading.Thread(target=self._run, daemon=True, name="sow: makes pictures").start()
+        threading.Thread(target=self._run, daemon=True, name="sow: waits").start()
 
     def cancel(self) -> None:
         """Give it up: leave the line, or end what is being made after its current UNet call."""

@@ -22,6 +22,7 @@ from sow.plan.plan import Plan
 from sow.planners.offline.faces import find_faces
 from sow.service.arguments import consecutive_seeds
 from sow.service.budget import never_agree
+from sow.service.lazy_model import Report
 from sow.service.names import source_of
 from sow.service.notes import model_notes
 from sow.service.planning import PlannerChoice, PlanningResult
@@ -32,6 +33,7 @@ from sow.service.service import Service
 from sow.studio.history import Entry, Folder, History
 from sow.studio.job import Job, Moment, Work
 from sow.studio.line import Line
+from sow.studio.maker import Maker, aside
 from sow.studio.placing import NOTHING_MOVED, Placing, placed, with_own_labels
 from sow.studio.restoring import AS_MADE, Kept, form_of
 from sow.studio.session import Session, Sessions
@@ -80,7 +82,8 @@ class Studio:
 
     def __init__(self, service: Service, out: Path, *, shared: bool = False) -> None:
         self.service, self.shared = service, shared
-        self.sessions, self.line, self.history = Sessions(), Line(), History(out)
+        self.sessions, self.history = Sessions(), History(out)
+        self.line, self.maker = Line(), Maker()
 
     # ------------------------------------------------------------------ plant
 
@@ -135,7 +138,7 @@ class Studio:
     ) -> None:
         """Make it the session's picture, and forget what was decided about the one before."""
         session.picture = picture
-        session.faces = tuple(find_faces(picture)) if faces is None else faces
+        session.faces = _faces_in(picture) if faces is None else faces
         session.face_index = 0 if session.faces else None
         session.whole, session.mask = False, None
         self._forget_plan(session)
@@ -218,7 +221,7 @@ class Studio:
             self._adapt_plan(session, wish)
             return
         version, request = session.version, self._plan_request(session, wish)
-        planned = self.service.with_planner(planner).plan(request)
+        planned = self.make_plan(request, planner)
         with session.lock:
             if session.version != version:
                 raise UsageError("something else was chosen meanwhile", "plan again")
@@ -228,7 +231,7 @@ class Studio:
         plan, before = with_own_labels(planned.plan), session.plan
         if plan.turn:  # from now on the page shows it as it is planted
             session.picture = turned(as_picture(session.picture), plan.turn)
-            session.faces = tuple(find_faces(session.picture))
+            session.faces = _faces_in(session.picture)
             session.face_index = 0 if session.faces else None
             plan, session.mask = plan.changed(turn=0), None
         same = before is not None and (before.crop, before.canvas) == (plan.crop, plan.canvas)
@@ -247,13 +250,14 @@ class Studio:
         self.place(session, wish.placing)
         before, own = self.placed_plan(session), self.service.model.checkpoint_spec.canvas
         same = len(session.planned_for) == 3 and session.planned_for[2] == wish.canvas
-        planned = self.service.with_planner(OFFLINE).plan(Request(
+        request = Request(
             image=session.picture,
             plan=before,
             prompt=wish.prompt.strip() or PLACEHOLDER,
             setting=wish.setting,
             canvas=before.canvas if same else wish.canvas or own,
-        ))  # fmt: skip
+        )
+        planned = self.make_plan(request)
         session.plan, session.planned_for = planned.plan, _planned_for(wish)
         session.placing = NOTHING_MOVED
         session.version += planned.plan.canvas != before.canvas
@@ -301,8 +305,7 @@ class Studio:
         """Return what the service says of where the piece was put."""
         plan = self.placed_plan(session)
         request = Request(image=session.picture, plan=plan, canvas=plan.canvas, mask=_mask(session))
-        service = self.service.with_planner(OFFLINE, report=lambda kind, line: None)
-        return list(service.plan(request).notes)
+        return list(self.make_plan(request, report=lambda kind, line: None).notes)
 
     @property
     def grid(self) -> int:
@@ -377,8 +380,12 @@ class Studio:
 
         count: how many pictures it makes.
         """
+
+        def make(on_progress: Callable[[Progress], None]) -> tuple[Picture, ...]:
+            return self.maker.do(partial(work, on_progress))
+
         try:
-            job = session.start(lambda: Job(self.line, session.owner, work, count))
+            job = session.start(lambda: Job(self.line, session.owner, make, count))
         except UsageError as error:  # too much is waiting
             yield Moment("failed", message=str(error))
             return
@@ -411,10 +418,15 @@ class Studio:
             saved.append(picture)
         return tuple(saved)
 
-    @property
-    def offline(self) -> Service:
-        """The service, with plans by rules: nobody else is asked, and nobody's key is used."""
-        return self.service.with_planner(OFFLINE)
+    def make_plan(
+        self, request: Request, planner: PlannerChoice = OFFLINE, report: Report | None = None
+    ) -> PlanningResult:
+        """Return a plan: by rules, so that nobody else is asked and nobody's key is used, or not.
+
+        Raises:
+            SowError: if there is none.
+        """
+        return aside(lambda: self.service.with_planner(planner, report).plan(request))
 
     def carry_out(
         self,
@@ -443,10 +455,11 @@ class Studio:
             SowError: if it cannot be made.
         """
         seeds = consecutive_seeds(seed, num)
-        spec = replace(self.offline.resolve(request), **kept)
+        service = self.service.with_planner(OFFLINE)
+        spec = replace(service.resolve(request), **kept)
         if notes is not None:
             notes += spec.notes
-        pictures = self.offline.make(spec, seeds, explain=explain, on_progress=on_progress)
+        pictures = service.make(spec, seeds, explain=explain, on_progress=on_progress)
         return self._save(session, spec, pictures, source)
 
     def cancel(self, session: Session) -> None:
@@ -517,6 +530,10 @@ class Studio:
             return ()
 
         yield from self.follow(session, work)
+
+
+def _faces_in(picture: Image.Image) -> tuple[Box, ...]:
+    return tuple(aside(lambda: find_faces(picture)))
 
 
 def _planned_for(wish: Wish) -> tuple[object, ...]:

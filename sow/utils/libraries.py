@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 LIBRARIES = ("diffusers", "transformers")
 MODEL_BUILD_LOCK = threading.RLock()
 """Held while networks are built: diffusers' low-memory loading patches torch for all threads, so a
-network that another thread builds meanwhile (a face detector) would have no weights."""
+network that another thread builds meanwhile (a face detector) would have no weights. Both import
+torchvision, which two threads cannot do at once: each would find half of it."""
 PRELOAD_THREAD = "sow: loads a model"
 """The name of a thread that loads a model in the background."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 
 import accelerate
@@ -89,3 +91,31 @@ def test_a_detector_is_not_built_while_a_model_is():
     assert building.wait(LONG)
     assert len(drawn_faces.find_drawn_faces(Image.open(FACE))) == 1
     thread.join()
+
+
+AT_ONCE = """
+import sys, threading, time
+
+class Slowly:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("torchvision"):
+            time.sleep(0.02)
+
+sys.meta_path.insert(0, Slowly())
+import diffusers, torch
+import sow
+from sow.planners.offline.faces import THRESHOLDS, _detector
+
+service = sow.Service("figures", device="cpu")
+service.start_loading()
+while "torchvision.models" not in sys.modules:
+    time.sleep(0.001)
+_detector(THRESHOLDS)
+print(service.pipe.device)
+"""
+
+
+def test_a_detector_is_not_imported_while_a_model_is():
+    """Modules that import each other are seen half imported by a second thread."""
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True)
+    assert done.stdout == "cpu\n", done.stderr

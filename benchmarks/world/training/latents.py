@@ -34,7 +34,6 @@ class Encoder:
     """
 
     def __init__(self, folder: Path, vae: str) -> None:
-        torch.set_flush_denormal(True)
         model = AutoencoderKL.from_pretrained(folder / vae).eval()
         self.vae = model.to(memory_format=torch.channels_last)
         self.tokenizer = load_tokenizer(folder)
@@ -128,6 +127,7 @@ def _chunks(folder: Path, vae: str, firsts: range, workers: int) -> Iterator[lis
 
 def _start(folder: Path, vae: str) -> None:
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     _process["encoder"] = Encoder(folder, vae)
 
 

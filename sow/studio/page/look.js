@@ -3,6 +3,7 @@ const at = (selector) => element.querySelector(selector);
 const HEIGHT = 180; // of a row, about
 const GAP = 12;
 let asked = null; // the search that is on its way
+let waiting = 0; // until nobody writes in it any more
 
 function tileOf(picture) {
   const known = [...at(".grid").children].find((item) => item.dataset.name === picture.name);
@@ -37,7 +38,7 @@ function draw() {
   at(".count").textContent = value.found || "";
   at(".none").textContent = value.found ? "" : "No picture has all of these words.";
   at(".more").hidden = value.pictures.length >= value.found;
-  if (document.activeElement !== at(".search")) at(".search").value = value.query;
+  if (!waiting && document.activeElement !== at(".search")) at(".search").value = value.query;
   layOut();
 }
 
@@ -60,10 +61,10 @@ function layOut() {
   if (row.length) end(Math.min(before, (room - GAP * (row.length - 1) - 1) / wide));
 }
 
-let waiting = 0;
 at(".search").addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
+    waiting = 0;
     asked = at(".search").value;
     trigger("search", { query: asked });
   }, 200);
