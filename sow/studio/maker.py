@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Maker:
-    """A thread that does what it is given, one after the other; it does not keep a program alive."""
+    """A thread that does what it is given in turn; it does not keep a program alive."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()

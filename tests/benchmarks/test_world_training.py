@@ -133,7 +133,7 @@ def trained(tmp_path_factory):
             config = dataclasses.replace(module.TRAINING_CONFIG, **SHORT)
             patch.setattr(module, "TRAINING_CONFIG", config)
 
-        # It lasts as long as the thread, and hypothesis refuses to draw floats without subnormal ones.
+        # It lasts as long as the thread; hypothesis draws no floats without subnormal ones.
         patch.setattr(torch, "set_flush_denormal", lambda _: True)
 
         def run(stage: str, *more: str) -> None:
