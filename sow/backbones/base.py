@@ -62,7 +62,7 @@ class Schedule(Protocol):
     """The noise levels of the states x_0 (clean) to x_S (noise), and the steps between them."""
 
     @property
-    def timesteps(self) -> Sequence[int]:
+    def timesteps(self) -> Sequence[float]:
         """The model's timestep of every state; that of x_0 is never used."""
 
     def denoise(

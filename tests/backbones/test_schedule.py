@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from helpers import seeded
 
 from sow.backbones.schedule import DiffusionSchedule
@@ -121,3 +121,119 @@ def test_unsupported_models_and_steps_are_refused():
         schedule(prediction_type="sample")
     with pytest.raises(UsageError, match="2000"):
         schedule(steps=2000)
+
+
+FLOWS = {
+    "even": ({}, None),
+    "shifted as SD 3": ({"shift": 3.0}, None),
+    "by the canvas, as FLUX": ({"use_dynamic_shifting": True, "shift": 3.0}, 1024),
+}
+
+
+@pytest.fixture(params=FLOWS)
+def flow(request):
+    config, tokens = FLOWS[request.param]
+    return DiffusionSchedule.from_flow_scheduler(
+        FlowMatchEulerDiscreteScheduler(**config), 10, tokens
+    )
+
+
+def on_path(schedule, state, clean, noise):
+    return schedule.alphas[state] * clean + schedule.sigmas[state] * noise
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_takes_the_steps_of_diffusers_pipelines(name):
+    from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+
+    config, tokens = FLOWS[name]
+    library = FlowMatchEulerDiscreteScheduler(**config)
+    ours = DiffusionSchedule.from_flow_scheduler(library, 10, tokens)
+    if tokens:
+        spaced = torch.linspace(1.0, 0.1, 10).tolist()
+        library.set_timesteps(sigmas=spaced, mu=calculate_shift(tokens))
+    else:
+        library.set_timesteps(10)
+    assert ours.sigmas[:0:-1] == pytest.approx(library.sigmas[:-1].tolist())
+    x, outputs = torch.randn(1, 16, 8, 8), torch.randn(10, 1, 16, 8, 8)
+    theirs = x
+    for state, time, output in zip(range(10, 0, -1), library.timesteps, outputs, strict=True):
+        assert ours.timesteps[state] == pytest.approx(time.item())
+        theirs = library.step(output, time, theirs).prev_sample
+        x, _ = ours.denoise(x, output, state)
+        torch.testing.assert_close(x, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_a_shift_that_depends_on_the_canvas_needs_it():
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    with pytest.raises(ValueError, match="image_tokens"):
+        DiffusionSchedule.from_flow_scheduler(scheduler, 10)
+
+
+@pytest.mark.parametrize("step_skip", [1, 2, 3])
+def test_all_steps_of_a_flow_agree_at_every_state(flow, step_skip):
+    """For a model that knows the answer: epsilon - x_0."""
+    clean, noise = (torch.randn(1, 4, 8, 8, generator=seeded(n)).double() for n in (3, 4))
+    output = noise - clean
+    for state in range(10 - step_skip):
+        here, there = (on_path(flow, s, clean, noise) for s in (state, state + step_skip))
+        torch.testing.assert_close(flow.invert(here, output, state, step_skip), there)
+        back, x0 = flow.denoise(there, output, state + step_skip, step_skip=step_skip)
+        torch.testing.assert_close(back, here)
+        torch.testing.assert_close(x0, clean)
+
+
+def test_denoising_undoes_inversion_on_a_flow(flow):
+    outputs = [torch.randn(1, 4, 8, 8, generator=seeded(n)).double() for n in range(11)]
+    start = x = torch.randn(1, 4, 8, 8, generator=seeded(99)).double()
+    for state in range(10):
+        x = flow.invert(x, outputs[state + 1], state)
+    assert (x - start).abs().max() > 0.5
+    for state in range(10, 0, -1):
+        x, _ = flow.denoise(x, outputs[state], state)
+    torch.testing.assert_close(x, start)
+
+
+def test_renoising_a_flow_keeps_the_noise_level_of_a_state(flow):
+    clean, e1, e2 = (torch.randn(1, 1, 700, 700, generator=seeded(n)) for n in range(3))
+    x7 = flow.renoise(on_path(flow, 5, clean, e1), e2, 5, 7)
+    assert (x7 * clean).mean().item() == pytest.approx(flow.alphas[7], abs=5e-3)
+    assert (x7 - flow.alphas[7] * clean).std().item() == pytest.approx(flow.sigmas[7], abs=5e-3)
+    assert flow.renoise(clean, e2, 5, 7, 0.0)[0, 0, 0, 0] == pytest.approx(
+        flow.alphas[7] / flow.alphas[5] * clean[0, 0, 0, 0].item()
+    )
+
+
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+@pytest.mark.parametrize("path", ["variance kept", "straight"])
+def test_any_eta_keeps_the_noise_level_of_a_state(path, eta):
+    """The states of a stochastic step have the signal and the noise of their place."""
+    straight = path == "straight"
+    made = (
+        DiffusionSchedule.from_flow_scheduler(FlowMatchEulerDiscreteScheduler(shift=2.0), 10)
+        if straight
+        else schedule()
+    )
+    clean, noise, fresh = (torch.randn(1, 1, 700, 700, generator=seeded(n)) for n in range(3))
+    for state in (10, 6, 2):
+        output = noise - clean if straight else noise
+        x, _ = made.denoise(on_path(made, state, clean, noise), output, state, eta, fresh)
+        rest = x - made.alphas[state - 1] * clean
+        assert rest.std().item() == pytest.approx(made.sigmas[state - 1], abs=5e-3)
+        assert (rest * clean).mean().item() == pytest.approx(0, abs=5e-3)
+        # With eta 1 as much of it is new as the forward step's posterior says.
+        kept, before = made.alphas[state] / made.alphas[state - 1], made.sigmas[state - 1]
+        added = math.sqrt(made.sigmas[state] ** 2 - (kept * before) ** 2)
+        new = eta * before / made.sigmas[state] * added
+        assert (rest * fresh).mean().item() == pytest.approx(new, abs=5e-3)
+
+
+def test_paths_compare_by_their_signal_to_noise_ratio():
+    """The paper's states 5 and 7 of ten are at 0.54 and 0.70 on an even flow."""
+    ours = schedule()
+    for state, time in ((5, 0.54), (7, 0.70)):
+        assert ours.log_snr(state) == pytest.approx(2 * math.log((1 - time) / time), abs=0.05)
+    even = DiffusionSchedule.from_flow_scheduler(FlowMatchEulerDiscreteScheduler(), 10)
+    assert even.log_snr(0) == math.inf
+    assert even.log_snr(10) == -math.inf
+    assert all(even.log_snr(s) > even.log_snr(s + 1) for s in range(10))
