@@ -22,10 +22,10 @@ FACE, PROMPT = ROOT / "examples" / "drawn-beard.png", "a man in a red coat"
 ALONE = """
 import sys, time
 import sow
-model, face, prompt, count = *sys.argv[1:4], int(sys.argv[4])
+model, face, prompt, preset, count = *sys.argv[1:5], int(sys.argv[5])
 service = sow.Service(model, planner=sow.PlannerChoice("offline"))
 service.pipe.set_progress_bar_config(disable=True)
-spec = service.resolve(sow.Request(image=face, prompt=prompt))
+spec = service.resolve(sow.Request(image=face, prompt=prompt, preset=preset or None))
 for seed in range(count + 1):
     started = time.perf_counter()
     list(service.make(spec, [seed]))
@@ -34,14 +34,14 @@ for seed in range(count + 1):
 """
 
 
-def alone(model: str, count: int) -> list[float]:
+def alone(model: str, preset: str, count: int) -> list[float]:
     """Return the seconds of pictures made by the service alone, without the first."""
-    command = [sys.executable, "-c", ALONE, model, str(FACE), PROMPT, str(count)]
+    command = [sys.executable, "-c", ALONE, model, str(FACE), PROMPT, preset, str(count)]
     made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return [float(line) for line in made.stdout.split()]
 
 
-def on_the_page(model: str, count: int) -> list[float]:
+def on_the_page(model: str, preset: str, count: int) -> list[float]:
     """Return the seconds from click to shown picture, without the first."""
     with tempfile.TemporaryDirectory() as out, chromium() as browser:
         command = [sys.executable, "-m", "sow", "studio", "--model", model, "--port", "0"]
@@ -55,6 +55,9 @@ def on_the_page(model: str, count: int) -> list[float]:
             page.set_default_timeout(600_000)
             page.goto(found.group(0))
             page.locator("#stage .piece").wait_for()
+            if preset:
+                page.locator("#form .more summary").click()
+                page.locator("#sow-preset").select_option(preset)
             return [_click_to_shown(page, number + 1) for number in range(count + 1)][1:]
         finally:
             server.terminate()
@@ -86,11 +89,12 @@ def main() -> None:
     """Measure, and print one line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="figures")
+    parser.add_argument("--preset", default="")
     parser.add_argument("--count", type=int, default=10)
     options = parser.parse_args()
-    before = alone(options.model, options.count)
-    page = on_the_page(options.model, options.count)
-    after = alone(options.model, options.count)
+    before = alone(options.model, options.preset, options.count)
+    page = on_the_page(options.model, options.preset, options.count)
+    after = alone(options.model, options.preset, options.count)
     for name, seconds in (("alone", before), ("page", page), ("alone again", after)):
         print(
             f"{name}: {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f}"
