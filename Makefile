@@ -51,7 +51,8 @@ fuzz: $(VENV)/.installed-dev
 	FUZZ_COUNT=$(COUNT) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz --timeout 0 --durations 0
 
 # Tries the lowest versions that pyproject.toml allows, in their own environment.
-# floors.txt is written only if everything passed.
+# floors.txt is written only if everything passed. One thread each, as with `make test`: tests compare
+# pictures of processes that would have different numbers of them.
 FLOORS ?= build/floors
 FLOORS_SOW = HF_HUB_OFFLINE=1 $(FLOORS)/bin/sow
 FLOORS_FACE := --planner offline --face examples/drawn-beard.png --prompt "a man in a red coat"
@@ -67,8 +68,9 @@ test-floors:
 	$(FLOORS_SOW) show $(FLOORS)/first.png
 	$(FLOORS_SOW) plan --model figures $(FLOORS_FACE) --draw $(FLOORS)/plan.png \
 	  --out $(FLOORS)/plan.json
-	$(FLOORS)/bin/python -m pytest tests/test_floors.py tests/test_recipe.py tests/planners \
-	  tests/pictures tests/batch tests/models/test_checkpoints.py \
+	OMP_NUM_THREADS=1 $(FLOORS)/bin/python -m pytest -n 2 --dist loadfile tests/test_floors.py \
+	  tests/test_recipe.py tests/planners tests/pictures tests/batch tests/models/test_checkpoints.py \
+	  tests/studio/test_page.py tests/studio/test_api.py \
 	  tests/models/test_models.py::test_a_single_file_draws_what_the_folder_draws \
 	  --deselect tests/test_floors.py::test_the_declared_floors_are_those_that_were_run
 	cp $(FLOORS)/floors.txt floors.txt
