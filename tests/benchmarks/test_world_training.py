@@ -90,9 +90,9 @@ def test_batches_leave_out_what_is_held_back_and_do_not_follow_the_order_of_the_
     monkeypatch.setattr(denoiser, "HELD_BACK", 10)
     store = Store(tmp_path)
     with pytest.raises(UsageError, match="too few latents"):
-        denoiser.Lessons(store)
+        denoiser.Lessons(store, denoiser.BATCH)
     store.append(100, [chunk(60, 0), chunk(40, 60, width=6)])
-    lessons = denoiser.Lessons(store)
+    lessons = denoiser.Lessons(store, denoiser.BATCH)
     random = np.random.default_rng(0)
     shapes, places, early = set(), [], []
     for _ in range(60):

@@ -30,6 +30,9 @@ def stages(options: argparse.Namespace) -> dict[str, Stage]:
         # Given only hours, they alone are the budget.
         config = replace(config, steps=options.steps or 100_000_000, hours=options.hours)
 
+    def train() -> None:
+        denoiser.train_denoiser(folder, config, options.device, options.batch)
+
     def stage(result: str, work: Callable[[], None]) -> Stage:
         """Return a stage that ends with this file or folder."""
         return Stage((folder / result).exists, work)
@@ -43,7 +46,7 @@ def stages(options: argparse.Namespace) -> dict[str, Stage]:
             lambda: store.Store(latents.latents_folder(folder)).scenes >= options.scenes,
             lambda: latents.encode(folder, options.scenes, options.workers),
         ),
-        "denoiser": stage("text_encoder", lambda: denoiser.train_denoiser(folder, config)),
+        "denoiser": stage("text_encoder", train),
         "pack": stage("bundle", lambda: pack.pack(folder)),
     }
 
@@ -60,6 +63,8 @@ def main() -> None:
         "--workers", type=int, default=2, help="processes that draw and encode scenes"
     )
     parser.add_argument("--threads", type=int, help="CPU threads for training")
+    parser.add_argument("--device", default="cpu", help="trains the denoiser; such as cuda")
+    parser.add_argument("--batch", type=int, help="pictures of a step of the denoiser's training")
     parser.add_argument("--steps", type=int, help="steps of the denoiser's training")
     parser.add_argument(
         "--hours",
