@@ -363,6 +363,9 @@ def test_a_language_model_is_sent_nothing_before_the_user_agrees(
         expect(page.locator("#form .planned")).to_have_text("Planning …")
         expect(page.locator("#form .planned")).to_contain_text("Planned by openai")
         assert len(model_server.asked) > asked
+        page.fill("#sow-prompt", "an old man with a hat")
+        page.locator("#sow-prompt").blur()
+        expect(page.locator("#form .planned")).to_contain_text("so it is planned by rules")
     with visited(browser, served_with_key.url) as page:  # another session is asked again
         plant(page)
         page.click("#form .plan-for-me")

@@ -158,7 +158,10 @@ document.addEventListener("sow-subject", forgive); // something is planted now
 form.addEventListener("change", (event) => {
   if (event.target.name === "num") step(0);
   if (event.target.name === "seed") event.target.value = read().seed ?? ""; // what is shown is what is used
-  if (["canvas", "prompt", "setting"].includes(event.target.name)) trigger("reshape");
+  if (["canvas", "prompt", "setting"].includes(event.target.name)) {
+    tellReplanned();
+    trigger("reshape");
+  }
 });
 at(".less").addEventListener("click", () => step(-1));
 at(".more-one").addEventListener("click", () => step(1));

@@ -1,5 +1,5 @@
 // "Plan for me": by rules, or by a language model, which is sent nothing before the user agrees.
-const planning = { host: "", busy: false };
+const planning = { host: "", busy: false, by: "" };
 
 function drawPlanner() {
   const model = (props.about || {}).planner || {};
@@ -29,6 +29,7 @@ function drawPlanned() {
   tellPlanned(planned.problem || "", Boolean(planned.problem));
   showConsent(planned.ask || null);
   if (planned.prompt === undefined) return;
+  planning.by = planned.by;
   tellPlanned(`Planned by ${planned.by}.`);
   write({ prompt: planned.prompt });
   tell();
@@ -62,6 +63,13 @@ function tellPlanned(text, wrong = false) {
   const line = element.querySelector(".planned");
   line.classList.toggle("wrong", wrong);
   line.textContent = text;
+}
+
+// Another prompt, setting or format is planned by rules at once.
+function tellReplanned() {
+  if (!planning.by || planning.by === "rules") return;
+  tellPlanned("You changed it, so it is planned by rules. Plan for me asks again.");
+  planning.by = "rules";
 }
 
 element.querySelector(".plan-for-me").addEventListener("click", () => {
