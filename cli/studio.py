@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
 import webbrowser
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
@@ -91,20 +91,22 @@ def studio(
         service.start_loading()  # while somebody looks at the page
         if open_page:
             webbrowser.open(address)
-        interrupted.wait()
+        interrupted.get()
     print_note("sow: interrupted")
     raise typer.Exit(INTERRUPTED)
 
 
-def _interrupts() -> threading.Event:
-    """Return what is set by Ctrl-C, or by what else asks a server to end.
+def _interrupts() -> SimpleQueue[None]:
+    """Return what Ctrl-C, or what else asks a server to end, puts something into.
 
-    The second one ends it at once, as it ends other commands.
+    The second one ends it at once, as it ends other commands. It is not an event: to set one in a
+    signal's handler waits for ever if the thread was just beginning to wait for it.
     """
-    interrupted, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    interrupted: SimpleQueue[None] = SimpleQueue()
+    before = signal.getsignal(signal.SIGINT)
 
     def interrupt(*_: object) -> None:
-        interrupted.set()
+        interrupted.put(None)
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, interrupt)

@@ -154,7 +154,9 @@ def test_what_identifies_a_file(tmp_path):
     )
 
 
-def test_memory_does_not_grow_with_the_number_of_inputs(ledger):
+def test_memory_does_not_grow_with_the_number_of_inputs(ledger, tmp_path):
+    with closing(Ledger(tmp_path / "before")) as other:  # imports what it needs
+        admit(other, make_job_source([job("a", image=__file__)], ledger.folder), OPTIONS)
     for number in range(3000):
         (ledger.folder / f"input{number}.png").touch()
     lines = (job(f"j{n}", image=f"input{n % 3000}.png") for n in range(20_000))

@@ -71,6 +71,29 @@ def test_an_interrupt_ends_it_in_good_order_with_one_line(tmp_path):
     assert list(tmp_path.glob("sow-studio-*")) == []
 
 
+AT_ANY_MOMENT = """
+import os, random, signal, threading, time
+from sow.cli.studio import _interrupts
+
+def interrupt():
+    time.sleep(random.random() * 1e-4)
+    os.kill(os.getpid(), signal.SIGINT)
+
+for _ in range(2000):
+    interrupted = _interrupts()
+    threading.Thread(target=interrupt).start()
+    interrupted.get()
+print("all heard")
+"""
+
+
+def test_an_interrupt_is_heard_at_any_moment():
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ANY_MOMENT], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout == "all heard\n", done.stderr
+
+
 def test_what_keeps_it_from_starting_is_one_line(run_sow):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
