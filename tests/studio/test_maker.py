@@ -13,7 +13,7 @@ from sow.errors import UsageError
 from sow.studio.maker import Maker, aside
 
 HELPERS = """
-import io, os, sys
+import os, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import sow, torch
@@ -30,7 +30,11 @@ def event():
     assert session.faces
 
 def threads():
-    return len(os.listdir("/proc/self/task"))
+    counts = []
+    for _ in range(30):  # those that end are there for a moment
+        time.sleep(0.1)
+        counts.append(len(os.listdir("/proc/self/task")))
+    return min(counts)
 
 pages = [ThreadPoolExecutor(1) for _ in range(3)]
 pages[0].submit(event).result()
