@@ -174,11 +174,15 @@ class _Parser:
         self.listing = None
 
     def _side(self, side: str) -> None:
-        """Read "on the left": relative to the main name, or to the condition for the main name."""
-        if self.last and self.last != self.main:
+        """Read "on the left": relative to the main name, or to the condition for the main name.
+
+        In a sentence without one ("left of a cat on the left") it is where the condition is, of
+        which something was said already.
+        """
+        if self.main and self.last not in ("", self.main):
             self._add(self.last, f"{side} of", self.main)
-        elif self.last and kind_of(self.last) != "person":
-            self._add(self.last, f"{side} of", CONDITION)
+        elif self.last and self.last == self.main and kind_of(self.main) != "person":
+            self._add(self.main, f"{side} of", CONDITION)
         self.open = self.listing = None
 
     def _name(self, name: str) -> None:

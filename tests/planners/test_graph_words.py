@@ -94,6 +94,7 @@ SENTENCES = {
     "a person with a red ball on the right and a blue box on the left":
         ["red ball right of person", "blue box left of person"],
     "in the snow, with a dog on the left": ["dog left of condition"],
+    "left of a cat on the left": ["condition left of cat"],
     "a person standing left of a dog": ["person left of dog"],
     "a person holding a balloon and a box": ["person holding balloon", "person holding box"],
     "a woman folding a paper crane": ["woman folding paper crane"],
