@@ -5,11 +5,19 @@ Random weights draw nothing, but they load, save, move and cost what trained one
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from sow.models import BUNDLED
 from sow.pipeline.pipeline import SowPipeline
@@ -65,40 +73,114 @@ SD21_BASE: dict[str, dict[str, Any]] = {
 }
 
 
+TINY_XL: dict[str, dict[str, Any]] = {
+    "unet": {
+        **TINY["unet"],
+        "layers_per_block": 2,
+        "cross_attention_dim": 80,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2),
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + 40,
+    },
+    "vae": {**TINY["vae"], "scaling_factor": 0.13025, "force_upcast": True},
+    "text": TINY["text"],
+    "text_2": {**TINY["text"], "hidden_size": 48, "projection_dim": 40, "hidden_act": "gelu"},
+}
+# The architecture of stable-diffusion-xl-base-1.0.
+SDXL_BASE: dict[str, dict[str, Any]] = {
+    "unet": {
+        "sample_size": 128,
+        "block_out_channels": (320, 640, 1280),
+        "cross_attention_dim": 2048,
+        "attention_head_dim": (5, 10, 20),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2, 10),
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+    },
+    "vae": {**SD21_BASE["vae"], "scaling_factor": 0.13025, "force_upcast": True},
+    "text": {
+        **SD21_BASE["text"],
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "hidden_act": "quick_gelu",
+    },
+    "text_2": {
+        **SD21_BASE["text"],
+        "hidden_size": 1280,
+        "intermediate_size": 5120,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 20,
+        "projection_dim": 1280,
+    },
+}
+
+
 def random_pipeline(
-    architecture: dict[str, dict[str, Any]], seed: int = 0, **scheduler: Any
+    architecture: dict[str, dict[str, Any]],
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    **scheduler: Any,
 ) -> SowPipeline:
     """Return a pipeline of this architecture with random weights.
 
     The tokenizer is that of `figures`. `scheduler` changes the noise schedule's configuration,
     for example `prediction_type="v_prediction"`.
     """
+    with default_dtype(dtype):  # not converted afterwards: both would not fit into memory
+        return _random_pipeline(architecture, seed, scheduler)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Create tensors of this dtype inside the block."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _random_pipeline(
+    architecture: dict[str, dict[str, Any]], seed: int, scheduler: dict[str, Any]
+) -> SowPipeline:
     torch.manual_seed(seed)
     blocks = len(architecture["vae"]["block_out_channels"])
     tokenizer = CLIPTokenizer.from_pretrained(
         BUNDLED["figures"] / "tokenizer",
         model_max_length=architecture["text"]["max_position_embeddings"],
     )
-    return SowPipeline(
-        unet=UNet2DConditionModel(**architecture["unet"]).eval(),
-        vae=AutoencoderKL(
+    components = {
+        "unet": UNet2DConditionModel(**architecture["unet"]).eval(),
+        "vae": AutoencoderKL(
             down_block_types=("DownEncoderBlock2D",) * blocks,
             up_block_types=("UpDecoderBlock2D",) * blocks,
             latent_channels=4,
             sample_size=architecture["unet"]["sample_size"] * 8,
             **architecture["vae"],
         ).eval(),
-        text_encoder=CLIPTextModel(
-            CLIPTextConfig(
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-                **architecture["text"],
-            )
-        ).eval(),
-        tokenizer=tokenizer,
-        scheduler=DDIMScheduler(**{**SD_SCHEDULE, **scheduler}),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+        "text_encoder": CLIPTextModel(_text_config(tokenizer, architecture["text"])).eval(),
+        "tokenizer": tokenizer,
+        "scheduler": DDIMScheduler(**{**SD_SCHEDULE, **scheduler}),
+        "feature_extractor": None,
+    }
+    if "text_2" not in architecture:
+        return SowPipeline(**components, safety_checker=None, requires_safety_checker=False)
+    second = _text_config(tokenizer, architecture["text_2"])
+    components["text_encoder_2"] = CLIPTextModelWithProjection(second).eval()
+    return SowPipeline(**components, tokenizer_2=copy.deepcopy(tokenizer))
+
+
+def _text_config(tokenizer: CLIPTokenizer, architecture: dict[str, Any]) -> CLIPTextConfig:
+    tokens = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return CLIPTextConfig(**{name: getattr(tokenizer, name) for name in tokens}, **architecture)

@@ -17,7 +17,7 @@ def speed(
     model: Annotated[
         str,
         typer.Option(
-            help="As for `sow generate`, or sd21-random: the architecture of Stable Diffusion 2.1 "
+            help="As for `sow generate`, or sd21-random or sdxl-random: these architectures "
             "with random weights, at the same cost."
         ),
     ] = "figures",
@@ -26,7 +26,7 @@ def speed(
         typer.Option(
             help="Comma-separated: calls, wall, presets, attention, batches, scaling, memory, "
             "hardware, start, compile. Default: all; on a CPU without compile (unless --compile) "
-            "and, for sd21-random, without presets."
+            "and, for random weights, without presets."
         ),
     ] = None,
     presets: Annotated[

@@ -11,7 +11,7 @@ from sow.cli.output import print_json, print_note
 
 
 def download(
-    model: Annotated[str, typer.Argument(help="sd2.1 or a hub id: owner/name.")] = "sd2.1",
+    model: Annotated[str, typer.Argument(help="sd2.1, sdxl or a hub id: owner/name.")] = "sd2.1",
     revision: Revision = None,
     half: Annotated[
         bool | None,

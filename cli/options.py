@@ -18,8 +18,8 @@ PLANNER = "The planner"
 ModelName = Annotated[
     str,
     typer.Option(
-        help="auto, sd2.1, figures, a folder, a .safetensors file or a hub id. auto is Stable "
-        "Diffusion 2.1 if it is available, else the small bundled model `figures`.",
+        help="auto, sd2.1, sdxl, figures, a folder, a .safetensors file or a hub id. auto is "
+        "Stable Diffusion 2.1 if it is available, else the small bundled model `figures`.",
         rich_help_panel=MODEL,
     ),
 ]

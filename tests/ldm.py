@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -19,6 +20,8 @@ RESNET = {
 FIXED = {
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
@@ -70,6 +73,39 @@ def vae_name(name: str, blocks: int) -> str:
     return "first_stage_model." + name.replace("conv_shortcut", "nin_shortcut")
 
 
+OPENCLIP = {
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "text_projection.weight": "text_projection",
+}
+IN_LAYER = {
+    "self_attn.out_proj": "attn.out_proj", "layer_norm1": "ln_1", "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
+}  # fmt: skip
+
+
+def openclip_tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """SDXL's second text encoder under OpenCLIP's names; q, k and v are one tensor there."""
+    made: dict[str, Tensor] = {}
+    parts: dict[str, dict[str, Tensor]] = {}
+    for full, value in state.items():
+        name = full.removeprefix("text_model.")
+        if name in OPENCLIP:
+            turned = value.T if name.startswith("text_projection") else value
+            made[OPENCLIP[name]] = turned
+        elif name.startswith("final_layer_norm."):
+            made[name.replace("final_layer_norm", "ln_final")] = value
+        elif found := re.fullmatch(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)", name):
+            start = f"transformer.resblocks.{found[1]}"
+            if part := re.fullmatch(r"self_attn\.([qkv])_proj", found[2]):
+                key = f"{start}.attn.in_proj_{found[3]}"
+                parts.setdefault(key, {})[part[1]] = value
+            else:
+                made[f"{start}.{IN_LAYER[found[2]]}.{found[3]}"] = value
+    made |= {key: torch.cat([part[letter] for letter in "qkv"]) for key, part in parts.items()}
+    return {f"conditioner.embedders.1.model.{name}": value for name, value in made.items()}
+
+
 def save_single_file(pipe, path: Path) -> None:
     """Writes the UNet, VAE and text encoder of a pipeline under their original names."""
     layers = pipe.unet.config.layers_per_block
@@ -84,7 +120,11 @@ def save_single_file(pipe, path: Path) -> None:
         if "mid.attn_1" in original and original.endswith("weight") and ".norm." not in original:
             value = value[..., None, None]  # a 1x1 convolution then
         tensors[original] = value
+    is_xl = "text_encoder_2" in pipe.components
+    home = "conditioner.embedders.0" if is_xl else "cond_stage_model"
     for name, value in pipe.text_encoder.state_dict().items():
         start = "" if name.startswith("text_model.") else "text_model."
-        tensors[f"cond_stage_model.transformer.{start}{name}"] = value
+        tensors[f"{home}.transformer.{start}{name}"] = value
+    if is_xl:
+        tensors |= openclip_tensors(pipe.text_encoder_2.state_dict())
     save_file({name: value.contiguous() for name, value in tensors.items()}, path)

@@ -48,7 +48,7 @@ def calls(subject: Subject, repeats: int) -> Section:
         spent = ForwardCounter(subject.shapes(settings, bare=name == PLANTS_NOTHING))
         rows.append((name, spent.calls, spent.samples))
     caption = "As this model's presets are; a sample is a picture in one branch of guidance."
-    if subject.name == RANDOM:
+    if subject.name in RANDOM:
         caption += " Counted with a small model of the same kind, which is called as often."
     table = Table(("preset", "UNet calls", "UNet samples"), rows, caption)
     return Section("calls", "UNet calls and samples", [table])
@@ -58,7 +58,7 @@ def wall(subject: Subject, repeats: int) -> Section:
     """Measure a complete run against the same UNet calls alone, and against its other parts."""
     run, shapes = subject.picture(), subject.shapes()
     parts = {"autoencoder": autoencoder(subject), "texts": texts(subject)}
-    if subject.name != RANDOM or subject.device.type != "cpu":
+    if subject.name not in RANDOM or subject.device.type != "cpu":
         run()  # whatever is loaded at its first use
     for part in parts.values():
         part()

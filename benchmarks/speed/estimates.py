@@ -48,7 +48,7 @@ def bare_of(subject: Subject, settings: Settings, bare: bool = False) -> int:
 
 def counting(subject: Subject, settings: Settings, bare: bool = False) -> int:
     """Return the samples used by `Subject.shapes`; none for random weights."""
-    return 0 if subject.name == RANDOM else samples_of(settings, bare)
+    return 0 if subject.name in RANDOM else samples_of(settings, bare)
 
 
 def of_calls(subject: Subject, repeats: int, before: Section | None) -> float | None:
@@ -62,7 +62,7 @@ def of_calls(subject: Subject, repeats: int, before: Section | None) -> float | 
 def of_wall(subject: Subject, repeats: int, before: Section | None) -> float | None:
     """Estimate alternating runs and UNet calls."""
     settings = subject.settings
-    warm = 0 if subject.name == RANDOM and subject.device.type == "cpu" else 1
+    warm = 0 if subject.name in RANDOM and subject.device.type == "cpu" else 1
     runs = (repeats + warm) * samples_of(settings)
     return counting(subject, settings) + runs + repeats * bare_of(subject, settings)
 
@@ -70,7 +70,7 @@ def of_wall(subject: Subject, repeats: int, before: Section | None) -> float | N
 def of_presets(subject: Subject, repeats: int, before: Section | None) -> float | None:
     """Estimate the missing presets, each with its UNet calls alone."""
     known = {row[0] for row in rows_of(before)}
-    warm = subject.name != RANDOM or subject.device.type != "cpu"
+    warm = subject.name not in RANDOM or subject.device.type != "cpu"
     samples = samples_of(subject.settings) if warm else 0
     for name, each in wanted(subject).items():
         if name not in known:
@@ -146,6 +146,6 @@ def sample_seconds(subject: Subject) -> float:
     """
     shape = shape_of(subject, 1)
     call = subject.unet(shape)
-    if subject.name != RANDOM or subject.device.type != "cpu":
+    if subject.name not in RANDOM or subject.device.type != "cpu":
         call()
     return timed(call, subject.device).wall / shape[0]

@@ -66,7 +66,7 @@ def presets(subject: Subject, repeats: int, before: Section | None) -> Iterator[
     several, chosen_ones = drawn(subject), wanted(subject)
     rows = rows_of(before)
     known = {row[0] for row in rows}
-    if subject.name != RANDOM or subject.device.type != "cpu":
+    if subject.name not in RANDOM or subject.device.type != "cpu":
         subject.picture()()  # whatever is loaded at its first use
     for name, each in chosen_ones.items():
         if name not in known:

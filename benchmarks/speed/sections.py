@@ -87,7 +87,7 @@ def sections_of(
 ) -> list[str]:
     """Return the named sections; without names, all that are not very slow.
 
-    On a CPU that leaves out what compiles, and of `sd21-random` every preset.
+    On a CPU that leaves out what compiles, and of random weights every preset.
 
     Raises:
         UsageError: for a section that there is not.
@@ -97,7 +97,7 @@ def sections_of(
         wanted = _split(names)
         return [name for name in SECTIONS if name in wanted]
     slow = set() if on_gpu or compiled else {"compile"}
-    if model == RANDOM and not on_gpu:
+    if model in RANDOM and not on_gpu:
         slow.add("presets")
     return [name for name in SECTIONS if name not in slow]
 

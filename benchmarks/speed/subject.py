@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from sow.benchmarks.checkpoints import SD21_BASE, TINY, random_pipeline
+from sow.benchmarks.checkpoints import SD21_BASE, SDXL_BASE, TINY, random_pipeline
 from sow.benchmarks.speed.timing import Elapsed, Operation, timed
 from sow.models import choose_device, choose_dtype, load_pipeline
 from sow.pipeline.calls import count_forwards
@@ -22,8 +22,8 @@ from sow.service.fitting import resolve_settings
 from sow.settings.settings import Settings
 from sow.utils.libraries import quiet_libraries
 
-RANDOM = "sd21-random"
-"""The whole architecture of Stable Diffusion 2.1-base, with random weights: they cost the same."""
+RANDOM = {"sd21-random": SD21_BASE, "sdxl-random": SDXL_BASE}
+"""The architectures of Stable Diffusion 2.1-base and SDXL with random weights: they cost the same."""
 SIZES = (1, 2, 4, 8, 16)
 PROMPT = "a person in a red coat in the forest"
 PLANTS_NOTHING = "text"
@@ -70,7 +70,7 @@ class Subject:
         sizes: Sequence[int] = SIZES,
         only: Sequence[str] = (),
     ) -> Subject:
-        """Load a model by name, or `sd21-random`.
+        """Load a model by name, or one of `RANDOM`.
 
         changed: of its preset `normal`, as texts: `cycles=1`.
 
@@ -79,9 +79,9 @@ class Subject:
         """
         for name in only:
             Settings.preset(name)
-        if model == RANDOM:
+        if model in RANDOM:
             device = choose_device(device)
-            pipe = random_pipeline(SD21_BASE)
+            pipe = random_pipeline(RANDOM[model], dtype=choose_dtype(dtype, device))
             pipe.unet.to(memory_format=torch.channels_last)
             pipe.vae.to(memory_format=torch.channels_last)
             with quiet_libraries():  # diffusers warns about every change of precision
@@ -160,7 +160,7 @@ class Subject:
         asked, which is called as often, and its shapes are made larger.
         """
         settings = settings or self.settings
-        if self.name != RANDOM:
+        if self.name not in RANDOM:
             with count_forwards(self.pipe.unet) as spent:
                 self.picture(settings, count, canvas, bare)()
             return spent.shapes

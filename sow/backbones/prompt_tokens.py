@@ -45,6 +45,15 @@ class PromptTokens:
         """The number of tokens of all chunks, padding included."""
         return len(self.chunks) * self.limit
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no word in it."""
+        return not any(self.chunks)
+
+    def split(self) -> list[PromptTokens]:
+        """Return its chunks, each alone."""
+        return [PromptTokens((chunk,), self.limit) for chunk in self.chunks]
+
     def ids(self, tokenizer: Any) -> list[list[int]]:
         """Return the ids of each chunk, begun, ended and padded."""
         filled = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ class StableDiffusion:
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Return the mode of the autoencoder's distribution; one picture at a time, as `decode`."""
-        vae = self.pipe.vae
+        vae = self._vae()
         encoded = torch.cat(
             [
                 vae.encode(picture.to(self.device, vae.dtype)).latent_dist.mode()
@@ -45,13 +46,16 @@ class StableDiffusion:
         )
         return encoded.float() * self._factor
 
+    def _vae(self) -> Any:
+        return self.pipe.vae
+
     def decode(self, latents: Tensor) -> Tensor:
         """Decode in the precision of the autoencoder, one picture at a time.
 
         The autoencoder's feature maps at full size are the largest of a run: a whole batch would
         need more memory than the UNet, and is not faster.
         """
-        vae = self.pipe.vae
+        vae = self._vae()
         scaled = (latents / self._factor).to(vae.dtype)
         return torch.cat(
             [vae.decode(one, return_dict=False)[0] for one in scaled.chunk(len(scaled))]
@@ -71,21 +75,22 @@ class StableDiffusion:
         """
         unique = list(dict.fromkeys(text for group in groups for row in group for text in row))
         tokens = [self._tokens(text, syntax) for text in unique]
-        encoded = self._encode([ids for each in tokens for ids in each.ids(self.pipe.tokenizer)])
+        encoded = self._encode([chunk for each in tokens for chunk in each.split()])
         weights = [row for each in tokens for row in each.weights()]
-        chunks = iter(map(weighted, encoded, weights))
-        embeddings = {
-            text: torch.cat([next(chunks) for _ in each.chunks])
-            for text, each in zip(unique, tokens, strict=True)
-        }
+        chunks = iter(map(weighted, encoded.pop("prompt_embeds"), weights))
         length = self.text_tokens([unique], syntax)
-        stacked = torch.stack([e.repeat(length // len(e), 1) for e in embeddings.values()])
+        embeddings = [torch.cat([next(chunks) for _ in each.chunks]) for each in tokens]
+        stacked = torch.stack([e.repeat(length // len(e), 1) for e in embeddings])
+        # What describes a text as a whole is that of its first chunk.
+        firsts = [0, *accumulate(len(each.chunks) for each in tokens)][:-1]
+        added = {name: part[firsts] for name, part in encoded.items()}
 
-        def of(group: Texts) -> Tensor:
+        def of(group: Texts) -> TextEmbeddings:
             index = torch.tensor([[unique.index(text) for text in row] for row in group])
-            return stacked[index.to(stacked.device)]
+            index = index.to(stacked.device)
+            return TextEmbeddings(stacked[index], {name: p[index] for name, p in added.items()})
 
-        return [TextEmbeddings(of(group), {}) for group in groups]
+        return [of(group) for group in groups]
 
     def _tokens(self, text: str, syntax: PromptSyntax) -> PromptTokens:
         key = (text, syntax)
@@ -93,27 +98,40 @@ class StableDiffusion:
             self._tokenized[key] = tokenize_prompt(self.pipe, text, syntax)
         return self._tokenized[key]
 
-    def _encode(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """Return the embeddings of chunks of tokens, `[chunks, limit, width]`, as diffusers'
-        `encode_prompt` does, which takes text."""
-        encoder, ids = self.pipe.text_encoder, torch.tensor(rows, device=self.device)
+    def _encode(self, chunks: Sequence[PromptTokens]) -> dict[str, Tensor]:
+        """Return what the model is conditioned on for each chunk.
+
+        As diffusers' `encode_prompt` does, which takes text. `prompt_embeds` are `[chunks, limit,
+        width]`; the others, which a model may have besides, `[chunks, ...]`.
+        """
+        encoder, ids = self.pipe.text_encoder, self._ids(chunks, self.pipe.tokenizer)
         mask = None
         if getattr(encoder.config, "use_attention_mask", False):
             end = (ids == self.pipe.tokenizer.eos_token_id).int().argmax(1, keepdim=True)
             mask = (torch.arange(ids.shape[1], device=self.device) <= end).long()
         output: Tensor = encoder(ids, attention_mask=mask)[0]
-        return output.to(encoder.dtype)
+        return {"prompt_embeds": output.to(encoder.dtype)}
+
+    def _ids(self, chunks: Sequence[PromptTokens], tokenizer: Any) -> Tensor:
+        """Return the tokens of chunks, `[chunks, limit]`."""
+        rows = [ids for chunk in chunks for ids in chunk.ids(tokenizer)]
+        return torch.tensor(rows, device=self.device)
 
     def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
         """Compute in the precision of the UNet; return float32."""
-        samples = latents.repeat(texts.branches, 1, 1, 1)
+        samples = latents.repeat(texts.branches, 1, 1, 1).to(self._dtype)
         output: Tensor = self.pipe.unet(
-            samples.to(self._dtype),
+            samples,
             time,
             encoder_hidden_states=texts.prompt_embeds.flatten(0, 1),
+            added_cond_kwargs=self._added_conditions(samples, texts),
             return_dict=False,
         )[0]
         return output.float().view(texts.branches, *latents.shape)
+
+    def _added_conditions(self, samples: Tensor, texts: TextEmbeddings) -> dict[str, Tensor] | None:
+        """Return what conditions the UNet besides time and text, for each of the samples."""
+        return None
 
     def words(self, prompt: str, syntax: PromptSyntax = "plain") -> list[tuple[str, list[int]]]:
         """Split a prompt as CLIP's tokenizer does; a textual inversion token is a word."""

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from sow.checkpoints.families import BASES, KNOWN, SD
 from sow.checkpoints.kinds import TITLES, FileKind, recognise
+from sow.checkpoints.original_names import diffusers_name
 from sow.checkpoints.single_file import read_header
 from sow.checkpoints.trust import PICKLES
 from sow.checkpoints.weights import check_dtypes
@@ -33,7 +35,8 @@ ROLES = {"down": "down", "A": "down", "up": "up", "B": "up", "alpha": "alpha"}
 """The two factors of a layer's change, as kohya's scripts and as peft call them."""
 PARTS = {
     "lora_unet_": "unet", "unet_": "unet", "lora_te_": "text_encoder",
-    "lora_te1_": "text_encoder", "text_encoder_": "text_encoder",
+    "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2",
+    "text_encoder_2_": "text_encoder_2", "text_encoder_": "text_encoder",
 }  # fmt: skip
 """How the names of layers begin, and the part of the pipeline they are in."""
 TOKEN = re.compile(r"[^\s,]{2,80}")
@@ -141,7 +144,7 @@ def read_lora(path: Path, weight: float | None = None) -> Lora:
     weight: by default 1.
 
     Raises:
-        ModelError: if it is not a readable LoRA for Stable Diffusion 1.x or 2.x.
+        ModelError: if it is not a readable LoRA for a family that runs.
     """
     kind, data = _read(path, "lora")
     sha256 = hashlib.sha256(data).hexdigest()
@@ -193,10 +196,10 @@ def _read(path: Path, role: str) -> tuple[FileKind, bytes]:
     kind = recognise(header)
     if kind.role != role:
         raise ModelError(f"{path.name!r} is {kind.what}", f"give {article}")
-    if kind.base not in ("sd1", "sd2", ""):
-        raise ModelError(
-            f"{path.name!r} is for {TITLES[kind.base]}", "give one for Stable Diffusion 1.x or 2.x"
-        )
+    usable = {"lora": BASES, "embedding": SD.bases}[role]
+    if kind.base not in ("", *usable):
+        known = {"lora": KNOWN, "embedding": SD.title}[role]
+        raise ModelError(f"{path.name!r} is for {TITLES[kind.base]}", f"give one for {known}")
     check_dtypes(header, repr(path.name))
     try:
         return kind, read_regular(path, MAX_BYTES[role])
@@ -249,11 +252,13 @@ def _layers(data: bytes, name: str) -> Layers:
 
 
 def _layer_name(layer: str) -> str | None:
-    """Return `unet/` or `text_encoder/` and the layer's name with `_` for `.`, or None."""
+    """Return the component, `/` and the layer's name with `_` for `.`, or None."""
     name = layer.replace(".processor.", ".").replace(".", "_")
     for start, part in PARTS.items():
         if name.startswith(start):
             name = name.removeprefix(start).removeprefix("text_model_")
+            if part == "unet":
+                name = diffusers_name(name)
             is_old = re.search(r"attn[12]_to_out$", name)
             return f"{part}/{name}_0" if is_old else f"{part}/{name}"
     return None

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sow.utils.validation import first_problem
 
 Count = Annotated[int, Field(strict=True, ge=1, le=128)]
-Layers = Annotated[int, Field(strict=True, ge=1, le=8)]
-"""Layers per block, and transformer layers in each: Stable Diffusion has 2 and 1."""
+Layers = Annotated[int, Field(strict=True, ge=1, le=16)]
+"""Layers per block, and transformer layers in each: Stable Diffusion has 2 and 1, SDXL 2 and 10."""
 Width = Annotated[int, Field(strict=True, ge=1, le=2**16)]
 Timesteps = Annotated[int, Field(strict=True, ge=2, le=100_000)]
 Beta = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -66,6 +66,7 @@ class Index(Config):
     sow_settings: dict[str, Any] | None = None
     sow_presets: dict[Literal["normal", "attribute", "style"], dict[str, Any]] | None = None
     sow_words: str | None = None
+    force_zeros_for_empty_prompt: bool = True
 
 
 class UNet(Config):
@@ -122,7 +123,9 @@ CONFIG_SCHEMAS: Mapping[str, type[Config]] = {
     "unet/config.json": UNet,
     "vae/config.json": AutoEncoder,
     "text_encoder/config.json": TextEncoder,
+    "text_encoder_2/config.json": TextEncoder,
     "tokenizer/tokenizer_config.json": Tokenizer,
+    "tokenizer_2/tokenizer_config.json": Tokenizer,
     "scheduler/scheduler_config.json": Scheduler,
 }
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sow.checkpoints.families import BASES, USE_FAMILY
 from sow.checkpoints.files import is_regular_file
 from sow.checkpoints.weights import Header
 
@@ -24,10 +25,11 @@ TITLES = {
 """The families of models, as people call them."""
 CONTEXT_WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "refiner"}
 """The width of the text embeddings that a UNet attends to, which tells the families apart."""
-USE_CHECKPOINT = "give a text-to-image checkpoint of Stable Diffusion 1.x or 2.x"
+USE_CHECKPOINT = USE_FAMILY.replace("use", "give")
 
 UNET, CONV_IN = "model.diffusion_model.", "model.diffusion_model.input_blocks.0.0.weight"
 VAE, TEXT_ENCODER = "first_stage_model.", "cond_stage_model."
+FIRST_ENCODER, SECOND_ENCODER = "conditioner.embedders.0.", "conditioner.embedders.1."
 LORA = re.compile(r"[._]lora[._]?(down|up|A|B)\b|lora_linear_layer")
 LYCORIS = {"hada_": "LoHa", "lokr_": "LoKr", "oft_": "OFT", "dora_scale": "DoRA", "glora": "GLoRA"}
 OTHER_LORAS = re.compile(
@@ -88,7 +90,7 @@ def _adapter(header: Header) -> FileKind | None:
     of = f" for {TITLES[base]}" if base else ""
     if method:
         return FileKind("other", base, f"a LyCORIS file ({method}){of}", "use a plain LoRA")
-    usable = base in ("sd1", "sd2", "")
+    usable = base in ("", *BASES)
     hint = f"give it as lora=, and as model= a checkpoint{of}" if usable else USE_CHECKPOINT
     return FileKind("lora", base, f"a LoRA{of}", hint)
 
@@ -131,9 +133,13 @@ def _checkpoint(header: Header) -> FileKind | None:
     if channels != 4:
         kind = INPUT_CHANNELS.get(channels, f"a checkpoint with {channels} input channels")
         return FileKind("other", base, f"{kind}{of}", USE_CHECKPOINT)
-    if base in ("sdxl", "refiner"):
+    if base == "refiner":
         return FileKind("other", base, f"a checkpoint of {TITLES[base]}", USE_CHECKPOINT)
-    parts = {"autoencoder (VAE)": VAE, "text encoder": TEXT_ENCODER}
+    parts = {"autoencoder (VAE)": VAE}
+    if base == "sdxl":
+        parts |= {"text encoder": FIRST_ENCODER, "second text encoder": SECOND_ENCODER}
+    else:
+        parts |= {"text encoder": TEXT_ENCODER}
     missing = [part for part, start in parts.items() if not _begins(header, start)]
     if missing:
         return FileKind(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sow.backbones.stable_diffusion import StableDiffusion
+from sow.backbones.registry import backbone_of
 from sow.checkpoints.published import PredictionType
 
 TIMESTEP, SIDE = 701, 256
@@ -23,7 +23,7 @@ MIN_CORRELATION, MIN_DIFFERENCE = 0.4, 0.25
 
 def probe_prediction(pipe: Any) -> PredictionType | None:
     """Return what the UNet of a pipeline predicts, or None if one step does not tell."""
-    backbone = StableDiffusion(pipe)
+    backbone = backbone_of(pipe)
     alpha = float(pipe.scheduler.alphas_cumprod[TIMESTEP])
     with torch.no_grad():
         latents = backbone.encode(_test_picture(SIDE))

@@ -22,6 +22,7 @@ PUBLISHED: dict[str, tuple[str, PredictionType]] = {
     "sd1-v": ("sd1", "v_prediction"),
     "sd2-base": ("sd2", "epsilon"),
     "sd2-v": ("sd2", "v_prediction"),
+    "sdxl": ("sdxl", "epsilon"),
 }
 """The bundled configurations: the family of models, and what the UNet predicts.
 
@@ -31,7 +32,7 @@ MAX_REMEMBERED = 1000
 
 
 def published_folder(name: str) -> Path:
-    """Return the folder of a bundled configuration; its tokenizer is made by `load_tokenizer`."""
+    """Return the folder of a bundled configuration; its tokenizer is made by `load_tokenizers`."""
     return BUNDLED_CONFIGS / name
 
 
@@ -41,14 +42,25 @@ def published_name(base: str, prediction: str) -> str | None:
     return known[0] if known else None
 
 
-def load_tokenizer(name: str) -> Any:
-    """Return CLIP's tokenizer as a bundled configuration uses it: 2.x pads with `!`."""
+def load_tokenizers(name: str) -> dict[str, Any]:
+    """Return CLIP's tokenizers as a bundled configuration uses them, by their components.
+
+    That of OpenCLIP pads with `!`: 2.x's only one, and SDXL's second.
+    """
     from transformers import CLIPTokenizer
 
-    pad = "!" if PUBLISHED[name][0] == "sd2" else "<|endoftext|>"
-    return CLIPTokenizer.from_pretrained(
-        BUNDLED_CONFIGS / "tokenizer", model_max_length=77, pad_token=pad
-    )
+    openai, openclip = "<|endoftext|>", "!"
+    pads = {
+        "sd1": {"tokenizer": openai},
+        "sd2": {"tokenizer": openclip},
+        "sdxl": {"tokenizer": openai, "tokenizer_2": openclip},
+    }[PUBLISHED[name][0]]
+    return {
+        part: CLIPTokenizer.from_pretrained(
+            BUNDLED_CONFIGS / "tokenizer", model_max_length=77, pad_token=pad
+        )
+        for part, pad in pads.items()
+    }
 
 
 def remembered_prediction(file: Path) -> PredictionType | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sow.checkpoints.families import KNOWN
 from sow.checkpoints.files import is_regular_file, read_safetensors_header
 from sow.checkpoints.hub_cache import find_hub_config
 from sow.checkpoints.kinds import TITLES, FileKind, foreign_format, recognise
@@ -22,7 +23,7 @@ def check_single_file(file: Path) -> Header:
 
     Raises:
         ModelError: if it is not a regular file, is damaged, holds something else than a checkpoint
-            of Stable Diffusion, or has tensors of an unknown dtype.
+            of a known family, or has tensors of an unknown dtype.
     """
     header = read_header(file)
     kind = recognise(header)
@@ -75,7 +76,7 @@ def check_config(config: Any, kind: FileKind, name: str) -> None:
         )
     if config is None and kind.base not in {base for base, _ in PUBLISHED.values()}:
         raise ModelError(
-            f"{name!r} is not recognised as Stable Diffusion 1.x or 2.x",
+            f"{name!r} is not recognised as {KNOWN}",
             "set config= to a folder or hub id with its configuration",
         )
 

@@ -8,35 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from sow.checkpoints.configs import config_problem
+from sow.checkpoints.families import (
+    COMPONENTS,
+    FAMILIES,
+    USE_FAMILY,
+    WITH_WEIGHTS,
+    Family,
+    component_names,
+    family_of_index,
+    is_component,
+)
 from sow.checkpoints.files import is_inside, is_regular_file, read_config
 from sow.errors import ModelError
 from sow.utils.files import MAX_TEXT_BYTES
 
-REQUIRED_COMPONENTS = ("unet", "vae", "text_encoder")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 TEXT_SUFFIXES = (".json", ".txt", ".model", ".jinja")
-NO_COMPONENT = (None, None)
-COMPONENT_CLASSES = {
-    "unet": r"diffusers\.UNet2DConditionModel",
-    "vae": r"diffusers\.AutoencoderKL",
-    "text_encoder": r"transformers\.CLIPTextModel",
-    "tokenizer": r"transformers\.CLIPTokenizer(Fast)?",
-    "scheduler": r"diffusers\.\w+Scheduler",
-    "feature_extractor": r"transformers\.CLIP(ImageProcessor(Fast|Pil)?|FeatureExtractor)",
-    "safety_checker": r"stable_diffusion\.StableDiffusionSafetyChecker",
-    "image_encoder": r"transformers\.CLIPVisionModelWithProjection",
-}
-"""The components of Stable Diffusion; other classes read other files, or run other code."""
-COMPONENTS_WITH_WEIGHTS = (*REQUIRED_COMPONENTS, "safety_checker", "image_encoder")
-REQUIRED_FILES = (
-    ("model_index.json",),
-    ("scheduler/scheduler_config.json",),
-    ("tokenizer/tokenizer_config.json",),
-    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
-    ("tokenizer/tokenizer.json", "tokenizer/merges.txt"),
-    *((f"{part}/config.json",) for part in REQUIRED_COMPONENTS),
-)
-"""One file of each group is required: for a missing one the libraries silently use defaults."""
 
 
 def folder_problem(folder: Path) -> ModelError | None:
@@ -54,11 +41,11 @@ def check_folder(folder: Path, passed: Collection[str] = ()) -> None:
     passed: components that the caller passes, which the folder need not have.
 
     Raises:
-        ModelError: if it is not a checkpoint of Stable Diffusion, would run code or read files
+        ModelError: if it is not a checkpoint of a known family, would run code or read files
             outside it, or has its weights only as pickles.
     """
     for name in check_configs(folder, passed):
-        if name in COMPONENTS_WITH_WEIGHTS and not any((folder / name).glob("*.safetensors")):
+        if name in WITH_WEIGHTS and not any((folder / name).glob("*.safetensors")):
             raise ModelError(f"{folder.name!r} has no weights for its {name}", "download it again")
 
 
@@ -68,7 +55,7 @@ def check_configs(folder: Path, passed: Collection[str] = ()) -> list[str]:
     The weights may be elsewhere: a single file can be loaded with the configuration of a folder.
 
     Raises:
-        ModelError: if it is not Stable Diffusion's, or would run code or read files outside it.
+        ModelError: if it is of no known family, or would run code or read files outside it.
     """
     names = check_layout(folder, passed)
     channels = read_config(folder / "unet").get("in_channels", 4)
@@ -84,57 +71,44 @@ def check_layout(folder: Path, passed: Collection[str] = ()) -> list[str]:
     """Check the configuration as `check_configs` does, but accept inpainting models as well.
 
     Raises:
-        ModelError: if it is not Stable Diffusion's, or would run code or read files outside it.
+        ModelError: if it is of no known family, or would run code or read files outside it.
     """
     index = read_config(folder, "model_index.json")
     if not index:
         raise ModelError(
             f"{folder.name!r} has no readable model_index.json",
-            "use a Stable Diffusion checkpoint in diffusers' layout",
+            f"{USE_FAMILY} in diffusers' layout",
         )
-    _check_is_stable_diffusion(folder, index)
+    family = family_of_index(index, folder.name)
+    _check_components(folder, index, family)
     names = [name for name in component_names(index) if name not in passed]
     _check_files(folder, [folder / name for name in names])
-    for files in REQUIRED_FILES:
+    for files in family.required_files:
         is_required = files[0].partition("/")[0] not in passed
         if is_required and not any((folder / file).is_file() for file in files):
             raise ModelError(f"{folder.name!r} has no {' or '.join(files)}", "download it again")
     return names
 
 
-def component_names(index: Mapping[str, Any]) -> list[str]:
-    """Return the names of the components that a `model_index.json` lists."""
-    return [
-        name
-        for name in COMPONENT_CLASSES
-        if isinstance(index.get(name), list) and tuple(index[name]) != NO_COMPONENT
-    ]
-
-
-def _check_is_stable_diffusion(folder: Path, index: Mapping[str, Any]) -> None:
-    missing = [name for name in REQUIRED_COMPONENTS if not index.get(name)]
-    if missing or index.get("text_encoder_2") or index.get("text_encoder_3"):
-        raise ModelError(
-            f"{folder.name!r} is a {str(index.get('_class_name', 'model of another type'))[:80]}",
-            "use Stable Diffusion 1.x or 2.x",
-        )
-    unknown = [name for name, value in index.items() if not _is_known(name, value)]
-    code = sorted(file.name for name in COMPONENT_CLASSES for file in (folder / name).glob("*.py"))
+def _check_components(folder: Path, index: Mapping[str, Any], family: Family) -> None:
+    """Check that a checkpoint has no components but its family's, and no code."""
+    unknown = [name for name, value in index.items() if not _is_known(name, value, family)]
+    code = sorted(file.name for name in COMPONENTS for file in (folder / name).glob("*.py"))
     if unknown or code:
         raise ModelError(
-            f"{folder.name!r} has components that are not Stable Diffusion's, or code of its own "
-            f"({', '.join([*unknown, *code])[:200]})",
-            "use a checkpoint of Stable Diffusion without them",
+            f"{folder.name!r} has components that are not those of {family.title}, or code of its "
+            f"own ({', '.join([*unknown, *code])[:200]})",
+            "use a checkpoint without them",
         )
 
 
-def _is_known(name: str, value: Any) -> bool:
-    """Return whether an entry of `model_index.json` is one that Stable Diffusion has."""
-    if value is None or (isinstance(value, list) and tuple(value) == NO_COMPONENT):
-        return name not in REQUIRED_COMPONENTS
-    if name in COMPONENT_CLASSES:
+def _is_known(name: str, value: Any, family: Family) -> bool:
+    """Return whether an entry of `model_index.json` is one that the family has."""
+    if value is None or (isinstance(value, list) and not is_component(value)):
+        return name not in family.required
+    if name in family.classes:
         class_name = ".".join(map(str, value)) if isinstance(value, list) else ""
-        return bool(re.fullmatch(COMPONENT_CLASSES[name], class_name))
+        return bool(re.fullmatch(family.classes[name], class_name))
     return not isinstance(value, list)
 
 
@@ -211,15 +185,18 @@ def _check_shards(file: Path, folder: Path, index: Mapping[str, Any]) -> None:
 def choose_variant(folder: Path, half: bool) -> str | None:
     """Return the variant of the files to load, `fp16` or None; `half` prefers `fp16`."""
 
+    required = {name for family in FAMILIES for name in family.required}
+    names = required.intersection(component_names(read_config(folder, "model_index.json")))
+
     def is_complete(fp16: bool) -> bool:
         return all(
             any(
                 bool(re.search(r"\.fp16[.-]", file.name)) == fp16
                 for file in (folder / name).glob("*.safetensors")
             )
-            for name in REQUIRED_COMPONENTS
+            for name in names
         )
 
-    if is_complete(True) and (half or not is_complete(False)):
+    if names and is_complete(True) and (half or not is_complete(False)):
         return "fp16"
     return None

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sow.checkpoints.families import WITH_WEIGHTS, component_names
 from sow.checkpoints.files import read_config, read_safetensors_header
-from sow.checkpoints.trust import COMPONENTS_WITH_WEIGHTS, component_names
 from sow.errors import ModelError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 Header = Mapping[str, tuple[str, tuple[int, ...]]]
 FILE_STEMS = {
     "unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model",
+    "text_encoder_2": "model",
     "safety_checker": "model", "image_encoder": "model",
 }  # fmt: skip
 LEGACY_NAMES = {
@@ -30,8 +31,9 @@ LEGACY_NAMES = {
     ".proj_attn.": ".to_out.0.",
 }
 """Names in the attention of older autoencoders, and today's; diffusers renames them as well."""
-IGNORED_TENSORS = ("embeddings.position_ids", "text_projection.weight")
-"""Tensors that saved text encoders may have and do not need: indices, and CLIP's last layer."""
+INDICES, PROJECTION = "embeddings.position_ids", "text_projection.weight"
+"""Tensors that saved text encoders may have and do not need: indices, and CLIP's last layer, which
+only SDXL's second text encoder needs."""
 FLOAT_DTYPES = {"F16", "BF16", "F32", "F64"}
 COUNTERS = ("position_ids", "num_updates", "global_step")
 """Integers that are not weights: training left them in the file."""
@@ -50,7 +52,7 @@ def check_weights(folder: Path, variant: str | None, passed: Collection[str] = (
             damaged.
     """
     for part in component_names(read_config(folder, "model_index.json")):
-        if part in passed or part not in COMPONENTS_WITH_WEIGHTS:
+        if part in passed or part not in WITH_WEIGHTS:
             continue
         what = f"the {part} of {folder.name!r}"
         wrong = _first_difference(
@@ -92,7 +94,7 @@ def _stored_shapes(folder: Path, variant: str | None, what: str) -> Shapes:
             current = _current_name(name)
             if current in shapes:  # the libraries could load either
                 raise ModelError(f"{what} has {current[:200]!r} twice", "download it again")
-            if not name.endswith(IGNORED_TENSORS):
+            if not _is_ignored(name, folder.name):
                 shapes[current] = shape
     return shapes
 
@@ -145,17 +147,27 @@ def _expected_shapes(folder: Path, what: str) -> Shapes:
     return {
         _current_name(name): tuple(tensor.shape)
         for name, tensor in tensors.items()
-        if not name.endswith(IGNORED_TENSORS)
+        if not _is_ignored(name, folder.name)
     }
+
+
+def _is_ignored(name: str, part: str) -> bool:
+    """Return whether a tensor of a component is not needed."""
+    return name.endswith(INDICES) or (part == "text_encoder" and name.endswith(PROJECTION))
 
 
 def _build_module(folder: Path) -> nn.Module:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-    from transformers import CLIPTextModel, CLIPVisionModelWithProjection
+    from transformers import (
+        CLIPTextModel,
+        CLIPTextModelWithProjection,
+        CLIPVisionModelWithProjection,
+    )
 
     others = {
-        "text_encoder": CLIPTextModel, "safety_checker": StableDiffusionSafetyChecker,
+        "text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection,
+        "safety_checker": StableDiffusionSafetyChecker,
         "image_encoder": CLIPVisionModelWithProjection,
     }  # fmt: skip
     if folder.name in others:

@@ -24,7 +24,7 @@ from sow.checkpoints.single_file import check_single_file, read_header
 from sow.checkpoints.spec import CheckpointSpec, words_of
 from sow.checkpoints.trust import PICKLES, check_configs, check_folder, folder_problem
 from sow.errors import ModelError
-from sow.models.hub import SD21, download_snapshot, hub_problem
+from sow.models.hub import NAMED, SD21, download_snapshot, hub_problem
 from sow.utils.suggestions import did_you_mean
 from sow.utils.type_checks import as_path
 
@@ -92,7 +92,7 @@ class Model:
             return self._config_folder is not None
         if self.base == "sd2":
             return remembered_prediction(self.source) is not None
-        return self.base == "sd1"  # 512 px, whatever it predicts
+        return self.base in ("sd1", "sdxl")  # one size, whatever they predict
 
     def probed_as(self, prediction: str) -> Model:
         """Return the model of a single file, now that it has been loaded.
@@ -116,6 +116,8 @@ class Model:
         """The family of models it belongs to, a key of `kinds.TITLES`; empty if unknown."""
         if self.origin == "file":
             return recognise(read_header(self.source)).base
+        if read_config(self.source, "model_index.json").get("text_encoder_2"):
+            return "sdxl"
         return family_of(read_config(self.source / "unet").get("cross_attention_dim"))
 
     def with_words(self, words: Collection[str]) -> Model:
@@ -135,15 +137,15 @@ def find_model(
     """Find a model, and download it if necessary and allowed.
 
     Args:
-        name: `auto` (SD2.1-base, else the bundled `figures`), `sd2.1`, a bundled name, a folder,
-            a `.safetensors` file or a hub id.
+        name: `auto` (SD2.1-base, else the bundled `figures`), `sd2.1`, `sdxl`, a bundled name, a
+            folder, a `.safetensors` file or a hub id.
         revision: a branch, tag or commit on the hub.
         half: prefer files in half precision; a function is called only where it matters.
         download: False never uses the network.
         config: for a single file, a bundled configuration, a folder or a hub id.
 
     Raises:
-        ModelError: if it cannot be found, is not trusted, or is no checkpoint of Stable Diffusion.
+        ModelError: if it cannot be found, is not trusted, or is of no family that runs.
     """
     path = as_path("model", name)
     name = str(name)
@@ -151,6 +153,8 @@ def find_model(
         return Model(name, BUNDLED[name], "bundled")
     if name in ("auto", "sd2.1"):
         return _find_stable_diffusion(name, revision, half, download)
+    if name in NAMED:
+        return _find_on_hub(NAMED[name][0], revision, half, download)
     with contextlib.suppress(RuntimeError):  # "~nobody"
         path = path.expanduser()
     if path.suffix in PICKLES:
@@ -168,8 +172,9 @@ def find_model(
         return Model(path.resolve().name, path, "folder", half=_prefer_half(half))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return _find_on_hub(name, revision, half, download)
-    every = f"use auto, sd2.1, {', '.join(BUNDLED)}, a folder, a .safetensors file or a hub id"
-    raise ModelError(f"no model {name!r}", did_you_mean(name, ("sd2.1", *BUNDLED), every))
+    names = (*NAMED, *BUNDLED)
+    every = f"use auto, {', '.join(names)}, a folder, a .safetensors file or a hub id"
+    raise ModelError(f"no model {name!r}", did_you_mean(name, names, every))
 
 
 def _check_file(path: Path) -> None:
@@ -222,9 +227,10 @@ def download_model(name: str, *, revision: str | None = None, half: Half = False
     Raises:
         ModelError: if it cannot be downloaded, or `name` is not a hub id.
     """
-    names = SD21 if name in ("auto", "sd2.1") else (name,)
+    names = NAMED.get("sd2.1" if name == "auto" else name, (name,))
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", names[0]):
-        raise ModelError(f"{name!r} is not a hub id", "use sd2.1 or a hub id: owner/name")
+        use = f"use {', '.join(NAMED)} or a hub id: owner/name"
+        raise ModelError(f"{name!r} is not a hub id", use)
     problem: object = hub_problem()
     for repository in names if problem is None else ():
         try:

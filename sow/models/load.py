@@ -79,19 +79,24 @@ def _check_runs(pipe: SowPipeline) -> None:
     """
     import torch
 
-    from sow.backbones.stable_diffusion import StableDiffusion
+    from sow.backbones.registry import backbone_of
     from sow.pipeline.calls import check_finite
 
-    backbone, side = StableDiffusion(pipe), pipe.canvas_multiple
-    if max(pipe.tokenizer.get_vocab().values()) >= pipe.text_encoder.config.vocab_size:
-        raise ValueError("its tokenizer has tokens that its text encoder does not")
+    backbone, side = backbone_of(pipe), pipe.canvas_multiple
+    for suffix in ("", "_2"):
+        tokenizer, encoder = (
+            pipe.components.get(f"{part}{suffix}") for part in ("tokenizer", "text_encoder")
+        )
+        if tokenizer and max(tokenizer.get_vocab().values()) >= encoder.config.vocab_size:
+            raise ValueError("its tokenizer has tokens that its text encoder does not")
     with torch.no_grad():
         (texts,) = backbone.embed([[["a person"]]])
         latents = backbone.encode(torch.zeros(1, 3, side, side))
         time = torch.tensor(backbone.schedule(1).timesteps[1], device=backbone.device)
         picture = backbone.decode(backbone.predict(latents, time, texts)[0])
         check_finite(picture)
-        pipe.run_safety_checker(picture, picture.device, picture.dtype)
+        if pipe.components.get("safety_checker") is not None:
+            pipe.run_safety_checker(picture, picture.device, picture.dtype)
     backbone.words("a person")
 
 

@@ -62,7 +62,8 @@ def _layers_of(pipe: SowPipeline) -> dict[str, Any]:
     """Return the layers that a LoRA can change, by the names in `Layers`."""
     return {
         f"{part}/{name.removeprefix('text_model.').replace('.', '_')}": module
-        for part in ("unet", "text_encoder")
+        for part in ("unet", "text_encoder", "text_encoder_2")
+        if pipe.components.get(part) is not None
         for name, module in getattr(pipe, part).named_modules()
         if isinstance(module, (nn.Linear, nn.Conv2d))
     }
@@ -115,6 +116,8 @@ def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> It
     if not embeddings:
         yield
         return
+    if pipe.components.get("text_encoder_2") is not None:
+        raise ModelError("embeddings do not work with SDXL yet", "leave them out, or give a LoRA")
     encoder, tokenizer = pipe.text_encoder, pipe.tokenizer
     table = encoder.get_input_embeddings()
     for embedding in embeddings:

@@ -19,7 +19,8 @@ from sow.attention.chain import ControlChain
 from sow.attention.control import RunContext
 from sow.attention.heat import InversionHeat
 from sow.attention.layout import find_tokens
-from sow.backbones.stable_diffusion import StableDiffusion
+from sow.backbones.base import Backbone
+from sow.backbones.registry import backbone_of
 from sow.diffusion.algorithm import CANVAS, Invert
 from sow.diffusion.jobs import Job
 from sow.pictures.condition import Condition
@@ -70,7 +71,7 @@ def _batch_heat(
     settings = pipe.preset("text")
     jobs = [_text_job(sentence, image.size, settings) for sentence, _ in sentences]
     with unet_lock(pipe.unet), pipe.offload_after_use():
-        backbone = StableDiffusion(pipe)
+        backbone = backbone_of(pipe)
         latents = _encode(backbone, image).repeat(len(jobs), 1, 1, 1)
         no_condition = torch.zeros_like(latents[:, :1], dtype=torch.bool)
         context, heat = RunContext.of(jobs, no_condition, backbone), InversionHeat()
@@ -123,7 +124,7 @@ def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], see
     settings = pipe.preset("text")
     generator = torch.Generator().manual_seed(seed)
     with unet_lock(pipe.unet), pipe.offload_after_use():
-        backbone = StableDiffusion(pipe)
+        backbone = backbone_of(pipe)
         clean = _encode(backbone, image)
         schedule = backbone.schedule(settings.steps)
         timesteps = torch.tensor(schedule.timesteps, device=backbone.device)
@@ -141,7 +142,7 @@ def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], see
     return error.cpu()
 
 
-def _encode(backbone: StableDiffusion, image: Image.Image) -> Tensor:
+def _encode(backbone: Backbone, image: Image.Image) -> Tensor:
     pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
     return backbone.encode(pixels)
 

@@ -99,5 +99,5 @@ def check_model_name(name: object) -> None:
     if text and "/" not in text and os.sep not in text and not _exists(text):
         raise ModelError(
             f"from_pretrained takes a folder or a hub id, and {text!r} is neither",
-            f'sow.load_pipeline("{text}") takes auto, sd2.1 and figures too',
+            f'sow.load_pipeline("{text}") takes auto, sd2.1, sdxl and figures too',
         )

@@ -1,20 +1,26 @@
-"""`SowPipeline`: Cyclic One-Way Diffusion on a frozen Stable Diffusion 1.x or 2.x.
+"""`SowPipeline`: Cyclic One-Way Diffusion on a frozen text-to-image model.
 
-A subclass of diffusers' `StableDiffusionPipeline` with its own `__call__`; loading, saving, moving,
-offloading, LoRA, callbacks and the progress bar are diffusers'. The call runs
+It has a subclass for each family of models, which is one of diffusers' own pipelines too: loading,
+saving, moving, offloading, LoRA, callbacks and the progress bar are diffusers'. The call runs
 `sow.diffusion.algorithm` with `sow.diffusion.sampler`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from diffusers.schedulers import KarrasDiffusionSchedulers
 from diffusers.utils import BaseOutput
@@ -22,6 +28,7 @@ from torch import Tensor
 from transformers import (
     CLIPImageProcessor,
     CLIPTextModel,
+    CLIPTextModelWithProjection,
     CLIPTokenizer,
     CLIPVisionModelWithProjection,
 )
@@ -30,14 +37,16 @@ from sow.attention.chain import build_chain
 from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
+from sow.backbones.base import Backbone
 from sow.backbones.prompt_tokens import tokenize_prompt
-from sow.backbones.stable_diffusion import StableDiffusion
+from sow.backbones.registry import backbone_of
 from sow.checkpoints.adapters import Adapters
 from sow.checkpoints.checked_pipeline import CheckedPipeline
+from sow.checkpoints.families import SD, SDXL, Family
 from sow.checkpoints.spec import CheckpointSpec, words_of
 from sow.diffusion.jobs import BatchTensors, make_jobs
 from sow.diffusion.sampler import Sampler
-from sow.errors import UsageError
+from sow.errors import ModelError, UsageError
 from sow.pipeline.calls import (
     CALLBACK_TENSORS,
     Progress,
@@ -113,33 +122,43 @@ class SowPipeline(CheckedPipeline):
 
     _callback_tensor_inputs: ClassVar[list[str]] = list(CALLBACK_TENSORS)
 
-    def __init__(
-        self,
-        vae: AutoencoderKL,
-        text_encoder: CLIPTextModel,
-        tokenizer: CLIPTokenizer,
-        unet: UNet2DConditionModel,
-        scheduler: KarrasDiffusionSchedulers,
-        safety_checker: StableDiffusionSafetyChecker,
-        feature_extractor: CLIPImageProcessor,
-        image_encoder: CLIPVisionModelWithProjection = None,
-        requires_safety_checker: bool = True,
-        sow_settings: dict[str, Any] | None = None,
-        sow_presets: dict[str, dict[str, Any]] | None = None,
-        sow_words: str | None = None,
-    ) -> None:
-        """Take diffusers' components, and this checkpoint's own entries of `model_index.json`:
+    def __new__(cls, *_: Any, **components: Any) -> Self:
+        """Return a pipeline of the components' family, to be initialised with them."""
+        made: Self = super().__new__(cls._of_family(_family_of(components)))
+        return made
 
-        sow_settings: settings that it changes in all presets. A model that was not trained on the
-            words of the paper's negative prompt, for example, does better without it.
-        sow_presets: its own numbers for `normal`, `attribute` and `style`, measured on it; without
-            them these presets are the published method.
-        sow_words: the only words that it understands, separated by spaces, if they can be listed.
+    @classmethod
+    def _of_family(cls, family: Family) -> type[Self]:
+        """Return the pipeline of a family.
+
+        Raises:
+            ModelError: if this class is that of another family.
         """
-        super().__init__(
-            vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
-            image_encoder, requires_safety_checker,
-        )  # fmt: skip
+        made = PIPELINES[family]
+        if issubclass(cls, made):
+            return cls
+        if not issubclass(made, cls):
+            raise ModelError(
+                f"{cls.__name__} does not run {family.title}", "use sow.SowPipeline, which finds it"
+            )
+        return made
+
+    def _take(
+        self,
+        sow_settings: dict[str, Any] | None,
+        sow_presets: dict[str, dict[str, Any]] | None,
+        sow_words: str | None,
+    ) -> None:
+        """Take this checkpoint's own entries of `model_index.json`.
+
+        Args:
+            sow_settings: settings that it changes in all presets. A model that was not trained on
+                the words of the paper's negative prompt, for example, does better without it.
+            sow_presets: its own numbers for `normal`, `attribute` and `style`, measured on it;
+                without them these presets are the published method.
+            sow_words: the only words that it understands, separated by spaces, if they can be
+                listed.
+        """
         self.register_to_config(
             sow_settings=sow_settings, sow_presets=sow_presets, sow_words=sow_words
         )
@@ -152,7 +171,8 @@ class SowPipeline(CheckedPipeline):
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> Self:
         """Load a checkpoint, a folder or a hub id, as diffusers does; pickles are never loaded.
 
-        `sow.load_pipeline` takes the names of `--model` too.
+        Returns the pipeline of its family, also a subclass of this one. `sow.load_pipeline` takes
+        the names of `--model` too.
 
         Raises:
             ModelError: if it is neither, is not trusted, or lacks weights.
@@ -161,6 +181,21 @@ class SowPipeline(CheckedPipeline):
         check_model_name(pretrained_model_name_or_path)
         check_scheduler(kwargs.get("scheduler"))
         return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+
+    @classmethod
+    def from_pipe(cls, pipeline: Any, **kwargs: Any) -> Self:
+        """Return a pipeline with the components of another one, as diffusers does."""
+        of_family = cls._of_family(_family_of(pipeline.components))
+        made: Self = super(SowPipeline, of_family).from_pipe(pipeline, **kwargs)
+        return made
+
+    def to_json_string(self) -> str:
+        """Return the `model_index.json`; it names diffusers' own class, which can load it too."""
+        index = json.loads(super().to_json_string())
+        index["_class_name"] = next(
+            base.__name__ for base in type(self).mro() if base.__module__.startswith("diffusers.")
+        )
+        return json.dumps(index, indent=2, sort_keys=True) + "\n"
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; a scheduler that would not be used is refused.
@@ -303,7 +338,7 @@ class SowPipeline(CheckedPipeline):
 
         with unet_lock(self.unet), self.offload_after_use():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
-            backbone = StableDiffusion(self)
+            backbone = backbone_of(self)
             tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
             indicator = Indicator() if return_indicators else None
             context = RunContext.of(jobs, tensors.condition_mask, backbone)
@@ -345,7 +380,7 @@ class SowPipeline(CheckedPipeline):
             self.maybe_free_model_hooks()
 
     def decode_images(
-        self, backbone: StableDiffusion, latents: Tensor, output_type: str
+        self, backbone: Backbone, latents: Tensor, output_type: str
     ) -> tuple[Any, list[bool] | None]:
         """Decode clean latents `[B, c, h, w]` to pictures; also return the safety checker's flags.
 
@@ -358,7 +393,7 @@ class SowPipeline(CheckedPipeline):
         pixels = backbone.decode(latents)
         check_finite(pixels)  # an earlier failure shows here too
         flagged = None
-        if self.safety_checker is not None:
+        if getattr(self, "safety_checker", None) is not None:
             pixels, flagged = self.run_safety_checker(pixels, pixels.device, pixels.dtype)
         # As in diffusers: what the safety checker blacked out is not denormalised.
         denormalize = [not flag for flag in flagged] if flagged else [True] * len(pixels)
@@ -366,6 +401,71 @@ class SowPipeline(CheckedPipeline):
             pixels.float(), output_type=output_type, do_denormalize=denormalize
         )
         return images, flagged
+
+
+def _family_of(components: Mapping[str, Any]) -> Family:
+    return SDXL if components.get("text_encoder_2") is not None else SD
+
+
+class StableDiffusionSowPipeline(SowPipeline, StableDiffusionPipeline):  # type: ignore[misc]
+    """A `SowPipeline` of Stable Diffusion 1.x or 2.x."""
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: KarrasDiffusionSchedulers,
+        safety_checker: StableDiffusionSafetyChecker,
+        feature_extractor: CLIPImageProcessor,
+        image_encoder: CLIPVisionModelWithProjection = None,
+        requires_safety_checker: bool = True,
+        sow_settings: dict[str, Any] | None = None,
+        sow_presets: dict[str, dict[str, Any]] | None = None,
+        sow_words: str | None = None,
+    ) -> None:
+        """Take diffusers' components, and the checkpoint's own entries (`SowPipeline`)."""
+        super().__init__(
+            vae, text_encoder, tokenizer, unet, scheduler, safety_checker, feature_extractor,
+            image_encoder, requires_safety_checker,
+        )  # fmt: skip
+        self._take(sow_settings, sow_presets, sow_words)
+
+
+class StableDiffusionXLSowPipeline(SowPipeline, StableDiffusionXLPipeline):  # type: ignore[misc]
+    """A `SowPipeline` of SDXL, without its refiner."""
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        text_encoder_2: CLIPTextModelWithProjection,
+        tokenizer: CLIPTokenizer,
+        tokenizer_2: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: KarrasDiffusionSchedulers,
+        image_encoder: CLIPVisionModelWithProjection = None,
+        feature_extractor: CLIPImageProcessor = None,
+        force_zeros_for_empty_prompt: bool = True,
+        add_watermarker: bool | None = None,
+        sow_settings: dict[str, Any] | None = None,
+        sow_presets: dict[str, dict[str, Any]] | None = None,
+        sow_words: str | None = None,
+    ) -> None:
+        """Take diffusers' components, and the checkpoint's own entries (`SowPipeline`)."""
+        super().__init__(
+            vae, text_encoder, text_encoder_2, tokenizer, tokenizer_2, unet, scheduler,
+            image_encoder, feature_extractor, force_zeros_for_empty_prompt,
+            add_watermarker=False,  # this call does not put watermarks into pictures
+        )  # fmt: skip
+        self._take(sow_settings, sow_presets, sow_words)
+
+
+PIPELINES: dict[Family, type[SowPipeline]] = {
+    SD: StableDiffusionSowPipeline,
+    SDXL: StableDiffusionXLSowPipeline,
+}
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import torch
 from sow.attention.chain import build_chain
 from sow.attention.control import RunContext
 from sow.attention.trace import Trace
-from sow.backbones.stable_diffusion import StableDiffusion
+from sow.backbones.registry import backbone_of
 from sow.diffusion.jobs import BatchTensors, Job
 from sow.diffusion.prefix import PrefixState, shared_calls
 from sow.diffusion.sampler import Sampler, StepEnd
@@ -81,7 +81,7 @@ def compute_prefix(
     pipe: Any, job: Job, grid: int, step_end: Callable[[StepEnd], None] = lambda step: None
 ) -> PrefixState:
     """Compute the prefix of one picture alone; its generator is not used."""
-    backbone = StableDiffusion(pipe)
+    backbone = backbone_of(pipe)
     jobs = [replace(job, generator=torch.Generator())]
     tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
     chain = build_chain(RunContext.of(jobs, tensors.condition_mask, backbone))
@@ -104,9 +104,9 @@ def pipeline_key(pipe: Any) -> Sequence[Hashable]:
     has a table of its own. Nor with a LoRA that diffusers loaded: its scale may change without
     changing any weight.
     """
-    if getattr(pipe.unet, "peft_config", None) or getattr(pipe.text_encoder, "peft_config", None):
+    parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    if any(getattr(part, "peft_config", None) for part in parts):
         return (object(),)
-    parts = (pipe.unet, pipe.vae, pipe.text_encoder)
     weights = hash(tuple(weight for part in parts for weight in _weights(part)))
     scheduler = f"{type(pipe.scheduler).__name__}{sorted(map(str, pipe.scheduler.config.items()))}"
     device, threads = str(pipe._execution_device), torch.get_num_threads()

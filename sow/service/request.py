@@ -156,7 +156,7 @@ class Generation(Request):
     Attributes:
         planner: `auto`, `offline`, a vendor, or a `sow.PlannerChoice`. A vendor is sent the planted
             part of the image; `auto` only asks one that a `consent` of the choice agrees to.
-        model: `auto`, `sd2.1`, `figures`, a folder, a `.safetensors` file or a hub id.
+        model: `auto`, `sd2.1`, `sdxl`, `figures`, a folder, a `.safetensors` file or a hub id.
         revision: a branch, tag or commit on the hub.
         config: for a single file: `sd1`, `sd1-v`, `sd2-base`, `sd2-v`, a folder or a hub id.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.

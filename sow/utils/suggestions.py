@@ -41,6 +41,7 @@ LIKE_MEANING: tuple[tuple[str, ...], ...] = (
     ("words", "vocabulary", "vocab"),
     ("figures", "figure", "drawn", "figures-tv2i"),
     ("celeba-tv2i", "celeba", "celebamask-hq"),
+    ("sdxl", "xl", "sd-xl", "stable-diffusion-xl"),
     ("sd2.1", "sd21", "sd2", "stable-diffusion", "stable-diffusion-2-1"),
 )  # fmt: skip
 """Groups of words that mean one thing, as people who know other programs may call it."""

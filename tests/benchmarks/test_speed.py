@@ -14,7 +14,7 @@ from sow.benchmarks.speed.hardware import flops, hardware, shape_of
 from sow.benchmarks.speed.memory import MIB, live_bytes, peak_of
 from sow.benchmarks.speed.scaling import batches, scaling
 from sow.benchmarks.speed.sections import SECTIONS, sections_of
-from sow.benchmarks.speed.subject import RANDOM, Subject
+from sow.benchmarks.speed.subject import Subject
 from sow.benchmarks.speed.tables import Section, Table
 from sow.benchmarks.speed.timing import Elapsed, Times, alternated
 from sow.cli.bench_speed import batch_sizes_of
@@ -68,9 +68,9 @@ def test_sections_are_chosen_by_name():
     assert sections_of(None, on_gpu=False, compiled=True) == everything
     assert "compile" not in sections_of(None, on_gpu=False)
     assert "presets" in sections_of(None, on_gpu=False)
-    assert "presets" not in sections_of(None, on_gpu=False, model=RANDOM)
-    assert "presets" in sections_of(None, on_gpu=True, model=RANDOM)
-    assert sections_of("presets", on_gpu=False, model=RANDOM) == ["presets"]
+    assert "presets" not in sections_of(None, on_gpu=False, model="sd21-random")
+    assert "presets" in sections_of(None, on_gpu=True, model="sd21-random")
+    assert sections_of("presets", on_gpu=False, model="sd21-random") == ["presets"]
     assert sections_of("memory, calls", on_gpu=False) == ["calls", "memory"]
     with pytest.raises(UsageError, match="unknown section 'walls'"):
         sections_of("walls", on_gpu=False)
@@ -86,7 +86,7 @@ def test_calls_are_counted_preset_by_preset(subject):
 
 def test_random_weights_are_counted_by_a_small_model(tiny, subject):
     """Of the same canvas they count alike; of a larger one the shapes grow with it."""
-    large = Subject(tiny, RANDOM, QUICK)
+    large = Subject(tiny, "sd21-random", QUICK)
     assert large.shapes(count=3) == subject.shapes(count=3)
     wide = large.shapes(canvas=(128, 64))
     assert wide == Counter({(n, c, h, 2 * w): k for (n, c, h, w), k in large.shapes().items()})

@@ -194,7 +194,7 @@ KEY = f"lora_unet_{TO_K.replace('.', '_')}"
         ({f"{KEY}.lora_down.weight": torch.ones(2, 8), f"{KEY}.lora_up.weight": torch.ones(8, 2),
           f"{KEY}.diff_b": torch.ones(8)}, "a tensor that SOW does not know"),
         ({f"{KEY}.lora_down.weight": torch.ones(2, 8, dtype=torch.int64)}, "unsupported dtype"),
-        ({f"{KEY}.lora_down.weight": torch.ones(4, 2048)}, "is for SDXL"),
+        ({"lora_unet_single_blocks_0_linear1.lora_down.weight": torch.ones(4, 9)}, "is for FLUX"),
         ({f"{KEY}.lora_down.weight": torch.ones(0, 8), f"{KEY}.lora_up.weight": torch.ones(8, 0),
           f"{KEY}.alpha": torch.tensor(1.0)}, "an empty tensor"),
         ({f"{KEY}.lora_down.weight": torch.tensor(1.0), f"{KEY}.lora_up.weight": torch.ones(8, 2),

@@ -102,7 +102,7 @@ def no_unet(folder):
 
 def another_kind(folder):
     index = json.loads((folder / "model_index.json").read_text())
-    index |= {"_class_name": "StableDiffusionXLPipeline", "text_encoder_2": ["transformers", "X"]}
+    index |= {"_class_name": "FluxPipeline", "transformer": ["diffusers", "X"]}
     (folder / "model_index.json").write_text(json.dumps(index))
 
 
@@ -132,7 +132,7 @@ def other_shape(folder):
     [
         (pickled, "only as a pickle"),
         (no_unet, "no unet"),
-        (another_kind, "StableDiffusionXLPipeline"),
+        (another_kind, "FluxPipeline"),
         (inpainting, "9 input channels"),
         (truncated, "cannot be loaded"),
         (other_shape, "of other shapes"),

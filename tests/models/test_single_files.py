@@ -10,17 +10,17 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from helpers import seeded
-from ldm import save_single_file, unet_name, vae_name
+from ldm import openclip_tensors, save_single_file, unet_name, vae_name
 from safetensors.torch import save_file
 from spoiling import say
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 import sow
 from sow.backbones.stable_diffusion import StableDiffusion
 from sow.checkpoints import checked_pipeline, kinds, published
 from sow.checkpoints.kinds import recognise
 from sow.checkpoints.prediction import SIDE, TIMESTEP, _test_picture
-from sow.checkpoints.published import PUBLISHED, load_tokenizer, published_folder
+from sow.checkpoints.published import PUBLISHED, load_tokenizers, published_folder
 from sow.checkpoints.trust import check_configs
 from sow.errors import ModelError
 from sow.models import BUNDLED, find_model, load_pipeline
@@ -57,7 +57,9 @@ FILES: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
     "embedding": ({"emb_params": (8, 768)}, "an embedding (textual inversion) for Stable"),
     "diffusers embedding": ({"<cat>": (1024,)}, "an embedding (textual inversion) for Stable"),
     "sdxl embedding": ({"clip_l": (2, 768), "clip_g": (2, 1280)}, "inversion) for SDXL"),
-    "sdxl": (whole(2048, **{f"{UNET}label_emb.0.0.weight": (1280, 2816)}), "a checkpoint of SDXL"),
+    "half of sdxl": (
+        whole(2048, **{"conditioner.embedders.0.transformer.text_model.x.weight": (9,)}),
+        "a UNet of SDXL without its second text encoder"),
     "refiner": (whole(1280, **{f"{UNET}label_emb.0.0.weight": (1536, 2560)}), "the SDXL refiner"),
     "inpainting": (whole(768, 9), "an inpainting checkpoint of Stable Diffusion 1.x"),
     "inpainting 2": (whole(1024, 9), "an inpainting checkpoint of Stable Diffusion 2.x"),
@@ -135,22 +137,33 @@ def test_a_folder_of_single_files_is_not_taken_for_a_checkpoint(tmp_path):
 def test_a_bundled_configuration_is_complete_and_recognised(name):
     """The tensors that it describes, under their names in a single file, lead back to it."""
     folder = published_folder(name)
-    check_configs(folder, passed=("tokenizer",))
+    check_configs(folder, passed=("tokenizer", "tokenizer_2"))
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder / "unet"))
         vae = AutoencoderKL.from_config(AutoencoderKL.load_config(folder / "vae"))
         text = CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder"))
-    shapes = {unet_name(n, 2, {1, 2, 3}): t.shape for n, t in unet.state_dict().items()}
+    is_xl = PUBLISHED[name][0] == "sdxl"
+    attentive = {0, 1} if is_xl else {1, 2, 3}
+    home = "conditioner.embedders.0.transformer" if is_xl else "cond_stage_model"
+    shapes = {unet_name(n, 2, attentive): t.shape for n, t in unet.state_dict().items()}
     shapes |= {vae_name(n, 4): t.shape for n, t in vae.state_dict().items()}
-    shapes |= {f"cond_stage_model.{n}": t.shape for n, t in text.state_dict().items()}
+    shapes |= {f"{home}.{n}": t.shape for n, t in text.state_dict().items()}
+    models = [unet, vae, text]
+    if is_xl:
+        config = CLIPTextConfig.from_pretrained(folder / "text_encoder_2")
+        with torch.device("meta"):
+            models.append(CLIPTextModelWithProjection(config))
+        second = openclip_tensors(models[-1].state_dict())
+        shapes |= {n: t.shape for n, t in second.items()}
     kind = recognise({key: (F16, tuple(shape)) for key, shape in shapes.items()})
     assert (kind.role, kind.base) == ("checkpoint", PUBLISHED[name][0])
-    millions = [round(sum(p.numel() for p in m.parameters()) / 1e6) for m in (unet, vae, text)]
-    assert millions == ([860, 84, 123] if kind.base == "sd1" else [866, 84, 340])
+    millions = [round(sum(p.numel() for p in m.parameters()) / 1e6) for m in models]
+    known = {"sd1": [860, 84, 123], "sd2": [866, 84, 340], "sdxl": [2567, 84, 123, 695]}
+    assert millions == known[kind.base]
 
 
 def test_the_bundled_tokenizer_is_clips():
-    first, second = load_tokenizer("sd1"), load_tokenizer("sd2-v")
+    first, second = load_tokenizers("sd1")["tokenizer"], load_tokenizers("sd2-v")["tokenizer"]
     text = "a photo of a cat"
     assert first(text).input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
     assert (len(first), first.model_max_length) == (49408, 77)
@@ -196,7 +209,7 @@ def small_world(monkeypatch, tmp_path):
     say(v / "unet/config.json", sample_size=24)
     say(v / "scheduler/scheduler_config.json", prediction_type="v_prediction")
     tokenizer = CLIPTokenizer.from_pretrained(BUNDLED["figures"] / "tokenizer")
-    monkeypatch.setattr(checked_pipeline, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(checked_pipeline, "load_tokenizers", lambda name: {"tokenizer": tokenizer})
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
@@ -259,7 +272,7 @@ def test_weights_that_do_not_tell_are_asked_about(small_world, tmp_path):
 
 def test_a_file_of_an_unknown_family_needs_a_configuration(tiny, tiny_folder, tmp_path):
     save_single_file(tiny, tmp_path / "m.safetensors")
-    with pytest.raises(ModelError, match=r"not recognised as Stable Diffusion 1.x or 2.x; set con"):
+    with pytest.raises(ModelError, match=r"not recognised as Stable Diffusion 1.x, 2.x or XL; "):
         load_pipeline(tmp_path / "m.safetensors", device="cpu")
     folder = find_model(tmp_path / "m.safetensors", config=str(tiny_folder))
     assert folder.checkpoint_spec.canvas == (64, 64)
