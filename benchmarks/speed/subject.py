@@ -23,7 +23,7 @@ from sow.settings.settings import Settings
 from sow.utils.libraries import quiet_libraries
 
 RANDOM = {"sd21-random": SD21_BASE, "sdxl-random": SDXL_BASE}
-"""The architectures of Stable Diffusion 2.1-base and SDXL with random weights: they cost the same."""
+"""Architectures of Stable Diffusion with random weights, which cost what trained ones do."""
 SIZES = (1, 2, 4, 8, 16)
 PROMPT = "a person in a red coat in the forest"
 PLANTS_NOTHING = "text"
