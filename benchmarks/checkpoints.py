@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    SD3Transformer2DModel,
+    UNet2DConditionModel,
+)
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -125,6 +131,35 @@ SDXL_BASE: dict[str, dict[str, Any]] = {
 }
 
 
+TINY_SD3: dict[str, dict[str, Any]] = {
+    "transformer": {
+        "sample_size": 8,
+        "patch_size": 2,
+        "in_channels": 16,
+        "num_layers": 3,
+        "attention_head_dim": 8,
+        "num_attention_heads": 4,
+        "joint_attention_dim": 96,
+        "caption_projection_dim": 32,
+        "pooled_projection_dim": 24 + 40,
+        "out_channels": 16,
+        "pos_embed_max_size": 16,
+        "dual_attention_layers": (0,),
+        "qk_norm": "rms_norm",
+    },
+    "vae": {
+        **TINY["vae"],
+        "scaling_factor": 1.5305,
+        "shift_factor": 0.0609,
+        "use_quant_conv": False,
+        "use_post_quant_conv": False,
+    },
+    "text": {**TINY["text"], "projection_dim": 24},
+    "text_2": TINY_XL["text_2"],
+}
+"""With the extras of 3.5-medium: normalised queries and keys, and a second attention layer."""
+
+
 def random_pipeline(
     architecture: dict[str, dict[str, Any]],
     seed: int = 0,
@@ -133,8 +168,8 @@ def random_pipeline(
 ) -> SowPipeline:
     """Return a pipeline of this architecture with random weights.
 
-    The tokenizer is that of `figures`. `scheduler` changes the noise schedule's configuration,
-    for example `prediction_type="v_prediction"`.
+    The tokenizer is that of `figures`; there is no T5. `scheduler` changes the noise schedule's
+    configuration, for example `prediction_type="v_prediction"`.
     """
     with default_dtype(dtype):  # not converted afterwards: both would not fit into memory
         return _random_pipeline(architecture, seed, scheduler)
@@ -160,25 +195,40 @@ def _random_pipeline(
         BUNDLED["figures"] / "tokenizer",
         model_max_length=architecture["text"]["max_position_embeddings"],
     )
-    components = {
-        "unet": UNet2DConditionModel(**architecture["unet"]).eval(),
+    is_flow = "transformer" in architecture
+    side = architecture["transformer" if is_flow else "unet"]["sample_size"]
+    components: dict[str, Any] = {
         "vae": AutoencoderKL(
             down_block_types=("DownEncoderBlock2D",) * blocks,
             up_block_types=("UpDecoderBlock2D",) * blocks,
-            latent_channels=4,
-            sample_size=architecture["unet"]["sample_size"] * 8,
+            latent_channels=16 if is_flow else 4,
+            sample_size=side * 8,
             **architecture["vae"],
         ).eval(),
-        "text_encoder": CLIPTextModel(_text_config(tokenizer, architecture["text"])).eval(),
         "tokenizer": tokenizer,
-        "scheduler": DDIMScheduler(**{**SD_SCHEDULE, **scheduler}),
         "feature_extractor": None,
     }
+    text = _text_config(tokenizer, architecture["text"])
+    if not is_flow:
+        components |= {
+            "unet": UNet2DConditionModel(**architecture["unet"]).eval(),
+            "text_encoder": CLIPTextModel(text).eval(),
+            "scheduler": DDIMScheduler(**{**SD_SCHEDULE, **scheduler}),
+        }
     if "text_2" not in architecture:
         return SowPipeline(**components, safety_checker=None, requires_safety_checker=False)
     second = _text_config(tokenizer, architecture["text_2"])
     components["text_encoder_2"] = CLIPTextModelWithProjection(second).eval()
-    return SowPipeline(**components, tokenizer_2=copy.deepcopy(tokenizer))
+    components["tokenizer_2"] = copy.deepcopy(tokenizer)
+    if is_flow:
+        components |= {
+            "transformer": SD3Transformer2DModel(**architecture["transformer"]).eval(),
+            "text_encoder": CLIPTextModelWithProjection(text).eval(),
+            "scheduler": FlowMatchEulerDiscreteScheduler(**{"shift": 3.0, **scheduler}),
+            "text_encoder_3": None,
+            "tokenizer_3": None,
+        }
+    return SowPipeline(**components)
 
 
 def _text_config(tokenizer: CLIPTokenizer, architecture: dict[str, Any]) -> CLIPTextConfig:

@@ -125,7 +125,7 @@ def detector(name: str, device: str) -> Find:
 
 def origin(service: Service) -> str:
     """Return the name of the folder for one model, revision and precision."""
-    model, dtype = service.model, str(service.pipe.unet.dtype).removeprefix("torch.")
+    model, dtype = service.model, str(service.pipe.denoiser.dtype).removeprefix("torch.")
     # Of a folder's weights the revision is a hash, so the same name may be of another model.
     return re.sub(r"[^\w.]+", "-", f"{model.name} {model.revision[:12]} {dtype}").strip("-.")
 

@@ -21,8 +21,12 @@ def dense_attention(
         key, value: `[B, heads, M, d]`.
         edits: of B pictures, each with one branch.
     """
-    query, key, value = query.double(), key.double(), value.double()
-    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # [B, heads, N, M]
+    scores = query.double() @ key.double().transpose(-1, -2) / math.sqrt(query.shape[-1])
+    return edited_scores(scores, edits).softmax(-1) @ value.double()
+
+
+def edited_scores(scores: Tensor, edits: Sequence[LogitEdit]) -> Tensor:
+    """S'', `[B, heads, N, M]`, of S in float64."""
     lowest, highest = scores.amin(-1, keepdim=True), scores.amax(-1, keepdim=True)
     remaining = {"raise": torch.ones_like(scores), "lower": torch.ones_like(scores)}
     forbidden = torch.zeros_like(scores, dtype=torch.bool)
@@ -35,4 +39,4 @@ def dense_attention(
             remaining[edit.kind] = remaining[edit.kind] * (1 - strength)
     raised = scores + (1 - remaining["raise"]) * (highest - scores)
     lowered = raised - (1 - remaining["lower"]) * (raised - lowest)
-    return lowered.masked_fill(forbidden, -torch.inf).softmax(-1) @ value
+    return lowered.masked_fill(forbidden, -torch.inf)

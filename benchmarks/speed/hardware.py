@@ -142,7 +142,7 @@ def shape_of(subject: Subject, pictures: int) -> tuple[int, int, int, int]:
     """Return the input shape of a guided call for `pictures` pictures."""
     width, height = subject.pipe.canvas
     scale = subject.pipe.vae_scale_factor
-    channels = int(subject.pipe.unet.config.in_channels)
+    channels = int(subject.pipe.denoiser.config.in_channels)
     samples = pictures * subject.settings.branches
     return samples, channels, height // scale, width // scale
 
@@ -151,7 +151,7 @@ def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -
     """Return the subject with another copy of the UNet."""
     pipe = copy.copy(subject.pipe)
     with quiet_libraries():  # diffusers warns about every change of precision
-        pipe.unet = copy.deepcopy(subject.pipe.unet).to(dtype=dtype, memory_format=layout)
+        pipe.unet = copy.deepcopy(subject.pipe.denoiser).to(dtype=dtype, memory_format=layout)
     return replace(subject, pipe=pipe)
 
 

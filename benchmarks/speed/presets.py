@@ -101,7 +101,7 @@ def section_of(rows: Sequence[Sequence[Cell]], complete: bool) -> Section:
 def row_of(subject: Subject, name: str, each: Drawn) -> Sequence[Cell]:
     """Measure one preset; calls are counted in the timed run."""
     run = subject.picture(each.settings, bare=each.bare)
-    with count_forwards(subject.pipe.unet) as spent:
+    with count_forwards(subject.pipe.denoiser) as spent:
         elapsed, peak = timed_with_peak(run, subject)
     bare = subject.bare(spent.shapes)
     ratio = Times([{"run": elapsed, "bare": bare}], subject.device.type == "cpu").ratio(

@@ -195,11 +195,11 @@ def progress(subject: Subject, caption: str, total: float | None) -> Iterator[No
     height, width = shape_of(subject, 1)[2:]
 
     def enter(_: Any, args: Any, kwargs: Any) -> None:
-        sample = args[0] if args else kwargs["sample"]
+        sample = args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))
         share = sample.shape[0] * sample.shape[2] * sample.shape[3] / (height * width)
         bar.update(min(share, samples - bar.n))
 
-    hook = subject.pipe.unet.register_forward_pre_hook(enter, with_kwargs=True)
+    hook = subject.pipe.denoiser.register_forward_pre_hook(enter, with_kwargs=True)
     try:
         yield
     finally:

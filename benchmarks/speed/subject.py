@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from PIL import Image
+from torch.utils._pytree import tree_map
 
+from sow.backbones.registry import backbone_of
 from sow.benchmarks.checkpoints import SD21_BASE, SDXL_BASE, TINY, random_pipeline
 from sow.benchmarks.speed.timing import Elapsed, Operation, timed
 from sow.models import choose_device, choose_dtype, load_pipeline
@@ -82,7 +85,7 @@ class Subject:
         if model in RANDOM:
             device = choose_device(device)
             pipe = random_pipeline(RANDOM[model], dtype=choose_dtype(dtype, device))
-            pipe.unet.to(memory_format=torch.channels_last)
+            pipe.denoiser.to(memory_format=torch.channels_last)
             pipe.vae.to(memory_format=torch.channels_last)
             with quiet_libraries():  # diffusers warns about every change of precision
                 pipe.to(device, choose_dtype(dtype, device))
@@ -111,7 +114,7 @@ class Subject:
     @property
     def dtype(self) -> torch.dtype:
         """The precision of the UNet."""
-        found: torch.dtype = self.pipe.unet.dtype
+        found: torch.dtype = self.pipe.denoiser.dtype
         return found
 
     @property
@@ -161,7 +164,7 @@ class Subject:
         """
         settings = settings or self.settings
         if self.name not in RANDOM:
-            with count_forwards(self.pipe.unet) as spent:
+            with count_forwards(self.pipe.denoiser) as spent:
                 self.picture(settings, count, canvas, bare)()
             return spent.shapes
         small = random_pipeline(TINY)
@@ -179,17 +182,32 @@ class Subject:
 
     def unet(self, shape: Sequence[int]) -> Operation:
         """Return the work of one UNet call on noise of this shape."""
-        unet = self.pipe.unet
-        like = {"device": self.device, "dtype": unet.dtype}
-        latents = torch.randn(*shape, **like)
-        words = self.pipe.tokenizer.model_max_length, unet.config.cross_attention_dim
-        tokens, when = torch.randn(shape[0], *words, **like), torch.tensor(501, device=self.device)
+        denoiser, backbone = self.pipe.denoiser, backbone_of(self.pipe)
+        calls: list[tuple[Any, Any]] = []
+
+        def take(_: Any, args: Any, kwargs: Any) -> None:
+            calls.append((args, kwargs))
+            raise _Taken
+
+        hook = denoiser.register_forward_pre_hook(take, prepend=True, with_kwargs=True)
+        with torch.no_grad(), suppress(_Taken):
+            (texts,) = backbone.embed([[[PROMPT] * shape[0]]])
+            latents = torch.randn(*shape, device=self.device)
+            backbone.predict(latents, torch.tensor(501, device=self.device), texts)
+        hook.remove()
+        args, kwargs = tree_map(self._in_precision, calls[0])
 
         def work() -> Any:
             with torch.no_grad():
-                return unet(latents, when, encoder_hidden_states=tokens, return_dict=False)
+                return denoiser(*args, **kwargs)
 
         return work
+
+    def _in_precision(self, value: Any) -> Any:
+        """Return a tensor in the precision of the UNet, unless it is of times."""
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dim() > 1:
+            return value.to(self.dtype)
+        return value
 
     def bare(self, shapes: Shapes) -> Elapsed:
         """Time these UNet calls alone."""
@@ -199,6 +217,10 @@ class Subject:
             elapsed = timed(repeated(call, made), self.device)
             total = total.plus(elapsed.times(calls / made))
         return total
+
+
+class _Taken(Exception):
+    """The arguments of a call are known; it need not be made."""
 
 
 def repeated(work: Operation, times: int) -> Operation:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
-from sow.attention.control import AttentionControl, AttentionProbe, RunContext, project_heads
+from sow.attention.control import (
+    AttentionControl,
+    AttentionProbe,
+    JointProbe,
+    RunContext,
+    project_heads,
+)
 from sow.attention.edits import EditCompiler, LogitEdit
 from sow.attention.indicator import Indicator
 from sow.attention.kernel import CompiledEdits, edited_attention
@@ -25,10 +33,10 @@ class ControlledProcessor:
     `ControlChain` sets `edits` and `observers` before every UNet call.
     """
 
-    def __init__(self, original: Any, layer: AttentionLayer, batch_size: int) -> None:
-        self.original, self.layer, self.batch_size = original, layer, batch_size
+    def __init__(self, original: Any, layers: Sequence[AttentionLayer], batch_size: int) -> None:
+        self.original, self.layers, self.batch_size = original, layers, batch_size
         self.edits: CompiledEdits | None = None
-        self.observers: tuple[AttentionControl, ...] = ()
+        self.observers: tuple[tuple[AttentionControl, AttentionLayer], ...] = ()
 
     def __call__(
         self,
@@ -37,31 +45,88 @@ class ControlledProcessor:
         encoder_hidden_states: Tensor | None = None,
         *args: Any,
         **kwargs: Any,
-    ) -> Tensor:
+    ) -> Any:
         """Return the layer's output, `[samples, N, channels]` as `hidden_states`."""
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         if self.observers:
             self._notify_observers(attn, hidden_states, context)
         if self.edits is None:
-            output: Tensor = self.original(
-                attn, hidden_states, encoder_hidden_states, *args, **kwargs
-            )
-            return output
-        query, key, value = (
-            project_heads(attn, project, states)
-            for project, states in (
-                (attn.to_q, hidden_states), (attn.to_k, context), (attn.to_v, context)
-            )
-        )  # fmt: skip
-        out = edited_attention(query, key, value, self.edits)
-        projected: Tensor = attn.to_out[1](attn.to_out[0](out.transpose(1, 2).flatten(2)))
-        return projected
+            return self.original(attn, hidden_states, encoder_hidden_states, *args, **kwargs)
+        return self._edited(attn, hidden_states, context, self.edits)
+
+    def compile(
+        self, compiler: EditCompiler, edits: Sequence[tuple[AttentionLayer, LogitEdit]]
+    ) -> CompiledEdits | None:
+        """Return these edits in the kernel's form."""
+        return compiler.compile([edit for _, edit in edits])
+
+    def _edited(
+        self, attn: Any, hidden_states: Tensor, context: Tensor, edits: CompiledEdits
+    ) -> Any:
+        query = project_heads(attn, "q", hidden_states)
+        key, value = project_heads(attn, "k", context), project_heads(attn, "v", context)
+        return _project_out(attn, edited_attention(query, key, value, edits))
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch has no types for it
     def _notify_observers(self, attn: Any, hidden_states: Tensor, context: Tensor) -> None:
-        probe = AttentionProbe(attn, hidden_states, context, self.batch_size, self.edits)
-        for control in self.observers:
-            control.observe(self.layer, probe)
+        for control, layer in self.observers:
+            control.observe(layer, self._probe(layer, attn, hidden_states, context))
+
+    def _probe(
+        self, layer: AttentionLayer, attn: Any, hidden_states: Tensor, context: Tensor
+    ) -> AttentionProbe:
+        return AttentionProbe(attn, hidden_states, context, self.batch_size, self.edits)
+
+
+class JointProcessor(ControlledProcessor):
+    """The same for a joint layer: edits are of the picture's queries, on keys of either kind."""
+
+    def __init__(
+        self,
+        original: Any,
+        layers: Sequence[AttentionLayer],
+        batch_size: int,
+        text_tokens: int,
+    ) -> None:
+        super().__init__(original, layers, batch_size)
+        self.text_tokens = text_tokens
+
+    def compile(
+        self, compiler: EditCompiler, edits: Sequence[tuple[AttentionLayer, LogitEdit]]
+    ) -> CompiledEdits | None:
+        """Return these edits as edits on the keys of both kinds, the picture's first."""
+        if not edits:
+            return None
+        tokens, both = edits[0][1].queries.shape[1], []
+        for layer, edit in edits:
+            others = self.text_tokens if layer.kind == "self" else tokens
+            padding = edit.keys.new_zeros(len(edit.keys), others)
+            parts = (edit.keys, padding) if layer.kind == "self" else (padding, edit.keys)
+            both.append(replace(edit, keys=torch.cat(parts, 1)))
+        return compiler.compile(both, tokens)
+
+    def _edited(
+        self, attn: Any, hidden_states: Tensor, context: Tensor, edits: CompiledEdits
+    ) -> Any:
+        query = project_heads(attn, "q", hidden_states)
+        keys = project_heads(attn, "k", hidden_states), project_heads(attn, "added_k", context)
+        values = project_heads(attn, "v", hidden_states), project_heads(attn, "added_v", context)
+        key, value = torch.cat(keys, 2), torch.cat(values, 2)
+        picture = _project_out(attn, edited_attention(query, key, value, edits))
+        added_query = project_heads(attn, "added_q", context)
+        texts = scaled_dot_product_attention(added_query, key, value).transpose(1, 2).flatten(2)
+        return picture, texts if attn.context_pre_only else attn.to_add_out(texts)
+
+    def _probe(
+        self, layer: AttentionLayer, attn: Any, hidden_states: Tensor, context: Tensor
+    ) -> AttentionProbe:
+        return JointProbe(layer.kind, attn, hidden_states, context, self.batch_size, self.edits)
+
+
+def _project_out(attn: Any, out: Tensor) -> Tensor:
+    """Return a layer's output from its heads', `[B, heads, N, d]`."""
+    projected: Tensor = attn.to_out[1](attn.to_out[0](out.transpose(1, 2).flatten(2)))
+    return projected
 
 
 class ControlChain:
@@ -80,9 +145,14 @@ class ControlChain:
             return
         originals = self.context.backbone.processors()
         batch_size = len(self.context.jobs)
+        by_name: dict[str, list[AttentionLayer]] = {}
+        for layer in self.context.layers:
+            by_name.setdefault(layer.name, []).append(layer)
         controlled = {
-            layer.name: ControlledProcessor(originals[layer.name], layer, batch_size)
-            for layer in self.context.layers
+            name: JointProcessor(originals[name], layers, batch_size, self.context.text_tokens)
+            if layers[0].is_joint
+            else ControlledProcessor(originals[name], layers, batch_size)
+            for name, layers in by_name.items()
         }
         self._processors = list(controlled.values())
         with ExitStack() as stack:
@@ -107,15 +177,17 @@ class ControlChain:
             control.before_call(step)
         # Layers with the same edits share the compiled result. The edits are kept alive beside
         # it, so that their ids stay unique.
-        compiled: dict[tuple[int, ...], tuple[CompiledEdits | None, list[LogitEdit]]] = {}
+        compiled: dict[tuple[Any, ...], tuple[CompiledEdits | None, list[Any]]] = {}
         for processor in self._processors:
-            layer = processor.layer
-            edits = [edit for control in self.controls for edit in control.edits(layer)]
-            key = tuple(map(id, edits))
+            both = [(control, layer) for layer in processor.layers for control in self.controls]
+            edits = [(layer, edit) for control, layer in both for edit in control.edits(layer)]
+            key = tuple((id(edit), layer.is_joint and layer.kind) for layer, edit in edits)
             if key not in compiled:
-                compiled[key] = (self._compiler.compile(edits), edits)
+                compiled[key] = (processor.compile(self._compiler, edits), edits)
             processor.edits = compiled[key][0]
-            processor.observers = tuple(c for c in self.controls if c.observes(layer))
+            processor.observers = tuple(
+                (control, layer) for control, layer in both if control.observes(layer)
+            )
 
     def after_call(self, step: UNetCall) -> None:
         """Notify all controls that the call is over."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class RunContext:
         jobs: the B jobs of the batch.
         condition_mask: C, boolean `[B, 1, h, w]`, on the device.
         backbone: the model.
-        layers: all its attention layers.
+        layers: all its attention layers; a joint one is two of them.
     """
 
     jobs: Sequence[Job]
@@ -103,31 +103,69 @@ class AttentionProbe:
     @cached_property
     def query(self) -> Tensor:
         """`[B, heads, N, d]`."""
-        return project_heads(self._attn, self._attn.to_q, self._hidden_states)
+        return project_heads(self._attn, "q", self._hidden_states)
 
     @cached_property
     def key(self) -> Tensor:
         """`[B, heads, M, d]`."""
-        return project_heads(self._attn, self._attn.to_k, self._context)
+        return project_heads(self._attn, "k", self._context)
 
     def attend(self, value: Tensor) -> Tensor:
         """Apply this attention, edits included, to `value`, `[B, heads, M, d]`."""
+        return self._attend(self.key, value)
+
+    def _attend(self, key: Tensor, value: Tensor) -> Tensor:
         if self._edits is None:
-            return torch.nn.functional.scaled_dot_product_attention(self.query, self.key, value)
-        return edited_attention(self.query, self.key, value, self._edits)
+            return torch.nn.functional.scaled_dot_product_attention(self.query, key, value)
+        return edited_attention(self.query, key, value, self._edits)
 
 
-def project_heads(attn: Any, projection: Any, hidden_states: Tensor) -> Tensor:
-    """Apply a layer's projection and split its heads.
+class JointProbe(AttentionProbe):
+    """Half of a joint layer: the attention of the picture's tokens to those of one kind.
+
+    It is that share of the joint attention; its rows sum to less than 1.
+    """
+
+    def __init__(self, kind: Literal["self", "cross"], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._kind = kind
+
+    @cached_property
+    def keys(self) -> tuple[Tensor, Tensor]:
+        """Those of the picture's tokens and of the prompt's, `[B, heads, N, d]` and M."""
+        picture = project_heads(self._attn, "k", self._hidden_states)
+        return picture, project_heads(self._attn, "added_k", self._context)
+
+    @cached_property
+    def key(self) -> Tensor:
+        """Those of its kind, `[B, heads, N or M, d]`."""
+        return self.keys[self._kind == "cross"]
+
+    def attend(self, value: Tensor) -> Tensor:
+        """Apply this attention, edits included, to `value` of its kind's tokens."""
+        values = [value if key is self.key else torch.zeros_like(key) for key in self.keys]
+        return self._attend(torch.cat(self.keys, 2), torch.cat(values, 2))
+
+
+Projection = Literal["q", "k", "v", "added_q", "added_k", "added_v"]
+"""Of a layer's tokens; `added` are those of the prompt in a joint layer."""
+
+
+def project_heads(attn: Any, name: Projection, hidden_states: Tensor) -> Tensor:
+    """Apply a layer's projection, split its heads, and normalise them if the layer does.
 
     Args:
         attn: the diffusers `Attention` module.
-        projection: its `to_q`, `to_k` or `to_v`.
+        name: which projection.
         hidden_states: `[B, N, channels]`.
 
     Returns:
         `[B, heads, N, d]`.
     """
+    is_added, letter = name.startswith("added_"), name[-1]
+    projection = getattr(attn, f"add_{letter}_proj" if is_added else f"to_{letter}")
     projected: Tensor = projection(hidden_states)
     batch, count, channels = projected.shape
-    return projected.view(batch, count, attn.heads, channels // attn.heads).transpose(1, 2)
+    heads = projected.view(batch, count, attn.heads, channels // attn.heads).transpose(1, 2)
+    norm = getattr(attn, f"norm_{name}", None)
+    return heads if norm is None else norm(heads)

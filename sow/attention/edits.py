@@ -55,8 +55,11 @@ class EditCompiler:
     def __init__(self) -> None:
         self._orders: dict[tuple[tuple[int, int], ...], tuple[QueryOrder, tuple[Tensor, ...]]] = {}
 
-    def compile(self, edits: Sequence[LogitEdit]) -> CompiledEdits | None:
-        """Return all edits of a layer in the kernel's form; None if no query is edited."""
+    def compile(self, edits: Sequence[LogitEdit], picture_keys: int = 0) -> CompiledEdits | None:
+        """Return all edits of a layer in the kernel's form; None if no query is edited.
+
+        picture_keys: how many of the first keys are the picture's, in joint attention.
+        """
         if not edits:
             return None
         order, branches = self._order(edits), _max_branches(edits)
@@ -87,6 +90,7 @@ class EditCompiler:
             lowered_keys=stack("lower", keys, torch.float32),
             forbidden=stack("forbid", strengths, torch.bool),
             forbidden_keys=stack("forbid", keys, torch.bool),
+            picture_keys=picture_keys,
         )
 
     def _order(self, edits: Sequence[LogitEdit]) -> QueryOrder:

@@ -11,11 +11,16 @@ edits take the library's fused attention. The others are computed in slices that
 processor's cache, so that the full matrix of all queries by all keys never exists. A sample with
 fewer edited queries than its neighbour computes unedited ones too, but keeps their fused result:
 a sample's output does not depend on the rest of the batch.
+
+In joint attention one softmax is over the tokens of the picture and those of the prompt. There,
+lo_i and hi_i of a logit are the extremes over the keys of its own kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +44,7 @@ class CompiledEdits:
         raised, lowered: the R queries' strength on each set of keys, `[E, S, R]`.
         forbidden: which queries may not attend to which sets of keys, boolean `[E, S, R]`.
         raised_keys, lowered_keys, forbidden_keys: the sets, `[E, S, M]`, float, float, boolean.
+        picture_keys: how many of the first keys are the picture's, in joint attention; else 0.
     """
 
     order: Tensor
@@ -49,6 +55,7 @@ class CompiledEdits:
     lowered_keys: Tensor
     forbidden: Tensor
     forbidden_keys: Tensor
+    picture_keys: int = 0
 
     @property
     def samples(self) -> int:
@@ -66,6 +73,7 @@ class CompiledEdits:
             lowered_keys=self.lowered_keys[:, :samples],
             forbidden=self.forbidden[:, :samples],
             forbidden_keys=self.forbidden_keys[:, :samples],
+            picture_keys=self.picture_keys,
         )
 
 
@@ -84,7 +92,8 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: CompiledE
     if len(query) < samples:
         edits, samples = edits.for_samples(len(query)), len(query)
     parts = (edits.order, edits.is_edited, edits.raised, edits.raised_keys, edits.lowered,
-             edits.lowered_keys, edits.forbidden, edits.forbidden_keys)  # fmt: skip
+             edits.lowered_keys, edits.forbidden, edits.forbidden_keys,
+             edits.picture_keys)  # fmt: skip
     attend = _edited_attention_op if torch.compiler.is_compiling() else _edited_attention
     out = attend(query[:samples], key[:samples], value[:samples], *parts)
     if samples == len(query):
@@ -96,7 +105,7 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: CompiledE
 def _edited_attention(
     query: Tensor, key: Tensor, value: Tensor, order: Tensor, is_edited: Tensor,
     raised: Tensor, raised_keys: Tensor, lowered: Tensor, lowered_keys: Tensor,
-    forbidden: Tensor, forbidden_keys: Tensor,
+    forbidden: Tensor, forbidden_keys: Tensor, picture_keys: int,
 ) -> Tensor:  # fmt: skip
     """Compute edited queries in slices and the others in one fused call; all samples have edits."""
     rows = raised.shape[2]
@@ -115,9 +124,9 @@ def _edited_attention(
         for start in range(0, rows, step):
             part = slice(start, min(start + step, rows))
             logits = ordered[:, :, part].float() @ keys
-            lowest = logits.amin(-1, keepdim=True) if len(lowered) else None
+            lowest = _extreme(logits, torch.amin, picture_keys) if len(lowered) else None
             if len(raised):
-                highest = logits.amax(-1, keepdim=True)
+                highest = _extreme(logits, torch.amax, picture_keys)
                 logits.lerp_(highest, _combine_strengths(raised[:, :, part], raised_keys))
             if lowest is not None:
                 logits.lerp_(lowest, _combine_strengths(lowered[:, :, part], lowered_keys))
@@ -131,6 +140,17 @@ def _edited_attention(
             is_edited[:, None, :, None], unedited[:, :, : rows - common]
         )
     return torch.empty_like(out).scatter_(2, index.expand_as(out), out)
+
+
+def _extreme(logits: Tensor, of: Callable[..., Tensor], picture_keys: int) -> Tensor:
+    """Return each row's highest or lowest logit, `[S, heads, rows, 1]`.
+
+    With the keys of two kinds, `[S, heads, rows, M]`: at every key that of its kind.
+    """
+    if not picture_keys:
+        return of(logits, -1, keepdim=True)
+    kinds = (logits[..., :picture_keys], logits[..., picture_keys:])
+    return torch.cat([of(kind, -1, keepdim=True).expand_as(kind) for kind in kinds], -1)
 
 
 def _empty_output(query: Tensor, value: Tensor) -> Tensor:
@@ -162,5 +182,5 @@ _edited_attention_op = torch.library.custom_op(
 
 
 @_edited_attention_op.register_fake
-def _fake_edited_attention(query: Tensor, key: Tensor, value: Tensor, *_: Tensor) -> Tensor:
+def _fake_edited_attention(query: Tensor, key: Tensor, value: Tensor, *_: Any) -> Tensor:
     return _empty_output(query, value)

@@ -47,15 +47,21 @@ class TextEmbeddings:
 class AttentionLayer:
     """An attention layer of the model.
 
+    A joint layer, in which the tokens of the picture and of the prompt attend to both, is two of
+    these with the same name: the attention of the picture's tokens to one another, and to the
+    prompt's.
+
     Attributes:
         name: its key in `attn_processors`.
         kind: self-attention among the picture's tokens, or cross-attention to the prompt's.
         factor: its downsampling of the latents, in width and height: 1, 2, 4 …
+        is_joint: whether it is half of a joint layer.
     """
 
     name: str
     kind: Literal["self", "cross"]
     factor: int
+    is_joint: bool = False
 
 
 class Schedule(Protocol):
@@ -119,6 +125,9 @@ class Backbone(Protocol):
 
     def predict(self, latents: Tensor, time: Tensor, texts: TextEmbeddings) -> Tensor:
         """Return the model's output for all guidance branches, in one call: `[K, B, c, h, w]`."""
+
+    def lost_tokens(self, prompt: str, syntax: PromptSyntax = "plain") -> int:
+        """Return the number of tokens of a prompt that are not read."""
 
     def words(self, prompt: str, syntax: PromptSyntax = "plain") -> list[tuple[str, list[int]]]:
         """Return the words of a prompt, without truncated ones, and their tokens' indices.

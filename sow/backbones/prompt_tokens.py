@@ -88,13 +88,16 @@ class PromptTokens:
         return found
 
 
-def tokenize_prompt(pipe: Any, prompt: str, syntax: PromptSyntax) -> PromptTokens:
+def tokenize_prompt(
+    pipe: Any, prompt: str, syntax: PromptSyntax, max_chunks: int = MAX_CHUNKS
+) -> PromptTokens:
     """Return the tokens of a prompt.
 
     Args:
         pipe: a diffusers pipeline with CLIP's tokenizer, perhaps with tokens of textual inversion.
         prompt: the prompt.
         syntax: `plain` takes the text as it stands, and of that what fits into one chunk.
+        max_chunks: how many chunks are read.
     """
     limit: int = pipe.tokenizer.model_max_length
     room = limit - 2
@@ -108,8 +111,8 @@ def tokenize_prompt(pipe: Any, prompt: str, syntax: PromptSyntax) -> PromptToken
         for part in parse_prompt(prompt)
         for chunk in _filled([w for f in part for w in _words(pipe, f)], room, comma)
     ]
-    lost = sum(map(_num_tokens, chunks[MAX_CHUNKS:]))
-    return PromptTokens(tuple(map(tuple, chunks[:MAX_CHUNKS])), limit, lost)
+    lost = sum(map(_num_tokens, chunks[max_chunks:]))
+    return PromptTokens(tuple(map(tuple, chunks[:max_chunks])), limit, lost)
 
 
 def _words(pipe: Any, fragment: Fragment) -> list[_Word]:

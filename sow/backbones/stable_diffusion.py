@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sow.backbones.base import AttentionLayer, TextEmbeddings, Texts
-from sow.backbones.prompt_tokens import PromptTokens, tokenize_prompt
+from sow.backbones.prompt_tokens import MAX_CHUNKS, PromptTokens, tokenize_prompt
 from sow.backbones.schedule import DiffusionSchedule
 from sow.settings.settings import PromptSyntax
 
@@ -22,14 +22,21 @@ class StableDiffusion:
     Create one for each call of the pipeline: dtype, device and scaling factor are read only once.
     """
 
+    max_chunks = MAX_CHUNKS
+
     def __init__(self, pipe: Any) -> None:
         self.pipe = pipe
         self.vae_scale_factor: int = pipe.vae_scale_factor
-        self.channels: int = pipe.unet.config.in_channels
+        self.channels: int = self._denoiser.config.in_channels
         self.device: torch.device = pipe._execution_device
-        self._dtype: torch.dtype = pipe.unet.dtype  # slow to read: diffusers searches all modules
+        self._dtype: torch.dtype = self._denoiser.dtype  # slow to read: diffusers searches all
         self._tokenized: dict[tuple[str, PromptSyntax], PromptTokens] = {}
         self._factor: float = pipe.vae.config.scaling_factor
+        self._shift: float = pipe.vae.config.get("shift_factor") or 0.0
+
+    @property
+    def _denoiser(self) -> Any:
+        return self.pipe.unet
 
     def schedule(self, steps: int) -> DiffusionSchedule:
         """Return a schedule with the noise levels of the pipeline's scheduler."""
@@ -44,7 +51,7 @@ class StableDiffusion:
                 for picture in pixels.chunk(len(pixels))
             ]
         )
-        return encoded.float() * self._factor
+        return (encoded.float() - self._shift) * self._factor
 
     def _vae(self) -> Any:
         return self.pipe.vae
@@ -56,7 +63,7 @@ class StableDiffusion:
         need more memory than the UNet, and is not faster.
         """
         vae = self._vae()
-        scaled = (latents / self._factor).to(vae.dtype)
+        scaled = (latents / self._factor + self._shift).to(vae.dtype)
         return torch.cat(
             [vae.decode(one, return_dict=False)[0] for one in scaled.chunk(len(scaled))]
         )
@@ -74,28 +81,33 @@ class StableDiffusion:
         and for several: each key has its share of the attention.
         """
         unique = list(dict.fromkeys(text for group in groups for row in group for text in row))
-        tokens = [self._tokens(text, syntax) for text in unique]
+        parts = self._embed_texts(unique, syntax)
+
+        def of(group: Texts) -> TextEmbeddings:
+            index = torch.tensor([[unique.index(text) for text in row] for row in group])
+            index = index.to(self.device)
+            added = {name: part[index] for name, part in parts.items() if name != "prompt_embeds"}
+            return TextEmbeddings(parts["prompt_embeds"][index], added)
+
+        return [of(group) for group in groups]
+
+    def _embed_texts(self, texts: Sequence[str], syntax: PromptSyntax) -> dict[str, Tensor]:
+        """Return what the model is conditioned on for each text, `[texts, ...]`."""
+        tokens = [self._tokens(text, syntax) for text in texts]
         encoded = self._encode([chunk for each in tokens for chunk in each.split()])
         weights = [row for each in tokens for row in each.weights()]
         chunks = iter(map(weighted, encoded.pop("prompt_embeds"), weights))
-        length = self.text_tokens([unique], syntax)
+        length = self.text_tokens([texts], syntax)
         embeddings = [torch.cat([next(chunks) for _ in each.chunks]) for each in tokens]
         stacked = torch.stack([e.repeat(length // len(e), 1) for e in embeddings])
         # What describes a text as a whole is that of its first chunk.
         firsts = [0, *accumulate(len(each.chunks) for each in tokens)][:-1]
-        added = {name: part[firsts] for name, part in encoded.items()}
-
-        def of(group: Texts) -> TextEmbeddings:
-            index = torch.tensor([[unique.index(text) for text in row] for row in group])
-            index = index.to(stacked.device)
-            return TextEmbeddings(stacked[index], {name: p[index] for name, p in added.items()})
-
-        return [of(group) for group in groups]
+        return {"prompt_embeds": stacked, **{n: part[firsts] for n, part in encoded.items()}}
 
     def _tokens(self, text: str, syntax: PromptSyntax) -> PromptTokens:
         key = (text, syntax)
         if key not in self._tokenized:
-            self._tokenized[key] = tokenize_prompt(self.pipe, text, syntax)
+            self._tokenized[key] = tokenize_prompt(self.pipe, text, syntax, self.max_chunks)
         return self._tokenized[key]
 
     def _encode(self, chunks: Sequence[PromptTokens]) -> dict[str, Tensor]:
@@ -133,6 +145,10 @@ class StableDiffusion:
         """Return what conditions the UNet besides time and text, for each of the samples."""
         return None
 
+    def lost_tokens(self, prompt: str, syntax: PromptSyntax = "plain") -> int:
+        """Return the number of tokens of a prompt that are not read."""
+        return self._tokens(prompt, syntax).lost
+
     def words(self, prompt: str, syntax: PromptSyntax = "plain") -> list[tuple[str, list[int]]]:
         """Split a prompt as CLIP's tokenizer does; a textual inversion token is a word."""
         return self._tokens(prompt, syntax).words(self.pipe.tokenizer)
@@ -164,11 +180,11 @@ class StableDiffusion:
 
     def processors(self) -> dict[str, Any]:
         """Return diffusers' attention processors."""
-        return dict(self.pipe.unet.attn_processors)
+        return dict(self._denoiser.attn_processors)
 
     def set_processors(self, processors: Mapping[str, Any]) -> None:
         """Replace diffusers' attention processors."""
-        self.pipe.unet.set_attn_processor(dict(processors))
+        self._denoiser.set_attn_processor(dict(processors))
 
 
 def weighted(embeddings: Tensor, weights: Sequence[float]) -> Tensor:

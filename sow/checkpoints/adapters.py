@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from sow.checkpoints.families import BASES, KNOWN, SD
+from sow.checkpoints.families import LORA_BASES, SD, SDXL
 from sow.checkpoints.kinds import TITLES, FileKind, recognise
 from sow.checkpoints.original_names import diffusers_name
 from sow.checkpoints.single_file import read_header
@@ -196,9 +196,9 @@ def _read(path: Path, role: str) -> tuple[FileKind, bytes]:
     kind = recognise(header)
     if kind.role != role:
         raise ModelError(f"{path.name!r} is {kind.what}", f"give {article}")
-    usable = {"lora": BASES, "embedding": SD.bases}[role]
+    usable = {"lora": LORA_BASES, "embedding": SD.bases}[role]
     if kind.base not in ("", *usable):
-        known = {"lora": KNOWN, "embedding": SD.title}[role]
+        known = {"lora": f"{SD.title} or for {SDXL.title}", "embedding": SD.title}[role]
         raise ModelError(f"{path.name!r} is for {TITLES[kind.base]}", f"give one for {known}")
     check_dtypes(header, repr(path.name))
     try:

@@ -82,6 +82,24 @@ class UNet(Config):
     reverse_transformer_layers_per_block: None = None
 
 
+class Transformer(Config):
+    """`transformer/config.json` of Stable Diffusion 3."""
+
+    sample_size: Side = 128
+    patch_size: Annotated[int, Field(strict=True, ge=1, le=8)] = 2
+    in_channels: Width = 16
+    out_channels: Width | None = 16
+    num_layers: Count = 18
+    attention_head_dim: Width = 64
+    num_attention_heads: Count = 18
+    joint_attention_dim: Width = 4096
+    caption_projection_dim: Width = 1152
+    pooled_projection_dim: Width = 2048
+    pos_embed_max_size: Annotated[int, Field(strict=True, ge=1, le=512)] = 96
+    dual_attention_layers: Annotated[list[int], Field(max_length=128)] = []
+    qk_norm: Literal["rms_norm", "layer_norm"] | None = None
+
+
 class AutoEncoder(Config):
     """`vae/config.json`."""
 
@@ -91,12 +109,24 @@ class AutoEncoder(Config):
     layers_per_block: Layers = 1
     latent_channels: Width = 4
     scaling_factor: Annotated[float, Field(strict=True, gt=1e-6, lt=1e6)] = 0.18215
+    shift_factor: Annotated[float, Field(strict=True, gt=-1e3, lt=1e3)] | None = None
 
 
 class TextEncoder(Config):
     """`text_encoder/config.json`."""
 
     max_position_embeddings: Annotated[int, Field(strict=True, ge=3, le=2**16)] = 77
+
+
+class T5(Config):
+    """`text_encoder_3/config.json`."""
+
+    d_model: Width = 512
+    d_kv: Width = 64
+    d_ff: Annotated[int, Field(strict=True, ge=1, le=2**18)] = 2048
+    num_layers: Count = 6
+    num_heads: Width = 8
+    vocab_size: Annotated[int, Field(strict=True, ge=2, le=2**20)] = 32128
 
 
 class Tokenizer(Config):
@@ -116,16 +146,24 @@ class Scheduler(Config):
     beta_end: Beta = 0.012
     trained_betas: Annotated[list[Beta], Field(min_length=2, max_length=100_000)] | None = None
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
+    shift: Annotated[float, Field(strict=True, gt=1e-3, lt=1e3)] = 1.0
+    use_dynamic_shifting: bool = False
+    invert_sigmas: Literal[False] = False
+    stochastic_sampling: Literal[False] = False
+    use_karras_sigmas: bool | None = None
 
 
 CONFIG_SCHEMAS: Mapping[str, type[Config]] = {
     "model_index.json": Index,
     "unet/config.json": UNet,
+    "transformer/config.json": Transformer,
     "vae/config.json": AutoEncoder,
     "text_encoder/config.json": TextEncoder,
     "text_encoder_2/config.json": TextEncoder,
+    "text_encoder_3/config.json": T5,
     "tokenizer/tokenizer_config.json": Tokenizer,
     "tokenizer_2/tokenizer_config.json": Tokenizer,
+    "tokenizer_3/tokenizer_config.json": Tokenizer,
     "scheduler/scheduler_config.json": Scheduler,
 }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sow.checkpoints.families import BASES, USE_FAMILY
+from sow.checkpoints.families import LORA_BASES, USE_FAMILY
 from sow.checkpoints.files import is_regular_file
 from sow.checkpoints.weights import Header
 
@@ -90,7 +90,7 @@ def _adapter(header: Header) -> FileKind | None:
     of = f" for {TITLES[base]}" if base else ""
     if method:
         return FileKind("other", base, f"a LyCORIS file ({method}){of}", "use a plain LoRA")
-    usable = base in ("", *BASES)
+    usable = base in ("", *LORA_BASES)
     hint = f"give it as lora=, and as model= a checkpoint{of}" if usable else USE_CHECKPOINT
     return FileKind("lora", base, f"a LoRA{of}", hint)
 
@@ -202,7 +202,8 @@ def _embedding(header: Header) -> FileKind | None:
 def _other_model(header: Header) -> FileKind:
     """Return the kind of a model that diffusers knows, or of a file that nobody knows."""
     if _mentions(header, ["joint_blocks."]):
-        return FileKind("other", "sd3", f"a model of {TITLES['sd3']}", USE_CHECKPOINT)
+        hint = "give a folder in diffusers' layout: one file of it is not read yet"
+        return FileKind("other", "sd3", f"a model of {TITLES['sd3']}", hint)
     if _mentions(header, ["double_blocks."]):
         return FileKind("other", "flux", f"a model of {TITLES['flux']} or its kind", USE_CHECKPOINT)
     import torch

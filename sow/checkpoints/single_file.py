@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sow.checkpoints.families import KNOWN
+from sow.checkpoints.families import IN_ONE_FILE
 from sow.checkpoints.files import is_regular_file, read_safetensors_header
 from sow.checkpoints.hub_cache import find_hub_config
 from sow.checkpoints.kinds import TITLES, FileKind, foreign_format, recognise
@@ -76,7 +76,7 @@ def check_config(config: Any, kind: FileKind, name: str) -> None:
         )
     if config is None and kind.base not in {base for base, _ in PUBLISHED.values()}:
         raise ModelError(
-            f"{name!r} is not recognised as {KNOWN}",
+            f"{name!r} is not recognised as {IN_ONE_FILE}",
             "set config= to a folder or hub id with its configuration",
         )
 

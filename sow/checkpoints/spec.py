@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from sow.checkpoints.files import read_config
-from sow.errors import ModelError, UsageError
-from sow.plan.plan import Plan
+from sow.checkpoints.flow_states import at_equal_noise
+from sow.errors import ModelError, PlanError, UsageError
+from sow.plan.plan import Plan, check_canvas
 from sow.settings.presets import CHECKPOINT_PRESETS, PRESET_CHANGES, PUBLISHED
 from sow.settings.settings import SEC_V, Settings
 
 CLIP_TOKENS = 77
+EQUAL_NOISE = "equal noise"
+"""The source of a state that is as noisy as the published one is on Stable Diffusion's schedule."""
 MAX_CANVAS_RATIO = 1.5
 """A canvas whose sides are further than this factor from those of training gets a note.
 
@@ -36,6 +39,8 @@ class CheckpointSpec:
         settings: changes that it needs to every preset.
         presets: its own changes to `normal`, `attribute` and `style`, where better numbers than
             the published ones were measured on it.
+        flow_shift: of a rectified flow's noise; None for other models.
+        max_side: the largest width or height of a canvas in pixels, if there is one.
     """
 
     canvas: tuple[int, int] = (512, 512)
@@ -46,19 +51,26 @@ class CheckpointSpec:
     words: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    flow_shift: float | None = None
+    max_side: int | None = None
 
     @classmethod
     def from_configs(
         cls,
-        unet: Mapping[str, Any],
+        denoiser: Mapping[str, Any],
         vae: Mapping[str, Any],
         text_encoder: Mapping[str, Any],
         tokenizer: Mapping[str, Any],
+        scheduler: Mapping[str, Any],
         index: Mapping[str, Any],
     ) -> CheckpointSpec:
         """Create it from the configurations of the components and `model_index.json`."""
         scale = 2 ** (len(vae.get("block_out_channels") or [0] * 4) - 1)
-        side = unet.get("sample_size") or 64
+        patch = denoiser.get("patch_size")
+        is_flow = "shift" in scheduler and "beta_start" not in scheduler
+        patches = denoiser.get("pos_embed_max_size") or 96
+        halvings = len(denoiser.get("block_out_channels") or [0] * 4) - 1
+        side = denoiser.get("sample_size") or (128 if patch else 64)
         height, width = (side, side) if isinstance(side, int) else side
         limits = (tokenizer.get("model_max_length"), text_encoder.get("max_position_embeddings"))
         known = [limit for limit in limits if isinstance(limit, int) and 2 < limit <= CLIP_TOKENS]
@@ -66,21 +78,25 @@ class CheckpointSpec:
             canvas=(width * scale, height * scale),
             canvas_known=True,
             vae_scale_factor=scale,
-            canvas_multiple=scale * 2 ** (len(unet.get("block_out_channels") or [0] * 4) - 1),
+            canvas_multiple=scale * (patch or 2**halvings),
             token_limit=min(known, default=CLIP_TOKENS),
             words=frozenset(str(index.get("sow_words") or "").split()),
             settings=index.get("sow_settings") or {},
             presets=index.get("sow_presets") or {},
+            flow_shift=float(scheduler["shift"]) if is_flow else None,
+            max_side=patches * patch * scale if patch else None,
         )
 
     @classmethod
     def from_folder(cls, folder: Path) -> CheckpointSpec:
         """Read it from a folder in diffusers' layout, without loading the model."""
+        denoiser = "transformer" if (folder / "transformer").is_dir() else "unet"
         return cls.from_configs(
-            unet=read_config(folder / "unet"),
+            denoiser=read_config(folder / denoiser),
             vae=read_config(folder / "vae"),
             text_encoder=read_config(folder / "text_encoder"),
             tokenizer=read_config(folder / "tokenizer", "tokenizer_config.json"),
+            scheduler=read_config(folder / "scheduler", "scheduler_config.json"),
             index=read_config(folder, "model_index.json"),
         )
 
@@ -93,7 +109,7 @@ class CheckpointSpec:
         Raises:
             ModelError: if the settings or presets of the checkpoint are invalid.
         """
-        settings = Settings.preset(name)
+        settings = self._at_its_noise(Settings.preset(name))
         try:
             settings = settings.changed(**self.settings)
         except (UsageError, TypeError) as error:
@@ -110,17 +126,25 @@ class CheckpointSpec:
     def sources(self, name: str) -> dict[str, str]:
         """Return the source of each setting of a preset.
 
-        It is the paper, COW, this project, the preset or the checkpoint.
+        It is the paper, COW, this project, the preset, the checkpoint, or that the state is as
+        noisy as the published one.
 
         Raises:
             ModelError: if the settings or presets of the checkpoint are invalid.
         """
+        published = Settings.preset(name)
+        moved = self._at_its_noise(published)
         return {
             field: "checkpoint"
             if field in self.settings or field in self._own(name)
+            else EQUAL_NOISE
+            if getattr(moved, field) != getattr(published, field)
             else _source(name, field)
             for field in self.preset(name).model_dump()
         }
+
+    def _at_its_noise(self, settings: Settings) -> Settings:
+        return settings if self.flow_shift is None else at_equal_noise(settings, self.flow_shift)
 
     def _own(self, name: str) -> Mapping[str, Any]:
         return self.presets.get(name, {}) if name in CHECKPOINT_PRESETS else {}
@@ -132,6 +156,19 @@ class CheckpointSpec:
             return plan.scaled(plan.canvas)
         width, height = (max(1, round(side * scale / grid)) * grid for side in plan.canvas)
         return plan.scaled((width, height))
+
+    def check_canvas(self, canvas: tuple[int, int]) -> None:
+        """Check that the model can draw pictures of this size.
+
+        Raises:
+            PlanError: if not.
+        """
+        check_canvas(canvas, self.canvas_multiple)
+        if self.max_side is not None and max(canvas) > self.max_side:
+            raise PlanError(
+                f"a canvas of {canvas[0]}x{canvas[1]} is too large for this model",
+                f"width and height may have up to {self.max_side} px",
+            )
 
     def canvas_notes(self, canvas: tuple[int, int]) -> Iterator[str]:
         """Yield what to expect of a canvas far from the size of training."""

@@ -58,10 +58,12 @@ def check_configs(folder: Path, passed: Collection[str] = ()) -> list[str]:
         ModelError: if it is of no known family, or would run code or read files outside it.
     """
     names = check_layout(folder, passed)
-    channels = read_config(folder / "unet").get("in_channels", 4)
+    denoiser = family_of_index(read_config(folder, "model_index.json"), folder.name).denoiser
+    channels = read_config(folder / denoiser).get("in_channels", 4)
     if channels != read_config(folder / "vae").get("latent_channels", 4):
         raise ModelError(
-            f"the UNet of {folder.name!r} has {channels} input channels (an inpainting model?)",
+            f"the {denoiser} of {folder.name!r} has {channels} input channels (an inpainting "
+            "model?)",
             "use a text-to-image checkpoint",
         )
     return names
@@ -83,7 +85,7 @@ def check_layout(folder: Path, passed: Collection[str] = ()) -> list[str]:
     _check_components(folder, index, family)
     names = [name for name in component_names(index) if name not in passed]
     _check_files(folder, [folder / name for name in names])
-    for files in family.required_files:
+    for files in family.required_files(component_names(index)):
         is_required = files[0].partition("/")[0] not in passed
         if is_required and not any((folder / file).is_file() for file in files):
             raise ModelError(f"{folder.name!r} has no {' or '.join(files)}", "download it again")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sow.checkpoints.families import WITH_WEIGHTS, component_names
 from sow.checkpoints.files import read_config, read_safetensors_header
@@ -22,6 +22,8 @@ Header = Mapping[str, tuple[str, tuple[int, ...]]]
 FILE_STEMS = {
     "unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model",
     "text_encoder_2": "model",
+    "text_encoder_3": "model",
+    "transformer": "diffusion_pytorch_model",
     "safety_checker": "model", "image_encoder": "model",
 }  # fmt: skip
 LEGACY_NAMES = {
@@ -31,9 +33,10 @@ LEGACY_NAMES = {
     ".proj_attn.": ".to_out.0.",
 }
 """Names in the attention of older autoencoders, and today's; diffusers renames them as well."""
-INDICES, PROJECTION = "embeddings.position_ids", "text_projection.weight"
-"""Tensors that saved text encoders may have and do not need: indices, and CLIP's last layer, which
-only SDXL's second text encoder needs."""
+NOT_NEEDED = ("embeddings.position_ids", "encoder.embed_tokens.weight")
+"""Tensors that saved text encoders may have and do not need: indices, and T5's words once more."""
+PROJECTION = "text_projection.weight"
+"""CLIP's last layer, which is not needed where the class does not have it."""
 FLOAT_DTYPES = {"F16", "BF16", "F32", "F64"}
 COUNTERS = ("position_ids", "num_updates", "global_step")
 """Integers that are not weights: training left them in the file."""
@@ -94,7 +97,7 @@ def _stored_shapes(folder: Path, variant: str | None, what: str) -> Shapes:
             current = _current_name(name)
             if current in shapes:  # the libraries could load either
                 raise ModelError(f"{what} has {current[:200]!r} twice", "download it again")
-            if not _is_ignored(name, folder.name):
+            if not _is_ignored(name, folder):
                 shapes[current] = shape
     return shapes
 
@@ -147,35 +150,36 @@ def _expected_shapes(folder: Path, what: str) -> Shapes:
     return {
         _current_name(name): tuple(tensor.shape)
         for name, tensor in tensors.items()
-        if not _is_ignored(name, folder.name)
+        if not _is_ignored(name, folder)
     }
 
 
-def _is_ignored(name: str, part: str) -> bool:
+def _is_ignored(name: str, folder: Path) -> bool:
     """Return whether a tensor of a component is not needed."""
-    return name.endswith(INDICES) or (part == "text_encoder" and name.endswith(PROJECTION))
+    is_last = name.endswith(PROJECTION) and _class_of(folder)[1] == "CLIPTextModel"
+    return is_last or name.endswith(NOT_NEEDED)
+
+
+def _class_of(folder: Path) -> tuple[str, str]:
+    """Return library and class of a component, from the trusted `model_index.json`."""
+    library, name = read_config(folder.parent, "model_index.json")[folder.name]
+    return library, name
 
 
 def _build_module(folder: Path) -> nn.Module:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-    from transformers import (
-        CLIPTextModel,
-        CLIPTextModelWithProjection,
-        CLIPVisionModelWithProjection,
-    )
+    import diffusers
+    import transformers
+    from diffusers.pipelines.stable_diffusion import safety_checker
 
-    others = {
-        "text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection,
-        "safety_checker": StableDiffusionSafetyChecker,
-        "image_encoder": CLIPVisionModelWithProjection,
+    libraries: dict[str, Any] = {
+        "diffusers": diffusers, "transformers": transformers, "stable_diffusion": safety_checker
     }  # fmt: skip
-    if folder.name in others:
-        model = others[folder.name]
-        module: nn.Module = model(model.config_class.from_pretrained(folder))
-        return module
-    class_ = UNet2DConditionModel if folder.name == "unet" else AutoencoderKL
-    module = class_.from_config(class_.load_config(folder))
+    library, name = _class_of(folder)
+    model = getattr(libraries[library], name)
+    if library == "diffusers":
+        module: nn.Module = model.from_config(model.load_config(folder))
+    else:
+        module = model(model.config_class.from_pretrained(folder))
     return module
 
 

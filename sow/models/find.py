@@ -116,6 +116,8 @@ class Model:
         """The family of models it belongs to, a key of `kinds.TITLES`; empty if unknown."""
         if self.origin == "file":
             return recognise(read_header(self.source)).base
+        if (self.source / "transformer").is_dir():
+            return "sd3"
         if read_config(self.source, "model_index.json").get("text_encoder_2"):
             return "sdxl"
         return family_of(read_config(self.source / "unet").get("cross_attention_dim"))

@@ -64,7 +64,7 @@ def load_pipeline(
                 **options,
             )
         pipe.set_progress_bar_config(disable=None)  # quiet when not a terminal
-        pipe.unet.to(memory_format=torch.channels_last)
+        pipe.denoiser.to(memory_format=torch.channels_last)
         pipe.vae.to(memory_format=torch.channels_last)
         pipe.to(device)
         _check_runs(pipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sow.errors import DeviceError
 
@@ -38,9 +38,9 @@ def max_batch_size(pipe: SowPipeline, canvas: tuple[int, int], branches: int, li
     if memory is None:
         return min(limit, MAX_BATCH_SIZE)
     area, latents = canvas[0] * canvas[1], canvas[0] * canvas[1] / pipe.vae_scale_factor**2
-    unet = UNET_MAPS * pipe.unet.config.block_out_channels[0] * latents * branches
+    unet = UNET_MAPS * _width(pipe.denoiser.config, latents) * branches
     vae = VAE_MAPS * pipe.vae.config.block_out_channels[0] * area
-    unet_bytes, vae_bytes = unet * pipe.unet.dtype.itemsize, vae * pipe.vae.dtype.itemsize
+    unet_bytes, vae_bytes = unet * pipe.denoiser.dtype.itemsize, vae * pipe.vae.dtype.itemsize
     if max(unet_bytes, vae_bytes) > memory:
         needed = max(unet_bytes, vae_bytes) / 1e9
         raise DeviceError(
@@ -49,6 +49,14 @@ def max_batch_size(pipe: SowPipeline, canvas: tuple[int, int], branches: int, li
             "try dtype=float16, a smaller canvas= or device=cpu",
         )
     return int(max(1, min(limit, MAX_BATCH_SIZE, MEMORY_FRACTION * memory / unet_bytes)))
+
+
+def _width(config: Any, latents: float) -> float:
+    """Return the numbers of the widest feature map of a denoiser: at its finest resolution."""
+    if "patch_size" in config and config.get("num_attention_heads"):
+        tokens = latents / config.patch_size**2
+        return float(config.num_attention_heads * config.attention_head_dim * tokens)
+    return float(config.block_out_channels[0] * latents)
 
 
 def device_memory(device: torch.device) -> int | None:

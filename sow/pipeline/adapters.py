@@ -32,7 +32,7 @@ def with_adapters(pipe: SowPipeline, adapters: Adapters) -> Iterator[None]:
     Raises:
         ModelError: if one does not fit the model.
     """
-    with lock_of(pipe.unet), ExitStack() as stack:
+    with lock_of(pipe.denoiser), ExitStack() as stack:
         if adapters:
             before, pipe.adapters = pipe.adapters, adapters
             stack.callback(setattr, pipe, "adapters", before)

@@ -80,7 +80,7 @@ def count_forwards(denoiser: torch.nn.Module) -> Iterator[ForwardCounter]:
     def count(_: Any, args: Any, kwargs: Any) -> None:
         if threading.get_ident() != thread:
             return
-        sample = args[0] if args else kwargs["sample"]
+        sample = args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))
         counter.shapes.update([tuple(sample.shape)])
 
     hook = denoiser.register_forward_pre_hook(count, with_kwargs=True)

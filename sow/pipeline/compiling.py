@@ -34,4 +34,4 @@ def compile_blocks(pipe: SowPipeline, **options: Any) -> None:
     # The name before torch 2.6 is `cache_size_limit`.
     name = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
     setattr(config, name, max(getattr(config, name), RECOMPILE_LIMIT))
-    pipe.unet.compile_repeated_blocks(**options)
+    pipe.denoiser.compile_repeated_blocks(**options)

@@ -70,7 +70,7 @@ def _batch_heat(
     """Return the maps of at most `MAX_SENTENCES` sentences, in one batch."""
     settings = pipe.preset("text")
     jobs = [_text_job(sentence, image.size, settings) for sentence, _ in sentences]
-    with unet_lock(pipe.unet), pipe.offload_after_use():
+    with unet_lock(pipe.denoiser), pipe.offload_after_use():
         backbone = backbone_of(pipe)
         latents = _encode(backbone, image).repeat(len(jobs), 1, 1, 1)
         no_condition = torch.zeros_like(latents[:, :1], dtype=torch.bool)
@@ -123,7 +123,7 @@ def _errors(pipe: SowPipeline, image: Image.Image, sentences: Sequence[str], see
     """Return the error of the predicted clean latents, `[sentences, h, w]`, on the CPU."""
     settings = pipe.preset("text")
     generator = torch.Generator().manual_seed(seed)
-    with unet_lock(pipe.unet), pipe.offload_after_use():
+    with unet_lock(pipe.denoiser), pipe.offload_after_use():
         backbone = backbone_of(pipe)
         clean = _encode(backbone, image)
         schedule = backbone.schedule(settings.steps)

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import torch
 from diffusers import (
     AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -31,6 +34,10 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPTokenizer,
     CLIPVisionModelWithProjection,
+    SiglipImageProcessor,
+    SiglipVisionModel,
+    T5EncoderModel,
+    T5TokenizerFast,
 )
 
 from sow.attention.chain import build_chain
@@ -38,11 +45,10 @@ from sow.attention.control import AttentionControl, RunContext
 from sow.attention.indicator import Indicator
 from sow.attention.trace import Trace
 from sow.backbones.base import Backbone
-from sow.backbones.prompt_tokens import tokenize_prompt
 from sow.backbones.registry import backbone_of
 from sow.checkpoints.adapters import Adapters
 from sow.checkpoints.checked_pipeline import CheckedPipeline
-from sow.checkpoints.families import SD, SDXL, Family
+from sow.checkpoints.families import SD, SD3, SDXL, Family
 from sow.checkpoints.spec import CheckpointSpec, words_of
 from sow.diffusion.jobs import BatchTensors, make_jobs
 from sow.diffusion.sampler import Sampler
@@ -64,7 +70,7 @@ from sow.pipeline.other_arguments import (
     refuse_other_arguments,
 )
 from sow.pipeline.prefix_cache import PrefixCache
-from sow.plan.plan import Plan, check_canvas
+from sow.plan.plan import Plan
 from sow.settings.settings import PromptSyntax, Settings
 from sow.utils.representation import represent
 from sow.utils.type_checks import check_type
@@ -209,13 +215,19 @@ class SowPipeline(CheckedPipeline):
         super().__setattr__(name, value)
 
     @property
+    def denoiser(self) -> Any:
+        """The network that denoises: the UNet, or the transformer."""
+        return self.components.get("transformer") or self.unet
+
+    @property
     def checkpoint_spec(self) -> CheckpointSpec:
         """This checkpoint's canvas, grid, words, token limit and presets."""
         return CheckpointSpec.from_configs(
-            unet=self.unet.config,
+            denoiser=self.denoiser.config,
             vae=self.vae.config,
             text_encoder=vars(self.text_encoder.config),
             tokenizer={"model_max_length": self.tokenizer.model_max_length},
+            scheduler=self.scheduler.config,
             index=self.config,
         )
 
@@ -235,7 +247,7 @@ class SowPipeline(CheckedPipeline):
 
     def num_truncated_tokens(self, prompt: str, syntax: PromptSyntax = "weights") -> int:
         """Return the number of tokens of a prompt that are not read."""
-        return tokenize_prompt(self, prompt, syntax).lost
+        return backbone_of(self).lost_tokens(prompt, syntax)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words of a prompt that this checkpoint does not know, in order.
@@ -332,11 +344,11 @@ class SowPipeline(CheckedPipeline):
             checkpoint.vae_scale_factor, checkpoint.preset, checkpoint.fit_plan,
         )  # fmt: skip
         cycle_jobs = job_indices(return_cycles, len(jobs))
-        check_canvas(jobs[0].plan.canvas, checkpoint.canvas_multiple)
+        checkpoint.check_canvas(jobs[0].plan.canvas)
         for note in checkpoint.canvas_notes(jobs[0].plan.canvas):
             self.warn(note)
 
-        with unet_lock(self.unet), self.offload_after_use():
+        with unet_lock(self.denoiser), self.offload_after_use():
             self._interrupt, self._guidance_scale = False, jobs[0].settings.guidance_scale
             backbone = backbone_of(self)
             tensors = BatchTensors.of(jobs, backbone.vae_scale_factor, backbone.device)
@@ -404,6 +416,8 @@ class SowPipeline(CheckedPipeline):
 
 
 def _family_of(components: Mapping[str, Any]) -> Family:
+    if components.get("transformer") is not None:
+        return SD3
     return SDXL if components.get("text_encoder_2") is not None else SD
 
 
@@ -462,9 +476,46 @@ class StableDiffusionXLSowPipeline(SowPipeline, StableDiffusionXLPipeline):  # t
         self._take(sow_settings, sow_presets, sow_words)
 
 
+class StableDiffusion3SowPipeline(SowPipeline, StableDiffusion3Pipeline):  # type: ignore[misc]
+    """A `SowPipeline` of Stable Diffusion 3 and 3.5, with or without T5."""
+
+    _optional_components: ClassVar[list[str]] = [
+        *StableDiffusion3Pipeline._optional_components, "text_encoder_3", "tokenizer_3"
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        transformer: SD3Transformer2DModel,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModelWithProjection,
+        tokenizer: CLIPTokenizer,
+        text_encoder_2: CLIPTextModelWithProjection,
+        tokenizer_2: CLIPTokenizer,
+        text_encoder_3: T5EncoderModel,
+        tokenizer_3: T5TokenizerFast,
+        image_encoder: SiglipVisionModel = None,
+        feature_extractor: SiglipImageProcessor = None,
+        sow_settings: dict[str, Any] | None = None,
+        sow_presets: dict[str, dict[str, Any]] | None = None,
+        sow_words: str | None = None,
+    ) -> None:
+        """Take diffusers' components, and the checkpoint's own entries (`SowPipeline`)."""
+        super().__init__(
+            transformer, scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2,
+            text_encoder_3, tokenizer_3, image_encoder, feature_extractor,
+        )  # fmt: skip
+        self._take(sow_settings, sow_presets, sow_words)
+
+    def maybe_convert_prompt(self, prompt: Any, tokenizer: Any) -> Any:
+        """Return the prompt as it is: there are no embeddings for this family."""
+        return prompt
+
+
 PIPELINES: dict[Family, type[SowPipeline]] = {
     SD: StableDiffusionSowPipeline,
     SDXL: StableDiffusionXLSowPipeline,
+    SD3: StableDiffusion3SowPipeline,
 }
 
 

@@ -84,8 +84,8 @@ class Method(ABC):
 
     def denoiser(self, pipe: SowPipeline) -> torch.nn.Module:
         """Return the network whose calls are counted."""
-        unet: torch.nn.Module = pipe.unet
-        return unet
+        denoiser: torch.nn.Module = pipe.denoiser
+        return denoiser
 
     @abstractmethod
     def draw(

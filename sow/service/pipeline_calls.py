@@ -192,7 +192,7 @@ class _PipelineCalls:
         with (
             with_adapters(pipe, spec.adapters),
             _num_threads(spec.threads) as threads,
-            count_forwards(pipe.unet) as forwards,
+            count_forwards(pipe.denoiser) as forwards,
         ):
             output = SOW.draw(
                 pipe, [spec] * len(seeds), seeds, cycles_of, self.prefix_cache, traces,
@@ -240,7 +240,7 @@ def _with_recipes(
             model=model.name.encode(errors="replace").decode(),  # may not be valid Unicode
             revision=model.revision,
             device=pipe.device.type,
-            dtype=str(pipe.unet.dtype).removeprefix("torch."),
+            dtype=str(pipe.denoiser.dtype).removeprefix("torch."),
             picture_sha256=spec.picture_sha256,
             versions=versions(),
             batch_size=len(tasks),

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
+from sow.benchmarks.checkpoints import TINY_SD3, TINY_XL, random_pipeline
 from sow.benchmarks.speed.attention import FORMS, layer, runs
 from sow.benchmarks.speed.cost import calls, wall
 from sow.benchmarks.speed.hardware import flops, hardware, shape_of
@@ -90,6 +91,13 @@ def test_random_weights_are_counted_by_a_small_model(tiny, subject):
     assert large.shapes(count=3) == subject.shapes(count=3)
     wide = large.shapes(canvas=(128, 64))
     assert wide == Counter({(n, c, h, 2 * w): k for (n, c, h, w), k in large.shapes().items()})
+
+
+@pytest.mark.parametrize("architecture", [TINY_XL, TINY_SD3], ids=["SDXL", "SD3"])
+def test_the_bare_call_of_every_family_is_its_denoisers(architecture):
+    subject = Subject(random_pipeline(architecture), "small", QUICK)
+    shape = (2, 16 if "transformer" in architecture else 4, 8, 8)
+    assert subject.unet(shape)()[0].shape == shape
 
 
 def test_of_many_bare_calls_a_few_stand_for_the_rest(tiny):

@@ -94,7 +94,7 @@ class CowRelease(Method):
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> MethodOutput:
         """Return a picture per work."""
-        with torch.no_grad(), unet_lock(pipe.unet), pipe.offload_after_use():
+        with torch.no_grad(), unet_lock(pipe.denoiser), pipe.offload_after_use():
             backbone = StableDiffusion(pipe)
             sampler = ReleasedSampler(backbone, jobs_of(specs, seeds))
             return MethodOutput(*pipe.decode_images(backbone, sampler.run().latents, "pil"))

@@ -124,7 +124,7 @@ class FrozenModelMethod(Method):
         self, pipe: SowPipeline, specs: Sequence[GenerationSpec], seeds: Sequence[int]
     ) -> MethodOutput:
         """Return a picture per work."""
-        with torch.no_grad(), unet_lock(pipe.unet), pipe.offload_after_use():
+        with torch.no_grad(), unet_lock(pipe.denoiser), pipe.offload_after_use():
             stage = Stage.of(pipe, specs, seeds, self.states)
             return MethodOutput(*pipe.decode_images(stage.backbone, self.sample(stage), "pil"))
 

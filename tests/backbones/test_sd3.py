@@ -1,0 +1,379 @@
+"""Stable Diffusion 3: a rectified flow on joint attention; the library is the oracle."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+
+import pytest
+import torch
+from dense import edited_scores
+from diffusers import StableDiffusion3Pipeline
+from helpers import latents, noise_picture, plan, seeded, with_body
+from spoiling import say
+from transformers import T5Config, T5EncoderModel, T5TokenizerFast
+
+import sow
+from sow.attention.chain import JointProcessor
+from sow.attention.control import JointProbe, project_heads
+from sow.attention.edits import EditCompiler, LogitEdit
+from sow.backbones.base import AttentionLayer
+from sow.backbones.registry import backbone_of
+from sow.backbones.t5_tokens import LENGTH
+from sow.benchmarks.checkpoints import TINY_SD3, random_pipeline
+from sow.checkpoints.flow_states import at_equal_noise, stable_diffusion_log_snr
+from sow.errors import ModelError, PlanError
+from sow.models import find_model, load_pipeline
+from sow.pipeline.pipeline import StableDiffusion3SowPipeline, StableDiffusionSowPipeline
+from sow.plan.plan import NOTHING
+from sow.settings.settings import Settings
+
+TEXT = Settings.preset("text").changed(steps=8, t1=4, t2=6)
+PIECES = ["a", "man", "in", "the", "red", "co", "cat", "snow"]
+LETTERS = "bcdefghijklmnopqruvwxyz"
+
+
+def tiny_t5() -> tuple[T5EncoderModel, T5TokenizerFast]:
+    """A T5 of random weights, and a tokenizer that splits `coat` in two."""
+    words = [*(f"\u2581{word}" for word in PIECES), "at", "s", "t", ",", "\u2581", *LETTERS]
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    vocabulary = [*special, *((word, -float(n + 1)) for n, word in enumerate(words))]
+    tokenizer = T5TokenizerFast(vocab=vocabulary, extra_ids=0)
+    torch.manual_seed(0)
+    config = T5Config(vocab_size=48, d_model=96, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
+                      pad_token_id=0, eos_token_id=1)  # fmt: skip
+    return T5EncoderModel(config).eval(), tokenizer
+
+
+@pytest.fixture(scope="module")
+def without_t5():
+    pipe = random_pipeline(TINY_SD3, seed=1)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def sd3(without_t5):
+    encoder, tokenizer = tiny_t5()
+    parts = {**without_t5.components, "text_encoder_3": encoder, "tokenizer_3": tokenizer}
+    pipe = sow.SowPipeline(**parts)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def sd3_folder(sd3, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints") / "sd3"
+    sd3.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
+@pytest.mark.parametrize("has_t5", [True, False])
+def test_with_nothing_planted_it_draws_what_the_library_draws(sd3, without_t5, has_t5, canvas):
+    """The same noise, prompt, steps and guidance."""
+    pipe = sd3 if has_t5 else without_t5
+    settings = TEXT.changed(guidance_scale=4.0, negative_prompt="a dark cat")
+    empty = plan((0, 0, *canvas), canvas, "a man in a red coat", subject=NOTHING, suppress="")
+    seen = []
+    hook = pipe.transformer.register_forward_pre_hook(
+        lambda _, args, named: seen.append(named["hidden_states"]), with_kwargs=True
+    )
+    ours = latents(pipe, image=None, plan=empty, settings=settings, generator=seeded(5))
+    hook.remove()
+    library = StableDiffusion3Pipeline.from_pipe(pipe)
+    library.set_progress_bar_config(disable=True)
+    theirs = library(
+        "a man in a red coat",
+        negative_prompt="a dark cat",
+        latents=seen[0][:1].clone(),
+        width=canvas[0],
+        height=canvas[1],
+        num_inference_steps=8,
+        guidance_scale=4.0,
+        output_type="latent",
+    ).images
+    assert (ours - theirs).abs().max() < 1e-4
+    other = latents(pipe, image=None, plan=empty, settings=TEXT, generator=seeded(5))
+    assert (ours - other).abs().max() > 1e-3
+
+
+def test_decoding_undoes_encoding_scale_and_shift(sd3):
+    """The library's pipeline decodes the same latents to the same pixels."""
+    x = torch.randn(1, 16, 8, 8, generator=seeded(0))
+    config = sd3.vae.config
+    with torch.no_grad():
+        theirs = sd3.vae.decode(x / config.scaling_factor + config.shift_factor).sample
+        assert torch.allclose(backbone_of(sd3).decode(x), theirs, atol=1e-5)
+        pixels = theirs.clamp(-1, 1)
+        mode = sd3.vae.encode(pixels).latent_dist.mode()
+        encoded = (mode - config.shift_factor) * config.scaling_factor
+        assert torch.allclose(backbone_of(sd3).encode(pixels), encoded, atol=1e-5)
+
+
+def test_inverting_and_denoising_returns_the_start(sd3):
+    backbone = backbone_of(sd3)
+    schedule = backbone.schedule(200)
+    times = torch.tensor(schedule.timesteps)
+    clean = torch.randn(1, 16, 8, 8, generator=seeded(1))
+    with torch.no_grad():
+        (texts,) = backbone.embed([[["a cat"]]])
+        x = clean
+        for state in range(60):
+            x = schedule.invert(x, backbone.predict(x, times[state + 1], texts)[0], state)
+        assert (x - clean).abs().max() > 0.5
+        for state in range(60, 0, -1):
+            x, _ = schedule.denoise(x, backbone.predict(x, times[state], texts)[0], state)
+    assert (x - clean).abs().max() < 0.05
+
+
+# ---- Joint attention.
+
+LAYERS = [AttentionLayer("joint", kind, 2, True) for kind in ("self", "cross")]
+PICTURE, TEXTS = 16, 12
+
+
+def joint_states(sd3):
+    attn = copy.deepcopy(sd3.transformer.transformer_blocks[1].attn)
+    with torch.no_grad():  # sharper than at random
+        for layer in (attn.to_q, attn.to_k, attn.add_q_proj, attn.add_k_proj):
+            layer.weight.mul_(8)
+    hidden = torch.randn(4, PICTURE, 32, generator=seeded(1))
+    return attn, hidden, torch.randn(4, TEXTS, 32, generator=seeded(2))
+
+
+def joint_edits() -> dict[str, list[LogitEdit]]:
+    """Of two pictures, in the first of two branches: C, R and a phrase with a box."""
+    queries = torch.arange(PICTURE).expand(2, -1)
+    condition, related = queries < torch.tensor([[4], [6]]), queries >= 10
+    strength = torch.rand(2, PICTURE, generator=seeded(3))
+    words = (torch.arange(TEXTS) % 5 == 1).expand(2, -1)
+    return {
+        "self": [
+            LogitEdit("raise", related, condition, strength * related),
+            LogitEdit("lower", condition, ~condition, strength * condition),
+        ],
+        "cross": [
+            LogitEdit("raise", related, words, 0.5 * related),
+            LogitEdit("forbid", queries == 7, words, None),
+        ],
+    }
+
+
+def processor_with(attn, edits: dict[str, list[LogitEdit]]) -> JointProcessor:
+    made = JointProcessor(attn.processor, LAYERS, 2, TEXTS)
+    both = [(layer, edit) for layer in LAYERS for edit in edits[layer.kind]]
+    made.edits = made.compile(EditCompiler(), both)
+    return made
+
+
+def dense_weights(attn, hidden, context, edits) -> torch.Tensor:
+    """The attention of the first two samples' picture tokens to all, in float64."""
+    attn = copy.deepcopy(attn).double()
+    hidden, context = hidden[:2].double(), context[:2].double()
+    query = project_heads(attn, "q", hidden) * project_heads(attn, "q", hidden).shape[3] ** -0.5
+    scores = [
+        edited_scores(query @ project_heads(attn, name, states).transpose(2, 3), edits[kind])
+        for kind, name, states in (("self", "k", hidden), ("cross", "added_k", context))
+    ]
+    return torch.cat(scores, -1).softmax(-1)
+
+
+@torch.no_grad()
+def test_edits_of_joint_attention_equal_the_dense_form(sd3):
+    attn, hidden, context = joint_states(sd3)
+    edits = joint_edits()
+    picture, texts = processor_with(attn, edits)(attn, hidden, context)
+    plain, plain_texts = attn.processor(attn, hidden, context)
+    weights = dense_weights(attn, hidden, context, edits)
+    double = copy.deepcopy(attn).double()
+    values = torch.cat(
+        [
+            project_heads(double, "v", hidden[:2].double()),
+            project_heads(double, "added_v", context[:2].double()),
+        ],
+        2,
+    )
+    dense = double.to_out[0]((weights @ values).transpose(1, 2).flatten(2))
+    assert (picture[:2].double() - dense).abs().max() < 1e-5
+    assert (picture[:2] - plain[:2]).abs().max() > 1e-2
+    assert torch.allclose(picture[2:], plain[2:], atol=1e-5)  # the other branch
+    assert torch.allclose(texts, plain_texts, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["self", "cross"])
+def test_a_probe_applies_the_share_of_its_kind(sd3, kind):
+    attn, hidden, context = joint_states(sd3)
+    edits = joint_edits()
+    probe = JointProbe(kind, attn, hidden, context, 2, processor_with(attn, edits).edits)
+    weights = dense_weights(attn, hidden, context, edits)
+    part = weights[..., :PICTURE] if kind == "self" else weights[..., PICTURE:]
+    value = torch.randn(*probe.key.shape, generator=seeded(4))
+    assert (probe.attend(value).double() - part @ value.double()).abs().max() < 1e-5
+
+
+def test_cycles_with_everything_on(sd3):
+    """Modulation, layout and a trace; a batch equals its jobs alone."""
+    settings = sd3.preset("published-normal").changed(
+        cycles=2, alpha_minus=0.5, alpha_plus=0.7, gate="none", layout_steps=4
+    )
+    objects = [{"id": "coat", "label": "red coat", "box": [0, 32, 64, 32]}]
+    plans = [
+        with_body(prompt="a man in a red coat", objects=objects),
+        with_body((8, 16, 32, 32), prompt="a cat in the snow"),
+    ]
+    images = [noise_picture(1), noise_picture(2)]
+    with sow.trace(sd3) as trace:
+        both = latents(sd3, image=images, plan=plans, settings=settings,
+                       generator=[seeded(1), seeded(2)])  # fmt: skip
+    for n in range(2):
+        alone = latents(
+            sd3, image=images[n], plan=plans[n], settings=settings, generator=seeded(n + 1)
+        )
+        assert (both[n] - alone[0]).abs().max() < 1e-4
+    off = settings.changed(alpha_minus=0.0, alpha_plus=0.0, layout_steps=0)
+    plain = latents(sd3, image=images[0], plan=plans[0], settings=off, generator=seeded(1))
+    assert (plain[0] - both[0]).abs().max() > 1e-3
+    heat = dict(trace.words())
+    assert list(heat) == ["a", "man", "in", "red", "coat"]
+    assert heat["coat"].shape == (8, 8)
+
+
+def test_words_are_found_among_the_tokens_of_all_encoders(sd3, without_t5):
+    clip = sd3.tokenizer.model_max_length
+    (_, first), *_, (last, coat) = backbone_of(sd3).words("a man in a red coat")
+    assert first == [1, clip]
+    assert last == "coat"
+    assert coat[-2:] == [clip + 5, clip + 6]  # T5 has two tokens of it
+    assert backbone_of(without_t5).words("a man")[0] == ("a", [1])
+    assert backbone_of(sd3).text_tokens([["a"]]) == clip + LENGTH
+    assert sd3.num_truncated_tokens("a " * 100) == 0
+    assert sd3.num_truncated_tokens("a " * 300) == 300 - (LENGTH - 1)
+    assert without_t5.num_truncated_tokens("a " * 100) == 100 - (clip - 2)
+
+
+def test_weights_of_words_reach_every_encoder(sd3):
+    backbone, clip = backbone_of(sd3), sd3.tokenizer.model_max_length
+    with torch.no_grad():
+        plain, heavy = backbone.embed([[["a red cat"]], [["a (red:1.5) cat"]]], "weights")
+    changed = (plain.prompt_embeds - heavy.prompt_embeds).abs().amax(-1)[0, 0] > 1e-3
+    assert changed[2]
+    assert changed[clip + 1]
+
+
+# ---- Its states.
+
+
+@pytest.mark.parametrize(("shift", "states"), [(1.0, (5, 7, (5,))), (3.0, (3, 4, (2,)))])
+def test_states_are_as_noisy_as_the_published_ones(shift, states):
+    made = at_equal_noise(Settings(preserve=(4,)), shift)
+    assert (made.t1, made.t2, made.preserve) == states
+    sigmas = {s: shift * s / (10 + (shift - 1) * s) for s in range(1, 10)}
+    wanted = stable_diffusion_log_snr(7, 10)
+    ratio = {s: 2 * torch.tensor((1 - n) / n).log().item() for s, n in sigmas.items()}
+    assert made.t2 == min(ratio, key=lambda s: abs(ratio[s] - wanted))
+
+
+def test_the_noise_of_the_published_states_is_that_of_the_real_schedule(tiny):
+    schedule = backbone_of(tiny).schedule(10)
+    for state in range(1, 11):
+        assert stable_diffusion_log_snr(state, 10) == pytest.approx(
+            schedule.log_snr(state), abs=1e-4
+        )
+
+
+# ---- Loading.
+
+
+def test_a_folder_finds_its_family(sd3, sd3_folder):
+    loaded = sow.SowPipeline.from_pretrained(sd3_folder)
+    loaded.set_progress_bar_config(disable=True)
+    assert type(loaded) is StableDiffusion3SowPipeline
+    settings = sd3.preset("published-normal").changed(cycles=1)
+    job = {"image": noise_picture(1), "plan": plan(), "settings": settings}
+    first, second = (latents(pipe, **job, generator=seeded(0)) for pipe in (sd3, loaded))
+    assert (first - second).abs().max() < 1e-3
+    model = find_model(sd3_folder)
+    assert model.base == "sd3"
+    spec = model.checkpoint_spec
+    assert (spec.canvas, spec.canvas_multiple, spec.max_side) == ((64, 64), 16, 256)
+    assert spec == loaded.checkpoint_spec
+    assert spec.preset("normal").t2 == 4
+    assert spec.sources("normal")["t2"] == "equal noise"
+    assert spec.sources("normal")["cycles"] == "paper, Sec. V"
+    with pytest.raises(PlanError, match="too large for this model; width and height may have up"):
+        sd3(image=noise_picture(1), plan=plan(canvas=(64, 272)))
+    with pytest.raises(ModelError, match="does not run Stable Diffusion 3"):
+        StableDiffusionSowPipeline.from_pretrained(sd3_folder)
+
+
+def test_a_folder_without_t5(without_t5, tmp_path):
+    without_t5.save_pretrained(tmp_path / "m")
+    pipe = load_pipeline(str(tmp_path / "m"), device="cpu", dtype="float32")
+    assert pipe.components.get("text_encoder_3") is None
+    (texts,) = backbone_of(pipe).embed([[["a cat"]]])
+    clip = pipe.tokenizer.model_max_length
+    assert texts.prompt_embeds.shape == (1, 1, clip + LENGTH, 96)
+    assert not texts.prompt_embeds[0, 0, clip:].any()
+
+
+def spoil(folder, part):
+    index = json.loads((folder / "model_index.json").read_text())
+    match part:
+        case "class":
+            index["transformer"] = ["diffusers", "FluxTransformer2DModel"]
+        case "scheduler":
+            index["scheduler"] = ["diffusers", "DDIMScheduler"]
+        case "tokenizer":
+            shutil.rmtree(folder / "tokenizer_3")
+        case "weights":
+            say(folder / "text_encoder_3/config.json", num_layers=3)
+        case "shift":
+            say(folder / "scheduler/scheduler_config.json", shift=-1.0)
+        case "layers":
+            say(folder / "transformer/config.json", num_layers=10**6)
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ("class", "not those of Stable Diffusion 3"),
+        ("scheduler", "not those of Stable Diffusion 3"),
+        ("tokenizer", "has no tokenizer_3"),
+        ("weights", "text_encoder_3 of 'm' do not match its config.json"),
+        ("shift", "scheduler_config.json' of 'm' is invalid: shift"),
+        ("layers", "transformer/config.json' of 'm' is invalid: num_layers"),
+    ],
+)
+def test_a_spoilt_folder_gets_one_line(sd3_folder, tmp_path, part, says):
+    shutil.copytree(sd3_folder, tmp_path / "m")
+    spoil(tmp_path / "m", part)
+    with pytest.raises(ModelError, match=says) as caught:
+        load_pipeline(str(tmp_path / "m"), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+# ---- The command line.
+
+
+def test_generate_batch_and_recipe(run_sow, sd3_folder, tmp_path):
+    noise_picture(1, (64, 64)).save(tmp_path / "face.png")
+    told = ("--model", sd3_folder, "--planner", "offline", "--set", "cycles=1")
+    made = run_sow(
+        "generate", "--image", "face.png", "--subject", "cat", "--prompt", "a cat in the snow",
+        "--seed", 1, "--out", "a.png", *told,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    again = run_sow("generate", "--recipe", "a.png", "--model", sd3_folder, "--out", "b.png")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    job = {"id": "j", "image": "face.png", "subject": "cat", "prompt": "a cat", "seed": 2}
+    (tmp_path / "jobs.jsonl").write_text(json.dumps(job) + "\n")
+    batch = run_sow("batch", "jobs.jsonl", "--out", "results", *told)
+    assert batch.returncode == 0, batch.stderr
+    assert (tmp_path / "results/j.png").is_file()
+    shown = run_sow("settings", "--model", sd3_folder)
+    assert "equal noise" in shown.stdout
