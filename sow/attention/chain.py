@@ -103,7 +103,7 @@ class JointProcessor(ControlledProcessor):
             padding = edit.keys.new_zeros(len(edit.keys), others)
             parts = (edit.keys, padding) if layer.kind == "self" else (padding, edit.keys)
             both.append(replace(edit, keys=torch.cat(parts, 1)))
-        return compiler.compile(both, tokens)
+        return compiler.compile(both, tokens, sum(layer.kind == "self" for layer, _ in edits))
 
     def _edited(
         self, attn: Any, hidden_states: Tensor, context: Tensor, edits: CompiledEdits

@@ -55,10 +55,13 @@ class EditCompiler:
     def __init__(self) -> None:
         self._orders: dict[tuple[tuple[int, int], ...], tuple[QueryOrder, tuple[Tensor, ...]]] = {}
 
-    def compile(self, edits: Sequence[LogitEdit], picture_keys: int = 0) -> CompiledEdits | None:
+    def compile(
+        self, edits: Sequence[LogitEdit], picture_keys: int = 0, picture_edits: int = 0
+    ) -> CompiledEdits | None:
         """Return all edits of a layer in the kernel's form; None if no query is edited.
 
-        picture_keys: how many of the first keys are the picture's, in joint attention.
+        picture_keys, picture_edits: in joint attention, how many of the first keys are the
+        picture's, and how many of the first edits are on these.
         """
         if not edits:
             return None
@@ -81,6 +84,9 @@ class EditCompiler:
             template = part(edits[0])
             return template.new_zeros(0, *template.shape, dtype=dtype)
 
+        def count(kind: str) -> int:
+            return sum(edit.kind == kind for edit in edits[:picture_edits])
+
         return CompiledEdits(
             order=order.all.repeat(branches, 1),
             is_edited=order.is_edited,
@@ -91,6 +97,7 @@ class EditCompiler:
             forbidden=stack("forbid", strengths, torch.bool),
             forbidden_keys=stack("forbid", keys, torch.bool),
             picture_keys=picture_keys,
+            picture_sets=(count("raise"), count("lower"), count("forbid")),
         )
 
     def _order(self, edits: Sequence[LogitEdit]) -> QueryOrder:

@@ -18,7 +18,7 @@ lo_i and hi_i of a logit are the extremes over the keys of its own kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ from torch.nn.functional import scaled_dot_product_attention
 # 8 MiB of logits in float32 fit into a CPU's caches; a GPU is faster with larger slices.
 LOGITS_PER_SLICE = {"cpu": 2**21}
 DEFAULT_LOGITS_PER_SLICE = 2**24
+MIN_ROWS = 256
+"""Rows of a slice, if several heads have more."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class CompiledEdits:
         forbidden: which queries may not attend to which sets of keys, boolean `[E, S, R]`.
         raised_keys, lowered_keys, forbidden_keys: the sets, `[E, S, M]`, float, float, boolean.
         picture_keys: how many of the first keys are the picture's, in joint attention; else 0.
+        picture_sets: how many of the first raised, lowered and forbidden sets have only such keys;
+            the others then have none.
     """
 
     order: Tensor
@@ -56,6 +60,7 @@ class CompiledEdits:
     forbidden: Tensor
     forbidden_keys: Tensor
     picture_keys: int = 0
+    picture_sets: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def samples(self) -> int:
@@ -74,6 +79,7 @@ class CompiledEdits:
             forbidden=self.forbidden[:, :samples],
             forbidden_keys=self.forbidden_keys[:, :samples],
             picture_keys=self.picture_keys,
+            picture_sets=self.picture_sets,
         )
 
 
@@ -93,7 +99,7 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: CompiledE
         edits, samples = edits.for_samples(len(query)), len(query)
     parts = (edits.order, edits.is_edited, edits.raised, edits.raised_keys, edits.lowered,
              edits.lowered_keys, edits.forbidden, edits.forbidden_keys,
-             edits.picture_keys)  # fmt: skip
+             edits.picture_keys, list(edits.picture_sets))  # fmt: skip
     attend = _edited_attention_op if torch.compiler.is_compiling() else _edited_attention
     out = attend(query[:samples], key[:samples], value[:samples], *parts)
     if samples == len(query):
@@ -105,7 +111,7 @@ def edited_attention(query: Tensor, key: Tensor, value: Tensor, edits: CompiledE
 def _edited_attention(
     query: Tensor, key: Tensor, value: Tensor, order: Tensor, is_edited: Tensor,
     raised: Tensor, raised_keys: Tensor, lowered: Tensor, lowered_keys: Tensor,
-    forbidden: Tensor, forbidden_keys: Tensor, picture_keys: int,
+    forbidden: Tensor, forbidden_keys: Tensor, picture_keys: int, picture_sets: list[int],
 ) -> Tensor:  # fmt: skip
     """Compute edited queries in slices and the others in one fused call; all samples have edits."""
     rows = raised.shape[2]
@@ -120,20 +126,16 @@ def _edited_attention(
     with torch.autocast(query.device.type, enabled=False):
         # Edits move logits too far for half precision's rounding: compute in float32.
         keys, values = key.transpose(2, 3).float() * query.shape[3] ** -0.5, value.float()
-        step = _rows_per_slice(query, key.shape[2])
-        for start in range(0, rows, step):
-            part = slice(start, min(start + step, rows))
-            logits = ordered[:, :, part].float() @ keys
-            lowest = _extreme(logits, torch.amin, picture_keys) if len(lowered) else None
-            if len(raised):
-                highest = _extreme(logits, torch.amax, picture_keys)
-                logits.lerp_(highest, _combine_strengths(raised[:, :, part], raised_keys))
-            if lowest is not None:
-                logits.lerp_(lowest, _combine_strengths(lowered[:, :, part], lowered_keys))
-            for queries, key_set in zip(forbidden[:, :, part], forbidden_keys, strict=True):
-                mask = queries[:, :, None] & key_set[:, None, :]
-                logits.masked_fill_(mask[:, None], -torch.inf)
-            out[:, :, part] = logits.softmax(-1) @ values
+        for heads, part in _slices(query, key.shape[2], rows):
+            logits = ordered[:, heads, part].float() @ keys[:, heads]
+            for keys_of, sets in _kinds_of_keys(picture_keys, picture_sets):
+                _edit_logits(
+                    logits[..., keys_of],
+                    raised[sets[0], :, part], raised_keys[sets[0], :, keys_of],
+                    lowered[sets[1], :, part], lowered_keys[sets[1], :, keys_of],
+                    forbidden[sets[2], :, part], forbidden_keys[sets[2], :, keys_of],
+                )  # fmt: skip
+            out[:, heads, part] = logits.softmax(-1) @ values[:, heads]
     if common < rows:
         edited = out[:, :, common:rows]
         out[:, :, common:rows] = edited.where(
@@ -142,15 +144,32 @@ def _edited_attention(
     return torch.empty_like(out).scatter_(2, index.expand_as(out), out)
 
 
-def _extreme(logits: Tensor, of: Callable[..., Tensor], picture_keys: int) -> Tensor:
-    """Return each row's highest or lowest logit, `[S, heads, rows, 1]`.
-
-    With the keys of two kinds, `[S, heads, rows, M]`: at every key that of its kind.
-    """
+def _kinds_of_keys(
+    picture_keys: int, picture_sets: list[int]
+) -> list[tuple[slice, tuple[slice, slice, slice]]]:
+    """Return the keys of each kind, and the raised, lowered and forbidden sets with such keys."""
+    every = slice(None)
     if not picture_keys:
-        return of(logits, -1, keepdim=True)
-    kinds = (logits[..., :picture_keys], logits[..., picture_keys:])
-    return torch.cat([of(kind, -1, keepdim=True).expand_as(kind) for kind in kinds], -1)
+        return [(every, (every, every, every))]
+    first, second, third = picture_sets
+    picture = slice(first), slice(second), slice(third)
+    others = slice(first, None), slice(second, None), slice(third, None)
+    return [(slice(picture_keys), picture), (slice(picture_keys, None), others)]
+
+
+def _edit_logits(
+    logits: Tensor, raised: Tensor, raised_keys: Tensor, lowered: Tensor, lowered_keys: Tensor,
+    forbidden: Tensor, forbidden_keys: Tensor,
+) -> None:  # fmt: skip
+    """Edit some queries' logits on all keys of a kind in place, `[S, heads, rows, M]`."""
+    lowest = logits.amin(-1, keepdim=True) if len(lowered) else None
+    if len(raised):
+        logits.lerp_(logits.amax(-1, keepdim=True), _combine_strengths(raised, raised_keys))
+    if lowest is not None:
+        logits.lerp_(lowest, _combine_strengths(lowered, lowered_keys))
+    for queries, key_set in zip(forbidden, forbidden_keys, strict=True):
+        mask = queries[:, :, None] & key_set[:, None, :]
+        logits.masked_fill_(mask[:, None], -torch.inf)
 
 
 def _empty_output(query: Tensor, value: Tensor) -> Tensor:
@@ -169,10 +188,18 @@ def _combine_strengths(queries: Tensor, keys: Tensor) -> Tensor:
     return total[:, None]
 
 
-def _rows_per_slice(query: Tensor, keys: int) -> int:
+def _slices(query: Tensor, keys: int, rows: int) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of heads and of the first rows, whose logits fit into the cache together.
+
+    Few rows of many heads would read all keys and values for little work.
+    """
     batch, heads = query.shape[:2]
     logits = LOGITS_PER_SLICE.get(query.device.type, DEFAULT_LOGITS_PER_SLICE)
-    return max(1, logits // (batch * heads * keys))
+    together = min(heads, max(1, logits // (batch * keys * min(rows, MIN_ROWS))))
+    step = max(1, logits // (batch * together * keys))
+    for head in range(0, heads, together):
+        for start in range(0, rows, step):
+            yield slice(head, head + together), slice(start, min(start + step, rows))
 
 
 # One operation for torch.compile, so that the number of slices does not cause recompilation.

@@ -226,4 +226,4 @@ def test_no_matrix_of_all_tokens_is_allocated(dtype):
     with LargestTensor() as tracker:
         attend(query, key, value, edits)
     matrix = 5 * side**4 * query.element_size()
-    assert tracker.bytes < 0.05 * matrix
+    assert tracker.bytes < 0.06 * matrix
