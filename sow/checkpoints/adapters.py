@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from sow.checkpoints.families import LORA_BASES, SD, SDXL
+from sow.checkpoints.families import BASES, KNOWN, SD
 from sow.checkpoints.kinds import TITLES, FileKind, recognise
 from sow.checkpoints.original_names import diffusers_name
 from sow.checkpoints.single_file import read_header
@@ -37,6 +37,7 @@ PARTS = {
     "lora_unet_": "unet", "unet_": "unet", "lora_te_": "text_encoder",
     "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2",
     "text_encoder_2_": "text_encoder_2", "text_encoder_": "text_encoder",
+    "transformer_": "transformer",
 }  # fmt: skip
 """How the names of layers begin, and the part of the pipeline they are in."""
 TOKEN = re.compile(r"[^\s,]{2,80}")
@@ -196,9 +197,9 @@ def _read(path: Path, role: str) -> tuple[FileKind, bytes]:
     kind = recognise(header)
     if kind.role != role:
         raise ModelError(f"{path.name!r} is {kind.what}", f"give {article}")
-    usable = {"lora": LORA_BASES, "embedding": SD.bases}[role]
+    usable = {"lora": BASES, "embedding": SD.bases}[role]
     if kind.base not in ("", *usable):
-        known = {"lora": f"{SD.title} or for {SDXL.title}", "embedding": SD.title}[role]
+        known = {"lora": KNOWN, "embedding": SD.title}[role]
         raise ModelError(f"{path.name!r} is for {TITLES[kind.base]}", f"give one for {known}")
     check_dtypes(header, repr(path.name))
     try:

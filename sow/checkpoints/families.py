@@ -112,8 +112,6 @@ SD3 = Family(
 FAMILIES = (SD, SDXL, SD3)
 BASES = tuple(base for family in FAMILIES for base in family.bases)
 """What `kinds.recognise` calls the models that run."""
-LORA_BASES = (*SD.bases, *SDXL.bases)
-"""Those for which LoRAs are read."""
 COMPONENTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.classes))
 WITH_WEIGHTS = tuple(
     name for name in COMPONENTS

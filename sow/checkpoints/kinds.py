@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sow.checkpoints.families import LORA_BASES, USE_FAMILY
+from sow.checkpoints.families import BASES, USE_FAMILY
 from sow.checkpoints.files import is_regular_file
 from sow.checkpoints.weights import Header
 
@@ -25,6 +25,8 @@ TITLES = {
 """The families of models, as people call them."""
 CONTEXT_WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "refiner"}
 """The width of the text embeddings that a UNet attends to, which tells the families apart."""
+TRANSFORMER_WIDTHS = {1536: "sd3", 2432: "sd3", 3072: "flux"}
+"""The width of a transformer's tokens, which tells families with the same names apart."""
 USE_CHECKPOINT = USE_FAMILY.replace("use", "give")
 
 UNET, CONV_IN = "model.diffusion_model.", "model.diffusion_model.input_blocks.0.0.weight"
@@ -90,7 +92,7 @@ def _adapter(header: Header) -> FileKind | None:
     of = f" for {TITLES[base]}" if base else ""
     if method:
         return FileKind("other", base, f"a LyCORIS file ({method}){of}", "use a plain LoRA")
-    usable = base in ("", *LORA_BASES)
+    usable = base in ("", *BASES)
     hint = f"give it as lora=, and as model= a checkpoint{of}" if usable else USE_CHECKPOINT
     return FileKind("lora", base, f"a LoRA{of}", hint)
 
@@ -99,13 +101,18 @@ def _adapter_base(header: Header) -> str:
     """Return the family of a LoRA, by the inputs of its layers."""
     if _mentions(header, ["lora_te2_", "text_encoder_2."]):
         return "sdxl"
-    if any(OTHER_LORAS.search(name) for name in header):
-        return "sd3" if _mentions(header, ["joint_blocks"]) else "flux"
     inputs = {
         name: shape[1]
         for name, (_, shape) in header.items()
         if len(shape) >= 2 and re.search(r"lora[._]?(down|A)\b", name)
     }
+    if any(OTHER_LORAS.search(name) for name in header):
+        if _mentions(header, ["joint_blocks"]):
+            return "sd3"
+        if _mentions(header, ["double_blocks", "single_"]):
+            return "flux"
+        widths = [n for name, n in inputs.items() if re.search(r"attn[._]to_[qkv][._]", name)]
+        return next((TRANSFORMER_WIDTHS[n] for n in widths if n in TRANSFORMER_WIDTHS), "")
     context = [
         n for name, n in inputs.items() if re.search(r"attn2[._](processor\.)?to_[kv]", name)
     ]

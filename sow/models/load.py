@@ -83,7 +83,7 @@ def _check_runs(pipe: SowPipeline) -> None:
     from sow.pipeline.calls import check_finite
 
     backbone, side = backbone_of(pipe), pipe.canvas_multiple
-    for suffix in ("", "_2"):
+    for suffix in ("", "_2", "_3"):
         tokenizer, encoder = (
             pipe.components.get(f"{part}{suffix}") for part in ("tokenizer", "text_encoder")
         )

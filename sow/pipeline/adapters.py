@@ -62,7 +62,7 @@ def _layers_of(pipe: SowPipeline) -> dict[str, Any]:
     """Return the layers that a LoRA can change, by the names in `Layers`."""
     return {
         f"{part}/{name.removeprefix('text_model.').replace('.', '_')}": module
-        for part in ("unet", "text_encoder", "text_encoder_2")
+        for part in ("unet", "transformer", "text_encoder", "text_encoder_2")
         if pipe.components.get(part) is not None
         for name, module in getattr(pipe, part).named_modules()
         if isinstance(module, (nn.Linear, nn.Conv2d))

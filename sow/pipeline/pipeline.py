@@ -217,7 +217,7 @@ class SowPipeline(CheckedPipeline):
     @property
     def denoiser(self) -> Any:
         """The network that denoises: the UNet, or the transformer."""
-        return self.components.get("transformer") or self.unet
+        return getattr(self, "transformer", None) or self.unet
 
     @property
     def checkpoint_spec(self) -> CheckpointSpec:

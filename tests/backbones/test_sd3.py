@@ -11,6 +11,7 @@ import torch
 from dense import edited_scores
 from diffusers import StableDiffusion3Pipeline
 from helpers import latents, noise_picture, plan, seeded, with_body
+from safetensors.torch import save_file
 from spoiling import say
 from transformers import T5Config, T5EncoderModel, T5TokenizerFast
 
@@ -22,9 +23,12 @@ from sow.backbones.base import AttentionLayer
 from sow.backbones.registry import backbone_of
 from sow.backbones.t5_tokens import LENGTH
 from sow.benchmarks.checkpoints import TINY_SD3, random_pipeline
+from sow.checkpoints.adapters import Adapters, read_lora
 from sow.checkpoints.flow_states import at_equal_noise, stable_diffusion_log_snr
+from sow.checkpoints.kinds import recognise
 from sow.errors import ModelError, PlanError
 from sow.models import find_model, load_pipeline
+from sow.pipeline.adapters import with_adapters
 from sow.pipeline.pipeline import StableDiffusion3SowPipeline, StableDiffusionSowPipeline
 from sow.plan.plan import NOTHING
 from sow.settings.settings import Settings
@@ -354,6 +358,40 @@ def test_a_spoilt_folder_gets_one_line(sd3_folder, tmp_path, part, says):
     with pytest.raises(ModelError, match=says) as caught:
         load_pipeline(str(tmp_path / "m"), device="cpu")
     assert "\n" not in str(caught.value)
+
+
+# ---- LoRA.
+
+
+def test_a_lora_in_diffusers_names_is_added_and_taken_out(sd3, tmp_path):
+    blocks, encoder = sd3.transformer.transformer_blocks, dict(sd3.text_encoder_2.named_modules())
+    start = "text_model." if "text_model" in encoder else ""
+    wanted = {
+        "transformer.transformer_blocks.1.attn.to_k": blocks[1].attn.to_k,
+        "transformer.transformer_blocks.0.attn.add_q_proj": blocks[0].attn.add_q_proj,
+        "text_encoder_2.text_model.encoder.layers.0.mlp.fc1": encoder[
+            f"{start}encoder.layers.0.mlp.fc1"
+        ],
+    }
+    tensors = {}
+    for key, module in wanted.items():
+        outputs, inputs = module.weight.shape
+        tensors[f"{key}.lora_A.weight"] = torch.randn(2, inputs, generator=seeded(1))
+        tensors[f"{key}.lora_B.weight"] = torch.randn(outputs, 2, generator=seeded(2))
+    save_file(tensors, tmp_path / "style.safetensors")
+    before = {key: module.weight.clone() for key, module in wanted.items()}
+    with with_adapters(sd3, Adapters((read_lora(tmp_path / "style.safetensors", 0.5),))):
+        for key, module in wanted.items():
+            added = 0.5 * tensors[f"{key}.lora_B.weight"] @ tensors[f"{key}.lora_A.weight"]
+            assert torch.allclose(module.weight, before[key] + added, atol=1e-5), key
+    assert all(torch.equal(module.weight, before[key]) for key, module in wanted.items())
+
+
+@pytest.mark.parametrize(("width", "base"), [(1536, "sd3"), (2432, "sd3"), (3072, "flux"), (9, "")])
+def test_the_family_of_a_lora_is_told_by_its_width(width, base):
+    key = "transformer.transformer_blocks.0.attn.to_k.lora_A.weight"
+    kind = recognise({key: ("F16", (4, width))})
+    assert (kind.role, kind.base) == ("lora", base)
 
 
 # ---- The command line.
