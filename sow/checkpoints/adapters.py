@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from sow.checkpoints.families import BASES, KNOWN, SD
+from sow.checkpoints.families import BASES, IN_ONE_FILE, KNOWN, SD, SDXL
 from sow.checkpoints.kinds import TITLES, FileKind, recognise
 from sow.checkpoints.original_names import diffusers_name
 from sow.checkpoints.single_file import read_header
@@ -40,6 +40,8 @@ PARTS = {
     "transformer_": "transformer",
 }  # fmt: skip
 """How the names of layers begin, and the part of the pipeline they are in."""
+PAIR = ("clip_l", "clip_g")
+"""The tensors of an embedding for SDXL: for its first text encoder, and its second."""
 TOKEN = re.compile(r"[^\s,]{2,80}")
 
 
@@ -85,6 +87,7 @@ class Embedding:
         token: the word of a prompt that stands for it.
         base: the family of models it is for; empty if that is unknown.
         vectors: `[n, width]`, for n tokens.
+        second: the same for SDXL's second text encoder, of another width; None for other families.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Embedding:
     token: str
     base: str = field(compare=False)
     vectors: Tensor = field(compare=False, repr=False)
+    second: Tensor | None = field(default=None, compare=False, repr=False)
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -159,22 +163,30 @@ def read_embedding(path: Path) -> Embedding:
     """Read an embedding; its word is what the file says it is, else the file's name.
 
     Raises:
-        ModelError: if it is not a readable embedding for Stable Diffusion 1.x or 2.x.
+        ModelError: if it is not a readable embedding for Stable Diffusion 1.x, 2.x or XL.
     """
     kind, data = _read(path, "embedding")
-    (name, tensor), *more = _tensors(data, path.name).items()
-    if more:
-        raise ModelError(f"{path.name!r} has {len(more) + 1} tensors", "give an embedding with one")
-    if not tensor.numel():
+    tensors = _tensors(data, path.name)
+    is_pair = tensors.keys() == {*PAIR}
+    if len(tensors) > 1 and not is_pair:
+        raise ModelError(f"{path.name!r} has {len(tensors)} tensors", "give an embedding with one")
+    if not all(tensor.numel() for tensor in tensors.values()):
         raise ModelError(f"{path.name!r} has no vectors", "download it again")
+    first, *others = [
+        tensors[name].float().reshape(-1, tensors[name].shape[-1])
+        for name in (PAIR if is_pair else tensors)
+    ]
+    if any(len(other) != len(first) for other in others):
+        raise ModelError(f"{path.name!r} has vectors for half of its tokens", "download it again")
+    (name,) = ["emb_params"] if is_pair else tensors
     token = path.stem if name == "emb_params" else name
     if not (TOKEN.fullmatch(token) and token.isprintable()):
         raise ModelError(
             f"{path.name!r} would be called {token[:80]!r} in a prompt, which is not one word",
             "rename the file",
         )
-    vectors = tensor.float().reshape(-1, tensor.shape[-1])
-    return Embedding(path.name, hashlib.sha256(data).hexdigest(), token, kind.base, vectors)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Embedding(path.name, sha256, token, kind.base, first, others[0] if others else None)
 
 
 def _read(path: Path, role: str) -> tuple[FileKind, bytes]:
@@ -197,9 +209,9 @@ def _read(path: Path, role: str) -> tuple[FileKind, bytes]:
     kind = recognise(header)
     if kind.role != role:
         raise ModelError(f"{path.name!r} is {kind.what}", f"give {article}")
-    usable = {"lora": BASES, "embedding": SD.bases}[role]
+    usable = {"lora": BASES, "embedding": (*SD.bases, *SDXL.bases)}[role]
     if kind.base not in ("", *usable):
-        known = {"lora": KNOWN, "embedding": SD.title}[role]
+        known = {"lora": KNOWN, "embedding": IN_ONE_FILE}[role]
         raise ModelError(f"{path.name!r} is for {TITLES[kind.base]}", f"give one for {known}")
     check_dtypes(header, repr(path.name))
     try:

@@ -202,7 +202,7 @@ def _embedding(header: Header) -> FileKind | None:
     if not base and not any(EMBEDDING_NAMES.fullmatch(name) for name in header):
         return None
     of = f" for {TITLES[base]}" if base else ""
-    hint = "give it as embedding=" if base in ("sd1", "sd2", "") else USE_CHECKPOINT
+    hint = "give it as embedding=" if base in ("sd1", "sd2", "sdxl", "") else USE_CHECKPOINT
     return FileKind("embedding", base, f"an embedding (textual inversion){of}", hint)
 
 

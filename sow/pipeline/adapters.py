@@ -116,22 +116,62 @@ def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> It
     if not embeddings:
         yield
         return
-    if pipe.components.get("text_encoder_2") is not None:
-        raise ModelError("embeddings do not work with SDXL yet", "leave them out, or give a LoRA")
-    encoder, tokenizer = pipe.text_encoder, pipe.tokenizer
-    table = encoder.get_input_embeddings()
-    for embedding in embeddings:
-        if embedding.vectors.shape[1] != table.embedding_dim:
+    vectors = [_vectors_for(pipe, embedding) for embedding in embeddings]
+    check_tokens(embeddings, pipe.tokenizer.get_vocab())
+    tokens = [_added_token(token) for one in embeddings for token in one.tokens]
+    with ExitStack() as stack:
+        for suffix, of_encoder in zip(("", "_2"), zip(*vectors, strict=True), strict=False):
+            stack.enter_context(_with_tokens(pipe, suffix, tokens, torch.cat(of_encoder)))
+        yield
+
+
+def _vectors_for(pipe: SowPipeline, embedding: Embedding) -> list[Tensor]:
+    """Return the vectors of an embedding for each of a pipeline's text encoders.
+
+    Raises:
+        ModelError: if it has none for one of them, or of another width.
+    """
+    if pipe.components.get("transformer") is not None:
+        raise ModelError("embeddings do not work with Stable Diffusion 3", "leave them out")
+    encoders = [
+        encoder
+        for name in ("text_encoder", "text_encoder_2")
+        if (encoder := pipe.components.get(name)) is not None
+    ]
+    vectors = [v for v in (embedding.vectors, embedding.second) if v is not None]
+    if len(vectors) != len(encoders):
+        counts = [
+            f"{len(parts)} text encoder{'s'[: len(parts) - 1]}" for parts in (vectors, encoders)
+        ]
+        raise ModelError(
+            f"{embedding.name!r} is for {counts[0]}, and the model has {counts[1]}",
+            "give an embedding for the model",
+        )
+    for part, encoder in zip(vectors, encoders, strict=True):
+        width = encoder.get_input_embeddings().embedding_dim
+        if part.shape[1] != width:
             raise ModelError(
-                f"{embedding.name!r} has vectors of {embedding.vectors.shape[1]} numbers, and the "
-                f"model reads {table.embedding_dim}",
+                f"{embedding.name!r} has vectors of {part.shape[1]} numbers, and the model reads "
+                f"{width}",
                 "give an embedding for the model",
             )
-    check_tokens(embeddings, tokenizer.get_vocab())
+    return vectors
+
+
+@contextmanager
+def _with_tokens(
+    pipe: SowPipeline, suffix: str, tokens: list[Any], vectors: Tensor
+) -> Iterator[None]:
+    """Exchange one tokenizer and its encoder's table of tokens for larger ones.
+
+    suffix: of the components' names. vectors: of the added tokens, `[n, width]`.
+    """
+    encoder, tokenizer = getattr(pipe, f"text_encoder{suffix}"), getattr(pipe, f"tokenizer{suffix}")
+    table = encoder.get_input_embeddings()
     larger = copy.deepcopy(tokenizer)
-    larger.add_tokens([_added_token(token) for one in embeddings for token in one.tokens])
-    rows = torch.cat([one.vectors for one in embeddings]).to(table.weight)
-    first = larger.convert_tokens_to_ids(embeddings[0].tokens[0])
+    larger.add_tokens(tokens)
+    rows = vectors.to(table.weight)
+    first = larger.convert_tokens_to_ids(str(tokens[0]))
     weights = table.weight.detach()[:first]  # beyond it, no token uses them
     unused = weights.new_zeros(first - len(weights), weights.shape[1])
     # torch has no types for `from_pretrained`.
@@ -139,11 +179,11 @@ def _with_embeddings(pipe: SowPipeline, embeddings: tuple[Embedding, ...]) -> It
         torch.cat([weights, unused, rows])
     )
     try:
-        pipe.tokenizer = larger
+        setattr(pipe, f"tokenizer{suffix}", larger)
         encoder.set_input_embeddings(extended)
         yield
     finally:
-        pipe.tokenizer = tokenizer
+        setattr(pipe, f"tokenizer{suffix}", tokenizer)
         encoder.set_input_embeddings(table)
 
 

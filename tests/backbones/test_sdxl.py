@@ -19,10 +19,11 @@ from safetensors.torch import save_file
 from spoiling import say
 
 import sow
+from sow.backbones.prompt_tokens import tokenize_prompt
 from sow.backbones.registry import backbone_of
 from sow.benchmarks.checkpoints import TINY_XL, random_pipeline
 from sow.checkpoints import checked_pipeline, kinds, published
-from sow.checkpoints.adapters import Adapters, read_lora
+from sow.checkpoints.adapters import Adapters, read_embedding, read_lora
 from sow.errors import ModelError
 from sow.models import find_model, load_pipeline
 from sow.models.hub import SDXL
@@ -277,6 +278,43 @@ def test_every_name_of_a_lora_is_understood(xl, tmp_path):
             added = 0.5 * (up.flatten(1) @ down.flatten(1)).reshape(module.weight.shape)
             assert torch.allclose(module.weight, before[key] + added, atol=1e-5), key
     assert all(torch.equal(module.weight, before[key]) for key, module in wanted.items())
+
+
+# ---- Embeddings.
+
+
+def test_an_embedding_is_a_word_in_both_encoders(xl, tmp_path):
+    pair = {"clip_l": torch.randn(2, 32, generator=seeded(0)), "clip_g": torch.ones(2, 48)}
+    save_file(pair, tmp_path / "Gold.safetensors")
+    gold = read_embedding(tmp_path / "Gold.safetensors")
+    assert (gold.base, gold.tokens) == ("sdxl", ["gold", "gold_1"])
+    with torch.no_grad():
+        (before,) = backbone_of(xl).embed([[["a hat"]]])
+        with with_adapters(xl, Adapters(embeddings=(gold,))):
+            backbone = backbone_of(xl)
+            assert backbone.words("a Gold hat") == [("a", [1]), ("gold", [2, 3]), ("hat", [4])]
+            assert [len(t) for t in (xl.tokenizer, xl.tokenizer_2)] == [len(xl.tokenizer)] * 2
+            (named, other) = backbone.embed([[["a gold hat"]], [["a hat"]]])
+            ids = backbone._ids(tokenize_prompt(xl, "a gold hat", "plain").split(), xl.tokenizer_2)
+            table = xl.text_encoder_2.get_input_embeddings()
+            assert torch.equal(table(ids[0, 2:4]), pair["clip_g"])
+        (after,) = backbone_of(xl).embed([[["a hat"]]])
+    assert torch.equal(before.prompt_embeds, after.prompt_embeds)
+    assert torch.allclose(before.prompt_embeds, other.prompt_embeds, atol=1e-5)
+    assert (named.prompt_embeds - other.prompt_embeds).abs().max() > 0.1
+
+
+def test_an_embedding_of_one_encoder_is_refused(xl, tmp_path):
+    save_file({"emb_params": torch.ones(1, 32)}, tmp_path / "a.safetensors")
+    one = Adapters(embeddings=(read_embedding(tmp_path / "a.safetensors"),))
+    says = "for 1 text encoder, and the model has 2 text encoders"
+    with pytest.raises(ModelError, match=says), with_adapters(xl, one):
+        pass
+    save_file(
+        {"clip_l": torch.ones(1, 32), "clip_g": torch.ones(2, 48)}, tmp_path / "b.safetensors"
+    )
+    with pytest.raises(ModelError, match="vectors for half of its tokens"):
+        read_embedding(tmp_path / "b.safetensors")
 
 
 # ---- The command line.
