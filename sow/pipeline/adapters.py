@@ -140,11 +140,9 @@ def _vectors_for(pipe: SowPipeline, embedding: Embedding) -> list[Tensor]:
     ]
     vectors = [v for v in (embedding.vectors, embedding.second) if v is not None]
     if len(vectors) != len(encoders):
-        counts = [
-            f"{len(parts)} text encoder{'s'[: len(parts) - 1]}" for parts in (vectors, encoders)
-        ]
         raise ModelError(
-            f"{embedding.name!r} is for {counts[0]}, and the model has {counts[1]}",
+            f"{embedding.name!r} has vectors for {len(vectors)} of the model's text encoders, which "
+            f"are {len(encoders)}",
             "give an embedding for the model",
         )
     for part, encoder in zip(vectors, encoders, strict=True):

@@ -305,14 +305,13 @@ def test_an_embedding_is_a_word_in_both_encoders(xl, tmp_path):
 
 
 def test_an_embedding_of_one_encoder_is_refused(xl, tmp_path):
-    save_file({"emb_params": torch.ones(1, 32)}, tmp_path / "a.safetensors")
-    one = Adapters(embeddings=(read_embedding(tmp_path / "a.safetensors"),))
-    says = "for 1 text encoder, and the model has 2 text encoders"
+    save_file({"emb_params": torch.ones(1, 32)}, tmp_path / "one.safetensors")
+    one = Adapters(embeddings=(read_embedding(tmp_path / "one.safetensors"),))
+    says = "vectors for 1 of the model's text encoders, which are 2"
     with pytest.raises(ModelError, match=says), with_adapters(xl, one):
         pass
-    save_file(
-        {"clip_l": torch.ones(1, 32), "clip_g": torch.ones(2, 48)}, tmp_path / "b.safetensors"
-    )
+    uneven = {"clip_l": torch.ones(1, 32), "clip_g": torch.ones(2, 48)}
+    save_file(uneven, tmp_path / "b.safetensors")
     with pytest.raises(ModelError, match="vectors for half of its tokens"):
         read_embedding(tmp_path / "b.safetensors")
 
