@@ -151,7 +151,9 @@ def variant(subject: Subject, dtype: torch.dtype, layout: torch.memory_format) -
     """Return the subject with another copy of the UNet."""
     pipe = copy.copy(subject.pipe)
     with quiet_libraries():  # diffusers warns about every change of precision
-        pipe.unet = copy.deepcopy(subject.pipe.denoiser).to(dtype=dtype, memory_format=layout)
+        own = copy.deepcopy(subject.pipe.denoiser).to(dtype=dtype, memory_format=layout)
+        name = "unet" if pipe.components.get("transformer") is None else "transformer"
+        setattr(pipe, name, own)
     return replace(subject, pipe=pipe)
 
 

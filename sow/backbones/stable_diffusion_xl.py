@@ -24,10 +24,15 @@ class StableDiffusionXL(StableDiffusion):
         `force_zeros_for_empty_prompt`); diffusers does this where no negative prompt is given.
         """
         pipe = self.pipe
+        ids = self._ids(chunks, pipe.tokenizer_2)
         first = pipe.text_encoder(self._ids(chunks, pipe.tokenizer), output_hidden_states=True)
-        second = pipe.text_encoder_2(self._ids(chunks, pipe.tokenizer_2), output_hidden_states=True)
+        second = pipe.text_encoder_2(ids, output_hidden_states=True)
         embeds = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], -1)
-        encoded = {"prompt_embeds": embeds, "text_embeds": second.text_embeds}
+        # transformers takes the largest id for the end, which an embedding's tokens exceed.
+        end = (ids == pipe.tokenizer_2.eos_token_id).int().argmax(1)
+        at_end = second.last_hidden_state[torch.arange(len(ids), device=self.device), end]
+        pooled = pipe.text_encoder_2.text_projection(at_end)
+        encoded = {"prompt_embeds": embeds, "text_embeds": pooled}
         if pipe.config.force_zeros_for_empty_prompt:
             is_empty = torch.tensor([chunk.is_empty for chunk in chunks], device=self.device)
             for part in encoded.values():

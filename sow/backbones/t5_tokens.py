@@ -38,11 +38,18 @@ class T5Tokens:
         ):
             if number in special:
                 continue
-            if token.startswith(WORD_START) or not found:
+            piece = token.removeprefix(WORD_START)
+            is_first = token.startswith(WORD_START) or not found
+            if is_first or (found[-1][0] and piece and _is_sign(found[-1][0]) != _is_sign(piece)):
                 found.append(("", []))
             text, indices = found[-1]
-            found[-1] = (text + token.removeprefix(WORD_START), [*indices, index])
+            found[-1] = (text + piece, [*indices, index])
         return [(text, indices) for text, indices in found if text]
+
+
+def _is_sign(text: str) -> bool:
+    """Return whether a piece of text is punctuation, which CLIP takes for a word of its own."""
+    return not text[-1].isalnum()
 
 
 def tokenize_t5(tokenizer: Any, prompt: str, syntax: PromptSyntax) -> T5Tokens:

@@ -24,6 +24,7 @@ Widths = Annotated[list[Width], Field(min_length=1, max_length=8)]
 ShortList = Annotated[list[Any], Field(max_length=8)]
 Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
 Sides = Side | dict[str, Side | None] | Annotated[list[Side], Field(max_length=2)]
+Tokens = Annotated[list[Any] | dict[str, Any], Field(max_length=1000)]
 AttentionKernel = Literal["eager", "sdpa"]
 
 
@@ -134,8 +135,12 @@ class Tokenizer(Config):
 
     model_max_length: Annotated[int, Field(strict=True, ge=3)] | None = None
     init_inputs: tuple[()] = Field((), description="words, or the path of a file with words")
-    vocab: dict[str, int] | None = None
+    vocab: dict[str, int] | list[Any] | None = None
     merges: list[Any] | None = None
+    extra_ids: Annotated[int, Field(strict=True, ge=0, le=1000)] | None = None
+    added_tokens_decoder: Annotated[dict[str, Any], Field(max_length=10_000)] | None = None
+    additional_special_tokens: Tokens | None = None
+    extra_special_tokens: Tokens | None = None
 
 
 class Scheduler(Config):

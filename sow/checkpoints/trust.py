@@ -10,7 +10,6 @@ from typing import Any
 from sow.checkpoints.configs import config_problem
 from sow.checkpoints.families import (
     COMPONENTS,
-    FAMILIES,
     USE_FAMILY,
     WITH_WEIGHTS,
     Family,
@@ -22,6 +21,7 @@ from sow.checkpoints.files import is_inside, is_regular_file, read_config
 from sow.errors import ModelError
 from sow.utils.files import MAX_TEXT_BYTES
 
+WEIGHTS = "*.safetensors"
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 TEXT_SUFFIXES = (".json", ".txt", ".model", ".jinja")
 
@@ -185,20 +185,16 @@ def _check_shards(file: Path, folder: Path, index: Mapping[str, Any]) -> None:
 
 
 def choose_variant(folder: Path, half: bool) -> str | None:
-    """Return the variant of the files to load, `fp16` or None; `half` prefers `fp16`."""
+    """Return the variant of the files to load, `fp16` or None; `half` prefers `fp16`.
 
-    required = {name for family in FAMILIES for name in family.required}
-    names = required.intersection(component_names(read_config(folder, "model_index.json")))
-
-    def is_complete(fp16: bool) -> bool:
-        return all(
-            any(
-                bool(re.search(r"\.fp16[.-]", file.name)) == fp16
-                for file in (folder / name).glob("*.safetensors")
-            )
-            for name in names
-        )
-
-    if names and is_complete(True) and (half or not is_complete(False)):
-        return "fp16"
-    return None
+    A component that has only other files is then loaded from these, as by diffusers.
+    """
+    components = component_names(read_config(folder, "model_index.json"))
+    marks = [
+        {".fp16." in file.name or ".fp16-" in file.name for file in (folder / name).glob(WEIGHTS)}
+        for name in components
+        if name in WITH_WEIGHTS
+    ]
+    has_half = any(True in each for each in marks)
+    is_needed = any(each == {True} for each in marks)
+    return "fp16" if has_half and (half or is_needed) else None

@@ -314,7 +314,8 @@ class SowPipeline(CheckedPipeline):
             callback_on_step_end: called after every UNet call, inversion included, with the
                 pipeline, the index of the call, its timestep and the requested tensors; may return
                 replacements. Setting `pipe._interrupt = True` in it stops the run: the pictures are
-                then the latest prediction of the clean latents. diffusers' own callbacks work.
+                then the latest prediction of the clean latents. diffusers' own callbacks for Stable
+                Diffusion work. What SDXL and 3 have of a text as a whole is kept.
             callback_on_step_end_tensor_inputs: some of `latents`, `condition_mask`, `prompt_embeds`
                 (the guidance branches one after another, the prompt's last).
             on_progress: called after every UNet call and every cycle; unlike a callback it changes

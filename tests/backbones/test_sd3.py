@@ -19,6 +19,7 @@ import sow
 from sow.attention.chain import JointProcessor
 from sow.attention.control import JointProbe, project_heads
 from sow.attention.edits import EditCompiler, LogitEdit
+from sow.attention.layout import find_tokens
 from sow.backbones.base import AttentionLayer
 from sow.backbones.registry import backbone_of
 from sow.backbones.t5_tokens import LENGTH
@@ -251,6 +252,10 @@ def test_words_are_found_among_the_tokens_of_all_encoders(sd3, without_t5):
     assert first == [1, clip]
     assert last == "coat"
     assert coat[-2:] == [clip + 5, clip + 6]  # T5 has two tokens of it
+    words = backbone_of(sd3).words("a red cat, in the snow, a cat")
+    assert find_tokens("red cat", words) == [2, 3, clip + 1, clip + 2]
+    assert [word for word, _ in words] == ["a", "red", "cat", ",", "in", "the", "snow", ",", "a",
+                                           "cat"]  # fmt: skip
     assert backbone_of(without_t5).words("a man")[0] == ("a", [1])
     assert backbone_of(sd3).text_tokens([["a"]]) == clip + LENGTH
     assert sd3.num_truncated_tokens("a " * 100) == 0
@@ -323,6 +328,20 @@ def test_a_folder_without_t5(without_t5, tmp_path):
     assert not texts.prompt_embeds[0, 0, clip:].any()
 
 
+def test_files_in_half_precision_beside_others(sd3, sd3_folder, tmp_path):
+    """As the published repositories have them: half of the text encoders only."""
+    shutil.copytree(sd3_folder, tmp_path / "m")
+    for part in ("text_encoder", "text_encoder_2"):
+        folder = tmp_path / "m" / part
+        (folder / "model.safetensors").rename(folder / "model.fp16.safetensors")
+    for dtype in ("float32", "bfloat16"):
+        pipe = load_pipeline(str(tmp_path / "m"), device="cpu", dtype=dtype)
+        weight = pipe.text_encoder.get_input_embeddings().weight
+        assert torch.allclose(
+            weight.float(), sd3.text_encoder.get_input_embeddings().weight, atol=1e-3
+        )
+
+
 def spoil(folder, part):
     index = json.loads((folder / "model_index.json").read_text())
     match part:
@@ -336,6 +355,8 @@ def spoil(folder, part):
             say(folder / "text_encoder_3/config.json", num_layers=3)
         case "shift":
             say(folder / "scheduler/scheduler_config.json", shift=-1.0)
+        case "extra":
+            say(folder / "tokenizer_3/tokenizer_config.json", extra_ids=10**9)
         case "layers":
             say(folder / "transformer/config.json", num_layers=10**6)
     (folder / "model_index.json").write_text(json.dumps(index))
@@ -349,6 +370,7 @@ def spoil(folder, part):
         ("tokenizer", "has no tokenizer_3"),
         ("weights", "text_encoder_3 of 'm' do not match its config.json"),
         ("shift", "scheduler_config.json' of 'm' is invalid: shift"),
+        ("extra", "tokenizer_config.json' of 'm' is invalid: extra_ids"),
         ("layers", "transformer/config.json' of 'm' is invalid: num_layers"),
     ],
 )

@@ -304,6 +304,21 @@ def test_an_embedding_is_a_word_in_both_encoders(xl, tmp_path):
     assert (named.prompt_embeds - other.prompt_embeds).abs().max() > 0.1
 
 
+def test_a_text_as_a_whole_has_the_words_after_an_embedding(xl, tmp_path, monkeypatch):
+    """The published configuration has no true end token, so transformers takes the largest id."""
+    save_file(
+        {"clip_l": torch.ones(1, 32), "clip_g": torch.ones(1, 48)}, tmp_path / "Gold.safetensors"
+    )
+    gold = Adapters(embeddings=(read_embedding(tmp_path / "Gold.safetensors"),))
+    for module in xl.text_encoder_2.modules():
+        if hasattr(module, "eos_token_id"):
+            monkeypatch.setattr(module, "eos_token_id", 2)
+    with torch.no_grad(), with_adapters(xl, gold):
+        (texts,) = backbone_of(xl).embed([[["gold in the snow", "gold in a red hat"]]])
+    first, second = texts.added_cond_kwargs["text_embeds"][0]
+    assert (first - second).abs().max() > 0.1
+
+
 def test_an_embedding_of_one_encoder_is_refused(xl, tmp_path):
     save_file({"emb_params": torch.ones(1, 32)}, tmp_path / "one.safetensors")
     one = Adapters(embeddings=(read_embedding(tmp_path / "one.safetensors"),))

@@ -85,6 +85,11 @@ class DiffusersMethod(Method):
         return self._loaded["pipeline"]
 
     def _read(self, pipe: SowPipeline) -> Any:
+        if pipe.components.get("text_encoder_2") is not None:
+            raise UsageError(
+                f"{self.name} does not run beside {type(pipe).__name__}",
+                "use Stable Diffusion 1.x or 2.x",
+            )
         folder = find_weights(self.weights, self.revision)
         try:
             return self.load(pipe, folder)

@@ -75,6 +75,11 @@ class Langevin(FrozenModelMethod):
 
     def sample(self, stage: Stage) -> Tensor:
         """Return clean latents; inside C those that were planted."""
+        if stage.schedule.prediction_type == "flow_prediction":
+            raise UsageError(
+                f"{self.name} needs noise that keeps the variance, and the model is a flow",
+                "use Stable Diffusion 1.x, 2.x or XL",
+            )
         fixed = stage.noise()
         latents = stage.noise()
         for state in range(self.steps, 0, -1):
