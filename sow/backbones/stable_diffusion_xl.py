@@ -16,6 +16,10 @@ from sow.backbones.stable_diffusion import StableDiffusion
 class StableDiffusionXL(StableDiffusion):
     """A `sow.backbones.base.Backbone` for SDXL (Podell et al. 2023), without its refiner."""
 
+    def __init__(self, pipe: Any) -> None:
+        super().__init__(pipe)
+        self._time_ids: dict[tuple[int, int], Tensor] = {}
+
     def _encode(self, chunks: Sequence[PromptTokens]) -> dict[str, Tensor]:
         """Return the last hidden layer but one of both encoders, side by side, and the second's
         `text_embeds`, which describe the chunk as a whole.
@@ -41,11 +45,13 @@ class StableDiffusionXL(StableDiffusion):
 
     def _added_conditions(self, samples: Tensor, texts: TextEmbeddings) -> dict[str, Tensor]:
         """Return the texts as a whole, and sizes: the picture's, no crop, and the picture's."""
-        size = [side * self.vae_scale_factor for side in samples.shape[-2:]]
-        time_ids = torch.tensor([*size, 0, 0, *size], device=samples.device, dtype=samples.dtype)
+        height, width = (side * self.vae_scale_factor for side in samples.shape[-2:])
+        if (height, width) not in self._time_ids:  # once: it is copied to the device
+            sizes = [height, width, 0, 0, height, width]
+            self._time_ids[height, width] = torch.tensor(sizes, device=self.device).to(samples)
         return {
             "text_embeds": texts.added_cond_kwargs["text_embeds"].flatten(0, 1),
-            "time_ids": time_ids.expand(len(samples), -1),
+            "time_ids": self._time_ids[height, width].expand(len(samples), -1),
         }
 
     def _vae(self) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sow.checkpoints.families import DENOISERS
 from sow.checkpoints.files import read_config
 from sow.checkpoints.flow_states import at_equal_noise
 from sow.errors import ModelError, PlanError, UsageError
@@ -90,7 +91,7 @@ class CheckpointSpec:
     @classmethod
     def from_folder(cls, folder: Path) -> CheckpointSpec:
         """Read it from a folder in diffusers' layout, without loading the model."""
-        denoiser = "transformer" if (folder / "transformer").is_dir() else "unet"
+        denoiser = next((name for name in DENOISERS if (folder / name).is_dir()), "unet")
         return cls.from_configs(
             denoiser=read_config(folder / denoiser),
             vae=read_config(folder / "vae"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from sow.checkpoints.families import family_of_index
 from sow.checkpoints.files import read_config
 from sow.checkpoints.fingerprint import fingerprint
 from sow.checkpoints.hub_cache import cached_snapshot
@@ -116,10 +117,10 @@ class Model:
         """The family of models it belongs to, a key of `kinds.TITLES`; empty if unknown."""
         if self.origin == "file":
             return recognise(read_header(self.source)).base
-        if (self.source / "transformer").is_dir():
-            return "sd3"
-        if read_config(self.source, "model_index.json").get("text_encoder_2"):
-            return "sdxl"
+        index = read_config(self.source, "model_index.json")
+        bases = family_of_index(index, self.name).bases
+        if len(bases) == 1:
+            return bases[0]
         return family_of(read_config(self.source / "unet").get("cross_attention_dim"))
 
     def with_words(self, words: Collection[str]) -> Model:

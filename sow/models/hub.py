@@ -65,7 +65,7 @@ def download_snapshot(repository: str, revision: str | None = None, half: bool =
         disable_progress_bars()
     if repository in SIZES:
         size = SIZES[repository][half]
-        sys.stderr.write(f"Downloading {repository}: {size} GB, {LICENCE}\n")
+        sys.stderr.write(f"Fetching {repository}: {size} GB in all, {LICENCE}\n")
     cached_commit(repository, revision)  # checks the file, which the hub's client reads too
     problem = ""
     for variant in ("fp16", None) if half else (None, "fp16"):

@@ -1,4 +1,4 @@
-"""Stable Diffusion 3: a rectified flow on joint attention; the library is the oracle."""
+"""Stable Diffusion 3: joint attention, T5, the states of a flow, loading and LoRA."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import shutil
 import pytest
 import torch
 from dense import edited_scores
-from diffusers import StableDiffusion3Pipeline
+from family_fixtures import sd3, sd3_folder, without_t5  # noqa: F401
 from helpers import latents, noise_picture, plan, seeded, with_body
 from safetensors.torch import save_file
 from spoiling import say
-from transformers import T5Config, T5EncoderModel, T5TokenizerFast
 
 import sow
 from sow.attention.chain import JointProcessor
@@ -23,7 +22,6 @@ from sow.attention.layout import find_tokens
 from sow.backbones.base import AttentionLayer
 from sow.backbones.registry import backbone_of
 from sow.backbones.t5_tokens import LENGTH
-from sow.benchmarks.checkpoints import TINY_SD3, random_pipeline
 from sow.checkpoints.adapters import Adapters, read_lora
 from sow.checkpoints.flow_states import at_equal_noise, stable_diffusion_log_snr
 from sow.checkpoints.kinds import recognise
@@ -31,77 +29,7 @@ from sow.errors import ModelError, PlanError
 from sow.models import find_model, load_pipeline
 from sow.pipeline.adapters import with_adapters
 from sow.pipeline.pipeline import StableDiffusion3SowPipeline, StableDiffusionSowPipeline
-from sow.plan.plan import NOTHING
 from sow.settings.settings import Settings
-
-TEXT = Settings.preset("text").changed(steps=8, t1=4, t2=6)
-PIECES = ["a", "man", "in", "the", "red", "co", "cat", "snow"]
-LETTERS = "bcdefghijklmnopqruvwxyz"
-
-
-def tiny_t5() -> tuple[T5EncoderModel, T5TokenizerFast]:
-    """A T5 of random weights, and a tokenizer that splits `coat` in two."""
-    words = [*(f"\u2581{word}" for word in PIECES), "at", "s", "t", ",", "\u2581", *LETTERS]
-    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
-    vocabulary = [*special, *((word, -float(n + 1)) for n, word in enumerate(words))]
-    tokenizer = T5TokenizerFast(vocab=vocabulary, extra_ids=0)
-    torch.manual_seed(0)
-    config = T5Config(vocab_size=48, d_model=96, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
-                      pad_token_id=0, eos_token_id=1)  # fmt: skip
-    return T5EncoderModel(config).eval(), tokenizer
-
-
-@pytest.fixture(scope="module")
-def without_t5():
-    pipe = random_pipeline(TINY_SD3, seed=1)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-@pytest.fixture(scope="module")
-def sd3(without_t5):
-    encoder, tokenizer = tiny_t5()
-    parts = {**without_t5.components, "text_encoder_3": encoder, "tokenizer_3": tokenizer}
-    pipe = sow.SowPipeline(**parts)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-@pytest.fixture(scope="module")
-def sd3_folder(sd3, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoints") / "sd3"
-    sd3.save_pretrained(folder)
-    return folder
-
-
-@pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
-@pytest.mark.parametrize("has_t5", [True, False])
-def test_with_nothing_planted_it_draws_what_the_library_draws(sd3, without_t5, has_t5, canvas):
-    """The same noise, prompt, steps and guidance."""
-    pipe = sd3 if has_t5 else without_t5
-    settings = TEXT.changed(guidance_scale=4.0, negative_prompt="a dark cat")
-    empty = plan((0, 0, *canvas), canvas, "a man in a red coat", subject=NOTHING, suppress="")
-    seen = []
-    hook = pipe.transformer.register_forward_pre_hook(
-        lambda _, args, named: seen.append(named["hidden_states"]), with_kwargs=True
-    )
-    ours = latents(pipe, image=None, plan=empty, settings=settings, generator=seeded(5))
-    hook.remove()
-    library = StableDiffusion3Pipeline.from_pipe(pipe)
-    library.set_progress_bar_config(disable=True)
-    theirs = library(
-        "a man in a red coat",
-        negative_prompt="a dark cat",
-        latents=seen[0][:1].clone(),
-        width=canvas[0],
-        height=canvas[1],
-        num_inference_steps=8,
-        guidance_scale=4.0,
-        output_type="latent",
-    ).images
-    assert (ours - theirs).abs().max() < 1e-4
-    other = latents(pipe, image=None, plan=empty, settings=TEXT, generator=seeded(5))
-    assert (ours - other).abs().max() > 1e-3
 
 
 def test_decoding_undoes_encoding_scale_and_shift(sd3):
@@ -115,22 +43,6 @@ def test_decoding_undoes_encoding_scale_and_shift(sd3):
         mode = sd3.vae.encode(pixels).latent_dist.mode()
         encoded = (mode - config.shift_factor) * config.scaling_factor
         assert torch.allclose(backbone_of(sd3).encode(pixels), encoded, atol=1e-5)
-
-
-def test_inverting_and_denoising_returns_the_start(sd3):
-    backbone = backbone_of(sd3)
-    schedule = backbone.schedule(200)
-    times = torch.tensor(schedule.timesteps)
-    clean = torch.randn(1, 16, 8, 8, generator=seeded(1))
-    with torch.no_grad():
-        (texts,) = backbone.embed([[["a cat"]]])
-        x = clean
-        for state in range(60):
-            x = schedule.invert(x, backbone.predict(x, times[state + 1], texts)[0], state)
-        assert (x - clean).abs().max() > 0.5
-        for state in range(60, 0, -1):
-            x, _ = schedule.denoise(x, backbone.predict(x, times[state], texts)[0], state)
-    assert (x - clean).abs().max() < 0.05
 
 
 # ---- Joint attention.
@@ -414,26 +326,3 @@ def test_the_family_of_a_lora_is_told_by_its_width(width, base):
     key = "transformer.transformer_blocks.0.attn.to_k.lora_A.weight"
     kind = recognise({key: ("F16", (4, width))})
     assert (kind.role, kind.base) == ("lora", base)
-
-
-# ---- The command line.
-
-
-def test_generate_batch_and_recipe(run_sow, sd3_folder, tmp_path):
-    noise_picture(1, (64, 64)).save(tmp_path / "face.png")
-    told = ("--model", sd3_folder, "--planner", "offline", "--set", "cycles=1")
-    made = run_sow(
-        "generate", "--image", "face.png", "--subject", "cat", "--prompt", "a cat in the snow",
-        "--seed", 1, "--out", "a.png", *told,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    again = run_sow("generate", "--recipe", "a.png", "--model", sd3_folder, "--out", "b.png")
-    assert again.returncode == 0, again.stderr
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    job = {"id": "j", "image": "face.png", "subject": "cat", "prompt": "a cat", "seed": 2}
-    (tmp_path / "jobs.jsonl").write_text(json.dumps(job) + "\n")
-    batch = run_sow("batch", "jobs.jsonl", "--out", "results", *told)
-    assert batch.returncode == 0, batch.stderr
-    assert (tmp_path / "results/j.png").is_file()
-    shown = run_sow("settings", "--model", sd3_folder)
-    assert "equal noise" in shown.stdout

@@ -1,4 +1,4 @@
-"""SDXL: the library's own pipeline is the oracle; loading, LoRA and the command line."""
+"""SDXL: two encoders, loading, LoRA and embeddings."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from commands import run_process
 from diffusers import StableDiffusionXLPipeline
+from family_fixtures import xl, xl_folder  # noqa: F401
 from helpers import latents, noise_picture, plan, seeded
 from hub_server import Hub
 from ldm import save_single_file
-from PIL import Image
 from safetensors.torch import save_file
 from spoiling import say
 
 import sow
 from sow.backbones.prompt_tokens import tokenize_prompt
 from sow.backbones.registry import backbone_of
-from sow.benchmarks.checkpoints import TINY_XL, random_pipeline
 from sow.checkpoints import checked_pipeline, kinds, published
 from sow.checkpoints.adapters import Adapters, read_embedding, read_lora
 from sow.errors import ModelError
@@ -29,71 +27,9 @@ from sow.models import find_model, load_pipeline
 from sow.models.hub import SDXL
 from sow.pipeline.adapters import with_adapters
 from sow.pipeline.pipeline import StableDiffusionSowPipeline, StableDiffusionXLSowPipeline
-from sow.plan.plan import NOTHING
 from sow.settings.settings import Settings
 
-TEXT = Settings.preset("text").changed(steps=8, t1=4, t2=6)
 PAPER = Settings.preset("paper-normal").changed(cycles=2, steps=10, t1=5, t2=7)
-
-
-@pytest.fixture(scope="module")
-def xl():
-    pipe = random_pipeline(TINY_XL, seed=3)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-@pytest.fixture(scope="module")
-def xl_folder(xl, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoints") / "xl"
-    xl.save_pretrained(folder)
-    return folder
-
-
-@pytest.mark.parametrize("canvas", [(64, 64), (96, 64)])
-@pytest.mark.parametrize("negative", ["a dark cat", ""])
-def test_with_nothing_planted_it_draws_what_the_library_draws(xl, negative, canvas):
-    """The same noise, prompt, steps and guidance; without words, the negative branch is zeros."""
-    settings = TEXT.changed(guidance_scale=4.0, negative_prompt=negative)
-    empty = plan((0, 0, *canvas), canvas, "a man in a red coat", subject=NOTHING, suppress="")
-    seen = []
-    hook = xl.unet.register_forward_pre_hook(
-        lambda _, args, named: seen.append(args[0]), with_kwargs=True
-    )
-    ours = latents(xl, image=None, plan=empty, settings=settings, generator=seeded(5))
-    hook.remove()
-    library = StableDiffusionXLPipeline.from_pipe(xl)
-    library.set_progress_bar_config(disable=True)
-    theirs = library(
-        "a man in a red coat",
-        negative_prompt=negative or None,
-        latents=seen[0][:1].clone(),
-        width=canvas[0],
-        height=canvas[1],
-        num_inference_steps=8,
-        guidance_scale=4.0,
-        output_type="latent",
-    ).images
-    assert (ours - theirs).abs().max() < 1e-4
-    other = latents(xl, image=None, plan=empty, settings=settings.changed(negative_prompt="a tie"),
-                    generator=seeded(5))  # fmt: skip
-    assert (ours - other).abs().max() > 1e-3
-
-
-def test_inverting_and_denoising_returns_the_start(xl):
-    backbone = backbone_of(xl)
-    schedule = backbone.schedule(200)
-    times = torch.tensor(schedule.timesteps)
-    clean = torch.randn(1, 4, 8, 8, generator=seeded(1))
-    with torch.no_grad():
-        (texts,) = backbone.embed([[["a cat"]]])
-        x = clean
-        for state in range(100):
-            x = schedule.invert(x, backbone.predict(x, times[state + 1], texts)[0], state)
-        assert (x - clean).abs().max() > 0.5
-        for state in range(100, 0, -1):
-            x, _ = schedule.denoise(x, backbone.predict(x, times[state], texts)[0], state)
-    assert (x - clean).abs().max() < 0.05
 
 
 def test_texts_of_several_chunks_have_the_description_of_the_first(xl):
@@ -230,7 +166,7 @@ def test_it_is_downloaded_by_its_name(xl_folder, tmp_path):
     )  # fmt: skip
     server.close()
     assert done.returncode == 0, done.stderr
-    assert f"Downloading {SDXL}: 13.9 GB, CreativeML Open RAIL++-M License" in done.stderr
+    assert f"Fetching {SDXL}: 13.9 GB in all, CreativeML Open RAIL++-M License" in done.stderr
     folder = Path(json.loads(done.stdout)["folder"])
     assert (folder / "text_encoder_2/model.safetensors").is_file()
     assert (folder / "tokenizer_2/tokenizer.json").is_file()
@@ -329,25 +265,3 @@ def test_an_embedding_of_one_encoder_is_refused(xl, tmp_path):
     save_file(uneven, tmp_path / "b.safetensors")
     with pytest.raises(ModelError, match="vectors for half of its tokens"):
         read_embedding(tmp_path / "b.safetensors")
-
-
-# ---- The command line.
-
-
-def test_generate_batch_and_recipe(run_sow, xl_folder, tmp_path):
-    Image.fromarray(np.array(noise_picture(1, (64, 64)))).save(tmp_path / "face.png")
-    settings = ("--preset", "published-normal", "--set", "cycles=1")
-    told = ("--model", xl_folder, "--planner", "offline", *settings)
-    made = run_sow(
-        "generate", "--image", "face.png", "--subject", "cat", "--prompt", "a cat in the snow",
-        "--seed", 1, "--out", "a.png", *told, "--json",
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    again = run_sow("generate", "--recipe", "a.png", "--model", xl_folder, "--out", "b.png")
-    assert again.returncode == 0, again.stderr
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    job = {"id": "j", "image": "face.png", "subject": "cat", "prompt": "a cat", "seed": 2}
-    (tmp_path / "jobs.jsonl").write_text(json.dumps(job) + "\n")
-    batch = run_sow("batch", "jobs.jsonl", "--out", "results", *told)
-    assert batch.returncode == 0, batch.stderr
-    assert Image.open(tmp_path / "results/j.png").size == (64, 64)
