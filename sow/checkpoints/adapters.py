@@ -177,7 +177,11 @@ def read_embedding(path: Path) -> Embedding:
         for name in (PAIR if is_pair else tensors)
     ]
     if any(len(other) != len(first) for other in others):
-        raise ModelError(f"{path.name!r} has vectors for half of its tokens", "download it again")
+        counts = " and ".join(str(len(vectors)) for vectors in (first, *others))
+        raise ModelError(
+            f"{path.name!r} has {counts} vectors for its text encoders, not as many for each",
+            "download it again",
+        )
     (name,) = ["emb_params"] if is_pair else tensors
     token = path.stem if name == "emb_params" else name
     if not (TOKEN.fullmatch(token) and token.isprintable()):

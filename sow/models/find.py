@@ -284,7 +284,7 @@ def _find_on_hub(repository: str, revision: str | None, half: Half, download: bo
         if problem:
             raise ModelError(
                 f"{repository} is not on this machine and cannot be downloaded ({problem})",
-                "check the name, or use a folder",
+                f"check the name, then run `sow download {repository}` with a network",
             )
         folder = download_snapshot(repository, revision, _prefer_half(half))
     check_folder(folder)

@@ -141,8 +141,8 @@ def _vectors_for(pipe: SowPipeline, embedding: Embedding) -> list[Tensor]:
     vectors = [v for v in (embedding.vectors, embedding.second) if v is not None]
     if len(vectors) != len(encoders):
         raise ModelError(
-            f"{embedding.name!r} has vectors for {len(vectors)} of the model's text encoders, "
-            f"which are {len(encoders)}",
+            f"{embedding.name!r} has vectors for {len(vectors)} of the {len(encoders)} text "
+            "encoders",
             "give an embedding for the model",
         )
     for part, encoder in zip(vectors, encoders, strict=True):
